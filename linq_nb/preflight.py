@@ -1,0 +1,238 @@
+"""Checks before a send: one small function a rule, one table of Linq's limits. Pure; nothing leaves the machine.
+
+An ``error`` stops the send, a ``warning`` and an ``info`` are shown. Limits and rules are Linq's own (its page of
+the voice memo endpoint, its docs, its SDK), or follow from them where they are silent.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import PurePath
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from linq_nb import audio, views
+from linq_nb.errors import AudioError
+from linq_nb.model import MAX_FILENAME, MAX_MEMO_BYTES, Chat, Finding, VoiceMemo, names_of
+
+LIMITS = MappingProxyType(
+    {
+        "size_bytes": MAX_MEMO_BYTES,  # 413/5001 "10MB"; the smaller reading of the two
+        "filename_characters": MAX_FILENAME,  # POST /v3/attachments
+        "silence_peak": 0.003,  # our own: nothing above -50 dBFS is silence to a listener
+        "clipped_share": 0.001,  # our own: one sample in a thousand at full scale is audible
+    }
+)
+
+ACCEPTABLE = frozenset({"chat_critical", "too_large"})
+"""Errors that a caller may take upon himself with ``accept=``; the others cannot end well."""
+
+Rule = Callable[[VoiceMemo], Iterator[Finding]]
+ChatRule = Callable[[Chat, VoiceMemo], Iterator[Finding]]
+
+
+def check_memo(memo: VoiceMemo) -> list[Finding]:
+    """Return what can be said of a memo without knowing the chat, errors first."""
+    return _sorted(finding for rule in MEMO_RULES for finding in rule(memo))
+
+
+def check_chat(chat: Chat, memo: VoiceMemo) -> list[Finding]:
+    """Return what can be said of sending this memo to this chat, errors first."""
+    return _sorted(finding for rule in CHAT_RULES for finding in rule(chat, memo))
+
+
+def settle(findings: Iterable[Finding], accept: Collection[str] = (), *, optout: bool = False) -> list[Finding]:
+    """Turn the errors that the caller accepts into warnings: by code, or the opt-out by its own override."""
+    accepted = (ACCEPTABLE & set(accept)) | ({"chat_opted_out"} if optout else set())
+    return _sorted(
+        dataclasses.replace(one, level="warning", message=f"{one.message} (accepted)")
+        if one.level == "error" and one.code in accepted
+        else one
+        for one in findings
+    )
+
+
+def errors(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings that stop a send."""
+    return [one for one in findings if one.level == "error"]
+
+
+# --- the memo -------------------------------------------------------------------------------------------------
+
+
+def one_source(memo: VoiceMemo) -> Iterator[Finding]:
+    given = {"audio": memo.data and memo.source != "url", "URL": memo.url, "attachment id": memo.attachment_id}
+    names = [name for name, value in given.items() if value]
+    if len(names) != 1:
+        found = names_of(names) if names else "none"
+        yield _error("one_source", f"a memo has exactly one of audio, URL and attachment id; this one has {found}")
+
+
+def known_format(memo: VoiceMemo) -> Iterator[Finding]:
+    if memo.data is not None and memo.format not in audio.FORMATS:
+        yield _error("format", f"the format is not one of {_formats()}; memo.convert() makes an M4A")
+
+
+def declared_type(memo: VoiceMemo) -> Iterator[Finding]:
+    if memo.declared_type is None or memo.format is None:
+        return
+    declared = audio.mime_format(memo.declared_type)
+    if declared != memo.format:
+        real = audio.FORMATS[memo.format]
+        yield _error("declared_type", f"declared as {memo.declared_type}, but it is {real.label} ({real.mime_type})")
+
+
+def extension(memo: VoiceMemo) -> Iterator[Finding]:
+    if not memo.filename:
+        return
+    suffix, named = PurePath(memo.filename).suffix, audio.extension_format(memo.filename)
+    if memo.source == "url" and (named is None or (memo.data is not None and named != memo.format)):
+        what = f"ends in {suffix}" if suffix else "has no extension"
+        real = f", but is {audio.FORMATS[memo.format].label}" if memo.format and named else ""
+        yield _error("extension", f"the URL {what}{real}; Linq wants the extension of {_formats()} that fits (5006)")
+    elif memo.data is not None and memo.format and named != memo.format:
+        real = audio.FORMATS[memo.format].extension
+        yield _warning("extension", f"named {suffix or 'without extension'}, but is {real}: uploaded as {upload_name(memo)}")
+
+
+def size(memo: VoiceMemo) -> Iterator[Finding]:
+    if memo.size_bytes is not None and memo.size_bytes > LIMITS["size_bytes"]:
+        yield _error(
+            "too_large",
+            f"{views.size(memo.size_bytes)} is over Linq's 10 MB for voice memos; shorten it, or memo.convert() to M4A",
+        )
+
+
+def filename(memo: VoiceMemo) -> Iterator[Finding]:
+    if memo.data is not None and len(upload_name(memo)) > LIMITS["filename_characters"]:
+        yield _error("filename", f"the file name has over {MAX_FILENAME} characters; give a shorter one")
+
+
+def https_url(memo: VoiceMemo) -> Iterator[Finding]:
+    if not memo.url:
+        return
+    parts = urlsplit(memo.url)
+    if parts.scheme.lower() != "https":
+        yield _error("https", f"the URL is {parts.scheme}, Linq downloads https only; use https, or upload the file")
+    if parts.username or parts.password:
+        yield _error("url_login", "the URL carries a login; Linq needs a public URL; upload the file instead")
+    if is_private_host(parts.hostname or ""):
+        yield _error("url_private", "the URL is not public, so Linq cannot download it; upload the file instead")
+
+
+def sound(memo: VoiceMemo) -> Iterator[Finding]:
+    if memo.data is None:
+        return
+    if not memo.duration_ms:
+        yield _warning("empty", "the memo is empty: 0 seconds of audio")
+        return
+    try:
+        levels = audio.levels(memo.data)
+    except AudioError as error:
+        yield _warning("undecodable", f"the audio could not be decoded to look at its loudness: {error}")
+        return
+    if levels and levels.peak < LIMITS["silence_peak"]:
+        yield _warning("silent", "the memo is silent")
+    elif levels and levels.clipped_ratio > LIMITS["clipped_share"]:
+        yield _warning("clipped", f"the memo is clipped: {levels.clipped_ratio:.1%} of it is at full scale")
+
+
+def not_heard(memo: VoiceMemo) -> Iterator[Finding]:
+    if memo.source == "url" and memo.data is None:
+        yield _info("not_fetched", "the URL was not downloaded, so its audio is not checked; outbox.fetch(memo) does")
+    elif memo.source == "attachment" and memo.data is None:
+        yield _info("not_checked", "the audio was uploaded before, so it is not checked here")
+
+
+MEMO_RULES: tuple[Rule, ...] = (
+    one_source, known_format, declared_type, extension, size, filename, https_url, sound, not_heard,
+)  # fmt: skip
+
+
+# --- the chat -------------------------------------------------------------------------------------------------
+
+
+def service(chat: Chat, memo: VoiceMemo) -> Iterator[Finding]:
+    if chat.service in ("SMS", "RCS"):
+        doubt = "; on SMS its arrival is unproven" if chat.service == "SMS" else ""
+        yield _warning("not_a_bubble", f"this chat is {chat.service}: it arrives as an audio attachment, not as a memo bubble{doubt}")
+    if any(h.is_me and h.line_type == "RCS" for h in chat.handles):
+        yield _warning("rcs_line", "your line never sends iMessage: the memo arrives as an attachment")
+
+
+def group(chat: Chat, memo: VoiceMemo) -> Iterator[Finding]:
+    if chat.is_group:
+        yield _info("no_receipts", f"a group of {len(chat.others) or 'people'}: Linq reports sent, never delivered or read")
+
+
+def health(chat: Chat, memo: VoiceMemo) -> Iterator[Finding]:
+    match chat.health_status:
+        case None | "HEALTHY":
+            return
+        case "AT_RISK":
+            yield _warning("chat_at_risk", "Linq rates this chat AT_RISK: slow down, let them answer first")
+        case "CRITICAL":
+            yield _error("chat_critical", "Linq rates this chat CRITICAL: hold, or take it upon you with accept=['chat_critical']")
+        case "OPTED_OUT":
+            yield _error("chat_opted_out", "the recipient opted out: do not send; they may write to you again first")
+        case word:
+            yield _warning("chat_health", f"Linq rates this chat {word}, a word that is not documented")
+
+
+def active(chat: Chat, memo: VoiceMemo) -> Iterator[Finding]:
+    left = any(h.is_me and h.status in ("left", "removed") for h in chat.handles)
+    if chat.is_active is False or left:
+        yield _error("chat_inactive", "your line is no longer in this chat; choose another chat")
+    elif chat.handles and not chat.others:
+        yield _error("chat_empty", "nobody else is left in this chat; choose another chat")
+
+
+CHAT_RULES: tuple[ChatRule, ...] = (service, group, health, active)
+
+
+# --- helpers --------------------------------------------------------------------------------------------------
+
+
+def upload_name(memo: VoiceMemo) -> str:
+    """Return the name to upload under: the memo's own, with the extension that fits its content (5006)."""
+    name = PurePath(memo.filename or "memo").name or "memo"
+    if memo.format is None or audio.extension_format(name) == memo.format:
+        return name
+    stem = PurePath(name).stem if audio.extension_format(name) else name
+    return f"{stem}{audio.FORMATS[memo.format].extension}"
+
+
+def is_private_host(host: str) -> bool:
+    """Whether a host name or address is plainly not on the public internet (no look-up is made)."""
+    bare = host.strip("[]").rstrip(".").lower()
+    if bare in ("", "localhost") or bare.endswith((".localhost", ".local", ".internal", ".lan", ".home.arpa")):
+        return True
+    try:
+        return not ipaddress.ip_address(bare.split("%")[0]).is_global
+    except ValueError:
+        return "." not in bare
+
+
+def _formats() -> str:
+    return names_of([facts.label for facts in audio.FORMATS.values()])
+
+
+_ORDER = {"error": 0, "warning": 1, "info": 2}
+
+
+def _sorted(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda one: _ORDER[one.level])
+
+
+def _error(code: str, message: str) -> Finding:
+    return Finding(level="error", code=code, message=message)
+
+
+def _warning(code: str, message: str) -> Finding:
+    return Finding(level="warning", code=code, message=message)
+
+
+def _info(code: str, message: str) -> Finding:
+    return Finding(level="info", code=code, message=message)

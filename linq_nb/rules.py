@@ -1,0 +1,153 @@
+"""The send rules: what an answer means for a memo, what the same send asked again does, which message is ours.
+
+Pure functions; the journal, the client and the outbox act on what they decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from linq_nb.model import OUR_STATUSES, RUNNABLE, Attachment, Message, Send
+
+MAX_SLEEP_S = 60.0
+"""A longer Retry-After is shown to the user, not slept through (a daily cap can mean hours)."""
+
+Kind = Literal["read", "memo", "upload"]
+Outcome = Literal["accepted", "rejected", "not_sent", "unknown"]
+Next = Literal["send", "wait", "reconcile", "report"]
+
+_READ_PAUSES_S = (0.5, 1.0)
+_RATE_PAUSES_S = (1.0, 2.0, 4.0)
+_NOT_READY_PAUSES_S = (1.0, 2.0, 4.0, 8.0)
+_CONNECT_PAUSES_S = (0.5, 1.0)
+NOT_READY = {(404, 2007), (409, 2009)}
+"""The attachment is still processed, the chat is still created: nothing was queued, a few seconds help."""
+
+
+def memo_outcome(http_status: int) -> Outcome:
+    """Say what an HTTP status means for a voice memo: only 4xx but 408 is a clear no."""
+    if 200 <= http_status < 300:
+        return "accepted"
+    if http_status == 429:
+        return "not_sent"
+    return "rejected" if 400 <= http_status < 500 and http_status != 408 else "unknown"
+
+
+def pause_after_answer(
+    kind: Kind, tries: int, http_status: int, code: int | None, retry_after: float | None
+) -> float | None:
+    """Return the seconds to wait before the request is made again, None when it is not.
+
+    ``tries`` counts the requests so far. A memo is repeated only where nothing can have been sent.
+    """
+    if http_status == 429:
+        return _rate_pause(tries, retry_after)
+    if kind == "memo":
+        return _nth(_NOT_READY_PAUSES_S, tries) if (http_status, code) in NOT_READY else None
+    if http_status == 408 or http_status >= 500:
+        return _nth(_READ_PAUSES_S, tries) if (retry_after or 0) <= MAX_SLEEP_S else None
+    return None
+
+
+def pause_after_failure(kind: Kind, tries: int, *, left: bool) -> float | None:
+    """Return the seconds to wait after a request without an answer; ``left`` when bytes may have gone out."""
+    if left and kind == "memo":
+        return None
+    return _nth(_CONNECT_PAUSES_S, tries)
+
+
+def _rate_pause(tries: int, retry_after: float | None) -> float | None:
+    wait = retry_after if retry_after is not None else _nth(_RATE_PAUSES_S, tries)
+    return wait if wait is not None and wait <= MAX_SLEEP_S and tries <= len(_RATE_PAUSES_S) else None
+
+
+def _nth(pauses: tuple[float, ...], tries: int) -> float | None:
+    return pauses[tries - 1] if tries <= len(pauses) else None
+
+
+def when_asked_again(send: Send, *, lease_over: bool) -> Next:
+    """Decide what the same send asked for again does; ``lease_over`` when the owner of its claim is gone."""
+    if send.status in RUNNABLE:
+        return "send"
+    if send.status == "preparing":
+        return "send" if lease_over else "wait"
+    if send.status == "sending":
+        return "reconcile" if lease_over else "wait"
+    return "reconcile" if send.status == "unknown" else "report"
+
+
+def is_settled(send: Send) -> bool:
+    """Whether the recipient's side has the memo for all we know: any of Linq's words, or expired."""
+    return send.status not in OUR_STATUSES or send.status == "expired"
+
+
+# --- reconciling ----------------------------------------------------------------------------------------------
+
+CLOCK_SKEW = timedelta(seconds=10)
+"""How far Linq's clock may be off ours where its Date header did not say."""
+
+SETTLE = timedelta(seconds=30)
+"""How long after the last moment a request can arrive a message may still appear in the chat's list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What reading the chat says of an unknown send: ``found`` with the message, ``not_found`` or ``ambiguous``."""
+
+    result: Literal["found", "not_found", "ambiguous"]
+    evidence: str
+    message: Message | None = None
+
+
+def match(
+    send: Send, messages: Iterable[Message], known: Set[str], *, now: datetime, timeout_s: float, complete: bool
+) -> Match:
+    """Look for an unknown send among the messages of its chat.
+
+    A message is ours when it came from us in the time window, carries one audio file, is not known as another
+    send (``known`` message ids), and its part is our attachment, or has our file name (and size, where known) and is the
+    only one that does. ``complete`` says that the list was read back to the start of the window.
+    """
+    if send.posted_at is None:
+        return Match("ambiguous", "the time of the request is not known")
+    candidates = [m for m in messages if m.message_id not in known and _fits(send, m, timeout_s)]
+    proven = [m for m in candidates if send.attachment_id and m.media[0].attachment_id == send.attachment_id]
+    alike = [m for m in candidates if _looks_alike(send, m.media[0])]
+    for those, evidence in ((proven, "same attachment id"), (alike, "same file name and size" if send.size_bytes else "same file name")):
+        if len(those) == 1:
+            return Match("found", evidence, those[0])
+        if those:
+            return Match("ambiguous", f"{len(those)} messages with the {evidence}")
+    if candidates:
+        return Match("ambiguous", f"{len(candidates)} audio messages in the window, none proven to be it")
+    if not complete:
+        return Match("ambiguous", "the chat's messages could not be read back to the time of the request")
+    if now < send.posted_at + timedelta(seconds=timeout_s) + SETTLE:
+        return Match("ambiguous", "not in the chat yet; too early to say that it never will be")
+    return Match("not_found", "no such message in the chat")
+
+
+def window_start(send: Send) -> datetime | None:
+    """The earliest time at which the message of this send can have been made."""
+    return send.posted_at - CLOCK_SKEW if send.posted_at else None
+
+
+def _fits(send: Send, message: Message, timeout_s: float) -> bool:
+    start = window_start(send)
+    if message.is_from_me is False or len(message.media) != 1 or message.created_at is None or start is None:
+        return False
+    end = start + 2 * CLOCK_SKEW + timedelta(seconds=timeout_s) + SETTLE
+    return start <= message.created_at <= end and _is_audio(message.media[0])
+
+
+def _is_audio(media: Attachment) -> bool:
+    return (media.mime_type or "audio/").startswith("audio/")
+
+
+def _looks_alike(send: Send, media: Attachment) -> bool:
+    """Same file name, and same size where we know it (we do not of a URL that was not fetched)."""
+    same_name = bool(send.filename) and send.filename == media.filename
+    return same_name and send.size_bytes in (None, media.size_bytes)

@@ -1,0 +1,463 @@
+"""Linq's JSON to records and back: strict in what is written, tolerant in what is read.
+
+A field that is missing, null, of another type or unknown never raises; only an answer that is not JSON at all,
+or that lacks the one thing it is for, does (``Unreadable``). Pure: no IO.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+from linq_nb import catalog, views
+from linq_nb.errors import BY_STATUS, ApiError, OutcomeUnknown, RateLimitError
+from linq_nb.model import (
+    MAX_FILENAME,
+    Attachment,
+    Capability,
+    Chat,
+    Handle,
+    Line,
+    Message,
+    Subscription,
+    plain_url,
+)
+
+T = TypeVar("T")
+Raw = Mapping[str, Any]
+
+MAX_ANSWER_BYTES = 10_000_000
+"""More than this of an answer is not read: a page of 100 messages is well under 1 MB."""
+
+
+class Unreadable(ValueError):
+    """An answer is not what was asked for; the message says what it is instead, as in "it is HTML"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer: its status, the headers that matter, and its text; ``cut`` when more came than is read."""
+
+    http_status: int
+    text: str
+    at: datetime
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cut: bool = False
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.http_status < 300
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace id, from the header that is on every answer, else from an error's body."""
+        return self.headers.get("x-trace-id") or _str(self.body, "trace_id")
+
+    @property
+    def body(self) -> Raw:
+        """The JSON object of the answer, empty when there is none."""
+        try:
+            return self.json()
+        except Unreadable:
+            return {}
+
+    @property
+    def error(self) -> Raw:
+        """The ``error`` object of the answer, empty when there is none."""
+        return _dict(self.body, "error")
+
+    @property
+    def code(self) -> int | None:
+        return _int(self.error, "code")
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait: the Retry-After header (seconds or a date), else ``error.retry_after``."""
+        header = self.headers.get("retry-after", "").strip()
+        if re.fullmatch(r"\d{1,9}(\.\d+)?", header):
+            return float(header)
+        date = _http_date(header)
+        if date:
+            return max(0.0, (date - (self.server_time or self.at)).total_seconds())
+        number = self.error.get("retry_after")
+        return float(number) if isinstance(number, int | float) and 0 <= number < 1e9 else None
+
+    @property
+    def server_time(self) -> datetime | None:
+        """Linq's clock by the Date header, to know how far ours is off."""
+        return _http_date(self.headers.get("date", ""))
+
+    def json(self) -> Raw:
+        """Return the answer's JSON object; raises Unreadable when it is none."""
+        if self.cut:
+            raise Unreadable(f"it is larger than {MAX_ANSWER_BYTES // 1_000_000} MB")
+        if not self.text.strip():
+            raise Unreadable("it is empty")
+        try:
+            body = json.loads(self.text)
+        except (ValueError, RecursionError):
+            raise Unreadable(_not_json(self.text)) from None
+        if not isinstance(body, dict):
+            raise Unreadable(f"it is a JSON {type(body).__name__}, not an object")
+        return body
+
+
+def _not_json(text: str) -> str:
+    start = text.lstrip()[:200].lower()
+    if start.startswith(("<!doctype html", "<html")):
+        return "it is HTML, not JSON"
+    if start.startswith("<"):
+        return "it is XML, not JSON"
+    return "its JSON is cut off or broken" if start.startswith(("{", "[")) else "it is not JSON"
+
+
+# --- what is written ------------------------------------------------------------------------------------------
+
+
+def memo_body(
+    *, voice_memo_url: str | None, attachment_id: str | None, override_optout: bool
+) -> dict[str, Any]:
+    """Return the body of ``POST /v3/chats/{chatId}/voicememo``: exactly one source, nothing that Linq did not ask for."""
+    if (voice_memo_url is None) == (attachment_id is None):
+        raise ValueError("a voice memo takes exactly one of voice_memo_url and attachment_id")
+    body: dict[str, Any] = (
+        {"voice_memo_url": voice_memo_url} if voice_memo_url is not None else {"attachment_id": attachment_id}
+    )
+    return body | ({"override_optout": True} if override_optout else {})
+
+
+def attachment_body(filename: str, content_type: str, size_bytes: int) -> dict[str, Any]:
+    """Return the body of ``POST /v3/attachments``."""
+    if not 1 <= len(filename) <= MAX_FILENAME or not 1 <= size_bytes <= 104_857_600:
+        raise ValueError("an upload takes a file name of 1 to 255 characters and 1 to 104857600 bytes")
+    return {"filename": filename, "content_type": content_type, "size_bytes": size_bytes}
+
+
+def query(**params: Any) -> dict[str, str]:
+    """Return query parameters without those that are None."""
+    return {name.rstrip("_"): str(value) for name, value in params.items() if value is not None}
+
+
+# --- what is read ---------------------------------------------------------------------------------------------
+
+
+def handle(raw: Raw) -> Handle:
+    return Handle(
+        handle=_str(raw, "handle") or "",
+        handle_id=_str(raw, "id"),
+        is_me=_bool(raw, "is_me"),
+        service=_str(raw, "service"),
+        status=_str(raw, "status"),
+        line_type=_str(raw, "line_type"),
+        joined_at=time_of(raw, "joined_at"),
+        left_at=time_of(raw, "left_at"),
+    )
+
+
+def chat(raw: Raw) -> Chat:
+    """Read a chat; raises Unreadable without an id."""
+    return Chat(
+        chat_id=_need(raw, "id"),
+        chat_name=_str(raw, "display_name"),
+        is_group=_bool(raw, "is_group"),
+        service=_str(raw, "service"),
+        health_status=_upper(_str(_dict(raw, "health_status"), "status") or _str(raw, "health_status")),
+        is_active=_bool(raw, "is_active"),
+        is_archived=_bool(raw, "is_archived"),
+        handles=tuple(handle(one) for one in _dicts(raw, "handles")),
+        created_at=time_of(raw, "created_at"),
+        updated_at=time_of(raw, "updated_at"),
+    )
+
+
+def line(raw: Raw) -> Line:
+    return Line(
+        line_id=_str(raw, "id"),
+        phone_number=_need(raw, "phone_number"),
+        reputation=_upper(_str(_dict(raw, "reputation"), "status")),
+        line_type=_str(raw, "line_type"),
+    )
+
+
+def capability(raw: Raw, service: str) -> Capability:
+    return Capability(
+        address=_need(raw, "address"),
+        service=service,
+        available=_bool(raw, "available"),
+        reason=_str(raw, "reason"),
+        selected_service=_str(raw, "selected_service"),
+    )
+
+
+def attachment(raw: Raw) -> Attachment:
+    """Read an upload's announcement, an attachment or a media part; raises Unreadable without an id."""
+    headers = _dict(raw, "required_headers")
+    return Attachment(
+        attachment_id=_str(raw, "attachment_id") or _need(raw, "id"),
+        filename=_str(raw, "filename"),
+        mime_type=_str(raw, "content_type") or _str(raw, "mime_type"),
+        size_bytes=_int(raw, "size_bytes"),
+        duration_ms=_int(raw, "duration_ms"),
+        status=_str(raw, "status"),
+        created_at=time_of(raw, "created_at"),
+        expires_at=time_of(raw, "expires_at"),
+        upload_url=_str(raw, "upload_url"),
+        download_url=_str(raw, "download_url") or _str(raw, "url"),
+        required_headers={str(name): str(value) for name, value in headers.items()},
+        http_method=_str(raw, "http_method") or "PUT",
+    )
+
+
+def message(raw: Raw) -> Message:
+    """Read a message; its status falls back on the deprecated booleans. Raises Unreadable without an id."""
+    parts = [part for part in _dicts(raw, "parts") if _str(part, "type") in ("media", None) and _str(part, "id")]
+    return Message(
+        message_id=_need(raw, "id"),
+        chat_id=_str(raw, "chat_id"),
+        is_from_me=_bool(raw, "is_from_me"),
+        delivery_status=_str(raw, "delivery_status") or _status_of_flags(raw),
+        service=_str(raw, "service"),
+        created_at=time_of(raw, "created_at"),
+        updated_at=time_of(raw, "updated_at"),
+        sent_at=time_of(raw, "sent_at"),
+        delivered_at=time_of(raw, "delivered_at"),
+        read_at=time_of(raw, "read_at"),
+        reconciled_at=time_of(raw, "reconciled_at"),
+        media=tuple(attachment(part) for part in parts),
+    )
+
+
+def _status_of_flags(raw: Raw) -> str | None:
+    if _bool(raw, "is_read"):
+        return "read"
+    return "delivered" if _bool(raw, "is_delivered") else None
+
+
+def subscription(raw: Raw) -> Subscription:
+    return Subscription(
+        subscription_id=_need(raw, "id"),
+        target_url=_str(raw, "target_url") or "",
+        subscribed_events=tuple(_strs(raw, "subscribed_events")),
+        is_active=_bool(raw, "is_active"),
+        phone_numbers=tuple(_strs(raw, "phone_numbers")),
+        created_at=time_of(raw, "created_at"),
+        updated_at=time_of(raw, "updated_at"),
+        signing_secret=_str(raw, "signing_secret"),
+    )
+
+
+def accepted(answer: Answer) -> dict[str, Any]:
+    """Read what a 2xx to a voice memo tells, as fields of a Send; raises Unreadable without a message id."""
+    memo = _dict(answer.json(), "voice_memo")
+    if not _str(memo, "id"):
+        raise Unreadable("it has no voice_memo.id")
+    chat_raw, media = _dict(memo, "chat"), _dict(memo, "voice_memo")
+    told = {
+        "message_id": _str(memo, "id"),
+        "status": _str(memo, "status") or "queued",
+        "service": _str(memo, "service"),
+        "from_handle": _str(memo, "from"),
+        "to_handles": tuple(_strs(memo, "to")) or None,
+        "is_group": _bool(chat_raw, "is_group"),
+        "attachment_id": _str(media, "id"),
+        "filename": _str(media, "filename"),
+        "mime_type": _str(media, "mime_type"),
+        "size_bytes": _int(media, "size_bytes"),
+        "duration_ms": _int(media, "duration_ms"),
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def one(answer: Answer, read: Callable[[Raw], T]) -> T:
+    """Read one record of an answer; raises Unreadable."""
+    return read(answer.json())
+
+
+def many(answer: Answer, key: str, read: Callable[[Raw], T]) -> tuple[list[T], str | None]:
+    """Read a page: its records (those without an id are passed over) and the cursor of the next page."""
+    body = answer.json()
+    if not isinstance(body.get(key), list):
+        raise Unreadable(f"it has no list {key!r}")
+    found = []
+    for raw in _dicts(body, key):
+        try:
+            found.append(read(raw))
+        except Unreadable:
+            continue
+    return found, _str(body, "next_cursor") or None
+
+
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d\d):?(\d\d))", re.ASCII
+)
+
+
+def parse_time(text: object) -> datetime | None:
+    """Read an RFC 3339 time with 0 to 9 fractional digits as UTC, to the microsecond; None for anything else."""
+    found = _TIME.fullmatch(text) if isinstance(text, str) else None
+    if not found:
+        return None
+    date, clock, fraction, _, sign, hours, minutes = found.groups()
+    try:
+        at = datetime.fromisoformat(f"{date}T{clock}.{(fraction or '')[:6]:0<6}")
+        offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+        return at.replace(tzinfo=timezone(-offset if sign == "-" else offset)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def time_of(raw: Raw, name: str) -> datetime | None:
+    return parse_time(raw.get(name))
+
+
+# --- answers that say no --------------------------------------------------------------------------------------
+
+
+def error_of(answer: Answer, doing: str, outcome: str = "nothing was sent") -> ApiError:
+    """Make the exception for an answer that says no; ``doing`` names the request in words."""
+    known = catalog.explain(answer.http_status, answer.code)
+    said = f"{numbers(answer)}: {_message(answer) or known.meaning}"
+    text = f"Linq refused {doing} ({said}); {outcome}; {known.todo}{trace(answer)}"
+    kind = BY_STATUS.get(answer.http_status, ApiError)
+    facts = facts_of(answer)
+    if kind is RateLimitError:
+        return RateLimitError(text, retry_after=answer.retry_after, **facts)
+    return kind(text, **facts)
+
+
+def unreadable(answer: Answer, doing: str, why: str) -> ApiError:
+    """Make the exception for an answer to a read that cannot be read."""
+    return ApiError(
+        f"Linq's answer to {doing} cannot be read: {why} (HTTP {answer.http_status}); nothing was sent; "
+        f"run it again, and check the base URL{trace(answer)}",
+        **facts_of(answer),
+    )
+
+
+def unknown_of(answer: Answer, chat_label: str, why: str | None = None) -> OutcomeUnknown:
+    """Make the exception for a memo that left and got no clear answer."""
+    said = f"{numbers(answer)}: {why or _message(answer) or catalog.explain(answer.http_status, answer.code).meaning}"
+    return OutcomeUnknown(
+        f"Linq's answer to the voice memo for {chat_label} is not clear ({said}): it may have been sent or not, "
+        f"and is not sent again; outbox.reconcile() reads the chat to find out{trace(answer)}",
+        **facts_of(answer),
+    )
+
+
+def facts_of(answer: Answer) -> dict[str, Any]:
+    """The facts of an answer that an exception or an event carries: never a token or a signed URL."""
+    return {
+        "status": answer.http_status,
+        "code": answer.code,
+        "doc_url": _str(answer.error, "doc_url"),
+        "trace_id": answer.trace_id,
+        "response": redact(dict(answer.body)) or one_line(answer.text, 500),
+    }
+
+
+def message_of(answer: Answer) -> str | None:
+    """Linq's own words of an error, on one line, handles masked."""
+    return _message(answer)
+
+
+def numbers(answer: Answer) -> str:
+    """HTTP status and Linq's code as people quote them: ``404/2001``."""
+    return f"{answer.http_status}/{answer.code}" if answer.code is not None else f"HTTP {answer.http_status}"
+
+
+def trace(answer: Answer) -> str:
+    return f"; trace {answer.trace_id}" if answer.trace_id else ""
+
+
+def _message(answer: Answer) -> str | None:
+    text = _str(answer.error, "message")
+    return one_line(text, 300).rstrip(".") if text else None
+
+
+def one_line(text: str, limit: int) -> str:
+    """Fold a text from outside into one line without control characters and full handles."""
+    folded = " ".join("".join(c if c.isprintable() else " " for c in text[: limit * 4]).split())
+    return views.mask_text(folded if len(folded) <= limit else folded[: limit - 1] + "…")
+
+
+_SECRET_KEYS = frozenset({"upload_url", "signing_secret", "authorization", "required_headers"})
+
+
+def redact(value: Any) -> Any:
+    """Return JSON without secrets: no upload address, no signing secret, no query of any URL."""
+    if isinstance(value, dict):
+        return {k: "[removed]" if k in _SECRET_KEYS else redact(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [redact(one) for one in value]
+    if isinstance(value, str):
+        return _URL.sub(lambda found: _plain(found.group()), value)
+    return value
+
+
+_URL = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
+
+
+def _plain(url: str) -> str:
+    try:
+        return plain_url(url)
+    except ValueError:
+        return "[a URL]"
+
+
+# --- small readers --------------------------------------------------------------------------------------------
+
+
+def _str(raw: Raw, key: str) -> str | None:
+    value = raw.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+def _int(raw: Raw, key: str) -> int | None:
+    value = raw.get(key)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None
+
+
+def _bool(raw: Raw, key: str) -> bool | None:
+    value = raw.get(key)
+    return value if isinstance(value, bool) else None
+
+
+def _dict(raw: Raw, key: str) -> Raw:
+    value = raw.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(raw: Raw, key: str) -> Iterable[Raw]:
+    value = raw.get(key)
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _strs(raw: Raw, key: str) -> list[str]:
+    value = raw.get(key)
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
+def _need(raw: Raw, key: str) -> str:
+    value = _str(raw, key)
+    if value is None:
+        raise Unreadable(f"it has no {key!r}")
+    return value
+
+
+def _upper(text: str | None) -> str | None:
+    return text.upper() if text else None
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except (TypeError, ValueError, IndexError):
+        return None
+    return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
