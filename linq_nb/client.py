@@ -1,0 +1,462 @@
+"""The HTTP adapter: every request to Linq, with its time limits, its retries and its errors.
+
+A memo POST is repeated only where nothing can have been sent; what ``rules`` decides, this does. One httpx
+client a thread (a client shared by many threads opens connections without end), one TLS context for all.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from linq_nb import rules, wire
+from linq_nb.errors import ApiError, NotSent, OutcomeUnknown
+from linq_nb.model import Attachment, Capability, Chat, Line, Message, Subscription
+from linq_nb.settings import Secret, is_loopback
+from linq_nb.wire import Answer, Unreadable
+
+T = TypeVar("T")
+
+USER_AGENT = "linq_nb"
+CONNECT_TIMEOUT_S = 10.0
+
+_BEFORE_BYTES = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    httpx.InvalidURL,
+)
+_KEPT_HEADERS = ("x-trace-id", "retry-after", "date", "content-type", "location")
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class NoAnswer(Exception):
+    """A request that got no answer; ``left`` when some of it may have reached the server."""
+
+    def __init__(self, why: str, *, left: bool) -> None:
+        super().__init__(why)
+        self.left = left
+
+
+class BearerAuth(httpx.Auth):
+    """The key, given to Linq's own origin alone: not to the upload host, not to a redirect."""
+
+    def __init__(self, key: Secret, base_url: str) -> None:
+        self._key, self._origin = key, _origin(httpx.URL(base_url))
+
+    def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]
+        if _origin(request.url) == self._origin:
+            request.headers["Authorization"] = f"Bearer {self._key.reveal()}"
+        yield request
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+class Client:
+    """Linq's Partner API v3, the part that voice memos and their audit need.
+
+    ``timeout`` is in seconds, for each request as a whole. Reads return records; ``voicememo`` returns the answer.
+    Raises ApiError and its kinds when Linq says no, NotSent when a request never got an answer and nothing can
+    have been sent, OutcomeUnknown when a memo left without a clear answer.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: Secret,
+        *,
+        timeout: float = 60.0,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.base_url, self.timeout = base_url, timeout
+        self._key, self._transport, self._sleep, self._now = api_key, transport, sleep, now
+        self._auth = BearerAuth(api_key, base_url)
+        self._local = threading.local()
+        self._opened: list[httpx.Client] = []
+        self._lock = threading.Lock()
+        self._tls: ssl.SSLContext | None = None
+
+    def __repr__(self) -> str:
+        return f"Client({self.base_url!r})"
+
+    def close(self) -> None:
+        """Close the connections; a later request opens new ones."""
+        with self._lock:
+            opened, self._opened = self._opened, []
+            self._local = threading.local()
+        for one in opened:
+            one.close()
+
+    # --- the memo ---
+
+    def voicememo(
+        self,
+        chat_id: str,
+        *,
+        voice_memo_url: str | None = None,
+        attachment_id: str | None = None,
+        override_optout: bool = False,
+        chat_label: str = "the chat",
+    ) -> Answer:
+        """Send a memo and return Linq's 2xx, read well enough to know its message id (``wire.accepted``).
+
+        Repeats itself only on a connection that was never made, 429 with a short Retry-After, 404/2007 and
+        409/2009. Source: linq docs, endpoint page and error pages; see ``rules``.
+        """
+        body = wire.memo_body(
+            voice_memo_url=voice_memo_url, attachment_id=attachment_id, override_optout=override_optout
+        )
+        doing = f"the voice memo for {chat_label}"
+        try:
+            answer = self._repeated("memo", "POST", f"/v3/chats/{_segment(chat_id)}/voicememo", body=body)
+        except NoAnswer as failure:
+            if not failure.left:
+                raise NotSent(f"{doing} did not reach Linq ({failure}); nothing was sent; run it again") from None
+            raise OutcomeUnknown(
+                f"{doing} left and no answer came ({failure}): it may have been sent or not, and is not sent "
+                "again; outbox.reconcile() reads the chat to find out"
+            ) from None
+        outcome = rules.memo_outcome(answer.http_status)
+        if outcome in ("rejected", "not_sent"):
+            raise wire.error_of(answer, doing)
+        if outcome == "unknown":
+            raise wire.unknown_of(answer, chat_label)
+        try:
+            wire.accepted(answer)
+        except Unreadable as error:
+            raise wire.unknown_of(answer, chat_label, f"the answer cannot be read, {error}") from None
+        return answer
+
+    # --- attachments ---
+
+    def create_attachment(self, filename: str, content_type: str, size_bytes: int) -> Attachment:
+        """Announce an upload: ``POST /v3/attachments``; its ``upload_url`` lives 15 minutes."""
+        body = wire.attachment_body(filename, content_type, size_bytes)
+        made = self._one("POST", "/v3/attachments", wire.attachment, "the upload", body=body)
+        if not made.upload_url or not _is_safe(made.upload_url):
+            raise ApiError("Linq gave no https address to upload to; nothing was sent; run it again")
+        return made
+
+    def upload(self, attachment: Attachment, data: bytes) -> None:
+        """PUT the bytes to the address of the announcement, without the key.
+
+        Repeated on faults, since a PUT before ``expires_at`` overwrites itself.
+        """
+        headers = dict(attachment.required_headers)
+        url = attachment.upload_url or ""
+        try:
+            answer = self._repeated("upload", "PUT", url, content=data, headers=headers)
+        except NoAnswer as failure:
+            raise NotSent(f"the upload got no answer ({failure}); nothing was sent; run it again") from None
+        if not answer.is_success:
+            raise ApiError(
+                f"the upload was refused by the file storage (HTTP {answer.http_status}); nothing was sent; "
+                "run it again",
+                status=answer.http_status,
+                trace_id=answer.trace_id,
+            )
+
+    def attachment(self, attachment_id: str) -> Attachment:
+        """Read an attachment: ``GET /v3/attachments/{attachmentId}``."""
+        return self._one("GET", f"/v3/attachments/{_segment(attachment_id)}", wire.attachment, "the attachment")
+
+    def delete_attachment(self, attachment_id: str) -> None:
+        """Delete an attachment for good: ``DELETE /v3/attachments/{attachmentId}``."""
+        self._read("DELETE", f"/v3/attachments/{_segment(attachment_id)}", "deleting the attachment")
+
+    # --- chats, messages, lines ---
+
+    def chats(
+        self, *, from_: str | None = None, to: str | None = None, limit: int | None = None
+    ) -> Iterator[Chat]:
+        """Walk the chats, page by page; each once, though pages may shift while they are read."""
+        return self._walk("/v3/chats", "chats", wire.chat, "the chats", limit, from_=from_, to=to)
+
+    def chat(self, chat_id: str) -> Chat:
+        """Read a chat: ``GET /v3/chats/{chatId}``."""
+        return self._one("GET", f"/v3/chats/{_segment(chat_id)}", wire.chat, "the chat")
+
+    def messages(self, chat_id: str, *, limit: int | None = None) -> Iterator[Message]:
+        """Walk the messages of a chat in Linq's order, which is not documented: sort by ``created_at``."""
+        path = f"/v3/chats/{_segment(chat_id)}/messages"
+        return self._walk(path, "messages", wire.message, "the chat's messages", limit)
+
+    def message(self, message_id: str) -> Message:
+        """Read a message: ``GET /v3/messages/{messageId}``."""
+        return self._one("GET", f"/v3/messages/{_segment(message_id)}", wire.message, "the message")
+
+    def message_answer(self, message_id: str) -> Answer:
+        """Read a message and return the answer as it came, for the journal."""
+        return self._read("GET", f"/v3/messages/{_segment(message_id)}", "the message")
+
+    def phone_numbers(self) -> list[Line]:
+        """List your lines: ``GET /v3/phone_numbers``."""
+        answer = self._read("GET", "/v3/phone_numbers", "your lines")
+        return self._parsed(answer, "your lines", lambda a: wire.many(a, "phone_numbers", wire.line)[0])
+
+    # --- capability ---
+
+    def check_imessage(self, address: str, *, from_: str | None = None) -> Capability:
+        """Ask whether an address takes iMessage; Linq allows one check in 10 seconds."""
+        return self._check("imessage", "iMessage", address, from_)
+
+    def check_rcs(self, address: str, *, from_: str | None = None) -> Capability:
+        """Ask whether a number takes RCS; ``available`` is None when Linq cannot tell (503/4004, 4009, 4010)."""
+        try:
+            return self._check("rcs", "RCS", address, from_)
+        except ApiError as error:
+            if error.status != 503 or error.code not in (4004, 4009, 4010):
+                raise
+            return Capability(address=address, service="RCS", available=None, reason=f"503/{error.code}")
+
+    def _check(self, kind: str, service: str, address: str, from_: str | None) -> Capability:
+        body = wire.query(address=address, from_=from_)
+        path = f"/v3/capability/check_{kind}"
+        return self._one("POST", path, lambda raw: wire.capability(raw, service), f"the {service} check", body=body)
+
+    # --- webhook subscriptions ---
+
+    def webhook_events(self) -> list[str]:
+        """List the event types that Linq knows; the list is never closed."""
+        answer = self._read("GET", "/v3/webhook-events", "the event types")
+        events = answer.body.get("events")
+        return [one for one in events if isinstance(one, str)] if isinstance(events, list) else []
+
+    def subscriptions(self) -> list[Subscription]:
+        """List the webhook subscriptions, active or not."""
+        answer = self._read("GET", "/v3/webhook-subscriptions", "the webhook subscriptions")
+        return self._parsed(
+            answer, "the webhook subscriptions", lambda a: wire.many(a, "subscriptions", wire.subscription)[0]
+        )
+
+    def subscription(self, subscription_id: str) -> Subscription:
+        """Read a webhook subscription."""
+        path = f"/v3/webhook-subscriptions/{_segment(subscription_id)}"
+        return self._one("GET", path, wire.subscription, "the webhook subscription")
+
+    def create_subscription(
+        self, target_url: str, events: list[str], *, phone_numbers: list[str] | None = None
+    ) -> Subscription:
+        """Create a webhook subscription; its ``signing_secret`` comes this once only, so it is not repeated."""
+        body: dict[str, Any] = {"target_url": target_url, "subscribed_events": list(events)}
+        body |= {"phone_numbers": list(phone_numbers)} if phone_numbers else {}
+        path, doing = "/v3/webhook-subscriptions", "the webhook subscription"
+        try:
+            answer = self._once("POST", path, body=body)
+        except NoAnswer as failure:
+            raise NotSent(
+                f"{doing} got no answer ({failure}); if it was made, its secret is lost: "
+                "list the subscriptions, delete it and create it again"
+            ) from None
+        return self._parsed(self._success(answer, doing), doing, lambda a: wire.one(a, wire.subscription))
+
+    def update_subscription(self, subscription_id: str, **fields: Any) -> Subscription:
+        """Change a webhook subscription; what is not given stays (``is_active``, ``target_url``, ...)."""
+        path = f"/v3/webhook-subscriptions/{_segment(subscription_id)}"
+        return self._one("PUT", path, wire.subscription, "the webhook subscription", body=fields)
+
+    def delete_subscription(self, subscription_id: str) -> None:
+        """Delete a webhook subscription."""
+        path = f"/v3/webhook-subscriptions/{_segment(subscription_id)}"
+        self._read("DELETE", path, "deleting the webhook subscription")
+
+    # --- how requests are made ---
+
+    def _one(
+        self, method: str, path: str, read: Callable[[wire.Raw], T], doing: str, *, body: Any = None
+    ) -> T:
+        answer = self._read(method, path, doing, body=body)
+        return self._parsed(answer, doing, lambda a: wire.one(a, read))
+
+    def _walk(
+        self,
+        path: str,
+        key: str,
+        read: Callable[[wire.Raw], T],
+        doing: str,
+        limit: int | None,
+        **params: Any,
+    ) -> Iterator[T]:
+        if limit is not None and limit < 1:
+            return
+        cursor: str | None = None
+        seen: set[str] = set()
+        cursors: set[str] = set()
+        while True:
+            page = wire.query(limit=min(limit or 100, 100), cursor=cursor, **params)
+            answer = self._read("GET", path, doing, params=page)
+            records, cursor = self._parsed(answer, doing, lambda a: wire.many(a, key, read))
+            for record in records:
+                name = getattr(record, "chat_id" if key == "chats" else "message_id")
+                if name not in seen:
+                    seen.add(name)
+                    yield record
+                if limit is not None and len(seen) >= limit:
+                    return
+            if cursor is None or cursor in cursors:
+                return
+            cursors.add(cursor)
+
+    def _read(
+        self, method: str, path: str, doing: str, *, params: Mapping[str, str] | None = None, body: Any = None
+    ) -> Answer:
+        """Make a request that sends nobody anything, repeated on faults that pass."""
+        try:
+            answer = self._repeated("read", method, path, params=params, body=body)
+        except NoAnswer as failure:
+            raise NotSent(
+                f"Linq did not answer to {doing} ({failure}); nothing was sent; check the network, run it again"
+            ) from None
+        return self._success(answer, doing)
+
+    def _success(self, answer: Answer, doing: str) -> Answer:
+        if answer.is_success:
+            return answer
+        if 300 <= answer.http_status < 400:
+            raise wire.unreadable(answer, doing, "it is a redirect, which is not followed")
+        raise wire.error_of(answer, doing)
+
+    def _parsed(self, answer: Answer, doing: str, read: Callable[[Answer], T]) -> T:
+        try:
+            return read(answer)
+        except Unreadable as error:
+            raise wire.unreadable(answer, doing, str(error)) from None
+
+    def _repeated(self, kind: rules.Kind, method: str, path: str, **request: Any) -> Answer:
+        """Make a request until it is answered for good or ``rules`` says that it is enough."""
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                answer = self._once(method, path, **request)
+            except NoAnswer as failure:
+                pause = rules.pause_after_failure(kind, tries, left=failure.left)
+                if pause is None:
+                    raise
+            else:
+                pause = rules.pause_after_answer(
+                    kind, tries, answer.http_status, answer.code, answer.retry_after
+                )
+                if pause is None:
+                    return answer
+            self._sleep(pause)
+
+    def _once(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Any = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Make one request; raises NoAnswer when none came."""
+        url = path if content is not None else self.base_url + path
+        if body is not None:
+            content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+            headers = {"Content-Type": "application/json"}
+        deadline = time.monotonic() + self.timeout
+        try:
+            with self._http().stream(
+                method, url, params=params, content=content, headers=headers, auth=self._auth
+            ) as response:
+                return self._answer(response, deadline)
+        except _BEFORE_BYTES as error:
+            raise NoAnswer(_reason(error, self.timeout), left=False) from None
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise NoAnswer(_reason(error, self.timeout), left=True) from None
+
+    def _answer(self, response: httpx.Response, deadline: float) -> Answer:
+        """Read an answer, but not more of it than is sensible and not for longer than the time limit."""
+        chunks, size = [], 0
+        for chunk in response.iter_bytes():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > wire.MAX_ANSWER_BYTES:
+                break
+            if time.monotonic() > deadline:
+                raise httpx.ReadTimeout("the answer did not end in time", request=response.request)
+        text = b"".join(chunks)[: wire.MAX_ANSWER_BYTES].decode("utf-8", "replace")
+        return Answer(
+            http_status=response.status_code,
+            text=text.replace(self._key.reveal(), "[token]"),
+            at=self._now(),
+            headers={name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers},
+            cut=size > wire.MAX_ANSWER_BYTES,
+        )
+
+    def _http(self) -> httpx.Client:
+        """Return this thread's httpx client."""
+        mine: httpx.Client | None = getattr(self._local, "http", None)
+        if mine is None or mine.is_closed:
+            with self._lock:
+                mine = self._local.http = self._new_http()
+                self._opened.append(mine)
+        return mine
+
+    def _new_http(self) -> httpx.Client:
+        limits = httpx.Limits(max_connections=4, max_keepalive_connections=2, keepalive_expiry=5.0)
+        timeout = httpx.Timeout(self.timeout, connect=min(CONNECT_TIMEOUT_S, self.timeout))
+        common: dict[str, Any] = {
+            "timeout": timeout,
+            "headers": {"User-Agent": USER_AGENT, "Accept": "application/json"},
+            "follow_redirects": False,
+        }
+        if self._transport is not None:
+            return httpx.Client(transport=_Shared(self._transport), trust_env=False, **common)
+        if self._tls is None:
+            self._tls = httpx.create_ssl_context()
+        return httpx.Client(verify=self._tls, limits=limits, **common)
+
+
+class _Shared(httpx.BaseTransport):
+    """A transport that belongs to the caller: closing a client does not close it."""
+
+    def __init__(self, transport: httpx.BaseTransport) -> None:
+        self._transport = transport
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._transport.handle_request(request)
+
+
+def _reason(error: Exception, timeout: float) -> str:
+    """Say in a few words why there was no answer."""
+    if isinstance(error, httpx.ConnectTimeout):
+        return "no connection in time"
+    if isinstance(error, httpx.TimeoutException):
+        return f"no answer in {timeout:g} s"
+    if isinstance(error, httpx.ConnectError):
+        return wire.one_line(str(error), 120) or "no connection"
+    return wire.one_line(str(error), 120) or type(error).__name__
+
+
+def _is_safe(url: str) -> bool:
+    try:
+        parts = httpx.URL(url)
+    except httpx.InvalidURL:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.host))
+
+
+def _segment(text: str) -> str:
+    """Quote an id for a path, since a subscription's is a free string."""
+    return quote(text, safe="")

@@ -1,0 +1,228 @@
+"""Where the key, the base URL and the journal come from. Read only: nothing is ever written here.
+
+API key: argument, ``LINQ_API_V3_API_KEY``, ``LINQ_API_KEY``, ``LINQ_TOKEN``, the Linq CLI's
+``~/.linq/config.json`` (``LINQ_PROFILE``), Colab secrets, then a prompt where one can be answered.
+"""
+
+from __future__ import annotations
+
+import getpass
+import importlib
+import ipaddress
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from linq_nb.errors import SettingsError
+from linq_nb.views import mask_text
+
+PRODUCTION = "https://api.linqapp.com/api/partner"
+KEY_VARIABLES = ("LINQ_API_V3_API_KEY", "LINQ_API_KEY", "LINQ_TOKEN")
+URL_VARIABLE = "LINQ_API_V3_BASE_URL"
+JOURNAL_VARIABLE = "LINQ_NB_JOURNAL"
+DEMO_VARIABLE = "LINQ_NB_DEMO"
+PROFILE_VARIABLE = "LINQ_PROFILE"
+
+
+class Secret:
+    """A key that shows itself to nobody: not in a repr, a traceback's locals or a pickle."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('•••')"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a secret is not pickled")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a connection needs, each with the place that it came from."""
+
+    api_key: Secret
+    api_key_from: str
+    base_url: str
+    journal: str
+    journal_from: str
+
+    @property
+    def is_demo(self) -> bool:
+        """Demo on a socket: loopback, with a token that starts with ``demo_``. All else is live."""
+        host = urlsplit(self.base_url).hostname or ""
+        return is_loopback(host) and self.api_key.reveal().startswith("demo_")
+
+
+def load(
+    *,
+    api_key: str | None = None,
+    base_url: str | None = None,
+    profile: str | None = None,
+    journal: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+    home: Path | None = None,
+    prompt: Callable[[], str] | None = None,
+) -> Settings:
+    """Find the settings; raises SettingsError that says what is missing and where it can be set."""
+    key, key_from = find_key(api_key, profile, environ, home or Path.home(), prompt)
+    url = check_base_url(base_url or environ.get(URL_VARIABLE) or PRODUCTION)
+    where, journal_from = find_journal(journal, environ, home or Path.home())
+    return Settings(key, key_from, url, where, journal_from)
+
+
+def wants_demo(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether ``LINQ_NB_DEMO`` asks for the demo."""
+    return environ.get(DEMO_VARIABLE, "").strip().lower() not in ("", "0", "false", "no")
+
+
+def find_key(
+    argument: str | None,
+    profile: str | None,
+    environ: Mapping[str, str],
+    home: Path,
+    prompt: Callable[[], str] | None = None,
+) -> tuple[Secret, str]:
+    """Return the API key and where it came from; a profile that is named outright goes before the environment."""
+    if argument:
+        return _key(argument, "the argument")
+    if profile:
+        return _key(_profile_token(home, profile, required=True), f"profile {profile!r} of the Linq CLI")
+    for name in KEY_VARIABLES:
+        if environ.get(name, "").strip():
+            return _key(environ[name], name)
+    named = environ.get(PROFILE_VARIABLE)
+    token = _profile_token(home, named, required=bool(named))
+    if token:
+        return _key(token, f"profile {named!r} of the Linq CLI" if named else "the Linq CLI's profile")
+    return _colab_key() or _prompted(prompt)
+
+
+def _key(text: str, source: str) -> tuple[Secret, str]:
+    value = text.strip()
+    if not value or not value.isascii() or not value.isprintable() or " " in value:
+        raise SettingsError(f"the API key from {source} has characters that no key has; copy it again")
+    return Secret(value), source
+
+
+def _profile_token(home: Path, profile: str | None, *, required: bool) -> str:
+    """Read a token of the Linq CLI's profiles, empty when there is none and none was asked for."""
+    file = home / ".linq" / "config.json"
+    try:
+        config = json.loads(file.read_text("utf-8"))
+        profiles = dict(config["profiles"])
+        name = profile or str(config.get("profile", "default"))
+        token = dict(profiles.get(name) or {}).get("token")
+    except FileNotFoundError:
+        config, profiles, name, token = {}, {}, profile, None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        if not required:
+            return ""
+        raise SettingsError(f"{file.name} of the Linq CLI cannot be read; run `linq login` again") from None
+    if required and not token:
+        known = f"; it has {', '.join(map(repr, profiles))}" if profiles else ""
+        raise SettingsError(f"the Linq CLI has no token for profile {name!r}{known}; run `linq login`")
+    return token if isinstance(token, str) else ""
+
+
+def _colab_key() -> tuple[Secret, str] | None:
+    """Return a key from Colab's secrets, None outside Colab or where none was shared with the notebook."""
+    if "google.colab" not in sys.modules:
+        return None
+    userdata: Any = importlib.import_module("google.colab.userdata")
+    for name in KEY_VARIABLES:
+        try:
+            value = userdata.get(name)
+        except Exception as error:  # noqa: BLE001  Colab's own exceptions: secret unknown, not shared, timed out
+            if type(error).__name__ not in ("SecretNotFoundError", "NotebookAccessError", "TimeoutException"):
+                raise
+            continue
+        if value:
+            return _key(str(value), f"Colab secret {name}")
+    return None
+
+
+def _prompted(prompt: Callable[[], str] | None) -> tuple[Secret, str]:
+    missing = SettingsError(
+        f"no Linq API key: set {KEY_VARIABLES[0]}, or run `linq login`, or pass api_key=; "
+        "without one, %linq_connect --demo (or connect(demo=True)) gives the whole toolkit on a demo"
+    )
+    try:
+        value = (prompt or _ask)().strip()
+    except (EOFError, OSError, NotImplementedError):
+        raise missing from None
+    except Exception as error:
+        if type(error).__name__ == "StdinNotImplementedError":  # ipykernel, where nobody can answer
+            raise missing from None
+        raise
+    if not value:
+        raise missing
+    return _key(value, "the prompt")
+
+
+def _ask() -> str:
+    """Ask for the key where a person can answer: a terminal or a notebook, never a pipe."""
+    if "ipykernel" not in sys.modules and not (sys.stdin and sys.stdin.isatty()):
+        raise EOFError
+    return getpass.getpass("Linq API key: ")
+
+
+def check_base_url(url: str) -> str:
+    """Return the base URL without a trailing slash; https only, except on loopback. Raises SettingsError."""
+    try:
+        parts = urlsplit(url.strip())
+        _ = parts.port
+    except ValueError:
+        raise SettingsError("the base URL is not a URL") from None
+    if parts.username or parts.password:
+        raise SettingsError("the base URL carries a login; give the key by api_key= or the environment")
+    if parts.query or parts.fragment or not parts.hostname:
+        raise SettingsError(f"the base URL {mask_text(url)!r} is not a plain URL such as {PRODUCTION}")
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
+        raise SettingsError(f"the base URL must be https (plain http only on this machine); got {parts.scheme}")
+    return url.strip().rstrip("/").removesuffix("/v3")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def find_journal(argument: str | None, environ: Mapping[str, str], home: Path) -> tuple[str, str]:
+    """Return the journal's URL (SQLAlchemy's form) and where it came from; a plain path means SQLite."""
+    if argument:
+        return journal_url(argument), "the argument"
+    if environ.get(JOURNAL_VARIABLE, "").strip():
+        return journal_url(environ[JOURNAL_VARIABLE].strip()), JOURNAL_VARIABLE
+    return journal_url(str(data_folder(environ, home) / "journal.sqlite")), "the user's data folder"
+
+
+def journal_url(text: str) -> str:
+    """Return a URL for a URL or a file path."""
+    if text == ":memory:":
+        return "sqlite://"
+    return text if "://" in text else f"sqlite:///{Path(text).expanduser().absolute()}"
+
+
+def data_folder(environ: Mapping[str, str], home: Path, platform: str = sys.platform) -> Path:
+    """Return the user's data folder for linq_nb, by the custom of the system."""
+    if platform == "win32":
+        return Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "linq_nb"
+    if platform == "darwin":
+        return home / "Library" / "Application Support" / "linq_nb"
+    return Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "linq_nb"
