@@ -1,0 +1,507 @@
+"""The journal: what was meant, claimed, sent and seen, on SQLite or PostgreSQL through SQLAlchemy Core.
+
+Tables: ``sends`` (one row a send key), ``events`` (every observation, raw), ``names`` (which names stand for the
+same content), ``attachments`` (what was uploaded), ``meta`` (schema version, the key of hashed handles). Times
+are microseconds since 1970 in UTC. A claim holds for its epoch only: each take-over counts it up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event as sa_event
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from linq_nb import rules
+from linq_nb.errors import JournalError
+from linq_nb.model import Event, Send
+from linq_nb.views import mask_text
+
+LEASE_S = 20.0
+"""How long a claim stays its owner's without a heartbeat, in seconds of the real clock."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Micros(sa.TypeDecorator[datetime]):
+    """An aware UTC time as microseconds since 1970: exact, small and the same on every database."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class Json(sa.TypeDecorator[Any]):
+    """JSON as text, handles as tuples when read."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
+        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Any) -> Any:
+        return None if value is None else json.loads(value)
+
+
+_TYPES: dict[str, Any] = {
+    "datetime | None": Micros,
+    "datetime": Micros,
+    "int": sa.Integer,
+    "int | None": sa.BigInteger,
+    "bool | None": sa.Boolean,
+    "tuple[str, ...]": Json,
+    "Any": Json,
+}
+
+
+def _columns(record: type, leave: Iterable[str] = ()) -> list[sa.Column[Any]]:
+    """Make the columns of a record's fields, so that record and table cannot disagree."""
+    return [
+        sa.Column(one.name, _TYPES.get(str(one.type), sa.Text))
+        for one in dataclasses.fields(record)
+        if one.name not in leave
+    ]
+
+
+_meta = sa.MetaData()
+meta = sa.Table("meta", _meta, sa.Column("name", sa.Text, primary_key=True), sa.Column("value", sa.Text))
+sends = sa.Table(
+    "sends",
+    _meta,
+    sa.Column("send_no", sa.Integer, primary_key=True, autoincrement=True),
+    *_columns(Send, leave=["repeated"]),
+    sa.Column("owner", sa.Text),
+    sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("lease_until", sa.BigInteger),
+    sa.UniqueConstraint("send_id", name="send_name"),
+    sa.UniqueConstraint("base_url", "chat_id", "content", "copy", name="send_key"),
+    sa.Index("sends_status", "status"),
+    sa.Index("sends_created", "created_at"),
+    sa.Index("sends_message", "message_id"),
+)
+events = sa.Table(
+    "events",
+    _meta,
+    sa.Column("event_no", sa.Integer, primary_key=True, autoincrement=True),
+    *_columns(Event),
+    sa.Index("events_send", "send_id"),
+)
+names = sa.Table(
+    "names",
+    _meta,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Index("names_content", "content"),
+)
+attachments = sa.Table(
+    "attachments",
+    _meta,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("sha256", sa.Text, primary_key=True),
+    sa.Column("attachment_id", sa.Text, nullable=False),
+    sa.Column("uploaded_at", Micros),
+)
+
+Migration = Callable[[sa.Connection], None]
+MIGRATIONS: tuple[Migration, ...] = (_meta.create_all,)
+"""The steps from each schema version to the next; a journal's version is the number of steps done."""
+
+_SEND_FIELDS = tuple(one.name for one in dataclasses.fields(Send) if one.name != "repeated")
+_EVENT_FIELDS = tuple(one.name for one in dataclasses.fields(Event))
+_KEEP = frozenset({"send_id", "base_url", "content", "copy", "chat_id", "created_at"})
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to bring one send forward, as long as nobody took it over (``epoch``)."""
+
+    send: Send
+    owner: str
+    epoch: int
+
+
+class Journal:
+    """A journal at a URL of SQLAlchemy's form; ``sqlite://`` is one in memory.
+
+    Safe to use from several threads and processes. Raises JournalError when it cannot be opened, read or written.
+    """
+
+    def __init__(self, url: str, *, wall: Callable[[], float] = time.time) -> None:
+        self.url, self._wall = _parse(url), wall
+        self._lock = threading.RLock()
+        self._one_writer = self.url.get_backend_name() == "sqlite"
+        with _clear("opened", self.label):
+            self._engine = _engine(self.url)
+            self._migrate()
+
+    def __repr__(self) -> str:
+        return f"Journal({self.label!r})"
+
+    @property
+    def in_memory(self) -> bool:
+        return self._one_writer and not self.url.database
+
+    @property
+    def label(self) -> str:
+        """The journal's place without a password."""
+        if not self._one_writer:
+            return self.url.render_as_string(hide_password=True)
+        return self.url.database or "memory"
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    # --- claims ---
+
+    def claim(self, wanted: Send, known_as: Sequence[str], owner: str) -> tuple[Send, Claim | None, rules.Next]:
+        """Take the send for ``owner`` if it is free, or return it as it stands with what to do about it.
+
+        ``known_as`` are all names of its content; a send of any of them is the same send.
+        """
+        with self._write() as db:
+            content, group = self._group(db, known_as or [wanted.content])
+            found = self._find(db, wanted, group)
+            if found is None:
+                return self._claim_new(db, dataclasses.replace(wanted, content=content), owner)
+            send, epoch, lease = found
+            step = rules.when_asked_again(send, lease_over=lease is None or lease <= self._now())
+            if step != "send":
+                return send, None, step
+            return self._claim_again(db, send, epoch, owner, wanted)
+
+    def _claim_new(self, db: sa.Connection, wanted: Send, owner: str) -> tuple[Send, Claim | None, rules.Next]:
+        send = dataclasses.replace(wanted, attempts=1, status="preparing")
+        db.execute(sends.insert().values(**_row(send), owner=owner, epoch=1, lease_until=self._lease()))
+        return send, Claim(send, owner, 1), "send"
+
+    def _claim_again(
+        self, db: sa.Connection, send: Send, epoch: int, owner: str, wanted: Send
+    ) -> tuple[Send, Claim | None, rules.Next]:
+        """Take over a row for another attempt; what the last attempt learnt of its failure is cleared."""
+        anew = {name: value for name, value in _row(wanted).items() if name not in _KEEP}
+        anew |= {"status": "preparing", "attempts": send.attempts + 1}
+        anew |= {"chat_name": wanted.chat_name or send.chat_name, "is_group": send.is_group}
+        done = db.execute(
+            sends.update()
+            .where(sends.c.send_id == send.send_id, sends.c.epoch == epoch)
+            .values(**anew, owner=owner, epoch=epoch + 1, lease_until=self._lease())
+        )
+        fresh = dataclasses.replace(send, **{**anew, "to_handles": tuple(anew["to_handles"] or ())})
+        if done.rowcount != 1:
+            return send, None, "wait"
+        return fresh, Claim(fresh, owner, epoch + 1), "send"
+
+    def advance(self, claim: Claim, send: Send, *observed: Event) -> bool:
+        """Write the claimed send with what was observed; False, and nothing written, when the claim is lost.
+
+        A claim is lost when another owner took it over, or when somebody settled the send meanwhile.
+        """
+        open_ = send.status in ("preparing", "sending")
+        mine = (sends.c.send_id == send.send_id, sends.c.epoch == claim.epoch, sends.c.owner == claim.owner)
+        unsettled = sends.c.status.in_(("preparing", "sending", "unknown"))
+        with self._write() as db:
+            done = db.execute(
+                sends.update()
+                .where(*mine, unsettled)
+                .values(**_row(send), lease_until=self._lease() if open_ else None)
+            )
+            if done.rowcount == 1:
+                self._log(db, observed)
+            return done.rowcount == 1
+
+    def renew(self, owner: str) -> None:
+        """Give all open claims of an owner a new lease: its heartbeat."""
+        with self._write() as db:
+            db.execute(
+                sends.update()
+                .where(sends.c.owner == owner, sends.c.status.in_(("preparing", "sending")))
+                .values(lease_until=self._lease())
+            )
+
+    # --- observations ---
+
+    def observe(self, *observed: Event) -> Send | None:
+        """Write what was seen of a send and what follows for it by the rank rule; returns it as it now stands."""
+        send = None
+        with self._write() as db:
+            for one in observed:
+                row = db.execute(sa.select(sends).where(sends.c.send_id == one.send_id)).mappings().first()
+                if row is None:
+                    continue
+                send = _send(row).observed(one)
+                db.execute(sends.update().where(sends.c.send_id == one.send_id).values(**_row(send)))
+            self._log(db, observed)
+        return send
+
+    def replace(self, send: Send, *observed: Event) -> None:
+        """Write a send outright, for what a person decided."""
+        with self._write() as db:
+            db.execute(
+                sends.update()
+                .where(sends.c.send_id == send.send_id)
+                .values(**_row(send), lease_until=None, epoch=sends.c.epoch + 1)
+            )
+            self._log(db, observed)
+
+    # --- reading ---
+
+    def find(self, wanted: Send, known_as: Sequence[str]) -> Send | None:
+        """Return the row of the same send, by any name of its content."""
+        with self._read() as db:
+            _, group = self._group(db, known_as or [wanted.content])
+            found = self._find(db, wanted, group)
+            return found[0] if found else None
+
+    def get(self, send_id: str) -> Send | None:
+        with self._read() as db:
+            row = db.execute(sa.select(sends).where(sends.c.send_id == send_id)).mappings().first()
+            return _send(row) if row else None
+
+    def sends(
+        self,
+        *,
+        status: str | Sequence[str] | None = None,
+        chat_id: str | None = None,
+        since: datetime | None = None,
+    ) -> list[Send]:
+        """Return the sends, in the order in which they were first asked for."""
+        wanted = sa.select(sends).order_by(sends.c.send_no)
+        if status is not None:
+            wanted = wanted.where(sends.c.status.in_([status] if isinstance(status, str) else list(status)))
+        if chat_id is not None:
+            wanted = wanted.where(sends.c.chat_id == chat_id)
+        if since is not None:
+            wanted = wanted.where(sends.c.created_at >= since)
+        with self._read() as db:
+            return [_send(row) for row in db.execute(wanted).mappings()]
+
+    def orphans(self) -> list[Send]:
+        """Return the sends that stand at ``sending`` though their owner's lease ran out."""
+        late = sends.c.lease_until.is_(None) | (sends.c.lease_until <= self._now())
+        with self._read() as db:
+            found = db.execute(sa.select(sends).where(sends.c.status == "sending", late)).mappings()
+            return [_send(row) for row in found]
+
+    def events(self, send_id: str) -> list[Event]:
+        """Return every observation of a send, in the order in which they were made."""
+        wanted = sa.select(events).where(events.c.send_id == send_id).order_by(events.c.event_no)
+        with self._read() as db:
+            return [Event(**{name: row[name] for name in _EVENT_FIELDS}) for row in db.execute(wanted).mappings()]
+
+    def message_ids(self, chat_id: str) -> set[str]:
+        """Return the message ids of a chat that belong to known sends."""
+        wanted = sa.select(sends.c.message_id).where(sends.c.chat_id == chat_id, sends.c.message_id.is_not(None))
+        with self._read() as db:
+            return set(db.execute(wanted).scalars())
+
+    def attachment(self, account: str, sha256: str) -> str | None:
+        """Return the attachment id under which these bytes were uploaded before."""
+        wanted = sa.select(attachments.c.attachment_id).where(
+            attachments.c.account == account, attachments.c.sha256 == sha256
+        )
+        with self._read() as db:
+            return db.execute(wanted).scalar()
+
+    def hash_key(self) -> bytes:
+        """Return the key of ``hashed`` handles, which lives in this journal alone."""
+        with self._read() as db:
+            return bytes.fromhex(str(db.execute(_value("hash_key")).scalar()))
+
+    # --- content and uploads ---
+
+    def link(self, known_as: Sequence[str]) -> None:
+        """Note that these names stand for the same content."""
+        if len(known_as) > 1:
+            with self._write() as db:
+                content, group = self._group(db, known_as)
+                self._name(db, set(group) | set(known_as), content)
+
+    def keep_attachment(self, account: str, sha256: str, attachment_id: str, at: datetime) -> None:
+        """Note an upload, and that its attachment id stands for these bytes."""
+        with self._write() as db:
+            mine = (attachments.c.account == account) & (attachments.c.sha256 == sha256)
+            db.execute(attachments.delete().where(mine))
+            db.execute(
+                attachments.insert().values(
+                    account=account, sha256=sha256, attachment_id=attachment_id, uploaded_at=at
+                )
+            )
+        self.link([f"sha256:{sha256}", f"attachment:{attachment_id}"])
+
+    def forget_attachment(self, account: str, sha256: str) -> None:
+        """Drop an upload that Linq no longer has."""
+        mine = (attachments.c.account == account) & (attachments.c.sha256 == sha256)
+        with self._write() as db:
+            db.execute(attachments.delete().where(mine))
+
+    def forget(self, chat_id: str) -> int:
+        """Delete what was kept of a chat but the send keys; returns how many sends it had."""
+        spared = {"send_id", "base_url", "content", "copy", "chat_id", "created_at", "status", "attempts",
+                  "memo_source", "message_id"}  # fmt: skip
+        blank = {name: None for name in _SEND_FIELDS if name not in spared} | {"to_handles": []}
+        with self._write() as db:
+            mine = sa.select(sends.c.send_id).where(sends.c.chat_id == chat_id)
+            db.execute(events.delete().where(events.c.send_id.in_(mine)))
+            return db.execute(sends.update().where(sends.c.chat_id == chat_id).values(**blank)).rowcount
+
+    # --- inside ---
+
+    def _group(self, db: sa.Connection, known_as: Sequence[str]) -> tuple[str, list[str]]:
+        """Return the name under which a content is kept, and every name known for it."""
+        content = db.execute(
+            sa.select(names.c.content).where(names.c.name.in_(known_as)).order_by(names.c.content)
+        ).scalars()
+        found = list(dict.fromkeys(content))
+        if not found:
+            return known_as[0], list(known_as)
+        rest = db.execute(sa.select(names.c.name).where(names.c.content.in_(found))).scalars()
+        return found[0], list(dict.fromkeys([*known_as, *found, *rest]))
+
+    def _name(self, db: sa.Connection, group: Iterable[str], content: str) -> None:
+        for name in sorted(group):
+            db.execute(names.delete().where(names.c.name == name))
+            db.execute(names.insert().values(name=name, content=content))
+
+    def _find(
+        self, db: sa.Connection, wanted: Send, group: Sequence[str]
+    ) -> tuple[Send, int, int | None] | None:
+        """Return the row of a send key; of several (names linked after both were sent) the furthest one."""
+        rows = db.execute(
+            sa.select(sends).where(
+                sends.c.base_url == wanted.base_url,
+                sends.c.chat_id == wanted.chat_id,
+                sends.c.copy == wanted.copy,
+                sends.c.content.in_(group),
+            )
+        ).mappings()
+        found = [(_send(row), row["epoch"], row["lease_until"]) for row in rows]
+        return max(found, key=lambda one: (rules.is_settled(one[0]), one[0].status == "unknown"), default=None)
+
+    def _log(self, db: sa.Connection, observed: Iterable[Event]) -> None:
+        for one in observed:
+            db.execute(events.insert().values(**{name: getattr(one, name) for name in _EVENT_FIELDS}))
+
+    def _now(self) -> int:
+        return int(self._wall() * 1e6)
+
+    def _lease(self) -> int:
+        return self._now() + int(LEASE_S * 1e6)
+
+    @contextlib.contextmanager
+    def _write(self) -> Iterator[sa.Connection]:
+        with _clear("written", self.label), self._locked(), self._engine.begin() as db:
+            yield db
+
+    @contextlib.contextmanager
+    def _read(self) -> Iterator[sa.Connection]:
+        with _clear("read", self.label), self._locked(), self._engine.begin() as db:
+            yield db
+
+    def _locked(self) -> contextlib.AbstractContextManager[object]:
+        return self._lock if self._one_writer else contextlib.nullcontext()
+
+    def _migrate(self) -> None:
+        with self._locked(), self._engine.begin() as db:
+            version = _version(db)
+            if version > len(MIGRATIONS):
+                raise JournalError(
+                    f"the journal {self.label} was written by a newer linq_nb (schema {version}); "
+                    "nothing was sent; upgrade linq_nb"
+                )
+            for step in MIGRATIONS[version:]:
+                step(db)
+            if version < len(MIGRATIONS):
+                _set(db, "schema_version", str(len(MIGRATIONS)))
+            if db.execute(_value("hash_key")).scalar() is None:
+                _set(db, "hash_key", secrets.token_hex(32))
+
+
+def _version(db: sa.Connection) -> int:
+    if not sa.inspect(db).has_table("meta"):
+        return 0
+    return int(db.execute(_value("schema_version")).scalar() or 0)
+
+
+def _value(name: str) -> sa.Select[Any]:
+    return sa.select(meta.c.value).where(meta.c.name == name)
+
+
+def _set(db: sa.Connection, name: str, value: str) -> None:
+    db.execute(meta.delete().where(meta.c.name == name))
+    db.execute(meta.insert().values(name=name, value=value))
+
+
+def _row(send: Send) -> dict[str, Any]:
+    return {name: getattr(send, name) for name in _SEND_FIELDS}
+
+
+def _send(row: Any) -> Send:
+    fields = {name: row[name] for name in _SEND_FIELDS}
+    return Send(**{**fields, "to_handles": tuple(fields["to_handles"] or ())})
+
+
+def _parse(url: str) -> sa.URL:
+    try:
+        return sa.make_url(url)
+    except SQLAlchemyError:
+        raise JournalError("the journal's URL is not one of SQLAlchemy's form, such as sqlite:///file") from None
+
+
+def _engine(url: sa.URL) -> sa.Engine:
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url, pool_pre_ping=True)
+    if url.database:
+        _private_file(Path(url.database))
+    engine = sa.create_engine(
+        url, poolclass=sa.StaticPool, connect_args={"check_same_thread": False, "timeout": 30}
+    )
+
+    def connect(dbapi: Any, _: Any) -> None:
+        dbapi.isolation_level = None  # the transactions are ours: BEGIN IMMEDIATE, below
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000"):
+            dbapi.execute(f"PRAGMA {pragma}")
+
+    sa_event.listen(engine, "connect", connect)
+    sa_event.listen(engine, "begin", lambda db: db.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
+
+
+def _private_file(file: Path) -> None:
+    """Make the file for its owner only (0600) before anything is written to it."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+@contextlib.contextmanager
+def _clear(what: str, label: str) -> Iterator[None]:
+    """Turn what the database says into one line of our own."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (SQLAlchemyError, OSError, ModuleNotFoundError) as error:
+        origin = getattr(error, "orig", None) or error
+        words = " ".join(str(origin).split())[:200]
+        raise JournalError(
+            f"the journal {label} could not be {what} ({mask_text(words)}); nothing was sent; "
+            "free or repair it, or choose another with journal="
+        ) from error

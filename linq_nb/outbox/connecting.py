@@ -1,0 +1,128 @@
+"""connect(): from the settings, or on the demo that is built in."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from linq_nb import settings as settings_of
+from linq_nb.client import Client, utc_now
+from linq_nb.errors import SettingsError
+from linq_nb.journal import Journal
+from linq_nb.outbox.core import Outbox
+
+if TYPE_CHECKING:
+    import httpx
+
+    from linq_nb.demo import Demo
+
+_journals: weakref.WeakKeyDictionary[Demo, Journal] = weakref.WeakKeyDictionary()
+_journals_lock = threading.Lock()
+
+
+def connect(
+    *,
+    demo: bool | None = None,
+    api_key: str | None = None,
+    base_url: str | None = None,
+    profile: str | None = None,
+    journal: str | None = None,
+    timeout: float = 60.0,
+    transport: httpx.BaseTransport | None = None,
+    fresh: bool = False,
+    clock: Callable[[], datetime] | None = None,
+    sleep: Callable[[float], None] | None = None,
+) -> Outbox:
+    """Connect to Linq with the settings found, or to the demo in this process with ``demo=True``.
+
+    ``timeout`` is in seconds, for each request. ``journal`` is a file or a URL of SQLAlchemy's form. ``fresh``
+    starts the demo anew, its journal too. Without any argument ``LINQ_NB_DEMO=1`` means the demo.
+    Raises SettingsError when the setup is wrong, JournalError when the journal cannot be opened.
+    """
+    if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not 0 < timeout <= 3600:
+        raise SettingsError(f"timeout is a number of seconds up to 3600, not {timeout!r}")
+    told_where = any(value is not None for value in (api_key, base_url, profile, transport))
+    if demo and told_where:
+        raise SettingsError("the demo takes no api_key, base_url, profile or transport; leave demo=True or those out")
+    if demo or (demo is None and not told_where and settings_of.wants_demo()):
+        return _demo(journal, timeout, fresh)
+    if fresh:
+        raise SettingsError("fresh=True starts the demo anew; it goes with demo=True only")
+    found = settings_of.load(api_key=api_key, base_url=base_url, profile=profile, journal=journal)
+    book = Journal(found.journal)
+    client = Client(
+        found.base_url,
+        found.api_key,
+        timeout=timeout,
+        transport=transport,
+        sleep=sleep or time.sleep,
+        now=clock or utc_now,
+    )
+    return Outbox(
+        client,
+        book,
+        account=f"{found.base_url}\n{found.api_key.reveal()}",
+        mode="DEMO" if found.is_demo else "LIVE",
+        now=clock or utc_now,
+        key_from=found.api_key_from,
+        journal_note=journal_note(book),
+    )
+
+
+def _demo(journal: str | None, timeout: float, fresh: bool) -> Outbox:
+    from linq_nb.demo import world  # the demo loads only where it is asked for
+
+    one = world(fresh=fresh)
+    book = Journal(settings_of.journal_url(journal)) if journal else _demo_journal(one)
+    transport = one.transport()
+    client = Client(
+        one.base_url,
+        settings_of.Secret(one.api_key),
+        timeout=timeout,
+        transport=transport,
+        sleep=one.sleep,
+        now=one.now,
+    )
+    made = Outbox(
+        client,
+        book,
+        account=f"{one.base_url}\n{one.api_key}",
+        mode="DEMO",
+        now=one.now,
+        key_from="the demo",
+        demo=one,
+        media_transport=transport,
+    )
+    made.lines()
+    return made
+
+
+def _demo_journal(one: Demo) -> Journal:
+    """Return the demo's journal in memory, which lives as long as the demo does."""
+    with _journals_lock:
+        if one not in _journals:
+            _journals[one] = Journal("sqlite://")
+        return _journals[one]
+
+
+def journal_note(journal: Journal) -> str | None:
+    """Warn of a journal that does not last: without it, once is not promised after a restart."""
+    if journal.in_memory:
+        return "the journal is in memory: after a restart nobody knows what was sent; set LINQ_NB_JOURNAL"
+    place = journal.label
+    passing = (tempfile.gettempdir(), "/tmp/", "/content/", "/dev/shm/")  # noqa: S108  named to warn of them
+    if journal.url.get_backend_name() == "sqlite" and (place.startswith(passing) or _is_binder()):
+        return "the journal is on a disk that does not last; set LINQ_NB_JOURNAL to one that does"
+    return None
+
+
+def _is_binder() -> bool:
+    return any(name.startswith("BINDER_") for name in os.environ)
+
+

@@ -1,0 +1,353 @@
+"""The Outbox: what a notebook holds in its hand."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Literal
+
+from linq_nb import preflight, rules, views
+from linq_nb.client import Client
+from linq_nb.download import download
+from linq_nb.errors import ApiError, PreflightError
+from linq_nb.journal import Journal
+from linq_nb.model import (
+    Chat,
+    Draft,
+    Event,
+    Finding,
+    Line,
+    Send,
+    VoiceMemo,
+    is_uuid,
+    names_of,
+    plain_url,
+    send_id,
+)
+from linq_nb.outbox import reading, sending
+from linq_nb.outbox.heart import Heart
+
+CHATS_FRESH = timedelta(minutes=5)
+"""How long a chat that was read is taken as it was; Linq's 403/2024 stays the authority."""
+
+
+class Outbox:
+    """A connection to Linq with its journal: send a memo once, ask what became of it, see every answer.
+
+    Made by ``linq_nb.connect``. A context manager, and safe to use from several threads. ``mode`` is "DEMO" or
+    "LIVE"; ``demo`` is the demo's handle, None when live.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        journal: Journal,
+        *,
+        account: str,
+        mode: Literal["DEMO", "LIVE"],
+        now: Callable[[], datetime],
+        key_from: str = "",
+        journal_note: str | None = None,
+        demo: Any = None,
+        media_transport: Any = None,
+    ) -> None:
+        self.client, self.journal, self.mode, self.demo = client, journal, mode, demo
+        self.key_from, self.journal_note = key_from, journal_note
+        self.now = now
+        self._media_transport = media_transport
+        self._account = hmac.new(journal.hash_key(), account.encode(), hashlib.sha256).hexdigest()[:24]
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._heart = Heart(lambda: journal.renew(self._owner))
+        self._chats: dict[str, tuple[datetime, Chat]] = {}
+        self._all_chats: tuple[datetime, list[Chat]] | None = None
+        self._lines: list[Line] | None = None
+        self._upload_lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"Outbox({self.mode}, {self.client.base_url!r}, journal={self.journal.label!r})"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return self.summary()._repr_mimebundle_()
+
+    def __enter__(self) -> Outbox:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections and, unless the demo keeps it, the journal."""
+        self.client.close()
+        if self.demo is None:
+            self.journal.close()
+
+    def summary(self) -> views.Shown:
+        """Say where this Outbox sends to, with which key, and where it keeps its journal; all masked."""
+        rows = [
+            ("mode", self.mode + (": nothing leaves this machine" if self.demo is not None else "")),
+            ("base URL", self.client.base_url),
+            ("API key", f"from {self.key_from}" if self.key_from else "none"),
+            ("line", self.line or "not read yet"),
+            ("journal", self.journal.label),
+        ]
+        return views.summary("linq_nb", rows + ([("warning", self.journal_note)] if self.journal_note else []))
+
+    @property
+    def line(self) -> str | None:
+        """Your lines, masked, as far as they were read."""
+        return names_of([views.mask(one.phone_number) for one in self._lines]) if self._lines else None
+
+    # --- reading Linq ---
+
+    def lines(self) -> list[Line]:
+        """List your phone lines with their reputation."""
+        self._lines = self.client.phone_numbers()
+        return list(self._lines)
+
+    def chats(self, to: str | None = None, from_: str | None = None, limit: int | None = None) -> list[Chat]:
+        """List your chats, all pages; ``to`` and ``from_`` are handles (E.164), ``limit`` caps the number."""
+        try:
+            found = list(self.client.chats(to=to, from_=from_, limit=limit))
+        except ApiError as error:
+            if error.status != 400 or from_ is not None:
+                raise
+            found = [chat for one in self.lines() for chat in self.client.chats(to=to, from_=one.phone_number)]
+            found = list({chat.chat_id: chat for chat in found}.values())[:limit]
+        at = self.now()
+        self._chats.update({chat.chat_id: (at, chat) for chat in found})
+        if to is None and from_ is None and limit is None:
+            self._all_chats = (at, found)
+        return found
+
+    def chat(self, chat_id: str) -> Chat:
+        """Read a chat by its id, at most every five minutes."""
+        kept = self._chats.get(chat_id)
+        if kept and self.now() - kept[0] < CHATS_FRESH:
+            return kept[1]
+        chat = self.client.chat(chat_id)
+        self._chats[chat_id] = (self.now(), chat)
+        return chat
+
+    def known_chats(self) -> list[Chat]:
+        """Return the chats that were read already, without asking Linq: for completion."""
+        return [chat for _, chat in self._chats.values()]
+
+    def find_chat(self, name: str | Chat) -> Chat | str:
+        """Return the chat of a display name or handle that only one chat has; an id is returned as it is.
+
+        Raises PreflightError that lists the candidates when the name fits none or several.
+        """
+        if isinstance(name, Chat) or is_uuid(name):
+            return name
+        if self._all_chats is None or self.now() - self._all_chats[0] >= CHATS_FRESH:
+            self.chats()
+        chats = self._all_chats[1] if self._all_chats else []
+        return choose_chat(name, chats)
+
+    # --- one memo ---
+
+    def check(self, memo: VoiceMemo, chat: Chat | str, *, copy: int = 1) -> list[Finding]:
+        """Return what speaks against sending this memo to this chat, errors first; nothing leaves but reads."""
+        draft = Draft(memo=memo, chat=self.find_chat(chat), copy=copy)
+        found = preflight.check_memo(memo) + preflight.check_chat(self.chat_of(draft), memo)
+        sent = self.journal.find(self.wanted(draft), memo.names)
+        if sent is not None and sent.message_id:
+            found.append(Finding(level="info", code="already_sent", message=sending.already(sent, self.now())))
+        return found
+
+    def send(
+        self,
+        memo: VoiceMemo,
+        chat: Chat | str,
+        copy: int = 1,
+        override_optout: str | None = None,
+        *,
+        accept: Collection[str] = (),
+    ) -> Send:
+        """Send a memo to a chat, once: asked again, it sends nothing and returns the recorded Send.
+
+        ``copy`` is absolute: 2 is a second bubble on purpose. ``override_optout`` is the reason, kept in the
+        journal, for writing to someone who opted out. ``accept`` names errors of ``check`` that you take upon
+        yourself ("chat_critical", "too_large").
+        Raises AudioError or PreflightError before anything leaves, ApiError when Linq says no, NotSent when it
+        is safe to run again, OutcomeUnknown when it may have been sent (see ``reconcile``), JournalError when
+        nothing was sent because it could not be written down.
+        """
+        draft = Draft(memo=memo, chat=self.find_chat(chat), copy=copy, override_optout=override_optout)
+        return self.send_draft(draft, accept=accept)
+
+    def send_draft(self, draft: Draft, *, accept: Collection[str] = ()) -> Send:
+        """Send a draft, once: ``send`` for what was put together before."""
+        return sending.send(self, draft, accept)
+
+    def is_sent(self, draft: Draft) -> bool:
+        """Whether this draft was sent before, by the journal, so that sending it again sends nothing."""
+        found = self.journal.find(self.wanted(draft), draft.memo.names)
+        return found is not None and rules.is_settled(found)
+
+    def card(self, draft: Draft, *, accept: Collection[str] = ()) -> views.Shown:
+        """Return the card of a draft: the memo, whom it goes to, what the checks found, DEMO or LIVE."""
+        chat = self.chat_of(draft)
+        found = preflight.check_memo(draft.memo) + preflight.check_chat(chat, draft.memo)
+        found = preflight.settle(found, accept, optout=draft.override_optout is not None)
+        note = self.journal_note if self.mode == "LIVE" else None
+        return views.draft_card(draft, chat, found, mode=self.mode, line=chat.line or self.line, journal_note=note)
+
+    def question(self, drafts: Sequence[Draft]) -> str:
+        """Say what sending these drafts will do, for the person who is asked."""
+        chats = [self.chat_of(draft) for draft in drafts]
+        whom = names_of([views.chat_whom(chat) for chat in chats])
+        memo = drafts[0].memo
+        length = f" ({views.duration(memo.duration_ms)})" if memo.duration_ms is not None else ""
+        return f"{self.mode}: send {views.clean(memo.label)}{length} to {whom}? Journal: {self.journal.label}."
+
+    def fetch(self, memo: VoiceMemo, *, allow_private: bool = False) -> VoiceMemo:
+        """Download a URL memo to hear and check it; returns a memo that knows its sha256 and goes by its URL still.
+
+        https only, also after redirects; at most 10 MB; at most the time limit; no private addresses unless
+        ``allow_private``. Raises AudioError.
+        """
+        if memo.url is None:
+            return memo
+        data = download(
+            memo.url, timeout=self.client.timeout, allow_private=allow_private, transport=self._media_transport
+        )
+        fetched = memo.fetched(data)
+        self.journal.link(fetched.names)
+        return fetched
+
+    def resolve(self, send: Send, outcome: Literal["sent", "not_sent"], *, reason: str) -> Send:
+        """Settle an unknown send by your own word, kept in the journal with its reason.
+
+        "sent": it is in the chat, so it is not sent again. "not_sent": it is not, so it may be sent again.
+        Raises LinqError when the send is not unknown.
+        """
+        return reading.resolve(self, send, outcome, reason)
+
+    # --- what became of it ---
+
+    def sends(
+        self,
+        status: str | Sequence[str] | None = None,
+        chat: Chat | str | None = None,
+        since: datetime | None = None,
+    ) -> list[Send]:
+        """Return the journal's sends, oldest first."""
+        found = self.find_chat(chat) if chat is not None else None
+        chat_id = found.chat_id if isinstance(found, Chat) else found
+        return self.journal.sends(status=status, chat_id=chat_id, since=since)
+
+    def history(self, send: Send | str) -> list[Event]:
+        """Return every observation of a send, in order: answers, polls, reconciling, what a person said."""
+        return self.journal.events(send if isinstance(send, str) else send.send_id)
+
+    def refresh(self, sends: Send | Iterable[Send] | None = None) -> list[Send]:
+        """Ask Linq for the delivery status of these sends (all open ones), and return them as they now stand."""
+        return reading.refresh(self, _several(sends))
+
+    def reconcile(self, sends: Send | Iterable[Send] | None = None) -> list[Send]:
+        """Look in the chats for these sends (all unknown or orphaned ones), and return them as they now stand.
+
+        Found ones get their message id; the others stay ``unknown``, with ``reconcile_result`` not_found or
+        ambiguous and the evidence in ``history``. Never sends anything.
+        """
+        return reading.reconcile(self, _several(sends))
+
+    def forget(self, chat: Chat | str) -> int:
+        """Delete what the journal keeps of a chat but the send keys; returns the number of its sends."""
+        chat_id = chat.chat_id if isinstance(chat, Chat) else chat
+        self._chats.pop(chat_id, None)
+        return self.journal.forget(chat_id)
+
+    def hash_key(self) -> bytes:
+        """Return the key of ``to_frame(..., handles="hashed")``."""
+        return self.journal.hash_key()
+
+    # --- for the modules of this package ---
+
+    def chat_of(self, draft: Draft) -> Chat:
+        return draft.chat if isinstance(draft.chat, Chat) else self.chat(draft.chat)
+
+    def wanted(self, draft: Draft) -> Send:
+        """Return the Send that a draft asks for, as it stands before anything happened."""
+        memo, chat = draft.memo, draft.chat if isinstance(draft.chat, Chat) else None
+        url = self.client.base_url
+        return Send(
+            send_id=send_id(url, draft.chat_id, memo.content, draft.copy),
+            base_url=url,
+            content=memo.content,
+            copy=draft.copy,
+            chat_id=draft.chat_id,
+            chat_name=chat.chat_name if chat else None,
+            is_group=chat.is_group if chat else None,
+            memo_source=memo.source,
+            voice_memo_url=plain_url(memo.url) if memo.url else None,
+            filename=preflight.upload_name(memo) if memo.data is not None else memo.filename,
+            format=memo.format,
+            mime_type=memo.mime_type,
+            size_bytes=memo.size_bytes,
+            duration_ms=memo.duration_ms,
+            sha256=memo.sha256,
+            attachment_id=memo.attachment_id,
+            override_optout=draft.override_optout,
+            created_at=self.now(),
+        )
+
+    @property
+    def owner(self) -> str:
+        return self._owner
+
+    @property
+    def account(self) -> str:
+        """A name for the account, from its key but not telling it: uploads belong to an account."""
+        return self._account
+
+    @property
+    def heart(self) -> Heart:
+        return self._heart
+
+    @property
+    def upload_lock(self) -> threading.Lock:
+        return self._upload_lock
+
+
+def choose_chat(name: str, chats: Sequence[Chat]) -> Chat:
+    """Return the one chat that has this display name or, 1:1, this handle; raises PreflightError."""
+    wanted = " ".join(name.split()).casefold()
+    found = [chat for chat in chats if wanted in (_name(chat), *_handles(chat))]
+    found = found or [chat for chat in chats if wanted and wanted in _name(chat)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        hint = ", ".join(repr(views.mask_text(c.chat_name)) for c in chats[:8] if c.chat_name)
+        raise PreflightError(
+            f"no chat is called {views.mask_text(name)!r}; nothing was sent; there are {hint or 'no chats'}"
+            + (" ..., see %linq_chats" if len(chats) > 8 else "")
+        )
+    listed = ", ".join(f"{views.mask_text(c.chat_name or '')!r} ({c.chat_id})" for c in found[:8])
+    raise PreflightError(f"{len(found)} chats fit {views.mask_text(name)!r}; nothing was sent; give an id: {listed}")
+
+
+def _name(chat: Chat) -> str:
+    return " ".join((chat.chat_name or "").split()).casefold()
+
+
+def _handles(chat: Chat) -> list[str]:
+    return [] if chat.is_group else [one.handle.casefold() for one in chat.others]
+
+
+def _several(sends: Send | Iterable[Send] | None) -> list[Send] | None:
+    if sends is None:
+        return None
+    return [sends] if isinstance(sends, Send) else list(sends)
+
+

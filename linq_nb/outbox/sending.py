@@ -1,0 +1,289 @@
+"""One memo to one chat: claim, prepare, upload, mark, POST, record. The order is the promise.
+
+The intent is in the journal before the network is touched; ``sending`` is in the journal right before the POST,
+by an update that holds only for the claim's own epoch; the answer is in the journal before it is shown.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Collection
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from linq_nb import preflight, rules, views, wire
+from linq_nb.errors import (
+    ApiError,
+    JournalError,
+    LinqError,
+    NotFoundError,
+    NotSent,
+    OutcomeUnknown,
+    PreflightError,
+)
+from linq_nb.journal import LEASE_S, Claim
+from linq_nb.model import Chat, Draft, Event, Finding, Send, is_uuid
+from linq_nb.outbox import reading
+
+if TYPE_CHECKING:
+    from linq_nb.outbox.core import Outbox
+
+WAIT_STEP_S = 0.1
+
+
+def send(outbox: Outbox, draft: Draft, accept: Collection[str] = ()) -> Send:
+    """Send a draft once, or report what became of it before."""
+    _check_draft(draft, accept)
+    draft.memo.unchanged()
+    claim, recorded = _claim(outbox, draft)
+    if claim is None:
+        return _report(outbox, recorded)
+    with outbox.heart.beating():
+        return _Attempt(outbox, draft, claim, accept).run()
+
+
+def already(send: Send, now: datetime) -> str:
+    """Say that a send was made before, when, and how to ask for another."""
+    when = views.ago(send.accepted_at or send.created_at or now, now)
+    named = f" as message {views.short_id(send.message_id)}" if send.message_id else f" (status {send.status})"
+    return f"already sent {when}{named}; nothing sent; --copy {send.copy + 1} for another bubble"
+
+
+def _check_draft(draft: Draft, accept: Collection[str]) -> None:
+    """Refuse what can be refused without the network."""
+    if isinstance(draft.copy, bool) or not isinstance(draft.copy, int) or draft.copy < 1:
+        raise PreflightError(f"copy is a whole number from 1 on, not {draft.copy!r}; nothing was sent")
+    if draft.override_optout is not None and not draft.override_optout.strip():
+        raise PreflightError("override_optout takes the reason for writing all the same; nothing was sent")
+    if not is_uuid(draft.chat_id):
+        raise PreflightError(f"{draft.chat_id!r} is not a chat id (a uuid); nothing was sent")
+    refuse(preflight.check_memo(draft.memo), accept, draft)
+
+
+def refuse(findings: list[Finding], accept: Collection[str], draft: Draft) -> None:
+    """Raise PreflightError when a finding stops the send."""
+    found = preflight.settle(findings, accept, optout=draft.override_optout is not None)
+    stopping = preflight.errors(found)
+    if stopping:
+        words = "; ".join(one.message for one in stopping)
+        raise PreflightError(f"{draft.memo.label}: {words}; nothing was sent", findings=found)
+
+
+def _claim(outbox: Outbox, draft: Draft) -> tuple[Claim | None, Send]:
+    """Take the send, waiting for another owner who is at it right now."""
+    wanted, deadline = outbox.wanted(draft), time.monotonic() + outbox.client.timeout + 2 * LEASE_S
+    while True:
+        recorded, claim, step = outbox.journal.claim(wanted, draft.memo.names, outbox.owner)
+        if claim is not None or step != "wait":
+            return claim, recorded
+        if time.monotonic() > deadline:
+            raise OutcomeUnknown(
+                "another notebook is sending this memo to this chat right now; nothing was sent from here; "
+                "look again with outbox.sends()"
+            )
+        time.sleep(WAIT_STEP_S)
+
+
+def _report(outbox: Outbox, recorded: Send) -> Send:
+    """Return a send that was made before; look for it in the chat first when that is not sure."""
+    if not rules.is_settled(recorded):
+        recorded = reading.reconcile(outbox, [recorded])[0]
+    if rules.is_settled(recorded):
+        return dataclasses.replace(recorded, repeated=True)
+    raise OutcomeUnknown(
+        f"this memo may have been sent to {_label(recorded)} {views.ago(recorded.posted_at or outbox.now(), outbox.now())}"
+        f" and is not sent again ({recorded.reconcile_result or 'not looked for'} in the chat); "
+        'outbox.reconcile() looks again; outbox.resolve(send, "not_sent", reason=...) lets it go once more; '
+        f"copy={recorded.copy + 1} sends another, at the risk of two bubbles",
+        status=recorded.http_status,
+        code=recorded.error_code,
+        trace_id=recorded.trace_id,
+    )
+
+
+def _label(send: Send) -> str:
+    return views.mask_text(send.chat_name) if send.chat_name else f"chat {views.short_id(send.chat_id)}"
+
+
+class _Attempt:
+    """One attempt at a claimed send."""
+
+    def __init__(self, outbox: Outbox, draft: Draft, claim: Claim, accept: Collection[str]) -> None:
+        self.outbox, self.draft, self.claim, self.accept = outbox, draft, claim, accept
+        self.now_send = claim.send
+
+    def run(self) -> Send:
+        try:
+            self._prepare()
+        except BaseException as error:
+            self._not_sent(error)
+            raise
+        try:
+            answer = self._post()
+        except BaseException as error:
+            self._no_answer(error)
+            raise
+        return self._accepted(answer)
+
+    # --- before the POST: whatever happens, nothing was sent ---
+
+    def _prepare(self) -> None:
+        chat = self.outbox.chat_of(self.draft)
+        self._update(**_of_chat(chat))
+        refuse(preflight.check_chat(chat, self.draft.memo), self.accept, self.draft)
+        if self.draft.memo.data is not None and not self.draft.memo.url:
+            self._update(attachment_id=self._uploaded())
+        self._mark_sending()
+
+    def _uploaded(self) -> str:
+        """Return an attachment id for the memo's bytes: of an earlier upload, or of one now."""
+        memo, journal, account = self.draft.memo, self.outbox.journal, self.outbox.account
+        digest, data = str(memo.sha256), memo.data or b""
+        with self.outbox.upload_lock:
+            kept = journal.attachment(account, digest)
+            if kept:
+                return kept
+            made = self._upload(str(self.now_send.filename), str(memo.mime_type), data)
+            journal.keep_attachment(account, digest, made, self.outbox.now())
+        return made
+
+    def _upload(self, filename: str, mime_type: str, data: bytes) -> str:
+        client = self.outbox.client
+        try:
+            announced = client.create_attachment(filename, mime_type, len(data))
+        except ApiError as error:
+            if (error.code, mime_type) != (5004, "audio/x-wav"):
+                raise
+            announced = client.create_attachment(filename, "audio/wav", len(data))  # the name in Linq's early spec
+        try:
+            client.upload(announced, data)
+        except ApiError:  # the address may have expired: a new one, once
+            announced = client.create_attachment(filename, mime_type, len(data))
+            client.upload(announced, data)
+        return announced.attachment_id
+
+    def _mark_sending(self) -> None:
+        self.draft.memo.unchanged()
+        marked = dataclasses.replace(self.now_send, status="sending", posted_at=self.outbox.now())
+        if not self.outbox.journal.advance(self.claim, marked):
+            raise NotSent("another notebook took this send over; nothing was sent from here; look at outbox.sends()")
+        self.now_send = marked
+
+    def _not_sent(self, error: BaseException) -> None:
+        """Write down that nothing was sent and why; a claim that was taken over is left to its new owner."""
+        refused = isinstance(error, ApiError) and rules.memo_outcome(error.status or 0) == "rejected"
+        self._fail("rejected" if refused else "not_sent", error, source="prepare")
+
+    # --- the POST ---
+
+    def _post(self) -> wire.Answer:
+        try:
+            return self._posted()
+        except NotFoundError as error:
+            if error.code != 2003 or self.draft.memo.data is None or self.draft.memo.url:
+                raise
+        self.outbox.journal.forget_attachment(self.outbox.account, str(self.draft.memo.sha256))
+        try:
+            self._update(attachment_id=self._uploaded())
+            self._mark_sending()
+        except ApiError:
+            raise
+        except LinqError as error:
+            raise NotSent(f"{error}") from None
+        return self._posted()
+
+    def _posted(self) -> wire.Answer:
+        memo = self.draft.memo
+        return self.outbox.client.voicememo(
+            self.draft.chat_id,
+            voice_memo_url=memo.url,
+            attachment_id=None if memo.url else self.now_send.attachment_id,
+            override_optout=self.draft.override_optout is not None,
+            chat_label=_label(self.now_send),
+        )
+
+    def _no_answer(self, error: BaseException) -> None:
+        """Write down a no, or that it is not known; an interrupt in the middle of the POST is not known either."""
+        if isinstance(error, ApiError):
+            status = "not_sent" if error.status == 429 else "rejected"
+        else:
+            status = "not_sent" if isinstance(error, NotSent) else "unknown"
+        self._fail(status, error, source="post")
+
+    def _accepted(self, answer: wire.Answer) -> Send:
+        told = wire.accepted(answer)
+        ours = ("filename", "mime_type", "size_bytes", "duration_ms", "attachment_id", "is_group")
+        told = {k: v for k, v in told.items() if k not in ours or getattr(self.now_send, k) is None}
+        sent = dataclasses.replace(
+            self.now_send,
+            **told,
+            http_status=answer.http_status,
+            trace_id=answer.trace_id,
+            accepted_at=answer.at,
+            checked_at=answer.at,
+        )
+        event = Event(
+            send_id=sent.send_id,
+            at=answer.at,
+            source="post",
+            status=sent.status,
+            http_status=answer.http_status,
+            trace_id=answer.trace_id,
+            message_id=sent.message_id,
+            service=sent.service,
+            body=wire.redact(dict(answer.body)),
+        )
+        try:
+            self._write(sent, event)
+        except JournalError as error:
+            raise OutcomeUnknown(
+                f"the memo for {_label(sent)} was accepted as message {sent.message_id}, but the journal could not "
+                f"take it down ({error}); do not send it again; outbox.reconcile() adopts it when the journal is back"
+            ) from None
+        return sent
+
+    # --- writing ---
+
+    def _update(self, **fields: Any) -> None:
+        self.now_send = dataclasses.replace(self.now_send, **fields)
+
+    def _fail(self, status: str, error: BaseException, source: str) -> None:
+        at = self.outbox.now()
+        facts = _facts(error)
+        failed = dataclasses.replace(self.now_send, status=status, checked_at=at, **facts)
+        body = getattr(error, "response", None)
+        event = Event(send_id=failed.send_id, at=at, source=source, status=status, body=body, **facts)
+        try:
+            self._write(failed, event)
+        except JournalError as lost:
+            if not isinstance(error, JournalError):
+                error.add_note(f"The journal could not take this down: {lost}")
+
+    def _write(self, send: Send, event: Event) -> None:
+        """Write under the claim; when that was lost, the event is kept, and only Linq's word changes the send."""
+        self.now_send = send
+        if not self.outbox.journal.advance(self.claim, send, event):
+            told = event.status if rules.is_settled(send) else None
+            self.outbox.journal.observe(dataclasses.replace(event, status=told))
+
+
+def _of_chat(chat: Chat) -> dict[str, Any]:
+    return {
+        "chat_name": chat.chat_name,
+        "is_group": chat.is_group,
+        "from_handle": chat.line,
+        "to_handles": tuple(one.handle for one in chat.others),
+    }
+
+
+def _facts(error: BaseException) -> dict[str, Any]:
+    """What an exception tells of a send, as fields."""
+    words = str(error) if isinstance(error, LinqError) else f"stopped by {type(error).__name__}"
+    return {
+        "http_status": getattr(error, "status", None),
+        "error_code": getattr(error, "code", None),
+        "error_message": words,
+        "doc_url": getattr(error, "doc_url", None),
+        "trace_id": getattr(error, "trace_id", None),
+    }
