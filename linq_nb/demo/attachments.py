@@ -1,0 +1,55 @@
+"""`/v3/attachments`: promise an upload, look at it, delete it."""
+
+from datetime import timedelta
+
+from . import rules, shapes, storage
+from .call import Call
+from .clock import stamp
+from .state import Attachment
+from .wire import Reply, json_reply, no_content
+
+UPLOAD_LIFE = timedelta(minutes=15)
+
+
+def create(call: Call) -> Reply:
+    """Promise an upload for 15 minutes.
+
+    The bytes are not known yet, so the id comes from name, type, size and how often these were asked for.
+    """
+    filename, content_type, size = rules.upload(rules.json_body(call.request))
+    state, key = call.state, (filename, content_type, size)
+    number = state.count("attachment", *key)
+    file_id = state.ids.uuid("attachment", *key, number)
+    item = Attachment(
+        id=file_id,
+        filename=filename,
+        content_type=content_type,
+        size_bytes=size,
+        created_at=call.now,
+        expires_at=call.now + UPLOAD_LIFE,
+        signature=state.ids.hex("upload", file_id),
+    )
+    state.attachments[file_id] = item
+    answer = {
+        "attachment_id": file_id,
+        "upload_url": storage.upload_url(call.upload_base, item),
+        "http_method": "PUT",
+        "required_headers": storage.required_headers(item),
+        "expires_at": stamp(item.expires_at),
+        "download_url": shapes.cdn_url(item),
+    }
+    return json_reply(200, answer)
+
+
+def _named(call: Call) -> Attachment:
+    return call.state.attachment(rules.uuid_text(call.ids[0], "attachmentId"))
+
+
+def get(call: Call) -> Reply:
+    return json_reply(200, shapes.attachment(_named(call)))
+
+
+def delete(call: Call) -> Reply:
+    """Delete for good; messages that show it keep their part without a working link."""
+    del call.state.attachments[_named(call).id]
+    return no_content()

@@ -1,0 +1,271 @@
+"""`Demo`: one world, as tests and notebooks hold it."""
+
+import threading
+from collections import deque
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, overload
+
+from . import app, control, hooks, media, messages
+from .clock import Clock, RealClock, VirtualClock
+from .faults import MEMO_PATH, USUAL_CODE, Fault, Mix
+from .hooks import Delivery, Due
+from .ids import Ids
+from .people import extra_person
+from .state import Chat, Limits, State
+from .wire import Cut, Json, Logged, Reply, Request
+
+if TYPE_CHECKING:
+    import httpx
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+_KEPT = 20_000
+
+
+class Demo:
+    """A whole small Linq with one account; thread-safe.
+
+    `seed` decides ids, jitter and random faults, `start` is where the virtual clock begins. With
+    `real_time=True` (for a socket) real time passes instead, and `start` is not used.
+    """
+
+    def __init__(self, *, seed: int = 1, start: datetime = START, real_time: bool = False) -> None:
+        self._seed, self._start, self._real_time = seed, start, real_time
+        self.api_key = "demo_" + Ids(seed).hex("api key")[:24]
+        self.base_url = f"https://{app.API_HOST}{app.API_PREFIX}"
+        self._upload_base = f"https://{app.UPLOAD_HOST}"
+        self.media_urls = dict(media.URLS)
+        self.app = app.wsgi(self.handle)
+        self._lock = threading.Lock()
+        self.reset()
+
+    def __repr__(self) -> str:
+        chats, now = len(self._state.chats), self.now()
+        return f"<linq_nb demo at {self.base_url}: {chats} chats, {now:%Y-%m-%d %H:%M:%S} UTC>"
+
+    def reset(self) -> None:
+        """Begin again: the seeded chats, no memo sent, no fault, the clock at its start."""
+        clock: Clock = RealClock() if self._real_time else VirtualClock(self._start)
+        self._state = State(Ids(self._seed), clock, clock.now())
+        self._inbox: deque[Due] = deque(maxlen=_KEPT)
+        self._to_post: deque[Due] = deque(maxlen=_KEPT)
+        self._extra = 0
+        for number, chat in enumerate(list(self._state.chats.values())):
+            self._first_words(chat, number)
+
+    def _first_words(self, chat: Chat, number: int) -> None:
+        state, ago = self._state, timedelta(days=1, minutes=7 * number)
+        if state.opted_out.get(chat.others[0]) == chat.id:
+            messages.receive(state, chat, "STOP", "", ago)
+        elif chat.is_group or chat.others[0] not in state.opted_out:
+            messages.receive(state, chat, "Send me a voice memo when you can.", "", ago)
+
+    # The API, by any way in
+
+    def handle(self, request: Request) -> Reply:
+        """Answer one request to the API, the upload, CDN and media hosts, or `/demo/`."""
+        if request.path.startswith("/demo/") and request.host not in app.HOSTS[1:]:
+            return control.answer(self, request)
+        return app.answer(self._state, app.Site(self.api_key, self._upload_base), request)
+
+    def transport(self) -> "httpx.BaseTransport":
+        """Give an httpx transport that reaches this demo in process, for any number of clients."""
+        from .transport import DemoTransport
+
+        return DemoTransport(self.handle, lambda: self._state.clock)
+
+    def bind(self, address: str) -> None:
+        """Say where the demo listens, such as `http://127.0.0.1:8765`."""
+        self.base_url, self._upload_base = address + app.API_PREFIX, address
+
+    # Time
+
+    def now(self) -> datetime:
+        """Give the demo's time in UTC."""
+        return self._state.clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        """Let seconds pass: at once on the virtual clock, really on a socket."""
+        self._state.clock.sleep(seconds)
+
+    def timeline(self, start: datetime | None = None) -> AbstractContextManager[None]:
+        """Give this thread its own time line from `start`, so that parallel tasks have stable times."""
+        return self._state.clock.timeline(start)
+
+    def advance(self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
+        """Move the clock on; messages go on in their life, and webhooks become due."""
+        self._state.clock.advance(timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days))
+
+    # What happened
+
+    @property
+    def chat_ids(self) -> dict[str, str]:
+        """Chat ids by name."""
+        with self._state.lock:
+            return {chat.name: chat.id for chat in self._state.chats.values()}
+
+    @property
+    def lines(self) -> list[str]:
+        """The account's own numbers."""
+        return [line.number for line in self._state.lines]
+
+    @property
+    def other_account_chat_id(self) -> str:
+        """The id of a chat that belongs to another account (403/2005)."""
+        return self._state.other_chat_id
+
+    @property
+    def limits(self) -> Limits:
+        """What a test may turn: rate limits, processing time, lag of lists, retention."""
+        return self._state.limits
+
+    @overload
+    def bubbles(self, chat_id: str) -> int: ...
+    @overload
+    def bubbles(self, chat_id: None = None) -> dict[str, int]: ...
+    def bubbles(self, chat_id: str | None = None) -> int | dict[str, int]:
+        """Count the memos that a chat really got, or those of every chat that got one, by id."""
+        with self._state.lock:
+            if chat_id is not None:
+                return sum(item.is_memo for item in self._state.by_chat.get(chat_id, []))
+            counts = {key: sum(m.is_memo for m in items) for key, items in self._state.by_chat.items()}
+        return {key: count for key, count in counts.items() if count}
+
+    def memos(self, chat_id: str) -> list[Json]:
+        """List the memos that a chat really got, oldest first."""
+        with self._state.lock:
+            kept = [m for m in self._state.by_chat.get(chat_id, []) if m.is_memo and m.attachment]
+            return [_memo(m) for m in sorted(kept, key=lambda m: (m.created_at, m.id))]
+
+    def memo_bytes(self, message_id: str) -> bytes:
+        """Give the bytes of a memo as Linq kept them; raises KeyError if it has none."""
+        with self._state.lock:
+            file = self._state.messages[message_id].attachment
+            return self._state.blobs[(file.sha256 if file else None) or ""]
+
+    @property
+    def requests(self) -> list[Logged]:
+        """The last requests to every host of the demo, oldest first."""
+        with self._state.lock:
+            return list(self._state.log)
+
+    # What shall happen
+
+    def fail_next(
+        self,
+        status: int,
+        code: int | None = None,
+        *,
+        times: int = 1,
+        path: str = MEMO_PATH,
+        after_accept: bool = False,
+        retry_after: int | None = None,
+        message: str | None = None,
+        body: bytes | str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """Answer the next memo POST (or the next request whose path contains `path`) with this status.
+
+        `after_accept` carries the request out first. `body` replaces Linq's error by anything, such as HTML;
+        a 2xx with it is an answer that cannot be read.
+        """
+        fault = Fault("status", after_accept, path, times, status, retry_after=retry_after, message=message)
+        fault.code = code or USUAL_CODE.get(status, 3006)
+        fault.body = body.encode() if isinstance(body, str) else body
+        fault.headers = headers or {}
+        self._order(fault)
+
+    def lose_next_answer(self, *, how: Cut = "lost", times: int = 1, path: str = MEMO_PATH) -> None:
+        """Carry the next request out and lose its answer: `lost`, `stall`, `closed` or `half` (see `Cut`)."""
+        self._order(Fault("cut", True, path, times, cut=how))
+
+    def reset_next(self, *, times: int = 1, path: str = MEMO_PATH) -> None:
+        """Reset the next connection after the request was written; nothing is carried out."""
+        self._order(Fault("cut", False, path, times, cut="reset"))
+
+    def refuse_next(self, *, times: int = 1, path: str = MEMO_PATH) -> None:
+        """Refuse the next connection, so that no byte leaves the client."""
+        self._order(Fault("cut", False, path, times, cut="refused"))
+
+    def slow_next(self, seconds: float, *, times: int = 1, path: str = MEMO_PATH) -> None:
+        """Carry the next request out at once, and answer it late."""
+        self._order(Fault("slow", True, path, times, delay_s=seconds))
+
+    def faults(self, **shares: Any) -> None:
+        """Let memo POSTs fail at random, by the hash of (seed, chat, content, attempt); none ends it.
+
+        Shares from 0 to 1: `lost`, `error_after_accept`, `reset_before`, `rate_limit`, `slow`. Also
+        `slow_s`, how late a slow answer is in seconds, and `seed`.
+        """
+        with self._state.lock:
+            self._state.faults.mix = Mix(**shares)
+
+    def _order(self, fault: Fault) -> None:
+        with self._state.lock:
+            self._state.faults.queue.append(fault)
+
+    def receive(self, chat_id: str, text: str) -> str:
+        """Let the other side write to us; gives the message id. `STOP` opts them out, anything else in."""
+        with self._state.lock:
+            return messages.receive(self._state, self._state.chats[chat_id], text, "").id
+
+    def add_chats(self, n: int) -> dict[str, str]:
+        """Add `n` healthy iMessage chats `Customer 001` and on; gives their ids by name."""
+        with self._state.lock:
+            people = [extra_person(self._extra + number) for number in range(1, n + 1)]
+            self._extra += n
+            return {person.name: self._state.add_person(person).id for person in people}
+
+    # Webhooks
+
+    def deliveries(self, *, signed_at: datetime | None = None) -> list[Delivery]:
+        """Give the webhooks that became due since the last call, oldest event first.
+
+        They are signed as if they left now. `signed_at` sets another time: the reference library compares
+        with the computer's clock, not with the demo's.
+        """
+        with self._lock:
+            self._pump()
+            due = [self._inbox.popleft() for _ in range(len(self._inbox))]
+        at = signed_at or self._state.clock.world_now()
+        return [hooks.sign(item, at) for item in due]
+
+    def to_post(self) -> list[Delivery]:
+        """Give what a server on a socket has to post now."""
+        with self._lock:
+            self._pump()
+            due = [self._to_post.popleft() for _ in range(len(self._to_post))]
+        return [hooks.sign(item, self._state.clock.world_now()) for item in due]
+
+    def _pump(self) -> None:
+        with self._state.lock:
+            due = hooks.collect(self._state)
+        self._inbox.extend(due)
+        self._to_post.extend(due)
+
+
+def _memo(item: Any) -> Json:
+    part, file = item.parts[0], item.attachment
+    return {
+        "message_id": item.id,
+        "attachment_id": file.id,
+        "filename": file.filename,
+        "sha256": file.sha256,
+        "size_bytes": part["size_bytes"],
+        "mime_type": part["mime_type"],
+        "created_at": item.created_at,
+        "trace_id": item.trace_id,
+    }
+
+
+_world: Demo | None = None
+_world_lock = threading.Lock()
+
+
+def world(*, fresh: bool = False) -> Demo:
+    """Give the process's demo: the same one each time, or with `fresh` a new one from now on."""
+    global _world
+    with _world_lock:
+        if _world is None or fresh:
+            _world = Demo()
+        return _world

@@ -1,0 +1,138 @@
+"""What goes wrong on purpose: the next request, a chat's own habit, or a seeded mix for a whole batch."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Literal
+
+from .ids import Ids
+from .people import Script
+from .wire import Cut, Refusal, Reply, Request, refusal_reply
+
+MEMO_PATH = "/voicememo"
+SLOW_S = 20.0
+CREATING_S = 5
+DAILY_CAP_S = 3600
+
+#: The usual code of a status, for `fail_next(status)` without one.
+USUAL_CODE = {400: 1005, 401: 2004, 403: 2005, 404: 2001, 409: 2015, 413: 5001, 422: 1003, 429: 1007} | {
+    503: 4004,
+    504: 3005,
+}
+
+Kind = Literal["status", "cut", "slow"]
+
+
+@dataclass
+class Fault:
+    """One thing that goes wrong; `accepts` says whether the request is carried out all the same."""
+
+    kind: Kind
+    accepts: bool = False
+    path: str = MEMO_PATH
+    times: int = 1
+    status: int = 500
+    code: int = 3006
+    retry_after: int | None = None
+    message: str | None = None
+    body: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: Cut = "lost"
+    delay_s: float = 0.0
+
+    def matches(self, request: Request) -> bool:
+        if self.path == MEMO_PATH:
+            return request.method == "POST" and request.path.endswith(MEMO_PATH)
+        return self.path in request.path
+
+    def spoil(self, reply: Reply, trace_id: str) -> Reply:
+        """Give what the client gets in place of `reply`."""
+        if self.kind == "slow":
+            return replace(reply, delay_s=self.delay_s)
+        if self.kind == "cut":
+            return replace(reply, cut=self.cut)
+        text = self.message or f"The demo was asked to answer {self.status}/{self.code}."
+        refusal = Refusal(self.status, self.code, text, retry_after=self.retry_after)
+        answer = refusal_reply(refusal, trace_id)
+        if self.body is not None:
+            answer = Reply(self.status, self.body, {"Content-Type": "text/html"})
+        answer.headers.update(self.headers)
+        return answer
+
+
+@dataclass(frozen=True)
+class Mix:
+    """The chance of each fault for one memo POST; `slow_s` is how late a slow answer is, in seconds."""
+
+    lost: float = 0.0
+    error_after_accept: float = 0.0
+    reset_before: float = 0.0
+    rate_limit: float = 0.0
+    slow: float = 0.0
+    slow_s: float = 1.0
+    seed: int = 0
+
+    def draw(self, chance: float) -> Fault | None:
+        """Give the fault for a number in [0, 1)."""
+        table = (
+            (self.lost, Fault("cut", accepts=True)),
+            (self.error_after_accept, Fault("status", accepts=True)),
+            (self.reset_before, Fault("cut", cut="reset")),
+            (self.rate_limit, Fault("status", status=429, code=1007, retry_after=1)),
+            (self.slow, Fault("slow", accepts=True, delay_s=self.slow_s)),
+        )
+        for share, fault in table:
+            if chance < share:
+                return fault
+            chance -= share
+        return None
+
+
+class Faults:
+    """The queue of ordered faults, and the mix that runs beside it."""
+
+    def __init__(self, ids: Ids) -> None:
+        self._ids = ids
+        self.queue: list[Fault] = []
+        self.mix = Mix()
+
+    def take(self, request: Request) -> Fault | None:
+        """Give the first ordered fault for this request, and use it up once."""
+        for fault in self.queue:
+            if fault.matches(request):
+                fault.times -= 1
+                self.queue = [left for left in self.queue if left.times > 0]
+                return fault
+        return None
+
+    def mixed(self, chat_id: str, content: str, attempt: int) -> Fault | None:
+        """Decide by (seed, chat, content, attempt), so that the order of arrival does not matter."""
+        return self.mix.draw(self._ids.unit("fault", self.mix.seed, chat_id, content, attempt))
+
+
+def scripted(script: Script, attempt: int, contact: datetime, now: datetime) -> Fault | None:
+    """Give what a chat does to the memo POST number `attempt` (from 0) of one content.
+
+    `contact` is when the chat got its first memo POST.
+    """
+    match script:
+        case "just_created" if now < contact + timedelta(seconds=CREATING_S):
+            return Fault("status", status=409, code=2009, message="The chat is still being created.")
+        case "rate_limited" if attempt < 2:
+            return _too_fast(2)
+        case "daily_cap" if now < contact + timedelta(seconds=DAILY_CAP_S):
+            return _too_fast(ceil((contact - now).total_seconds() + DAILY_CAP_S))
+        case "slow":
+            return Fault("slow", accepts=True, delay_s=SLOW_S)
+        case "lost_answer" if attempt == 0:
+            return Fault("cut", accepts=True)
+        case "server_error":
+            return Fault("status", accepts=True, message="Internal server error.")
+        case "server_down":
+            return Fault("status", message="Internal server error.")
+        case _:
+            return None
+
+
+def _too_fast(seconds: int) -> Fault:
+    return Fault("status", status=429, code=1007, retry_after=seconds, message="Too many messages.")

@@ -1,0 +1,207 @@
+"""Webhooks: which events are due, what they say in both payload versions, and how they are signed."""
+
+import hmac
+import json
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from heapq import heappop, heappush
+from typing import NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+from . import lifecycle, shapes
+from .clock import stamp
+from .state import Message, State, Subscription
+from .wire import Json
+
+NEW, OLD = "2026-02-03", "2025-01-01"
+PARTNER = "demo-partner"
+
+#: The event types that the demo knows, in the order of `GET /v3/webhook-events` (a part of Linq's list).
+EVENT_TYPES = (
+    *(f"message.{what}" for what in ("sent", "received", "read", "delivered", "failed", "edited")),
+    *(f"reaction.{what}" for what in ("added", "removed")),
+    *(f"participant.{what}" for what in ("added", "removed")),
+    "chat.created",
+    *(f"chat.group_{what}_updated" for what in ("name", "icon")),
+    *(f"chat.group_{what}_update_failed" for what in ("name", "icon")),
+    *(f"chat.typing_indicator.{what}" for what in ("started", "stopped")),
+    "phone_number.status_updated",
+)
+
+
+class Delivery(NamedTuple):
+    """One webhook as it goes to its target."""
+
+    url: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Due:
+    """One event for one subscription, not yet signed."""
+
+    event_id: str
+    event_type: str
+    subscription: Subscription
+    body: bytes
+
+
+def expect(state: State, message: Message) -> None:
+    """Note all events that this message will cause."""
+    for at, event_type in lifecycle.events(message):
+        event_id = state.ids.uuid("event", message.id, event_type)
+        heappush(state.upcoming, (at, event_id, event_type, message))
+
+
+def collect(state: State) -> list[Due]:
+    """Take the events that are due by the world's clock, oldest first, once for each subscription."""
+    due: list[Due] = []
+    now = state.clock.world_now()
+    while state.upcoming and state.upcoming[0][0] <= now:
+        at, event_id, event_type, message = heappop(state.upcoming)
+        for target in state.subscriptions.values():
+            if _wants(target, event_type, message, at):
+                body = _body(state, target, event_type, event_id, message, at)
+                due.append(Due(event_id, event_type, target, body))
+    return due
+
+
+def _wants(target: Subscription, event_type: str, message: Message, at: datetime) -> bool:
+    return (
+        target.is_active
+        and target.created_at <= at
+        and event_type in target.events
+        and (not target.phone_numbers or message.chat.line.number in target.phone_numbers)
+    )
+
+
+def version(target: Subscription) -> str:
+    """Give the payload version from `?version=`, else the newest (linq docs, webhooks)."""
+    return OLD if parse_qs(urlsplit(target.target_url).query).get("version") == [OLD] else NEW
+
+
+def sign(due: Due, at: datetime) -> Delivery:
+    """Sign one event as Standard Webhooks and in Linq's older way."""
+    secret, seconds = due.subscription.secret, str(int(at.timestamp()))
+    headers = {
+        "Content-Type": "application/json",
+        "webhook-id": due.event_id,
+        "webhook-timestamp": seconds,
+        "webhook-signature": "v1," + _standard(secret, due.event_id, seconds, due.body),
+        "X-Webhook-Event": due.event_type,
+        "X-Webhook-Subscription-ID": due.subscription.id,
+        "X-Webhook-Timestamp": seconds,
+        "X-Webhook-Signature": _legacy(secret, seconds, due.body),
+    }
+    return Delivery(due.subscription.target_url, headers, due.body)
+
+
+def _standard(secret: str, event_id: str, seconds: str, body: bytes) -> str:
+    key = b64decode(secret.removeprefix("whsec_"))
+    return b64encode(hmac.digest(key, f"{event_id}.{seconds}.".encode() + body, "sha256")).decode()
+
+
+def _legacy(secret: str, seconds: str, body: bytes) -> str:
+    return hmac.new(secret.encode(), f"{seconds}.".encode() + body, sha256).hexdigest()
+
+
+def _body(
+    state: State, target: Subscription, event_type: str, event_id: str, message: Message, at: datetime
+) -> bytes:
+    payload_version = version(target)
+    if event_type == "message.failed":
+        data = _failed(message, at)
+    elif payload_version == OLD:
+        data = _old_data(state, message, event_type, at)
+    else:
+        data = _new_data(state, message, at)
+    envelope = {
+        "api_version": "v3",
+        "webhook_version": payload_version,
+        "event_type": event_type,
+        "event_id": event_id,
+        "created_at": stamp(at, 9),
+        "trace_id": message.trace_id,
+        "partner_id": PARTNER,
+        "data": data,
+    }
+    return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _times(message: Message, at: datetime) -> Json:
+    sent = lifecycle.reached_at(message, "sent", at) if message.is_from_me else message.created_at
+    return {
+        "sent_at": stamp(sent, 6),
+        "delivered_at": stamp(lifecycle.reached_at(message, "delivered", at), 9),
+        "read_at": stamp(lifecycle.reached_at(message, "read", at)),
+    }
+
+
+def _new_data(state: State, message: Message, at: datetime) -> Json:
+    chat = message.chat
+    data: Json = {
+        "id": message.id,
+        "chat": {
+            "id": chat.id,
+            "is_group": chat.is_group,
+            "owner_handle": shapes.handle(chat.me),
+            "health_status": shapes.health(state, chat),
+        },
+        "direction": "outbound" if message.is_from_me else "inbound",
+        "sender_handle": shapes.handle(message.sender),
+        "parts": shapes.parts(state, message, at, reactions=False),
+        **_times(message, at),
+        "service": chat.carrier,
+        "preferred_service": message.preferred_service,
+        "idempotency_key": message.idempotency_key,
+        "effect": None,
+        "reply_to": None,
+    }
+    return data | ({"zero_retention": True} if chat.zero_retention else {})
+
+
+def _old_data(state: State, message: Message, event_type: str, at: datetime) -> Json:
+    """Give the 2025-01-01 form: the message nested, times of receipts repeated on top (linq docs)."""
+    times = _times(message, at)
+    data: Json = {
+        "chat_id": message.chat.id,
+        "from": message.sender.handle,
+        "from_handle": shapes.handle(message.sender),
+        "recipient_handle": None if message.is_from_me else shapes.handle(message.chat.me),
+        "is_from_me": message.is_from_me,
+        "is_group": message.chat.is_group,
+        "service": message.chat.carrier,
+        "preferred_service": message.preferred_service,
+        "idempotency_key": message.idempotency_key,
+        "received_at": None if message.is_from_me else stamp(message.created_at),
+        "message": {
+            "id": message.id,
+            "parts": shapes.parts(state, message, at, reactions=False),
+            **times,
+            "is_delivered": times["delivered_at"] is not None,
+            "is_read": times["read_at"] is not None,
+            "effect": None,
+            "reply_to": None,
+        },
+    }
+    receipt = event_type.removeprefix("message.") + "_at"
+    if receipt in ("delivered_at", "read_at"):
+        data |= {"message_id": message.id, receipt: times[receipt]}
+    return data
+
+
+def _failed(message: Message, at: datetime) -> Json:
+    code, reason = message.failure or lifecycle.FINAL
+    return {
+        "chat_id": message.chat.id,
+        "message_id": message.id,
+        "code": code,
+        "reason": reason,
+        "failed_at": stamp(at, 6),
+        "detail_code": 42,
+        "service": message.chat.carrier,
+        "preferred_service": message.preferred_service,
+    }

@@ -1,0 +1,108 @@
+"""Lines, capability checks, the block list and the next free number."""
+
+from datetime import timedelta
+from math import ceil
+
+from . import rules, shapes
+from .call import Call
+from .people import Service
+from .state import Blocked, State
+from .wire import Json, Refusal, Reply, json_reply, no_content
+
+CHECK_EVERY = timedelta(seconds=10)
+
+
+def list_all(call: Call) -> Reply:
+    return json_reply(200, {"phone_numbers": [shapes.line(line) for line in call.state.lines]})
+
+
+def list_old(call: Call) -> Reply:
+    """Answer the deprecated `GET /v3/phonenumbers`."""
+    return json_reply(200, {"phone_numbers": [shapes.old_line(line) for line in call.state.lines]})
+
+
+def update(call: Call) -> Reply:
+    """Set or clear the forwarding number of a line (404/2019 for an unknown line)."""
+    wanted, body = rules.uuid_text(call.ids[0], "phoneNumberId"), rules.json_body(call.request)
+    if set(body) != {"forwarding_number"}:
+        raise Refusal(400, 1001, "forwarding_number is required, and nothing else.")
+    line = next((line for line in call.state.lines if line.id == wanted), None)
+    if line is None:
+        raise Refusal(404, 2019, "Phone number not found.")
+    number = body["forwarding_number"] or None
+    line.forwarding_number = None if number is None else rules.e164(str(number), "forwarding_number")
+    full = shapes.line(line)
+    return json_reply(200, {name: full[name] for name in ("id", "phone_number", "forwarding_number")})
+
+
+def check_imessage(call: Call) -> Reply:
+    return _check(call, "iMessage")
+
+
+def check_rcs(call: Call) -> Reply:
+    """Check RCS; an email address has none (400/1005)."""
+    return _check(call, "RCS")
+
+
+def _check(call: Call, service: Service) -> Reply:
+    body = rules.json_body(call.request)
+    rules.fields(body, {"address": str}, {"from": str})
+    if service == "RCS" and "@" in body["address"]:
+        raise Refusal(400, 1005, "address must be a phone number: RCS has no email addresses.")
+    address = rules.address(body["address"], "address")
+    line = call.state.line(rules.e164(body["from"], "from")).number if "from" in body else "any"
+    _pace(call, line)
+    found = _service_of(call.state, address)
+    available = found == service
+    answer: Json = {"address": address, "available": available, "selected_service": found}
+    return json_reply(200, answer if available else answer | {"reason": "not_supported"})
+
+
+def _pace(call: Call, line: str) -> None:
+    """Allow one check in 10 seconds (429/1007)."""
+    last = call.state.checks.get(line)
+    if last is not None and call.now < last + CHECK_EVERY:
+        wait = ceil((last + CHECK_EVERY - call.now).total_seconds())
+        raise Refusal(429, 1007, "One capability check in 10 seconds.", retry_after=wait)
+    call.state.checks[line] = call.now
+
+
+def _service_of(state: State, address: str) -> Service:
+    """Say what would carry a message: as in the person's direct chat, else by a hash of the address."""
+    for chat in state.chats.values():
+        if chat.others == [address]:
+            return chat.carrier
+    if "@" in address:
+        return "iMessage"
+    kinds: tuple[Service, ...] = ("iMessage", "iMessage", "RCS", "SMS")
+    return kinds[int(4 * state.ids.unit("service", address))]
+
+
+def list_blocked(call: Call) -> Reply:
+    newest = sorted(call.state.blocked.values(), key=lambda entry: entry.blocked_at, reverse=True)
+    return json_reply(200, {"blocked_handles": [shapes.blocked(entry) for entry in newest]})
+
+
+def block(call: Call) -> Reply:
+    """Block a handle; again gives the same entry (SDK docs)."""
+    body = rules.json_body(call.request)
+    rules.fields(body, {"handle": str}, {"reason": str})
+    handle = rules.address(body["handle"], "handle")
+    new = Blocked(handle, call.now, body.get("reason"))
+    return json_reply(200, {"blocked_handle": shapes.blocked(call.state.blocked.setdefault(handle, new))})
+
+
+def unblock(call: Call) -> Reply:
+    body = rules.json_body(call.request)
+    rules.fields(body, {"handle": str}, {})
+    if call.state.blocked.pop(rules.address(body["handle"], "handle"), None) is None:
+        raise Refusal(404, 2001, "This handle is not blocked.")
+    return no_content()
+
+
+def available(call: Call) -> Reply:
+    """Give the line that Linq would send from."""
+    excluded = call.request.query.get("exclude_from")
+    free = [line for line in call.state.lines if line.number != excluded]
+    link = f"{shapes.CDN}/contact-cards/{free[0].id}.vcf"
+    return json_reply(200, {"phone_number": free[0].number, "vcf_url": link})

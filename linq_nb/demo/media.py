@@ -1,0 +1,83 @@
+"""The few public files of the demo: what `voice_memo_url` may point to, and what a fetch of it gives."""
+
+import io
+import math
+import struct
+import wave
+from functools import cache
+
+from .wire import Reply
+
+HOST = "media.linq.invalid"
+BASE = f"https://{HOST}"
+_RATE = 8_000
+_SECONDS = 1.5
+
+
+@cache
+def hello() -> bytes:
+    """Make 1.5 seconds of a soft tone that swells and fades, as WAV (mono, 8 kHz, 16 bit)."""
+    count = int(_RATE * _SECONDS)
+    samples = (
+        int(9_000 * math.sin(math.pi * n / count) ** 2 * math.sin(2 * math.pi * 330 * n / _RATE))
+        for n in range(count)
+    )
+    return _wav(b"".join(struct.pack("<h", sample) for sample in samples))
+
+
+@cache
+def large() -> bytes:
+    """Make a WAV of silence that is longer than a voice memo may be."""
+    return _wav(bytes(10_500_000))
+
+
+def _wav(frames: bytes) -> bytes:
+    target = io.BytesIO()
+    with wave.open(target, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(_RATE)
+        out.writeframes(frames)
+    return target.getvalue()
+
+
+def get(path: str) -> Reply:
+    """Answer a GET on the media host."""
+    match path:
+        case "/hello.wav":
+            return Reply(200, hello(), {"Content-Type": "audio/wav"})
+        case "/large.wav":
+            return Reply(200, large(), {"Content-Type": "audio/wav"})
+        case "/wrong.mp3":
+            return Reply(200, hello(), {"Content-Type": "audio/mpeg"})
+        case "/page.m4a":
+            return Reply(200, b"<!doctype html><title>Sign in</title>", {"Content-Type": "text/html"})
+        case "/redirect.wav":
+            return Reply(302, b"", {"Location": f"{BASE}/hello.wav"})
+        case "/downgrade.wav":
+            return Reply(302, b"", {"Location": f"http://{HOST}/hello.wav"})
+        case "/private.wav":
+            return Reply(302, b"", {"Location": "https://127.0.0.1/hello.wav"})
+        case _:
+            return Reply(404, b"not found", {"Content-Type": "text/plain"})
+
+
+#: Names of the files, for notebooks and tests.
+URLS = {
+    name.partition(".")[0]: f"{BASE}/{name}"
+    for name in (
+        "hello.wav",
+        "large.wav",
+        "wrong.mp3",
+        "page.m4a",
+        "redirect.wav",
+        "downgrade.wav",
+        "private.wav",
+        "missing.wav",
+    )
+}
+
+
+def duration_ms(data: bytes) -> int | None:
+    """Give the length of one of the demo's own WAV files in milliseconds."""
+    return (len(data) - 44) * 1000 // (2 * _RATE) if data[:4] == b"RIFF" else None

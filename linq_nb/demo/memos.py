@@ -1,0 +1,202 @@
+"""`POST /v3/chats/{chatId}/voicememo`: the one call that puts a bubble in a chat."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from urllib.parse import unquote, urlsplit
+
+from . import faults, hooks, lifecycle, media, rules, shapes
+from .call import Call
+from .faults import Fault
+from .sniff import sniff
+from .state import Attachment, Chat, Message, State
+from .wire import Json, Refusal, Reply, json_reply
+
+_FIELDS = {"voice_memo_url": str, "attachment_id": str, "override_optout": bool}
+
+
+@dataclass(frozen=True)
+class Audio:
+    """What is to be sent: the file, what it is delivered as, and what makes it the same content."""
+
+    file: Attachment
+    delivered_type: str
+    content: str
+
+
+def send(call: Call) -> Reply:
+    """Accept one voice memo (202), or refuse it as Linq does."""
+    state, chat, body = call.state, _chat(call), rules.json_body(call.request)
+    _one_source(body)
+    may_send(state, chat, override=body.get("override_optout", False))
+    audio = _uploaded(call, body["attachment_id"]) if "attachment_id" in body else _by_url(call, body)
+    chat.first_contact_at = chat.first_contact_at or call.now
+    fault = _trouble(call, chat, audio.content)
+    if fault is not None and not fault.accepts:
+        call.fault = fault
+        return Reply(500)
+    within_limits(state, chat)
+    message = _accept(call, chat, audio)
+    call.fault = fault
+    return json_reply(202, shapes.voice_memo(state, message, audio.file))
+
+
+def _chat(call: Call) -> Chat:
+    return call.state.chat(rules.uuid_text(call.ids[0], "chatId"))
+
+
+def _one_source(body: Json) -> None:
+    rules.fields(body, {}, _FIELDS)
+    given = [name for name in ("voice_memo_url", "attachment_id") if name in body]
+    if not given:
+        raise Refusal(400, 1001, "One of voice_memo_url and attachment_id is required.")
+    if len(given) == 2:
+        raise Refusal(400, 1005, "Give voice_memo_url or attachment_id, not both.")
+
+
+def may_send(state: State, chat: Chat, *, override: bool) -> None:
+    """Refuse a chat that was left (2013), a paused line (2027), people blocked (2026) or opted out (2024)."""
+    if chat.left:
+        raise Refusal(409, 2013, "You have left this chat.")
+    if chat.script == "line_paused":
+        raise Refusal(403, 2027, f"The line {chat.line.number} cannot send at the moment.")
+    if chat.is_group:
+        return
+    if chat.others[0] in state.blocked:
+        raise Refusal(403, 2026, "The recipient is on your block list.")
+    if chat.others[0] in state.opted_out and not override:
+        raise Refusal(403, 2024, "The recipient has opted out of your messages.")
+
+
+def _uploaded(call: Call, attachment_id: str) -> Audio:
+    """Find an uploaded file: 404/2003 unknown or expired, 404/2007 not there yet or still processing."""
+    state = call.state
+    file = state.attachment(rules.uuid_text(attachment_id, "attachment_id"))
+    if file.sha256 is None:
+        if call.now >= file.expires_at:
+            raise Refusal(404, 2003, "The attachment was never uploaded.")
+        raise Refusal(404, 2007, "The attachment is not uploaded yet.")
+    ready_at = (file.uploaded_at or call.now) + timedelta(seconds=state.limits.processing_s)
+    if call.now < ready_at:
+        raise Refusal(404, 2007, "The attachment is still being processed.")
+    rules.memo_size(file.size_bytes)
+    data = state.blobs[file.sha256]
+    delivered = rules.memo_type(file.content_type, sniff(data), len(data))
+    return Audio(file, delivered, file.sha256)
+
+
+def _by_url(call: Call, body: Json) -> Audio:
+    """Take a file from a URL: the demo's own are really read, others are believed by their extension."""
+    url: str = rules.public_https(body["voice_memo_url"], "voice_memo_url")
+    parts = urlsplit(url)
+    filename = unquote(parts.path.rpartition("/")[2])
+    declared = rules.AUDIO_EXTENSIONS.get(filename.rpartition(".")[2].lower())
+    if declared is None:
+        raise Refusal(400, 5006, "The URL does not end in the extension of a voice memo format.")
+    if parts.hostname == media.HOST:
+        return _own_media(call, parts.path, filename, declared)
+    if (parts.hostname or "").endswith(".invalid"):
+        raise Refusal(500, 5002, "The voice memo could not be downloaded.")
+    bare = url.partition("?")[0].partition("#")[0]
+    size = int(call.state.ids.between(20_000, 400_000, "size", bare))
+    file = _fetched(call, f"url:{bare}", filename, declared, size)
+    return Audio(file, _delivered(declared), f"url:{bare}")
+
+
+def _own_media(call: Call, path: str, filename: str, declared: str) -> Audio:
+    answer = media.get("/hello.wav" if path == "/redirect.wav" else path)
+    if answer.status != 200:
+        raise Refusal(500, 5002, "The voice memo could not be downloaded.")
+    rules.memo_size(len(answer.body))
+    actual = sniff(answer.body)
+    if actual != declared:
+        raise Refusal(
+            400, 5006, f"The file at this URL is {actual or 'not audio'}, its name says {declared}."
+        )
+    state = call.state
+    digest = state.ids.hex("media", path)
+    file = _fetched(call, digest, filename, declared, len(answer.body))
+    file.sha256 = state.keep(answer.body)
+    file.duration_ms = media.duration_ms(answer.body)
+    return Audio(file, _delivered(declared), file.sha256)
+
+
+def _delivered(declared: str) -> str:
+    return "audio/mp4" if declared == "audio/x-caf" else declared
+
+
+def _fetched(call: Call, key: str, filename: str, content_type: str, size: int) -> Attachment:
+    state, now = call.state, call.now
+    number = state.count("fetched", call.ids[0], key)
+    file_id = state.ids.uuid("fetched", call.ids[0], key, number)
+    file = Attachment(file_id, filename[:255], content_type, size, now, now, signature="")
+    state.attachments[file.id] = file
+    return file
+
+
+def _trouble(call: Call, chat: Chat, content: str) -> Fault | None:
+    attempt = call.state.count("attempt", chat.id, content)
+    contact = chat.first_contact_at or call.now
+    habit = faults.scripted(chat.script, attempt, contact, call.now)
+    return habit or call.state.faults.mixed(chat.id, content, attempt)
+
+
+def within_limits(state: State, chat: Chat) -> None:
+    """Refuse with 429/1007 what is above 30 a minute between line and recipient, or above the daily cap."""
+    now = state.clock.now()
+    _window(state, (chat.line.number, *sorted(chat.others)), state.limits.pair_per_minute, now)
+    if state.limits.daily is not None:
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        if sum(at >= midnight for at in state.accepted.get(("day",), [])) >= state.limits.daily:
+            wait = ceil((midnight + timedelta(days=1) - now).total_seconds())
+            raise Refusal(429, 1007, "The daily limit of messages is reached.", retry_after=wait)
+
+
+def _window(state: State, pair: tuple[str, ...], limit: int, now: datetime) -> None:
+    minute = timedelta(seconds=60)
+    recent = sorted(at for at in state.accepted.get(pair, []) if at > now - minute)
+    if len(recent) >= limit:
+        wait = max(1, ceil((recent[-limit] + minute - now).total_seconds()))
+        raise Refusal(429, 1007, "Too many messages to this recipient.", retry_after=wait)
+
+
+def note_accepted(state: State, chat: Chat) -> None:
+    """Count one accepted message against the limits."""
+    now = state.clock.now()
+    for key in ((chat.line.number, *sorted(chat.others)), ("day",)):
+        state.accepted.setdefault(key, []).append(now)
+
+
+def _accept(call: Call, chat: Chat, audio: Audio) -> Message:
+    part = shapes.media_part(audio.file, audio.delivered_type)
+    message = new_message(call, chat, audio.content, [part])
+    message.is_memo, message.attachment = True, audio.file
+    return message
+
+
+def new_message(call: Call, chat: Chat, content: str, parts: list[Json]) -> Message:
+    """Take one outbound message: its id and times come from chat, content and count."""
+    state = call.state
+    key = ("message", chat.id, content, state.count("message", chat.id, content))
+    created_at = lifecycle.accepted_at(call.now, state.ids, key)
+    message = Message(
+        id=state.ids.uuid(*key),
+        chat=chat,
+        created_at=created_at,
+        parts=parts,
+        trace_id=call.trace_id,
+        stages=lifecycle.stages(chat, created_at, state.ids, key),
+        sender=chat.me,
+        failure=lifecycle.failure(chat),
+    )
+    store(state, message)
+    note_accepted(state, chat)
+    return message
+
+
+def store(state: State, message: Message) -> None:
+    """Keep a message and the events that it will cause."""
+    state.messages[message.id] = message
+    state.by_chat[message.chat.id].append(message)
+    message.chat.updated_at = max(message.chat.updated_at, message.created_at)
+    hooks.expect(state, message)

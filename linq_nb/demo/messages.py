@@ -1,0 +1,153 @@
+"""Messages: lists, one, delete, thread, and the sends that carry an idempotency key."""
+
+import json
+from datetime import timedelta
+from hashlib import sha256
+
+from . import memos, rules, shapes
+from .call import Call
+from .ids import stable_uuid
+from .state import Attachment, Chat, Handle, Message, Stage, State
+from .wire import Json, Refusal, Reply, json_reply, no_content
+
+DEFAULT_LIMIT = 50
+_CONTENT = {
+    "idempotency_key": str,
+    "effect": dict,
+    "preferred_service": str,
+    "reply_to": dict,
+    "parts": list,
+}
+
+
+def _page(call: Call, items: list[Message]) -> Reply:
+    limit, offset = rules.page(call.request.query, DEFAULT_LIMIT)
+    shown = [shapes.message(call.state, item) for item in items[offset : offset + limit]]
+    more = offset + limit < len(items)
+    return json_reply(200, {"messages": shown, "next_cursor": rules.cursor(offset + limit) if more else None})
+
+
+def list_of_chat(call: Call) -> Reply:
+    """List a chat's messages, newest first; Linq documents no order."""
+    chat = call.state.chat(rules.uuid_text(call.ids[0], "chatId"))
+    return _page(call, call.state.listed(chat))
+
+
+def _named(call: Call) -> Message:
+    return call.state.message(rules.uuid_text(call.ids[0], "messageId"))
+
+
+def get(call: Call) -> Reply:
+    return json_reply(200, shapes.message(call.state, _named(call)))
+
+
+def thread(call: Call) -> Reply:
+    """List the thread of a message; nobody replies in threads here, so it is the message alone."""
+    if call.request.query.get("order", "asc") not in ("asc", "desc"):
+        raise Refusal(400, 1005, "order must be asc or desc.")
+    return _page(call, [_named(call)])
+
+
+def delete(call: Call) -> Reply:
+    """Delete Linq's record; nothing is unsent, and its idempotency key stays used (SDK docs)."""
+    message = _named(call)
+    del call.state.messages[message.id]
+    call.state.by_chat[message.chat.id].remove(message)
+    for key, kept in call.state.by_key.items():
+        if kept is message:
+            call.state.by_key[key] = None
+    return no_content()
+
+
+def send(call: Call) -> Reply:
+    """`POST /v3/chats/{chatId}/messages`: text, link and media parts, once for each idempotency key."""
+    chat = call.state.chat(rules.uuid_text(call.ids[0], "chatId"))
+    body = rules.json_body(call.request)
+    rules.fields(body, {"message": dict}, {"override_optout": bool})
+    message = post(call, chat, body["message"], override=body.get("override_optout", False))
+    return json_reply(202, {"chat_id": chat.id, "message": shapes.sent_message(call.state, message)})
+
+
+def post(call: Call, chat: Chat, content: Json, *, override: bool) -> Message:
+    """Send a message, or give the first one that used this idempotency key; 404/2002 if that is deleted.
+
+    `effect` and `reply_to` are taken and forgotten.
+    """
+    rules.fields(content, {"parts": list}, _CONTENT)
+    key = content.get("idempotency_key")
+    if key is not None and not 1 <= len(key) <= 255:
+        raise Refusal(400, 1005, "idempotency_key must have 1 to 255 characters.")
+    if content.get("preferred_service", "iMessage") not in ("iMessage", "SMS", "RCS"):
+        raise Refusal(400, 1005, "preferred_service must be iMessage, SMS or RCS.")
+    used = (chat.id, key or "")
+    if key is not None and used in call.state.by_key:
+        return _again(call.state.by_key[used])
+    memos.may_send(call.state, chat, override=override)
+    parts = [_part(call.state, part) for part in _listed(content["parts"])]
+    memos.within_limits(call.state, chat)
+    digest = sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    message = memos.new_message(call, chat, f"parts:{digest}", parts)
+    message.idempotency_key = key
+    message.preferred_service = content.get("preferred_service")
+    if key is not None:
+        call.state.by_key[used] = message
+    return message
+
+
+def _again(message: Message | None) -> Message:
+    if message is None:
+        raise Refusal(404, 2002, "The message that used this idempotency key was deleted.")
+    return message
+
+
+def _listed(parts: list[object]) -> list[Json]:
+    if not 1 <= len(parts) <= 100:
+        raise Refusal(400, 1004, "A message has 1 to 100 parts.")
+    if not all(isinstance(part, dict) for part in parts):
+        raise Refusal(400, 1004, "Each part must be an object.")
+    return [part for part in parts if isinstance(part, dict)]
+
+
+def _part(state: State, part: Json) -> Json:
+    """Check one part (400/1004 for a kind that the demo does not send)."""
+    match part.get("type"):
+        case "text" | "link" as kind if isinstance(part.get("value"), str):
+            return {"type": kind, "value": part["value"]}
+        case "media" if isinstance(part.get("attachment_id"), str):
+            return _media(state.attachment(rules.uuid_text(part["attachment_id"], "attachment_id")))
+        case _:
+            raise Refusal(400, 1004, "A part must be text, link, or media with an attachment_id.")
+
+
+def _media(file: Attachment) -> Json:
+    if file.sha256 is None:
+        raise Refusal(404, 2007, "The attachment is not uploaded yet.")
+    return shapes.media_part(file, rules.AUDIO_TYPES.get(file.content_type, file.content_type))
+
+
+def receive(state: State, chat: Chat, text: str, trace_id: str, ago: timedelta = timedelta()) -> Message:
+    """Let somebody write to us: `STOP` and its kin opt them out, anything else opts them in (linq docs)."""
+    sender, now = chat.handles[1], state.clock.now() - ago
+    if sender.handle not in state.blocked and not chat.is_group:
+        _mark(state, chat, sender, text)
+    key = ("inbound", chat.id, text, state.count("inbound", chat.id, text))
+    message = Message(
+        id=state.ids.uuid(*key),
+        chat=chat,
+        created_at=now,
+        parts=[{"type": "text", "value": text}],
+        trace_id=trace_id or stable_uuid(*key).replace("-", ""),
+        stages=(Stage("received", now),),
+        sender=sender,
+    )
+    memos.store(state, message)
+    return message
+
+
+def _mark(state: State, chat: Chat, sender: Handle, text: str) -> None:
+    word = text.strip()
+    loose = word.upper().replace(" ", "").replace("-", "")
+    if word in ("STOP", "UNSUBSCRIBE", "OPTOUT", "CANCEL", "END", "QUIT") or loose == "OPTOUT":
+        state.opted_out[sender.handle] = chat.id
+    else:
+        state.opted_out.pop(sender.handle, None)

@@ -1,0 +1,200 @@
+"""The demo on a loopback socket: threads, HTTP/1.1 with keep-alive, and answers late or never."""
+
+import io
+import socket
+import struct
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import unquote, urlsplit
+from urllib.request import ProxyHandler, build_opener
+from urllib.request import Request as UrlRequest
+
+from .app import REPLY_KEY
+from .facade import Demo
+from .hooks import Delivery
+from .wire import Reply
+
+POLL_S = 0.1
+POST_TIMEOUT_S = 10
+POST_TRIES_S = (0.0, 0.5, 1.0, 2.0)
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Reads one request, calls the WSGI app, writes its answer, or does to it what the reply says."""
+
+    protocol_version = "HTTP/1.1"
+    server: "Server"
+
+    def setup(self) -> None:
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().setup()
+
+    def log_message(self, *args: Any) -> None:
+        """Keep quiet: the demo has its own log."""
+
+    def _serve(self) -> None:
+        environ = self._environ()
+        written: list[bytes] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]]) -> None:
+            lines = [f"{self.protocol_version} {status}", *(f"{name}: {value}" for name, value in headers)]
+            written.append("\r\n".join([*lines, "", ""]).encode("latin-1"))
+
+        body = b"".join(self.server.demo.app(environ, start_response))
+        self._answer(written[0] + (b"" if self.command == "HEAD" else body), environ[REPLY_KEY])
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = _serve
+
+    def _environ(self) -> dict[str, Any]:
+        path, _, query = self.path.partition("?")
+        length = self.headers.get("Content-Length", "")
+        data = self.rfile.read(int(length)) if length.isascii() and length.isdigit() else b""
+        if self.headers.get("Transfer-Encoding"):
+            self.close_connection = True
+        environ = {
+            "REQUEST_METHOD": self.command,
+            "PATH_INFO": unquote(path, "latin-1"),
+            "QUERY_STRING": query,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": length,
+            "wsgi.input": io.BytesIO(data),
+        }
+        for name, value in self.headers.items():
+            if name.lower() not in ("content-type", "content-length"):
+                environ["HTTP_" + name.upper().replace("-", "_")] = value
+        return environ
+
+    def _answer(self, data: bytes, reply: Reply) -> None:
+        if reply.delay_s:
+            self.server.stopping.wait(reply.delay_s)
+        if reply.cut is None:
+            self.wfile.write(data)
+            return
+        self.close_connection = True
+        if reply.cut == "half":
+            self.wfile.write(data[: len(data) - len(reply.body) // 2 - 1])
+        elif reply.cut == "stall":
+            self._stall()
+        elif reply.cut in ("reset", "refused"):
+            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def _stall(self) -> None:
+        """Say nothing until the client gives up or the server stops."""
+        self.request.settimeout(POLL_S)
+        while not self.server.stopping.is_set():
+            try:
+                if not self.request.recv(4096):
+                    return
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+
+
+class Server(ThreadingHTTPServer):
+    """One demo on one loopback port; `close` ends it."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 256
+
+    def __init__(self, demo: Demo, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Listen; raises ValueError for a host that is not loopback: the control path knows no password."""
+        if host != "localhost" and not ip_address(host).is_loopback:
+            raise ValueError(f"{host} is not a loopback address: the demo serves this machine only")
+        self.demo, self.stopping = demo, threading.Event()
+        super().__init__((host, port), Handler)
+        self.url = f"http://{host}:{self.server_address[1]}"
+        demo.bind(self.url)
+        self._workers = [
+            threading.Thread(target=target, daemon=True) for target in (self._run, self._post_due)
+        ]
+
+    def start(self) -> "Server":
+        """Serve in threads of its own."""
+        for thread in self._workers:
+            thread.start()
+        return self
+
+    def __enter__(self) -> "Server":
+        return self.start()
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        self.serve_forever(poll_interval=POLL_S)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection; one that shall be reset must not be shut down politely first."""
+        if isinstance(request, socket.socket) and _resets(request):
+            self.close_request(request)
+        else:
+            super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is no error of the demo."""
+
+    def close(self) -> None:
+        """Stop serving and free the port."""
+        self.stopping.set()
+        if self._workers[0].is_alive():
+            self.shutdown()
+        self.server_close()
+        for thread in self._workers:
+            if thread.is_alive():
+                thread.join(timeout=2)
+
+    def _post_due(self) -> None:
+        while not self.stopping.wait(POLL_S):
+            for delivery in self.demo.to_post():
+                if urlsplit(delivery.url).hostname in _LOOPBACK:
+                    threading.Thread(target=_post, args=(delivery, self.stopping), daemon=True).start()
+
+
+def _resets(request: socket.socket) -> bool:
+    try:
+        linger = request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
+    except OSError:
+        return False
+    return struct.unpack("ii", linger) == (1, 0)
+
+
+def _post(delivery: Delivery, stopping: threading.Event) -> None:
+    """Post one webhook, again on 5xx, 429, timeouts and refused connections (linq docs, webhook retries)."""
+    opener = build_opener(ProxyHandler({}))
+    for wait_s in POST_TRIES_S:
+        if stopping.wait(wait_s):
+            return
+        request = UrlRequest(delivery.url, delivery.body, delivery.headers, method="POST")
+        try:
+            with opener.open(request, timeout=POST_TIMEOUT_S):
+                return
+        except HTTPError as error:
+            error.close()
+            if error.code != 429 and error.code < 500:
+                return
+        except (URLError, OSError):
+            continue
+
+
+def serve(host: str = "127.0.0.1", port: int = 8765, *, seed: int = 1) -> None:
+    """Serve a demo until interrupted, after printing the two settings to copy."""
+    server = Server(Demo(seed=seed, real_time=True), host, port)
+    try:
+        server.start()
+        sys.stdout.write(f"LINQ_API_V3_BASE_URL={server.demo.base_url}\n")
+        sys.stdout.write(f"LINQ_API_V3_API_KEY={server.demo.api_key}\n")
+        sys.stdout.flush()
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.close()

@@ -1,0 +1,272 @@
+"""The records of one demo world, and the tables that hold them."""
+
+import threading
+from collections import Counter, deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from .clock import Clock
+from .faults import Faults
+from .ids import Ids, stable_uuid
+from .people import BLOCKED, LINES, OTHER_ACCOUNT, PEOPLE, Health, Person, Script, Service
+from .wire import Json, Logged, Refusal
+
+
+@dataclass
+class Line:
+    """One of the account's phone lines."""
+
+    id: str
+    number: str
+    reputation: Health
+    forwarding_number: str | None = None
+
+
+@dataclass
+class Handle:
+    """One participant of one chat."""
+
+    id: str
+    handle: str
+    service: Service
+    joined_at: datetime
+    is_me: bool = False
+    left_at: datetime | None = None
+
+
+@dataclass
+class Chat:
+    """One chat; `carrier` is what carries its messages, `first_contact_at` the first memo POST to it."""
+
+    id: str
+    name: str
+    line: Line
+    handles: list[Handle]
+    service: Service
+    carrier: Service
+    health: Health
+    script: Script
+    reads: bool
+    left: bool
+    zero_retention: bool
+    created_at: datetime
+    updated_at: datetime
+    icon: str | None = None
+    first_contact_at: datetime | None = None
+
+    @property
+    def others(self) -> list[str]:
+        return [handle.handle for handle in self.handles if not handle.is_me]
+
+    @property
+    def me(self) -> Handle:
+        return self.handles[0]
+
+    @property
+    def is_group(self) -> bool:
+        return len(self.handles) > 2
+
+
+@dataclass
+class Attachment:
+    """A promised or finished upload, or a file that the demo took from a URL."""
+
+    id: str
+    filename: str
+    content_type: str
+    size_bytes: int
+    created_at: datetime
+    expires_at: datetime
+    signature: str
+    sha256: str | None = None
+    uploaded_at: datetime | None = None
+    duration_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step in a message's life."""
+
+    status: str
+    at: datetime
+
+
+@dataclass
+class Message:
+    """A message and its whole life, known from the start: the clock says how far it got."""
+
+    id: str
+    chat: Chat
+    created_at: datetime
+    parts: list[Json]
+    trace_id: str
+    stages: tuple[Stage, ...]
+    sender: Handle
+    attachment: Attachment | None = None
+    failure: tuple[int, str] | None = None
+    preferred_service: Service | None = None
+    idempotency_key: str | None = None
+    is_memo: bool = False
+
+    @property
+    def is_from_me(self) -> bool:
+        return self.sender.is_me
+
+
+@dataclass
+class Subscription:
+    """One webhook subscription; the secret is shown once, when it is created."""
+
+    id: str
+    target_url: str
+    events: list[str]
+    secret: str
+    created_at: datetime
+    updated_at: datetime
+    is_active: bool = True
+    phone_numbers: list[str] | None = None
+    routing_id_header: str | None = None
+    routing_key_header: str | None = None
+
+
+@dataclass
+class Blocked:
+    """One entry of the account's own block list."""
+
+    handle: str
+    blocked_at: datetime
+    reason: str | None = None
+
+
+@dataclass
+class Limits:
+    """What a test may turn: each is off or Linq's own figure unless changed."""
+
+    pair_per_minute: int = 30
+    daily: int | None = None
+    processing_s: float = 0.0
+    list_lag_s: float = 0.0
+    retention: timedelta | None = None
+
+
+class State:
+    """Everything that one world knows; `lock` guards all of it."""
+
+    def __init__(self, ids: Ids, clock: Clock, start: datetime) -> None:
+        self.ids, self.clock, self.start = ids, clock, start
+        self.lock = threading.RLock()
+        self.faults = Faults(ids)
+        self.limits = Limits()
+        self.lines = [Line(stable_uuid("line", number), number, health) for number, health in LINES]
+        self.chats: dict[str, Chat] = {}
+        self.messages: dict[str, Message] = {}
+        self.by_chat: dict[str, list[Message]] = {}
+        self.attachments: dict[str, Attachment] = {}
+        self.blobs: dict[str, bytes] = {}
+        self.subscriptions: dict[str, Subscription] = {}
+        self.blocked = {BLOCKED: Blocked(BLOCKED, start - timedelta(days=9), "asked by the desk")}
+        self.opted_out: dict[str, str] = {}
+        self.by_key: dict[tuple[str, str], Message | None] = {}
+        self.counts: Counter[tuple[object, ...]] = Counter()
+        self.accepted: dict[tuple[str, ...], list[datetime]] = {}
+        self.checks: dict[str, datetime] = {}
+        self.log: deque[Logged] = deque(maxlen=20_000)
+        self.upcoming: list[tuple[datetime, str, str, Message]] = []
+        self.other_chat_id = stable_uuid("chat", OTHER_ACCOUNT)
+        for person in PEOPLE:
+            self.add_person(person)
+
+    def count(self, *key: object) -> int:
+        """Give how often this key was counted before, and count it."""
+        self.counts[key] += 1
+        return self.counts[key] - 1
+
+    def keep(self, data: bytes) -> str:
+        """Keep a file and give its sha256."""
+        digest = sha256(data).hexdigest()
+        self.blobs[digest] = data
+        return digest
+
+    def add_person(self, person: Person) -> Chat:
+        born = self.start - timedelta(days=20, seconds=len(self.chats) * 61)
+        chat_id, line = stable_uuid("chat", person.name), self.lines[person.line]
+        people = [(line.number, True), *((handle, False) for handle in person.handles)]
+        handles = [
+            Handle(stable_uuid("handle", chat_id, handle), handle, person.service, born, is_me)
+            for handle, is_me in people
+        ]
+        if person.left:
+            handles[0].left_at = self.start - timedelta(days=3)
+        if person.health == "OPTED_OUT":
+            self.opted_out[person.handles[0]] = chat_id
+        chat = Chat(
+            id=chat_id,
+            name=person.name,
+            line=line,
+            handles=handles,
+            service=person.service,
+            carrier=person.carrier or person.service,
+            health="HEALTHY" if person.health == "OPTED_OUT" else person.health,
+            script=person.script,
+            reads=person.reads,
+            left=person.left,
+            zero_retention=person.zero_retention,
+            created_at=born,
+            updated_at=self.start - timedelta(days=1),
+        )
+        return self.add_chat(chat)
+
+    def add_chat(self, chat: Chat) -> Chat:
+        self.chats[chat.id] = chat
+        self.by_chat[chat.id] = []
+        return chat
+
+    def health(self, chat: Chat) -> Health:
+        """Give the chat's health; an opt-out marks only the chat where the word arrived (SDK docs)."""
+        if not chat.is_group and self.opted_out.get(chat.others[0]) == chat.id:
+            return "OPTED_OUT"
+        return chat.health
+
+    def chat(self, chat_id: str) -> Chat:
+        """Give a chat; raises 403/2005 for another account's and 404/2001 for none."""
+        if chat_id == self.other_chat_id:
+            raise Refusal(403, 2005, "You do not have access to this chat.")
+        try:
+            return self.chats[chat_id]
+        except KeyError:
+            raise Refusal(404, 2001, "Chat not found.") from None
+
+    def message(self, message_id: str) -> Message:
+        """Give a message; raises 404/2002 when it is unknown, deleted or expired."""
+        message = self.messages.get(message_id)
+        if message is None or self.expired(message):
+            raise Refusal(404, 2002, "Message not found.")
+        return message
+
+    def attachment(self, attachment_id: str) -> Attachment:
+        """Give an attachment; raises 404/2003."""
+        try:
+            return self.attachments[attachment_id]
+        except KeyError:
+            raise Refusal(404, 2003, "Attachment not found.") from None
+
+    def line(self, number: str) -> Line:
+        """Give a line by its number; raises 403/2006 when it is not the account's."""
+        for line in self.lines:
+            if line.number == number:
+                return line
+        raise Refusal(403, 2006, f"{number} is not one of your phone numbers.")
+
+    def expired(self, message: Message) -> bool:
+        kept = self.limits.retention
+        return kept is not None and self.clock.now() >= message.created_at + kept
+
+    def listed(self, chat: Chat) -> list[Message]:
+        """Give the messages of a chat that a list call shows now, newest first."""
+        newest = self.clock.now() - timedelta(seconds=self.limits.list_lag_s)
+        lagging = self.limits.list_lag_s > 0
+        shown = (m for m in self.by_chat[chat.id] if not (lagging and m.created_at > newest))
+        return sorted(
+            (m for m in shown if not self.expired(m)), key=lambda m: (m.created_at, m.id), reverse=True
+        )

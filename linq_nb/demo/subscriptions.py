@@ -1,0 +1,106 @@
+"""Webhook subscriptions and the list of events."""
+
+from base64 import b64encode
+from urllib.parse import urlsplit
+
+from . import hooks, rules, shapes
+from .call import Call
+from .state import Subscription
+from .wire import Json, Refusal, Reply, json_reply, no_content
+
+_OPTIONAL = {"phone_numbers": list, "routing_id_header": str, "routing_key_header": str}
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def events(call: Call) -> Reply:
+    return json_reply(200, {"events": list(hooks.EVENT_TYPES), "doc_url": shapes.EVENTS_DOC})
+
+
+def list_all(call: Call) -> Reply:
+    items = call.state.subscriptions.values()
+    return json_reply(200, {"subscriptions": [shapes.subscription(item) for item in items]})
+
+
+def create(call: Call) -> Reply:
+    """Subscribe; the secret is in this answer alone. A second one for the same URL is refused (409/2015)."""
+    body, state = rules.json_body(call.request), call.state
+    rules.fields(body, {"target_url": str, "subscribed_events": list}, _OPTIONAL)
+    url = _target(call, body["target_url"], None)
+    number = state.count("subscription", url)
+    item = Subscription(
+        id=state.ids.uuid("subscription", url, number),
+        target_url=url,
+        events=_events(body["subscribed_events"]),
+        secret="whsec_" + b64encode(bytes.fromhex(state.ids.hex("secret", url, number))).decode(),
+        created_at=call.now,
+        updated_at=call.now,
+        phone_numbers=_numbers(body.get("phone_numbers")),
+        routing_id_header=body.get("routing_id_header"),
+        routing_key_header=body.get("routing_key_header"),
+    )
+    state.subscriptions[item.id] = item
+    return json_reply(201, {**shapes.subscription(item), "signing_secret": item.secret})
+
+
+def _named(call: Call) -> Subscription:
+    try:
+        return call.state.subscriptions[call.ids[0]]
+    except KeyError:
+        raise Refusal(404, 2010, "Webhook subscription not found.") from None
+
+
+def get(call: Call) -> Reply:
+    return json_reply(200, shapes.subscription(_named(call)))
+
+
+def update(call: Call) -> Reply:
+    """Change what is given; the secret cannot change."""
+    item, body = _named(call), rules.json_body(call.request)
+    given: Json = {name: value for name, value in body.items() if value is not None}
+    rules.fields(given, {}, {**_OPTIONAL, "target_url": str, "subscribed_events": list, "is_active": bool})
+    if "target_url" in given:
+        item.target_url = _target(call, given["target_url"], item)
+    if "subscribed_events" in given:
+        item.events = _events(given["subscribed_events"])
+    if "phone_numbers" in body:
+        item.phone_numbers = _numbers(given.get("phone_numbers"))
+    item.is_active = given.get("is_active", item.is_active)
+    for name in ("routing_id_header", "routing_key_header"):
+        if name in body:
+            setattr(item, name, body[name] or None)
+    item.updated_at = call.now
+    return json_reply(200, shapes.subscription(item))
+
+
+def delete(call: Call) -> Reply:
+    del call.state.subscriptions[_named(call).id]
+    return no_content()
+
+
+def _target(call: Call, url: str, own: Subscription | None) -> str:
+    """Check a target: https as Linq demands, or, in the demo only, http on this machine."""
+    if not _on_this_machine(url):
+        rules.public_https(url, "target_url")
+    if any(other.target_url == url for other in call.state.subscriptions.values() if other is not own):
+        raise Refusal(409, 2015, "There is a subscription for this target_url already.")
+    return url
+
+
+def _on_this_machine(url: str) -> bool:
+    try:
+        return url.startswith("http://") and urlsplit(url).hostname in _LOOPBACK
+    except ValueError:
+        return False
+
+
+def _events(names: list[object]) -> list[str]:
+    if not names:
+        raise Refusal(400, 1001, "subscribed_events needs at least one event.")
+    for name in names:
+        if name not in hooks.EVENT_TYPES:
+            raise Refusal(400, 1005, f"{name} is not an event type.")
+    return [str(name) for name in names]
+
+
+def _numbers(values: list[object] | None) -> list[str] | None:
+    return [rules.e164(str(value), "phone_numbers") for value in values] if values else None

@@ -1,0 +1,88 @@
+"""What goes in and out of the demo, whichever way it came: one request, one reply, one refusal."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+Json = dict[str, Any]
+
+#: How an answer can go missing. `lost`: accepted, and the client's read times out (on a socket: the
+#: connection closes). `stall`: accepted, then silence. `closed`: accepted, then closed. `half`: accepted,
+#: then half of the answer. `reset`: reset, nothing accepted. `refused`: no byte left the client (a socket
+#: that already listens can only reset).
+Cut = Literal["lost", "stall", "closed", "half", "reset", "refused"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request; header names in lower case."""
+
+    method: str
+    host: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass
+class Reply:
+    """One HTTP answer, with what happens to it on the way: `delay_s` seconds late, or cut."""
+
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    delay_s: float = 0.0
+    cut: Cut | None = None
+
+
+class Logged(NamedTuple):
+    """One line of the request log; `status` is 0 when nothing was answered."""
+
+    method: str
+    path: str
+    status: int
+    has_auth: bool
+    host: str
+
+
+class Refusal(Exception):
+    """The demo says no with an HTTP status and one of Linq's codes."""
+
+    def __init__(self, status: int, code: int, message: str, *, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.retry_after = status, code, message, retry_after
+
+
+def json_reply(status: int, data: object) -> Reply:
+    body = json.dumps(data, ensure_ascii=False).encode()
+    return Reply(status, body, {"Content-Type": "application/json"})
+
+
+def no_content() -> Reply:
+    return Reply(204)
+
+
+def refusal_reply(refusal: Refusal, trace_id: str) -> Reply:
+    """Write an error as Linq does (linq docs, error model); `retry_after` only where it is known."""
+    error: Json = {
+        "status": refusal.status,
+        "code": refusal.code,
+        "message": refusal.message,
+        "doc_url": f"https://docs.linqapp.com/error/codes/{refusal.code // 1000}xxx/{refusal.code}/",
+    }
+    reply_headers = {}
+    if refusal.retry_after is not None:
+        error["retry_after"] = refusal.retry_after
+        reply_headers["Retry-After"] = str(refusal.retry_after)
+    reply = json_reply(refusal.status, {"success": False, "error": error, "trace_id": trace_id})
+    reply.headers.update(reply_headers)
+    return reply
+
+
+def xml_reply(status: int, code: str, message: str) -> Reply:
+    """Write an error as object storage does."""
+    error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    text = f'<?xml version="1.0" encoding="UTF-8"?>\n{error}'
+    return Reply(status, text.encode(), {"Content-Type": "application/xml"})
