@@ -184,9 +184,7 @@ class Client:
 
     # --- chats, messages, lines ---
 
-    def chats(
-        self, *, from_: str | None = None, to: str | None = None, limit: int | None = None
-    ) -> Iterator[Chat]:
+    def chats(self, *, from_: str | None = None, to: str | None = None, limit: int | None = None) -> Iterator[Chat]:
         """Walk the chats, page by page; each once, though pages may shift while they are read."""
         return self._walk("/v3/chats", "chats", wire.chat, "the chats", limit, from_=from_, to=to)
 
@@ -280,9 +278,7 @@ class Client:
 
     # --- how requests are made ---
 
-    def _one(
-        self, method: str, path: str, read: Callable[[wire.Raw], T], doing: str, *, body: Any = None
-    ) -> T:
+    def _one(self, method: str, path: str, read: Callable[[wire.Raw], T], doing: str, *, body: Any = None) -> T:
         answer = self._read(method, path, doing, body=body)
         return self._parsed(answer, doing, lambda a: wire.one(a, read))
 
@@ -352,9 +348,7 @@ class Client:
                 if pause is None:
                     raise
             else:
-                pause = rules.pause_after_answer(
-                    kind, tries, answer.http_status, answer.code, answer.retry_after
-                )
+                pause = rules.pause_after_answer(kind, tries, answer.http_status, answer.code, answer.retry_after)
                 if pause is None:
                     return answer
             self._sleep(pause)

@@ -145,7 +145,7 @@ def _mask(handles: str, key: bytes | None) -> Mask:
 
 
 def _cell(row: Any, name: str, masked: Mask, handles: str) -> Any:
-    value = len(row.others) if name == "people" else _value(row, name)
+    value: Any = len(row.others) if name == "people" else _value(row, name)
     if value is None:
         return None
     if name == "to_handles":

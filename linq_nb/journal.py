@@ -82,13 +82,16 @@ def _columns(record: type, leave: Iterable[str] = ()) -> list[sa.Column[Any]]:
     ]
 
 
+_PASSING = frozenset({"repeated", "repeated_at"})
+"""Fields of a Send that tell of a call, not of the send."""
+
 _meta = sa.MetaData()
 meta = sa.Table("meta", _meta, sa.Column("name", sa.Text, primary_key=True), sa.Column("value", sa.Text))
 sends = sa.Table(
     "sends",
     _meta,
     sa.Column("send_no", sa.Integer, primary_key=True, autoincrement=True),
-    *_columns(Send, leave=["repeated"]),
+    *_columns(Send, leave=_PASSING),
     sa.Column("owner", sa.Text),
     sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
     sa.Column("lease_until", sa.BigInteger),
@@ -125,7 +128,7 @@ Migration = Callable[[sa.Connection], None]
 MIGRATIONS: tuple[Migration, ...] = (_meta.create_all,)
 """The steps from each schema version to the next; a journal's version is the number of steps done."""
 
-_SEND_FIELDS = tuple(one.name for one in dataclasses.fields(Send) if one.name != "repeated")
+_SEND_FIELDS = tuple(one.name for one in dataclasses.fields(Send) if one.name not in _PASSING)
 _EVENT_FIELDS = tuple(one.name for one in dataclasses.fields(Event))
 _KEEP = frozenset({"send_id", "base_url", "content", "copy", "chat_id", "created_at"})
 
@@ -341,9 +344,7 @@ class Journal:
             mine = (attachments.c.account == account) & (attachments.c.sha256 == sha256)
             db.execute(attachments.delete().where(mine))
             db.execute(
-                attachments.insert().values(
-                    account=account, sha256=sha256, attachment_id=attachment_id, uploaded_at=at
-                )
+                attachments.insert().values(account=account, sha256=sha256, attachment_id=attachment_id, uploaded_at=at)
             )
         self.link([f"sha256:{sha256}", f"attachment:{attachment_id}"])
 
@@ -357,7 +358,7 @@ class Journal:
         """Delete what was kept of a chat but the send keys; returns how many sends it had."""
         spared = {"send_id", "base_url", "content", "copy", "chat_id", "created_at", "status", "attempts",
                   "memo_source", "message_id"}  # fmt: skip
-        blank = {name: None for name in _SEND_FIELDS if name not in spared} | {"to_handles": []}
+        blank: dict[str, Any] = {name: None for name in _SEND_FIELDS if name not in spared} | {"to_handles": []}
         with self._write() as db:
             mine = sa.select(sends.c.send_id).where(sends.c.chat_id == chat_id)
             db.execute(events.delete().where(events.c.send_id.in_(mine)))
@@ -381,9 +382,7 @@ class Journal:
             db.execute(names.delete().where(names.c.name == name))
             db.execute(names.insert().values(name=name, content=content))
 
-    def _find(
-        self, db: sa.Connection, wanted: Send, group: Sequence[str]
-    ) -> tuple[Send, int, int | None] | None:
+    def _find(self, db: sa.Connection, wanted: Send, group: Sequence[str]) -> tuple[Send, int, int | None] | None:
         """Return the row of a send key; of several (names linked after both were sent) the furthest one."""
         rows = db.execute(
             sa.select(sends).where(
@@ -471,9 +470,7 @@ def _engine(url: sa.URL) -> sa.Engine:
         return sa.create_engine(url, pool_pre_ping=True)
     if url.database:
         _private_file(Path(url.database))
-    engine = sa.create_engine(
-        url, poolclass=sa.StaticPool, connect_args={"check_same_thread": False, "timeout": 30}
-    )
+    engine = sa.create_engine(url, poolclass=sa.StaticPool, connect_args={"check_same_thread": False, "timeout": 30})
 
     def connect(dbapi: Any, _: Any) -> None:
         dbapi.isolation_level = None  # the transactions are ours: BEGIN IMMEDIATE, below

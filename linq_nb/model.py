@@ -393,7 +393,8 @@ class Send(_Shown):
 
     ``status`` is Linq's word (pending queued sent delivered read failed, or a new one), or ours where Linq
     cannot speak: preparing, sending, not_sent, rejected, unknown, expired.
-    ``repeated`` is True when this send was asked for before and nothing was sent now.
+    ``repeated`` is True when this send was asked for before and nothing was sent now (``repeated_at``); neither
+    is stored.
     """
 
     send_id: str
@@ -434,6 +435,7 @@ class Send(_Shown):
     reconcile_result: str | None = None
     override_optout: str | None = None
     repeated: bool = field(default=False, compare=False)
+    repeated_at: datetime | None = field(default=None, compare=False)
 
     @property
     def accept_s(self) -> float | None:

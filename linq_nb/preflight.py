@@ -94,7 +94,8 @@ def extension(memo: VoiceMemo) -> Iterator[Finding]:
         yield _error("extension", f"the URL {what}{real}; Linq wants the extension of {_formats()} that fits (5006)")
     elif memo.data is not None and memo.format and named != memo.format:
         real = audio.FORMATS[memo.format].extension
-        yield _warning("extension", f"named {suffix or 'without extension'}, but is {real}: uploaded as {upload_name(memo)}")
+        named_so = f"named {suffix}" if suffix else "named without extension"
+        yield _warning("extension", f"{named_so}, but is {real}: uploaded as {upload_name(memo)}")
 
 
 def size(memo: VoiceMemo) -> Iterator[Finding]:
@@ -157,14 +158,16 @@ MEMO_RULES: tuple[Rule, ...] = (
 def service(chat: Chat, memo: VoiceMemo) -> Iterator[Finding]:
     if chat.service in ("SMS", "RCS"):
         doubt = "; on SMS its arrival is unproven" if chat.service == "SMS" else ""
-        yield _warning("not_a_bubble", f"this chat is {chat.service}: it arrives as an audio attachment, not as a memo bubble{doubt}")
+        words = f"this chat is {chat.service}: it arrives as an audio attachment, not as a memo bubble"
+        yield _warning("not_a_bubble", words + doubt)
     if any(h.is_me and h.line_type == "RCS" for h in chat.handles):
         yield _warning("rcs_line", "your line never sends iMessage: the memo arrives as an attachment")
 
 
 def group(chat: Chat, memo: VoiceMemo) -> Iterator[Finding]:
     if chat.is_group:
-        yield _info("no_receipts", f"a group of {len(chat.others) or 'people'}: Linq reports sent, never delivered or read")
+        people = f" of {len(chat.others) + 1}" if chat.others else ""
+        yield _info("no_receipts", f"a group{people}: Linq reports sent, never delivered or read")
 
 
 def health(chat: Chat, memo: VoiceMemo) -> Iterator[Finding]:
@@ -174,7 +177,8 @@ def health(chat: Chat, memo: VoiceMemo) -> Iterator[Finding]:
         case "AT_RISK":
             yield _warning("chat_at_risk", "Linq rates this chat AT_RISK: slow down, let them answer first")
         case "CRITICAL":
-            yield _error("chat_critical", "Linq rates this chat CRITICAL: hold, or take it upon you with accept=['chat_critical']")
+            words = "Linq rates this chat CRITICAL: hold, or take it upon you with accept=['chat_critical']"
+            yield _error("chat_critical", words)
         case "OPTED_OUT":
             yield _error("chat_opted_out", "the recipient opted out: do not send; they may write to you again first")
         case word:

@@ -103,20 +103,27 @@ class Match:
 
 
 def match(
-    send: Send, messages: Iterable[Message], known: Set[str], *, now: datetime, timeout_s: float, complete: bool
+    send: Send,
+    messages: Iterable[Message],
+    known: Set[str],
+    *,
+    now: datetime,
+    timeout_s: float,
+    complete: bool,
 ) -> Match:
     """Look for an unknown send among the messages of its chat.
 
     A message is ours when it came from us in the time window, carries one audio file, is not known as another
-    send (``known`` message ids), and its part is our attachment, or has our file name (and size, where known) and is the
-    only one that does. ``complete`` says that the list was read back to the start of the window.
+    send (``known`` message ids), and its part is our attachment, or has our file name (and size, where known)
+    and is the only one that does. ``complete`` says that the list was read back to the start of the window.
     """
     if send.posted_at is None:
         return Match("ambiguous", "the time of the request is not known")
     candidates = [m for m in messages if m.message_id not in known and _fits(send, m, timeout_s)]
     proven = [m for m in candidates if send.attachment_id and m.media[0].attachment_id == send.attachment_id]
     alike = [m for m in candidates if _looks_alike(send, m.media[0])]
-    for those, evidence in ((proven, "same attachment id"), (alike, "same file name and size" if send.size_bytes else "same file name")):
+    likeness = "same file name and size" if send.size_bytes else "same file name"
+    for those, evidence in ((proven, "same attachment id"), (alike, likeness)):
         if len(those) == 1:
             return Match("found", evidence, those[0])
         if those:

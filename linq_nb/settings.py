@@ -124,7 +124,7 @@ def _profile_token(home: Path, profile: str | None, *, required: bool) -> str:
         name = profile or str(config.get("profile", "default"))
         token = dict(profiles.get(name) or {}).get("token")
     except FileNotFoundError:
-        config, profiles, name, token = {}, {}, profile, None
+        profiles, name, token = {}, profile or "default", None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         if not required:
             return ""
@@ -143,7 +143,7 @@ def _colab_key() -> tuple[Secret, str] | None:
     for name in KEY_VARIABLES:
         try:
             value = userdata.get(name)
-        except Exception as error:  # noqa: BLE001  Colab's own exceptions: secret unknown, not shared, timed out
+        except Exception as error:  # Colab's own exceptions: secret unknown, not shared, timed out
             if type(error).__name__ not in ("SecretNotFoundError", "NotebookAccessError", "TimeoutException"):
                 raise
             continue

@@ -119,10 +119,8 @@ def _not_json(text: str) -> str:
 # --- what is written ------------------------------------------------------------------------------------------
 
 
-def memo_body(
-    *, voice_memo_url: str | None, attachment_id: str | None, override_optout: bool
-) -> dict[str, Any]:
-    """Return the body of ``POST /v3/chats/{chatId}/voicememo``: exactly one source, nothing that Linq did not ask for."""
+def memo_body(*, voice_memo_url: str | None, attachment_id: str | None, override_optout: bool) -> dict[str, Any]:
+    """Return the body of ``POST /v3/chats/{chatId}/voicememo``: one source, nothing that Linq did not ask for."""
     if (voice_memo_url is None) == (attachment_id is None):
         raise ValueError("a voice memo takes exactly one of voice_memo_url and attachment_id")
     body: dict[str, Any] = (
@@ -292,9 +290,7 @@ def many(answer: Answer, key: str, read: Callable[[Raw], T]) -> tuple[list[T], s
     return found, _str(body, "next_cursor") or None
 
 
-_TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d\d):?(\d\d))", re.ASCII
-)
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d\d):?(\d\d))", re.ASCII)
 
 
 def parse_time(text: object) -> datetime | None:

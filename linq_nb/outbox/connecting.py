@@ -116,7 +116,7 @@ def journal_note(journal: Journal) -> str | None:
     if journal.in_memory:
         return "the journal is in memory: after a restart nobody knows what was sent; set LINQ_NB_JOURNAL"
     place = journal.label
-    passing = (tempfile.gettempdir(), "/tmp/", "/content/", "/dev/shm/")  # noqa: S108  named to warn of them
+    passing = (tempfile.gettempdir(), "/tmp/", "/content/", "/dev/shm/")  # named to warn of them
     if journal.url.get_backend_name() == "sqlite" and (place.startswith(passing) or _is_binder()):
         return "the journal is on a disk that does not last; set LINQ_NB_JOURNAL to one that does"
     return None
@@ -124,5 +124,3 @@ def journal_note(journal: Journal) -> str | None:
 
 def _is_binder() -> bool:
     return any(name.startswith("BINDER_") for name in os.environ)
-
-

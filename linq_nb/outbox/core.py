@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import hmac
 import os
@@ -321,20 +322,23 @@ class Outbox:
 
 
 def choose_chat(name: str, chats: Sequence[Chat]) -> Chat:
-    """Return the one chat that has this display name or, 1:1, this handle; raises PreflightError."""
+    """Return the one chat that has this display name or, 1:1, this handle; raises PreflightError.
+
+    Part of a name is never enough, since a wrong guess would reach somebody else; it is a hint.
+    """
     wanted = " ".join(name.split()).casefold()
     found = [chat for chat in chats if wanted in (_name(chat), *_handles(chat))]
-    found = found or [chat for chat in chats if wanted and wanted in _name(chat)]
     if len(found) == 1:
         return found[0]
-    if not found:
-        hint = ", ".join(repr(views.mask_text(c.chat_name)) for c in chats[:8] if c.chat_name)
-        raise PreflightError(
-            f"no chat is called {views.mask_text(name)!r}; nothing was sent; there are {hint or 'no chats'}"
-            + (" ..., see %linq_chats" if len(chats) > 8 else "")
-        )
-    listed = ", ".join(f"{views.mask_text(c.chat_name or '')!r} ({c.chat_id})" for c in found[:8])
-    raise PreflightError(f"{len(found)} chats fit {views.mask_text(name)!r}; nothing was sent; give an id: {listed}")
+    shown = views.mask_text(name)
+    if found:
+        listed = ", ".join(f"{chat.chat_id} ({views.chat_whom(chat)})" for chat in found[:8])
+        raise PreflightError(f"{len(found)} chats are called {shown!r}; nothing was sent; give an id: {listed}")
+    names = [chat.chat_name for chat in chats if chat.chat_name]
+    close = [one for one in names if wanted in one.casefold()] or difflib.get_close_matches(name, names, 3)
+    listed = ", ".join(repr(views.mask_text(one)) for one in (close or names)[:8])
+    hint = f"did you mean {listed}?" if close else f"there are {listed or 'no chats with a name'}"
+    raise PreflightError(f"no chat is called {shown!r}; nothing was sent; {hint}; %linq_chats lists all")
 
 
 def _name(chat: Chat) -> str:
@@ -349,5 +353,3 @@ def _several(sends: Send | Iterable[Send] | None) -> list[Send] | None:
     if sends is None:
         return None
     return [sends] if isinstance(sends, Send) else list(sends)
-
-

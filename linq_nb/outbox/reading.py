@@ -57,9 +57,7 @@ def _looked_for(outbox: Outbox, send: Send) -> Send:
         found = rules.Match("ambiguous", f"the chat could not be read: {error}")
     else:
         known = outbox.journal.message_ids(send.chat_id) - {send.message_id or ""}
-        found = rules.match(
-            send, messages, known, now=outbox.now(), timeout_s=outbox.client.timeout, complete=complete
-        )
+        found = rules.match(send, messages, known, now=outbox.now(), timeout_s=outbox.client.timeout, complete=complete)
     at = outbox.now()
     if found.message is None:
         seen = Event(send_id=send.send_id, at=at, source="reconcile", status="unknown")
@@ -102,8 +100,6 @@ def resolve(outbox: Outbox, send: Send, outcome: Literal["sent", "not_sent"], re
     if now is None or now.status not in ("unknown", "sending"):
         raise LinqError(f"only an unknown send can be resolved; this one is {now.status if now else 'not known'}")
     settled = dataclasses.replace(now, status=outcome, checked_at=outbox.now())
-    told = Event(
-        send_id=now.send_id, at=outbox.now(), source="resolve", status=outcome, body={"reason": reason}
-    )
+    told = Event(send_id=now.send_id, at=outbox.now(), source="resolve", status=outcome, body={"reason": reason})
     outbox.journal.replace(settled, told)
     return settled

@@ -90,9 +90,10 @@ def _report(outbox: Outbox, recorded: Send) -> Send:
     if not rules.is_settled(recorded):
         recorded = reading.reconcile(outbox, [recorded])[0]
     if rules.is_settled(recorded):
-        return dataclasses.replace(recorded, repeated=True)
+        return dataclasses.replace(recorded, repeated=True, repeated_at=outbox.now())
+    now = outbox.now()
     raise OutcomeUnknown(
-        f"this memo may have been sent to {_label(recorded)} {views.ago(recorded.posted_at or outbox.now(), outbox.now())}"
+        f"this memo may have been sent to {_label(recorded)} {views.ago(recorded.posted_at or now, now)}"
         f" and is not sent again ({recorded.reconcile_result or 'not looked for'} in the chat); "
         'outbox.reconcile() looks again; outbox.resolve(send, "not_sent", reason=...) lets it go once more; '
         f"copy={recorded.copy + 1} sends another, at the risk of two bubbles",
