@@ -1,0 +1,137 @@
+"""Findings and the record of one send, each as a small static block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from linq_nb import catalog
+from linq_nb.views import records
+from linq_nb.views.page import (
+    AMBER,
+    BLUE,
+    BOX,
+    FRAME,
+    GREEN,
+    GREY,
+    RED,
+    Row,
+    Shown,
+    columns,
+    div,
+    esc,
+    facts,
+    pill,
+    table,
+)
+from linq_nb.views.words import ago, clean, short_id
+
+if TYPE_CHECKING:
+    from linq_nb.model import Finding, Send
+
+MOST_FINDINGS = 40
+"""A longer list is cut, and says so."""
+
+NOTHING_FOUND = "nothing found: ready to send"
+
+_LEVELS = {"error": RED, "warning": AMBER, "journal": AMBER, "info": BLUE, "ok": GREEN}
+
+_STATUSES: dict[str, tuple[str, str]] = {
+    "pending": (BLUE, "Linq has accepted it"),
+    "queued": (BLUE, "Linq has accepted it and will deliver it"),
+    "sent": (GREEN, "it has left the line"),
+    "delivered": (GREEN, "it is on the recipient's device"),
+    "read": (GREEN, "the recipient has opened it"),
+    "failed": (RED, "Linq could not deliver it"),
+    "preparing": (GREY, "nothing has left this machine yet"),
+    "sending": (BLUE, "it is on its way to Linq, no answer yet"),
+    "not_sent": (AMBER, "nothing was sent; it is safe to run the same again"),
+    "rejected": (RED, "Linq said no; nothing was sent"),
+    "unknown": (
+        AMBER,
+        "it left, no clear answer came, it may have arrived; outbox.reconcile() looks it up",
+    ),
+    "expired": (GREY, "Linq no longer keeps this message; nothing more will be known of it"),
+}
+_ARRIVED = ("sent", "delivered", "read")
+_REACHED = ("pending", "queued", "sent", "delivered", "read", "expired")
+
+
+def findings(found: Sequence[Finding]) -> Shown:
+    """Show what the checks found, or that nothing stands in the way."""
+    rows = finding_rows(found)
+    return Shown(html=div(BOX, finding_table(rows)), text=columns(rows))
+
+
+def finding_table(rows: Sequence[Row]) -> str:
+    """Return levels and plain words as a table with coloured tags."""
+    return table((pill(level, _LEVELS.get(level, GREY)), esc(words)) for level, words in rows)
+
+
+def finding_rows(found: Sequence[Finding]) -> list[Row]:
+    """Return level and message of each finding, of the first ones of many."""
+    if not found:
+        return [("ok", NOTHING_FOUND)]
+    rows = [(clean(one.level, 40), clean(one.message, 600)) for one in found[:MOST_FINDINGS]]
+    more = len(found) - MOST_FINDINGS
+    return rows + ([("info", f"and {more} more")] if more > 0 else [])
+
+
+def sent(send: Send, *, now: datetime | None = None) -> Shown:
+    """Show the record of one send; a repeated one says how long before ``now`` (else ``repeated_at``) it went."""
+    status, rows = clean(send.status, 40), send_rows(send)
+    ground, words = _STATUSES.get(send.status, (GREY, "a word of Linq's that linq_nb does not know"))
+    said = _again(send, now or send.repeated_at) if send.repeated else _words(send, words)
+    return Shown(
+        html=div(FRAME, f'<div style="margin:0 0 6px">{pill(status, ground)} {esc(said)}</div>', facts(rows)),
+        text=f"{status}: {said}\n{columns(rows)}",
+    )
+
+
+def send_rows(send: Send) -> list[Row]:
+    """Return what there is to know of a send: to whom, what, under which id, and what went wrong."""
+    rows = [("to", records.send_whom(send)), ("memo", records.send_memo(send))]
+    rows += [("message", short_id(send.message_id))] if send.message_id else []
+    rows += [("copy", str(send.copy))] if send.copy != 1 else []
+    rows += [("attempts", str(send.attempts))] if send.attempts else []
+    rows += [("reconciled", clean(send.reconcile_result))] if send.reconcile_result else []
+    return rows + _error_rows(send)
+
+
+def _words(send: Send, words: str) -> str:
+    """Add where no further receipt will come."""
+    if send.status == "sent" and (send.is_group or send.service == "SMS"):
+        return f"{words}; {'groups give' if send.is_group else 'SMS gives'} no further receipts"
+    return words
+
+
+def _again(send: Send, now: datetime | None) -> str:
+    """Say that the same was asked for before and nothing went out now."""
+    done = "sent" if send.status in _REACHED else "tried"
+    then = send.accepted_at or send.posted_at or send.created_at
+    when = f" {ago(then, now)}" if then and now else ""
+    under = f" as message {short_id(send.message_id)}" if send.message_id else ""
+    state = "" if done == "sent" else f" ({clean(send.status, 40)})"
+    return f"already {done}{when}{under}{state}; nothing sent; --copy {send.copy + 1} for a second bubble"
+
+
+def _error_rows(send: Send) -> list[Row]:
+    """Return number, meaning and remedy of an error, with what Linq said of it."""
+    http = send.http_status if send.http_status and send.http_status >= 400 else None
+    if http is None and send.error_code is None and not send.error_message:
+        return []
+    if send.status in _ARRIVED:
+        return [("answer", f"{_number(http, send.error_code)} at first; it went all the same")] if http else []
+    known = catalog.explain(http, send.error_code)
+    number = _number(http, send.error_code)
+    rows = [("error", f"{number} {known.meaning}")] if number else []
+    rows += [("reason", clean(send.error_message, 600))] if send.error_message else []
+    rows += [("to do", known.todo)] if number else []
+    rows += [("docs", clean(send.doc_url, 200))] if send.doc_url else []
+    return rows + ([("trace id", clean(send.trace_id))] if send.trace_id else [])
+
+
+def _number(http: int | None, code: int | None) -> str:
+    """Write an HTTP status and Linq's code as people quote them: ``404/2001``."""
+    return "/".join(str(part) for part in (http, code) if part is not None)

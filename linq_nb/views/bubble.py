@@ -1,0 +1,65 @@
+"""The picture of a voice memo: the outgoing bubble with play button, waveform and length, as one SVG image.
+
+It carries its own ground, so it reads the same on a light page, a dark page and where styles are stripped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from linq_nb.views.page import BLUE, GREY, data_url, esc
+
+BARS = 44
+"""How many bars the waveform has."""
+
+WIDTH, HEIGHT = 300, 58
+_FIRST, _STEP, _MIDDLE, _TALLEST = 60, 4, 28, 15
+_BODY = (
+    "M20 0H274a20 20 0 0 1 20 20V38c0 8 1 14 6 19c-7 .6-12-1-16.5-4.2"
+    "C280 55 277 56 274 56H20a20 20 0 0 1-20-20V20a20 20 0 0 1 20-20Z"
+)
+
+
+def image(peaks: Sequence[float] | None, length: str | None) -> str:
+    """Return the bubble as an ``img``; without peaks its waveform is flat, without a length it is grey."""
+    what = f"a {length} voice memo" if length else "a voice memo that is not here to hear"
+    alt = f"waveform of {what}" if peaks else what
+    src = data_url("image/svg+xml", svg(peaks, length).encode())
+    style = "display:block;max-width:100%;height:auto;margin:0"
+    return f'<img src="{src}" alt="{esc(alt)}" width="{WIDTH}" height="{HEIGHT}" style="{style}">'
+
+
+def svg(peaks: Sequence[float] | None, length: str | None) -> str:
+    """Draw the bubble: white on blue, a fixed size, the same bytes for the same memo."""
+    ground = BLUE if length else GREY
+    text = (
+        f'<text x="281" y="33" text-anchor="end" fill="#fff" font-size="14" font-weight="500"'
+        f' font-family="-apple-system,Segoe UI,Helvetica,Arial,sans-serif">{esc(length)}</text>'
+        if length
+        else ""
+    )
+    box = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
+    circle, play = ("#fff", ground) if length else ("none", "#fff")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {box}><path fill="{ground}" d="{_BODY}"/>'
+        f'<circle cx="30" cy="28" r="16" fill="{circle}" stroke="#fff" stroke-width="2"/>'
+        f'<path fill="{play}" d="M25 19.5v17l14-8.5Z"/>'
+        f'<path stroke="#fff" stroke-width="2.4" stroke-linecap="round" d="{_waveform(peaks)}"/>'
+        f"{text}</svg>"
+    )
+
+
+def _waveform(peaks: Sequence[float] | None) -> str:
+    """Return one path of upright bars; the loudest fills the bubble unless all is very quiet."""
+    heights = [min(max(peak, 0.0), 1.0) for peak in peaks or [0.0] * BARS]
+    loudest = max(*heights, 0.1)
+    return "".join(
+        f"M{_FIRST + index * _STEP} {_MIDDLE - half:g}v{2 * half:g}"
+        for index, half in enumerate(_half(height / loudest) for height in heights)
+    )
+
+
+def _half(share: float) -> float:
+    """Return half the height of a bar in pixels, to a half pixel; the shortest is a dot."""
+    return max(round(_TALLEST * math.pow(share, 0.8) * 2) / 2, 0.5)

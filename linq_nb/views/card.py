@@ -1,0 +1,133 @@
+"""The card of a voice memo: the bubble that the recipient gets, a player, and what is known of the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from linq_nb import audio
+from linq_nb.errors import AudioError
+from linq_nb.views import bubble, records
+from linq_nb.views.blocks import finding_rows, finding_table
+from linq_nb.views.page import (
+    BOX,
+    FRAME,
+    GREY,
+    RED,
+    Shown,
+    columns,
+    data_url,
+    div,
+    esc,
+    name,
+    pill,
+    quiet,
+)
+from linq_nb.views.words import clean, duration, mask
+
+if TYPE_CHECKING:
+    from linq_nb.audio import Preview
+    from linq_nb.model import Chat, Draft, Finding, VoiceMemo
+
+PLAYER_BYTES = 1_000_000
+"""At most so much sound goes into a card: about 1.34 MB as base64, so a card stays below 1.5 MB."""
+
+_ROW = "display:flex;flex-wrap:wrap;align-items:center;gap:10px 20px;max-width:100%"
+_MIME = re.compile(r"audio/[A-Za-z0-9.+-]{1,40}")
+
+
+def memo_card(memo: VoiceMemo) -> Shown:
+    """Show a memo as a card; the text tells the same but for the player."""
+    return Shown(html=div(BOX, memo_html(memo)), text=records.line(memo))
+
+
+def memo_html(memo: VoiceMemo) -> str:
+    """Return bubble and player beside the facts; the facts wrap below where the page is narrow."""
+    preview = _preview(memo)
+    length = duration(memo.duration_ms) if memo.duration_ms is not None else None
+    left = bubble.image(_peaks(memo), length) + (_player(preview) if preview else "")
+    right = "<br>".join([name(records.memo_name(memo)), *_about(memo, preview)])
+    return (
+        f'<div style="{_ROW}"><div style="max-width:100%">{left}</div>'
+        f'<div style="min-width:0;max-width:100%;overflow-wrap:break-word">{right}</div></div>'
+    )
+
+
+def draft_card(
+    draft: Draft,
+    chat: Chat | str | None,
+    findings: Sequence[Finding],
+    *,
+    mode: Literal["DEMO", "LIVE"],
+    line: str | None,
+    journal_note: str | None = None,
+) -> Shown:
+    """Show what would be sent to whom, from which line, with what the checks found, tagged DEMO or LIVE."""
+    own = line or (None if chat is None or isinstance(chat, str) else chat.line)
+    sender = f"from {clean(mask(own))}" if own else "line not known"
+    receiver = records.chat_whom(chat) + (f" · copy {draft.copy}" if draft.copy != 1 else "")
+    who, dot, rest = receiver.partition(" · ")
+    tag = pill(mode, RED if mode == "LIVE" else GREY)
+    head = f"<div>{tag} {esc(sender)} to {name(who)}{esc(dot + rest)}</div>"
+    body = f'<div style="margin:10px 0">{memo_html(draft.memo)}</div>'
+    notes = [("journal", clean(journal_note, 600))] if journal_note else []
+    checked = finding_rows(findings) + notes
+    return Shown(
+        html=div(FRAME, head, body, finding_table(checked)),
+        text=f"{mode} {sender} to {receiver}\n{records.line(draft.memo)}\n{columns(checked)}",
+    )
+
+
+def _about(memo: VoiceMemo, preview: Preview | None) -> list[str]:
+    """Return the lines of facts below the name."""
+    title, origin = records.memo_title(memo), records.memo_origin(memo)
+    sound = [fact.value for fact in records.memo_audio(memo)] + ([origin] if origin else [])
+    lines = [esc(title)] if title else []
+    lines += [esc(" · ".join(sound))] if sound else []
+    lines += [quiet(f"sha256 {clean(memo.sha256)[:12]}")] if memo.sha256 else []
+    note = _player_note(memo, preview)
+    return lines + ([quiet(note)] if note else [])
+
+
+def _player_note(memo: VoiceMemo, preview: Preview | None) -> str | None:
+    """Say what the player plays, where it is not the memo itself, or why there is none."""
+    if memo.data is None:
+        return "outbox.fetch(memo) downloads it to hear it" if memo.source == "url" else None
+    if preview is None:
+        return "no player for this one; pip install linq_nb[audio] to hear it"
+    if preview.is_original:
+        return None
+    cut = f", first {duration(round(preview.seconds * 1000))}" if preview.cut else ""
+    return f"plays a preview ({_kind(preview.mime_type)}{cut}), the memo itself is sent unchanged"
+
+
+def _kind(mime_type: str) -> str:
+    """Name the format of a preview."""
+    known = {"mpeg": "MP3", "wav": "WAV", "x-wav": "WAV", "mp4": "M4A", "x-m4a": "M4A"}
+    return known.get(mime_type.partition("/")[2], clean(mime_type, 40))
+
+
+def _player(preview: Preview) -> str:
+    """Return a player with the sound on the tag itself, where the sanitizer leaves it."""
+    src = data_url(preview.mime_type, preview.data)
+    style = f"display:block;width:{bubble.WIDTH - 8}px;max-width:100%;height:36px;margin:6px 0 0 0"
+    return f'<audio controls preload="metadata" src="{src}" style="{style}"></audio>'
+
+
+def _peaks(memo: VoiceMemo) -> list[float] | None:
+    """Return the peaks of a memo, or None where they cannot be had: a card never raises."""
+    try:
+        return audio.peaks(memo.data, bubble.BARS) if memo.data else None
+    except AudioError:
+        return None
+
+
+def _preview(memo: VoiceMemo) -> Preview | None:
+    """Return what the player plays, or None where nothing can be played."""
+    try:
+        found = audio.preview(memo.data, limit_bytes=PLAYER_BYTES) if memo.data else None
+    except AudioError:
+        return None
+    fits = found is not None and len(found.data) <= PLAYER_BYTES and _MIME.fullmatch(found.mime_type)
+    return found if fits else None

@@ -1,0 +1,104 @@
+"""The few pieces of HTML that every view is made of; they live through JupyterLab's sanitizer.
+
+It strips inline SVG, style and script tags, ids, aria and data attributes, CSS variables and the ``src`` of
+``source``; it keeps classes, inline styles, tables, images and players with a data URL.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from linq_nb.views.words import clean
+
+Row = tuple[str, str]
+
+FONT = "font-family:-apple-system,BlinkMacSystemFont,Segoe UI,Helvetica,Arial,sans-serif"
+BOX = f"{FONT};font-size:13px;line-height:1.5;max-width:100%;overflow-wrap:break-word"
+FRAME = f"{BOX};border:1px solid rgba(128,128,128,0.35);border-radius:14px;padding:12px 14px"
+QUIET = "opacity:0.75"
+
+GREEN, AMBER, RED, GREY, BLUE = "#1a7f37", "#9a6700", "#c62828", "#5f6368", "#0070e0"
+"""Grounds for white text, each with a contrast of at least 4.5:1."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Shown:
+    """A ready display: the same facts as HTML and as plain text."""
+
+    html: str
+    text: str
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/html": self.html, "text/plain": self.text}
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def esc(text: str) -> str:
+    """Escape text for any place in HTML, attributes too."""
+    return html.escape(text, quote=True)
+
+
+def data_url(mime_type: str, data: bytes) -> str:
+    """Return bytes as a URL that needs no file and no server."""
+    return f"data:{mime_type};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def div(style: str, *parts: str) -> str:
+    """Wrap parts that are HTML already; the class lets a page restyle us."""
+    return f'<div class="linq-nb" style="{style}">{"".join(parts)}</div>'
+
+
+def quiet(text: str) -> str:
+    """Return secondary text in the page's own colour, a little fainter."""
+    return f'<span style="{QUIET}">{esc(text)}</span>'
+
+
+def name(text: str) -> str:
+    """Return a name in bold, kept apart from text of the other writing direction."""
+    return f"<b><bdi>{esc(text)}</bdi></b>"
+
+
+def pill(text: str, ground: str) -> str:
+    """Return a word on a coloured ground, as a tag."""
+    style = (
+        f"display:inline-block;background:{ground};color:#ffffff;border-radius:9px;margin:0 3px 0 0;"
+        "padding:0 8px;font-size:11px;font-weight:600;line-height:18px;letter-spacing:0.3px"
+    )
+    return f'<span style="{style}">{esc(text)}</span>'
+
+
+def table(rows: Iterable[tuple[str, str]]) -> str:
+    """Return a two-column table of cells that are HTML already; long words break in the fixed layout."""
+    cell = "text-align:left;vertical-align:top;border:none;padding:2px 12px 2px 0;background:none"
+    body = "".join(
+        f'<tr style="background:none"><td style="{cell};width:68px">{left}</td><td style="{cell}">{right}</td></tr>'
+        for left, right in rows
+    )
+    style = "table-layout:fixed;width:100%;border-collapse:collapse;border:none;margin:0;font-size:13px"
+    return f'<table style="{style}"><tbody>{body}</tbody></table>'
+
+
+def facts(rows: Sequence[Row]) -> str:
+    """Return labels and plain texts as a table."""
+    return table((quiet(label), esc(value)) for label, value in rows)
+
+
+def columns(rows: Sequence[Row]) -> str:
+    """Return labels and plain texts as aligned lines."""
+    width = max((len(label) for label, _ in rows), default=0)
+    return "\n".join(f"{label.ljust(width)}  {value}".rstrip() for label, value in rows)
+
+
+def summary(title: str, rows: Sequence[Row]) -> Shown:
+    """Show a title and a small two-column table."""
+    head, cells = clean(title), [(clean(label), clean(value, 600)) for label, value in rows]
+    return Shown(
+        html=div(BOX, f"<b>{esc(head)}</b>", facts(cells)),
+        text="\n".join(part for part in (head, columns(cells)) if part),
+    )

@@ -1,0 +1,267 @@
+"""What there is to say of each record: a name and some facts, in the order in which they are read.
+
+Records are told apart by the name of their type: this layer lies below the one that defines them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from linq_nb import audio
+from linq_nb.views.words import clean, duration, mask, moment, place, rate, short_id, size
+
+if TYPE_CHECKING:
+    from linq_nb.model import Capability, Chat, Draft, Event, Finding, Handle, Line, Message, Send, VoiceMemo
+
+
+class Fact(NamedTuple):
+    """One thing to say; ``said`` puts the label before the value in a line too."""
+
+    label: str
+    value: str
+    said: bool = False
+
+
+def line(record: Any) -> str:
+    """Describe a record in one line: no full handle, no signed URL, no control character."""
+    kind, tell = _teller(record)
+    if tell is None:
+        return f"<{kind}>"
+    parts = [f"{fact.label} {fact.value}" if fact.said else fact.value for fact in tell(record)]
+    return f"{kind} {' · '.join(parts)}".strip()
+
+
+def rows(record: Any) -> list[tuple[str, str]]:
+    """Return the facts of a record as labels and texts."""
+    _, tell = _teller(record)
+    return [(fact.label, fact.value) for fact in tell(record)] if tell else []
+
+
+def kind_of(record: Any) -> str:
+    """Name the type that says how a record is shown: its own or the nearest one known here."""
+    return _teller(record)[0]
+
+
+def memo_name(memo: VoiceMemo) -> str:
+    """Name a memo: its file, else where its URL points, else its attachment id."""
+    if memo.source == "url" and memo.url:
+        return place(memo.url)
+    return clean(memo.filename or f"attachment {memo.attachment_id}")
+
+
+def memo_title(memo: VoiceMemo) -> str | None:
+    """Return title and artist from the file's tags, where there are any."""
+    title, artist = (clean(tag) if tag else None for tag in (memo.title, memo.artist))
+    return f"“{title}” by {artist}" if title and artist else f"“{title}”" if title else artist
+
+
+def memo_audio(memo: VoiceMemo) -> list[Fact]:
+    """Tell what is known of the sound: length, format, size, rate."""
+    return [
+        *_if(memo.duration_ms is not None, "length", duration(memo.duration_ms)),
+        *_if(memo.format is not None, "format", _format(memo.format, memo.codec)),
+        *_if(memo.size_bytes is not None, "size", size(memo.size_bytes or 0)),
+        *_if(memo.sample_rate is not None, "audio", rate(memo.sample_rate or 0, memo.channels)),
+    ]
+
+
+def memo_origin(memo: VoiceMemo) -> str | None:
+    """Tell in words where a memo without bytes comes from."""
+    if memo.data is not None:
+        return None
+    return "uploaded before" if memo.source == "attachment" else "not downloaded"
+
+
+def chat_whom(chat: Chat | str | None) -> str:
+    """Tell to whom a chat goes: its name, its people, its service."""
+    if chat is None or isinstance(chat, str):
+        return f"chat {clean(chat)}" if chat else "no chat yet"
+    people = [person.handle for person in chat.others]
+    return _whom(chat.chat_name, people, chat.is_group, chat.service, chat.chat_id)
+
+
+def send_whom(send: Send) -> str:
+    """Tell to whom a send went, as the chat was when it was made."""
+    return _whom(send.chat_name, send.to_handles, send.is_group, send.service, send.chat_id)
+
+
+def send_memo(send: Send) -> str:
+    """Name the memo of a send: file name, length and format."""
+    name = send.filename or (place(send.voice_memo_url) if send.voice_memo_url else "voice memo")
+    parts = [clean(name)]
+    parts += [duration(send.duration_ms)] if send.duration_ms is not None else []
+    parts += [_format(send.format, None)] if send.format else []
+    return " · ".join(parts)
+
+
+def _whom(name: str | None, people: Sequence[str], is_group: bool | None, service: str | None, chat_id: str) -> str:
+    group = is_group or (is_group is None and len(people) > 1)
+    named = clean(name, 80) if name else None
+    parts = [named] if named else []
+    parts += [f"group of {len(people) + 1}"] if group and people else ["group"] if group else []
+    if people and not (group and named):
+        parts += [p for p in (_people(people),) if p != named]
+    parts += [clean(service, 40)] if service else []
+    return " · ".join(parts) or f"chat {short_id(chat_id)}"
+
+
+def _people(handles: Sequence[str], most: int = 5) -> str:
+    """List masked handles, the first few of many."""
+    shown = [clean(mask(handle)) for handle in handles[:most]]
+    more = len(handles) - most
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def _format(form: str | None, codec: str | None) -> str:
+    """Name a format and its codec: ``M4A (AAC-LC)``."""
+    known = audio.FORMATS.get(form) if form else None
+    label = known.label if known else clean(form, 40).upper()
+    return f"{label} ({clean(codec, 40)})" if codec and codec.lower() not in label.lower() else label
+
+
+def _if(known: object, label: str, value: str, said: bool = False) -> list[Fact]:
+    return [Fact(label, value, said)] if known else []
+
+
+def _opt(label: str, value: object, said: bool = False, limit: int = 120) -> list[Fact]:
+    """Tell a value from outside where there is one."""
+    return [Fact(label, clean(value, limit), said)] if value not in (None, "") else []
+
+
+def _id(label: str, identity: str | None) -> list[Fact]:
+    return [Fact(label, short_id(identity), True)] if identity else []
+
+
+def _at(label: str, at: Any) -> list[Fact]:
+    return [Fact(label, moment(at), True)] if at else []
+
+
+def _memo(memo: VoiceMemo) -> list[Fact]:
+    origin, title = memo_origin(memo), memo_title(memo)
+    return [
+        Fact("memo", memo_name(memo)),
+        *_if(title, "title", title or ""),
+        *memo_audio(memo),
+        *_if(origin, "source", origin or ""),
+        *_if(memo.sha256, "sha256", clean(memo.sha256)[:12], True),
+    ]
+
+
+def _handle(person: Handle) -> list[Fact]:
+    return [
+        Fact("handle", clean(mask(person.handle))),
+        *_if(person.is_me, "is", "you"),
+        *_opt("service", person.service),
+        *_opt("line type", person.line_type),
+        *_opt("status", person.status),
+    ]
+
+
+def _chat(chat: Chat) -> list[Fact]:
+    return [
+        Fact("to", chat_whom(chat)),
+        *_if(chat.line, "from", clean(mask(chat.line or "")), True),
+        *_opt("health", chat.health_status),
+        *_if(chat.is_active is False, "state", "not active"),
+        *_if(chat.is_archived, "archive", "archived"),
+        Fact("id", clean(chat.chat_id), True),
+    ]
+
+
+def _line(own: Line) -> list[Fact]:
+    return [
+        Fact("line", clean(mask(own.phone_number))),
+        *_opt("line type", own.line_type),
+        *_opt("reputation", own.reputation),
+    ]
+
+
+def _capability(answer: Capability) -> list[Fact]:
+    words: dict[bool | None, str] = {True: "can be reached", False: "cannot be reached"}
+    return [
+        Fact("address", clean(mask(answer.address))),
+        *_opt("service", answer.service),
+        Fact("answer", words.get(answer.available, "not known")),
+        *_opt("reason", answer.reason, limit=600),
+        *_opt("would go by", answer.selected_service, said=True),
+    ]
+
+
+def _message(message: Message) -> list[Fact]:
+    return [
+        Fact("message", short_id(message.message_id)),
+        *_opt("status", message.delivery_status),
+        *_opt("service", message.service),
+        *_if(message.is_from_me is not None, "by", "from you" if message.is_from_me else "to you"),
+        *_if(message.media, "files", f"{len(message.media)} file{'s' if len(message.media) > 1 else ''}"),
+        *_at("created", message.created_at),
+        *_id("chat", message.chat_id),
+    ]
+
+
+def _finding(found: Finding) -> list[Fact]:
+    return [
+        Fact("level", clean(found.level)),
+        Fact("finding", clean(found.message, 600)),
+        Fact("code", clean(found.code), True),
+    ]
+
+
+def _draft(draft: Draft) -> list[Fact]:
+    memo = draft.memo
+    return [
+        Fact("memo", memo_name(memo)),
+        *_if(memo.duration_ms is not None, "length", duration(memo.duration_ms)),
+        Fact("to", chat_whom(draft.chat), True),
+        *_if(draft.copy != 1, "copy", str(draft.copy), True),
+        *_opt("opt-out overridden", draft.override_optout, True),
+    ]
+
+
+def _event(event: Event) -> list[Fact]:
+    return [
+        Fact("at", moment(event.at)),
+        Fact("source", clean(event.source)),
+        *_opt("status", event.status),
+        *_opt("HTTP", event.http_status, True),
+        *_opt("error", event.error_code, True),
+        *_opt("reason", event.error_message, limit=600),
+        *_opt("reconciled", event.reconcile_result, True),
+        *_id("message", event.message_id),
+        *_id("send", event.send_id),
+    ]
+
+
+def _send(send: Send) -> list[Fact]:
+    failed = send.status in ("failed", "rejected", "not_sent", "unknown")
+    return [
+        Fact("status", clean(send.status)),
+        *_if(send.repeated, "repeated", "already sent before, nothing sent now"),
+        Fact("memo", send_memo(send)),
+        Fact("to", send_whom(send), True),
+        *_if(send.copy != 1, "copy", str(send.copy), True),
+        *_id("message", send.message_id),
+        *_opt("HTTP", send.http_status if failed else None, True),
+        *_opt("error", send.error_code, True),
+    ]
+
+
+_TELLERS: dict[str, Callable[[Any], Iterable[Fact]]] = {
+    "VoiceMemo": _memo,
+    "Handle": _handle,
+    "Chat": _chat,
+    "Line": _line,
+    "Capability": _capability,
+    "Message": _message,
+    "Finding": _finding,
+    "Draft": _draft,
+    "Event": _event,
+    "Send": _send,
+}
+
+
+def _teller(record: Any) -> tuple[str, Callable[[Any], Iterable[Fact]] | None]:
+    """Find who tells of this type or of the nearest one above it."""
+    names = [kind.__name__ for kind in type(record).__mro__]
+    return next(((name, _TELLERS[name]) for name in names if name in _TELLERS), (names[0], None))
