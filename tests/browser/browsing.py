@@ -1,0 +1,281 @@
+"""JupyterLab and the system's Chromium for tests and pictures: a server, a page, a notebook.
+
+Everything stays on 127.0.0.1; nothing is ever downloaded, also no browser.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import linq_nb
+
+CHROMIUM_FLAGS = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--no-first-run",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+)
+LAB_SETTINGS = {
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none", "autoStartDefaultKernel": True},
+    "@jupyterlab/apputils-extension:notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+        "doNotDisturbMode": True,
+    },
+    "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
+}
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+
+_OPEN = """async (path) => {
+  const app = window.jupyterapp;
+  const panel = await app.commands.execute('docmanager:open', {path});
+  await panel.context.ready; await panel.sessionContext.ready; app.shell.activateById(panel.id);
+}"""
+_READY = """() => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  const kernel = panel?.sessionContext?.session?.kernel;
+  return !!(kernel && panel.sessionContext.isReady && panel.content.widgets?.length
+            && kernel.connectionStatus === 'connected' && kernel.status === 'idle');
+}"""
+_RUN = """async (index) => {
+  const app = window.jupyterapp, panel = app.shell.currentWidget;
+  app.shell.activateById(panel.id);
+  panel.content.activeCellIndex = index; panel.content.deselectAll();
+  return await app.commands.execute('notebook:run-cell');
+}"""
+_CLOSE = """async () => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  if (!panel?.sessionContext) return;
+  await panel.sessionContext.shutdown(); panel.context.model.dirty = false; panel.close();
+}"""
+_THEME = """async (theme) => {
+  await window.jupyterapp.commands.execute('apputils:change-theme', {theme});
+}"""
+
+
+def chromium() -> str | None:
+    """Find the system's Chromium, or the browser that ``LINQ_NB_CHROMIUM`` names."""
+    names = (os.environ.get("LINQ_NB_CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    return next((found for name in names if name and (found := shutil.which(name))), None)
+
+
+def missing() -> str | None:
+    """Say what is not here that a browser test needs, or None."""
+    modules = ("playwright", "jupyterlab", "ipykernel", "nbformat")
+    parts = [name for name in modules if not importlib.util.find_spec(name)]
+    parts += [] if chromium() else ["Chromium (set LINQ_NB_CHROMIUM to its path)"]
+    return f"browser tests need {', '.join(parts)}" if parts else None
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab: its address, its token, the folder it serves and its log."""
+
+    url: str
+    token: str
+    root: Path
+    log: Path
+
+
+@contextlib.contextmanager
+def running_lab(root: Path, home: Path) -> Iterator[Lab]:
+    """Serve ``root`` with JupyterLab on a free loopback port; all its state lives below ``home``."""
+    overrides = home / "config" / "labconfig" / "default_setting_overrides.json"
+    overrides.parent.mkdir(parents=True)
+    overrides.write_text(json.dumps(LAB_SETTINGS))
+    port, token, log = _free_port(), secrets.token_hex(16), home / "server.log"
+    with log.open("w") as stream:
+        server = subprocess.Popen(
+            _command(root, port, token),
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=_environment(home),
+            start_new_session=True,
+        )
+    lab = Lab(f"http://127.0.0.1:{port}", token, root, log)
+    try:
+        _await_answer(server, lab)
+        yield lab
+    finally:
+        _stop(server)
+
+
+@contextlib.contextmanager
+def open_page(lab: Lab, **context: Any) -> Iterator[Any]:
+    """Open JupyterLab in a fresh headless Chromium and wait until it is restored."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver, headless(driver) as browser:
+        page = browser.new_context(permissions=["microphone"], **context).new_page()
+        page.set_default_timeout(20_000)
+        page.goto(f"{lab.url}/lab?token={lab.token}&reset")
+        page.wait_for_function("() => window.jupyterapp && window.jupyterapp.shell")
+        page.evaluate("() => window.jupyterapp.restored")
+        yield page
+
+
+@contextlib.contextmanager
+def headless(driver: Any) -> Iterator[Any]:
+    """Launch Chromium without a window; as root it needs to go without its sandbox."""
+    flags = [*CHROMIUM_FLAGS, *(["--no-sandbox"] if _is_root() else [])]
+    browser = driver.chromium.launch(executable_path=chromium(), args=flags)
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+@dataclass
+class Guard:
+    """Listens to a page: errors of its scripts and requests that would leave the machine."""
+
+    page: Any
+    home: str
+    errors: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+    def __enter__(self) -> Guard:
+        self.page.on("pageerror", self._on_error)
+        self.page.on("request", self._on_request)
+        self.page.on("websocket", self._on_request)
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.page.remove_listener("pageerror", self._on_error)
+        self.page.remove_listener("request", self._on_request)
+        self.page.remove_listener("websocket", self._on_request)
+
+    def check(self) -> None:
+        assert not self.errors, self.errors
+        assert not self.foreign, f"the page asked for {self.foreign[:5]}"
+
+    def _on_error(self, error: Any) -> None:
+        self.errors.append(str(error))
+
+    def _on_request(self, request: Any) -> None:
+        own = (f"{self.home}/", f"{self.home.replace('http', 'ws', 1)}/", "data:", "blob:")
+        if not request.url.startswith(own):
+            self.foreign.append(request.url)
+
+
+@dataclass
+class Notebook:
+    """The notebook in front: write cells, run them, look at their outputs."""
+
+    page: Any
+    lab: Lab
+    name: str
+
+    def open(self, *cells: str, outputs: Sequence[dict[str, str] | None] = ()) -> Notebook:
+        """Write a notebook of code cells and open it; stored ``outputs`` (mime bundles) are untrusted."""
+        import nbformat
+
+        written = [nbformat.v4.new_code_cell(cell) for cell in cells]
+        for cell, data in zip(written, outputs, strict=False):
+            if data:
+                cell.execution_count = 1
+                cell.outputs = [nbformat.v4.new_output("execute_result", data, execution_count=1)]
+        book = nbformat.v4.new_notebook(cells=written)
+        book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(book, self.lab.root / f"{self.name}.ipynb")
+        self.page.evaluate(_OPEN, f"{self.name}.ipynb")
+        self.page.wait_for_function(_READY)
+        return self
+
+    def run(self, index: int) -> None:
+        """Run one cell and wait until it has ended."""
+        self.page.evaluate(_RUN, index)
+
+    def theme(self, name: str) -> None:
+        """Switch to the ``light`` or the ``dark`` theme."""
+        self.page.evaluate(_THEME, THEMES[name])
+        wanted = "true" if name == "light" else "false"
+        self.page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{wanted}'")
+
+    def cell(self, index: int) -> Any:
+        """Return the cell's locator; panels behind this one are left out."""
+        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-cell").nth(index)
+
+    def output(self, index: int) -> Any:
+        """Return the locator of the cell's outputs."""
+        return self.cell(index).locator(".jp-OutputArea-output")
+
+    def close(self) -> None:
+        """Shut the kernel down and close the notebook."""
+        self.page.evaluate(_CLOSE)
+
+
+def _command(root: Path, port: int, token: str) -> list[str]:
+    """Return how JupyterLab is started."""
+    return [
+        sys.executable, "-m", "jupyterlab", "--no-browser",
+        "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}",
+        "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None",
+        *(["--allow-root"] if _is_root() else []),
+    ]  # fmt: skip
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """Return an environment that keeps state below ``home`` and in which kernels import this linq_nb."""
+    here = str(Path(linq_nb.__path__[0]).parent)
+    folders = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "run",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
+    }
+    path = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
+    return {**os.environ, **{key: str(home / name) for key, name in folders.items()}, "PYTHONPATH": path}
+
+
+def _await_answer(server: subprocess.Popen[bytes], lab: Lab, timeout_s: float = 60) -> None:
+    """Wait until the server answers; raises RuntimeError with the end of its log when it does not."""
+    ask = urllib.request.Request(f"{lab.url}/api/status", headers={"Authorization": f"token {lab.token}"})
+    until = time.monotonic() + timeout_s
+    while server.poll() is None and time.monotonic() < until:
+        with contextlib.suppress(OSError), urllib.request.urlopen(ask, timeout=1):
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"JupyterLab did not start:\n{lab.log.read_text()[-3000:]}")
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """Stop the server and its kernels: they share a process group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGTERM)
+    try:
+        server.wait(15)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait(15)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0

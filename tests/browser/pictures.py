@@ -1,0 +1,81 @@
+"""Remakes the pictures of the README: ``python tests/browser/pictures.py [NAME...]``.
+
+Each is what JupyterLab shows after the cells of a row of ``PICTURES`` have run, at two pixels a point.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from browsing import Guard, Notebook, missing, open_page, running_lab
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+IMAGES = NOTEBOOKS / "images"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Cells to run and the index of the one to shoot; the page is ``width`` points wide."""
+
+    cells: tuple[str, ...]
+    shoot: int = -1
+    width: int = 860
+    theme: str = "light"
+
+
+PICTURES = {
+    "card": Picture(
+        cells=('from linq_nb import VoiceMemo\n\nVoiceMemo.from_file("audio/hello.m4a")',),
+    ),
+}
+
+
+def shoot(notebook: Notebook, picture: Picture, file: Path) -> None:
+    """Run the cells and keep a picture of one of them."""
+    notebook.page.set_viewport_size({"width": picture.width, "height": 900})
+    notebook.open(*picture.cells)
+    notebook.theme(picture.theme)
+    notebook.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+    for index in range(len(picture.cells)):
+        notebook.run(index)
+    cell = notebook.cell(picture.shoot % len(picture.cells))
+    _settle(notebook.page, cell)
+    cell.screenshot(path=file)
+    notebook.close()
+
+
+def _settle(page: Any, cell: Any) -> None:
+    """Wait for images and players to be drawn, and take the marks of the active cell away."""
+    cell.locator("img").evaluate_all("images => Promise.all(images.map(image => image.decode()))")
+    for player in cell.locator("audio").all():
+        player.evaluate("player => player.readyState || new Promise(done => player.onloadedmetadata = done)")
+    cell.evaluate("cell => cell.classList.remove('jp-mod-active', 'jp-mod-selected')")
+    cell.locator(".jp-cell-toolbar").evaluate_all("bars => bars.forEach(bar => bar.remove())")
+    page.evaluate("() => document.activeElement?.blur()")
+
+
+def main(names: list[str]) -> None:
+    """Remake the named pictures, or all of them."""
+    if reason := missing():
+        sys.exit(reason)
+    IMAGES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "notebooks"
+        shutil.copytree(NOTEBOOKS / "audio", root / "audio")
+        with (
+            running_lab(root, Path(folder) / "jupyter") as lab,
+            open_page(lab, device_scale_factor=2) as page,
+            Guard(page, lab.url) as guard,
+        ):
+            for name in names or PICTURES:
+                shoot(Notebook(page, lab, name), PICTURES[name], IMAGES / f"{name}.png")
+        guard.check()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

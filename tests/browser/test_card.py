@@ -1,0 +1,132 @@
+"""The card of a voice memo in JupyterLab: it is seen and it plays, trusted or not, and it runs no script."""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import wave
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browsing import Guard
+
+from linq_nb import views
+from linq_nb.model import Draft, Finding, Send, VoiceMemo
+
+pytestmark = pytest.mark.browser
+
+HELLO = Path(__file__).parents[2] / "notebooks" / "audio" / "hello.m4a"
+HOSTILE = """a"'><img src=x onerror="window.hacked=1"><script>window.hacked=2</script>.wav"""
+HEARD = """async (player) => {
+  for (let i = 0; i < 200 && player.readyState < 1; i++) await new Promise(r => setTimeout(r, 50));
+  return {ready: player.readyState, seconds: player.duration, error: player.error?.message ?? null};
+}"""
+SEEN = """async (image) => {
+  await image.decode();
+  const box = image.getBoundingClientRect();
+  return {natural: image.naturalWidth, width: box.width, height: box.height};
+}"""
+
+
+def tone(seconds: float = 1.5, rate_hz: int = 16_000) -> bytes:
+    """Make a WAV of a tone that swells and fades."""
+    count = int(seconds * rate_hz)
+    frames = (math.sin(i / 6) * math.sin(math.pi * i / count) for i in range(count))
+    out = io.BytesIO()
+    with wave.open(out, "wb") as writer:
+        writer.setparams((1, 2, rate_hz, 0, "NONE", ""))
+        writer.writeframes(b"".join(struct.pack("<h", int(20_000 * frame)) for frame in frames))
+    return out.getvalue()
+
+
+@pytest.fixture
+def memo_file(tmp_path: Path) -> Path:
+    """A real voice memo: the example of the notebooks, else a tone."""
+    if HELLO.exists():
+        return HELLO
+    file = tmp_path / "tone.wav"
+    file.write_bytes(tone())
+    return file
+
+
+def assert_plays(output: Any, seconds: float) -> None:
+    """The player has read the sound and the bubble is drawn."""
+    heard = output.locator("audio").evaluate(HEARD)
+    assert heard["ready"] >= 1, heard
+    assert heard["seconds"] == pytest.approx(seconds, abs=0.15)
+    seen = output.locator("img").evaluate(SEEN)
+    assert seen["natural"] > 0
+    assert seen["width"] > 200
+    assert output.locator("img").is_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_card_of_a_cell_that_ran_plays(notebook: Any, memo_file: Path, theme: str) -> None:
+    cell = f"from linq_nb.model import VoiceMemo\nVoiceMemo.from_file({str(memo_file)!r})"
+    notebook.open(cell).theme(theme)
+    notebook.run(0)
+    assert_plays(notebook.output(0), _seconds(VoiceMemo.from_file(memo_file)))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_card_in_an_untrusted_notebook_plays(notebook: Any, memo_file: Path, theme: str) -> None:
+    memo = VoiceMemo.from_file(memo_file)
+    notebook.open("memo", outputs=[views.bundle(memo)]).theme(theme)
+    assert_plays(notebook.output(0), _seconds(memo))
+
+
+def test_untrusted_card_keeps_every_style(notebook: Any, memo_file: Path) -> None:
+    memo = VoiceMemo.from_file(memo_file)
+    cell = f"from linq_nb.model import VoiceMemo\nVoiceMemo.from_file({str(memo_file)!r})"
+    notebook.open("memo", cell, outputs=[views.bundle(memo)])
+    notebook.run(1)
+    styles = "nodes => nodes.map(node => node.tagName + ' ' + node.style.cssText)"
+    stored, ran = (notebook.output(i).locator(".linq-nb, .linq-nb *").evaluate_all(styles) for i in (0, 1))
+    assert stored == ran
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["ran", "stored"])
+def test_hostile_file_name_runs_no_script(notebook: Any, stored: bool) -> None:
+    memo = VoiceMemo.from_bytes(tone(), HOSTILE)
+    cell = (
+        f"from linq_nb.model import VoiceMemo\nfrom pathlib import Path\n"
+        f"VoiceMemo.from_bytes(Path('hostile.wav').read_bytes(), {HOSTILE!r})"
+    )
+    (notebook.lab.root / "hostile.wav").write_bytes(tone())
+    notebook.open(cell, outputs=[views.bundle(memo)] if stored else [])
+    if not stored:
+        notebook.run(0)
+    assert "<script>window.hacked=2</script>" in notebook.output(0).inner_text()
+    assert notebook.output(0).locator("img").count() == 1
+    assert notebook.page.evaluate("() => window.hacked === undefined")
+
+
+def test_cards_fit_a_phone(lab_page: Any, memo_file: Path) -> None:
+    memo, long = VoiceMemo.from_file(memo_file), "x" * 120
+    found = [Finding(level="warning", code="long", message=long)]
+    card = views.draft_card(Draft(memo=memo, chat=long), long, found, mode="LIVE", line="+12025550100")
+    send = Send(send_id="1", base_url="u", content="c", chat_id=long, error_message=long, trace_id=long)
+    shown = [views.bundle(memo)["text/html"], card.html, views.sent(send, now=None).html]
+    page = lab_page.context.new_page()
+    try:
+        page.set_viewport_size({"width": 320, "height": 480})
+        page.set_content("".join(shown))
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 320
+    finally:
+        page.close()
+
+
+def test_a_request_to_another_place_is_caught(lab: Any, lab_page: Any) -> None:
+    elsewhere = "http://127.0.0.1:9/pixel.png"
+    with Guard(lab_page, lab.url) as guard:
+        lab_page.evaluate("url => fetch(url).catch(() => null)", elsewhere)
+    assert guard.foreign == [elsewhere]
+    with pytest.raises(AssertionError, match="the page asked for"):
+        guard.check()
+
+
+def _seconds(memo: VoiceMemo) -> float:
+    assert memo.duration_ms is not None
+    return memo.duration_ms / 1000
