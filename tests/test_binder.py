@@ -1,0 +1,60 @@
+"""The Binder environment: its pins fit the project, and (on demand, for it needs the package index) it works."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+ROOT = Path(__file__).parent.parent
+BINDER = ROOT / "binder"
+
+
+def pins() -> dict[str, Version]:
+    lines = (BINDER / "requirements.txt").read_text("utf-8").splitlines()
+    found = [re.fullmatch(r"([\w.-]+)==([\w.]+)", line) for line in lines if line and not line.startswith("#")]
+    assert all(found), "every requirement is pinned"
+    return {one.group(1).lower().replace("_", "-"): Version(one.group(2)) for one in found if one}
+
+
+def test_the_pins_are_what_the_project_allows() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    for text in (*project["dependencies"], *extras["lab"], *extras["audio"]):
+        wanted = Requirement(text)
+        assert pins()[wanted.name.lower()] in wanted.specifier
+
+
+def test_a_visitor_gets_the_demo() -> None:
+    shown = subprocess.run(
+        ["bash", str(BINDER / "start"), "printenv", "LINQ_NB_DEMO"], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.strip() == "1"
+
+
+@pytest.mark.skipif(
+    os.environ.get("LINQ_NB_TEST_BINDER") != "1" or sys.version_info[:2] != (3, 11),
+    reason="builds an environment from the package index: set LINQ_NB_TEST_BINDER=1, on Python 3.11",
+)
+def test_the_environment_builds_and_runs_the_quick_start(tmp_path: Path) -> None:
+    venv = tmp_path / "venv"
+    env = {"PATH": f"{venv / 'bin'}:{os.environ['PATH']}", "HOME": str(tmp_path), "NB_PYTHON_PREFIX": str(venv)}
+    env |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+
+    def run(*command: str) -> None:
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+    run(sys.executable, "-m", "venv", str(venv))
+    run("python", "-m", "pip", "install", "-q", "-r", "binder/requirements.txt")
+    run("bash", "binder/postBuild")
+    out = str(tmp_path / "out.ipynb")
+    run("bash", "binder/start", "jupyter", "execute", "notebooks/quickstart.ipynb", f"--output={out}")
+    assert (venv / "etc/jupyter/jupyter_server_config.d/linq_nb.json").exists()

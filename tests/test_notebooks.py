@@ -1,0 +1,92 @@
+"""The example notebooks: complete, clean, and harmless to run twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+NAMES = [path.name for path in NOTEBOOKS]
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=NAMES)
+def notebook(request: pytest.FixtureRequest) -> Any:
+    return nbformat.read(request.param, as_version=4)
+
+
+def code(notebook: Any) -> list[Any]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_the_notebooks_that_the_readme_names_are_here() -> None:
+    assert {"quickstart.ipynb", "errors.ipynb", "formats.ipynb"} <= set(NAMES)
+
+
+def test_every_code_cell_was_run_in_order(notebook: Any) -> None:
+    assert [cell.execution_count for cell in code(notebook)] == list(range(1, len(code(notebook)) + 1))
+
+
+def test_no_widget_state_is_stored(notebook: Any) -> None:
+    assert "widgets" not in notebook.metadata
+
+
+def test_an_error_is_shown_only_where_one_is_meant(notebook: Any) -> None:
+    for cell in code(notebook):
+        failed = any(output.output_type == "error" for output in cell.outputs)
+        assert failed == ("raises-exception" in cell.metadata.get("tags", [])), cell.source
+
+
+def test_an_error_is_one_line(notebook: Any) -> None:
+    lines = [o.traceback for cell in code(notebook) for o in cell.outputs if o.output_type == "error"]
+    assert all(len(one) == 1 and "\n" not in one[0] for one in lines)
+
+
+def test_nothing_private_is_stored(notebook: Any) -> None:
+    stored = json.dumps([cell.outputs for cell in code(notebook)])
+    for private in ("+1202555", "demo_4", "Bearer ", "whsec_", "signature=", "/root/", "/home/", "/tmp/"):
+        assert private not in stored
+
+
+def test_a_notebook_stays_small(notebook: Any) -> None:
+    assert len(json.dumps(notebook)) < 2_000_000
+
+
+def test_running_the_quick_start_twice_leaves_one_bubble_a_chat(shell: InteractiveShell, monkeypatch: Any) -> None:
+    """Run All, and Run All again in the same kernel: the second run reports what the first one sent."""
+    monkeypatch.chdir(NOTEBOOKS[0].parent)
+    cells = [cell.source for cell in code(nbformat.read(NOTEBOOKS[0].parent / "quickstart.ipynb", as_version=4))]
+    counts = []
+    for _ in range(2):
+        for source in cells:
+            shell.run_cell(source, store_history=True)
+        counts.append(dict(shell.user_ns["outbox"].demo.bubbles()))
+    assert counts[0] == counts[1]
+    assert set(counts[1].values()) == {1}
+    again = shell.run_cell('%linq_voicememo {memo} --chat "Ada Lovelace"').result
+    assert again.repeated
+    text = again._repr_mimebundle_()["text/plain"]
+    assert "already sent" in text
+    assert "ago as message" in text
+    assert "nothing sent; --copy 2 for a second bubble" in text
+
+
+def test_the_quick_start_runs_headless_on_the_demo(tmp_path: Path, monkeypatch: Any) -> None:
+    """As `jupyter execute` does it: no key, nobody to answer a prompt."""
+    for name in ("LINQ_API_V3_API_KEY", "LINQ_API_KEY", "LINQ_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    path = NOTEBOOKS[0].parent / "quickstart.ipynb"
+    made = NotebookClient(
+        nbformat.read(path, as_version=4), timeout=60, resources={"metadata": {"path": str(path.parent)}}
+    ).execute()
+    stored = nbformat.read(path, as_version=4)
+    assert [_texts(cell) for cell in code(made)] == [_texts(cell) for cell in code(stored)]
+
+
+def _texts(cell: Any) -> list[str]:
+    return [output.get("data", {}).get("text/plain", "") for output in cell.outputs]
