@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +25,12 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from linq_nb import rules
 from linq_nb.errors import JournalError
+from linq_nb.ledger import Codec, Ledger, from_json, from_micros, to_json, to_micros
 from linq_nb.model import Event, Send
 from linq_nb.views import mask_text
 
 LEASE_S = 20.0
 """How long a claim stays its owner's without a heartbeat, in seconds of the real clock."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class Micros(sa.TypeDecorator[datetime]):
@@ -43,10 +40,10 @@ class Micros(sa.TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
+        return to_micros(value)
 
     def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return from_micros(value)
 
 
 class Json(sa.TypeDecorator[Any]):
@@ -56,10 +53,10 @@ class Json(sa.TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Any) -> str | None:
-        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return to_json(value)
 
     def process_result_value(self, value: str | None, dialect: Any) -> Any:
-        return None if value is None else json.loads(value)
+        return from_json(value)
 
 
 _TYPES: dict[str, Any] = {
@@ -128,8 +125,8 @@ Migration = Callable[[sa.Connection], None]
 MIGRATIONS: tuple[Migration, ...] = (_meta.create_all,)
 """The steps from each schema version to the next; a journal's version is the number of steps done."""
 
-_SEND_FIELDS = tuple(one.name for one in dataclasses.fields(Send) if one.name not in _PASSING)
-_EVENT_FIELDS = tuple(one.name for one in dataclasses.fields(Event))
+_SENDS, _EVENTS = Codec(Send, leave=_PASSING), Codec(Event)
+_SEND_FIELDS, _EVENT_FIELDS = _SENDS.names, _EVENTS.names
 _KEEP = frozenset({"send_id", "base_url", "content", "copy", "chat_id", "created_at"})
 
 
@@ -140,6 +137,30 @@ class Claim:
     send: Send
     owner: str
     epoch: int
+
+
+class _Sql:
+    """The statements that every send needs, written once for the journal's database."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        owned = ("owner", "epoch", "lease_until")
+        its = (sends.c.send_id == sa.bindparam("its_id")) & (sends.c.epoch == sa.bindparam("its_epoch"))
+        fields = {name: sa.bindparam(name) for name in _SEND_FIELDS}
+        unsettled = sends.c.status.in_([sa.literal_column(f"'{one}'") for one in ("preparing", "sending", "unknown")])
+        mine = its & (sends.c.owner == sa.bindparam("its_owner")) & unsettled
+        key = [sends.c[name] == sa.bindparam(name) for name in ("base_url", "chat_id", "content", "copy")]
+        row = [sends.c[name] for name in (*_SEND_FIELDS, "epoch", "lease_until")]
+        self.insert_send = ledger.insert_or_leave(sends, [*_SEND_FIELDS, *owned])
+        self.insert_event = ledger.compiled(events.insert(), column_keys=list(_EVENT_FIELDS))
+        self.take_over = ledger.compiled(
+            sends.update().where(its).values(**fields, **{name: sa.bindparam(name) for name in owned})
+        )
+        self.advance = ledger.compiled(
+            sends.update().where(mine).values(**fields, lease_until=sa.bindparam("lease_until"))
+        )
+        self.by_key = ledger.compiled(sa.select(*row).where(*key))
+        self.content = ledger.compiled(sa.select(names.c.content).where(names.c.name == sa.bindparam("name")))
+        self.names = ledger.compiled(sa.select(names.c.name).where(names.c.content == sa.bindparam("content")))
 
 
 class Journal:
@@ -155,6 +176,8 @@ class Journal:
         with _clear("opened", self.label):
             self._engine = _engine(self.url)
             self._migrate()
+            self._ledger = Ledger(self._engine, self._lock if self._one_writer else None)
+            self._sql = _Sql(self._ledger)
 
     def __repr__(self) -> str:
         return f"Journal({self.label!r})"
@@ -180,36 +203,42 @@ class Journal:
 
         ``known_as`` are all names of its content; a send of any of them is the same send.
         """
-        with self._write() as db:
-            content, group = self._group(db, known_as or [wanted.content])
-            found = self._find(db, wanted, group)
+        with self._hot() as cursor:
+            content, group = self._content(cursor, known_as or [wanted.content])
+            found = self._row_of(cursor, wanted, group)
             if found is None:
-                return self._claim_new(db, dataclasses.replace(wanted, content=content), owner)
+                return self._claim_new(cursor, dataclasses.replace(wanted, content=content), owner)
             send, epoch, lease = found
             step = rules.when_asked_again(send, lease_over=lease is None or lease <= self._now())
             if step != "send":
                 return send, None, step
-            return self._claim_again(db, send, epoch, owner, wanted)
+            return self._claim_again(cursor, send, epoch, owner, wanted)
 
-    def _claim_new(self, db: sa.Connection, wanted: Send, owner: str) -> tuple[Send, Claim | None, rules.Next]:
+    def _claim_new(self, cursor: Any, wanted: Send, owner: str) -> tuple[Send, Claim | None, rules.Next]:
         send = dataclasses.replace(wanted, attempts=1, status="preparing")
-        db.execute(sends.insert().values(**_row(send), owner=owner, epoch=1, lease_until=self._lease()))
+        row = _SENDS.write(send)
+        row |= {"owner": owner, "epoch": 1, "lease_until": self._lease()}
+        cursor.execute(self._sql.insert_send, row)
+        if cursor.rowcount != 1:  # another process was quicker
+            return send, None, "wait"
         return send, Claim(send, owner, 1), "send"
 
     def _claim_again(
-        self, db: sa.Connection, send: Send, epoch: int, owner: str, wanted: Send
+        self, cursor: Any, send: Send, epoch: int, owner: str, wanted: Send
     ) -> tuple[Send, Claim | None, rules.Next]:
         """Take over a row for another attempt; what the last attempt learnt of its failure is cleared."""
-        anew = {name: value for name, value in _row(wanted).items() if name not in _KEEP}
-        anew |= {"status": "preparing", "attempts": send.attempts + 1}
-        anew |= {"chat_name": wanted.chat_name or send.chat_name, "is_group": send.is_group}
-        done = db.execute(
-            sends.update()
-            .where(sends.c.send_id == send.send_id, sends.c.epoch == epoch)
-            .values(**anew, owner=owner, epoch=epoch + 1, lease_until=self._lease())
+        fresh = dataclasses.replace(
+            wanted,
+            **{name: getattr(send, name) for name in _KEEP},
+            status="preparing",
+            attempts=send.attempts + 1,
+            chat_name=wanted.chat_name or send.chat_name,
+            is_group=send.is_group if wanted.is_group is None else wanted.is_group,
         )
-        fresh = dataclasses.replace(send, **{**anew, "to_handles": tuple(anew["to_handles"] or ())})
-        if done.rowcount != 1:
+        row = _SENDS.write(fresh)
+        row |= {"owner": owner, "epoch": epoch + 1, "lease_until": self._lease()}
+        cursor.execute(self._sql.take_over, row | {"its_id": send.send_id, "its_epoch": epoch})
+        if cursor.rowcount != 1:
             return send, None, "wait"
         return fresh, Claim(fresh, owner, epoch + 1), "send"
 
@@ -218,18 +247,16 @@ class Journal:
 
         A claim is lost when another owner took it over, or when somebody settled the send meanwhile.
         """
-        open_ = send.status in ("preparing", "sending")
-        mine = (sends.c.send_id == send.send_id, sends.c.epoch == claim.epoch, sends.c.owner == claim.owner)
-        unsettled = sends.c.status.in_(("preparing", "sending", "unknown"))
-        with self._write() as db:
-            done = db.execute(
-                sends.update()
-                .where(*mine, unsettled)
-                .values(**_row(send), lease_until=self._lease() if open_ else None)
-            )
-            if done.rowcount == 1:
-                self._log(db, observed)
-            return done.rowcount == 1
+        row = _SENDS.write(send)
+        row["lease_until"] = self._lease() if send.status in ("preparing", "sending") else None
+        row |= {"its_id": send.send_id, "its_epoch": claim.epoch, "its_owner": claim.owner}
+        with self._hot() as cursor:
+            cursor.execute(self._sql.advance, row)
+            if cursor.rowcount != 1:
+                return False
+            for one in observed:
+                cursor.execute(self._sql.insert_event, _EVENTS.write(one))
+            return True
 
     def renew(self, owner: str) -> None:
         """Give all open claims of an owner a new lease: its heartbeat."""
@@ -269,9 +296,9 @@ class Journal:
 
     def find(self, wanted: Send, known_as: Sequence[str]) -> Send | None:
         """Return the row of the same send, by any name of its content."""
-        with self._read() as db:
-            _, group = self._group(db, known_as or [wanted.content])
-            found = self._find(db, wanted, group)
+        with self._hot() as cursor:
+            _, group = self._content(cursor, known_as or [wanted.content])
+            found = self._row_of(cursor, wanted, group)
             return found[0] if found else None
 
     def get(self, send_id: str) -> Send | None:
@@ -366,6 +393,27 @@ class Journal:
 
     # --- inside ---
 
+    @contextlib.contextmanager
+    def _hot(self) -> Iterator[Any]:
+        """Give a cursor in a transaction, for what every send does."""
+        with _clear("written", self.label, self._ledger.errors), self._ledger.transaction() as cursor:
+            yield cursor
+
+    def _content(self, cursor: Any, known_as: Sequence[str]) -> tuple[str, list[str]]:
+        """Return the name under which a content is kept, and every name known for it."""
+        found = [row[0] for name in known_as for row in _all(cursor, self._sql.content, {"name": name})]
+        if not found:
+            return known_as[0], list(known_as)
+        rest = [row[0] for one in dict.fromkeys(found) for row in _all(cursor, self._sql.names, {"content": one})]
+        return min(found), list(dict.fromkeys([*known_as, *found, *rest]))
+
+    def _row_of(self, cursor: Any, wanted: Send, group: Sequence[str]) -> tuple[Send, int, int | None] | None:
+        """Return the row of a send key; of several (names linked after both were sent) the furthest one."""
+        key = {"base_url": wanted.base_url, "chat_id": wanted.chat_id, "copy": wanted.copy}
+        rows = [row for one in group for row in _all(cursor, self._sql.by_key, key | {"content": one})]
+        found = [(_SENDS.read(row), row[-2], row[-1]) for row in rows]
+        return max(found, key=lambda one: (rules.is_settled(one[0]), one[0].status == "unknown"), default=None)
+
     def _group(self, db: sa.Connection, known_as: Sequence[str]) -> tuple[str, list[str]]:
         """Return the name under which a content is kept, and every name known for it."""
         content = db.execute(
@@ -381,19 +429,6 @@ class Journal:
         for name in sorted(group):
             db.execute(names.delete().where(names.c.name == name))
             db.execute(names.insert().values(name=name, content=content))
-
-    def _find(self, db: sa.Connection, wanted: Send, group: Sequence[str]) -> tuple[Send, int, int | None] | None:
-        """Return the row of a send key; of several (names linked after both were sent) the furthest one."""
-        rows = db.execute(
-            sa.select(sends).where(
-                sends.c.base_url == wanted.base_url,
-                sends.c.chat_id == wanted.chat_id,
-                sends.c.copy == wanted.copy,
-                sends.c.content.in_(group),
-            )
-        ).mappings()
-        found = [(_send(row), row["epoch"], row["lease_until"]) for row in rows]
-        return max(found, key=lambda one: (rules.is_settled(one[0]), one[0].status == "unknown"), default=None)
 
     def _log(self, db: sa.Connection, observed: Iterable[Event]) -> None:
         for one in observed:
@@ -432,6 +467,11 @@ class Journal:
                 _set(db, "schema_version", str(len(MIGRATIONS)))
             if db.execute(_value("hash_key")).scalar() is None:
                 _set(db, "hash_key", secrets.token_hex(32))
+
+
+def _all(cursor: Any, sql: str, values: Mapping[str, Any]) -> list[Any]:
+    cursor.execute(sql, values)
+    return list(cursor.fetchall())
 
 
 def _version(db: sa.Connection) -> int:
@@ -489,13 +529,13 @@ def _private_file(file: Path) -> None:
 
 
 @contextlib.contextmanager
-def _clear(what: str, label: str) -> Iterator[None]:
+def _clear(what: str, label: str, drivers: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Turn what the database says into one line of our own."""
     try:
         yield
     except IntegrityError:
         raise
-    except (SQLAlchemyError, OSError, ModuleNotFoundError) as error:
+    except (SQLAlchemyError, OSError, ModuleNotFoundError, *drivers) as error:
         origin = getattr(error, "orig", None) or error
         words = " ".join(str(origin).split())[:200]
         raise JournalError(

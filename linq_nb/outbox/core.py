@@ -88,6 +88,7 @@ class Outbox:
     def close(self) -> None:
         """Close the connections and, unless the demo keeps it, the journal."""
         self.client.close()
+        self._heart.stop()
         if self.demo is None:
             self.journal.close()
 

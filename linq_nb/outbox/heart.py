@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 from linq_nb.errors import JournalError
 from linq_nb.journal import LEASE_S
 
+IDLE_BEATS = 6
+"""After so many beats without a claim the thread ends; the next claim starts another."""
+
 
 class Heart:
     """Beats in a daemon thread while at least one claim is held."""
@@ -17,28 +20,40 @@ class Heart:
         self._beat, self._every_s = beat, every_s
         self._held = 0
         self._lock = threading.Lock()
-        self._stop: threading.Event | None = None
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
 
     @contextlib.contextmanager
     def beating(self) -> Iterator[None]:
         """Keep the leases of this process fresh for as long as this lasts."""
-        self._hold(+1)
+        with self._lock:
+            self._held += 1
+            if self._thread is None:
+                self._stop = threading.Event()
+                self._thread = threading.Thread(
+                    target=self._run, args=(self._stop,), name="linq_nb heart", daemon=True
+                )
+                self._thread.start()
         try:
             yield
         finally:
-            self._hold(-1)
+            with self._lock:
+                self._held -= 1
 
-    def _hold(self, change: int) -> None:
+    def stop(self) -> None:
+        """End the thread."""
         with self._lock:
-            self._held += change
-            if self._held and self._stop is None:
-                self._stop = threading.Event()
-                threading.Thread(target=self._run, args=(self._stop,), name="linq_nb heart", daemon=True).start()
-            elif not self._held and self._stop is not None:
-                self._stop.set()
-                self._stop = None
+            self._stop.set()
+            self._thread = None
 
     def _run(self, stop: threading.Event) -> None:
+        idle = 0
         while not stop.wait(self._every_s):
-            with contextlib.suppress(JournalError):  # a beat that is missed costs the claim, never a second bubble
-                self._beat()
+            with self._lock:
+                idle = 0 if self._held else idle + 1
+                if idle >= IDLE_BEATS:
+                    self._thread = None
+                    return
+            if not idle:
+                with contextlib.suppress(JournalError):  # a missed beat may cost the claim, never a second bubble
+                    self._beat()
