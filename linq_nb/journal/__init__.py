@@ -25,7 +25,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from linq_nb import rules
 from linq_nb.errors import JournalError
-from linq_nb.ledger import Codec, Ledger, from_json, from_micros, to_json, to_micros
+from linq_nb.journal.ledger import Codec, Ledger, from_json, from_micros, to_json, to_micros
 from linq_nb.model import Event, Send
 from linq_nb.views import mask_text
 
