@@ -1,0 +1,122 @@
+"""AIFF and AIFF-C: how long by the samples that really are there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from linq_nb.audio import refusals
+from linq_nb.audio.riff import MAX_RATE, Chunk, id3_of, number, read_chunks, text_of
+from linq_nb.audio.sound import Pcm, Sound
+
+
+def _extended(raw: bytes) -> int:
+    """An 80-bit IEEE number as a whole one, 0 where it is none that a rate can be."""
+    exponent = int.from_bytes(raw[:2], "big") - 16383
+    mantissa = int.from_bytes(raw[2:], "big")
+    return round(math.ldexp(mantissa, exponent - 63)) if 0 <= exponent < 32 else 0
+
+
+# AIFF-C compression -> kind and bytes per sample (0: by the sample size), big-endian
+_AIFC_PCM: Mapping[bytes, tuple[str, int, bool]] = {
+    b"NONE": ("s", 0, True),
+    b"none": ("s", 0, True),
+    b"twos": ("s", 0, True),
+    b"sowt": ("s", 0, False),
+    b"raw ": ("u", 0, True),
+    b"in24": ("s", 3, True),
+    b"in32": ("s", 4, True),
+    b"42ni": ("s", 3, False),
+    b"23ni": ("s", 4, False),
+    b"fl32": ("f", 4, True),
+    b"FL32": ("f", 4, True),
+    b"fl64": ("f", 8, True),
+    b"FL64": ("f", 8, True),
+    b"ulaw": ("mu-law", 1, True),
+    b"ULAW": ("mu-law", 1, True),
+    b"alaw": ("A-law", 1, True),
+    b"ALAW": ("A-law", 1, True),
+}
+# compression -> name, bytes of a packet per channel, samples in it
+_AIFC_PACKED: Mapping[bytes, tuple[str, int, int]] = {
+    b"ima4": ("IMA ADPCM", 34, 64),
+    b"MAC3": ("MACE 3:1", 2, 6),
+    b"MAC6": ("MACE 6:1", 1, 6),
+    b"GSM ": ("GSM 6.10", 33, 160),
+    b"agsm": ("GSM 6.10", 33, 160),
+}
+
+
+class _Common(NamedTuple):
+    channels: int
+    frames: int
+    bits: int
+    rate: int
+    compression: bytes
+
+
+def _common(view: memoryview, chunk: Chunk, is_aifc: bool) -> _Common:
+    """The COMM chunk."""
+    at, size = chunk.start, chunk.end - chunk.start
+    if size < 18:
+        raise refusals.cut_off("AIFF file ends in its header")
+    compression = bytes(view[at + 18 : at + 22]) if is_aifc and size >= 22 else b"NONE"
+    common = _Common(
+        number(view, at, 2, "big"),
+        number(view, at + 2, 4, "big"),
+        number(view, at + 6, 2, "big"),
+        _extended(bytes(view[at + 8 : at + 18])),
+        compression,
+    )
+    if not common.channels or not 0 < common.rate <= MAX_RATE:
+        raise refusals.damaged("AIFF")
+    return common
+
+
+def _aiff_pcm(common: _Common, start: int, end: int) -> Pcm | None:
+    """The plain samples of an AIFF, None where they are packed."""
+    if common.compression not in _AIFC_PCM:
+        return None
+    kind, width, big = _AIFC_PCM[common.compression]
+    width = width or (common.bits + 7) // 8
+    if not 1 <= width <= 8:
+        raise refusals.damaged("AIFF")
+    frame_bytes = width * common.channels
+    frames = (end - start) // frame_bytes
+    if 0 < common.frames < frames:
+        frames = common.frames
+    return Pcm(kind, width, big, start, start + frames * frame_bytes)
+
+
+def read(view: memoryview) -> Sound:
+    """Measure an AIFF or AIFF-C by the bytes that are there; raises Refusal."""
+    chunks = read_chunks(view, "big", b"SSND")
+    ssnd = chunks.get(b"SSND")
+    if b"COMM" not in chunks or ssnd is None or ssnd.end - ssnd.start <= 8:
+        raise refusals.cut_off("AIFF file has a header and no sound")
+    common = _common(view, chunks[b"COMM"], bytes(view[8:12]) == b"AIFC")
+    offset = number(view, ssnd.start, 4, "big")
+    start = ssnd.start + 8 + (offset if offset < ssnd.end - ssnd.start - 8 else 0)
+    pcm = _aiff_pcm(common, start, ssnd.end)
+    if pcm is not None:
+        codec, samples = pcm.codec, (pcm.end - pcm.start) // (pcm.width * common.channels)
+    elif common.compression in _AIFC_PACKED:
+        codec, packet, per_packet = _AIFC_PACKED[common.compression]
+        samples = (ssnd.end - start) // (packet * common.channels) * per_packet
+    else:
+        name = common.compression.decode("ascii", "replace")
+        raise refusals.convertible(f"AIFF-C with a codec that phones do not play ({name!r})")
+    if not samples:
+        raise refusals.cut_off("AIFF file has a header and no sound")
+    names = (text_of(view, chunks.get(b"NAME")), text_of(view, chunks.get(b"AUTH")))
+    return Sound(
+        "aiff",
+        codec,
+        samples / common.rate,
+        common.rate,
+        common.channels,
+        pcm,
+        id3=id3_of(view, chunks),
+        names=names,
+    )

@@ -1,0 +1,65 @@
+"""Boxes, of which MP4, M4A and QuickTime files are made."""
+
+from __future__ import annotations
+
+import struct
+import sys
+from array import array
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from linq_nb.audio import refusals
+
+_MAX_CHILDREN = 20_000
+
+
+class Box(NamedTuple):
+    """A box's name, where its content lies in the file, and the end that it claims."""
+
+    name: bytes
+    start: int
+    end: int
+    claimed_end: int
+
+
+def boxes(view: memoryview, pos: int, end: int, most: int = _MAX_CHILDREN) -> Iterator[Box]:
+    """The boxes side by side in a range; stops where none can be."""
+    for _ in range(most):
+        if pos + 8 > end:
+            return
+        size, name = struct.unpack_from(">I4s", view, pos)
+        start = pos + 8
+        if size == 1 and pos + 16 <= end:
+            size = struct.unpack_from(">Q", view, start)[0]
+            start += 8
+        elif size == 0:
+            size = end - pos
+        if size < start - pos:
+            return
+        yield Box(name, start, min(pos + size, end), pos + size)
+        pos += size
+    raise refusals.damaged("M4A")
+
+
+def child(view: memoryview, parent: Box, *path: bytes) -> Box | None:
+    """The first box along a path of names, None where it is not there."""
+    found: Box | None = parent
+    for name in path:
+        if found is None:
+            return None
+        found = next((box for box in boxes(view, found.start, found.end) if box.name == name), None)
+    return found
+
+
+def u32(view: memoryview, pos: int) -> int:
+    """A big-endian 32-bit number."""
+    return int.from_bytes(view[pos : pos + 4], "big")
+
+
+def words(view: memoryview, start: int, count: int, end: int, width: int = 4) -> array[int]:
+    """A table of big-endian numbers, no longer than the box that holds it."""
+    table = array("Q" if width == 8 else "H" if width == 2 else "B" if width == 1 else "I")
+    table.frombytes(view[start : start + width * min(count, max(end - start, 0) // width)])
+    if sys.byteorder == "little" and width > 1:
+        table.byteswap()
+    return table

@@ -1,0 +1,163 @@
+"""CAF, Apple's container for voice memos: chunks, packet table, samples."""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import NamedTuple
+
+from linq_nb.audio import refusals
+from linq_nb.audio.sound import Pcm, Sound
+
+_MAX_CHUNKS = 20_000
+_CODECS = {
+    b"aac ": "AAC-LC",
+    b"aach": "HE-AAC",
+    b"aacp": "HE-AAC",
+    b"aacl": "AAC-LD",
+    b"aace": "AAC-ELD",
+    b"alac": "ALAC",
+    b"ima4": "IMA ADPCM",
+    b"opus": "Opus",
+    b".mp3": "MP3",
+    b"samr": "AMR-NB",
+    b"sawb": "AMR-WB",
+    b"flac": "FLAC",
+    b"MAC3": "MACE 3:1",
+    b"MAC6": "MACE 6:1",
+    b"ilbc": "iLBC",
+    b"agsm": "GSM 6.10",
+}
+
+
+class _Desc(NamedTuple):
+    """The desc chunk: how samples are packed."""
+
+    rate: float
+    codec: bytes
+    flags: int
+    packet_bytes: int
+    packet_frames: int
+    channels: int
+    bits: int
+
+
+def _chunks(view: memoryview) -> dict[bytes, tuple[int, int]]:
+    """The byte range of the first chunk of each name, as far as the file goes."""
+    found: dict[bytes, tuple[int, int]] = {}
+    pos, end = 8, len(view)
+    for _ in range(_MAX_CHUNKS):
+        if pos + 12 > end:
+            return found
+        name, size = struct.unpack_from(">4sq", view, pos)
+        stop = end if size < 0 else min(pos + 12 + size, end)
+        found.setdefault(name, (pos + 12, stop))
+        pos = stop
+    raise refusals.damaged("CAF")
+
+
+def _pcm(desc: _Desc, start: int, end: int) -> Pcm | None:
+    """The plain samples of a CAF, None where they are packed."""
+    if desc.codec in (b"ulaw", b"alaw"):
+        return Pcm("mu-law" if desc.codec == b"ulaw" else "A-law", 1, True, start, end)
+    if desc.codec != b"lpcm":
+        return None
+    width = desc.packet_bytes // desc.channels or (desc.bits + 7) // 8
+    if not 1 <= width <= 8 or (desc.flags & 1 and width not in (4, 8)):
+        raise refusals.damaged("CAF")
+    return Pcm("f" if desc.flags & 1 else "s", width, not desc.flags & 2, start, end)
+
+
+class _Table(NamedTuple):
+    """The pakt chunk: frames to be heard as it claims, and those whose packets are in the file.
+
+    ``trimmed`` frames are not to be heard; ``last`` is where the last packet begins in the data.
+    """
+
+    valid: int
+    present: int
+    trimmed: int
+    last: int
+
+
+def _packet_table(view: memoryview, desc: _Desc, pakt: tuple[int, int], data_bytes: int) -> _Table:
+    """Add up the packets as far as the data goes."""
+    packets, valid, priming, remainder = struct.unpack_from(">qqii", view, pakt[0])
+    trimmed = max(priming, 0) + max(remainder, 0)
+    if desc.packet_bytes and desc.packet_frames:
+        present = data_bytes // desc.packet_bytes * desc.packet_frames
+        return _Table(valid, present, trimmed, 0)
+    last = used = present = number = 0
+    fields: list[int] = []
+    wanted = (not desc.packet_bytes) + (not desc.packet_frames)
+    for byte in view[pakt[0] + 24 : pakt[1]]:
+        number = (number << 7 | byte & 0x7F) & 0xFFFFFFFFFFFF
+        if byte & 0x80:
+            continue
+        fields.append(number)
+        number = 0
+        if len(fields) < wanted:
+            continue
+        size, frames = desc.packet_bytes or fields[0], desc.packet_frames or fields[-1]
+        fields = []
+        packets -= 1
+        if used + size > data_bytes or packets < 0:
+            break
+        last = used
+        used += size
+        present += frames
+    return _Table(valid, present, trimmed, last)
+
+
+def _alac_shortfall(view: memoryview, desc: _Desc, packet: int) -> int:
+    """Frames by which an ALAC packet is shorter than the rest, as only the packet itself tells."""
+    head = int.from_bytes(view[packet : packet + 7], "big")
+    has_size, frames = head >> 36 & 1, head >> 1 & 0xFFFFFFFF
+    return desc.packet_frames - frames if has_size and 0 < frames < desc.packet_frames else 0
+
+
+def _packed_frames(view: memoryview, desc: _Desc, pakt: tuple[int, int] | None, start: int, end: int) -> int:
+    """Frames to be heard in a CAF whose samples are packed."""
+    data_bytes = end - start
+    if pakt is not None and pakt[1] - pakt[0] >= 24:
+        table = _packet_table(view, desc, pakt, data_bytes)
+        if desc.codec == b"alac" and not table.trimmed and table.valid == table.present:
+            return table.valid - _alac_shortfall(view, desc, start + table.last)
+        if 0 < table.valid <= table.present:
+            return table.valid
+        return table.present if table.present <= table.trimmed else table.present - table.trimmed
+    if desc.packet_bytes and desc.packet_frames:
+        return data_bytes // desc.packet_bytes * desc.packet_frames
+    raise refusals.cut_off("CAF file has lost its packet table")
+
+
+def _names(view: memoryview, info: tuple[int, int] | None) -> tuple[str | None, str | None]:
+    """Title and artist of the info chunk."""
+    if info is None:
+        return None, None
+    raw = bytes(view[info[0] + 4 : min(info[1], info[0] + 10_000)])
+    words = [word.decode("utf-8", "replace") for word in raw.split(b"\0")]
+    pairs = dict(zip(words[::2], words[1::2], strict=False))
+    return pairs.get("title"), pairs.get("artist")
+
+
+def read(view: memoryview) -> Sound:
+    """Measure a CAF by the bytes that are there; raises Refusal."""
+    chunks = _chunks(view)
+    if b"desc" not in chunks or b"data" not in chunks or chunks[b"data"][1] - chunks[b"data"][0] <= 4:
+        raise refusals.cut_off("CAF file has a header and no sound")
+    desc = _Desc(*struct.unpack_from(">d4sIIIII", view, chunks[b"desc"][0]))
+    if not math.isfinite(desc.rate) or not 1 <= desc.rate <= 10_000_000 or not 0 < desc.channels <= 1000:
+        raise refusals.damaged("CAF")
+    start, end = chunks[b"data"][0] + 4, chunks[b"data"][1]
+    pcm = _pcm(desc, start, end)
+    if pcm is not None:
+        codec, frames = pcm.codec, (end - start) // (pcm.width * desc.channels)
+    else:
+        codec = _CODECS.get(desc.codec) or desc.codec.decode("ascii", "replace").strip() or "unknown"
+        frames = _packed_frames(view, desc, chunks.get(b"pakt"), start, end)
+    if frames < 1:
+        raise refusals.cut_off("CAF file has a header and no sound")
+    rate = round(desc.rate)
+    names = _names(view, chunks.get(b"info"))
+    return Sound("caf", codec, frames / desc.rate, rate, desc.channels, pcm, names=names)

@@ -1,0 +1,201 @@
+"""The one adapter to PyAV: decode whatever it can, encode AAC and MP3."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import tempfile
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from linq_nb.audio import refusals
+from linq_nb.errors import AudioError
+
+_MAX_SECONDS = 12 * 3600
+_AMR_FRAME_SECONDS = 0.02
+_PYAV_FAILURES = (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, ValueError)
+_AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+
+
+def load() -> Any | None:
+    """PyAV, None where it is not installed."""
+    try:
+        return importlib.import_module("av")
+    except ImportError:
+        return None
+
+
+def can_transcode() -> bool:
+    """Whether PyAV is there, which the ``audio`` extra brings."""
+    return load() is not None
+
+
+def _needed() -> Any:
+    av = load()
+    if av is None:
+        raise AudioError(f"this needs PyAV; {refusals.INSTALL} brings it")
+    return av
+
+
+@contextmanager
+def _only_audio_errors(av: Any) -> Iterator[None]:
+    """Turn whatever FFmpeg says into an AudioError."""
+    try:
+        yield
+    except refusals.Refusal as refusal:
+        raise AudioError(str(refusal)) from None
+    except (av.FFmpegError, *_PYAV_FAILURES) as error:
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:100]
+        raise AudioError(f"the audio cannot be decoded ({reason}); get the file again or export it anew") from error
+
+
+class Decoder:
+    """The first audio track of some bytes, decoded packet by packet as far as it goes."""
+
+    def __init__(self, av: Any, data: memoryview) -> None:
+        self._av = av
+        self._container = av.open(io.BytesIO(data), "r")
+        if not self._container.streams.audio:
+            self._container.close()
+            raise refusals.not_audio("a file without an audio track")
+        self._stream = self._container.streams.audio[0]
+        context = self._stream.codec_context
+        if context is None:
+            self._container.close()
+            raise refusals.other_audio("sound in a codec that PyAV does not know")
+        self.rate: int = context.rate or 0
+        self.layout: str = context.layout.name if context.layout else "mono"
+        self.channels: int = context.layout.nb_channels if context.layout else 1
+        self._is_amr = context.name.startswith(("amr", "libopencore_amr"))
+
+    def close(self) -> None:
+        """Free the decoder."""
+        self._container.close()
+
+    def frames(self) -> Iterator[Any]:
+        """The frames, over packets that cannot be decoded; an AMR packet that fails is 20 ms of silence."""
+        seconds = 0.0
+        packets = self._container.demux(self._stream)
+        while seconds < _MAX_SECONDS:
+            try:
+                packet = next(packets)
+            except (StopIteration, self._av.FFmpegError):
+                return
+            try:
+                decoded = packet.decode()
+            except (self._av.FFmpegError, ValueError):
+                decoded = [self._silence()] if self._is_amr and packet.size else []
+            for frame in decoded:
+                if frame.sample_rate and frame.samples:
+                    frame.pts = None
+                    seconds += frame.samples / frame.sample_rate
+                    yield frame
+
+    def _silence(self) -> Any:
+        samples = round(self.rate * _AMR_FRAME_SECONDS)
+        frame = self._av.AudioFrame(format="s16", layout="mono", samples=samples)
+        frame.planes[0].update(bytes(frame.planes[0].buffer_size))
+        frame.sample_rate = self.rate
+        return frame
+
+
+def _resampled(av: Any, frames: Iterator[Any], sample_format: str, layout: str, rate: int) -> Iterator[Any]:
+    """Frames of one kind out of frames of any, with a new resampler where the kind changes."""
+    resampler, kind = None, None
+    for frame in frames:
+        now = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if resampler is None or now != kind:
+            if resampler is not None:
+                yield from resampler.resample(None)
+            resampler, kind = av.AudioResampler(format=sample_format, layout=layout, rate=rate), now
+        yield from resampler.resample(frame)
+    if resampler is not None:
+        yield from resampler.resample(None)
+
+
+def _mono(av: Any, decoder: Decoder, rate: int, most_seconds: float) -> Iterator[Any]:
+    """Mono float frames at one rate, ready to be encoded."""
+    most, done = round(most_seconds * rate), 0
+    for frame in _resampled(av, decoder.frames(), "fltp", "mono", rate):
+        if done >= most:
+            return
+        frame.pts, frame.time_base = done, Fraction(1, rate)
+        done += frame.samples
+        yield frame
+
+
+def _encode(
+    av: Any,
+    data: memoryview,
+    out: Any,
+    container: str,
+    codec: str,
+    rate: int | None,
+    bit_rate: int,
+    most: float,
+) -> float:
+    """Encode the sound of some bytes in mono; returns the seconds written."""
+    decoder = Decoder(av, data)
+    try:
+        rate = rate or _aac_rate(decoder.rate)
+        options = {"movflags": "+faststart"} if container == "ipod" else {}
+        samples = 0
+        with av.open(out, "w", format=container, options=options) as target:
+            stream = target.add_stream(codec, rate=rate, layout="mono")
+            stream.bit_rate = min(bit_rate, 4 * rate)
+            for frame in _mono(av, decoder, rate, most):
+                samples += frame.samples
+                target.mux(stream.encode(frame))
+            if not samples:
+                raise refusals.cut_off("file has no sound that can be decoded")
+            target.mux(stream.encode(None))
+        return samples / rate
+    finally:
+        decoder.close()
+
+
+def _aac_rate(rate: int) -> int:
+    """The lowest rate of AAC that keeps all of a sound, at most 48 kHz."""
+    return next((known for known in _AAC_RATES if known >= rate), 48000)
+
+
+def m4a(view: memoryview) -> bytes:
+    """Any audio that PyAV decodes as a mono AAC M4A; raises AudioError."""
+    av = _needed()
+    with tempfile.TemporaryDirectory() as folder, _only_audio_errors(av):
+        path = Path(folder) / "memo.m4a"
+        _encode(av, view, str(path), "ipod", "aac", None, 64_000, _MAX_SECONDS)
+        return path.read_bytes()
+
+
+def mp3_preview(view: memoryview, rate: int, bit_rate: int, most_seconds: float) -> tuple[bytes, float]:
+    """A mono MP3 of the first seconds, and how many they are; raises AudioError."""
+    av = _needed()
+    out = io.BytesIO()
+    with _only_audio_errors(av):
+        seconds = _encode(av, view, out, "mp3", "libmp3lame", rate, bit_rate, most_seconds)
+    return out.getvalue(), seconds
+
+
+def blocks(view: memoryview, rate: int | None = None) -> tuple[int, int, Iterator[array[int]]]:
+    """Rate, channels and the sound as interleaved 16-bit numbers; mono at ``rate`` if that is given."""
+    av = _needed()
+    with _only_audio_errors(av):
+        decoder = Decoder(av, view)
+    channels = 1 if rate else decoder.channels
+    return rate or decoder.rate, channels, _decoded(av, decoder, rate)
+
+
+def _decoded(av: Any, decoder: Decoder, rate: int | None) -> Iterator[array[int]]:
+    try:
+        with _only_audio_errors(av):
+            layout = "mono" if rate or decoder.channels == 1 else decoder.layout
+            for frame in _resampled(av, decoder.frames(), "s16", layout, rate or decoder.rate):
+                used = 2 * frame.samples * frame.layout.nb_channels
+                yield array("h", bytes(frame.planes[0])[:used])
+    finally:
+        decoder.close()

@@ -1,0 +1,67 @@
+"""The seven formats that Linq takes, in one table: names, MIME types and extensions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class FormatFacts:
+    """What one format is called: by Linq's upload, by others, in a filename and to a reader."""
+
+    mime_type: str
+    extension: str
+    other_extensions: tuple[str, ...]
+    mime_aliases: tuple[str, ...]
+    label: str
+
+
+FORMATS: Mapping[str, FormatFacts] = MappingProxyType(
+    {
+        "mp3": FormatFacts("audio/mpeg", ".mp3", (".mpga",), ("audio/mp3", "audio/x-mp3"), "MP3"),
+        "m4a": FormatFacts("audio/x-m4a", ".m4a", (".mp4", ".m4b", ".m4r", ".m4p"), ("audio/mp4", "audio/m4a"), "M4A"),
+        "aac": FormatFacts(
+            "audio/aac",
+            ".aac",
+            (".adts", ".adt"),
+            ("audio/x-aac", "audio/aacp", "audio/x-hx-aac-adts"),
+            "AAC",
+        ),
+        "caf": FormatFacts("audio/x-caf", ".caf", (".caff",), ("audio/caf",), "CAF"),
+        "wav": FormatFacts(
+            "audio/x-wav",
+            ".wav",
+            (".wave", ".bwf", ".rf64"),
+            ("audio/wav", "audio/wave", "audio/vnd.wave"),
+            "WAV",
+        ),
+        "aiff": FormatFacts("audio/x-aiff", ".aiff", (".aif", ".aifc"), ("audio/aiff",), "AIFF"),
+        "amr": FormatFacts("audio/amr", ".amr", (".awb",), ("audio/amr-wb",), "AMR"),
+    }
+)
+
+_BY_MIME = {mime: name for name, facts in FORMATS.items() for mime in (facts.mime_type, *facts.mime_aliases)}
+_BY_EXTENSION = {
+    extension: name for name, facts in FORMATS.items() for extension in (facts.extension, *facts.other_extensions)
+}
+
+
+def mime_format(mime: str) -> str | None:
+    """The format of a MIME type or of any alias of it, None when unknown.
+
+    >>> mime_format("audio/mp4; codecs=mp4a.40.2")
+    'm4a'
+    """
+    return _BY_MIME.get(mime.partition(";")[0].strip().lower())
+
+
+def extension_format(filename_or_ext: str) -> str | None:
+    """The format that a filename or extension stands for, None when unknown.
+
+    >>> extension_format("Hello.AIFC"), extension_format("m4a"), extension_format("hello.ogg")
+    ('aiff', 'm4a', None)
+    """
+    extension = filename_or_ext.strip().lower().rpartition(".")[2]
+    return _BY_EXTENSION.get(f".{extension}")

@@ -1,0 +1,205 @@
+"""MP4, M4A and QuickTime: boxes, the audio track, and whether its bytes are all there."""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from linq_nb.audio import refusals, tracks
+from linq_nb.audio.boxes import Box, boxes, child, u32
+from linq_nb.audio.esds import aac_config, find_esds
+from linq_nb.audio.sound import Sound
+from linq_nb.audio.tracks import Track
+
+_MAX_TRACKS = 200
+_MAX_TOP = 150_000
+FIRST_BOXES = frozenset(b"ftyp moov mdat free skip wide pnot styp moof sidx uuid junk".split())
+_PICTURES = frozenset((b"jpeg", b"png ", b"gif ", b"tiff", b"mjpa", b"mjpb", b"MPNG"))
+_PICTURE_OBJECTS = (0x6C, 0x6D, 0x6E)
+_REFUSED = {
+    b".mp3": "MP3",
+    b"mp3 ": "MP3",
+    b"ms\0U": "MP3",
+    b"Opus": "Opus",
+    b"fLaC": "FLAC",
+    b"ac-3": "AC-3",
+    b"ec-3": "E-AC-3",
+    b"ac-4": "AC-4",
+    b"samr": "AMR",
+    b"sawb": "AMR-WB",
+    b"sevc": "EVRC",
+    b"sqcp": "QCELP",
+    b"Qclp": "QCELP",
+    b"QDM2": "QDesign Music",
+    b"QDMC": "QDesign Music",
+    b"ima4": "IMA ADPCM",
+    b"ulaw": "mu-law",
+    b"alaw": "A-law",
+    b"dtsc": "DTS",
+    b"dtse": "DTS",
+    b"dtsh": "DTS",
+    b"mha1": "MPEG-H",
+    b"mhm1": "MPEG-H",
+}
+_PLAIN = frozenset(b"sowt twos raw lpcm in24 in32 fl32 fl64 NONE ipcm fpcm".split())
+_OBJECTS = {
+    0x69: "MP3 or MP2",
+    0x6B: "MP3 or MP2",
+    0xA5: "AC-3",
+    0xA6: "E-AC-3",
+    0xA9: "DTS",
+    0xAD: "Opus",
+    0xDD: "Vorbis",
+}
+_IMAGES = frozenset(b"heic heix mif1 msf1 avif avis hevc".split())
+_PROTECTED = frozenset((b"enca", b"drms", b"drmi", b"aavd"))
+
+
+def _handler(view: memoryview, trak: Box) -> bytes:
+    """What a track holds: b"soun", b"vide" or other."""
+    hdlr = child(view, trak, b"mdia", b"hdlr")
+    return bytes(view[hdlr.start + 8 : hdlr.start + 12]) if hdlr else b""
+
+
+def _is_picture(view: memoryview, trak: Box) -> bool:
+    """Whether a video track only holds a cover or chapter pictures: stills, at most one a second."""
+    track = tracks.read_track(view, trak)
+    if track is None or not track.timescale:
+        return False
+    still = track.entry.name in _PICTURES
+    if track.entry.name == b"mp4v":
+        esds = find_esds(view, track.entry.start, track.entry.end)
+        still = esds is not None and esds.object_type in _PICTURE_OBJECTS
+    samples, frames = tracks.time_to_sample(view, track)
+    return still and samples > 0 and (samples == 1 or samples * track.timescale <= frames)
+
+
+def _refuse_codec(view: memoryview, track: Track, where: str) -> None:
+    """Raise Refusal for sound that an M4A cannot bring to a phone."""
+    name = track.entry.name
+    if name in _PROTECTED:
+        raise refusals.other_audio("a protected (DRM) M4A file")
+    if name in (b"mp4a", b"alac"):
+        return
+    codec = "PCM" if name.rstrip() in _PLAIN else _REFUSED.get(name) or repr(name.decode("latin-1").strip("\x00 "))
+    raise refusals.convertible(f"{codec} in {where}")
+
+
+class _Codec(NamedTuple):
+    """The sound's codec; ``packet_seconds`` is what one sample of the file plays, 0 if not known."""
+
+    name: str
+    rate: int
+    channels: int
+    packet_seconds: float
+
+
+def _codec(view: memoryview, track: Track, where: str) -> _Codec:
+    """Name, rate in Hz and channels of a track of AAC or ALAC; raises Refusal for another."""
+    entry = track.entry
+    _refuse_codec(view, track, where)
+    channels = int.from_bytes(view[entry.start + 16 : entry.start + 18], "big")
+    rate = u32(view, entry.start + 24) >> 16
+    if int.from_bytes(view[entry.start + 8 : entry.start + 10], "big") == 2:
+        rate = int(struct.unpack_from(">d", view, entry.start + 32)[0])
+        channels = u32(view, entry.start + 40)
+    if entry.name == b"alac":
+        return _alac(view, entry, rate, channels)
+    esds = find_esds(view, entry.start, entry.end)
+    if esds is not None and esds.object_type in _OBJECTS:
+        raise refusals.convertible(f"{_OBJECTS[esds.object_type]} in {where}")
+    config = aac_config(esds.config if esds else b"")
+    if config.codec is None:
+        raise refusals.convertible(f"an uncommon MPEG-4 codec in {where}")
+    rate = config.rate or rate or track.timescale
+    return _Codec(config.codec, rate, config.channels or channels or 2, config.packet_seconds)
+
+
+def _alac(view: memoryview, entry: Box, rate: int, channels: int) -> _Codec:
+    """ALAC's own cookie, which knows better than the sample entry."""
+    at = bytes(view[entry.start : min(entry.end, entry.start + 4096)]).rfind(b"alac")
+    cookie = bytes(view[entry.start + at + 8 : entry.start + at + 32]) if at >= 0 else b""
+    if len(cookie) == 24:
+        channels = cookie[9] or channels
+        rate = int.from_bytes(cookie[20:24], "big") or rate
+    return _Codec("ALAC", rate, channels or 2, 0.0)
+
+
+def _audio_tracks(view: memoryview, moov: Box, where: str) -> list[Track]:
+    """The tracks that sound; raises Refusal where there is a moving picture."""
+    found, moving = [], False
+    for trak in boxes(view, moov.start, moov.end):
+        handler = _handler(view, trak) if trak.name == b"trak" else b""
+        moving = moving or (handler == b"vide" and not _is_picture(view, trak))
+        track = tracks.read_track(view, trak) if handler == b"soun" else None
+        if track is not None:
+            found.append(track)
+        if len(found) > _MAX_TRACKS:
+            raise refusals.damaged("M4A")
+    if moving and found:
+        raise refusals.convertible(f"{where} video")
+    if not found:
+        raise refusals.not_audio(f"{where} video without sound" if moving else f"{where} without an audio track")
+    return found
+
+
+def _family(view: memoryview, tops: Mapping[bytes, Box]) -> str:
+    """What to call the file: by its brand."""
+    ftyp = tops.get(b"ftyp")
+    brand = bytes(view[ftyp.start : ftyp.start + 4]) if ftyp else b"qt  "
+    if brand in _IMAGES:
+        raise refusals.not_audio("a HEIF or AVIF picture")
+    return "3GP" if brand.startswith(b"3g") else "QuickTime" if brand == b"qt  " else "MP4"
+
+
+def read(view: memoryview) -> Sound:
+    """Measure an M4A by its samples, fragmented or not; raises Refusal."""
+    tops: dict[bytes, Box] = {}
+    fragments = array("Q")  # start and end of each
+    for box in boxes(view, 0, len(view), _MAX_TOP):
+        tops.setdefault(box.name, box)
+        if box.name == b"moof":
+            fragments.extend((box.start, box.end))
+    where = _family(view, tops)
+    moov = tops.get(b"moov")
+    if moov is None or moov.claimed_end > len(view):
+        raise refusals.cut_off(f"{where} file is cut off: its index (moov) is not all there")
+    heard = _audio_tracks(view, moov, where)
+    track = next((track for track in heard if track.enabled), heard[0])
+    codec = _codec(view, track, where)
+    seconds = _seconds(view, moov, track, fragments, codec.packet_seconds)
+    browser = codec.name in ("AAC-LC", "HE-AAC", "HE-AAC v2") and where != "QuickTime"
+    return Sound("m4a", codec.name, seconds, codec.rate, codec.channels, browser=browser)
+
+
+def _seconds(view: memoryview, moov: Box, track: Track, fragments: array[int], packet_seconds: float) -> float:
+    """How long a track plays; raises Refusal where its samples are not all in the file."""
+    if not track.timescale:
+        raise refusals.damaged("M4A")
+    extent = tracks.extent(view, track)
+    if extent.missing_bytes:
+        have = extent.size_bytes - extent.missing_bytes
+        raise refusals.cut_off(f"M4A file is cut off: {_of(have, extent.size_bytes)} of its sound are there")
+    tracks.read_defaults(view, moov, track)
+    for start, end in zip(fragments[::2], fragments[1::2], strict=True):
+        tracks.add_fragment(view, start, end, track)
+    if not extent.size_bytes and not track.samples:
+        raise refusals.cut_off("M4A file has a header and no sound")
+    frames = tracks.time_to_sample(view, track)[1]
+    seconds = (frames + track.frames) / track.timescale
+    counted = (extent.samples + track.samples) * packet_seconds
+    if counted and abs(seconds - counted) > max(0.02 * counted, 0.2):
+        return counted
+    if frames:
+        edited = tracks.edited_frames(view, track, frames, tracks.movie_timescale(view, moov))
+        seconds = (edited + track.frames) / track.timescale
+    if not seconds:
+        raise refusals.cut_off("M4A file has a header and no sound")
+    return seconds
+
+
+def _of(have: int, whole: int) -> str:
+    """So much of so much, in kB where that shows the difference."""
+    return f"{have // 1000} of {whole // 1000} kB" if whole - have > 1000 else f"{have} of {whole} bytes"

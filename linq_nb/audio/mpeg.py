@@ -1,0 +1,275 @@
+"""MPEG audio frames: MP3 and ADTS AAC found, told apart and counted to the last one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+from linq_nb.audio import refusals
+from linq_nb.audio.sound import Sound
+
+_SYNC = re.compile(rb"\xff[\xe2-\xff]")
+_SEARCH_BYTES = 1_000_000
+_LOST_BYTES = 2_000_000
+_FREE_MAX_BYTES, _FREE_NEED = 12_000, 6
+_LAYERS = {1: "Layer III", 2: "Layer II", 3: "Layer I"}
+_KBITS_1 = {
+    3: (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    2: (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    1: (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+}
+_KBITS_2 = {
+    3: (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    2: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    1: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
+_AAC_CODECS = ("AAC Main", "AAC-LC", "AAC SSR", "AAC LTP")
+
+
+class Frame(NamedTuple):
+    """What a header says: length in bytes (0 in free format), samples, rate in Hz, and its family.
+
+    Frames of one stream share their ``key``.
+    """
+
+    length: int
+    samples: int
+    rate: int
+    layer: int  # 0 is ADTS, 1 is Layer III, 2 is Layer II, 3 is Layer I
+    key: int
+
+
+class Start(NamedTuple):
+    """Where a run of frames begins, what it begins with, and the length of a free-format frame."""
+
+    pos: int
+    frame: Frame
+    free_length: int
+
+
+@lru_cache(maxsize=8192)
+def _mpeg_header(b1: int, b2: int) -> Frame | None:
+    """Bytes 1 and 2 of an MPEG audio header, None where they cannot be one."""
+    version, layer = b1 >> 3 & 3, b1 >> 1 & 3
+    kbit_index, rate_index, padding = b2 >> 4, b2 >> 2 & 3, b2 >> 1 & 1
+    if b1 < 0xE0 or version == 1 or layer == 0 or kbit_index == 15 or rate_index == 3:
+        return None
+    rate = (44100, 48000, 32000)[rate_index] >> {3: 0, 2: 1, 0: 2}[version]
+    table = _KBITS_1 if version == 3 else _KBITS_2
+    bits = 1000 * table[layer][kbit_index - 1] if kbit_index else 0
+    samples = 384 if layer == 3 else 576 if layer == 1 and version != 3 else 1152
+    length = (12 * bits // rate + padding) * 4 if layer == 3 else samples // 8 * bits // rate + padding
+    free = kbit_index == 0
+    return Frame(0 if free else length, samples, rate, layer, (b1 & 0xFE) << 8 | b2 & 0x0C | free)
+
+
+def _adts_header(view: memoryview, pos: int) -> Frame | None:
+    """The ADTS header at ``pos``, None where it cannot be one."""
+    if pos + 7 > len(view):
+        return None
+    b1, b2, b3 = view[pos + 1], view[pos + 2], view[pos + 3]
+    rate_index = b2 >> 2 & 15
+    length = (b3 & 3) << 11 | view[pos + 4] << 3 | view[pos + 5] >> 5
+    if rate_index > 12 or length < (7 if b1 & 1 else 9):
+        return None
+    samples = 1024 * ((view[pos + 6] & 3) + 1)
+    return Frame(length, samples, AAC_RATES[rate_index], 0, (b1 & 0xFE) << 8 | b2 & 0xFC)
+
+
+def header(view: memoryview, pos: int) -> Frame | None:
+    """The MPEG or ADTS frame header at ``pos``, None where there is none."""
+    if pos + 4 > len(view) or view[pos] != 0xFF:
+        return None
+    b1 = view[pos + 1]
+    return _adts_header(view, pos) if b1 & 0xF6 == 0xF0 else _mpeg_header(b1, view[pos + 2])
+
+
+def free_length(view: memoryview, pos: int) -> int:
+    """Bytes of an unpadded free-format MP3 frame, by the distance to the next ones; 0 if there is none."""
+    frame = header(view, pos)
+    if frame is None or frame.length or frame.layer != 1:
+        return 0
+    padding = view[pos + 2] >> 1 & 1
+    for found in _SYNC.finditer(view, pos + 24, min(len(view), pos + _FREE_MAX_BYTES)):
+        length = found.start() - pos - padding
+        if run(view, pos, _FREE_NEED, length) is not None:
+            return length
+    return 0
+
+
+def _ends_here(view: memoryview, pos: int) -> bool:
+    """Whether the sound may rightly end at ``pos``: the end of the file, or a tag."""
+    rest = bytes(view[pos : pos + 11])
+    return not rest or rest.startswith((b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3"))
+
+
+def run(view: memoryview, pos: int, need: int, free: int = 0) -> Start | None:
+    """The start at ``pos`` if ``need`` whole frames alike follow each other there, or fewer to the end.
+
+    ``free`` is the length of an unpadded free-format frame; without it such frames do not count.
+    """
+    first = header(view, pos)
+    if first is None:
+        return None
+    at = pos
+    for count in range(need):
+        if count and _ends_here(view, at):
+            break
+        frame = header(view, at)
+        if frame is None or frame.key != first.key:
+            return None
+        length = frame.length or (free and free + (view[at + 2] >> 1 & 1))
+        if not length or (at + length > len(view) and count < 2):
+            return None
+        at += length
+    return Start(pos, first, free)
+
+
+def skip_tags(view: memoryview, pos: int) -> int:
+    """The position after the ID3v2 and APE tags at ``pos``."""
+    end = len(view)
+    while pos < end:
+        head = bytes(view[pos : pos + 32])
+        if head[:3] == b"ID3" and len(head) >= 10 and max(head[6:10]) < 0x80:
+            size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+            pos += 10 + size + (10 if head[5] & 0x10 else 0)
+        elif head[:8] == b"APETAGEX" and len(head) == 32 and head[23] & 0x20:
+            pos += 32 + int.from_bytes(head[12:16], "little")
+        else:
+            break
+    return min(pos, end)
+
+
+def find(view: memoryview, pos: int, need: int, wanted: Callable[[Frame], bool] | None = None) -> Start | None:
+    """The first run of ``need`` frames within 1 MB of ``pos``, of the wanted sort; None if there is none."""
+    for found in _SYNC.finditer(view, pos, min(len(view), pos + _SEARCH_BYTES)):
+        start = run(view, found.start(), need)
+        if start is not None and (wanted is None or wanted(start.frame)):
+            return start
+    return None
+
+
+def name(start: Start) -> str:
+    """What a run is, for a refusal: "MPEG Layer II audio (MP2)"."""
+    short = {2: "MP2", 3: "MP1"}.get(start.frame.layer, "MP3")
+    return f"MPEG {_LAYERS[start.frame.layer]} audio ({short})"
+
+
+class _Walk(NamedTuple):
+    """What was counted: frames, how long they play, and the bytes that belong to them."""
+
+    frames: int
+    seconds: float
+    used_bytes: int
+
+
+def _walk_mp3(view: memoryview, start: Start) -> _Walk:
+    """Every Layer III frame from the start on, over damage and tags in between."""
+    pos, end, free = start.pos, len(view) - 3, start.free_length
+    used = lost = 0
+    counts: dict[Frame, int] = {}
+    while pos < end:
+        frame = _mpeg_header(view[pos + 1], view[pos + 2]) if view[pos] == 0xFF else None
+        length = 0
+        if frame is not None and frame.layer == 1:
+            length = frame.length or (free and free + (view[pos + 2] >> 1 & 1))
+        if frame is None or not length:
+            skipped = skip_tags(view, pos)
+            again = find(view, max(pos + 1, skipped), 3, lambda other: other.layer == 1)
+            if again is None or lost > _LOST_BYTES:
+                break
+            lost += again.pos - skipped
+            pos = again.pos
+            continue
+        pos += length
+        if pos > len(view):
+            break
+        used += length
+        counts[frame] = counts.get(frame, 0) + 1
+    seconds = sum(frame.samples * n / frame.rate for frame, n in counts.items())
+    return _Walk(sum(counts.values()), seconds, used)
+
+
+def _walk_adts(view: memoryview, start: Start) -> _Walk:
+    """Every ADTS frame from the start on, over damage and tags in between."""
+    pos, end, key = start.pos, len(view), start.frame.key
+    frames = used = samples = lost = 0
+    while pos + 7 <= end:
+        is_sync = view[pos] == 0xFF and view[pos + 1] & 0xF6 == 0xF0
+        frame = _adts_header(view, pos) if is_sync else None
+        if frame is None or frame.key != key:
+            skipped = skip_tags(view, pos)
+            again = find(view, max(pos + 1, skipped), 2, lambda other: other.key == key)
+            if again is None or lost > _LOST_BYTES:
+                break
+            lost += again.pos - skipped
+            pos = again.pos
+            continue
+        pos += frame.length
+        if pos > end:
+            break
+        used += frame.length
+        frames += 1
+        samples += frame.samples
+    return _Walk(frames, samples / start.frame.rate, used)
+
+
+class _Info(NamedTuple):
+    """A Xing, Info or VBRI frame: frames that it claims, and the encoder's delay and padding in samples."""
+
+    frames: int
+    delay: int
+    padding: int
+
+
+def _info_frame(view: memoryview, start: Start) -> _Info | None:
+    """What the first frame tells of the rest, None where it is sound like any other."""
+    frame = bytes(view[start.pos : start.pos + max(start.frame.length, 200)])
+    if frame[36:40] == b"VBRI":
+        return _Info(int.from_bytes(frame[50:54], "big"), 0, 0)
+    found = re.search(rb"Xing|Info", frame[9:42])
+    if found is None:
+        return None
+    at = 9 + found.end()
+    flags = int.from_bytes(frame[at : at + 4], "big")
+    frames = int.from_bytes(frame[at + 4 : at + 8], "big") if flags & 1 else 0
+    lame = at + 4 + 4 * (flags & 1) + 2 * (flags & 2) + 25 * (flags & 4) + (flags & 8) // 2
+    if frame[lame : lame + 4] not in (b"LAME", b"Lavf", b"Lavc"):
+        return _Info(frames, 0, 0)
+    gap = int.from_bytes(frame[lame + 21 : lame + 24], "big")
+    return _Info(frames, gap >> 12, gap & 0xFFF)
+
+
+def read_mp3(view: memoryview, start: Start) -> Sound:
+    """Measure an MP3 from its first frame on; raises Refusal where no sound follows."""
+    walk = _walk_mp3(view, start)
+    frame = start.frame
+    frames, seconds = walk.frames, walk.seconds
+    info = _info_frame(view, start)
+    if info is not None:
+        frames -= 1
+        gap = info.delay + (info.padding if frames >= info.frames else 0)
+        seconds -= (frame.samples + min(gap, max(frames - 1, 0) * frame.samples)) / frame.rate
+    if frames < 1:
+        raise refusals.cut_off("MP3 file has a header and no sound")
+    channels = 1 if view[start.pos + 3] >> 6 == 3 else 2
+    return Sound("mp3", "MP3", seconds, frame.rate, channels, browser=not start.free_length)
+
+
+def read_adts(view: memoryview, start: Start) -> Sound:
+    """Measure an ADTS stream from its first frame on; the rate is the core's in HE-AAC."""
+    walk = _walk_adts(view, start)
+    if walk.frames < 1:
+        raise refusals.cut_off("AAC file has a header and no sound")
+    b2, b3 = view[start.pos + 2], view[start.pos + 3]
+    channels = (b2 & 1) << 2 | b3 >> 6
+    codec = _AAC_CODECS[b2 >> 6]
+    return Sound("aac", codec, walk.seconds, start.frame.rate, channels + (channels == 7) or 2, browser=not start.pos)
+
+
+def used_bytes(view: memoryview, start: Start) -> int:
+    """How many bytes from the start on belong to frames."""
+    return (_walk_adts if start.frame.layer == 0 else _walk_mp3)(view, start).used_bytes

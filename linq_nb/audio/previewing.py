@@ -1,0 +1,99 @@
+"""Something small that a browser plays: the memo itself where it can, else a stand-in."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from operator import add
+
+from linq_nb.audio import codec, pcm, wav
+from linq_nb.audio.measuring import Bytes, measure, view_of
+from linq_nb.audio.probing import AudioInfo
+from linq_nb.audio.sound import Sound
+from linq_nb.errors import AudioError
+
+# Types that both Chromium and Firefox let through in a data: URI.
+_PLAYED_AS = {"mp3": "audio/mpeg", "m4a": "audio/mp4", "aac": "audio/aac", "wav": "audio/wav"}
+_MP3_RATE, _MP3_BIT_RATE = 22050, 32_000
+_MOST_SECONDS = 300.0
+_WIDE_RATE, _NARROW_RATE = 16000, 8000
+_HEADER_BYTES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Bytes for a player and their type; ``seconds`` of sound, ``cut`` where the memo goes on."""
+
+    data: bytes
+    mime_type: str
+    is_original: bool
+    seconds: float
+    cut: bool
+
+
+def preview(data: Bytes, info: AudioInfo | None = None, limit_bytes: int = 1_000_000) -> Preview | None:
+    """The memo where browsers play it and it is small, else a mono stand-in of at most ``limit_bytes``.
+
+    ``info`` may be given by who has it; the bytes tell more. None where making one needs the ``audio``
+    extra; raises AudioError for what is no memo.
+    """
+    view = view_of(data)
+    sound = measure(view)
+    if sound.browser and len(view) <= limit_bytes:
+        raw = data if isinstance(data, bytes) else bytes(view)
+        return Preview(raw, _PLAYED_AS[sound.format], True, sound.seconds, False)
+    room = max(0, limit_bytes - _HEADER_BYTES)
+    if not codec.can_transcode():
+        return _plain_preview(view, sound, room) if sound.pcm else None
+    try:
+        return _mp3_preview(view, sound, room)
+    except AudioError:
+        if sound.pcm is None:
+            raise
+        return _plain_preview(view, sound, room)
+
+
+def _mp3_preview(view: memoryview, sound: Sound, room: int) -> Preview:
+    """A mono MP3 by PyAV, cut where it does not fit."""
+    most = min(_MOST_SECONDS, room * 8 / _MP3_BIT_RATE)
+    made, seconds = codec.mp3_preview(view, _MP3_RATE, _MP3_BIT_RATE, most)
+    return Preview(made, "audio/mpeg", False, min(seconds, sound.seconds), seconds < sound.seconds - 0.2)
+
+
+def _plain_preview(view: memoryview, sound: Sound, room: int) -> Preview:
+    """A small WAV by the standard library: 16 kHz where all of it fits, else mu-law at 8 kHz, cut."""
+    wide = sound.seconds * 2 * min(sound.rate, _WIDE_RATE) <= room
+    rate = min(sound.rate, _WIDE_RATE if wide else _NARROW_RATE)
+    most = sound.seconds if wide else min(sound.seconds, _MOST_SECONDS, room / rate)
+    samples = _thinned(view, sound, rate, round(most * rate))
+    raw = wav.little_endian(samples) if wide else pcm.to_mu_law(samples)
+    seconds = len(samples) / rate
+    made = wav.wav_file(raw, rate, 1, mu_law=not wide)
+    return Preview(made, "audio/wav", False, seconds, seconds < sound.seconds - 0.2)
+
+
+def _thinned(view: memoryview, sound: Sound, rate: int, count: int) -> array[int]:
+    """Mono samples at a lower rate, each the mean of those that it stands for."""
+    out = array("h")
+    done = 0
+    for block in pcm.blocks(view, sound, sound.rate):
+        mono = _mono(block, sound.channels)
+        sums = [0, *accumulate(mono)]
+        here = min(len(mono) * rate // sound.rate, count - done)
+        cuts = [i * sound.rate // rate for i in range(here + 1)]
+        out.extend((sums[b] - sums[a]) // (b - a) for a, b in pairwise(cuts))
+        done += here
+        if done >= count:
+            break
+    return out
+
+
+def _mono(block: array[int], channels: int) -> list[int] | array[int]:
+    """The mean of all channels, frame by frame."""
+    if channels == 1:
+        return block
+    total: list[int] = list(block[::channels])
+    for channel in range(1, channels):
+        total = list(map(add, total, block[channel::channels]))
+    return [value // channels for value in total]

@@ -1,0 +1,191 @@
+"""WAV, and the chunks that it shares with AIFF: how long by the samples that really are there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from linq_nb.audio import mpeg, refusals
+from linq_nb.audio.sound import Pcm, Sound
+
+_MAX_CHUNKS = 20_000
+MAX_RATE = 10_000_000
+_IDENTIFIER = re.compile(rb"[ -~]{4}")
+_UNKNOWN_SIZE = 0xFFFFFFFF
+
+
+class Chunk(NamedTuple):
+    """One chunk's byte range, and the size that it claims."""
+
+    start: int
+    end: int
+    claimed: int
+
+
+def number(view: memoryview, pos: int, size: int, order: str) -> int:
+    """An unsigned number of ``size`` bytes, ``order`` "big" or "little"."""
+    return int.from_bytes(view[pos : pos + size], "big" if order == "big" else "little")
+
+
+def read_chunks(view: memoryview, order: str, sound: bytes) -> dict[bytes, Chunk]:
+    """The first chunk of each name; ``sound`` names the one whose size may lie."""
+    found: dict[bytes, Chunk] = {}
+    pos, end = 12, len(view)
+    for _ in range(_MAX_CHUNKS):
+        if pos + 8 > end:
+            return found
+        name, claimed = bytes(view[pos : pos + 4]), number(view, pos + 4, 4, order)
+        start = pos + 8
+        size = claimed
+        if name == b"data" and claimed == _UNKNOWN_SIZE and b"ds64" in found:
+            size = claimed = number(view, found[b"ds64"].start + 8, 8, order) or claimed
+        if name == sound and (size == 0 or (name == b"SSND" and size < 8)) and not _chunk_at(view, start, order):
+            size = end - start
+        stop = min(start + size, end)
+        found.setdefault(name, Chunk(start, stop, claimed))
+        pos = stop + (size & 1)
+        if size & 1 and _IDENTIFIER.match(view, stop) and not _IDENTIFIER.match(view, pos):
+            pos = stop
+    raise refusals.damaged("WAV" if order == "little" else "AIFF")
+
+
+def _chunk_at(view: memoryview, pos: int, order: str) -> bool:
+    """Whether a plausible chunk begins at ``pos``, or nothing at all follows."""
+    if pos >= len(view):
+        return True
+    fits = pos + 8 + number(view, pos + 4, 4, order) <= len(view) + 1
+    return bool(_IDENTIFIER.match(view, pos)) and pos + 8 <= len(view) and fits
+
+
+def text_of(view: memoryview, chunk: Chunk | None) -> str | None:
+    """A chunk's text up to its first zero byte."""
+    if chunk is None:
+        return None
+    raw = bytes(view[chunk.start : min(chunk.end, chunk.start + 1000)]).partition(b"\0")[0]
+    return raw.decode("utf-8", "replace")
+
+
+def id3_of(view: memoryview, chunks: Mapping[bytes, Chunk]) -> memoryview | None:
+    """An ID3 tag in a chunk of its own."""
+    chunk = chunks.get(b"id3 ") or chunks.get(b"ID3 ")
+    return view[chunk.start : chunk.end] if chunk else None
+
+
+class _WavFormat(NamedTuple):
+    tag: int
+    channels: int
+    rate: int
+    block: int
+    bits: int
+    block_samples: int
+
+
+def _wav_format(view: memoryview, chunk: Chunk, order: str) -> _WavFormat:
+    """The fmt chunk, with EXTENSIBLE resolved to the tag that it wraps."""
+    at, size = chunk.start, chunk.end - chunk.start
+    if size < 14:
+        raise refusals.cut_off("WAV file ends in its header")
+    tag, channels = number(view, at, 2, order), number(view, at + 2, 2, order)
+    rate, block = number(view, at + 4, 4, order), number(view, at + 12, 2, order)
+    bits = number(view, at + 14, 2, order) if size >= 16 else 8
+    if tag == 0xFFFE and size >= 28:
+        tag = number(view, at + 24, 4, order) & 0xFFFF
+    block_samples = number(view, at + 18, 2, order) if size >= 20 else 0
+    if not 0 < rate <= MAX_RATE or not channels:
+        raise refusals.damaged("WAV")
+    return _WavFormat(tag, channels, rate, block, bits, block_samples)
+
+
+def _wav_pcm(wav: _WavFormat, data: Chunk, order: str) -> Pcm | None:
+    """The plain samples of a WAV, None where they are packed."""
+    least = (wav.bits + 7) // 8
+    width = wav.block // wav.channels if wav.block % wav.channels == 0 else 0
+    width = width if least <= width <= 8 else least
+    big = order == "big"
+    if wav.tag == 1 and 1 <= width <= 8:
+        return Pcm("u" if width == 1 else "s", width, big, data.start, data.end)
+    if wav.tag == 3 and width in (4, 8):
+        return Pcm("f", width, big, data.start, data.end)
+    if wav.tag in (6, 7):
+        return Pcm("A-law" if wav.tag == 6 else "mu-law", 1, big, data.start, data.end)
+    return None
+
+
+# tag -> name, bytes of a block's head and samples in it per channel, samples a byte holds
+_PACKED = {0x02: ("MS ADPCM", 7, 2, 2), 0x11: ("IMA ADPCM", 4, 1, 2)}
+
+
+def _packed_samples(wav: _WavFormat, size_bytes: int) -> tuple[str, int]:
+    """The codec and the samples per channel that lie in so many bytes of ADPCM or GSM."""
+    if wav.tag == 0x31:
+        return "GSM 6.10", size_bytes // (wav.block or 65) * 320
+    if wav.tag not in _PACKED:
+        raise refusals.convertible(f"WAV with a codec that phones do not play (tag 0x{wav.tag:04x})")
+    codec, head, first, per_byte = _PACKED[wav.tag]
+    head *= wav.channels
+    if wav.block <= head:
+        raise refusals.damaged("WAV")
+    in_block = first + (wav.block - head) * per_byte // wav.channels
+    if 0 < wav.block_samples < in_block:
+        in_block = wav.block_samples
+    blocks, rest = divmod(size_bytes, wav.block)
+    last = first + (rest - head) * per_byte // wav.channels if rest > head else 0
+    return codec, blocks * in_block + last
+
+
+def read(view: memoryview) -> Sound:
+    """Measure a WAV (RIFF, RIFX, RF64, BW64) by the bytes that are there; raises Refusal."""
+    kind = bytes(view[:4])
+    order = "big" if kind == b"RIFX" else "little"
+    chunks = read_chunks(view, order, b"data")
+    data = chunks.get(b"data")
+    if b"fmt " not in chunks or data is None or data.end <= data.start:
+        raise refusals.cut_off("WAV file has a header and no sound")
+    wav = _wav_format(view, chunks[b"fmt "], order)
+    size = data.end - data.start
+    id3, names = id3_of(view, chunks), _info_names(view, chunks.get(b"LIST"))
+    if wav.tag == 0x55:
+        return _mp3_in_wav(view, data, id3, names)
+    pcm = _wav_pcm(wav, data, order)
+    if pcm is not None:
+        codec, samples = pcm.codec, size // (pcm.width * wav.channels)
+    else:
+        codec, samples = _packed_samples(wav, size)
+        samples = _trust_fact(view, chunks.get(b"fact"), order, samples, wav)
+    if not samples:
+        raise refusals.cut_off("WAV file has a header and no sound")
+    common = codec in ("PCM 8-bit", "PCM 16-bit", "PCM 24-bit", "PCM float 32-bit", "mu-law", "A-law")
+    browser = common and kind == b"RIFF" and data.claimed != 0 and wav.channels <= 2
+    return Sound("wav", codec, samples / wav.rate, wav.rate, wav.channels, pcm, browser=browser, id3=id3, names=names)
+
+
+def _trust_fact(view: memoryview, fact: Chunk | None, order: str, samples: int, wav: _WavFormat) -> int:
+    """The fact chunk's count of samples where it only trims the last block of ADPCM."""
+    if fact is None or fact.end - fact.start < 4:
+        return samples
+    claimed = number(view, fact.start, 4, order)
+    return claimed if samples - max(wav.block_samples, 2 * wav.block) <= claimed <= samples else samples
+
+
+def _mp3_in_wav(view: memoryview, data: Chunk, id3: memoryview | None, names: tuple[str | None, str | None]) -> Sound:
+    """MP3 frames in a WAV: the container is what Linq sees."""
+    inside = view[data.start : data.end]
+    start = mpeg.find(inside, 0, 3, lambda frame: frame.layer == 1)
+    if start is None:
+        raise refusals.cut_off("WAV file has a header and no sound")
+    mp3 = mpeg.read_mp3(inside, start)
+    return Sound("wav", "MP3", mp3.seconds, mp3.rate, mp3.channels, id3=id3, names=names)
+
+
+def _info_names(view: memoryview, chunk: Chunk | None) -> tuple[str | None, str | None]:
+    """Title and artist of a LIST INFO chunk."""
+    if chunk is None or bytes(view[chunk.start : chunk.start + 4]) != b"INFO":
+        return None, None
+    found: dict[bytes, Chunk] = {}
+    pos = chunk.start + 4
+    while pos + 8 <= chunk.end and len(found) < 100:
+        size = number(view, pos + 4, 4, "little")
+        found.setdefault(bytes(view[pos : pos + 4]), Chunk(pos + 8, min(pos + 8 + size, chunk.end), size))
+        pos += 8 + size + (size & 1)
+    return text_of(view, found.get(b"INAM")), text_of(view, found.get(b"IART"))

@@ -1,0 +1,119 @@
+"""Title and artist, by mutagen where it can; never a reason to refuse a file."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import re
+from contextlib import suppress
+from typing import Any
+
+from linq_nb.audio.boxes import boxes
+from linq_nb.audio.sound import Sound
+
+Names = tuple[str | None, str | None]
+
+_MAX_FRAMES = 20
+_MAX_BOXES = 5_000
+_MAX_CHARACTERS = 200
+_TAIL_BYTES = 100_000
+_ID3_BYTES = 200_000
+_ID3_NAMES = re.compile(rb"(?:TIT2|TPE1|TT2|TP1)(.{0,7})", re.DOTALL)
+_CONTAINERS = frozenset((b"moov", b"udta", b"trak", b"mdia", b"meta", b"ilst", b"stbl", b"minf", b"moof", b"traf"))
+
+
+def names(view: memoryview, sound: Sound) -> Names:
+    """Title and artist of a measured file, None where it does not say or the tag is broken."""
+    title, artist = _found(view, sound)
+    own_title, own_artist = sound.names
+    return _tidy(title) or _tidy(own_title), _tidy(artist) or _tidy(own_artist)
+
+
+def _found(view: memoryview, sound: Sound) -> Names:
+    """What mutagen reads; whatever way a tag breaks it, a title is not worth an error."""
+    with suppress(Exception):
+        if sound.format == "m4a":
+            return _mp4_names(view)
+        if sound.id3 is not None:
+            return _id3_names(sound.id3)
+        if sound.format in ("mp3", "aac"):
+            return _id3_names(_leading_id3(view)) if bytes(view[:3]) == b"ID3" else _trailing_names(view)
+    return None, None
+
+
+def _mutagen(name: str) -> Any:
+    """A module of mutagen, which has no types and is loaded where first needed."""
+    return importlib.import_module(f"mutagen.{name}")
+
+
+def _leading_id3(view: memoryview) -> memoryview:
+    size = view[6] << 21 | view[7] << 14 | view[8] << 7 | view[9]
+    return view[: 10 + size]
+
+
+def _shortened(tag: memoryview) -> bytes:
+    """The beginning of a tag, complete in itself: mutagen's time grows with the square of the size."""
+    raw = bytearray(tag[:_ID3_BYTES])
+    size = len(raw) - 10
+    if len(raw) == _ID3_BYTES:
+        raw[6:10] = bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))
+    return bytes(raw)
+
+
+def _id3_names(tag: memoryview) -> Names:
+    """Title and artist of an ID3 tag, unless it is made to unpack or repeat without end."""
+    id3 = _mutagen("id3")
+    raw = _shortened(tag)
+    seen = _ID3_NAMES.findall(raw.replace(b"\xff\0", b"\xff"))
+    if len(seen) > _MAX_FRAMES or (raw[3:4] > b"\2" and any(_may_be_packed(rest) for rest in seen)):
+        return None, None
+    found = id3.ID3(io.BytesIO(raw), known_frames={"TIT2": id3.TIT2, "TPE1": id3.TPE1})
+    return _first(found.get("TIT2")), _first(found.get("TPE1"))
+
+
+def _may_be_packed(rest: bytes) -> bool:
+    """Whether a frame's flags ask for decompression: a small tag could unpack to gigabytes."""
+    return len(rest) > 5 and bool(rest[5] & 0x88)
+
+
+def _trailing_names(view: memoryview) -> Names:
+    """Title and artist of an APE or ID3v1 tag at the end."""
+    apev2 = _mutagen("apev2")
+    try:
+        found = apev2.APEv2(io.BytesIO(view[-_TAIL_BYTES:]))
+    except apev2.error:
+        found = _mutagen("id3").ID3(io.BytesIO(view[-128:]))
+        return _first(found.get("TIT2")), _first(found.get("TPE1"))
+    return _first(found.get("Title")), _first(found.get("Artist"))
+
+
+def _mp4_names(view: memoryview) -> Names:
+    """Title and artist of an M4A, unless it has boxes without end."""
+    if _too_many_boxes(view):
+        return None, None
+    tags = _mutagen("mp4").MP4(io.BytesIO(view)).tags or {}
+    return _first(tags.get("\xa9nam")), _first(tags.get("\xa9ART"))
+
+
+def _too_many_boxes(view: memoryview) -> bool:
+    """Whether mutagen, which keeps every box, would be kept busy."""
+    ranges, count = [(0, len(view))], 0
+    while ranges:
+        start, end = ranges.pop()
+        for box in boxes(view, start, end):
+            count += 1
+            if count > _MAX_BOXES:
+                return True
+            if box.name in _CONTAINERS:
+                ranges.append((box.start + (4 if box.name == b"meta" else 0), box.end))
+    return False
+
+
+def _first(values: Any) -> str | None:
+    """The first of the values that a tag holds."""
+    return str(values[0]) if values else None
+
+
+def _tidy(text: str | None) -> str | None:
+    """One line of at most 200 characters, None where nothing is left."""
+    return " ".join((text or "").split())[:_MAX_CHARACTERS] or None

@@ -1,0 +1,209 @@
+"""An audio track of an M4A: its samples in tables or in fragments, and whether their bytes are there."""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from linq_nb.audio import refusals
+from linq_nb.audio.boxes import Box, boxes, child, u32, words
+
+
+@dataclass(slots=True)
+class Track:
+    """One audio track: its boxes, and what fragments add to it."""
+
+    trak: Box
+    stbl: Box
+    number: int
+    timescale: int
+    entry: Box
+    enabled: bool
+    frames: int = 0
+    samples: int = 0
+    default_frames: int = 0
+    default_bytes: int = 0
+
+
+def read_track(view: memoryview, trak: Box) -> Track | None:
+    """The facts of a trak box, None where it has no description of its sound."""
+    tkhd = child(view, trak, b"tkhd")
+    mdhd = child(view, trak, b"mdia", b"mdhd")
+    stbl = child(view, trak, b"mdia", b"minf", b"stbl")
+    stsd = child(view, stbl, b"stsd") if stbl else None
+    if stbl is None or stsd is None or mdhd is None:
+        return None
+    entry = next(boxes(view, stsd.start + 8, stsd.end), None)
+    if entry is None:
+        return None
+    wide = view[mdhd.start] == 1
+    timescale = u32(view, mdhd.start + (20 if wide else 12))
+    number, enabled = 0, True
+    if tkhd is not None:
+        number = u32(view, tkhd.start + (20 if view[tkhd.start] == 1 else 12))
+        enabled = bool(view[tkhd.start + 3] & 1)
+    return Track(trak, stbl, number, timescale, entry, enabled)
+
+
+def time_to_sample(view: memoryview, track: Track) -> tuple[int, int]:
+    """Samples and their total length in the track's units, by the time-to-sample table."""
+    stts = child(view, track.stbl, b"stts")
+    if stts is None:
+        return 0, 0
+    table = words(view, stts.start + 8, 2 * u32(view, stts.start + 4), stts.end)
+    counts, lengths = table[::2], table[1::2]
+    return sum(counts), sum(n * length for n, length in zip(counts, lengths, strict=False))
+
+
+class Extent(NamedTuple):
+    """Samples, their bytes, and those that lie beyond the end of the file."""
+
+    samples: int
+    size_bytes: int
+    missing_bytes: int
+
+
+def extent(view: memoryview, track: Track) -> Extent:
+    """Where a track's samples lie, chunk by chunk."""
+    sizes = _sample_sizes(view, track.stbl)
+    offsets = _chunk_offsets(view, track.stbl)
+    firsts, per_chunk = _chunk_runs(view, track.stbl)
+    if isinstance(sizes, tuple):
+        each, left = sizes
+        total = each * left
+    else:
+        each, left, total = 0, len(sizes), sum(sizes)
+    done = missing = run = 0
+    file_size = len(view)
+    for index, offset in enumerate(offsets, 1):
+        while run + 1 < len(firsts) and firsts[run + 1] <= index:
+            run += 1
+        count = min(per_chunk[run] if per_chunk else 0, left)
+        chunk_bytes = each * count if isinstance(sizes, tuple) else sum(sizes[done : done + count])
+        missing += max(0, min(chunk_bytes, offset + chunk_bytes - file_size))
+        done += count
+        left -= count
+        if not left:
+            break
+    if left:
+        raise refusals.damaged("M4A")
+    return Extent(done, total, missing)
+
+
+def _sample_sizes(view: memoryview, stbl: Box) -> array[int] | tuple[int, int]:
+    """The size of each sample, or one size for all of them and how many there are."""
+    stsz = child(view, stbl, b"stsz")
+    if stsz is not None:
+        each, count = u32(view, stsz.start + 4), u32(view, stsz.start + 8)
+        if each:
+            return each, count
+        sizes = words(view, stsz.start + 12, count, stsz.end)
+    else:
+        stz2 = child(view, stbl, b"stz2")
+        if stz2 is None:
+            return 0, 0
+        bits, count = view[stz2.start + 7], u32(view, stz2.start + 8)
+        sizes = _compact_sizes(view, stz2, bits, count)
+    if len(sizes) < count:
+        raise refusals.cut_off("M4A file ends in its index")
+    return sizes
+
+
+def _compact_sizes(view: memoryview, stz2: Box, bits: int, count: int) -> array[int]:
+    """The table of a stz2 box: 4, 8 or 16 bits a sample."""
+    if bits != 4:
+        return words(view, stz2.start + 12, count, stz2.end, 2 if bits == 16 else 1)
+    pairs = view[stz2.start + 12 : min(stz2.end, stz2.start + 12 + (count + 1) // 2)]
+    return array("B", (nibble for pair in pairs for nibble in (pair >> 4, pair & 15)))[:count]
+
+
+def _chunk_offsets(view: memoryview, stbl: Box) -> array[int]:
+    for name, width in ((b"stco", 4), (b"co64", 8)):
+        box = child(view, stbl, name)
+        if box is not None:
+            return words(view, box.start + 8, u32(view, box.start + 4), box.end, width)
+    return array("I")
+
+
+def _chunk_runs(view: memoryview, stbl: Box) -> tuple[array[int], array[int]]:
+    """First chunk and samples per chunk of each run."""
+    stsc = child(view, stbl, b"stsc")
+    if stsc is None:
+        return array("I"), array("I")
+    table = words(view, stsc.start + 8, 3 * u32(view, stsc.start + 4), stsc.end)
+    return table[::3], table[1::3]
+
+
+def edited_frames(view: memoryview, track: Track, frames: int, movie_timescale: int) -> int:
+    """The track's length as its edit list plays it, in the track's units."""
+    elst = child(view, track.trak, b"edts", b"elst")
+    if elst is None or not movie_timescale:
+        return frames
+    wide = view[elst.start] == 1
+    row = struct.Struct(">Qqi" if wide else ">Iii")
+    count = min(u32(view, elst.start + 4), (elst.end - elst.start - 8) // row.size)
+    table = view[elst.start + 8 : elst.start + 8 + count * row.size]
+    played = 0
+    for duration, media_time, _ in row.iter_unpack(table):
+        if 0 <= media_time < frames:
+            length = duration * track.timescale // movie_timescale
+            played += min(length or frames, frames - media_time)
+    return played or frames
+
+
+def movie_timescale(view: memoryview, moov: Box) -> int:
+    """Units per second of the edit lists, 0 where not said."""
+    mvhd = child(view, moov, b"mvhd")
+    return u32(view, mvhd.start + (20 if view[mvhd.start] == 1 else 12)) if mvhd else 0
+
+
+def read_defaults(view: memoryview, moov: Box, track: Track) -> None:
+    """What fragments of this track leave unsaid."""
+    mvex = child(view, moov, b"mvex")
+    for box in boxes(view, mvex.start, mvex.end) if mvex else ():
+        if box.name == b"trex" and u32(view, box.start + 4) == track.number:
+            track.default_frames = u32(view, box.start + 12)
+            track.default_bytes = u32(view, box.start + 16)
+
+
+def add_fragment(view: memoryview, start: int, end: int, track: Track) -> None:
+    """Add one moof's samples to a track; raises Refusal where their bytes are not in the file."""
+    for traf in boxes(view, start, end):
+        tfhd = child(view, traf, b"tfhd") if traf.name == b"traf" else None
+        if tfhd is None or u32(view, tfhd.start + 4) != track.number:
+            continue
+        flags = u32(view, tfhd.start) & 0xFFFFFF
+        pos = tfhd.start + 8 + 8 * (flags & 1) + 2 * (flags & 2)
+        frames, size = track.default_frames, track.default_bytes
+        if flags & 8:
+            frames = u32(view, pos)
+            pos += 4
+        if flags & 0x10:
+            size = u32(view, pos)
+        for trun in boxes(view, traf.start, traf.end):
+            if trun.name == b"trun":
+                _add_run(view, trun, track, frames, size, len(view) - end)
+
+
+def _add_run(view: memoryview, trun: Box, track: Track, frames: int, size: int, room: int) -> None:
+    """Add one trun's samples, which lie in the ``room`` bytes behind it, to a track."""
+    flags = u32(view, trun.start) & 0xFFFFFF
+    count = u32(view, trun.start + 4)
+    pos = trun.start + 8 + 4 * (flags & 1) + (flags & 4)
+    fields = [bit for bit in (0x100, 0x200, 0x400, 0x800) if flags & bit]
+    table = words(view, pos, count * len(fields), trun.end)
+    if len(table) < count * len(fields):
+        raise refusals.cut_off("M4A file ends in its index")
+    total = count * frames
+    if 0x100 in fields:
+        total = sum(table[0 :: len(fields)])
+    total_bytes = count * size
+    if 0x200 in fields:
+        total_bytes = sum(table[fields.index(0x200) :: len(fields)])
+    if total_bytes > room:
+        raise refusals.cut_off(f"M4A file is cut off: a fragment of {total_bytes} bytes is not all there")
+    if total_bytes >= count:
+        track.frames += total
+        track.samples += count

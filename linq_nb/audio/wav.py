@@ -1,0 +1,139 @@
+"""Writing WAV: samples from memory, and small previews."""
+
+from __future__ import annotations
+
+import math
+import operator
+import struct
+import sys
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+from linq_nb.errors import AudioError
+
+_MIN_RATE, _MAX_RATE = 1000, 384_000
+_MAX_CHANNELS = 8
+# Integer type -> its bits, and whether it is signed. Wider ones, and Python's, are taken for 16 bits.
+_INTEGERS = {
+    "b": (8, True),
+    "B": (8, False),
+    "h": (16, True),
+    "H": (16, False),
+    "i": (32, True),
+    "I": (32, False),
+}
+
+
+def wav_from_samples(samples: Any, rate: int) -> bytes:
+    """A 16-bit WAV of samples at ``rate`` Hz: one channel, or two axes (frames, channels).
+
+    Takes numpy arrays, what turns into one, lists and ``array.array``. Floats are -1 to 1 and are
+    clipped; integers fill the range of their type. Raises AudioError for samples that are none.
+
+    >>> len(wav_from_samples([0.0, 0.5, -0.5], 8000))
+    50
+    """
+    hertz = _rate(rate)
+    if isinstance(samples, (bytes, bytearray, str)):
+        raise AudioError(f"samples are numbers, not {type(samples).__name__}; load a file with from_bytes or from_file")
+    if hasattr(samples, "__array__"):
+        raw, shape = _from_numpy(samples.__array__())
+    else:
+        raw, shape = _from_numbers(samples)
+    return wav_file(raw, hertz, shape[1] if len(shape) == 2 else 1)
+
+
+def _rate(rate: Any) -> int:
+    try:
+        hertz = int(rate) if isinstance(rate, float) and rate.is_integer() else operator.index(rate)
+    except TypeError:
+        raise AudioError(f"the sample rate is a whole number of Hz, not {rate!r}") from None
+    if not _MIN_RATE <= hertz <= _MAX_RATE or isinstance(rate, bool):
+        raise AudioError(f"the sample rate is in Hz, {_MIN_RATE} to {_MAX_RATE}, not {rate!r}; 16000 suits speech")
+    return hertz
+
+
+def _check_shape(shape: Sequence[int]) -> None:
+    """Raise AudioError for axes that are not (frames,) or (frames, channels)."""
+    if len(shape) not in (1, 2) or (len(shape) == 2 and not 1 <= shape[1] <= _MAX_CHANNELS):
+        turn = "; transpose it (`samples.T`)" if len(shape) == 2 and 1 <= shape[0] <= _MAX_CHANNELS else ""
+        raise AudioError(f"samples have one axis, or two as (frames, channels), not the shape {tuple(shape)}{turn}")
+    if not shape[0]:
+        raise AudioError("there are no samples; record or load some first")
+
+
+def _from_numpy(samples: Any) -> tuple[bytes, tuple[int, ...]]:
+    """Little-endian 16-bit samples of a numpy array, by its own methods."""
+    _check_shape(samples.shape)
+    kind, size = samples.dtype.kind, samples.dtype.itemsize
+    if kind == "f":
+        if bool((samples != samples).any()):
+            raise AudioError("samples hold NaN (not a number); fill or drop these first")
+        samples = (samples.astype("f8").clip(-1, 1) * 32767).round()
+    elif kind not in "iu":
+        raise AudioError(f"samples are floats or integers, not {samples.dtype}")
+    elif size == 8:
+        _check_range(int(samples.min()), int(samples.max()))
+    else:
+        samples = samples.astype("i8") + (0 if kind == "i" else -(1 << 8 * size - 1))
+        samples = samples * 256 if size == 1 else samples >> 8 * size - 16
+    return samples.astype("<i2").tobytes(), samples.shape
+
+
+def _check_range(low: int, high: int) -> None:
+    if low < -32768 or high > 32767:
+        raise AudioError(
+            f"whole numbers from {low} to {high} are beyond 16 bits; scale them to floats of -1 to 1 first"
+        )
+
+
+def _from_numbers(samples: Any) -> tuple[bytes, tuple[int, ...]]:
+    """Little-endian 16-bit samples of lists, lists of lists or an ``array.array``."""
+    code = getattr(samples, "typecode", "")
+    try:
+        rows = list(samples)
+        wide = bool(rows) and hasattr(rows[0], "__len__")
+        shape: tuple[int, ...] = (len(rows), len(rows[0])) if wide else (len(rows),)
+        if wide and any(len(row) != shape[1] for row in rows):
+            raise AudioError("every frame needs the same number of channels")
+        numbers = [number for row in rows for number in row] if wide else rows
+        _check_shape(shape)
+        return little_endian(array("h", _whole(numbers, code))), shape
+    except (TypeError, ValueError):
+        raise AudioError("samples are plain numbers: floats of -1 to 1, or 16-bit integers") from None
+
+
+def _whole(numbers: list[Any], code: str) -> list[int]:
+    """Numbers as 16-bit ones, by their type."""
+    if code in _INTEGERS:
+        bits, signed = _INTEGERS[code]
+        offset = 0 if signed else 1 << bits - 1
+        return [(number - offset << 16) >> bits for number in numbers]
+    if all(isinstance(number, int) for number in numbers):
+        _check_range(min(numbers), max(numbers))
+        return numbers
+    if any(math.isnan(number) for number in numbers):
+        raise AudioError("samples hold NaN (not a number); fill or drop these first")
+    return [round(max(-1.0, min(1.0, number)) * 32767) for number in numbers]
+
+
+def wav_file(raw: bytes, rate: int, channels: int, mu_law: bool = False) -> bytes:
+    """A WAV around little-endian 16-bit samples, or around mu-law bytes."""
+    width = 1 if mu_law else 2
+    extra = struct.pack("<H", 0) if mu_law else b""
+    fmt = struct.pack(
+        "<HHIIHH", 7 if mu_law else 1, channels, rate, rate * channels * width, channels * width, 8 * width
+    )
+    fact = struct.pack("<4sII", b"fact", 4, len(raw) // channels) if mu_law else b""
+    body = b"WAVE" + struct.pack("<4sI", b"fmt ", len(fmt + extra)) + fmt + extra + fact
+    body += struct.pack("<4sI", b"data", len(raw)) + raw + b"\0" * (len(raw) & 1)
+    return struct.pack("<4sI", b"RIFF", len(body)) + body
+
+
+def little_endian(samples: array[int]) -> bytes:
+    """16-bit numbers as WAV holds them."""
+    if sys.byteorder == "big":
+        samples = samples[:]
+        samples.byteswap()
+    return samples.tobytes()

@@ -1,0 +1,153 @@
+"""What a browser gets to play."""
+
+from __future__ import annotations
+
+import pytest
+from audio_makers import TAKEN, aiff, caf, data, floats, id3, integers, tone, wav
+
+from linq_nb.audio import codec, preview, probe
+from linq_nb.errors import AudioError
+
+PLAYABLE = {"audio/mpeg", "audio/mp4", "audio/aac", "audio/wav"}
+LONG = integers(tone(8000 * 200, loud=0.9), 2, "little")
+
+
+@pytest.fixture
+def without_av(monkeypatch):
+    """As if the audio extra were not installed."""
+    monkeypatch.setattr(codec, "load", lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("made", "mime_type"),
+    [
+        (data("hello.mp3"), "audio/mpeg"),
+        (data("hello.m4a"), "audio/mp4"),
+        (data("fragmented.m4a"), "audio/mp4"),
+        (data("adts.aac"), "audio/aac"),
+        (data("hello.wav"), "audio/wav"),
+        (wav(bytes(8000), tag=7, bits=8), "audio/wav"),
+        (wav(floats(tone(), "<f"), tag=3, bits=32), "audio/wav"),
+    ],
+)
+def test_what_browsers_play_is_played_as_it_is(made, mime_type):
+    shown = preview(made)
+    assert shown is not None
+    assert (shown.data, shown.mime_type, shown.is_original, shown.cut) == (made, mime_type, True, False)
+    assert shown.seconds == pytest.approx(probe(made).duration_ms / 1000, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        data("hello.caf"),
+        data("hello.aiff"),
+        data("hello.amr"),
+        data("alac.m4a"),
+        data("quicktime.m4a"),
+        data("ima.wav"),
+        data("rf64.wav"),
+        wav(integers(tone(), 2, "little"), size=0),
+        wav(floats(tone(), "<d"), tag=3, bits=64),
+        id3({b"TIT2": b"Hi"}) + data("adts.aac"),
+    ],
+)
+def test_what_browsers_do_not_play_becomes_a_small_mp3(made):
+    pytest.importorskip("av", reason="needs the audio extra")
+    shown = preview(made)
+    assert shown is not None
+    info = probe(shown.data)
+    assert (shown.mime_type, shown.is_original, shown.cut) == ("audio/mpeg", False, False)
+    assert (info.format, info.channels, info.sample_rate) == ("mp3", 1, 22050)
+    assert abs(info.duration_ms - probe(made).duration_ms) < 100
+    assert len(shown.data) < 4000 * info.duration_ms / 1000 + 3000
+
+
+def test_what_is_large_is_cut_and_says_so():
+    pytest.importorskip("av", reason="needs the audio extra")
+    made = wav(LONG)
+    shown = preview(made, limit_bytes=100_000)
+    assert shown is not None
+    assert (shown.is_original, shown.cut) == (False, True)
+    assert 20 < shown.seconds < 26
+    assert len(shown.data) <= 100_000
+    assert preview(made, probe(made), limit_bytes=5_000_000).is_original  # type: ignore[union-attr]
+
+
+def test_a_long_memo_is_cut_at_about_five_minutes():
+    pytest.importorskip("av", reason="needs the audio extra")
+    shown = preview(wav(bytes(8000 * 400), bits=8, tag=7))
+    assert shown is not None
+    assert shown.cut
+    assert 240 < shown.seconds <= 300
+    assert len(shown.data) <= 1_000_000
+
+
+@pytest.mark.usefixtures("without_av")
+@pytest.mark.parametrize(
+    "made",
+    [
+        aiff(integers(tone(44100, 44100), 2, "big"), frames=44100, rate=44100),
+        caf(floats(tone(48000, 48000), "<f"), flags=3, width=4, rate=48000),
+        wav(integers(tone(), 2, "little"), size=0),
+    ],
+)
+def test_plain_samples_become_a_small_wav_without_the_extra(made):
+    shown = preview(made)
+    assert shown is not None
+    info = probe(shown.data)
+    assert (shown.mime_type, shown.is_original, shown.cut) == ("audio/wav", False, False)
+    assert (info.codec, info.channels) == ("PCM 16-bit", 1)
+    assert info.sample_rate <= 16000
+    assert info.duration_ms == probe(made).duration_ms == round(1000 * shown.seconds)
+    again = preview(shown.data)
+    assert again is not None
+    assert again.is_original
+
+
+@pytest.mark.usefixtures("without_av")
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_long_one_becomes_mu_law_and_is_cut(channels):
+    made = wav(LONG, channels=channels)
+    shown = preview(made, limit_bytes=300_000)
+    assert shown is not None
+    info = probe(shown.data)
+    assert (info.codec, info.sample_rate, info.channels) == ("mu-law", 8000, 1)
+    assert len(shown.data) <= 300_000
+    assert shown.cut
+    assert 30 < shown.seconds < 38
+    assert info.duration_ms == round(1000 * shown.seconds)
+
+
+@pytest.mark.usefixtures("without_av")
+def test_the_small_wav_sounds_the_same():
+    from linq_nb.audio import peaks
+
+    made = aiff(integers(tone(44100, 44100), 2, "big"), frames=44100, rate=44100)
+    for limit in (1_000_000, 11_000):
+        shown = preview(made, limit_bytes=limit)
+        assert shown is not None
+        assert peaks(shown.data, 10) == pytest.approx(peaks(made, 10), abs=0.05)
+
+
+@pytest.mark.usefixtures("without_av")
+def test_without_the_extra_there_is_no_player_for_packed_sound():
+    for name in ("hello.caf", "hello.amr", "alac.m4a", "ima.wav"):
+        assert preview(data(name)) is None
+    shown = preview(data("hello.mp3"), limit_bytes=1000)
+    assert shown is None
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_every_kind_has_a_player_with_the_extra(name):
+    pytest.importorskip("av", reason="needs the audio extra")
+    shown = preview(data(name))
+    assert shown is not None
+    assert shown.mime_type in PLAYABLE
+    assert not shown.cut
+    assert abs(probe(shown.data).duration_ms - TAKEN[name]["duration_ms"]) <= 130
+
+
+def test_what_is_no_memo_says_why():
+    with pytest.raises(AudioError, match="Ogg/Opus"):
+        preview(data("hello.ogg"))
