@@ -1,0 +1,298 @@
+"""The magics themselves."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Callable, Iterable, Sequence
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import (
+    Magics,
+    line_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+    output_can_be_silenced,
+)
+from IPython.display import display
+from traitlets import Bool, Enum
+
+from linq_nb.errors import SettingsError
+from linq_nb.magics import table
+from linq_nb.magics.helping import help_of, help_text
+from linq_nb.magics.options import Command, asks_help, parse
+from linq_nb.magics.words import fill, split
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from linq_nb.model import Draft, Send, VoiceMemo
+    from linq_nb.outbox import Outbox
+
+
+NAME = "outbox"
+Scope = dict[str, Any]
+
+
+def _magic(command: Command) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make a line magic that gets its line as it was typed, sees local names and keeps still after a ``;``."""
+
+    def wrap(method: Callable[..., Any]) -> Callable[..., Any]:
+        method.__doc__ = help_text(command)
+        made: Callable[..., Any] = line_magic(method)
+        return no_var_expand(needs_local_scope(output_can_be_silenced(made)))
+
+    return wrap
+
+
+@magics_class
+class LinqMagics(Magics):
+    """Voice memos through Linq, each exactly once: %linq_connect, %linq_voicememo, %linq_sends and more."""
+
+    ask = Enum(
+        ["each", "once", "never"],
+        "each",
+        help="Ask before sending to a real account: each time, once in this kernel, or never; the demo never asks.",
+    ).tag(config=True)
+    quiet = Bool(False, help="Show and return nothing, as with --quiet.").tag(config=True)
+
+    def __init__(self, shell: Any, **more: Any) -> None:
+        super().__init__(shell, **more)
+        self._shell = shell
+        self._allowed: set[str] = set()
+
+    # --- the magics: each reads its line and hands over ---
+
+    @_magic(table.CONNECT)
+    def linq_connect(self, line: str, local_ns: Scope | None = None) -> Any:
+        return self._run(table.CONNECT, line, local_ns, self._connect)
+
+    @_magic(table.VOICEMEMO)
+    def linq_voicememo(self, line: str, local_ns: Scope | None = None) -> Any:
+        return self._run(table.VOICEMEMO, line, local_ns, self._voicememo)
+
+    @_magic(table.CHATS)
+    def linq_chats(self, line: str, local_ns: Scope | None = None) -> Any:
+        return self._run(table.CHATS, line, local_ns, self._chats)
+
+    @_magic(table.SENDS)
+    def linq_sends(self, line: str, local_ns: Scope | None = None) -> Any:
+        return self._run(table.SENDS, line, local_ns, self._sends)
+
+    @_magic(table.STATUS)
+    def linq_status(self, line: str, local_ns: Scope | None = None) -> Any:
+        return self._run(table.STATUS, line, local_ns, self._status)
+
+    @_magic(table.RECONCILE)
+    def linq_reconcile(self, line: str, local_ns: Scope | None = None) -> Any:
+        return self._run(table.RECONCILE, line, local_ns, self._reconcile)
+
+    @_magic(table.ERRORS)
+    def linq_errors(self, line: str, local_ns: Scope | None = None) -> Any:
+        return self._run(table.ERRORS, line, local_ns, self._errors)
+
+    @_magic(table.FORM)
+    def linq_form(self, line: str, local_ns: Scope | None = None) -> Any:
+        return self._run(table.FORM, line, local_ns, self._form)
+
+    @_magic(table.DOCTOR)
+    def linq_doctor(self, line: str, local_ns: Scope | None = None) -> Any:
+        return self._run(table.DOCTOR, line, local_ns, self._doctor)
+
+    # --- what they have in common ---
+
+    def _run(
+        self,
+        command: Command,
+        line: str,
+        local_ns: Scope | None,
+        act: Callable[[SimpleNamespace, Scope], Any],
+    ) -> Any:
+        """Parse a line, act, store the result where it is wanted; --help shows the help instead."""
+        scope = {**self._shell.user_ns, **(local_ns or {})}
+        text = line.rstrip()
+        pieces = split(text.removesuffix(";"))
+        if asks_help(pieces):
+            _show(help_of(command, {name: str(getattr(self, name)) for name in ("ask", "quiet")}))
+            return None
+        args = parse(command, fill(pieces, scope))
+        args.quiet = getattr(args, "quiet", False) or text.endswith(";") or self.quiet
+        args.into = _name(args.into)
+        result = act(args, scope)
+        self._store(NAME if command is table.CONNECT and args.into is None else args.into, result)
+        return None if args.quiet else result
+
+    def _store(self, name: str | None, value: Any) -> None:
+        if name is not None:
+            self._shell.user_ns[name] = value
+
+    def _outbox(self, args: SimpleNamespace, scope: Scope) -> Outbox:
+        """Return the notebook's Outbox; without one, connect from the settings."""
+        from linq_nb.outbox import Outbox, connect
+
+        name = args.via or NAME
+        found = scope.get(name) if isinstance(name, str) else name
+        if isinstance(found, Outbox):
+            return found
+        if found is not None:
+            raise SettingsError(
+                f"{NAME if found is not name else '--via'} is of type {type(found).__name__} here, not an Outbox; "
+                f"nothing was sent; %linq_connect --into {NAME} binds it anew, or name yours with --via"
+            )
+        if args.via:
+            raise SettingsError(f"there is no Outbox called {name!r}; nothing was sent")
+        made = connect()
+        self._store(NAME, made)
+        return made
+
+    # --- what each does ---
+
+    def _connect(self, args: SimpleNamespace, scope: Scope) -> Outbox:
+        from linq_nb.outbox import Outbox, connect
+
+        taken = self._shell.user_ns.get(NAME)
+        if args.into is None and not isinstance(taken, Outbox | None):
+            raise SettingsError(
+                f"the name {NAME!r} is of type {type(taken).__name__} here, and stays so; "
+                f"--into NAME binds another name, --into {NAME} takes this one"
+            )
+        return connect(
+            demo=True if args.demo else None,
+            fresh=args.fresh,
+            profile=args.profile,
+            base_url=args.base_url,
+            journal=str(args.journal) if args.journal else None,
+            timeout=args.timeout or 60.0,
+        )
+
+    def _voicememo(self, args: SimpleNamespace, scope: Scope) -> Any:
+        """Return the Send, or a list for several chats; of a preview the memo or the cards."""
+        from linq_nb.magics.previewing import preview
+        from linq_nb.magics.sources import load
+
+        if not args.chat and not args.preview:
+            raise SettingsError(
+                "say --chat CHAT to send it, or --preview to look; nothing was sent; %linq_chats lists your chats"
+            )
+        memo = load(args.operand, scope, rate=args.rate, convert=args.convert)
+        if not args.chat:
+            return memo
+        outbox = self._outbox(args, scope)
+        drafts = self._drafts(outbox, memo, args)
+        if args.preview:
+            return preview(outbox, drafts, args.accept)
+        new = [draft for draft in drafts if not outbox.is_sent(draft)]
+        for draft in new:
+            if not args.quiet:
+                _show(outbox.card(draft, accept=args.accept))
+        if new and not self._may_send(outbox, new, args):
+            return None
+        return self._send(outbox, drafts, args)
+
+    def _drafts(self, outbox: Outbox, memo: VoiceMemo, args: SimpleNamespace) -> list[Draft]:
+        """Return a draft for each chat; one that is named twice counts once."""
+        from linq_nb.model import Chat, Draft
+
+        for one in args.chat:
+            if not isinstance(one, str | Chat):
+                raise SettingsError(
+                    f"--chat takes a chat, its id or its name, not one of type {type(one).__name__}; nothing was sent"
+                )
+        chats: dict[str, Chat | str] = {}
+        for chat in map(outbox.find_chat, args.chat):
+            chats.setdefault(chat if isinstance(chat, str) else chat.chat_id, chat)
+        return [
+            Draft(memo=memo, chat=chat, copy=args.copy or 1, override_optout=args.override_optout)
+            for chat in chats.values()
+        ]
+
+    def _may_send(self, outbox: Outbox, drafts: Sequence[Draft], args: SimpleNamespace) -> bool:
+        """Ask before a live send, but not for what the checks refuse anyway. Raises PreflightError."""
+        allowed = self.ask == "once" and outbox.account in self._allowed
+        if args.yes or outbox.mode == "DEMO" or self.ask == "never" or allowed:
+            return True
+        from linq_nb.magics.asking import confirmed
+        from linq_nb.outbox.sending import refuse
+
+        for draft in drafts:
+            refuse(outbox.check(draft.memo, draft.chat, copy=draft.copy), args.accept, draft)
+        if confirmed(outbox.question(drafts)):
+            self._allowed.add(outbox.account)
+            return True
+        print("Nothing was sent.")  # noqa: T201  the answer to the person at the prompt
+        return False
+
+    def _send(self, outbox: Outbox, drafts: Sequence[Draft], args: SimpleNamespace) -> Send | list[Send]:
+        """Send one after the other; when one fails, those before it are shown and kept."""
+        done: list[Send] = []
+        try:
+            for draft in drafts:
+                done.append(outbox.send_draft(draft, accept=args.accept))
+        except BaseException:
+            if len(drafts) > 1:
+                self._store(args.into, done)
+            for send in done if not args.quiet else ():
+                _show(send)
+            raise
+        return done[0] if len(done) == 1 else done
+
+    def _chats(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
+        outbox = self._outbox(args, scope)
+        chats = outbox.chats(to=args.to, from_=args.from_, limit=args.limit)
+        return _frame(outbox, chats, args, "chats")
+
+    def _sends(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
+        outbox, status = self._outbox(args, scope), args.status or None
+        if not args.chat:
+            return _frame(outbox, outbox.sends(status=status), args, "sends")
+        found = {one.send_id: one for chat in args.chat for one in outbox.sends(status=status, chat=chat)}
+        return _frame(outbox, found.values(), args, "sends")
+
+    def _status(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
+        outbox = self._outbox(args, scope)
+        outbox.refresh()
+        return _frame(outbox, outbox.sends(), args, "sends")
+
+    def _reconcile(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
+        outbox = self._outbox(args, scope)
+        return _frame(outbox, outbox.reconcile(), args, "sends")
+
+    def _errors(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
+        from linq_nb.frames import errors_frame
+
+        code = args.operand.value if args.operand else None
+        try:
+            found = errors_frame(None if code is None else int(code))
+        except (TypeError, ValueError):
+            raise SettingsError(f"%linq_errors takes a code such as 2001, not {code!r}") from None
+        if found.empty:
+            raise SettingsError(f"Linq documents no error code {code}; %linq_errors lists all")
+        return found
+
+    def _form(self, args: SimpleNamespace, scope: Scope) -> Any:
+        from linq_nb.forms import SendForm
+
+        return SendForm(self._outbox(args, scope))
+
+    def _doctor(self, args: SimpleNamespace, scope: Scope) -> Any:
+        from linq_nb.magics.doctor import examine
+
+        return examine(lambda: self._outbox(args, scope))
+
+
+def _name(name: Any) -> str | None:
+    """Return the name to store under, looked at before anything is done."""
+    if name is None or (isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)):
+        return name
+    raise SettingsError(f"--into takes a name for a variable, not {name!r}; nothing was done")
+
+
+def _frame(outbox: Outbox, records: Iterable[Any], args: SimpleNamespace, kind: str) -> pd.DataFrame:
+    from linq_nb.frames import to_frame
+
+    return to_frame(records, args.handles or "masked", kind=kind, key=outbox.hash_key())
+
+
+def _show(what: Any) -> None:
+    display(what)  # type: ignore[no-untyped-call]  # IPython's display has no types

@@ -1,0 +1,101 @@
+"""What SOURCE means: a path, an https URL, an attachment id or a Python value."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from linq_nb.errors import AudioError, LinqError, SettingsError
+from linq_nb.magics.words import Word, nearest
+from linq_nb.model import VoiceMemo, is_uuid
+from linq_nb.views import clean
+
+_NO_AUDIO = (type(None), bool, int, float, Mapping, set, frozenset)
+
+
+def load(word: Word, scope: Mapping[str, Any], *, rate: int | None = None, convert: bool = False) -> VoiceMemo:
+    """Load the memo that SOURCE stands for; raises AudioError or SettingsError."""
+    if word.filled or not isinstance(word.value, str):
+        return of_value(word.value, rate, convert)
+    text = word.value
+    is_name = text.isidentifier() and text in scope
+    if is_name and _exists(text):
+        raise SettingsError(
+            f"{text!r} is both a file and a Python name (of type {type(scope[text]).__name__}); nothing was sent; "
+            f"write ./{text} for the file or {{{text}}} for the name"
+        )
+    return of_value(scope[text], rate, convert) if is_name else _of_text(text, scope, rate, convert)
+
+
+def of_value(value: Any, rate: int | None = None, convert: bool = False) -> VoiceMemo:
+    """Make a memo of a Python value: a VoiceMemo, a path, bytes, or samples with their rate."""
+    if isinstance(value, str | os.PathLike):
+        return _of_text(os.fspath(value), {}, rate, convert)
+    if isinstance(value, VoiceMemo):
+        _no_rate(rate, value.label)
+        return value.convert() if convert else value
+    if isinstance(value, bytes | bytearray | memoryview):
+        _no_rate(rate, "this")
+        return VoiceMemo.from_bytes(bytes(value), convert=convert)
+    if isinstance(value, _NO_AUDIO) or not isinstance(value, Iterable):
+        raise SettingsError(
+            f"a value of type {type(value).__name__} is no audio; nothing was sent; give a memo, path, bytes or samples"
+        )
+    if rate is None:
+        raise SettingsError("samples need their rate: --rate 16000 (in Hz); nothing was sent")
+    memo = VoiceMemo.from_samples(value, rate)
+    return memo.convert() if convert else memo
+
+
+def _of_text(text: str, scope: Mapping[str, Any], rate: int | None, convert: bool) -> VoiceMemo:
+    _no_rate(rate, text)
+    if "://" in text:
+        return VoiceMemo.from_url(text)
+    if is_uuid(text):
+        return VoiceMemo.from_attachment(text)
+    file = os.path.expanduser(text)
+    if not _exists(file):
+        raise _nothing(text, file, scope)
+    return VoiceMemo.from_file(file, convert=convert)
+
+
+def _no_rate(rate: int | None, name: str) -> None:
+    if rate is not None:
+        raise SettingsError(f"--rate is for samples, and {name} tells its own; nothing was sent")
+
+
+def _nothing(text: str, file: str, scope: Mapping[str, Any]) -> LinqError:
+    """Say what there is not, with what is most like it."""
+    known = re.match(r"([A-Za-z_]\w*)[.\[(]", text)
+    if known and known[1] in scope:
+        return SettingsError(
+            f"there is no file {clean(text)!r}; nothing was sent; a Python value goes in braces, as in {{memos[0]}}"
+        )
+    path = Path(file)
+    could_be_name = text.isidentifier()
+    what = "file and no Python name" if could_be_name else "file"
+    close = nearest(path.name, [*_files(path.parent), *(_names(scope) if could_be_name else ())])
+    where = "" if path.parent.is_dir() else f" (there is no folder {clean(path.parent.name)!r} either)"
+    hint = f"; did you mean {close!r}?" if close else ""
+    return AudioError(f"there is no {what} {clean(path.name)!r}{where}{hint}; nothing was sent")
+
+
+def _files(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except (OSError, ValueError):
+        return []
+
+
+def _names(scope: Mapping[str, Any]) -> list[str]:
+    return [name for name in scope if not name.startswith("_")]
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):  # a name too long, an unknown user, a null byte
+        return False

@@ -1,0 +1,134 @@
+"""A live send is deliberate: the card is shown, the question names what goes where, and Enter is no."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.error import StdinNotImplementedError
+
+from linq_nb.demo import Demo
+
+LINE = '%linq_voicememo hello.wav --chat "Ada Lovelace"'
+
+
+class Person:
+    """Someone at the prompt."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answer: str | BaseException = ""
+        self.asked: list[str] = []
+        monkeypatch.setattr("builtins.input", self._input)
+
+    def _input(self, prompt: str) -> str:
+        self.asked.append(prompt)
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def person(monkeypatch: pytest.MonkeyPatch) -> Person:
+    return Person(monkeypatch)
+
+
+@pytest.mark.parametrize("answer", ["y", "Y", "yes", " yes "])
+def test_yes_sends(shell: Any, live: Demo, person: Person, answer: str) -> None:
+    person.answer = answer
+    assert shell.run(LINE).status == "queued"
+    assert "LIVE from +1•••••0100 to Ada Lovelace" in shell.said
+    assert live.bubbles() == {live.chat_ids["Ada Lovelace"]: 1}
+
+
+@pytest.mark.parametrize("answer", ["", "n", "no", "yep", "j", "--yes"])
+def test_anything_else_sends_nothing(shell: Any, live: Demo, person: Person, answer: str) -> None:
+    person.answer = answer
+    assert shell.run(f"{LINE} --into send") is None
+    assert "Nothing was sent." in shell.said
+    assert shell["send"] is None
+    assert live.bubbles() == {}
+    assert shell["outbox"].sends() == []
+
+
+def test_question_names_memo_people_and_journal(shell: Any, live: Demo, person: Person, tmp_path: Path) -> None:
+    shell.run(f'{LINE} --chat "Book Club"')
+    (asked,) = person.asked
+    assert asked.startswith("LIVE: send hello.wav (0:02) to Ada Lovelace · +1•••••0111 · iMessage and Book Club")
+    assert str(tmp_path / "journal.sqlite") in asked
+    assert asked.endswith(" [y/N] ")
+    assert "+12025550111" not in asked
+
+
+@pytest.mark.parametrize("nobody", [EOFError(), StdinNotImplementedError("no stdin"), OSError()])
+def test_where_nobody_can_answer_it_refuses(shell: Any, live: Demo, person: Person, nobody: BaseException) -> None:
+    person.answer = nobody
+    said = shell.fails(LINE)
+    assert said.startswith("PreflightError: this would send to a real account and nobody can answer here")
+    assert "--yes" in said
+    assert live.bubbles() == {}
+    assert shell["outbox"].sends() == []
+
+
+def test_interrupt_at_the_prompt_sends_nothing(shell: Any, live: Demo, person: Person) -> None:
+    person.answer = KeyboardInterrupt()
+    shell.ip.run_cell(LINE)
+    assert live.bubbles() == {}
+
+
+def test_option_yes_answers(shell: Any, live: Demo, person: Person) -> None:
+    shell.run(f"{LINE} --yes")
+    assert person.asked == []
+    assert len(live.bubbles()) == 1
+
+
+def test_run_all_passes_over_what_was_sent(shell: Any, live: Demo, person: Person) -> None:
+    shell.run(f"{LINE} --yes")
+    person.answer = EOFError()
+    assert shell.run(LINE).repeated
+    assert "already sent" in shell.said
+    assert person.asked == []
+    assert live.bubbles() == {live.chat_ids["Ada Lovelace"]: 1}
+
+
+def test_only_what_is_new_is_asked_about(shell: Any, live: Demo, person: Person) -> None:
+    shell.run(f"{LINE} --yes;")
+    person.answer = "y"
+    first, second = shell.run(f'{LINE} --chat "Book Club"')
+    assert (first.repeated, second.repeated) == (True, False)
+    assert "Ada" not in person.asked[0]
+
+
+def test_what_the_checks_refuse_is_not_asked_about(shell: Any, live: Demo, person: Person) -> None:
+    said = shell.fails(f'{LINE} --chat "Kim Opted Out"')
+    assert "opted out" in said
+    assert person.asked == []
+    assert live.bubbles() == {}
+
+
+@pytest.mark.parametrize(("ask", "questions"), [("each", 2), ("once", 1), ("never", 0)])
+def test_setting_says_how_often_it_asks(shell: Any, live: Demo, person: Person, ask: str, questions: int) -> None:
+    person.answer = "y"
+    shell.run(f"%config LinqMagics.ask = {ask!r}")
+    shell.run(LINE)
+    shell.run(f"{LINE} --copy 2")
+    assert len(person.asked) == questions
+    assert live.bubbles() == {live.chat_ids["Ada Lovelace"]: 2}
+
+
+def test_no_does_not_count_as_once(shell: Any, live: Demo, person: Person) -> None:
+    shell.run("%config LinqMagics.ask = 'once'")
+    shell.run(LINE)
+    shell.run(LINE)
+    assert len(person.asked) == 2
+
+
+def test_demo_never_asks(shell: Any, demo: Demo, person: Person) -> None:
+    shell.run(LINE)
+    assert person.asked == []
+    assert len(demo.bubbles()) == 1
+
+
+def test_preview_never_asks(shell: Any, live: Demo, person: Person) -> None:
+    shell.run(f"{LINE} --preview")
+    assert person.asked == []

@@ -1,0 +1,428 @@
+"""What a person types, and what comes of it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from linq_nb import Outbox, Send, VoiceMemo
+from linq_nb.demo import Demo
+
+ADA = '--chat "Ada Lovelace"'
+
+
+# --- loading ---
+
+
+def test_loading_prints_nothing_and_twice_is_as_good_as_once(new_shell: Callable[..., Any]) -> None:
+    shell = new_shell()
+    shell.run("%unload_ext nothing")  # IPython loads its own magics for this
+    before = len(shell.ip.Completer.custom_matchers), len(shell.ip.configurables)
+    shell.run("%load_ext linq_nb")
+    assert shell.said == ""
+    shell.run("import linq_nb; linq_nb.load_ipython_extension(get_ipython())")
+    shell.run("%reload_ext linq_nb")
+    assert shell.said == ""
+    assert (len(shell.ip.Completer.custom_matchers), len(shell.ip.configurables)) == tuple(n + 1 for n in before)
+
+
+def test_unloading_undoes_all(new_shell: Callable[..., Any]) -> None:
+    shell = new_shell()
+    shell.run("%unload_ext nothing")
+    state = lambda: (  # noqa: E731
+        set(shell.ip.magics_manager.magics["line"]),
+        set(shell.ip.magics_manager.registry),
+        list(shell.ip.Completer.custom_matchers),
+        list(shell.ip.configurables),
+        {name for name in vars(shell.ip) if "linq" in name},
+    )
+    before = state()
+    shell.run("%load_ext linq_nb")
+    shell.run("%unload_ext linq_nb")
+    assert state() == before
+    shell.run("%load_ext linq_nb")
+    shell.run("%linq_errors 2001")
+
+
+def test_load_and_help_import_nothing_heavy() -> None:
+    code = """
+import contextlib, io, sys
+from traitlets.config import Config
+from IPython.core.interactiveshell import InteractiveShell
+config = Config()
+config.HistoryManager.enabled = False
+shell = InteractiveShell(config=config)
+before = set(sys.modules)
+said = io.StringIO()
+with contextlib.redirect_stdout(said):
+    shell.run_cell("%load_ext linq_nb")
+    assert said.getvalue() == "", said.getvalue()
+    shell.run_cell("%linq_voicememo --help")
+assert "--chat CHAT" in said.getvalue()
+print(*sorted(name for name in set(sys.modules) - before if not name.startswith("IPython.")))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(ran.stdout.split())
+    heavy = ("httpx", "pandas", "numpy", "sqlalchemy", "ipywidgets", "mutagen", "av", "linq_nb.views", "linq_nb.outbox")
+    assert not loaded & {*heavy, "linq_nb.audio", "linq_nb.model"}
+    assert {name for name in loaded if name.startswith("linq_nb")} == {
+        "linq_nb", "linq_nb.errors", "linq_nb.magics", "linq_nb.magics.commands", "linq_nb.magics.completion",
+        "linq_nb.magics.helping", "linq_nb.magics.options", "linq_nb.magics.table", "linq_nb.magics.words",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", ["connect", "voicememo", "chats", "sends", "status", "reconcile", "errors", "form", "doctor"]
+)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_is_shown_and_nothing_else_happens(shell: Any, name: str, flag: str) -> None:
+    assert shell.run(f"%linq_{name} {flag}") is None
+    assert f"%linq_{name}" in shell.said
+    assert "Examples:" in shell.said
+    assert "ask = each" in shell.said
+    assert "outbox" not in shell
+
+
+def test_settings_are_listed_and_set(shell: Any) -> None:
+    shell.run("%config LinqMagics")
+    assert "LinqMagics.ask" in shell.said
+    assert "LinqMagics.quiet" in shell.said
+    shell.run("%config LinqMagics.ask = 'never'")
+    shell.run("%linq_voicememo --help")
+    assert "ask = never" in shell.said
+
+
+def test_settings_come_from_the_configuration_file(new_shell: Callable[..., Any]) -> None:
+    shell = new_shell(LinqMagics={"ask": "once", "quiet": True})
+    shell.run("%load_ext linq_nb")
+    shell.run("%linq_errors --help")
+    assert "ask = once" in shell.said
+    assert shell.run("%linq_errors 2001") is None
+
+
+def test_wrong_setting_is_one_line(new_shell: Callable[..., Any]) -> None:
+    shell = new_shell(LinqMagics={"ask": "always"})
+    assert "LinqMagics is configured wrongly" in shell.fails("%load_ext linq_nb")
+
+
+# --- connecting ---
+
+
+def test_connect_binds_outbox_and_returns_it(shell: Any) -> None:
+    made = shell.run("%linq_connect --demo --fresh")
+    assert isinstance(made, Outbox)
+    assert made is shell["outbox"]
+    assert "from the demo" in shell.said
+    assert "demo_" not in shell.said
+
+
+def test_connect_leaves_a_name_of_yours_alone(shell: Any) -> None:
+    shell["outbox"] = [1]
+    assert "'outbox' is of type list here, and stays so" in shell.fails("%linq_connect --demo")
+    assert shell["outbox"] == [1]
+    shell.run("%linq_connect --demo --into linq")
+    assert isinstance(shell["linq"], Outbox)
+    assert "outbox is of type list here" in shell.fails("%linq_chats")
+    assert len(shell.run("%linq_chats --via linq --limit 3")) == 3
+    shell.run("%linq_connect --demo --into outbox")
+    assert isinstance(shell["outbox"], Outbox)
+
+
+def test_first_use_connects_from_the_settings(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINQ_NB_DEMO", "1")
+    shell.run("%linq_sends")
+    assert shell["outbox"].demo is not None
+
+
+def test_without_settings_it_says_how(shell: Any) -> None:
+    said = shell.fails("%linq_chats")
+    assert said.startswith("SettingsError: no Linq API key: set LINQ_API_V3_API_KEY")
+    assert "%linq_connect --demo" in said
+    assert "outbox" not in shell
+
+
+@pytest.mark.parametrize("via", ["nobody", "{3}", "hello"])
+def test_via_that_names_no_outbox_is_refused(shell: Any, demo: Demo, via: str) -> None:
+    shell["hello"] = 1
+    assert "Outbox" in shell.fails(f"%linq_chats --via {via}")
+
+
+# --- previewing ---
+
+
+def test_preview_without_a_connection_shows_the_memo(shell: Any) -> None:
+    memo = shell.run("%linq_voicememo hello.wav --preview")
+    assert isinstance(memo, VoiceMemo)
+    assert "0:02 · WAV" in shell.said
+    assert "outbox" not in shell
+
+
+def test_preview_with_chats_gives_cards_and_drafts_and_sends_nothing(shell: Any, demo: Demo) -> None:
+    cards = shell.run(f'%linq_voicememo hello.wav {ADA} --chat "Book Club" --preview')
+    assert [draft.memo.filename for draft in cards.drafts] == ["hello.wav"] * 2
+    assert cards.html.count("<audio") == 2
+    assert "DEMO" in shell.said
+    assert "to Ada Lovelace" in shell.said
+    assert "to Book Club" in shell.said
+    assert demo.bubbles() == {}
+
+
+# --- sending ---
+
+
+def test_memo_is_sent_once_and_again_only_as_a_copy(shell: Any, demo: Demo) -> None:
+    send = shell.run(f"%linq_voicememo hello.wav {ADA}")
+    assert isinstance(send, Send)
+    assert shell.said.index("DEMO from") < shell.said.index("queued:")
+    assert "nothing found: ready to send" in shell.said
+    again = shell.run(f"%linq_voicememo hello.wav {ADA}")
+    assert again.repeated
+    assert "already sent" in shell.said
+    assert "--copy 2" in shell.said
+    shell.run(f"%linq_voicememo hello.wav {ADA} --copy 2;")
+    shell.run(f"%linq_voicememo hello.wav {ADA} --copy {{2}};")
+    assert demo.bubbles() == {demo.chat_ids["Ada Lovelace"]: 2}
+
+
+def test_result_is_kept_where_it_is_wanted(shell: Any, demo: Demo) -> None:
+    shell.run(f"x = %linq_voicememo hello.wav {ADA} --into send")
+    assert shell["x"] is shell["send"]
+    assert shell.run("%linq_sends --into sends --quiet") is None
+    assert shell.said == ""
+    assert len(shell["sends"]) == 1
+
+
+def test_several_chats_give_a_list_and_one_named_twice_counts_once(shell: Any, demo: Demo) -> None:
+    ada = demo.chat_ids["Ada Lovelace"]
+    sends = shell.run(f'%linq_voicememo hello.wav {ADA} --chat "Book Club" --chat {ada} --chat "ada lovelace"')
+    assert [send.chat_name for send in sends] == ["Ada Lovelace", "Book Club"]
+    assert sum(demo.bubbles().values()) == 2
+
+
+@pytest.mark.parametrize("silence", ["--quiet", ";"])
+def test_silence_shows_nothing_and_sends_all_the_same(shell: Any, demo: Demo, silence: str) -> None:
+    assert shell.run(f"%linq_voicememo hello.wav {ADA} --into send {silence}") is None
+    assert shell.said == ""
+    assert shell["send"].status == "queued"
+    assert len(demo.bubbles()) == 1
+
+
+def test_failure_among_several_keeps_and_shows_those_before(shell: Any, demo: Demo) -> None:
+    line = f'%linq_voicememo hello.wav {ADA} --chat "Kim Opted Out" --chat "Book Club" --into sends'
+    assert "opted out" in shell.fails(line)
+    assert [send.chat_name for send in shell["sends"]] == ["Ada Lovelace"]
+    assert "Send queued · hello.wav" in shell.said
+    assert demo.bubbles() == {demo.chat_ids["Ada Lovelace"]: 1}
+
+
+@pytest.mark.parametrize("into", ["class", "a-b", "3", "{3}", "''"])
+def test_name_that_cannot_be_is_refused_before_anything_is_sent(shell: Any, demo: Demo, into: str) -> None:
+    assert "nothing was done" in shell.fails(f"%linq_voicememo hello.wav {ADA} --into {into}")
+    assert demo.bubbles() == {}
+
+
+def test_accepted_finding_does_not_stop_the_send(shell: Any, demo: Demo) -> None:
+    line = '%linq_voicememo hello.wav --chat "Cora Critical"'
+    assert "CRITICAL" in shell.fails(line)
+    shell.run(f"{line} --accept chat_critical")
+    assert demo.bubbles() == {demo.chat_ids["Cora Critical"]: 1}
+
+
+# --- SOURCE ---
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["hello.wav", "./hello.wav", '"hello.wav"', "{path}", "$path", "path", "{str(path)}", "memo", "{memo}", "data"],
+)  # fmt: skip
+def test_source_may_be_a_path_or_a_value(shell: Any, source: str, folder: Path) -> None:
+    shell["path"] = folder / "hello.wav"
+    shell["memo"] = VoiceMemo.from_file("hello.wav")
+    shell["data"] = (folder / "hello.wav").read_bytes()
+    memo = shell.run(f"%linq_voicememo {source} --preview")
+    assert memo.duration_ms == 2000
+    assert memo.sha256 == shell["memo"].sha256
+
+
+@pytest.mark.parametrize("source", ['"my memo.wav"', r"my\ memo.wav", "'my memo.wav'", "{'my memo.wav'}"])
+def test_path_with_a_space(shell: Any, source: str) -> None:
+    assert shell.run(f"%linq_voicememo {source} --preview").filename == "my memo.wav"
+
+
+def test_home_is_filled_in(shell: Any, folder: Path) -> None:
+    shutil.copy("hello.wav", folder.parent / "there.wav")
+    assert shell.run("%linq_voicememo ~/there.wav --preview").filename == "there.wav"
+
+
+def test_samples_come_with_their_rate(shell: Any) -> None:
+    shell["samples"] = [0.0, 0.5, -0.5, 0.25] * 4000
+    assert "--rate 16000" in shell.fails("%linq_voicememo samples --preview")
+    assert shell.run("%linq_voicememo samples --rate {8000.0} --preview").duration_ms == 2000
+
+
+def test_url_and_attachment_id_are_taken_as_they_are(shell: Any) -> None:
+    assert shell.run("%linq_voicememo https://example.com/a.m4a --preview").source == "url"
+    assert shell.run("%linq_voicememo 31882132-ee6f-4a05-84aa-2d0541f249f4 --preview").source == "attachment"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("helo.wav", "AudioError: there is no file 'helo.wav'; did you mean 'hello.wav'?; nothing was sent"),
+        ("no/hello.wav", "AudioError: there is no file 'hello.wav' (there is no folder 'no' either); nothing was sent"),
+        ("memmo", "AudioError: there is no file and no Python name 'memmo'; did you mean 'memo'?; nothing was sent"),
+        ("{memmo}", "SettingsError: the name 'memmo' is not defined; did you mean 'memo'?; nothing was sent"),
+        ("memo", "SettingsError: a value of type dict is no audio; nothing was sent"),
+        ("len", "AudioError: there is no file and no Python name 'len'"),
+        ("{len}", "SettingsError: a value of type builtin_function_or_method is no audio"),
+        ("{None}", "SettingsError: a value of type NoneType is no audio"),
+        ("both", "SettingsError: 'both' is both a file and a Python name (of type int); nothing was sent; write ./"),
+        ("memo['a']", "SettingsError: there is no file 'memo[a]'; nothing was sent; a Python value goes in braces"),
+        ("{'x' * 5000}", "AudioError: there is no file"),
+        ("~nobody/a.wav", "AudioError: there is no file 'a.wav'"),
+        ("hello.wav --rate 8000", "SettingsError: --rate is for samples, and hello.wav tells its own"),
+        ("sound.ogg", "AudioError: this is Ogg"),
+        (".", "AudioError: "),
+    ],
+)  # fmt: skip
+def test_source_that_is_none_says_what_it_is(shell: Any, folder: Path, source: str, words: str) -> None:
+    shell["memo"], shell["both"] = {}, 1
+    (folder / "both").write_bytes(b"")
+    (folder / "sound.ogg").write_bytes(b"OggS" + bytes(100))
+    assert shell.fails(f"%linq_voicememo {source} --preview").startswith(words)
+
+
+def test_text_of_a_value_is_not_read_as_a_name_again(shell: Any) -> None:
+    shell["memo"], shell["name"] = VoiceMemo.from_file("hello.wav"), "memo"
+    assert "there is no file" in shell.fails("%linq_voicememo {name} --preview")
+
+
+# --- --chat ---
+
+
+@pytest.mark.parametrize(
+    ("chat", "words"),
+    [
+        ("--preview", ""),
+        ("", "SettingsError: say --chat CHAT to send it, or --preview to look; nothing was sent"),
+        ("--chat Nobody", "PreflightError: no chat is called 'Nobody'; nothing was sent"),
+        ("--chat 'Ada Lovelac'", "PreflightError: no chat is called 'Ada Lovelac'; nothing was sent; did you mean"),
+        ("--chat {3}", "SettingsError: --chat takes a chat, its id or its name, not one of type int; nothing was sent"),
+        ("--chat Ada Lovelace", "SettingsError: %linq_voicememo: 'Lovelace' is too much: quotes keep words together"),
+        ('--chat "Ada', 'SettingsError: the quote " is not closed; nothing was sent'),
+    ],
+)  # fmt: skip
+def test_chat_that_is_none_says_which_there_are(shell: Any, demo: Demo, chat: str, words: str) -> None:
+    line = f"%linq_voicememo hello.wav {chat}"
+    if words:
+        assert shell.fails(line).startswith(words)
+    else:
+        shell.run(line)
+    assert demo.bubbles() == {}
+
+
+def test_chat_may_be_a_record_an_id_or_a_handle(shell: Any, demo: Demo) -> None:
+    shell["chat"] = shell["outbox"].find_chat("Grace Hopper")
+    for chat in ("{chat}", "$chat", "{chat.chat_id}", "+12025550112", '"grace  hopper"'):
+        assert shell.run(f"%linq_voicememo hello.wav --chat {chat}").chat_name == "Grace Hopper"
+    assert demo.bubbles() == {demo.chat_ids["Grace Hopper"]: 1}
+
+
+def test_ambiguous_chat_lists_the_candidates(shell: Any, demo: Demo) -> None:
+    said = shell.fails("%linq_voicememo hello.wav --chat +12025550117")
+    assert demo.chat_ids["Kim Opted Out"] in said
+    assert demo.chat_ids["Kim Second Line"] in said
+    assert "+12025550117" not in said
+
+
+# --- local names ---
+
+
+def test_magic_inside_a_function_sees_its_names(shell: Any, folder: Path) -> None:
+    shell.run(
+        "def go(memo, chat):\n"
+        "    outbox = __import__('linq_nb').connect(demo=True, fresh=True)\n"
+        "    send = %linq_voicememo memo --chat {chat}\n"
+        "    return send, outbox.demo.bubbles()\n"
+    )
+    send, bubbles = shell.run(f"go({str(folder / 'hello.wav')!r}, 'Ada Lovelace')")
+    assert send.chat_name == "Ada Lovelace"
+    assert list(bubbles.values()) == [1]
+    assert "outbox" not in shell
+
+
+# --- the frames ---
+
+
+def test_frames_mask_handles_unless_told_otherwise(shell: Any, demo: Demo) -> None:
+    shell.run(f"%linq_voicememo hello.wav {ADA};")
+    assert list(shell.run("%linq_sends").to_handles) == ["+1•••••0111"]
+    assert list(shell.run("%linq_sends --handles full").to_handles) == ["+12025550111"]
+    assert len(shell.run("%linq_sends --handles hashed").to_handles[0]) == 16
+
+
+def test_sends_are_chosen_by_chat_and_status(shell: Any, demo: Demo) -> None:
+    shell.run(f'%linq_voicememo hello.wav {ADA} --chat "Book Club";')
+    assert len(shell.run("%linq_sends --status queued --status sent")) == 2
+    assert len(shell.run("%linq_sends --status unknown")) == 0
+    assert list(shell.run(f'%linq_sends {ADA} --chat "ada lovelace"').chat_name) == ["Ada Lovelace"]
+
+
+def test_status_asks_linq_and_reconcile_finds_a_lost_answer(shell: Any, demo: Demo) -> None:
+    shell.run(f"%linq_voicememo hello.wav {ADA};")
+    shell.fails('%linq_voicememo hello.wav --chat "Lou Lost Answer"')
+    demo.advance(minutes=5)
+    assert list(shell.run("%linq_status").status) == ["read", "unknown"]
+    assert shell.run("%linq_reconcile").status[0] == "delivered"
+    assert len(shell.run("%linq_reconcile")) == 0
+
+
+def test_chats_of_a_line(shell: Any, demo: Demo) -> None:
+    assert set(shell.run("%linq_chats --from +12025550101").from_handle) == {"+1•••••0101"}
+    assert list(shell.run("%linq_chats --to linus@example.com").chat_name) == ["Linus Email"]
+
+
+@pytest.mark.parametrize(("line", "rows"), [("", 30), ("2001", 1), ("{2024}", 1)])
+def test_errors_lists_the_codes(shell: Any, line: str, rows: int) -> None:
+    assert len(shell.run(f"%linq_errors {line}")) >= rows
+
+
+@pytest.mark.parametrize("line", ["abc", "99", "{None}", "{[1]}"])
+def test_errors_of_no_code_say_so(shell: Any, line: str) -> None:
+    if line == "{None}":
+        assert len(shell.run(f"%linq_errors {line}")) >= 30
+    else:
+        assert "%linq_errors" in shell.fails(f"%linq_errors {line}")
+
+
+# --- the form and the doctor ---
+
+
+def test_form_is_of_the_notebooks_outbox(shell: Any, demo: Demo) -> None:
+    form = shell.run("form = %linq_form\nform")
+    assert form.outbox is shell["outbox"]
+
+
+def test_doctor_tells_how_all_stands(shell: Any, demo: Demo) -> None:
+    shown = shell.run("%linq_doctor")
+    assert "DEMO, https://demo.linq.invalid" in shown.text
+    assert "answers; lines: +1•••••0100 (HEALTHY)" in shown.text
+    assert "0 sends" in shown.text
+    assert demo.api_key not in shown.text + shown.html
+
+
+def test_doctor_never_raises(shell: Any, demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    demo.fail_next(401, 2004, path="/phone_numbers")
+    assert "not ready: AuthenticationError" in shell.run("%linq_doctor").text
+    monkeypatch.setattr(type(shell["outbox"]), "sends", lambda self: 1 / 0)
+    assert "not ready: ZeroDivisionError" in shell.run("%linq_doctor").text
+    shell["outbox"] = 3
+    assert "not ready: SettingsError: outbox is of type int here" in shell.run("%linq_doctor").text
+    del shell.ip.user_ns["outbox"]
+    assert "not ready: SettingsError: no Linq API key" in shell.run("%linq_doctor").text

@@ -1,0 +1,112 @@
+"""One parser for all magics: what is wrong with a line is said, with the nearest right one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from linq_nb import SettingsError
+from linq_nb.magics.commands import LinqMagics
+from linq_nb.magics.helping import help_html, help_text
+from linq_nb.magics.options import asks_help, parse
+from linq_nb.magics.table import COMMANDS, CONNECT, ERRORS, SENDS, VOICEMEMO
+from linq_nb.magics.words import read, split
+
+
+def parsed(line: str, command: Any = VOICEMEMO, **scope: Any) -> Any:
+    return parse(command, read(line, scope))
+
+
+def test_line_gives_options_and_operand() -> None:
+    args = parsed('hello.m4a --chat "Ada Lovelace" --chat=Bo --copy 2 --yes --into send')
+    assert args.operand.value == "hello.m4a"
+    assert (args.chat, args.copy, args.yes, args.into) == (["Ada Lovelace", "Bo"], 2, True, "send")
+    assert (args.quiet, args.via, args.accept) == (False, None, [])
+
+
+def test_quoted_word_is_never_an_option() -> None:
+    assert parsed('"--yes" --chat "--x"').operand.value == "--yes"
+
+
+def test_value_may_be_of_any_type() -> None:
+    chat = object()
+    assert parsed("{memo} --chat {chat} --rate {rate}", memo=1, chat=chat, rate=16_000.0).chat == [chat]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("", "SOURCE is missing"),
+        ("a.wav --chaat Ada", "there is no option --chaat; did you mean --chat?"),
+        ("a.wav --zzz", "there is no option --zzz; it takes --chat --preview"),
+        ("a.wav --yes --yes", "--yes is given twice"),
+        ("a.wav --copy 2 --copy=2", "--copy is given twice"),
+        ("a.wav --yes=1", "--yes takes no value"),
+        ("a.wav --chat", "--chat wants a value (CHAT)"),
+        ("a.wav --chat --yes", "--chat wants a value (CHAT)"),
+        ("my memo.wav", "'memo.wav' is too much: it takes one SOURCE; quotes keep words together, as in \"my memo"),
+        ("a.wav --chat Ada Lovelace", "'Lovelace' is too much: quotes keep words together, as in \"Ada Lovelace\""),
+        ("a.wav --chat=Ada Lovelace", "'Lovelace' is too much: quotes keep words together, as in \"Ada Lovelace\""),
+        ("a.wav -q", "there is no option -q"),
+    ],
+)  # fmt: skip
+def test_wrong_line_says_what_and_where_help_is(line: str, words: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parsed(line)
+    said = str(caught.value)
+    assert said.startswith(f"%linq_voicememo: {words}")
+    assert said.endswith("; nothing was sent; %linq_voicememo --help shows all")
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "two", "1.5", "{0}", "{1.5}", "{True}", "{None}", "''"])
+def test_copy_is_a_whole_number_from_1_on(value: str) -> None:
+    with pytest.raises(SettingsError, match="--copy wants a whole number from 1 on"):
+        parsed(f"a.wav --copy {value}")
+
+
+def test_choices_are_named() -> None:
+    with pytest.raises(SettingsError, match="--handles is one of masked, hashed, full, not 'maskd'"):
+        parsed("--handles maskd", SENDS)
+
+
+def test_what_sends_nothing_does_not_say_so() -> None:
+    with pytest.raises(SettingsError, match=r"^%linq_connect: 'demo' is too much: it takes options only; %linq"):
+        parsed("demo", CONNECT)
+
+
+@pytest.mark.parametrize("line", ["--help", "-h", "a.wav --help", "--nonsense -h", "{undefined} --help"])
+def test_help_is_asked_for_whatever_else_stands_there(line: str) -> None:
+    assert asks_help(split(line))
+
+
+@pytest.mark.parametrize("line", ["", "'--help'", "a.wav --chat h"])
+def test_help_is_not_asked_for(line: str) -> None:
+    assert not asks_help(split(line))
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=lambda one: one.name)
+def test_help_names_every_option_and_an_example(command: Any) -> None:
+    for help_ in (help_text(command, {"ask": "each"}), help_html(command, {"ask": "each"})):
+        assert all(one.usage in help_ for one in command.options)
+        assert f"%{command.name}" in help_
+        assert "ask = each" in help_
+    assert command.examples
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=lambda one: one.name)
+def test_examples_can_be_read(command: Any) -> None:
+    scope = dict.fromkeys(("memo", "chat", "samples"), "x")
+    for example in command.examples:
+        name, _, line = example.partition(" ")
+        assert name == f"%{command.name}"
+        parse(command, read(line, scope))
+
+
+def test_every_magic_has_its_row_and_every_row_its_magic() -> None:
+    assert set(LinqMagics.magics["line"]) == set(COMMANDS)
+    assert LinqMagics.magics["cell"] == {}
+
+
+def test_docstring_of_a_magic_is_its_help() -> None:
+    assert LinqMagics.linq_errors.__doc__ == help_text(ERRORS)
