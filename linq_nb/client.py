@@ -6,12 +6,13 @@ client a thread (a client shared by many threads opens connections without end),
 
 from __future__ import annotations
 
+import functools
 import json
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -19,14 +20,21 @@ import httpx
 
 from linq_nb import rules, wire
 from linq_nb.errors import ApiError, NotSent, OutcomeUnknown
+from linq_nb.hosts import is_loopback
 from linq_nb.model import Attachment, Capability, Chat, Line, Message, Subscription
-from linq_nb.settings import Secret, is_loopback
+from linq_nb.secret import Secret
 from linq_nb.wire import Answer, Unreadable
 
 T = TypeVar("T")
 
 USER_AGENT = "linq_nb"
 CONNECT_TIMEOUT_S = 10.0
+KEEP_ALIVE_S = 3.0
+"""An idle connection is not used again after this: servers close theirs from 5 s on, and a memo that meets the
+closing is one whose outcome nobody knows."""
+
+MAX_BARREN_PAGES = 20
+"""A walk ends after so many pages in a row that bring nothing new, whatever cursor they give."""
 
 _BEFORE_BYTES = (
     httpx.ConnectError,
@@ -36,6 +44,7 @@ _BEFORE_BYTES = (
     httpx.UnsupportedProtocol,
     httpx.LocalProtocolError,
     httpx.InvalidURL,
+    UnicodeError,
 )
 _KEPT_HEADERS = ("x-trace-id", "retry-after", "date", "content-type", "location")
 
@@ -44,12 +53,36 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class NoAnswer(Exception):
-    """A request that got no answer; ``left`` when some of it may have reached the server."""
+def _nothing() -> None:
+    """What is done around a request unless the caller says more."""
 
-    def __init__(self, why: str, *, left: bool) -> None:
+
+class NoAnswer(Exception):
+    """A request that got no whole answer; ``left`` when all of it may have reached the server.
+
+    ``begun`` is what came of the answer, where its status line did.
+    """
+
+    def __init__(self, why: str, *, left: bool, begun: Answer | None = None) -> None:
         super().__init__(why)
-        self.left = left
+        self.left, self.begun = left, begun
+
+
+class _Progress:
+    """Learns from httpcore how far a request got: one whose end was never written cannot have been acted on."""
+
+    def __init__(self) -> None:
+        self._is_ours, self._began, self._ended = False, False, False
+
+    def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        if event.endswith("send_request_headers.started"):
+            self._began, self._is_ours = True, info["request"].method != b"CONNECT"
+        elif event.endswith("send_request_body.complete"):
+            self._ended = self._is_ours
+
+    def left(self, error: Exception) -> bool:
+        """Whether the whole request may have left; a transport that tells nothing is judged by the error alone."""
+        return self._ended if self._began else not isinstance(error, _BEFORE_BYTES)
 
 
 class BearerAuth(httpx.Auth):
@@ -89,10 +122,9 @@ class Client:
         self.base_url, self.timeout = base_url, timeout
         self._key, self._transport, self._sleep, self._now = api_key, transport, sleep, now
         self._auth = BearerAuth(api_key, base_url)
-        self._local = threading.local()
-        self._opened: list[httpx.Client] = []
+        self._opened: dict[threading.Thread, httpx.Client] = {}
         self._lock = threading.Lock()
-        self._tls: ssl.SSLContext | None = None
+        self.clock_ahead = timedelta()
 
     def __repr__(self) -> str:
         return f"Client({self.base_url!r})"
@@ -100,9 +132,8 @@ class Client:
     def close(self) -> None:
         """Close the connections; a later request opens new ones."""
         with self._lock:
-            opened, self._opened = self._opened, []
-            self._local = threading.local()
-        for one in opened:
+            opened, self._opened = self._opened, {}
+        for one in opened.values():
             one.close()
 
     # --- the memo ---
@@ -115,25 +146,30 @@ class Client:
         attachment_id: str | None = None,
         override_optout: bool = False,
         chat_label: str = "the chat",
+        before: Callable[[], None] = _nothing,
+        between: Callable[[], None] = _nothing,
     ) -> Answer:
         """Send a memo and return Linq's 2xx, read well enough to know its message id (``wire.accepted``).
 
-        Repeats itself only on a connection that was never made, 429 with a short Retry-After, 404/2007 and
-        409/2009. Source: linq docs, endpoint page and error pages; see ``rules``.
+        Repeats itself only on a request that never left whole, 429 with a short Retry-After, 404/2007 and
+        409/2009; ``before`` is called right before each request, ``between`` when one is known to have sent
+        nothing and a pause begins. Source: linq docs, endpoint page and error pages; see ``rules``.
         """
         body = wire.memo_body(
             voice_memo_url=voice_memo_url, attachment_id=attachment_id, override_optout=override_optout
         )
-        doing = f"the voice memo for {chat_label}"
+        doing, path = f"the voice memo for {chat_label}", f"/v3/chats/{_segment(chat_id)}/voicememo"
         try:
-            answer = self._repeated("memo", "POST", f"/v3/chats/{_segment(chat_id)}/voicememo", body=body)
+            answer = self._repeated("memo", "POST", path, before, between, body=body)
         except NoAnswer as failure:
             if not failure.left:
                 raise NotSent(f"{doing} did not reach Linq ({failure}); nothing was sent; run it again") from None
-            raise OutcomeUnknown(
-                f"{doing} left and no answer came ({failure}): it may have been sent or not, and is not sent "
-                "again; outbox.reconcile() reads the chat to find out"
-            ) from None
+            if failure.begun is None:
+                raise OutcomeUnknown(
+                    f"{doing} left and no answer came ({failure}): it may have been sent or not, and is not sent "
+                    "again; outbox.reconcile() reads the chat to find out"
+                ) from None
+            answer = failure.begun
         outcome = rules.memo_outcome(answer.http_status)
         if outcome in ("rejected", "not_sent"):
             raise wire.error_of(answer, doing)
@@ -151,7 +187,7 @@ class Client:
         """Announce an upload: ``POST /v3/attachments``; its ``upload_url`` lives 15 minutes."""
         body = wire.attachment_body(filename, content_type, size_bytes)
         made = self._one("POST", "/v3/attachments", wire.attachment, "the upload", body=body)
-        if not made.upload_url or not _is_safe(made.upload_url):
+        if not made.upload_url or not self._may_upload_to(made.upload_url):
             raise ApiError("Linq gave no https address to upload to; nothing was sent; run it again")
         return made
 
@@ -163,7 +199,7 @@ class Client:
         headers = dict(attachment.required_headers)
         url = attachment.upload_url or ""
         try:
-            answer = self._repeated("upload", "PUT", url, content=data, headers=headers)
+            answer = self._repeated("upload", "PUT", url, content=data, headers=headers, ours=False)
         except NoAnswer as failure:
             raise NotSent(f"the upload got no answer ({failure}); nothing was sent; run it again") from None
         if not answer.is_success:
@@ -201,9 +237,10 @@ class Client:
         """Read a message: ``GET /v3/messages/{messageId}``."""
         return self._one("GET", f"/v3/messages/{_segment(message_id)}", wire.message, "the message")
 
-    def message_answer(self, message_id: str) -> Answer:
-        """Read a message and return the answer as it came, for the journal."""
-        return self._read("GET", f"/v3/messages/{_segment(message_id)}", "the message")
+    def message_answer(self, message_id: str) -> tuple[Message, Answer]:
+        """Read a message, with the answer as it came, for the journal."""
+        answer = self._read("GET", f"/v3/messages/{_segment(message_id)}", "the message")
+        return self._parsed(answer, "the message", lambda a: wire.one(a, wire.message)), answer
 
     def phone_numbers(self) -> list[Line]:
         """List your lines: ``GET /v3/phone_numbers``."""
@@ -295,8 +332,9 @@ class Client:
             return
         cursor: str | None = None
         seen: set[str] = set()
-        cursors: set[str] = set()
-        while True:
+        barren = 0
+        while barren < MAX_BARREN_PAGES:
+            known = len(seen)
             page = wire.query(limit=min(limit or 100, 100), cursor=cursor, **params)
             answer = self._read("GET", path, doing, params=page)
             records, cursor = self._parsed(answer, doing, lambda a: wire.many(a, key, read))
@@ -307,9 +345,9 @@ class Client:
                     yield record
                 if limit is not None and len(seen) >= limit:
                     return
-            if cursor is None or cursor in cursors:
+            if cursor is None:
                 return
-            cursors.add(cursor)
+            barren = barren + 1 if len(seen) == known else 0
 
     def _read(
         self, method: str, path: str, doing: str, *, params: Mapping[str, str] | None = None, body: Any = None
@@ -336,11 +374,20 @@ class Client:
         except Unreadable as error:
             raise wire.unreadable(answer, doing, str(error)) from None
 
-    def _repeated(self, kind: rules.Kind, method: str, path: str, **request: Any) -> Answer:
+    def _repeated(
+        self,
+        kind: rules.Kind,
+        method: str,
+        path: str,
+        before: Callable[[], None] = _nothing,
+        between: Callable[[], None] = _nothing,
+        **request: Any,
+    ) -> Answer:
         """Make a request until it is answered for good or ``rules`` says that it is enough."""
         tries = 0
         while True:
             tries += 1
+            before()
             try:
                 answer = self._once(method, path, **request)
             except NoAnswer as failure:
@@ -351,6 +398,7 @@ class Client:
                 pause = rules.pause_after_answer(kind, tries, answer.http_status, answer.code, answer.retry_after)
                 if pause is None:
                     return answer
+            between()
             self._sleep(pause)
 
     def _once(
@@ -362,64 +410,99 @@ class Client:
         body: Any = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        ours: bool = True,
     ) -> Answer:
-        """Make one request; raises NoAnswer when none came."""
-        url = path if content is not None else self.base_url + path
+        """Make one request, to Linq with the key, or not ``ours`` and without it; raises NoAnswer."""
         if body is not None:
             content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
             headers = {"Content-Type": "application/json"}
-        deadline = time.monotonic() + self.timeout
+        deadline, progress = time.monotonic() + self.timeout, _Progress()
         try:
             with self._http().stream(
-                method, url, params=params, content=content, headers=headers, auth=self._auth
+                method,
+                self.base_url + path if ours else path,
+                params=params,
+                content=content,
+                headers=headers,
+                auth=self._auth if ours else None,
+                extensions={"trace": progress},
             ) as response:
-                return self._answer(response, deadline)
-        except _BEFORE_BYTES as error:
-            raise NoAnswer(_reason(error, self.timeout), left=False) from None
-        except (httpx.HTTPError, httpx.StreamError) as error:
-            raise NoAnswer(_reason(error, self.timeout), left=True) from None
+                if not ours:  # what took long was the upload, not the answer
+                    deadline = time.monotonic() + self.timeout
+                answer = self._answer(response, deadline)
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError) as error:
+            raise NoAnswer(_reason(error, self.timeout), left=progress.left(error)) from None
+        if ours and answer.server_time:
+            self.clock_ahead = answer.server_time - answer.at
+        return answer
 
     def _answer(self, response: httpx.Response, deadline: float) -> Answer:
         """Read an answer, but not more of it than is sensible and not for longer than the time limit."""
-        chunks, size = [], 0
-        for chunk in response.iter_bytes():
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > wire.MAX_ANSWER_BYTES:
-                break
-            if time.monotonic() > deadline:
-                raise httpx.ReadTimeout("the answer did not end in time", request=response.request)
-        text = b"".join(chunks)[: wire.MAX_ANSWER_BYTES].decode("utf-8", "replace")
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            for chunk in response.iter_bytes():
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > wire.MAX_ANSWER_BYTES:
+                    break
+                if time.monotonic() > deadline:
+                    raise httpx.ReadTimeout("the answer did not end in time", request=response.request)
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            begun = self._read_answer(response, chunks)
+            raise NoAnswer(_reason(error, self.timeout), left=True, begun=begun) from None
+        return self._read_answer(response, chunks)
+
+    def _read_answer(self, response: httpx.Response, chunks: list[bytes]) -> Answer:
+        data = b"".join(chunks)
         return Answer(
             http_status=response.status_code,
-            text=text.replace(self._key.reveal(), "[token]"),
+            text=self._without_key(data[: wire.MAX_ANSWER_BYTES].decode("utf-8", "replace")),
             at=self._now(),
-            headers={name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers},
-            cut=size > wire.MAX_ANSWER_BYTES,
+            headers={n: self._without_key(response.headers[n]) for n in _KEPT_HEADERS if n in response.headers},
+            cut=len(data) > wire.MAX_ANSWER_BYTES,
         )
 
+    def _without_key(self, text: str) -> str:
+        return text.replace(self._key.reveal(), "[token]")
+
+    def _may_upload_to(self, url: str) -> bool:
+        """Whether bytes may go to this address: https, or this machine where Linq itself is on it."""
+        try:
+            where = httpx.URL(url)
+        except httpx.InvalidURL:
+            return False
+        here = is_loopback(httpx.URL(self.base_url).host)
+        return where.scheme == "https" or (where.scheme == "http" and here and is_loopback(where.host))
+
     def _http(self) -> httpx.Client:
-        """Return this thread's httpx client."""
-        mine: httpx.Client | None = getattr(self._local, "http", None)
-        if mine is None or mine.is_closed:
-            with self._lock:
-                mine = self._local.http = self._new_http()
-                self._opened.append(mine)
-        return mine
+        """Return this thread's httpx client; those of threads that ended are closed."""
+        with self._lock:
+            for thread in [one for one in self._opened if not one.is_alive()]:
+                self._opened.pop(thread).close()
+            mine = self._opened.get(threading.current_thread())
+            if mine is None:
+                mine = self._opened[threading.current_thread()] = self._new_http()
+            return mine
 
     def _new_http(self) -> httpx.Client:
-        limits = httpx.Limits(max_connections=4, max_keepalive_connections=2, keepalive_expiry=5.0)
+        limits = httpx.Limits(max_connections=4, max_keepalive_connections=2, keepalive_expiry=KEEP_ALIVE_S)
         timeout = httpx.Timeout(self.timeout, connect=min(CONNECT_TIMEOUT_S, self.timeout))
         common: dict[str, Any] = {
             "timeout": timeout,
-            "headers": {"User-Agent": USER_AGENT, "Accept": "application/json"},
+            "headers": {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip, deflate"},
             "follow_redirects": False,
         }
         if self._transport is not None:
             return httpx.Client(transport=_Shared(self._transport), trust_env=False, **common)
-        if self._tls is None:
-            self._tls = httpx.create_ssl_context()
-        return httpx.Client(verify=self._tls, limits=limits, **common)
+        here = is_loopback(httpx.URL(self.base_url).host)  # no proxy may stand between us and ourselves
+        return httpx.Client(verify=_tls(), limits=limits, trust_env=not here, **common)
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Return the one TLS context of this process: reading the system's certificates takes longer than a request."""
+    return httpx.create_ssl_context()
 
 
 class _Shared(httpx.BaseTransport):
@@ -441,14 +524,6 @@ def _reason(error: Exception, timeout: float) -> str:
     if isinstance(error, httpx.ConnectError):
         return wire.one_line(str(error), 120) or "no connection"
     return wire.one_line(str(error), 120) or type(error).__name__
-
-
-def _is_safe(url: str) -> bool:
-    try:
-        parts = httpx.URL(url)
-    except httpx.InvalidURL:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.host))
 
 
 def _segment(text: str) -> str:

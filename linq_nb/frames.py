@@ -70,7 +70,7 @@ COLUMNS: Mapping[type, Mapping[str, str]] = {
 _KINDS = {"sends": Send, "chats": Chat, "handles": Handle, "lines": Line, "findings": Finding, "events": Event,
           "messages": Message}  # fmt: skip
 _HANDLE_COLUMNS = frozenset({"from_handle", "handle", "phone_number"})
-_FREE_TEXT = frozenset({"chat_name", "error_message", "body", "message"})
+_FREE_TEXT = frozenset({"chat_name", "filename", "error_message", "body", "message"})
 
 
 def to_frame(
@@ -141,7 +141,7 @@ def _mask(handles: str, key: bytes | None) -> Mask:
         raise SettingsError(f'handles is "masked", "hashed" or "full", not {handles!r}')
     if not key:
         raise SettingsError('handles="hashed" needs key=outbox.hash_key(), so that hashes can be joined')
-    return lambda handle: hmac.new(key, handle.encode(), hashlib.sha256).hexdigest()[:16]
+    return lambda handle: hmac.new(key, handle.casefold().encode(), hashlib.sha256).hexdigest()[:16]
 
 
 def _cell(row: Any, name: str, masked: Mask, handles: str) -> Any:

@@ -30,6 +30,7 @@ MemoSource = Literal["file", "bytes", "samples", "url", "attachment"]
 
 LINQ_STATUSES = ("pending", "queued", "sent", "delivered", "read", "failed", "received")
 OUR_STATUSES = ("preparing", "sending", "not_sent", "rejected", "unknown", "expired")
+FINAL_STATUSES = ("delivered", "read", "failed", "received")
 RUNNABLE = frozenset({"not_sent", "rejected"})
 """Statuses from which the same send may be tried again: nothing has reached the recipient."""
 
@@ -39,7 +40,10 @@ _SIGNS = re.compile(
 ).fullmatch
 """Query parameters that sign a URL and change each time it is signed (S3, GCS, CloudFront, Azure, OSS, COS)."""
 
-_RANK = {"pending": 1, "queued": 2, "sent": 3, "failed": 4, "delivered": 5, "read": 6}
+_RANK = {"pending": 1, "queued": 2, "sent": 3, "expired": 4, "failed": 5, "delivered": 6, "read": 7}
+
+
+_PORTS = {"https": 443, "http": 80}
 
 
 class _Shown:
@@ -91,7 +95,7 @@ class VoiceMemo(_Shown):
         ``convert=True`` makes an M4A of audio that Linq does not take (needs ``linq_nb[audio]``).
         Raises AudioError when the file cannot be read or is not audio that Linq takes.
         """
-        file = Path(path).expanduser()
+        file = _expanded(path)
         memo = cls._load(_read(file), file.name, "file", mime_type=mime_type, convert=convert)
         return dataclasses.replace(memo, path=file.absolute())
 
@@ -120,7 +124,7 @@ class VoiceMemo(_Shown):
         ``outbox.fetch(memo)`` downloads it to hear and check it. Raises AudioError when it is not a URL.
         """
         parts = _split_url(url)
-        filename = unquote(parts.path.rsplit("/", 1)[-1]) or None
+        filename = _writable(unquote(parts.path.rsplit("/", 1)[-1])) or None
         form = audio.extension_format(filename) if filename else None
         mime = audio.FORMATS[form].mime_type if form else None
         return cls(source="url", url=url, filename=filename, format=form, mime_type=mime)
@@ -157,7 +161,7 @@ class VoiceMemo(_Shown):
         return cls(
             source=source,
             data=data,
-            filename=filename or f"memo{info.extension}",
+            filename=_writable(filename) if filename else f"memo{info.extension}",
             mime_type=info.mime_type,
             declared_type=mime_type,
             size_bytes=len(data),
@@ -307,7 +311,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Message(_Shown):
-    """A message as Linq's reads give it: its delivery status and the files it carries."""
+    """A message as Linq's reads give it: its delivery status and the files it carries.
+
+    ``parts`` counts all its parts, files or not; None when not all can be read.
+    """
 
     message_id: str
     chat_id: str | None = None
@@ -321,6 +328,7 @@ class Message(_Shown):
     read_at: datetime | None = None
     reconciled_at: datetime | None = None
     media: tuple[Attachment, ...] = ()
+    parts: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,7 +365,8 @@ class Draft(_Shown):
 
     @property
     def chat_id(self) -> str:
-        return self.chat.chat_id if isinstance(self.chat, Chat) else self.chat
+        """The chat's id in its one spelling, since the send key is made of it."""
+        return (self.chat.chat_id if isinstance(self.chat, Chat) else self.chat).lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -454,17 +463,18 @@ class Send(_Shown):
 
     @property
     def is_open(self) -> bool:
-        """Whether Linq may still tell more of it."""
-        if self.status in ("pending", "queued"):
-            return True
-        return self.status == "sent" and not (self.is_group or self.service == "SMS")
+        """Whether Linq may still tell more of it; a word that is new may be on its way to any other."""
+        if self.status in OUR_STATUSES or self.status in FINAL_STATUSES:
+            return False
+        return self.status != "sent" or not (self.is_group or self.service == "SMS")
 
     def observed(self, event: Event) -> Send:
         """Return this send with what ``event`` tells, by the rank rule.
 
-        A status never goes back: pending < queued < sent < failed < delivered < read. So a late ``sent`` does
-        not undo ``delivered``, and ``failed`` may still become ``delivered`` (Linq documents it for 4001). A
-        word that Linq has newly made up is kept until a known one comes.
+        A status never goes back: pending < queued < sent < expired < failed < delivered < read. So a late
+        ``sent`` does not undo ``delivered``, and ``failed`` may still become ``delivered`` (Linq documents it for
+        4001). A word that Linq has newly made up is kept until a known one comes. The error stays as long as the
+        status says that there is one; the history keeps all.
         """
         status = _later(self.status, event)
         found = {
@@ -473,13 +483,16 @@ class Send(_Shown):
                          "trace_id", "reconcile_result")
             if (value := getattr(event, name)) is not None
         }  # fmt: skip
-        if event.error_code is not None or event.error_message is not None:
-            found |= {name: getattr(event, name) for name in ("error_code", "error_message", "doc_url")}
-        elif self.status == "failed" and status in ("delivered", "read"):
+        if status in _RANK and status != "failed":
             found |= {"error_code": None, "error_message": None, "doc_url": None}
+        elif event.error_code is not None or event.error_message is not None:
+            found |= {name: getattr(event, name) for name in ("error_code", "error_message", "doc_url")}
         if self.trace_id is not None and event.source != "post":
             found.pop("trace_id", None)
-        return dataclasses.replace(self, status=status, checked_at=event.at, **found)
+        if self.service is not None and _RANK.get(status, 0) > _RANK.get(event.status or "", 0):
+            found.pop("service", None)
+        checked_at = max(event.at, self.checked_at or event.at)
+        return dataclasses.replace(self, status=status, checked_at=checked_at, **found)
 
 
 def send_id(base_url: str, chat_id: str, content: str, copy: int) -> str:
@@ -500,7 +513,9 @@ def is_uuid(text: object) -> bool:
 def plain_url(url: str) -> str:
     """Return the URL without user, query and fragment: what may be shown and kept."""
     parts = urlsplit(url)
-    host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    host += f":{parts.port}" if parts.port and parts.port != _PORTS.get(parts.scheme.lower()) else ""
     return f"{parts.scheme.lower()}://{host}{parts.path}"
 
 
@@ -523,11 +538,9 @@ def _later(status: str, event: Event) -> str:
     told = _told(event)
     if told is None:
         return status
-    if told in OUR_STATUSES and status in _RANK:
-        return told if told == "expired" and _RANK[status] <= _RANK["sent"] else status
     if told in _RANK and status in _RANK:
-        return told if _RANK[told] >= _RANK[status] else status
-    return told
+        return max(told, status, key=_RANK.__getitem__)
+    return status if told in OUR_STATUSES and status in _RANK else told
 
 
 def _told(event: Event) -> str | None:
@@ -552,15 +565,29 @@ def _split_url(url: str) -> Any:
         _ = parts.port
     except ValueError:
         raise AudioError("this is not a URL; give an https URL of an audio file; nothing was sent") from None
-    if not parts.scheme or not parts.hostname or any(c.isspace() for c in url):
+    if not parts.scheme or not parts.hostname or any(c.isspace() for c in url) or url != _writable(url):
         raise AudioError("this is not a URL; give an https URL of an audio file; nothing was sent")
     return parts
+
+
+def _writable(text: str) -> str:
+    """Replace what UTF-8 or a database cannot keep: bytes of a file name that are no text, and NUL."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
+def _expanded(path: str | os.PathLike[str]) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise AudioError("the path begins with the home of a user who is not known; nothing was sent") from None
 
 
 def _read(file: Path) -> bytes:
     """Read a file of at most what an upload takes (100 MiB), or say in one line why not."""
     limit = 104_857_600
     try:
+        if file.exists() and not file.is_file() and not file.is_dir():
+            raise AudioError(f"{file.name!r} is a device or a pipe, not an audio file; nothing was sent")
         with file.open("rb") as stream:
             data = stream.read(limit + 1)
     except FileNotFoundError:
@@ -568,7 +595,8 @@ def _read(file: Path) -> bytes:
     except IsADirectoryError:
         raise AudioError(f"{file.name!r} is a folder, not an audio file; nothing was sent") from None
     except (OSError, ValueError) as error:
-        raise AudioError(f"cannot read {file.name!r}: {error}; nothing was sent") from None
+        why = getattr(error, "strerror", None) or "the path is not one"
+        raise AudioError(f"cannot read {file.name!r}: {why}; nothing was sent") from None
     if len(data) > limit:
         raise AudioError(f"{file.name!r} is larger than 100 MiB; Linq takes memos up to 10 MB; shorten it")
     return data

@@ -7,7 +7,6 @@ the voice memo endpoint, its docs, its SDK), or follow from them where they are 
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import PurePath
 from types import MappingProxyType
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 
 from linq_nb import audio, views
 from linq_nb.errors import AudioError
+from linq_nb.hosts import is_private_host
 from linq_nb.model import MAX_FILENAME, MAX_MEMO_BYTES, Chat, Finding, VoiceMemo, names_of
 
 LIMITS = MappingProxyType(
@@ -76,7 +76,7 @@ def known_format(memo: VoiceMemo) -> Iterator[Finding]:
 
 
 def declared_type(memo: VoiceMemo) -> Iterator[Finding]:
-    if memo.declared_type is None or memo.format is None:
+    if memo.declared_type is None or memo.format not in audio.FORMATS:
         return
     declared = audio.mime_format(memo.declared_type)
     if declared != memo.format:
@@ -92,7 +92,7 @@ def extension(memo: VoiceMemo) -> Iterator[Finding]:
         what = f"ends in {suffix}" if suffix else "has no extension"
         real = f", but is {audio.FORMATS[memo.format].label}" if memo.format and named else ""
         yield _error("extension", f"the URL {what}{real}; Linq wants the extension of {_formats()} that fits (5006)")
-    elif memo.data is not None and memo.format and named != memo.format:
+    elif memo.data is not None and memo.format in audio.FORMATS and named != memo.format:
         real = audio.FORMATS[memo.format].extension
         named_so = f"named {suffix}" if suffix else "named without extension"
         yield _warning("extension", f"{named_so}, but is {real}: uploaded as {upload_name(memo)}")
@@ -202,21 +202,10 @@ CHAT_RULES: tuple[ChatRule, ...] = (service, group, health, active)
 def upload_name(memo: VoiceMemo) -> str:
     """Return the name to upload under: the memo's own, with the extension that fits its content (5006)."""
     name = PurePath(memo.filename or "memo").name or "memo"
-    if memo.format is None or audio.extension_format(name) == memo.format:
+    if memo.format not in audio.FORMATS or audio.extension_format(name) == memo.format:
         return name
     stem = PurePath(name).stem if audio.extension_format(name) else name
     return f"{stem}{audio.FORMATS[memo.format].extension}"
-
-
-def is_private_host(host: str) -> bool:
-    """Whether a host name or address is plainly not on the public internet (no look-up is made)."""
-    bare = host.strip("[]").rstrip(".").lower()
-    if bare in ("", "localhost") or bare.endswith((".localhost", ".local", ".internal", ".lan", ".home.arpa")):
-        return True
-    try:
-        return not ipaddress.ip_address(bare.split("%")[0]).is_global
-    except ValueError:
-        return "." not in bare
 
 
 def _formats() -> str:

@@ -79,6 +79,16 @@ def when_asked_again(send: Send, *, lease_over: bool) -> Next:
     return "reconcile" if send.status == "unknown" else "report"
 
 
+def how_far(send: Send) -> int:
+    """Rank the rows of one send key by what they forbid: a bubble that is there, then one that may be."""
+    if is_settled(send):
+        return len(_HOLDING)
+    return _HOLDING.index(send.status) if send.status in _HOLDING else -1
+
+
+_HOLDING = ("preparing", "sending", "unknown")
+
+
 def is_settled(send: Send) -> bool:
     """Whether the recipient's side has the memo for all we know: any of Linq's words, or expired."""
     return send.status not in OUR_STATUSES or send.status == "expired"
@@ -87,7 +97,7 @@ def is_settled(send: Send) -> bool:
 # --- reconciling ----------------------------------------------------------------------------------------------
 
 CLOCK_SKEW = timedelta(seconds=10)
-"""How far Linq's clock may be off ours where its Date header did not say."""
+"""How far Linq's clock may be off what its Date header says, which is whole seconds and some time under way."""
 
 SETTLE = timedelta(seconds=30)
 """How long after the last moment a request can arrive a message may still appear in the chat's list."""
@@ -110,16 +120,20 @@ def match(
     now: datetime,
     timeout_s: float,
     complete: bool,
+    ahead: timedelta = timedelta(),
 ) -> Match:
     """Look for an unknown send among the messages of its chat.
 
     A message is ours when it came from us in the time window, carries one audio file, is not known as another
     send (``known`` message ids), and its part is our attachment, or has our file name (and size, where known)
-    and is the only one that does. ``complete`` says that the list was read back to the start of the window.
+    and is the only one that does. ``complete`` says that the list was read back to the start of the window,
+    ``ahead`` how far Linq's clock is before ours. A message that does not tell when it was made or what it
+    carries (a line that keeps nothing) may be ours, so the answer is never ``not_found`` then.
     """
     if send.posted_at is None:
         return Match("ambiguous", "the time of the request is not known")
-    candidates = [m for m in messages if m.message_id not in known and _fits(send, m, timeout_s)]
+    near = [m for m in messages if m.message_id not in known and _is_near(send, m, timeout_s, ahead)]
+    candidates = [m for m in near if m.created_at and len(m.media) == 1 and _is_audio(m.media[0])]
     proven = [m for m in candidates if send.attachment_id and m.media[0].attachment_id == send.attachment_id]
     alike = [m for m in candidates if _looks_alike(send, m.media[0])]
     likeness = "same file name and size" if send.size_bytes else "same file name"
@@ -130,6 +144,8 @@ def match(
             return Match("ambiguous", f"{len(those)} messages with the {evidence}")
     if candidates:
         return Match("ambiguous", f"{len(candidates)} audio messages in the window, none proven to be it")
+    if any(m.created_at is None or not m.parts for m in near):
+        return Match("ambiguous", "a message in the chat does not tell enough of itself to know whether it is it")
     if not complete:
         return Match("ambiguous", "the chat's messages could not be read back to the time of the request")
     if now < send.posted_at + timedelta(seconds=timeout_s) + SETTLE:
@@ -137,17 +153,18 @@ def match(
     return Match("not_found", "no such message in the chat")
 
 
-def window_start(send: Send) -> datetime | None:
-    """The earliest time at which the message of this send can have been made."""
-    return send.posted_at - CLOCK_SKEW if send.posted_at else None
+def window_start(send: Send, ahead: timedelta = timedelta()) -> datetime | None:
+    """The earliest time, by Linq's clock, at which the message of this send can have been made."""
+    return send.posted_at + ahead - CLOCK_SKEW if send.posted_at else None
 
 
-def _fits(send: Send, message: Message, timeout_s: float) -> bool:
-    start = window_start(send)
-    if message.is_from_me is False or len(message.media) != 1 or message.created_at is None or start is None:
+def _is_near(send: Send, message: Message, timeout_s: float, ahead: timedelta) -> bool:
+    """Whether a message may be from us and of the time of the request."""
+    start = window_start(send, ahead)
+    if message.is_from_me is False or start is None:
         return False
     end = start + 2 * CLOCK_SKEW + timedelta(seconds=timeout_s) + SETTLE
-    return start <= message.created_at <= end and _is_audio(message.media[0])
+    return message.created_at is None or start <= message.created_at <= end
 
 
 def _is_audio(media: Attachment) -> bool:

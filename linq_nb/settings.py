@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import getpass
 import importlib
-import ipaddress
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from linq_nb.errors import SettingsError
-from linq_nb.views import mask_text
+from linq_nb.hosts import is_loopback
+from linq_nb.secret import Secret
 
 PRODUCTION = "https://api.linqapp.com/api/partner"
 KEY_VARIABLES = ("LINQ_API_V3_API_KEY", "LINQ_API_KEY", "LINQ_TOKEN")
@@ -27,24 +28,6 @@ URL_VARIABLE = "LINQ_API_V3_BASE_URL"
 JOURNAL_VARIABLE = "LINQ_NB_JOURNAL"
 DEMO_VARIABLE = "LINQ_NB_DEMO"
 PROFILE_VARIABLE = "LINQ_PROFILE"
-
-
-class Secret:
-    """A key that shows itself to nobody: not in a repr, a traceback's locals or a pickle."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret('•••')"
-
-    def __reduce__(self) -> Any:
-        raise TypeError("a secret is not pickled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +58,19 @@ def load(
     prompt: Callable[[], str] | None = None,
 ) -> Settings:
     """Find the settings; raises SettingsError that says what is missing and where it can be set."""
-    key, key_from = find_key(api_key, profile, environ, home or Path.home(), prompt)
-    url = check_base_url(base_url or environ.get(URL_VARIABLE) or PRODUCTION)
-    where, journal_from = find_journal(journal, environ, home or Path.home())
+    home = home or _home()
+    url = check_base_url(base_url or environ.get(URL_VARIABLE, "").strip() or PRODUCTION)
+    key, key_from = find_key(api_key, profile, environ, home, prompt)
+    where, journal_from = find_journal(journal, environ, home)
     return Settings(key, key_from, url, where, journal_from)
+
+
+def _home() -> Path:
+    """Return the user's home; a container may run as a user who has none, and then nothing is found there."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/nonexistent")
 
 
 def wants_demo(environ: Mapping[str, str] = os.environ) -> bool:
@@ -178,29 +170,33 @@ def _ask() -> str:
 
 
 def check_base_url(url: str) -> str:
-    """Return the base URL without a trailing slash; https only, except on loopback. Raises SettingsError."""
+    """Return the base URL in its one spelling, since send keys are made of it: no default port, no slash at the end.
+
+    https only, except on loopback. Raises SettingsError.
+    """
+    url = url.strip()
     try:
-        parts = urlsplit(url.strip())
-        _ = parts.port
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         raise SettingsError("the base URL is not a URL") from None
-    if parts.username or parts.password:
+    if "@" in parts.netloc:
         raise SettingsError("the base URL carries a login; give the key by api_key= or the environment")
-    if parts.query or parts.fragment or not parts.hostname:
-        raise SettingsError(f"the base URL {mask_text(url)!r} is not a plain URL such as {PRODUCTION}")
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
+    if parts.query or parts.fragment or not _PLAIN.fullmatch(url) or not _is_host(host):
+        raise SettingsError(f"the base URL is not a plain URL such as {PRODUCTION}")
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise SettingsError(f"the base URL must be https (plain http only on this machine); got {parts.scheme}")
-    return url.strip().rstrip("/").removesuffix("/v3")
+    named = f"[{host}]" if ":" in host else host
+    shown_port = f":{port}" if port not in (None, {"https": 443, "http": 80}[parts.scheme]) else ""
+    path = parts.path.rstrip("/").removesuffix("/v3").rstrip("/")
+    return f"{parts.scheme}://{named}{shown_port}{path}"
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+_PLAIN = re.compile(r"[!-~]+")
+
+
+def _is_host(host: str) -> bool:
+    return bool(re.fullmatch(r"[a-z0-9:._-]+", host)) and all(len(label) < 64 for label in host.split("."))
 
 
 def find_journal(argument: str | None, environ: Mapping[str, str], home: Path) -> tuple[str, str]:
@@ -216,7 +212,12 @@ def journal_url(text: str) -> str:
     """Return a URL for a URL or a file path."""
     if text == ":memory:":
         return "sqlite://"
-    return text if "://" in text else f"sqlite:///{Path(text).expanduser().absolute()}"
+    if "://" in text:
+        return text
+    try:
+        return f"sqlite:///{Path(text).expanduser().absolute()}"
+    except RuntimeError:
+        raise SettingsError("the journal's path begins with the home of a user who is not known") from None
 
 
 def data_folder(environ: Mapping[str, str], home: Path, platform: str = sys.platform) -> Path:

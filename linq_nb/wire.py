@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
+from urllib.parse import urlsplit
 
 from linq_nb import catalog, views
 from linq_nb.errors import BY_STATUS, ApiError, OutcomeUnknown, RateLimitError
 from linq_nb.model import (
     MAX_FILENAME,
+    OUR_STATUSES,
     Attachment,
     Capability,
     Chat,
@@ -33,6 +35,9 @@ Raw = Mapping[str, Any]
 
 MAX_ANSWER_BYTES = 10_000_000
 """More than this of an answer is not read: a page of 100 messages is well under 1 MB."""
+
+MAX_DEPTH = 40
+"""Deeper than this an answer's JSON is not kept."""
 
 
 class Unreadable(ValueError):
@@ -85,7 +90,7 @@ class Answer:
         if date:
             return max(0.0, (date - (self.server_time or self.at)).total_seconds())
         number = self.error.get("retry_after")
-        return float(number) if isinstance(number, int | float) and 0 <= number < 1e9 else None
+        return float(number) if _is_number(number) and 0 <= number < 1e9 else None
 
     @property
     def server_time(self) -> datetime | None:
@@ -194,7 +199,7 @@ def capability(raw: Raw, service: str) -> Capability:
 
 def attachment(raw: Raw) -> Attachment:
     """Read an upload's announcement, an attachment or a media part; raises Unreadable without an id."""
-    headers = _dict(raw, "required_headers")
+    headers = {name: str(value) for name, value in _dict(raw, "required_headers").items() if _is_header(name, value)}
     return Attachment(
         attachment_id=_str(raw, "attachment_id") or _need(raw, "id"),
         filename=_str(raw, "filename"),
@@ -206,19 +211,21 @@ def attachment(raw: Raw) -> Attachment:
         expires_at=time_of(raw, "expires_at"),
         upload_url=_str(raw, "upload_url"),
         download_url=_str(raw, "download_url") or _str(raw, "url"),
-        required_headers={str(name): str(value) for name, value in headers.items()},
+        required_headers=headers,
         http_method=_str(raw, "http_method") or "PUT",
     )
 
 
 def message(raw: Raw) -> Message:
     """Read a message; its status falls back on the deprecated booleans. Raises Unreadable without an id."""
-    parts = [part for part in _dicts(raw, "parts") if _str(part, "type") in ("media", None) and _str(part, "id")]
+    parts = _dicts(raw, "parts")
+    files = [part for part in parts if _str(part, "type") not in _WITHOUT_FILE]
+    readable = [part for part in files if _str(part, "id")]
     return Message(
         message_id=_need(raw, "id"),
         chat_id=_str(raw, "chat_id"),
         is_from_me=_bool(raw, "is_from_me"),
-        delivery_status=_str(raw, "delivery_status") or _status_of_flags(raw),
+        delivery_status=_status(raw, "delivery_status") or _status_of_flags(raw),
         service=_str(raw, "service"),
         created_at=time_of(raw, "created_at"),
         updated_at=time_of(raw, "updated_at"),
@@ -226,8 +233,19 @@ def message(raw: Raw) -> Message:
         delivered_at=time_of(raw, "delivered_at"),
         read_at=time_of(raw, "read_at"),
         reconciled_at=time_of(raw, "reconciled_at"),
-        media=tuple(attachment(part) for part in parts),
+        media=tuple(attachment(part) for part in readable),
+        parts=len(parts) if len(readable) == len(files) else None,
     )
+
+
+_WITHOUT_FILE = frozenset({"text", "link", "imessage_app", "app_clip"})
+"""The part types that carry no file; any other, also one that is new, may be a memo."""
+
+
+def _status(raw: Raw, key: str) -> str | None:
+    """Read Linq's word for a status; a word of ours in its place would say what only this machine can know."""
+    word = _str(raw, key)
+    return None if word in OUR_STATUSES else word
 
 
 def _status_of_flags(raw: Raw) -> str | None:
@@ -257,7 +275,7 @@ def accepted(answer: Answer) -> dict[str, Any]:
     chat_raw, media = _dict(memo, "chat"), _dict(memo, "voice_memo")
     told = {
         "message_id": _str(memo, "id"),
-        "status": _str(memo, "status") or "queued",
+        "status": _status(memo, "status") or "queued",
         "service": _str(memo, "service"),
         "from_handle": _str(memo, "from"),
         "to_handles": tuple(_strs(memo, "to")) or None,
@@ -279,7 +297,7 @@ def one(answer: Answer, read: Callable[[Raw], T]) -> T:
 def many(answer: Answer, key: str, read: Callable[[Raw], T]) -> tuple[list[T], str | None]:
     """Read a page: its records (those without an id are passed over) and the cursor of the next page."""
     body = answer.json()
-    if not isinstance(body.get(key), list):
+    if key not in body or not isinstance(body[key], list | None):
         raise Unreadable(f"it has no list {key!r}")
     found = []
     for raw in _dicts(body, key):
@@ -318,11 +336,13 @@ def error_of(answer: Answer, doing: str, outcome: str = "nothing was sent") -> A
     """Make the exception for an answer that says no; ``doing`` names the request in words."""
     known = catalog.explain(answer.http_status, answer.code)
     said = f"{numbers(answer)}: {_message(answer) or known.meaning}"
-    text = f"Linq refused {doing} ({said}); {outcome}; {known.todo}{trace(answer)}"
+    wait_s = answer.retry_after if answer.http_status == 429 else None
+    todo = known.todo if wait_s is None else f"wait {wait_s:g} s, as Linq asks, then run it again"
+    text = f"Linq refused {doing} ({said}); {outcome}; {todo}{trace(answer)}"
     kind = BY_STATUS.get(answer.http_status, ApiError)
     facts = facts_of(answer)
     if kind is RateLimitError:
-        return RateLimitError(text, retry_after=answer.retry_after, **facts)
+        return RateLimitError(text, retry_after=wait_s, **facts)
     return kind(text, **facts)
 
 
@@ -350,7 +370,7 @@ def facts_of(answer: Answer) -> dict[str, Any]:
     return {
         "status": answer.http_status,
         "code": answer.code,
-        "doc_url": _str(answer.error, "doc_url"),
+        "doc_url": redact(_str(answer.error, "doc_url")),
         "trace_id": answer.trace_id,
         "response": redact(dict(answer.body)) or one_line(answer.text, 500),
     }
@@ -384,12 +404,14 @@ def one_line(text: str, limit: int) -> str:
 _SECRET_KEYS = frozenset({"upload_url", "signing_secret", "authorization", "required_headers"})
 
 
-def redact(value: Any) -> Any:
+def redact(value: Any, depth: int = MAX_DEPTH) -> Any:
     """Return JSON without secrets: no upload address, no signing secret, no query of any URL."""
+    if isinstance(value, dict | list) and not depth:
+        return "[too deep]"
     if isinstance(value, dict):
-        return {k: "[removed]" if k in _SECRET_KEYS else redact(v) for k, v in value.items()}
+        return {k: "[removed]" if k.lower() in _SECRET_KEYS else redact(v, depth - 1) for k, v in value.items()}
     if isinstance(value, list):
-        return [redact(one) for one in value]
+        return [redact(one, depth - 1) for one in value]
     if isinstance(value, str):
         return _URL.sub(lambda found: _plain(found.group()), value)
     return value
@@ -399,8 +421,10 @@ _URL = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
 
 
 def _plain(url: str) -> str:
+    """Drop what may sign a URL or log in with it: its query and its user; a link to a page keeps its fragment."""
     try:
-        return plain_url(url)
+        parts = urlsplit(url)
+        return url if not parts.query and "@" not in parts.netloc and "=" not in parts.fragment else plain_url(url)
     except ValueError:
         return "[a URL]"
 
@@ -410,7 +434,24 @@ def _plain(url: str) -> str:
 
 def _str(raw: Raw, key: str) -> str | None:
     value = raw.get(key)
-    return value if isinstance(value, str) and value else None
+    return _UNWRITABLE.sub("\ufffd", value) if isinstance(value, str) and value else None
+
+
+_UNWRITABLE = re.compile("[\ud800-\udfff\0]")
+"""What JSON can say but neither UTF-8 nor every database can keep."""
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_header(name: str, value: object) -> bool:
+    """Whether this can go into an HTTP request as a header."""
+    fits = isinstance(value, str) or _is_number(value)
+    return fits and bool(re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name)) and bool(_HEADER.fullmatch(str(value)))
+
+
+_HEADER = re.compile(r"[\t -~]*")
 
 
 def _int(raw: Raw, key: str) -> int | None:
@@ -430,14 +471,14 @@ def _dict(raw: Raw, key: str) -> Raw:
     return value if isinstance(value, dict) else {}
 
 
-def _dicts(raw: Raw, key: str) -> Iterable[Raw]:
+def _dicts(raw: Raw, key: str) -> list[Raw]:
     value = raw.get(key)
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _strs(raw: Raw, key: str) -> list[str]:
     value = raw.get(key)
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+    return [_UNWRITABLE.sub("\ufffd", one) for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
 def _need(raw: Raw, key: str) -> str:

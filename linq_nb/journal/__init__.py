@@ -21,12 +21,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event as sa_event
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from linq_nb import rules
 from linq_nb.errors import JournalError
 from linq_nb.journal.ledger import Codec, Ledger, from_json, from_micros, to_json, to_micros
-from linq_nb.model import Event, Send
+from linq_nb.model import FINAL_STATUSES, OUR_STATUSES, Event, Send
 from linq_nb.views import mask_text
 
 LEASE_S = 20.0
@@ -145,7 +145,7 @@ class _Sql:
     def __init__(self, ledger: Ledger) -> None:
         owned = ("owner", "epoch", "lease_until")
         its = (sends.c.send_id == sa.bindparam("its_id")) & (sends.c.epoch == sa.bindparam("its_epoch"))
-        fields = {name: sa.bindparam(name) for name in _SEND_FIELDS}
+        fields: dict[str, Any] = {name: sa.bindparam(name) for name in _SEND_FIELDS}
         unsettled = sends.c.status.in_([sa.literal_column(f"'{one}'") for one in ("preparing", "sending", "unknown")])
         mine = its & (sends.c.owner == sa.bindparam("its_owner")) & unsettled
         key = [sends.c[name] == sa.bindparam(name) for name in ("base_url", "chat_id", "content", "copy")]
@@ -184,14 +184,14 @@ class Journal:
 
     @property
     def in_memory(self) -> bool:
-        return self._one_writer and not self.url.database
+        return self._one_writer and not _file(self.url)
 
     @property
     def label(self) -> str:
         """The journal's place without a password."""
         if not self._one_writer:
             return self.url.render_as_string(hide_password=True)
-        return self.url.database or "memory"
+        return "memory" if self.in_memory else str(self.url.database)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -274,7 +274,8 @@ class Journal:
         send = None
         with self._write() as db:
             for one in observed:
-                row = db.execute(sa.select(sends).where(sends.c.send_id == one.send_id)).mappings().first()
+                wanted = sa.select(sends).where(sends.c.send_id == one.send_id).with_for_update()
+                row = db.execute(wanted).mappings().first()
                 if row is None:
                     continue
                 send = _send(row).observed(one)
@@ -282,15 +283,22 @@ class Journal:
             self._log(db, observed)
         return send
 
-    def replace(self, send: Send, *observed: Event) -> None:
-        """Write a send outright, for what a person decided."""
+    def note(self, *observed: Event) -> None:
+        """Write what was seen without any change to the send: it belongs to somebody else by now."""
         with self._write() as db:
-            db.execute(
+            self._log(db, observed)
+
+    def replace(self, send: Send, *observed: Event, was: str) -> bool:
+        """Write a send outright, for what a person decided; False when it no longer stands at ``was``."""
+        with self._write() as db:
+            done = db.execute(
                 sends.update()
-                .where(sends.c.send_id == send.send_id)
+                .where(sends.c.send_id == send.send_id, sends.c.status == was)
                 .values(**_row(send), lease_until=None, epoch=sends.c.epoch + 1)
             )
-            self._log(db, observed)
+            if done.rowcount == 1:
+                self._log(db, observed)
+            return done.rowcount == 1
 
     # --- reading ---
 
@@ -323,6 +331,13 @@ class Journal:
             wanted = wanted.where(sends.c.created_at >= since)
         with self._read() as db:
             return [_send(row) for row in db.execute(wanted).mappings()]
+
+    def moving(self) -> list[Send]:
+        """Return the sends of which Linq may still tell more."""
+        still = sends.c.status.not_in((*OUR_STATUSES, *FINAL_STATUSES))
+        with self._read() as db:
+            found = db.execute(sa.select(sends).where(still).order_by(sends.c.send_no)).mappings()
+            return [send for row in found if (send := _send(row)).is_open]
 
     def orphans(self) -> list[Send]:
         """Return the sends that stand at ``sending`` though their owner's lease ran out."""
@@ -412,7 +427,7 @@ class Journal:
         key = {"base_url": wanted.base_url, "chat_id": wanted.chat_id, "copy": wanted.copy}
         rows = [row for one in group for row in _all(cursor, self._sql.by_key, key | {"content": one})]
         found = [(_SENDS.read(row), row[-2], row[-1]) for row in rows]
-        return max(found, key=lambda one: (rules.is_settled(one[0]), one[0].status == "unknown"), default=None)
+        return max(found, key=lambda one: rules.how_far(one[0]), default=None)
 
     def _group(self, db: sa.Connection, known_as: Sequence[str]) -> tuple[str, list[str]]:
         """Return the name under which a content is kept, and every name known for it."""
@@ -501,16 +516,21 @@ def _send(row: Any) -> Send:
 def _parse(url: str) -> sa.URL:
     try:
         return sa.make_url(url)
-    except SQLAlchemyError:
+    except (SQLAlchemyError, ValueError):
         raise JournalError("the journal's URL is not one of SQLAlchemy's form, such as sqlite:///file") from None
 
 
 def _engine(url: sa.URL) -> sa.Engine:
     if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, pool_pre_ping=True)
-    if url.database:
-        _private_file(Path(url.database))
-    engine = sa.create_engine(url, poolclass=sa.StaticPool, connect_args={"check_same_thread": False, "timeout": 30})
+        return sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    if file := _file(url):
+        _private_file(file)
+    engine = sa.create_engine(
+        url,
+        poolclass=sa.StaticPool,
+        connect_args={"check_same_thread": False, "timeout": 30},
+        hide_parameters=True,  # they are handles, and errors are shown
+    )
 
     def connect(dbapi: Any, _: Any) -> None:
         dbapi.isolation_level = None  # the transactions are ours: BEGIN IMMEDIATE, below
@@ -522,6 +542,12 @@ def _engine(url: sa.URL) -> sa.Engine:
     return engine
 
 
+def _file(url: sa.URL) -> Path | None:
+    """Return the file of an SQLite URL, None for a journal in memory (SQLite has two names for that)."""
+    named = url.database or ":memory:"
+    return None if named == ":memory:" or "mode=memory" in named else Path(named)
+
+
 def _private_file(file: Path) -> None:
     """Make the file for its owner only (0600) before anything is written to it."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -531,11 +557,17 @@ def _private_file(file: Path) -> None:
 @contextlib.contextmanager
 def _clear(what: str, label: str, drivers: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Turn what the database says into one line of our own."""
+    expected: tuple[type[Exception], ...] = (
+        SQLAlchemyError,
+        OSError,
+        ModuleNotFoundError,
+        UnicodeError,
+        OverflowError,
+        *drivers,
+    )
     try:
         yield
-    except IntegrityError:
-        raise
-    except (SQLAlchemyError, OSError, ModuleNotFoundError, *drivers) as error:
+    except expected as error:
         origin = getattr(error, "orig", None) or error
         words = " ".join(str(origin).split())[:200]
         raise JournalError(

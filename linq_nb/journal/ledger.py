@@ -91,7 +91,8 @@ class Ledger:
     def __init__(self, engine: sa.Engine, lock: threading.RLock | None) -> None:
         self._engine, self._lock = engine, lock
         named = "named" if engine.dialect.name == "sqlite" else "pyformat"
-        self._dialect = type(engine.dialect)(paramstyle=named)
+        dialect: Any = type(engine.dialect)
+        self._dialect: sa.Dialect = dialect(paramstyle=named)
         self.errors: tuple[type[Exception], ...] = (engine.dialect.import_dbapi().Error,)
 
     def compiled(self, statement: Any, **more: Any) -> str:
@@ -113,7 +114,8 @@ class Ledger:
                 yield cursor
             return
         with self._lock:
-            cursor = self._engine.raw_connection().driver_connection.cursor()
+            driver: Any = self._engine.raw_connection().driver_connection
+            cursor = driver.cursor()
             cursor.execute("BEGIN IMMEDIATE")
             try:
                 yield cursor

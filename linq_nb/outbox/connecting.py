@@ -16,6 +16,7 @@ from linq_nb.client import Client, utc_now
 from linq_nb.errors import SettingsError
 from linq_nb.journal import Journal
 from linq_nb.outbox.core import Outbox
+from linq_nb.secret import Secret
 
 if TYPE_CHECKING:
     import httpx
@@ -67,7 +68,7 @@ def connect(
     return Outbox(
         client,
         book,
-        account=f"{found.base_url}\n{found.api_key.reveal()}",
+        account=Secret(f"{found.base_url}\n{found.api_key.reveal()}"),
         mode="DEMO" if found.is_demo else "LIVE",
         now=clock or utc_now,
         key_from=found.api_key_from,
@@ -83,7 +84,7 @@ def _demo(journal: str | None, timeout: float, fresh: bool) -> Outbox:
     transport = one.transport()
     client = Client(
         one.base_url,
-        settings_of.Secret(one.api_key),
+        Secret(one.api_key),
         timeout=timeout,
         transport=transport,
         sleep=one.sleep,
@@ -92,12 +93,13 @@ def _demo(journal: str | None, timeout: float, fresh: bool) -> Outbox:
     made = Outbox(
         client,
         book,
-        account=f"{one.base_url}\n{one.api_key}",
+        account=Secret(f"{one.base_url}\n{one.api_key}"),
         mode="DEMO",
         now=one.now,
         key_from="the demo",
         demo=one,
         media_transport=transport,
+        keep_journal=not journal,
     )
     made.lines()
     return made
@@ -108,6 +110,7 @@ def _demo_journal(one: Demo) -> Journal:
     with _journals_lock:
         if one not in _journals:
             _journals[one] = Journal("sqlite://")
+            weakref.finalize(one, _journals[one].close)
         return _journals[one]
 
 

@@ -10,7 +10,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Literal
 
@@ -34,6 +34,7 @@ from linq_nb.model import (
 )
 from linq_nb.outbox import reading, sending
 from linq_nb.outbox.heart import Heart
+from linq_nb.secret import Secret
 
 CHATS_FRESH = timedelta(minutes=5)
 """How long a chat that was read is taken as it was; Linq's 403/2024 stays the authority."""
@@ -51,19 +52,20 @@ class Outbox:
         client: Client,
         journal: Journal,
         *,
-        account: str,
+        account: Secret,
         mode: Literal["DEMO", "LIVE"],
         now: Callable[[], datetime],
         key_from: str = "",
         journal_note: str | None = None,
         demo: Any = None,
         media_transport: Any = None,
+        keep_journal: bool = False,
     ) -> None:
         self.client, self.journal, self.mode, self.demo = client, journal, mode, demo
         self.key_from, self.journal_note = key_from, journal_note
         self.now = now
-        self._media_transport = media_transport
-        self._account = hmac.new(journal.hash_key(), account.encode(), hashlib.sha256).hexdigest()[:24]
+        self._media_transport, self._keep_journal = media_transport, keep_journal
+        self._account = hmac.new(journal.hash_key(), account.reveal().encode(), hashlib.sha256).hexdigest()[:24]
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._heart = Heart(lambda: journal.renew(self._owner))
         self._chats: dict[str, tuple[datetime, Chat]] = {}
@@ -86,10 +88,10 @@ class Outbox:
         self.close()
 
     def close(self) -> None:
-        """Close the connections and, unless the demo keeps it, the journal."""
+        """Close the connections and, unless the demo has it in memory, the journal."""
         self.client.close()
         self._heart.stop()
-        if self.demo is None:
+        if not self._keep_journal:
             self.journal.close()
 
     def summary(self) -> views.Shown:
@@ -148,8 +150,10 @@ class Outbox:
 
         Raises PreflightError that lists the candidates when the name fits none or several.
         """
-        if isinstance(name, Chat) or is_uuid(name):
+        if isinstance(name, Chat):
             return name
+        if is_uuid(name):
+            return name.lower()
         if self._all_chats is None or self.now() - self._all_chats[0] >= CHATS_FRESH:
             self.chats()
         chats = self._all_chats[1] if self._all_chats else []
@@ -243,10 +247,11 @@ class Outbox:
         chat: Chat | str | None = None,
         since: datetime | None = None,
     ) -> list[Send]:
-        """Return the journal's sends, oldest first."""
+        """Return the journal's sends, oldest first; ``since`` is in UTC where it names no zone."""
         found = self.find_chat(chat) if chat is not None else None
         chat_id = found.chat_id if isinstance(found, Chat) else found
-        return self.journal.sends(status=status, chat_id=chat_id, since=since)
+        since = since.replace(tzinfo=UTC) if since and since.tzinfo is None else since
+        return self.journal.sends(status=status, chat_id=chat_id and chat_id.lower(), since=since)
 
     def history(self, send: Send | str) -> list[Event]:
         """Return every observation of a send, in order: answers, polls, reconciling, what a person said."""
@@ -266,7 +271,7 @@ class Outbox:
 
     def forget(self, chat: Chat | str) -> int:
         """Delete what the journal keeps of a chat but the send keys; returns the number of its sends."""
-        chat_id = chat.chat_id if isinstance(chat, Chat) else chat
+        chat_id = (chat.chat_id if isinstance(chat, Chat) else chat).lower()
         self._chats.pop(chat_id, None)
         return self.journal.forget(chat_id)
 

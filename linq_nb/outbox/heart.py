@@ -30,9 +30,7 @@ class Heart:
             self._held += 1
             if self._thread is None:
                 self._stop = threading.Event()
-                self._thread = threading.Thread(
-                    target=self._run, args=(self._stop,), name="linq_nb heart", daemon=True
-                )
+                self._thread = threading.Thread(target=self._run, args=(self._stop,), name="linq_nb heart", daemon=True)
                 self._thread.start()
         try:
             yield

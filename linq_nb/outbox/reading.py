@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime
+from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from linq_nb import rules, wire
@@ -19,15 +20,17 @@ MAX_MESSAGES = 1000
 
 def refresh(outbox: Outbox, sends: list[Send] | None) -> list[Send]:
     """Ask for the status of each send that Linq may still tell more of; the others are returned as they are."""
-    wanted = outbox.journal.sends(status=("pending", "queued", "sent")) if sends is None else sends
+    wanted = outbox.journal.moving() if sends is None else sends
     return [_asked(outbox, one) if one.message_id and one.is_open else one for one in wanted]
 
 
 def _asked(outbox: Outbox, send: Send) -> Send:
     """Read one message; one that Linq no longer has is ``expired``, not failed."""
     try:
-        answer = outbox.client.message_answer(str(send.message_id))
+        message, answer = outbox.client.message_answer(str(send.message_id))
     except NotFoundError as error:
+        if error.code is None:  # not Linq's own words, as from a gateway
+            raise
         gone = Event(
             send_id=send.send_id,
             at=outbox.now(),
@@ -38,7 +41,6 @@ def _asked(outbox: Outbox, send: Send) -> Send:
             body=error.response,
         )
         return outbox.journal.observe(gone) or send
-    message = wire.one(answer, wire.message)
     seen = _event(send, message, "poll", answer.at)
     seen = dataclasses.replace(seen, http_status=answer.http_status, body=wire.redact(dict(answer.body)))
     return outbox.journal.observe(seen) or send
@@ -46,8 +48,13 @@ def _asked(outbox: Outbox, send: Send) -> Send:
 
 def reconcile(outbox: Outbox, sends: list[Send] | None) -> list[Send]:
     """Look for each unknown or orphaned send in its chat."""
-    wanted = outbox.journal.sends(status="unknown") + outbox.journal.orphans() if sends is None else sends
-    return [_looked_for(outbox, one) if one.status in ("unknown", "sending") else one for one in wanted]
+    unclear = {one.send_id: one for one in (*outbox.journal.sends(status="unknown"), *outbox.journal.orphans())}
+    if sends is None:
+        return [_looked_for(outbox, one) for one in unclear.values()]
+    return [
+        _looked_for(outbox, unclear[one.send_id]) if one.send_id in unclear else outbox.journal.get(one.send_id) or one
+        for one in sends
+    ]
 
 
 def _looked_for(outbox: Outbox, send: Send) -> Send:
@@ -56,8 +63,15 @@ def _looked_for(outbox: Outbox, send: Send) -> Send:
     except LinqError as error:
         found = rules.Match("ambiguous", f"the chat could not be read: {error}")
     else:
-        known = outbox.journal.message_ids(send.chat_id) - {send.message_id or ""}
-        found = rules.match(send, messages, known, now=outbox.now(), timeout_s=outbox.client.timeout, complete=complete)
+        found = rules.match(
+            send,
+            messages,
+            outbox.journal.message_ids(send.chat_id) - {send.message_id or ""},
+            now=outbox.now(),
+            timeout_s=outbox.client.timeout,
+            complete=complete,
+            ahead=outbox.client.clock_ahead,
+        )
     at = outbox.now()
     if found.message is None:
         seen = Event(send_id=send.send_id, at=at, source="reconcile", status="unknown")
@@ -69,11 +83,17 @@ def _looked_for(outbox: Outbox, send: Send) -> Send:
 
 
 def _messages_since(outbox: Outbox, send: Send) -> tuple[list[Message], bool]:
-    """Read a chat's messages; complete when the list ended, which alone is sure, its order being undocumented."""
+    """Read a chat's messages; complete when the list ended, or plainly runs back in time beyond the request.
+
+    The order of the list is not documented, so one old message says nothing of what comes after it.
+    """
     found = list(outbox.client.messages(send.chat_id, limit=MAX_MESSAGES))
-    start = rules.window_start(send) or datetime.min.replace(tzinfo=UTC)
-    reached = len(found) < MAX_MESSAGES or any(m.created_at and m.created_at < start for m in found)
-    return sorted(found, key=lambda m: m.created_at or start), reached
+    if len(found) < MAX_MESSAGES:
+        return found, True
+    times = [one.created_at for one in found if one.created_at]
+    runs_back = len(times) == len(found) and all(later >= one for later, one in pairwise(times))
+    start = rules.window_start(send, outbox.client.clock_ahead)
+    return found, runs_back and start is not None and times[-1] < start
 
 
 def _event(send: Send, message: Message, source: str, at: datetime) -> Event:
@@ -101,5 +121,6 @@ def resolve(outbox: Outbox, send: Send, outcome: Literal["sent", "not_sent"], re
         raise LinqError(f"only an unknown send can be resolved; this one is {now.status if now else 'not known'}")
     settled = dataclasses.replace(now, status=outcome, checked_at=outbox.now())
     told = Event(send_id=now.send_id, at=outbox.now(), source="resolve", status=outcome, body={"reason": reason})
-    outbox.journal.replace(settled, told)
+    if not outbox.journal.replace(settled, told, was=now.status):
+        raise LinqError("this send has just changed; nothing was changed by this; look at it again")
     return settled

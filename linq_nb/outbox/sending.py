@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from linq_nb.outbox.core import Outbox
 
 WAIT_STEP_S = 0.1
+MAX_COPY = 1_000_000
 
 
 def send(outbox: Outbox, draft: Draft, accept: Collection[str] = ()) -> Send:
@@ -52,7 +53,7 @@ def already(send: Send, now: datetime) -> str:
 
 def _check_draft(draft: Draft, accept: Collection[str]) -> None:
     """Refuse what can be refused without the network."""
-    if isinstance(draft.copy, bool) or not isinstance(draft.copy, int) or draft.copy < 1:
+    if isinstance(draft.copy, bool) or not isinstance(draft.copy, int) or not 1 <= draft.copy <= MAX_COPY:
         raise PreflightError(f"copy is a whole number from 1 on, not {draft.copy!r}; nothing was sent")
     if draft.override_optout is not None and not draft.override_optout.strip():
         raise PreflightError("override_optout takes the reason for writing all the same; nothing was sent")
@@ -73,6 +74,7 @@ def refuse(findings: list[Finding], accept: Collection[str], draft: Draft) -> No
 def _claim(outbox: Outbox, draft: Draft) -> tuple[Claim | None, Send]:
     """Take the send, waiting for another owner who is at it right now."""
     wanted, deadline = outbox.wanted(draft), time.monotonic() + outbox.client.timeout + 2 * LEASE_S
+    outbox.journal.link(draft.memo.names)
     while True:
         recorded, claim, step = outbox.journal.claim(wanted, draft.memo.names, outbox.owner)
         if claim is not None or step != "wait":
@@ -117,13 +119,9 @@ class _Attempt:
     def run(self) -> Send:
         try:
             self._prepare()
-        except BaseException as error:
-            self._not_sent(error)
-            raise
-        try:
             answer = self._post()
         except BaseException as error:
-            self._no_answer(error)
+            self._failed(error)
             raise
         return self._accepted(answer)
 
@@ -135,7 +133,7 @@ class _Attempt:
         refuse(preflight.check_chat(chat, self.draft.memo), self.accept, self.draft)
         if self.draft.memo.data is not None and not self.draft.memo.url:
             self._update(attachment_id=self._uploaded())
-        self._mark_sending()
+        self.draft.memo.unchanged()
 
     def _uploaded(self) -> str:
         """Return an attachment id for the memo's bytes: of an earlier upload, or of one now."""
@@ -156,7 +154,8 @@ class _Attempt:
         except ApiError as error:
             if (error.code, mime_type) != (5004, "audio/x-wav"):
                 raise
-            announced = client.create_attachment(filename, "audio/wav", len(data))  # the name in Linq's early spec
+            mime_type = "audio/wav"  # the name in Linq's early spec
+            announced = client.create_attachment(filename, mime_type, len(data))
         try:
             client.upload(announced, data)
         except ApiError:  # the address may have expired: a new one, once
@@ -164,19 +163,7 @@ class _Attempt:
             client.upload(announced, data)
         return announced.attachment_id
 
-    def _mark_sending(self) -> None:
-        self.draft.memo.unchanged()
-        marked = dataclasses.replace(self.now_send, status="sending", posted_at=self.outbox.now())
-        if not self.outbox.journal.advance(self.claim, marked):
-            raise NotSent("another notebook took this send over; nothing was sent from here; look at outbox.sends()")
-        self.now_send = marked
-
-    def _not_sent(self, error: BaseException) -> None:
-        """Write down that nothing was sent and why; a claim that was taken over is left to its new owner."""
-        refused = isinstance(error, ApiError) and rules.memo_outcome(error.status or 0) == "rejected"
-        self._fail("rejected" if refused else "not_sent", error, source="prepare")
-
-    # --- the POST ---
+    # --- the POST: only while the journal says ``sending`` may something be under way ---
 
     def _post(self) -> wire.Answer:
         try:
@@ -184,14 +171,9 @@ class _Attempt:
         except NotFoundError as error:
             if error.code != 2003 or self.draft.memo.data is None or self.draft.memo.url:
                 raise
+        self._mark("preparing")
         self.outbox.journal.forget_attachment(self.outbox.account, str(self.draft.memo.sha256))
-        try:
-            self._update(attachment_id=self._uploaded())
-            self._mark_sending()
-        except ApiError:
-            raise
-        except LinqError as error:
-            raise NotSent(f"{error}") from None
+        self._update(attachment_id=self._uploaded())
         return self._posted()
 
     def _posted(self) -> wire.Answer:
@@ -202,15 +184,25 @@ class _Attempt:
             attachment_id=None if memo.url else self.now_send.attachment_id,
             override_optout=self.draft.override_optout is not None,
             chat_label=_label(self.now_send),
+            before=lambda: self._mark("sending", posted_at=self.outbox.now()),
+            between=lambda: self._mark("preparing"),
         )
 
-    def _no_answer(self, error: BaseException) -> None:
+    def _mark(self, status: str, **fields: Any) -> None:
+        """Commit how far this attempt is; raises NotSent when another owner has taken the send over."""
+        marked = dataclasses.replace(self.now_send, status=status, **fields)
+        if not self.outbox.journal.advance(self.claim, marked):
+            raise NotSent("another notebook took this send over; nothing was sent from here; look at outbox.sends()")
+        self.now_send = marked
+
+    def _failed(self, error: BaseException) -> None:
         """Write down a no, or that it is not known; an interrupt in the middle of the POST is not known either."""
+        posting = self.now_send.status == "sending"
         if isinstance(error, ApiError):
-            status = "not_sent" if error.status == 429 else "rejected"
+            status = "rejected" if rules.memo_outcome(error.status or 0) == "rejected" else "not_sent"
         else:
-            status = "not_sent" if isinstance(error, NotSent) else "unknown"
-        self._fail(status, error, source="post")
+            status = "unknown" if posting and not isinstance(error, NotSent | JournalError) else "not_sent"
+        self._fail(status, error, source="post" if posting else "prepare")
 
     def _accepted(self, answer: wire.Answer) -> Send:
         told = wire.accepted(answer)
@@ -264,9 +256,12 @@ class _Attempt:
     def _write(self, send: Send, event: Event) -> None:
         """Write under the claim; when that was lost, the event is kept, and only Linq's word changes the send."""
         self.now_send = send
-        if not self.outbox.journal.advance(self.claim, send, event):
-            told = event.status if rules.is_settled(send) else None
-            self.outbox.journal.observe(dataclasses.replace(event, status=told))
+        if self.outbox.journal.advance(self.claim, send, event):
+            return
+        if rules.is_settled(send):
+            self.outbox.journal.observe(event)
+        else:
+            self.outbox.journal.note(dataclasses.replace(event, status=None))
 
 
 def _of_chat(chat: Chat) -> dict[str, Any]:

@@ -27,10 +27,10 @@ _JOINERS = "\u200c\u200d"
 
 
 def duration(ms: int | None) -> str:
-    """Return a length in milliseconds as the Messages app shows it: ``0:15``; the shortest is 0:01."""
+    """Return a length in milliseconds in whole seconds as a player counts them: ``0:15``; at least 0:01."""
     if ms is None:
         return "?:??"
-    seconds = max((ms + 500) // 1000, 1 if ms > 0 else 0)
+    seconds = max((ms + 50) // 1000, 1 if ms > 0 else 0)
     hours, minutes = seconds // 3600, seconds // 60 % 60
     return f"{hours}:{minutes:02}:{seconds % 60:02}" if hours else f"{minutes}:{seconds % 60:02}"
 

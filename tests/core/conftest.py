@@ -1,0 +1,108 @@
+"""A fresh demo, a journal on disk, a raw server and a demo on a socket, each for one test."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from core_samples import TOKEN
+from raw_server import RawServer
+
+import linq_nb
+from linq_nb.client import Client
+from linq_nb.journal import Journal
+from linq_nb.outbox import Outbox
+from linq_nb.secret import Secret
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [one for one in os.environ if one.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def outbox() -> Iterator[Outbox]:
+    """An outbox on a fresh demo in process."""
+    with linq_nb.connect(demo=True, fresh=True) as made:
+        yield made
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    made = Journal(f"sqlite:///{tmp_path}/journal.sqlite")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def server() -> Iterator[RawServer]:
+    made = RawServer()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(server: RawServer) -> Iterator[Client]:
+    """A client of the raw server; its pauses are noted in ``client.slept`` and not slept."""
+    slept: list[float] = []
+    made = Client(server.base_url, Secret(TOKEN), timeout=0.4, sleep=slept.append)
+    made.slept = slept  # type: ignore[attr-defined]
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def live(server: RawServer, tmp_path: Path) -> Iterator[Callable[..., Outbox]]:
+    """Make outboxes of the raw server, which count as live, on one journal file."""
+    opened: list[Outbox] = []
+
+    def connect(**more: Any) -> Outbox:
+        given = {"api_key": TOKEN, "base_url": server.base_url, "timeout": 0.4, "sleep": lambda _: None}
+        made = linq_nb.connect(**{**given, "journal": str(tmp_path / "live.sqlite"), **more})
+        opened.append(made)
+        return made
+
+    yield connect
+    for one in opened:
+        one.close()
+
+
+class Socket(NamedTuple):
+    """A demo in a process of its own."""
+
+    base_url: str
+    api_key: str
+    origin: str
+
+
+@pytest.fixture(scope="session")
+def demo_process() -> Iterator[Socket]:
+    command = [sys.executable, "-m", "linq_nb.demo", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().strip().partition("=")[2] for _ in range(2)]
+        yield Socket(lines[0], lines[1], lines[0].removesuffix("/api/partner"))
+        process.terminate()
+
+
+@pytest.fixture
+def demo_socket(demo_process: Socket) -> Socket:
+    """The same process for all tests, its world begun anew for each."""
+    ask(demo_process, "POST", "reset")
+    return demo_process
+
+
+def ask(demo: Socket, method: str, what: str, **arguments: Any) -> Any:
+    """Use the demo's own handles over its socket."""
+    import httpx
+
+    with httpx.Client(trust_env=False) as http:
+        return http.request(method, f"{demo.origin}/demo/{what}", json=arguments or None).raise_for_status().json()

@@ -1,0 +1,788 @@
+"""The client against a real server that answers well, badly or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import httpx
+import pytest
+from core_samples import ATTACHMENT_ID, CHAT_ID, MESSAGE_ID, TOKEN, accepted_body, error_body
+from raw_server import RawServer, answer, by_target, close, drip, raw, reset, silent, wait_for
+
+from linq_nb.client import BearerAuth, Client, utc_now
+from linq_nb.errors import (
+    ApiError,
+    AuthenticationError,
+    ConflictError,
+    LinqError,
+    NotFoundError,
+    NotSent,
+    OutcomeUnknown,
+    PermissionDeniedError,
+    RateLimitError,
+)
+from linq_nb.model import Attachment
+from linq_nb.secret import Secret
+
+OK = answer(202, accepted_body(), X_Trace_ID="a" * 32)
+
+
+def send(client: Client, **more: Any) -> Any:
+    return client.voicememo(CHAT_ID, attachment_id=ATTACHMENT_ID, **more)
+
+
+def refusal(status: int, code: int, **more: Any) -> Any:
+    return answer(status, error_body(status, code, **more))
+
+
+# --- a memo: what is a yes, a no, and not known ---
+
+UNCLEAR = {
+    "reset before the answer": reset,
+    "closed before the answer": close,
+    "no answer in time": silent,
+    "reset in the head": raw(b"HTTP/1.1 202 Acc", then="reset"),
+    "closed in the head": raw(b"HTTP/1.1 202 Accepted\r\nContent-", then="close"),
+    "half an answer": raw(b'HTTP/1.1 202 Accepted\r\nContent-Length: 500\r\n\r\n{"voice_memo":', then="close"),
+    "half an answer, then silence": raw(b"HTTP/1.1 202 Accepted\r\nContent-Length: 500\r\n\r\n{", then="hang"),
+    "drop by drop": drip(b" " * 500, 0.02, head=b"HTTP/1.1 202 Accepted\r\nContent-Length: 500\r\n\r\n"),
+    "no HTTP": raw(b"hello\r\n\r\n", then="close"),
+    "HTML": answer(200, b"<html>Sign in</html>"),
+    "empty 202": answer(202),
+    "204": answer(204),
+    "202 without an id": answer(202, {"voice_memo": {"status": "queued"}}),
+    "202 with an error in it": answer(202, error_body(400, 1001)),
+    "301": answer(301, location="https://elsewhere.example/x"),
+    "307": answer(307, location="/elsewhere"),
+    "304": answer(304),
+    "408": refusal(408, 1007),
+    **{str(status): refusal(status, 3006) for status in (500, 501, 502, 503, 504, 599)},
+    "503 with Retry-After": answer(503, error_body(503, 4004), retry_after="1"),
+    "broken gzip": answer(202, b"no gzip at all", content_encoding="gzip"),
+}
+
+
+@pytest.mark.parametrize("case", UNCLEAR)
+def test_a_memo_without_a_clear_answer_is_unknown_and_asked_exactly_once(
+    client: Client, server: RawServer, case: str
+) -> None:
+    server.will(UNCLEAR[case])
+    start = time.monotonic()
+    with pytest.raises(OutcomeUnknown, match="not sent again") as caught:
+        send(client)
+    assert time.monotonic() - start < 1.2
+    time.sleep(0.02)
+    assert len(server.requests) == 1
+    assert client.slept == []  # type: ignore[attr-defined]
+    assert TOKEN not in shown(caught.value)
+
+
+def test_an_answer_that_began_tells_its_status_and_trace(client: Client, server: RawServer) -> None:
+    head = b"HTTP/1.1 202 Accepted\r\nX-Trace-ID: abc\r\nContent-Length: 500\r\n\r\n{"
+    server.will(raw(head, then="close"))
+    with pytest.raises(OutcomeUnknown) as caught:
+        send(client)
+    assert (caught.value.status, caught.value.trace_id) == (202, "abc")
+
+
+def test_a_no_is_a_no_even_when_its_body_is_cut(client: Client, server: RawServer) -> None:
+    server.will(raw(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 500\r\n\r\n{", then="close"))
+    with pytest.raises(PermissionDeniedError, match="nothing was sent"):
+        send(client)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, 1002, ApiError),
+        (400, 1005, ApiError),
+        (401, 2004, AuthenticationError),
+        (403, 2005, PermissionDeniedError),
+        (403, 2024, PermissionDeniedError),
+        (404, 2001, NotFoundError),
+        (404, 2003, NotFoundError),
+        (409, 2013, ConflictError),
+        (410, 9999, ApiError),
+        (413, 5001, ApiError),
+        (422, 1003, ApiError),
+    ],
+)
+def test_a_no_carries_what_linq_said_and_is_not_repeated(
+    client: Client, server: RawServer, status: int, code: int, kind: type[ApiError]
+) -> None:
+    server.will(refusal(status, code, doc_url="https://docs.linqapp.com/x"))
+    with pytest.raises(kind) as caught:
+        send(client, chat_label="Ada")
+    error = caught.value
+    assert type(error) is kind
+    assert (error.status, error.code, error.doc_url, error.trace_id) == (
+        status,
+        code,
+        "https://docs.linqapp.com/x",
+        "f" * 32,
+    )
+    assert f"{status}/{code}" in str(error)
+    assert "nothing was sent" in str(error)
+    assert "Ada" in str(error)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>no</html>", b"{", b"[]", b"\xff\xfe"])
+def test_a_no_in_any_form_is_a_no(client: Client, server: RawServer, body: bytes) -> None:
+    server.will(answer(404, body))
+    with pytest.raises(NotFoundError, match="HTTP 404"):
+        send(client)
+
+
+def test_an_answer_of_any_size_is_read_so_far_and_no_further(client: Client, server: RawServer) -> None:
+    server.will(raw(b"HTTP/1.1 200 OK\r\n\r\n" + b'{"x":"' + b"y" * 11_000_000, then="close"))
+    client.timeout = 5
+    with pytest.raises(OutcomeUnknown, match="larger than 10 MB"):
+        send(client)
+    server.will(answer(200, gzip.compress(bytes(60_000_000)), content_encoding="gzip"))
+    with pytest.raises(OutcomeUnknown, match="larger than 10 MB"):
+        send(client)
+    assert len(server.requests) == 2
+
+
+def test_no_connection_is_not_sent_and_tried_a_few_times(client: Client, server: RawServer) -> None:
+    server.close()
+    with pytest.raises(NotSent, match="nothing was sent; run it again"):
+        send(client)
+    assert client.slept == [0.5, 1.0]  # type: ignore[attr-defined]
+
+
+def test_a_host_that_does_not_exist_is_not_sent() -> None:
+    client = Client("https://no-such-host.invalid", Secret(TOKEN), timeout=2, sleep=lambda _: None)
+    with pytest.raises(NotSent):
+        send(client)
+    client.close()
+
+
+def test_tls_that_fails_is_not_sent(server: RawServer) -> None:
+    client = Client(server.base_url.replace("http:", "https:"), Secret(TOKEN), timeout=1, sleep=lambda _: None)
+    with pytest.raises(NotSent):
+        send(client)
+    client.close()
+    assert not server.memos
+
+
+# --- what is repeated ---
+
+
+@pytest.mark.parametrize(
+    ("headers", "field", "slept"),
+    [
+        ({"retry_after": "2"}, None, [2.0]),
+        ({"retry_after": "60"}, None, [60.0]),
+        ({}, 3, [3.0]),
+        ({}, None, [1.0]),
+        ({"retry_after": "0"}, None, [0.0]),
+    ],
+)
+def test_a_short_rate_limit_is_waited_out(
+    client: Client, server: RawServer, headers: Any, field: Any, slept: Any
+) -> None:
+    server.will(answer(429, error_body(429, 1007, retry_after=field), **headers), OK)
+    assert send(client).http_status == 202
+    assert client.slept == slept  # type: ignore[attr-defined]
+    assert len(server.requests) == 2
+
+
+def test_a_long_rate_limit_is_shown_and_not_slept(client: Client, server: RawServer) -> None:
+    server.will(answer(429, error_body(429, 1007), retry_after="61"), OK)
+    with pytest.raises(RateLimitError, match="wait 61 s") as caught:
+        send(client)
+    assert caught.value.retry_after == 61
+    assert client.slept == []  # type: ignore[attr-defined]
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(("status", "code", "tries"), [(429, 1007, 4), (429, 4001, 4), (404, 2007, 5), (409, 2009, 5)])
+def test_what_passes_is_tried_a_bounded_number_of_times(
+    client: Client, server: RawServer, status: int, code: int, tries: int
+) -> None:
+    server.will(refusal(status, code))
+    with pytest.raises(ApiError) as caught:
+        send(client)
+    assert caught.value.status == status
+    assert len(server.requests) == tries
+    assert len(client.slept) == tries - 1  # type: ignore[attr-defined]
+    server.will(refusal(status, code), OK)
+    assert send(client).http_status == 202
+
+
+def test_an_unclear_answer_after_a_pause_is_still_not_repeated(client: Client, server: RawServer) -> None:
+    server.will(refusal(429, 1007), refusal(404, 2007), close)
+    with pytest.raises(OutcomeUnknown):
+        send(client)
+    assert len(server.requests) == 3
+
+
+def test_before_is_called_for_each_request_and_between_before_each_pause(client: Client, server: RawServer) -> None:
+    seen: list[str] = []
+    client._sleep = lambda _: seen.append("sleep")
+    server.will(refusal(429, 1007), refusal(404, 2007), OK)
+    send(client, before=lambda: seen.append("before"), between=lambda: seen.append("between"))
+    assert seen == ["before", "between", "sleep"] * 2 + ["before"]
+
+
+def test_nothing_leaves_when_before_says_no(client: Client, server: RawServer) -> None:
+    def no() -> None:
+        raise NotSent("taken over")
+
+    server.will(OK)
+    with pytest.raises(NotSent, match="taken over"):
+        send(client, before=no)
+    assert not server.requests
+
+
+@pytest.mark.parametrize("fault", [reset, close, silent, refusal(500, 3006), refusal(408, 1007), refusal(429, 1007)])
+def test_a_read_is_repeated(client: Client, server: RawServer, fault: Any) -> None:
+    server.will(fault, answer(200, {"phone_numbers": []}))
+    assert client.phone_numbers() == []
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"), [(close, NotSent), (refusal(500, 3006), ApiError), (answer(302, location="/x"), ApiError)]
+)
+def test_a_read_that_stays_without_an_answer_is_an_error_of_ours(
+    client: Client, server: RawServer, fault: Any, kind: type[LinqError]
+) -> None:
+    server.will(fault)
+    with pytest.raises(kind, match="nothing was sent"):
+        client.phone_numbers()
+    assert len(server.requests) <= 3
+
+
+# --- connections that were kept alive ---
+
+
+def test_a_connection_that_the_server_closed_between_two_sends_is_not_used_again(
+    client: Client, server: RawServer
+) -> None:
+    body = json.dumps(accepted_body()).encode()
+    head = f"HTTP/1.1 202 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    server.will(raw(head + body, then="close"))
+    for _ in range(5):
+        assert send(client).http_status == 202
+        time.sleep(0.01)
+    assert len(server.requests) == 5
+    assert len({one.connection for one in server.requests}) == 5
+
+
+def test_a_connection_is_used_again_while_the_server_keeps_it(client: Client, server: RawServer) -> None:
+    server.will(OK)
+    for _ in range(3):
+        send(client)
+    assert len({one.connection for one in server.requests}) == 1
+
+
+def test_a_request_whose_end_was_never_written_is_not_sent(
+    client: Client, server: RawServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write that fails is a closed connection; a server cannot act on a request without its end."""
+    server.will(OK)
+    send(client)
+    real, broken = socket.socket.send, {"left": 1}
+
+    def fails(self: socket.socket, data: bytes, *rest: Any) -> int:
+        if bytes(data[:1]) == b"{" and broken["left"]:
+            broken["left"] -= 1
+            self.shutdown(socket.SHUT_RDWR)
+            raise BrokenPipeError(32, "Broken pipe")
+        return real(self, data, *rest)
+
+    monkeypatch.setattr(socket.socket, "send", fails, raising=False)
+    assert send(client).http_status == 202
+    assert len(server.memos) == 2
+    broken["left"] = 9
+    with pytest.raises(NotSent, match="nothing was sent"):
+        send(client)
+    assert len(server.memos) == 2
+
+
+def test_a_request_that_left_whole_before_the_connection_broke_is_unknown(client: Client, server: RawServer) -> None:
+    """The server may have acted on it: that it was a connection kept alive is no proof that it did not."""
+    server.will(OK, close)
+    send(client)
+    with pytest.raises(OutcomeUnknown):
+        send(client)
+    assert len(server.memos) == 2
+
+
+def test_a_client_can_be_closed_and_used_again(client: Client, server: RawServer) -> None:
+    server.will(OK)
+    send(client)
+    client.close()
+    client.close()
+    assert send(client).http_status == 202
+    assert len({one.connection for one in server.requests}) == 2
+
+
+def test_sixteen_threads_get_each_its_own_answer(client: Client, server: RawServer) -> None:
+    def echo(server: RawServer, link: socket.socket) -> None:
+        raise AssertionError
+
+    class Echo(RawServer):
+        pass
+
+    def act(server: RawServer, link: socket.socket) -> None:
+        name = threading.current_thread().ident
+        got = [one for one in server.requests if one.connection == connections[name]][-1]
+        answer(200, {"id": got.target.rsplit("/", 1)[1]})(server, link)
+
+    connections: dict[int | None, int] = {}
+    real_serve = server._serve
+
+    def serve(link: socket.socket, number: int) -> None:
+        connections[threading.current_thread().ident] = number
+        real_serve(link, number)
+
+    server._serve = serve  # type: ignore[method-assign]
+    client.timeout = 5
+    server.will(act)
+    with ThreadPoolExecutor(16) as pool:
+        names = [f"chat-{n}" for n in range(160)]
+        found = list(pool.map(lambda name: client.chat(name).chat_id, names))
+    assert found == names
+    assert len({one.connection for one in server.requests}) <= 16
+
+
+def test_the_connections_of_threads_that_ended_are_closed(client: Client, server: RawServer) -> None:
+    server.will(answer(200, {"phone_numbers": []}))
+    for _ in range(5):
+        thread = threading.Thread(target=client.phone_numbers)
+        thread.start()
+        thread.join()
+    client.phone_numbers()
+    assert len(client._opened) == 1
+
+
+# --- the key ---
+
+
+def shown(error: BaseException) -> str:
+    """Everything that an exception may show of itself, also with the locals of its frames outside of the tests."""
+    told: Any = traceback.TracebackException.from_exception(error, capture_locals=True)
+    chain = told
+    while chain is not None:
+        ours = [frame for frame in chain.stack if not frame.filename.startswith(os.path.dirname(__file__))]
+        chain.stack = traceback.StackSummary.from_list(ours)
+        chain = chain.__cause__ or (None if chain.__suppress_context__ else chain.__context__)
+    return "\n".join([*told.format(), repr(error), str(error), repr(error.args), repr(vars(error))])
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [reset, silent, refusal(401, 2004), refusal(500, 3006), answer(200, b"<html>"), answer(302, location="https://x/")],
+)
+def test_the_key_is_in_no_error(client: Client, server: RawServer, fault: Any) -> None:
+    server.will(fault)
+    for call in (lambda: send(client), client.phone_numbers, lambda: client.chat(CHAT_ID)):
+        with pytest.raises(LinqError) as caught:
+            call()
+        assert TOKEN not in shown(caught.value)
+        assert TOKEN not in repr(client) + str(vars(client))
+
+
+def test_an_interrupt_in_a_request_shows_no_key(client: Client, server: RawServer) -> None:
+    def interrupted(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    server.will(OK)
+    client._answer = interrupted  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt) as caught:
+        send(client)
+    assert TOKEN not in shown(caught.value)
+
+
+def test_a_server_that_echoes_the_key_does_not_make_us_show_it(client: Client, server: RawServer) -> None:
+    body = error_body(401, 2004)
+    body["error"]["message"] = f"The token {TOKEN} is not valid."
+    server.will(answer(401, body, X_Trace_ID=f"trace-{TOKEN}"))
+    with pytest.raises(AuthenticationError, match=r"token \[token\] is not valid") as caught:
+        send(client)
+    assert TOKEN not in shown(caught.value)
+    server.will(answer(500, f"<html>{TOKEN}</html>".encode()))
+    with pytest.raises(OutcomeUnknown) as lost:
+        send(client)
+    assert TOKEN not in shown(lost.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "given"),
+    [
+        ("https://api.linqapp.com/api/partner/v3/x", True),
+        ("https://api.linqapp.com:443/other", True),
+        ("http://api.linqapp.com/api/partner", False),
+        ("https://api.linqapp.com:8443/api/partner", False),
+        ("https://api.linqapp.com.evil.example/api/partner", False),
+        ("https://cdn.linqapp.com/x", False),
+        ("https://evil.example/api.linqapp.com", False),
+    ],
+)
+def test_the_key_goes_to_linqs_own_origin_alone(url: str, given: bool) -> None:
+    auth = BearerAuth(Secret(TOKEN), "https://api.linqapp.com/api/partner")
+    request = next(auth.auth_flow(httpx.Request("GET", url)))
+    assert (request.headers.get("authorization") == f"Bearer {TOKEN}") == given
+    assert ("authorization" in request.headers) == given
+
+
+def test_the_key_is_sent_to_linq_and_not_with_an_upload_nor_after_a_redirect(client: Client, server: RawServer) -> None:
+    elsewhere = RawServer()
+    elsewhere.will(answer(200))
+    try:
+        server.will(answer(307, location=f"{elsewhere.base_url}/v3/phone_numbers"))
+        with pytest.raises(ApiError, match="redirect, which is not followed"):
+            client.phone_numbers()
+        assert not elsewhere.requests
+        assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+        for host in (server, elsewhere):  # the storage may even live on Linq's own host
+            host.will(answer(200))
+            client.upload(Attachment(attachment_id="a", upload_url=f"{host.origin}/put"), b"x")
+            assert "authorization" not in host.requests[-1].headers
+    finally:
+        elsewhere.close()
+
+
+def test_no_proxy_stands_between_this_machine_and_itself(
+    server: RawServer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = RawServer()
+    proxy.will(answer(200, {"phone_numbers": []}))
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, proxy.origin)
+    server.will(answer(200, {"phone_numbers": []}))
+    client.phone_numbers()
+    assert len(server.requests) == 1
+    assert not proxy.requests
+    proxy.close()
+
+
+@pytest.mark.parametrize("act", [close, answer(407), reset, raw(b"nonsense\r\n\r\n", then="close")])
+def test_a_proxy_that_fails_is_not_sent(server: RawServer, monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
+    """The request goes into the tunnel only once it stands."""
+    server.will(act)
+    monkeypatch.setenv("HTTPS_PROXY", server.origin)
+    client = Client("https://linq.invalid", Secret(TOKEN), timeout=0.5, sleep=lambda _: None)
+    with pytest.raises(NotSent):
+        send(client)
+    client.close()
+    assert {one.method for one in server.requests} == {"CONNECT"}
+    assert TOKEN not in str(server.requests)
+
+
+# --- what is asked ---
+
+UUIDS = f"(?:{CHAT_ID}|{MESSAGE_ID}|{ATTACHMENT_ID})"
+LONG_URL = "https://x.example/a.m4a?sig=%2Fa%2B"
+EVENTS = ["message.sent", "message.failed"]
+CALLS: dict[str, tuple[Callable[[Client], Any], str, str, dict[str, str], Any, Any]] = {
+    "memo by id": (send, "POST", "/v3/chats/{}/voicememo", {}, {"attachment_id": ATTACHMENT_ID}, accepted_body()),
+    "memo by URL": (
+        lambda c: c.voicememo(CHAT_ID, voice_memo_url=LONG_URL, override_optout=True),
+        "POST",
+        "/v3/chats/{}/voicememo",
+        {},
+        {"voice_memo_url": LONG_URL, "override_optout": True},
+        accepted_body(),
+    ),
+    "announce": (
+        lambda c: c.create_attachment("größe 中文 🎤.wav", "audio/x-wav", 10),
+        "POST",
+        "/v3/attachments",
+        {},
+        {"filename": "größe 中文 🎤.wav", "content_type": "audio/x-wav", "size_bytes": 10},
+        {"attachment_id": ATTACHMENT_ID, "upload_url": "https://up.example/x"},
+    ),
+    "attachment": (lambda c: c.attachment(ATTACHMENT_ID), "GET", "/v3/attachments/{}", {}, None, {"id": ATTACHMENT_ID}),
+    "delete": (lambda c: c.delete_attachment(ATTACHMENT_ID), "DELETE", "/v3/attachments/{}", {}, None, {}),
+    "chats": (lambda c: list(c.chats()), "GET", "/v3/chats", {"limit": "100"}, None, {"chats": []}),
+    "chats of": (
+        lambda c: list(c.chats(from_="+12025550100", to="+12025550111", limit=5)),
+        "GET",
+        "/v3/chats",
+        {"limit": "5", "from": "%2B12025550100", "to": "%2B12025550111"},
+        None,
+        {"chats": []},
+    ),
+    "chat": (lambda c: c.chat(CHAT_ID), "GET", "/v3/chats/{}", {}, None, {"id": CHAT_ID}),
+    "messages": (
+        lambda c: list(c.messages(CHAT_ID, limit=500)),
+        "GET",
+        "/v3/chats/{}/messages",
+        {"limit": "100"},
+        None,
+        {"messages": []},
+    ),
+    "message": (lambda c: c.message(MESSAGE_ID), "GET", "/v3/messages/{}", {}, None, {"id": MESSAGE_ID}),
+    "message and answer": (
+        lambda c: c.message_answer(MESSAGE_ID)[1],
+        "GET",
+        "/v3/messages/{}",
+        {},
+        None,
+        {"id": MESSAGE_ID},
+    ),
+    "lines": (lambda c: c.phone_numbers(), "GET", "/v3/phone_numbers", {}, None, {"phone_numbers": []}),
+    "iMessage": (
+        lambda c: c.check_imessage("a@x.io", from_="+12025550100"),
+        "POST",
+        "/v3/capability/check_imessage",
+        {},
+        {"address": "a@x.io", "from": "+12025550100"},
+        {"address": "a@x.io", "available": True},
+    ),
+    "RCS": (
+        lambda c: c.check_rcs("+12025550111"),
+        "POST",
+        "/v3/capability/check_rcs",
+        {},
+        {"address": "+12025550111"},
+        {"address": "+12025550111"},
+    ),
+    "events": (lambda c: c.webhook_events(), "GET", "/v3/webhook-events", {}, None, {"events": ["a"]}),
+    "subscriptions": (
+        lambda c: c.subscriptions(),
+        "GET",
+        "/v3/webhook-subscriptions",
+        {},
+        None,
+        {"subscriptions": []},
+    ),
+    "subscribe": (
+        lambda c: c.create_subscription("https://me.example", EVENTS, phone_numbers=["+12025550100"]),
+        "POST",
+        "/v3/webhook-subscriptions",
+        {},
+        {"target_url": "https://me.example", "subscribed_events": EVENTS, "phone_numbers": ["+12025550100"]},
+        {"id": "s/1", "signing_secret": "whsec_x"},
+    ),
+    "subscription": (
+        lambda c: c.subscription("s/1?x"),
+        "GET",
+        "/v3/webhook-subscriptions/s%2F1%3Fx",
+        {},
+        None,
+        {"id": "s/1?x"},
+    ),
+    "change": (
+        lambda c: c.update_subscription("s1", is_active=False),
+        "PUT",
+        "/v3/webhook-subscriptions/s1",
+        {},
+        {"is_active": False},
+        {"id": "s1"},
+    ),
+    "unsubscribe": (lambda c: c.delete_subscription("s1"), "DELETE", "/v3/webhook-subscriptions/s1", {}, None, {}),
+}
+
+
+@pytest.mark.parametrize("case", CALLS)
+def test_each_call_asks_what_the_api_documents_and_no_more(client: Client, server: RawServer, case: str) -> None:
+    call, method, path, query, body, reply = CALLS[case]
+    server.will(answer(200, reply))
+    call(client)
+    (got,) = server.requests
+    target, _, asked = got.target.partition("?")
+    assert got.method == method
+    assert re.sub(UUIDS, "{}", target) == f"/api/partner{path}"
+    assert dict(pair.split("=") for pair in asked.split("&") if pair) == query
+    assert (got.json if got.body else None) == body
+    assert ("content-type" in got.headers) == (body is not None)
+    assert got.headers.get("content-type", "application/json") == "application/json"
+    assert not {"idempotency-key", "cookie", "x-linq-integration-token"} & set(got.headers)
+
+
+WRONG = [b"", b"<html>Sign in</html>", b"{", b"[]", b"null", b"{}", b'{"id": null}', b"\xff", b'{"id": 7, "chats": {}}']
+NEEDS_NOTHING = {"delete", "unsubscribe", "events"}
+
+
+@pytest.mark.parametrize("case", [one for one in CALLS if one not in NEEDS_NOTHING])
+@pytest.mark.parametrize("body", WRONG)
+def test_an_answer_that_is_not_what_was_asked_for_is_an_error_of_ours(
+    client: Client, server: RawServer, case: str, body: bytes
+) -> None:
+    server.will(answer(200, body))
+    with pytest.raises(LinqError, match=r"cannot be read|not clear"):
+        CALLS[case][0](client)
+
+
+def test_an_id_from_outside_stays_in_its_place_in_the_path(client: Client, server: RawServer) -> None:
+    evil = "../../x HTTP/1.1\r\nX-Evil: 1\r\n\r\n?a=b#c/ü"
+    server.will(answer(200, {"id": "x"}))
+    client.chat(evil)
+    (got,) = server.requests
+    assert got.target.startswith("/api/partner/v3/chats/")
+    assert got.target.count("/") == 5
+    assert "x-evil" not in got.headers
+
+
+def test_a_file_name_cannot_leave_its_json(client: Client, server: RawServer) -> None:
+    name = 'a"},"x":{"\r\nX-Evil: 1\r\n\r\n.wav'
+    server.will(answer(200, {"attachment_id": ATTACHMENT_ID, "upload_url": "https://up.example/x"}))
+    client.create_attachment(name, "audio/x-wav", 1)
+    assert server.requests[0].json["filename"] == name
+    assert "x-evil" not in server.requests[0].headers
+
+
+# --- uploads ---
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "X-Amz-Credential=AKIA%2F20260302%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Signature=ab12",
+        "Signature=a%2Bb%2Fc%3D%3D&Expires=1&Key-Pair-Id=K~x_-.",
+        "sig=a+b%20c&se=2026-03-02T09%3A00%3A00Z&sp=r&x=(1)!*'",
+    ],
+)
+def test_an_upload_goes_to_the_address_as_it_was_given(client: Client, server: RawServer, query: str) -> None:
+    server.will(answer(200))
+    where = f"{server.origin}/bucket/file%20name%2Fx.wav?{query}"
+    headers = {"Content-Type": "audio/x-wav", "Content-Length": "5", "x-amz-meta-a": "1"}
+    client.upload(Attachment(attachment_id="a", upload_url=where, required_headers=headers), b"12345")
+    (got,) = server.requests
+    assert got.method == "PUT"
+    assert got.target.replace("%27", "'") == where.removeprefix(server.origin)
+    assert got.body == b"12345"
+    assert {name: got.headers[name.lower()] for name in headers} == headers
+
+
+def test_an_upload_is_repeated_on_faults_and_refused_for_good_on_a_no(client: Client, server: RawServer) -> None:
+    where = Attachment(attachment_id="a", upload_url=f"{server.origin}/put?X-Amz-Signature=s3cr3t")
+    server.will(reset, answer(503, b"<Error/>"), answer(200))
+    client.upload(where, b"12345")
+    assert len(server.requests) == 3
+    server.will(answer(403, b"<Error><Code>AccessDenied</Code></Error>"))
+    with pytest.raises(ApiError, match=r"HTTP 403.*nothing was sent") as refused:
+        client.upload(where, b"12345")
+    server.will(close)
+    with pytest.raises(NotSent, match="nothing was sent") as lost:
+        client.upload(where, b"12345")
+    assert "s3cr3t" not in str(refused.value) + str(lost.value)
+
+
+def test_a_long_upload_is_not_a_slow_answer(client: Client, server: RawServer) -> None:
+    """The time limit of the answer begins when the bytes are there."""
+
+    def slow_then_ok(server: RawServer, link: socket.socket) -> None:
+        time.sleep(0.35)
+        link.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+        time.sleep(0.2)
+        link.sendall(b"ok")
+
+    server.will(slow_then_ok)
+    client.upload(Attachment(attachment_id="a", upload_url=f"{server.origin}/put"), b"1" * 100_000)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("url", ["http://up.example/x", "ftp://x", "", None, "http://127.0.0.1:1/x"])
+def test_bytes_are_uploaded_to_https_only(url: str | None) -> None:
+    body = json.dumps({"attachment_id": ATTACHMENT_ID, "upload_url": url})
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, text=body))
+    client = Client("https://api.linqapp.com/api/partner", Secret(TOKEN), transport=transport)
+    with pytest.raises(ApiError, match="no https address"):
+        client.create_attachment("a.wav", "audio/x-wav", 1)
+
+
+# --- pages ---
+
+
+def test_pages_are_walked_to_their_end_and_each_record_is_given_once(client: Client, server: RawServer) -> None:
+    pages = [["a", "b"], ["b", "c"], [], ["d"]]
+    cursors = ["1", "2 &=#", "3", None]
+    server.will(
+        *(
+            answer(200, {"chats": [{"id": one} for one in page], "next_cursor": cursor})
+            for page, cursor in zip(pages, cursors, strict=True)
+        )
+    )
+    assert [one.chat_id for one in client.chats()] == ["a", "b", "c", "d"]
+    assert "cursor=2+%26%3D%23" in server.requests[2].target.replace("%20", "+")
+
+
+@pytest.mark.parametrize("end", [None, "", 7, {}])
+def test_a_walk_ends_where_there_is_no_cursor(client: Client, server: RawServer, end: Any) -> None:
+    server.will(answer(200, {"chats": [{"id": "a"}], "next_cursor": end}))
+    assert len(list(client.chats())) == 1
+
+
+def test_a_walk_ends_though_the_cursors_never_do(client: Client, server: RawServer) -> None:
+    count = iter(range(10_000))
+
+    def endless(server: RawServer, link: socket.socket) -> None:
+        answer(200, {"chats": [{"id": "a"}], "next_cursor": str(next(count))})(server, link)
+
+    server.will(endless)
+    assert len(list(client.chats())) == 1
+    assert len(server.requests) < 50
+
+
+def test_a_limit_is_kept(client: Client, server: RawServer) -> None:
+    server.will(answer(200, {"messages": [{"id": str(n)} for n in range(100)], "next_cursor": "1"}))
+    assert len(list(client.messages(CHAT_ID, limit=3))) == 3
+    assert "limit=3" in server.requests[0].target
+    assert list(client.messages(CHAT_ID, limit=0)) == []
+    assert len(server.requests) == 1
+
+
+# --- the rest ---
+
+
+def test_a_capability_that_linq_cannot_tell_is_not_a_no(client: Client, server: RawServer) -> None:
+    for code in (4004, 4009, 4010):
+        server.will(refusal(503, code))
+        assert client.check_rcs("+12025550111").available is None
+    server.will(refusal(400, 1002))
+    with pytest.raises(ApiError):
+        client.check_rcs("x")
+
+
+def test_a_new_subscription_is_asked_for_once_since_its_secret_comes_once(client: Client, server: RawServer) -> None:
+    server.will(close)
+    with pytest.raises(NotSent, match="its secret is lost"):
+        client.create_subscription("https://me.example", ["message.sent"])
+    assert len(server.requests) == 1
+    server.will(answer(200, {"id": "s1", "signing_secret": "whsec_x"}))
+    assert "whsec_x" not in repr(client.create_subscription("https://me.example", ["message.sent"]))
+
+
+def test_how_far_linqs_clock_is_ahead_is_known_from_its_answers(client: Client, server: RawServer) -> None:
+    theirs = utc_now() + timedelta(hours=1)
+    server.will(answer(200, {"phone_numbers": []}, date=format_datetime(theirs, usegmt=True)))
+    client.phone_numbers()
+    assert abs(client.clock_ahead - timedelta(hours=1)) < timedelta(seconds=5)
+    storage = answer(200, date=format_datetime(theirs + timedelta(hours=9), usegmt=True))
+    server.will(storage)
+    client.upload(Attachment(attachment_id="a", upload_url=f"{server.origin}/put"), b"x")
+    assert abs(client.clock_ahead - timedelta(hours=1)) < timedelta(seconds=5)
+
+
+def test_an_error_of_the_socket_demo_reads_like_linqs(demo_socket: Any) -> None:
+    client = Client(demo_socket.base_url, Secret("demo_wrong"), timeout=5)
+    with pytest.raises(AuthenticationError, match="401/2004") as caught:
+        client.phone_numbers()
+    assert len(str(caught.value.trace_id)) == 32
+    client.close()
+    wait_for(lambda: True)
+
+
+def test_a_reader_of_targets_is_used(client: Client, server: RawServer) -> None:
+    server.will(by_target(phone_numbers=answer(200, {"phone_numbers": [{"phone_number": "+12025550100"}]})))
+    assert client.phone_numbers()[0].phone_number == "+12025550100"

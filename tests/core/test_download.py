@@ -1,0 +1,202 @@
+"""Fetching a URL memo: https only, public only, not too much, not too long."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from core_samples import TOKEN, wav
+from raw_server import RawServer, answer, by_target, close, drip, raw, reset, silent
+
+from linq_nb import AudioError, Outbox, VoiceMemo
+from linq_nb.download import download
+from linq_nb.model import MAX_MEMO_BYTES
+
+
+def fetch(server: RawServer, path: str = "/a.wav", **more: Any) -> bytes:
+    return download(f"{server.origin}{path}", **{"timeout": 1.0, "allow_private": True, **more})
+
+
+def test_the_bytes_are_the_servers_and_nothing_of_linqs_is_sent(server: RawServer) -> None:
+    server.will(answer(200, wav(), content_type="audio/wav"))
+    assert fetch(server, "/a.wav?sig=1") == wav()
+    (got,) = server.requests
+    assert (got.method, got.target, got.body) == ("GET", "/a.wav?sig=1", b"")
+    assert got.headers["host"] == f"127.0.0.1:{server.port}"
+    assert set(got.headers) == {"host", "user-agent", "accept", "accept-encoding", "connection"}
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://example.com/a.wav", "is http, not https"),
+        ("ftp://example.com/a.wav", "is ftp, not https"),
+        ("file:///etc/passwd", "not https"),
+        ("https://127.0.0.1/a.wav", "not on the public internet"),
+        ("https://10.1.2.3/a.wav", "not on the public internet"),
+        ("https://[::1]/a.wav", "not on the public internet"),
+        ("https://[::ffff:127.0.0.1]/a.wav", "not on the public internet"),
+        ("https://169.254.169.254/latest/meta-data", "not on the public internet"),
+        ("https://localhost/a.wav", "not on the public internet"),
+        ("https://printer/a.wav", "not on the public internet"),
+        ("https://127.1/a.wav", "not on the public internet"),
+        ("https://" + "a" * 64 + ".com/a.wav", "not found|not a URL"),
+        ("https://x:99999/a.wav", "not a URL"),
+        ("https://ex℀mple.com/a.wav", "not a URL"),
+        ("hello", "not https"),
+    ],
+)
+def test_what_is_not_a_public_https_url_is_not_asked(url: str, why: str) -> None:
+    with pytest.raises(AudioError, match=why) as caught:
+        download(url, timeout=1)
+    assert "nothing was sent" in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.8", "::1", "::ffff:127.0.0.1", "fe80::1%eth0"])
+def test_a_public_name_with_a_private_address_is_not_asked(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    found = [(family, socket.SOCK_STREAM, 6, "", ("8.8.8.8", 443)), (family, socket.SOCK_STREAM, 6, "", (address, 443))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    with pytest.raises(AudioError, match="an address that is not public"):
+        download("https://rebind.example/a.wav", timeout=1)
+
+
+def test_the_address_that_was_checked_is_the_one_that_is_asked(
+    server: RawServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second look-up, which could lead elsewhere, is never made."""
+    asked: list[str] = []
+    real = socket.getaddrinfo
+
+    def look_up(host: str, *rest: Any, **more: Any) -> Any:
+        asked.append(host)
+        return real("127.0.0.1" if host == "audio.example" else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    server.will(answer(200, wav()))
+    assert download(f"http://audio.example:{server.port}/a.wav", timeout=1, allow_private=True) == wav()
+    assert asked.count("audio.example") == 1
+    assert server.requests[0].headers["host"] == f"audio.example:{server.port}"
+
+
+REDIRECTS = {
+    "to plain http": ("http://example.com/a.wav", "is http, not https", False),
+    "to this machine": ("https://127.0.0.1/a.wav", "not on the public internet", False),
+    "to a file": ("file:///etc/passwd", "not https", True),
+    "to no URL": ("http://[x", "no URL|not a URL", True),
+    "to nowhere": ("", "redirects more than 5 times", True),
+    "in a circle": ("/a.wav", "redirects more than 5 times", True),
+}
+
+
+@pytest.mark.parametrize("case", REDIRECTS)
+def test_a_redirect_is_checked_like_the_url_itself(
+    case: str, server: RawServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    location, why, private = REDIRECTS[case]
+    server.will(answer(302, location=location))
+    if not private:  # only the first step may be private here
+        steps = iter([True])
+        from linq_nb import download as module
+
+        real = module._checked
+        monkeypatch.setattr(module, "_checked", lambda url, _: real(url, next(steps, False)))
+    with pytest.raises(AudioError, match=why):
+        fetch(server)
+    assert len(server.requests) <= 6
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_to_a_good_place_is_followed(server: RawServer, status: int) -> None:
+    server.will(by_target(first=answer(status, location="/second.wav"), second=answer(200, wav())))
+    assert fetch(server, "/first.wav") == wav()
+
+
+@pytest.mark.parametrize("status", [204, 206, 304, 400, 401, 403, 404, 410, 500, 503])
+def test_what_is_no_200_is_an_audio_error(server: RawServer, status: int) -> None:
+    server.will(answer(status, b"x" if status not in (204, 304) else b""))
+    with pytest.raises(AudioError, match=f"answered HTTP {status}"):
+        fetch(server)
+
+
+FAULTS = {
+    "reset": (reset, "could not be downloaded"),
+    "closed": (close, "could not be downloaded"),
+    "silent": (silent, "took too long"),
+    "no HTTP": (raw(b"SSH-2.0-x\r\n", then="close"), "could not be downloaded"),
+    "half": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", then="close"), "could not be downloaded"),
+    "drops of a body": (drip(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n" + b"x" * 900, 0.05), "too long"),
+    "drops of a head": (drip(b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 500, 0.05), "too long"),
+    "drops without end": (drip(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 900, 0.05), "too long"),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_a_bad_server_is_an_audio_error_in_time(server: RawServer, case: str) -> None:
+    act, why = FAULTS[case]
+    server.will(act)
+    start = time.monotonic()
+    with pytest.raises(AudioError, match=why) as caught:
+        fetch(server, "/a.wav?sig=s3cr3t", timeout=0.3)
+    assert time.monotonic() - start < 1.2
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_not_more_than_10_mb_are_read(server: RawServer) -> None:
+    endless = b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (MAX_MEMO_BYTES + 100_000)
+    server.will(raw(endless, then="close"))
+    with pytest.raises(AudioError, match="over 10 MB"):
+        fetch(server, timeout=5)
+    server.will(answer(200, b"12345"))
+    assert fetch(server, max_bytes=5) == b"12345"
+    with pytest.raises(AudioError, match="over 0 MB"):
+        fetch(server, max_bytes=4)
+
+
+def test_what_is_packed_small_is_not_unpacked(server: RawServer) -> None:
+    server.will(answer(200, gzip.compress(bytes(30_000_000)), content_encoding="gzip"))
+    with pytest.raises(AudioError, match="answers packed"):
+        fetch(server)
+    assert server.requests[0].headers["accept-encoding"] == "identity"
+
+
+def test_no_connection_is_an_audio_error(server: RawServer) -> None:
+    server.close()
+    with pytest.raises(AudioError, match="could not be downloaded"):
+        fetch(server)
+
+
+def test_a_fetched_memo_knows_what_it_is_and_still_goes_by_its_url(outbox: Outbox) -> None:
+    url = outbox.demo.media_urls["hello"]
+    memo = VoiceMemo.from_url(url)
+    fetched = outbox.fetch(memo)
+    assert (fetched.url, fetched.source, fetched.format, fetched.duration_ms) == (url, "url", "wav", 1500)
+    assert fetched.sha256
+    assert fetched.data
+    assert outbox.fetch(VoiceMemo.from_bytes(wav())).data == wav()
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("large", "over 10 MB"),
+        ("page", "HTML|not audio|web page"),
+        ("downgrade", "is http, not https"),
+        ("private", "not on the public internet"),
+        ("missing", "HTTP 404"),
+    ],
+)
+def test_what_the_demo_serves_wrong_is_refused(outbox: Outbox, name: str, why: str) -> None:
+    with pytest.raises(AudioError, match=why):
+        outbox.fetch(VoiceMemo.from_url(outbox.demo.media_urls[name]))
+
+
+def test_the_key_does_not_go_to_the_host_of_the_audio(server: RawServer, live: Callable[..., Outbox]) -> None:
+    server.will(answer(200, wav()))
+    live().fetch(VoiceMemo.from_url(f"{server.origin}/a.wav"), allow_private=True)
+    assert "authorization" not in server.requests[0].headers
+    assert TOKEN not in str(server.requests)

@@ -1,0 +1,164 @@
+"""Records as DataFrames: the same columns and dtypes whatever is in them, and no full handle unless asked for."""
+
+from __future__ import annotations
+
+import warnings
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from core_samples import AT, a_message, a_send, chat
+
+import linq_nb
+from linq_nb import SettingsError, catalog, frames, to_frame
+from linq_nb.model import Event, Finding, Handle, Line
+
+DESIGN = """
+send_id chat_id chat_name is_group from_handle to_handles memo_source filename format mime_type size_bytes
+duration_ms sha256 attachment_id message_id service status http_status error_code error_message doc_url trace_id
+attempts created_at posted_at accepted_at sent_at delivered_at read_at failed_at checked_at accept_s delivery_s
+read_s
+""".split()  # noqa: SIM905
+
+NUMBER, OTHER, MAIL = "+12025550111", "+12025550100", "ada.lovelace@example.com"
+FULL = {
+    "sends": a_send(
+        status="queued",
+        from_handle=OTHER,
+        to_handles=(NUMBER, MAIL),
+        chat_name=f"Ada {NUMBER}",
+        filename=f"for {NUMBER}.wav",
+        error_message=f"Nobody at {NUMBER} or {MAIL}, see https://x.example/a?sig=s3cr3t",
+        is_group=False,
+        accepted_at=AT + timedelta(seconds=1.5),
+        memo_source="file",
+        format="wav",
+        duration_ms=500,
+    ),
+    "chats": chat(chat_name=NUMBER, handles=(*chat().handles, Handle(handle=MAIL)), is_active=True),
+    "handles": Handle(handle=NUMBER, is_me=False, service="iMessage"),
+    "lines": Line(phone_number=OTHER, reputation="HEALTHY", line_id="l1"),
+    "findings": Finding(level="error", code="x", message=f"{NUMBER} opted out"),
+    "events": Event(
+        send_id="s",
+        at=AT,
+        source="post",
+        error_message=f"{NUMBER}",
+        body={"to": [NUMBER], "text": f"hello {MAIL}", "url": "https://x.example/a?sig=s3cr3t"},
+    ),
+    "messages": a_message(),
+}
+
+
+def cells(frame: pd.DataFrame) -> list[str]:
+    return [str(value) for name in frame.columns for value in frame[name]]
+
+
+def test_the_columns_of_sends_are_the_designs() -> None:
+    assert list(to_frame([]).columns) == DESIGN == list(frames.SEND_COLUMNS)
+
+
+@pytest.mark.parametrize("kind", FULL)
+@pytest.mark.parametrize("handles", ["masked", "hashed", "full"])
+def test_columns_and_dtypes_are_the_same_for_none_one_and_many(kind: str, handles: Any) -> None:
+    columns = frames.COLUMNS[type(FULL[kind])]
+    for rows in ([], [FULL[kind]], [FULL[kind]] * 3, FULL[kind]):
+        frame = to_frame(rows, handles, kind=kind, key=b"k")
+        assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == dict(columns)
+        assert list(frame.columns) == list(columns)
+        assert len(frame) == (len(rows) if isinstance(rows, list) else 1)
+        assert isinstance(frame.index, pd.RangeIndex)
+
+
+def test_a_record_of_nothing_is_a_row_of_missing_values() -> None:
+    frame = to_frame([a_send(filename=None, size_bytes=None, posted_at=None, created_at=None), FULL["sends"]])
+    assert frame["filename"].isna().tolist() == [True, False]
+    for name in ("to_handles", "is_group", "duration_ms", "accept_s", "posted_at", "service", "format"):
+        assert frame[name].isna()[0]
+    assert str(frame["accept_s"].dtype) == "Float64"
+    assert frame["accept_s"][1] == 1.5
+
+
+@pytest.mark.parametrize("kind", FULL)
+@pytest.mark.parametrize("handles", ["masked", "hashed"])
+def test_no_full_handle_and_no_signed_url_is_anywhere(kind: str, handles: Any) -> None:
+    text = "\n".join(cells(to_frame([FULL[kind]], handles, key=b"k")))
+    for secret in (NUMBER, OTHER, MAIL, NUMBER[2:], "ada.lovelace", "s3cr3t"):
+        assert secret not in text
+
+
+def test_full_handles_are_there_when_asked_for() -> None:
+    frame = to_frame(FULL["sends"], "full")
+    assert frame["to_handles"][0] == f"{NUMBER} {MAIL}"
+    assert NUMBER in frame["error_message"][0]
+
+
+def test_masked_handles_can_be_told_apart_by_eye_and_hashed_ones_joined_on() -> None:
+    assert to_frame(FULL["handles"])["handle"][0] == "+1•••••0111"
+    hashed = to_frame(FULL["sends"], "hashed", key=b"k")
+    assert hashed["to_handles"][0].split()[0] == to_frame(FULL["handles"], "hashed", key=b"k")["handle"][0]
+    assert hashed["to_handles"][0] != to_frame(FULL["sends"], "hashed", key=b"other")["to_handles"][0]
+    lower, upper = (to_frame(Handle(handle=one), "hashed", key=b"k")["handle"][0] for one in ("a@x.io", "A@X.io"))
+    assert lower == upper
+
+
+def test_times_are_utc_whatever_zone_they_came_in() -> None:
+    from datetime import timezone
+
+    here = datetime(2026, 3, 2, 11, 0, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
+    frame = to_frame(a_send(posted_at=here))
+    assert frame["posted_at"][0] == pd.Timestamp(here)
+    assert str(frame["posted_at"].dt.tz) == "UTC"
+    far = to_frame(a_send(posted_at=datetime(9999, 1, 1, tzinfo=UTC)))
+    assert far["posted_at"][0].year == 9999
+
+
+@pytest.mark.parametrize(
+    ("records", "handles", "more", "why"),
+    [
+        ([a_send(), chat()], "masked", {}, "one kind"),
+        ([a_send()], "masked", {"kind": "chats"}, "one kind"),
+        ([7], "masked", {}, "one kind.*got int"),
+        ("abc", "masked", {}, "one kind"),
+        ([], "masked", {"kind": "cats"}, "kind is one of"),
+        ([], "shown", {}, '"masked", "hashed" or "full"'),
+        ([], "hashed", {}, "hash_key"),
+    ],
+)
+def test_what_cannot_be_a_frame_is_a_settings_error(records: Any, handles: Any, more: Any, why: str) -> None:
+    with pytest.raises(SettingsError, match=why):
+        to_frame(records, handles, **more)
+
+
+def test_frames_of_the_demo_hold_what_the_records_say(outbox: linq_nb.Outbox) -> None:
+    chats = to_frame(outbox.chats())
+    assert len(chats) == 25
+    assert chats["people"].sum() > 25
+    assert to_frame(outbox.lines())["phone_number"].tolist() == ["+1•••••0100", "+1•••••0101"]
+    assert to_frame(outbox.chats(), kind="chats").equals(chats)
+    assert to_frame(one for one in outbox.chats()).equals(chats)
+
+
+def test_a_frame_survives_a_file_and_two_frames_a_concat(tmp_path: Path) -> None:
+    frame = to_frame([FULL["sends"], a_send()])
+    frame.to_pickle(tmp_path / "f.pkl")
+    pd.testing.assert_frame_equal(pd.read_pickle(tmp_path / "f.pkl"), frame)
+    frame.to_csv(tmp_path / "f.csv", index=False)
+    read = pd.read_csv(tmp_path / "f.csv", dtype=dict.fromkeys(DESIGN, "string"))
+    assert read["status"].tolist() == frame["status"].tolist()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        both = pd.concat([frame, frame.iloc[:0]], ignore_index=True)
+    assert len(both) == 2
+    assert frame.groupby("status", observed=True)["accept_s"].mean()["queued"] == 1.5
+
+
+def test_the_error_catalogue_is_a_frame() -> None:
+    frame = linq_nb.errors_frame()
+    assert len(frame) == len(catalog.CODES)
+    assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == dict(frames.ERROR_COLUMNS)
+    assert frame["http_status"].isna().sum() == sum(one.http_status is None for one in catalog.CODES)
+    assert sorted(linq_nb.errors_frame(5001)["http_status"]) == [413, 500]
+    assert list(linq_nb.errors_frame(9999).columns) == list(frames.ERROR_COLUMNS)

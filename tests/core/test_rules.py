@@ -1,0 +1,152 @@
+"""The send rules: what an answer means, how long to pause, what the same send does, which message is ours."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from core_samples import AT, ATTACHMENT_ID, a_message, a_send
+
+from linq_nb import rules
+from linq_nb.model import LINQ_STATUSES, OUR_STATUSES
+
+LATER = AT + timedelta(minutes=10)
+
+
+def test_only_a_4xx_but_408_is_a_no_and_only_a_2xx_a_yes() -> None:
+    expected = dict.fromkeys(range(100, 600), "unknown")
+    expected |= dict.fromkeys(range(200, 300), "accepted") | dict.fromkeys(range(400, 500), "rejected")
+    expected |= {408: "unknown", 429: "not_sent"}
+    assert {status: rules.memo_outcome(status) for status in range(100, 600)} == expected
+
+
+@pytest.mark.parametrize("kind", ["read", "memo", "upload"])
+def test_repeats_are_few_and_their_pauses_bounded(kind: Any) -> None:
+    for status, code, retry_after in itertools.product(
+        range(200, 600), (None, 2007, 2009, 4001), (None, 0, 1, 60, 61, 86_400)
+    ):
+        pauses: list[float] = []
+        while (pause := rules.pause_after_answer(kind, len(pauses) + 1, status, code, retry_after)) is not None:
+            pauses.append(pause)
+            assert len(pauses) < 6
+        assert all(0 <= pause <= rules.MAX_SLEEP_S for pause in pauses)
+        if retry_after and retry_after > rules.MAX_SLEEP_S and status == 429:
+            assert pauses == []
+        if kind == "memo" and pauses:
+            assert status == 429 or (status, code) in {(404, 2007), (409, 2009)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "left", "again"),
+    [("memo", True, False), ("memo", False, True), ("read", True, True), ("read", False, True), ("upload", True, True)],
+)
+def test_a_memo_that_left_is_never_repeated(kind: Any, left: bool, again: bool) -> None:
+    pauses = [rules.pause_after_failure(kind, tries, left=left) for tries in range(1, 6)]
+    assert (pauses[0] is not None) == again
+    assert pauses[-1] is None
+
+
+NEXT = {
+    ("preparing", True): "send",
+    ("preparing", False): "wait",
+    ("sending", True): "reconcile",
+    ("sending", False): "wait",
+    **{(status, over): "send" for status in ("not_sent", "rejected") for over in (True, False)},
+    **{("unknown", over): "reconcile" for over in (True, False)},
+    **{("expired", over): "report" for over in (True, False)},
+    **{(status, over): "report" for status in (*LINQ_STATUSES, "teleported") for over in (True, False)},
+}
+
+
+@pytest.mark.parametrize(("case", "step"), NEXT.items())
+def test_what_the_same_send_asked_again_does(case: tuple[str, bool], step: str) -> None:
+    status, lease_over = case
+    assert rules.when_asked_again(a_send(status=status), lease_over=lease_over) == step
+
+
+def test_every_status_is_in_the_table() -> None:
+    assert {status for status, _ in NEXT} >= {*LINQ_STATUSES, *OUR_STATUSES}
+
+
+@pytest.mark.parametrize("status", OUR_STATUSES)
+def test_of_our_own_words_only_expired_is_settled(status: str) -> None:
+    assert rules.is_settled(a_send(status=status)) == (status == "expired")
+
+
+def test_of_several_rows_the_one_that_forbids_most_counts() -> None:
+    order = ["not_sent", "preparing", "sending", "unknown", "queued"]
+    assert sorted(order, key=lambda status: rules.how_far(a_send(status=status))) == order
+
+
+def matched(send: Any, *messages: Any, known: set[str] | None = None, **more: Any) -> tuple[str, str]:
+    given = {"now": LATER, "timeout_s": 60.0, "complete": True, **more}
+    found = rules.match(send, messages, known or set(), **given)
+    assert (found.message is not None) == (found.result == "found")
+    return found.result, found.evidence
+
+
+BY_ID = {"attachment_id": ATTACHMENT_ID}
+
+
+@pytest.mark.parametrize(
+    ("send", "messages", "result", "evidence"),
+    [
+        (BY_ID, [{"part_id": ATTACHMENT_ID, "filename": "x", "size_bytes": 1}], "found", "attachment id"),
+        (BY_ID, [{"part_id": ATTACHMENT_ID}, {"message_id": "other"}], "found", "attachment id"),
+        (BY_ID, [{"part_id": ATTACHMENT_ID}, {"part_id": ATTACHMENT_ID, "message_id": "o"}], "ambiguous", "2 messages"),
+        ({}, [{}], "found", "file name and size"),
+        ({"size_bytes": None}, [{"size_bytes": 99}], "found", "same file name"),
+        ({}, [{}, {"message_id": "other"}], "ambiguous", "2 messages"),
+        ({}, [{"size_bytes": 99}], "ambiguous", "1 audio messages"),
+        ({}, [{"filename": "other.wav"}], "ambiguous", "none proven"),
+        ({"filename": None}, [{"filename": None}], "ambiguous", "none proven"),
+        ({}, [{"mime_type": "audio/mp4", "size_bytes": 4000}], "ambiguous", "1 audio"),
+        ({}, [{"mime_type": None}], "found", "file name"),
+        ({}, [], "not_found", "no such message"),
+        ({}, [{"mime_type": "image/png"}], "not_found", "no such"),
+        ({}, [{"is_from_me": False}], "not_found", "no such"),
+        ({}, [{"is_from_me": None}], "found", "file name"),
+        ({}, [{"media": (), "parts": 1}], "not_found", "no such"),
+        ({}, [{"media": (), "parts": 0}], "ambiguous", "does not tell enough"),
+        ({}, [{"media": (), "parts": None}], "ambiguous", "does not tell enough"),
+        ({}, [{"media": (), "parts": 0}, {"message_id": "m2"}], "found", "file name"),
+        ({}, [{"created_at": None}], "ambiguous", "does not tell enough"),
+        ({}, [{"created_at": AT - timedelta(seconds=11)}], "not_found", "no such"),
+        ({}, [{"created_at": AT - timedelta(seconds=9)}], "found", "file name"),
+        ({}, [{"created_at": AT + timedelta(seconds=99)}], "found", "file name"),
+        ({}, [{"created_at": AT + timedelta(seconds=101)}], "not_found", "no such"),
+        ({"posted_at": None}, [{}], "ambiguous", "time of the request"),
+    ],
+)
+def test_which_message_is_ours(send: Any, messages: Any, result: str, evidence: str) -> None:
+    found = matched(a_send(**send), *(a_message(**one) for one in messages))
+    assert found[0] == result
+    assert evidence in found[1]
+
+
+def test_a_message_that_is_known_as_another_send_is_not_ours() -> None:
+    assert matched(a_send(), a_message(), known={a_message().message_id})[0] == "not_found"
+    both = (a_message(), a_message(message_id="other"))
+    assert matched(a_send(), *both, known={"other"})[0] == "found"
+
+
+def test_not_found_is_not_said_before_the_time_when_it_is_sure() -> None:
+    for seconds, result in ((89, "ambiguous"), (90, "not_found")):
+        assert matched(a_send(), now=AT + timedelta(seconds=seconds))[0] == result
+    assert matched(a_send(), now=AT + timedelta(seconds=90), timeout_s=120.0)[0] == "ambiguous"
+
+
+def test_not_found_is_not_said_of_a_list_that_was_not_read_to_its_end() -> None:
+    assert matched(a_send(), complete=False)[0] == "ambiguous"
+    assert matched(a_send(), a_message(), complete=False)[0] == "found"
+
+
+@pytest.mark.parametrize("minutes", [-30, -2, 2, 30])
+def test_a_clock_that_is_off_is_allowed_for(minutes: int) -> None:
+    ahead = timedelta(minutes=minutes)
+    theirs = a_message(created_at=AT + ahead)
+    assert matched(a_send(), theirs, ahead=ahead)[0] == "found"
+    assert matched(a_send(), theirs)[0] == "not_found"
+    assert rules.window_start(a_send(), ahead) == AT + ahead - rules.CLOCK_SKEW
