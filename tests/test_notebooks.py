@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +89,22 @@ def test_the_quick_start_runs_headless_on_the_demo(tmp_path: Path, monkeypatch: 
     ).execute()
     stored = nbformat.read(path, as_version=4)
     assert [_texts(cell) for cell in code(made)] == [_texts(cell) for cell in code(stored)]
+
+
+def test_an_output_that_changed_fails(tmp_path: Path) -> None:
+    """nbval compares strictly: a wrong number in a stored output is found, HTML or not."""
+    folder = NOTEBOOKS[0].parent
+    shutil.copytree(folder / "audio", tmp_path / "audio")
+    shutil.copy(folder / "conftest.py", tmp_path)
+    tampered = nbformat.read(folder / "quickstart.ipynb", as_version=4)
+    bubbles = next(cell for cell in code(tampered) if "bubbles(send" in cell.source)
+    assert bubbles.outputs[0].data["text/plain"] == "1"
+    bubbles.outputs[0].data["text/plain"] = "2"
+    nbformat.write(tampered, tmp_path / "tampered.ipynb")
+    command = [sys.executable, "-m", "pytest", "-q", "--nbval", "-p", "no:cacheprovider", "tampered.ipynb"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout
+    assert "1 failed" in done.stdout
 
 
 def _texts(cell: Any) -> list[str]:

@@ -32,6 +32,19 @@ PICTURES = {
     "card": Picture(
         cells=('from linq_nb import VoiceMemo\n\nVoiceMemo.from_file("audio/hello.m4a")',),
     ),
+    "frame": Picture(
+        cells=(
+            "%load_ext linq_nb\n%linq_connect --demo --quiet\n"
+            "chats = ['Ada Lovelace', 'Book Club', 'Sam SMS', 'Kim Second Line', 'Dee Daily Cap', 'Lou Lost Answer']\n"
+            "for chat in chats:\n    try:\n"
+            "        %linq_voicememo audio/hello.m4a --chat {chat} --quiet\n"
+            "    except Exception as error:\n        pass\n"
+            "outbox.demo.advance(minutes=5)\n%linq_status --quiet",
+            "columns = ['chat_name', 'status', 'http_status', 'error_code', 'service', 'delivery_s', 'read_s']\n\n"
+            "%linq_sends --into sends --quiet\nsends[columns].round(1)",
+        ),
+        width=900,
+    ),
 }
 
 
