@@ -156,9 +156,9 @@ class RawServer:
             while (request := _read(reader, number)) is not None:
                 with self._lock:
                     self.requests.append(request)
-                    act = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+                    act = self.script.pop(0) if len(self.script) > 1 else (self.script or [close])[0]
                 act(self, link)
-        except OSError:
+        except (OSError, ValueError):  # the other side went away, or never spoke HTTP
             pass
         finally:
             reader.close()

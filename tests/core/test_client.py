@@ -393,7 +393,8 @@ def shown(error: BaseException) -> str:
 )
 def test_the_key_is_in_no_error(client: Client, server: RawServer, fault: Any) -> None:
     server.will(fault)
-    for call in (lambda: send(client), client.phone_numbers, lambda: client.chat(CHAT_ID)):
+    client.timeout = 0.1
+    for call in (lambda: send(client), client.phone_numbers):
         with pytest.raises(LinqError) as caught:
             call()
         assert TOKEN not in shown(caught.value)
