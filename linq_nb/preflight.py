@@ -177,7 +177,7 @@ def health(chat: Chat, memo: VoiceMemo) -> Iterator[Finding]:
         case "AT_RISK":
             yield _warning("chat_at_risk", "Linq rates this chat AT_RISK: slow down, let them answer first")
         case "CRITICAL":
-            words = "Linq rates this chat CRITICAL: hold, or take it upon you with accept=['chat_critical']"
+            words = "Linq rates this chat CRITICAL: hold, or take it upon you by accepting chat_critical"
             yield _error("chat_critical", words)
         case "OPTED_OUT":
             yield _error("chat_opted_out", "the recipient opted out: do not send; they may write to you again first")

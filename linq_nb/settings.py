@@ -164,9 +164,15 @@ def _prompted(prompt: Callable[[], str] | None) -> tuple[Secret, str]:
 
 def _ask() -> str:
     """Ask for the key where a person can answer: a terminal or a notebook, never a pipe."""
-    if "ipykernel" not in sys.modules and not (sys.stdin and sys.stdin.isatty()):
+    if not _in_kernel() and not (sys.stdin and sys.stdin.isatty()):
         raise EOFError
     return getpass.getpass("Linq API key: ")
+
+
+def _in_kernel() -> bool:
+    """Whether this process is a notebook's kernel; ipykernel being loaded does not say so (ipywidgets loads it)."""
+    app = sys.modules.get("ipykernel.kernelapp")
+    return app is not None and bool(app.IPKernelApp.initialized())
 
 
 def check_base_url(url: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,3 +35,4 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Interacti
     made.run_line_magic("linq_connect", "--demo --fresh --quiet")
     yield made
     made.restore_sys_module_state()
+    atexit.unregister(made.atexit_operations)

@@ -54,7 +54,7 @@ def connect(
     if demo or (demo is None and not told_where and settings_of.wants_demo()):
         return _demo(journal, timeout, fresh)
     if fresh:
-        raise SettingsError("fresh=True starts the demo anew; it goes with demo=True only")
+        raise SettingsError("fresh starts the demo anew, so it goes with the demo only; add demo=True or --demo")
     found = settings_of.load(api_key=api_key, base_url=base_url, profile=profile, journal=journal)
     book = Journal(found.journal)
     client = Client(
