@@ -76,11 +76,10 @@ def known_format(memo: VoiceMemo) -> Iterator[Finding]:
 
 
 def declared_type(memo: VoiceMemo) -> Iterator[Finding]:
-    if memo.declared_type is None or memo.format not in audio.FORMATS:
+    real = _facts(memo)
+    if memo.declared_type is None or real is None:
         return
-    declared = audio.mime_format(memo.declared_type)
-    if declared != memo.format:
-        real = audio.FORMATS[memo.format]
+    if audio.mime_format(memo.declared_type) != memo.format:
         yield _error("declared_type", f"declared as {memo.declared_type}, but it is {real.label} ({real.mime_type})")
 
 
@@ -88,14 +87,14 @@ def extension(memo: VoiceMemo) -> Iterator[Finding]:
     if not memo.filename:
         return
     suffix, named = PurePath(memo.filename).suffix, audio.extension_format(memo.filename)
+    facts = _facts(memo)
     if memo.source == "url" and (named is None or (memo.data is not None and named != memo.format)):
         what = f"ends in {suffix}" if suffix else "has no extension"
-        real = f", but is {audio.FORMATS[memo.format].label}" if memo.format and named else ""
+        real = f", but is {facts.label}" if facts and named else ""
         yield _error("extension", f"the URL {what}{real}; Linq wants the extension of {_formats()} that fits (5006)")
-    elif memo.data is not None and memo.format in audio.FORMATS and named != memo.format:
-        real = audio.FORMATS[memo.format].extension
+    elif memo.data is not None and facts and named != memo.format:
         named_so = f"named {suffix}" if suffix else "named without extension"
-        yield _warning("extension", f"{named_so}, but is {real}: uploaded as {upload_name(memo)}")
+        yield _warning("extension", f"{named_so}, but is {facts.extension}: uploaded as {upload_name(memo)}")
 
 
 def size(memo: VoiceMemo) -> Iterator[Finding]:
@@ -202,10 +201,14 @@ CHAT_RULES: tuple[ChatRule, ...] = (service, group, health, active)
 def upload_name(memo: VoiceMemo) -> str:
     """Return the name to upload under: the memo's own, with the extension that fits its content (5006)."""
     name = PurePath(memo.filename or "memo").name or "memo"
-    if memo.format not in audio.FORMATS or audio.extension_format(name) == memo.format:
+    facts, named = _facts(memo), audio.extension_format(name)
+    if facts is None or named == memo.format:
         return name
-    stem = PurePath(name).stem if audio.extension_format(name) else name
-    return f"{stem}{audio.FORMATS[memo.format].extension}"
+    return f"{PurePath(name).stem if named else name}{facts.extension}"
+
+
+def _facts(memo: VoiceMemo) -> audio.FormatFacts | None:
+    return audio.FORMATS.get(memo.format or "")
 
 
 def _formats() -> str:

@@ -13,14 +13,10 @@ def _stop(signum: int, frame: FrameType | None) -> None:
 
 def main() -> None:
     """Read the options and serve."""
-    parser = argparse.ArgumentParser(
-        prog="python -m linq_nb.demo", description="A small Linq on this machine."
-    )
+    parser = argparse.ArgumentParser(prog="python -m linq_nb.demo", description="A small Linq on this machine.")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address (default %(default)s)")
     parser.add_argument("--port", type=int, default=8765, help="0 takes a free one (default %(default)s)")
-    parser.add_argument(
-        "--seed", type=int, default=1, help="of ids, jitter and random faults (default %(default)s)"
-    )
+    parser.add_argument("--seed", type=int, default=1, help="of ids, jitter and random faults (default %(default)s)")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _stop)
     try:

@@ -108,9 +108,7 @@ def _legacy(secret: str, seconds: str, body: bytes) -> str:
     return hmac.new(secret.encode(), f"{seconds}.".encode() + body, sha256).hexdigest()
 
 
-def _body(
-    state: State, target: Subscription, event_type: str, event_id: str, message: Message, at: datetime
-) -> bytes:
+def _body(state: State, target: Subscription, event_type: str, event_id: str, message: Message, at: datetime) -> bytes:
     payload_version = version(target)
     if event_type == "message.failed":
         data = _failed(message, at)

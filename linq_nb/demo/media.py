@@ -19,8 +19,7 @@ def hello() -> bytes:
     """Make 1.5 seconds of a soft tone that swells and fades, as WAV (mono, 8 kHz, 16 bit)."""
     count = int(_RATE * _SECONDS)
     samples = (
-        int(9_000 * math.sin(math.pi * n / count) ** 2 * math.sin(2 * math.pi * 330 * n / _RATE))
-        for n in range(count)
+        int(9_000 * math.sin(math.pi * n / count) ** 2 * math.sin(2 * math.pi * 330 * n / _RATE)) for n in range(count)
     )
     return _wav(b"".join(struct.pack("<h", sample) for sample in samples))
 

@@ -110,9 +110,7 @@ def _own_media(call: Call, path: str, filename: str, declared: str) -> Audio:
     rules.memo_size(len(answer.body))
     actual = sniff(answer.body)
     if actual != declared:
-        raise Refusal(
-            400, 5006, f"The file at this URL is {actual or 'not audio'}, its name says {declared}."
-        )
+        raise Refusal(400, 5006, f"The file at this URL is {actual or 'not audio'}, its name says {declared}.")
     state = call.state
     digest = state.ids.hex("media", path)
     file = _fetched(call, digest, filename, declared, len(answer.body))

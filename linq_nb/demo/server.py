@@ -112,9 +112,7 @@ class Server(ThreadingHTTPServer):
         super().__init__((host, port), Handler)
         self.url = f"http://{host}:{self.server_address[1]}"
         demo.bind(self.url)
-        self._workers = [
-            threading.Thread(target=target, daemon=True) for target in (self._run, self._post_due)
-        ]
+        self._workers = [threading.Thread(target=target, daemon=True) for target in (self._run, self._post_due)]
 
     def start(self) -> "Server":
         """Serve in threads of its own."""

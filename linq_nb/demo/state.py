@@ -267,6 +267,4 @@ class State:
         newest = self.clock.now() - timedelta(seconds=self.limits.list_lag_s)
         lagging = self.limits.list_lag_s > 0
         shown = (m for m in self.by_chat[chat.id] if not (lagging and m.created_at > newest))
-        return sorted(
-            (m for m in shown if not self.expired(m)), key=lambda m: (m.created_at, m.id), reverse=True
-        )
+        return sorted((m for m in shown if not self.expired(m)), key=lambda m: (m.created_at, m.id), reverse=True)

@@ -47,13 +47,9 @@ class DemoTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             case "reset":
                 raise httpx.ReadError("Connection reset by peer.", request=request)
             case "closed":
-                raise httpx.RemoteProtocolError(
-                    "Server disconnected without sending a response.", request=request
-                )
+                raise httpx.RemoteProtocolError("Server disconnected without sending a response.", request=request)
             case "half":
-                raise httpx.RemoteProtocolError(
-                    "Server disconnected in the middle of the answer.", request=request
-                )
+                raise httpx.RemoteProtocolError("Server disconnected in the middle of the answer.", request=request)
             case _ if read_s is None:
                 raise httpx.ReadError("Connection lost.", request=request)
             case _:

@@ -94,7 +94,9 @@ def main() -> None:
     sdk_day, our_day = bad_day(sdk_send, calls), bad_day(our_send, calls)
     print(f"| {calls:,} calls on a bad day: second bubbles | {sdk_day[0]} | {our_day[0]} |")
     print(f"| memos missing | {sdk_day[1]} | {our_day[1]} |")
-    print(f"| calls that raised (SDK), sends left unclear after running again (linq_nb) | {sdk_day[2]} | {our_day[2]} |")
+    print(
+        f"| calls that raised (SDK), sends left unclear after running again (linq_nb) | {sdk_day[2]} | {our_day[2]} |"
+    )
 
 
 if __name__ == "__main__":

@@ -101,9 +101,7 @@ def test_a_path_may_be_named_also_that_of_the_upload(demo: Demo, http: httpx.Cli
     promise = http.post("/v3/attachments", json=body).json()
     with httpx.Client(transport=demo.transport()) as plain:
         for status in (503, 200):
-            answer = plain.put(
-                promise["upload_url"], content=FILES["audio/amr"], headers=promise["required_headers"]
-            )
+            answer = plain.put(promise["upload_url"], content=FILES["audio/amr"], headers=promise["required_headers"])
             assert answer.status_code == status
     assert http.get("/v3/chats").status_code == 200
 
@@ -126,9 +124,7 @@ def test_a_host_that_the_demo_does_not_have_is_not_reached(demo: Demo) -> None:
 def batch(order: int, workers: int) -> tuple[Any, ...]:
     """Send to 40 chats with faults and retries, in some order, each task on its own time line."""
     demo = Demo(seed=7)
-    rows = list(demo.add_chats(40).items()) + [
-        (n, demo.chat_ids[n]) for n in ("Raj Rate Limited", "Sol Slow")
-    ]
+    rows = list(demo.add_chats(40).items()) + [(n, demo.chat_ids[n]) for n in ("Raj Rate Limited", "Sol Slow")]
     random.Random(order).shuffle(rows)
     demo.faults(lost=0.1, error_after_accept=0.1, reset_before=0.1, rate_limit=0.2, slow=0.1, slow_s=9)
     outcomes: dict[str, Any] = {}
@@ -160,9 +156,7 @@ def send(demo: Demo, client: httpx.Client, chat_id: str) -> tuple[Any, ...]:
     seen: list[Any] = []
     for _ in range(4):
         try:
-            answer = client.post(
-                f"/v3/chats/{chat_id}/voicememo", json={"voice_memo_url": "https://x.example/a.mp3"}
-            )
+            answer = client.post(f"/v3/chats/{chat_id}/voicememo", json={"voice_memo_url": "https://x.example/a.mp3"})
         except httpx.HTTPError as error:
             return (*seen, type(error).__name__)
         seen.append((answer.status_code, answer.headers["X-Trace-ID"], answer.headers["Date"]))

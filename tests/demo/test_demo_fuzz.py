@@ -19,9 +19,7 @@ CLIENT = httpx.Client(
     headers={"Authorization": f"Bearer {DEMO.api_key}"},
     timeout=60,
 )
-WRITES = [
-    (method, pattern.pattern) for method, pattern, _ in app._ROUTES if method in ("POST", "PUT", "DELETE")
-]
+WRITES = [(method, pattern.pattern) for method, pattern, _ in app._ROUTES if method in ("POST", "PUT", "DELETE")]
 NAMES = st.sampled_from(
     [
         "message",
@@ -43,9 +41,7 @@ TEXTS = st.one_of(
 )
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXTS),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(st.one_of(NAMES, TEXTS), inner, max_size=4)
-    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.one_of(NAMES, TEXTS), inner, max_size=4)),
     max_leaves=8,
 )
 

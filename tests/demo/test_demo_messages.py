@@ -40,9 +40,7 @@ def lives(demo: Demo, http: httpx.Client, message_id: str) -> list[str]:
         ("Finn Fails", ["queued", "failed"]),
     ],
 )
-def test_a_message_goes_its_chats_way(
-    demo: Demo, http: httpx.Client, memo: Post, name: str, life: list[str]
-) -> None:
+def test_a_message_goes_its_chats_way(demo: Demo, http: httpx.Client, memo: Post, name: str, life: list[str]) -> None:
     sent = memo(name).json()["voice_memo"]
     assert lives(demo, http, sent["id"]) == life
     last = http.get(f"/v3/messages/{sent['id']}").json()
@@ -60,9 +58,7 @@ def test_a_downgraded_message_says_how_it_really_went(demo: Demo, http: httpx.Cl
     assert http.get(f"/v3/chats/{demo.chat_ids['Drew Downgraded']}").json()["service"] == "iMessage"
 
 
-def test_what_was_uploaded_is_what_the_chat_got(
-    demo: Demo, http: httpx.Client, memo: Post, upload: Any
-) -> None:
+def test_what_was_uploaded_is_what_the_chat_got(demo: Demo, http: httpx.Client, memo: Post, upload: Any) -> None:
     data = FILES["audio/mpeg"]
     file_id = upload(data, "audio/mpeg", "Grüße & co.mp3")
     sent = memo("Ada Lovelace", file_id).json()["voice_memo"]

@@ -74,9 +74,7 @@ def test_a_chat_refuses_as_its_name_says(
         "+12025550133",
     ],
 )
-def test_a_chat_accepts_with_202_and_queued(
-    demo: Demo, memo: Callable[..., httpx.Response], name: str
-) -> None:
+def test_a_chat_accepts_with_202_and_queued(demo: Demo, memo: Callable[..., httpx.Response], name: str) -> None:
     answer = memo(name)
     sent = answer.json()["voice_memo"]
     assert (answer.status_code, sent["status"], sent["service"]) == (202, "queued", None)
@@ -232,9 +230,7 @@ def test_an_attachment_is_2007_until_it_is_ready_and_2003_when_it_never_came(
     assert memo("Ada Lovelace", ready).status_code == 202
 
 
-def test_an_override_sends_once_to_somebody_who_opted_out(
-    demo: Demo, memo: Callable[..., httpx.Response]
-) -> None:
+def test_an_override_sends_once_to_somebody_who_opted_out(demo: Demo, memo: Callable[..., httpx.Response]) -> None:
     assert memo("Kim Opted Out", override_optout=True).status_code == 202
     assert refused(memo("Kim Opted Out")) == (403, 2024)
     assert refused(memo("Kim Opted Out", override_optout=False)) == (403, 2024)
@@ -344,9 +340,7 @@ def test_a_capability_check_that_does_not_fit_is_refused(
         ({"to": "nobody"}, (400, 1002)),
     ],
 )
-def test_a_list_that_cannot_be_is_refused(
-    http: httpx.Client, query: dict[str, str], expected: tuple[int, int]
-) -> None:
+def test_a_list_that_cannot_be_is_refused(http: httpx.Client, query: dict[str, str], expected: tuple[int, int]) -> None:
     assert refused(http.get("/v3/chats", params=query)) == expected
 
 

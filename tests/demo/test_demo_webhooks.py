@@ -60,20 +60,14 @@ def test_each_delivery_verifies_both_ways_and_parses_strictly(
     assert demo.deliveries() == []
 
 
-def test_deliveries_are_signed_by_the_demos_clock_when_they_leave(
-    demo: Demo, http: httpx.Client, memo: Post
-) -> None:
+def test_deliveries_are_signed_by_the_demos_clock_when_they_leave(demo: Demo, http: httpx.Client, memo: Post) -> None:
     subscribe(http)
     memo("Ada Lovelace")
     demo.advance(hours=3)
-    assert {int(item.headers["webhook-timestamp"]) for item in demo.deliveries()} == {
-        int(demo.now().timestamp())
-    }
+    assert {int(item.headers["webhook-timestamp"]) for item in demo.deliveries()} == {int(demo.now().timestamp())}
 
 
-def test_events_come_when_they_are_due_with_the_trace_of_the_send(
-    demo: Demo, http: httpx.Client, memo: Post
-) -> None:
+def test_events_come_when_they_are_due_with_the_trace_of_the_send(demo: Demo, http: httpx.Client, memo: Post) -> None:
     subscribe(http)
     answer = memo("Ada Lovelace")
     assert told(demo) == []
@@ -129,9 +123,7 @@ def test_zero_retention_keeps_no_parts(demo: Demo, http: httpx.Client, memo: Pos
     assert [(e["data"]["parts"], e["data"]["zero_retention"]) for e in told(demo)] == [([], True)] * 2
 
 
-def test_a_subscription_gets_what_it_asked_for_from_then_on(
-    demo: Demo, http: httpx.Client, memo: Post
-) -> None:
+def test_a_subscription_gets_what_it_asked_for_from_then_on(demo: Demo, http: httpx.Client, memo: Post) -> None:
     memo("Ada Lovelace")
     demo.advance(seconds=10)
     second = subscribe(http, phone_numbers=[demo.lines[1]], subscribed_events=["message.sent"])

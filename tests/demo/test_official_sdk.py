@@ -53,9 +53,7 @@ def test_every_endpoint_parses(demo: Demo, sdk: linq.LinqAPIV3, seen: Callable[[
     chats = sdk.chats.with_raw_response
 
     promise = strictly(
-        sdk.attachments.with_raw_response.create(
-            filename="a.wav", content_type="audio/x-wav", size_bytes=len(WAV)
-        )
+        sdk.attachments.with_raw_response.create(filename="a.wav", content_type="audio/x-wav", size_bytes=len(WAV))
     )
     strictly(sdk.attachments.with_raw_response.retrieve(promise.attachment_id))
     put(demo, promise)
@@ -139,9 +137,7 @@ def test_the_sdk_walks_all_pages(demo: Demo, sdk: linq.LinqAPIV3) -> None:
     assert [chat.id for chat in sdk.chats.list_chats(limit=7)] == list(demo.chat_ids.values())
 
 
-@pytest.mark.parametrize(
-    ("name", "bubbles"), [("Lou Lost Answer", 2), ("Eve Server Error", 3), ("Dan Server Down", 0)]
-)
+@pytest.mark.parametrize(("name", "bubbles"), [("Lou Lost Answer", 2), ("Eve Server Error", 3), ("Dan Server Down", 0)])
 def test_the_sdks_own_retries_double_a_memo_and_the_demo_counts_them(
     demo: Demo, monkeypatch: pytest.MonkeyPatch, name: str, bubbles: int
 ) -> None:
@@ -194,9 +190,7 @@ def test_on_a_socket_the_sdk_works_with_the_two_printed_settings(monkeypatch: py
             monkeypatch.delenv(name)
         with linq.LinqAPIV3(_strict_response_validation=True, max_retries=0) as client:
             chats = {chat.display_name: chat.id for chat in client.chats.list_chats()}
-            promise = client.attachments.create(
-                filename="a.wav", content_type="audio/x-wav", size_bytes=len(WAV)
-            )
+            promise = client.attachments.create(filename="a.wav", content_type="audio/x-wav", size_bytes=len(WAV))
             with httpx.Client() as plain:
                 headers = promise.required_headers
                 assert plain.put(promise.upload_url, content=WAV, headers=headers).status_code == 200
