@@ -13,6 +13,7 @@ from linq_nb.audio.sound import Sound
 _SYNC = re.compile(rb"\xff[\xe2-\xff]")
 _SEARCH_BYTES = 1_000_000
 _LOST_BYTES = 2_000_000
+_LEAST_FRAMES = 2  # one alone is no sound, and players find none
 _FREE_MAX_BYTES, _FREE_NEED = 12_000, 6
 _LAYERS = {1: "Layer III", 2: "Layer II", 3: "Layer I"}
 _KBITS_1 = {
@@ -253,7 +254,7 @@ def read_mp3(view: memoryview, start: Start) -> Sound:
         frames -= 1
         gap = info.delay + (info.padding if frames >= info.frames else 0)
         seconds -= (frame.samples + min(gap, max(frames - 1, 0) * frame.samples)) / frame.rate
-    if frames < 1:
+    if frames < 1 or walk.frames < _LEAST_FRAMES:
         raise refusals.cut_off("MP3 file has a header and no sound")
     channels = 1 if view[start.pos + 3] >> 6 == 3 else 2
     return Sound("mp3", "MP3", seconds, frame.rate, channels, browser=not start.free_length)
@@ -262,7 +263,7 @@ def read_mp3(view: memoryview, start: Start) -> Sound:
 def read_adts(view: memoryview, start: Start) -> Sound:
     """Measure an ADTS stream from its first frame on; the rate is the core's in HE-AAC."""
     walk = _walk_adts(view, start)
-    if walk.frames < 1:
+    if walk.frames < _LEAST_FRAMES:
         raise refusals.cut_off("AAC file has a header and no sound")
     b2, b3 = view[start.pos + 2], view[start.pos + 3]
     channels = (b2 & 1) << 2 | b3 >> 6

@@ -103,9 +103,9 @@ def _wav_pcm(wav: _WavFormat, data: Chunk, order: str) -> Pcm | None:
     width = wav.block // wav.channels if wav.block % wav.channels == 0 else 0
     width = width if least <= width <= 8 else least
     big = order == "big"
-    if wav.tag == 1 and 1 <= width <= 8:
+    if wav.tag == 1 and width in (1, 2, 3, 4, 8):
         return Pcm("u" if width == 1 else "s", width, big, data.start, data.end)
-    if wav.tag == 3 and width in (4, 8):
+    if wav.tag == 3 and width in (4, 8) and not big:
         return Pcm("f", width, big, data.start, data.end)
     if wav.tag in (6, 7):
         return Pcm("A-law" if wav.tag == 6 else "mu-law", 1, big, data.start, data.end)

@@ -51,6 +51,8 @@ def test_the_sample_that_is_not_accepted_says_how_to_convert_it():
     [
         (id3({b"TIT2": b"Hi"}) + data("lossless.flac"), f"this is FLAC; {TAKEN}; {CONVERT}"),
         (b"ADIF" + NOISE, "AAC in ADIF"),
+        (wav(bytes(600), bits=40), "WAV with a codec that phones do not play"),
+        (wav(bytes(600), tag=0x161), "WAV with a codec that phones do not play (tag 0x0161)"),
         (b"MAC \x96\x0f" + NOISE, "Monkey's Audio"),
         (b"MPCK" + NOISE, "Musepack"),
         (b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk", "MIDI, which is notes and no sound"),
@@ -125,6 +127,7 @@ def test_no_audio_at_all(made, words):
         (id3({b"APIC": bytes(4000)})[:2000], "ends after its tag"),
         (id3({b"TIT2": b"Hi"}) + NOISE, "a tag or a header and no sound"),
         (MP3[MP3.index(b"\xff\xfb") :][:150], "a tag or a header and no sound"),
+        (MP3[MP3.index(b"\xff\xfb") :][:208], "no sound"),
         (b"\xff\xfb\x90\0" + NOISE, "a tag or a header and no sound"),
         (data("adts.aac")[:9], "a tag or a header and no sound"),
         (M4A[: len(M4A) // 2], "MP4 file is cut off: its index (moov) is not all there"),
