@@ -35,7 +35,20 @@ if TYPE_CHECKING:
     from linq_nb.forms import SendForm
     from linq_nb.frames import errors_frame, to_frame
     from linq_nb.magics import load_ipython_extension, unload_ipython_extension
-    from linq_nb.model import Chat, Draft, Event, Finding, Handle, Line, Message, Send, VoiceMemo
+    from linq_nb.model import (
+        BadDraft,
+        Chat,
+        Draft,
+        Event,
+        Finding,
+        Handle,
+        Line,
+        Message,
+        Plan,
+        PlanRow,
+        Send,
+        VoiceMemo,
+    )
     from linq_nb.outbox import Outbox, connect
 
 _HOME = {
@@ -46,7 +59,10 @@ _HOME = {
     "forms": ("SendForm",),
     "frames": ("errors_frame", "to_frame"),
     "magics": ("load_ipython_extension", "unload_ipython_extension"),
-    "model": ("Chat", "Draft", "Event", "Finding", "Handle", "Line", "Message", "Send", "VoiceMemo"),
+    "model": (
+        "BadDraft", "Chat", "Draft", "Event", "Finding", "Handle", "Line", "Message", "Plan", "PlanRow", "Send",
+        "VoiceMemo",
+    ),
     "outbox": ("Outbox", "connect"),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -54,7 +70,8 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [  # noqa: RUF022  in the order of the layers
     "ApiError", "AudioError", "AuthenticationError", "ConflictError", "JournalError", "LinqError", "NotFoundError",
     "NotSent", "OutcomeUnknown", "PermissionDeniedError", "PreflightError", "RateLimitError", "SettingsError",
-    "Chat", "Draft", "Event", "Finding", "Handle", "Line", "Message", "Send", "VoiceMemo",
+    "BadDraft", "Chat", "Draft", "Event", "Finding", "Handle", "Line", "Message", "Plan", "PlanRow", "Send",
+    "VoiceMemo",
     "errors_frame", "to_frame", "Outbox", "connect", "SendForm",
     "load_ipython_extension", "unload_ipython_extension",
 ]  # fmt: skip

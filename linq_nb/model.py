@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from linq_nb import audio, views
@@ -367,6 +367,51 @@ class Draft(_Shown):
     def chat_id(self) -> str:
         """The chat's id in its one spelling, since the send key is made of it."""
         return (self.chat.chat_id if isinstance(self.chat, Chat) else self.chat).lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class BadDraft(_Shown):
+    """A row of a table that could not even become a draft; ``chat`` and ``audio`` as they were written."""
+
+    chat: str
+    audio: str
+    why: str
+
+
+Verdict = Literal["send", "already_sent", "unclear", "duplicate", "refused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PlanRow(_Shown):
+    """One row of a plan and what will happen to it.
+
+    ``verdict``: send; already_sent (by the journal); unclear (sent before without a clear answer: it will be
+    looked for, not sent); duplicate (the same memo, chat and copy stands further up); refused (``why``).
+    """
+
+    row: int
+    draft: Draft | BadDraft
+    verdict: Verdict
+    why: str = ""
+    findings: tuple[Finding, ...] = ()
+    wanted: Send | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Plan(_Shown):
+    """A table of drafts, validated; nothing was sent. ``fingerprint`` names exactly what would be sent."""
+
+    rows: tuple[PlanRow, ...]
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows have each verdict."""
+        return {one: sum(row.verdict == one for row in self.rows) for one in get_args(Verdict)}
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

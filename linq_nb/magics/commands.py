@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import (
     Magics,
+    line_cell_magic,
     line_magic,
     magics_class,
     needs_local_scope,
@@ -35,12 +36,14 @@ NAME = "outbox"
 Scope = dict[str, Any]
 
 
-def _magic(command: Command) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _magic(
+    command: Command, kind: Callable[..., Any] = line_magic
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a line magic that gets its line as it was typed, sees local names and keeps still after a ``;``."""
 
     def wrap(method: Callable[..., Any]) -> Callable[..., Any]:
         method.__doc__ = help_text(command)
-        made: Callable[..., Any] = line_magic(method)
+        made: Callable[..., Any] = kind(method)
         return no_var_expand(needs_local_scope(output_can_be_silenced(made)))
 
     return wrap
@@ -68,9 +71,11 @@ class LinqMagics(Magics):
     def linq_connect(self, line: str, local_ns: Scope | None = None) -> Any:
         return self._run(table.CONNECT, line, local_ns, self._connect)
 
-    @_magic(table.VOICEMEMO)
-    def linq_voicememo(self, line: str, local_ns: Scope | None = None) -> Any:
-        return self._run(table.VOICEMEMO, line, local_ns, self._voicememo)
+    @_magic(table.VOICEMEMO, line_cell_magic)
+    def linq_voicememo(self, line: str, cell: str | None = None, local_ns: Scope | None = None) -> Any:
+        if cell is None and not any(piece.text == "--from" for piece in split(line)):
+            return self._run(table.VOICEMEMO, line, local_ns, self._voicememo)
+        return self._run(table.BATCH, line, local_ns, lambda args, scope: self._batch(args, scope, cell))
 
     @_magic(table.CHATS)
     def linq_chats(self, line: str, local_ns: Scope | None = None) -> Any:
@@ -209,15 +214,26 @@ class LinqMagics(Magics):
 
     def _may_send(self, outbox: Outbox, drafts: Sequence[Draft], args: SimpleNamespace) -> bool:
         """Ask before a live send, but not for what the checks refuse anyway. Raises PreflightError."""
-        allowed = self.ask == "once" and outbox.account in self._allowed
-        if args.yes or outbox.mode == "DEMO" or self.ask == "never" or allowed:
+        if self._is_free(outbox, args):
             return True
-        from linq_nb.magics.asking import confirmed
         from linq_nb.outbox.sending import refuse
 
         for draft in drafts:
             refuse(outbox.check(draft.memo, draft.chat, copy=draft.copy), args.accept, draft)
-        if confirmed(outbox.question(drafts)):
+        return self._may(outbox, outbox.question(drafts), args)
+
+    def _is_free(self, outbox: Outbox, args: SimpleNamespace) -> bool:
+        """Whether nobody needs to be asked: the demo, --yes, or the settings."""
+        allowed = self.ask == "once" and outbox.account in self._allowed
+        return args.yes or outbox.mode == "DEMO" or self.ask == "never" or allowed
+
+    def _may(self, outbox: Outbox, question: str, args: SimpleNamespace) -> bool:
+        """Ask where it is needed; only a plain yes is one."""
+        if self._is_free(outbox, args):
+            return True
+        from linq_nb.magics.asking import confirmed
+
+        if confirmed(question):
             self._allowed.add(outbox.account)
             return True
         print("Nothing was sent.")  # noqa: T201  the answer to the person at the prompt
@@ -236,6 +252,31 @@ class LinqMagics(Magics):
                 _show(send)
             raise
         return done[0] if len(done) == 1 else done
+
+    def _batch(self, args: SimpleNamespace, scope: Scope, cell: str | None) -> Any:
+        """Plan, show, ask, send; returns the Plan with --plan, else the frame of what happened to each row."""
+        from linq_nb import views
+        from linq_nb.magics import batches
+
+        if (cell is None) == (args.from_ is None):
+            raise SettingsError("give the rows in the cell or by --from, one of the two; nothing was sent")
+        outbox = self._outbox(args, scope)
+        drafts = batches.of_value(args.from_, scope) if cell is None else batches.of_cell(cell)
+        plan = outbox.plan(drafts, accept=args.accept, strict=args.strict)
+        if args.plan:
+            return plan
+        if not args.quiet:
+            _show(plan)
+        if plan.counts["send"] and not self._may(outbox, f"{outbox.mode}: {views.plan_line(plan)}; send?", args):
+            return None
+        tick, end = batches.show_progress(args.quiet)
+        batch = outbox.send_all(plan, workers=args.workers or 4, accept=args.accept)
+        try:
+            batch.wait(tick=tick)
+        finally:
+            end(batch)
+            self._store(args.into, batch.frame())
+        return batch.frame()
 
     def _chats(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
         outbox = self._outbox(args, scope)

@@ -64,6 +64,30 @@ VOICEMEMO = Command(
     sends=True,
 )
 
+BATCH = Command(
+    "linq_voicememo",
+    "Send many memos, each once: a CSV cell (%%linq_voicememo) or a DataFrame (--from). Shows the plan first.",
+    (
+        Option("--from", "a DataFrame with chat or chat_id, audio or path, and copy; or a list of drafts", "FRAME"),
+        Option("--plan", "show what would happen, send nothing; returns the Plan"),
+        Option("--yes", "send without asking"),
+        Option("--workers", "so many requests at once (4)", "N", number=True),
+        Option("--strict", "one bad row stops all"),
+        Option("--accept", "take a finding upon you: chat_critical, too_large", "CODE", many=True),
+        INTO,
+        QUIET,
+        VIA,
+    ),
+    examples=(
+        "%%linq_voicememo --into sends\\n  chat,audio\\n  Ada Lovelace,hello.m4a",
+        "%linq_voicememo --from df --plan",
+    ),
+    notes=(
+        "Run again after a crash or an interrupt it goes on where it stopped: what was accepted is not sent again.",
+    ),
+    sends=True,
+)
+
 CHATS = Command(
     "linq_chats",
     "List your chats as a DataFrame.",

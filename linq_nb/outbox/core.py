@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import hmac
@@ -9,6 +10,7 @@ import os
 import secrets
 import socket
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -20,11 +22,13 @@ from linq_nb.download import download
 from linq_nb.errors import ApiError, PreflightError
 from linq_nb.journal import Journal
 from linq_nb.model import (
+    BadDraft,
     Chat,
     Draft,
     Event,
     Finding,
     Line,
+    Plan,
     Send,
     VoiceMemo,
     is_uuid,
@@ -32,7 +36,7 @@ from linq_nb.model import (
     plain_url,
     send_id,
 )
-from linq_nb.outbox import reading, sending
+from linq_nb.outbox import batching, planning, reading, sending
 from linq_nb.outbox.heart import Heart
 from linq_nb.secret import Secret
 
@@ -71,7 +75,8 @@ class Outbox:
         self._chats: dict[str, tuple[datetime, Chat]] = {}
         self._all_chats: tuple[datetime, list[Chat]] | None = None
         self._lines: list[Line] | None = None
-        self._upload_lock = threading.Lock()
+        self._upload_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self.last_batch: batching.Batch | None = None
 
     def __repr__(self) -> str:
         return f"Outbox({self.mode}, {self.client.base_url!r}, journal={self.journal.label!r})"
@@ -194,6 +199,28 @@ class Outbox:
     def send_draft(self, draft: Draft, *, accept: Collection[str] = ()) -> Send:
         """Send a draft, once: ``send`` for what was put together before."""
         return sending.send(self, draft, accept)
+
+    def plan(self, drafts: Iterable[Draft | BadDraft], *, accept: Collection[str] = (), strict: bool = False) -> Plan:
+        """Validate a table of drafts and return what will happen to each row; nothing is sent.
+
+        Bad rows never stop good ones, unless ``strict``, which raises PreflightError.
+        """
+        return planning.plan(self, drafts, accept, strict=strict)
+
+    def send_all(
+        self, plan: Plan, workers: int = 4, *, accept: Collection[str] = (), stop_after: int = batching.STOP_AFTER
+    ) -> batching.Batch:
+        """Start sending a plan with so many requests at once; returns the Batch, also as ``last_batch``.
+
+        What is sent is what the plan said: its ``send`` rows. After ``stop_after`` failures in a row (0: never)
+        no further row starts. Run again after a crash or an interrupt, a new plan goes on where it stopped.
+        """
+        self.last_batch = batching.start(self, plan, workers=workers, accept=accept, stop_after=stop_after)
+        return self.last_batch
+
+    def timeline(self, start: datetime) -> contextlib.AbstractContextManager[None]:
+        """Give this thread its own time in the demo, so that a batch has the same times each run."""
+        return self.demo.timeline(start) if self.demo is not None else contextlib.nullcontext()
 
     def is_sent(self, draft: Draft) -> bool:
         """Whether this draft was sent before, by the journal, so that sending it again sends nothing."""
@@ -322,9 +349,9 @@ class Outbox:
     def heart(self) -> Heart:
         return self._heart
 
-    @property
-    def upload_lock(self) -> threading.Lock:
-        return self._upload_lock
+    def upload_lock(self, sha256: str) -> threading.Lock:
+        """Return the lock under which these bytes are uploaded: one upload a distinct file."""
+        return self._upload_locks[sha256]
 
 
 def choose_chat(name: str, chats: Sequence[Chat]) -> Chat:

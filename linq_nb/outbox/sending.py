@@ -35,7 +35,13 @@ MAX_COPY = 1_000_000
 
 def send(outbox: Outbox, draft: Draft, accept: Collection[str] = ()) -> Send:
     """Send a draft once, or report what became of it before."""
-    _check_draft(draft, accept)
+    check_shape(draft)
+    refuse(preflight.check_memo(draft.memo), accept, draft)
+    return send_checked(outbox, draft, accept)
+
+
+def send_checked(outbox: Outbox, draft: Draft, accept: Collection[str] = ()) -> Send:
+    """Send a draft whose memo was checked before, as in a plan; all else as ``send``."""
     draft.memo.unchanged()
     claim, recorded = _claim(outbox, draft)
     if claim is None:
@@ -51,15 +57,14 @@ def already(send: Send, now: datetime) -> str:
     return f"already sent {when}{named}; nothing sent; --copy {send.copy + 1} for another bubble"
 
 
-def _check_draft(draft: Draft, accept: Collection[str]) -> None:
-    """Refuse what can be refused without the network."""
+def check_shape(draft: Draft) -> None:
+    """Refuse what can be refused without looking at the memo or asking the network."""
     if isinstance(draft.copy, bool) or not isinstance(draft.copy, int) or not 1 <= draft.copy <= MAX_COPY:
         raise PreflightError(f"copy is a whole number from 1 on, not {draft.copy!r}; nothing was sent")
     if draft.override_optout is not None and not draft.override_optout.strip():
         raise PreflightError("override_optout takes the reason for writing all the same; nothing was sent")
     if not is_uuid(draft.chat_id):
         raise PreflightError(f"{draft.chat_id!r} is not a chat id (a uuid); nothing was sent")
-    refuse(preflight.check_memo(draft.memo), accept, draft)
 
 
 def refuse(findings: list[Finding], accept: Collection[str], draft: Draft) -> None:
@@ -139,7 +144,7 @@ class _Attempt:
         """Return an attachment id for the memo's bytes: of an earlier upload, or of one now."""
         memo, journal, account = self.draft.memo, self.outbox.journal, self.outbox.account
         digest, data = str(memo.sha256), memo.data or b""
-        with self.outbox.upload_lock:
+        with self.outbox.upload_lock(digest):
             kept = journal.attachment(account, digest)
             if kept:
                 return kept

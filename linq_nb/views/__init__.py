@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from linq_nb.views.blocks import findings, sent
+from linq_nb.views.blocks import findings, plan_line, planned, progress, sent
 from linq_nb.views.card import draft_card, memo_card, memo_html
 from linq_nb.views.page import BOX, Shown, div, esc, facts, summary
 from linq_nb.views.records import chat_whom, kind_of, line, rows
@@ -28,6 +28,9 @@ __all__ = [
     "mask_text",
     "moment",
     "place",
+    "plan_line",
+    "planned",
+    "progress",
     "sent",
     "short_id",
     "size",
@@ -46,8 +49,10 @@ def _shown(record: Any) -> Shown:
     kind = kind_of(record)
     if kind == "VoiceMemo":
         return memo_card(record)
+    if kind == "Plan":
+        return planned(record)
     if kind == "Send":
-        return sent(record, now=None)
+        return sent(record)
     text, told = line(record), rows(record)
     head = memo_html(record.memo) if kind == "Draft" else f"<b>{esc(kind if told else text)}</b>"
     return Shown(html=div(BOX, head, facts(told)), text=text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from linq_nb import catalog
 from linq_nb.views import records
@@ -25,10 +25,10 @@ from linq_nb.views.page import (
     pill,
     table,
 )
-from linq_nb.views.words import ago, clean, short_id
+from linq_nb.views.words import ago, clean, mask_text, short_id
 
 if TYPE_CHECKING:
-    from linq_nb.model import Finding, Send
+    from linq_nb.model import Finding, Plan, PlanRow, Send
 
 MOST_FINDINGS = 40
 """A longer list is cut, and says so."""
@@ -135,3 +135,53 @@ def _error_rows(send: Send) -> list[Row]:
 def _number(http: int | None, code: int | None) -> str:
     """Write an HTTP status and Linq's code as people quote them: ``404/2001``."""
     return "/".join(str(part) for part in (http, code) if part is not None)
+
+
+_VERDICTS: dict[str, tuple[str, str]] = {
+    "send": (GREEN, "to send"),
+    "already_sent": (GREY, "already sent"),
+    "unclear": (AMBER, "unclear from before"),
+    "duplicate": (GREY, "twice in the table"),
+    "refused": (RED, "refused"),
+}
+MOST_ROWS = 30
+"""A longer plan shows its first rows, those that will not be sent first, and says how many more there are."""
+
+
+def plan_line(plan: Plan) -> str:
+    """Say in one line what a plan will do: ``38 to send, 2 already sent, 1 refused; 41 rows``."""
+    told = [f"{number} {_VERDICTS[verdict][1]}" for verdict, number in plan.counts.items() if number]
+    rows = len(plan.rows)
+    return f"{', '.join(told) or 'nothing to send'}; {rows} {'row' if rows == 1 else 'rows'}; plan {plan.fingerprint}"
+
+
+def planned(plan: Plan) -> Shown:
+    """Show a plan: one line that says what will happen, the rows that need a look, and the limits that matter."""
+    head, notes = plan_line(plan), [("note", clean(note, 300)) for note in plan.notes]
+    shown = sorted(plan.rows, key=lambda row: row.verdict == "send")[:MOST_ROWS]
+    rows = [(f"{row.row}", _VERDICTS[row.verdict], _planned_row(row)) for row in shown]
+    more = len(plan.rows) - len(shown)
+    tail = [f"and {more} more rows"] if more > 0 else []
+    cells = [(esc(number), f"{pill(word, ground)} {esc(told)}") for number, (ground, word), told in rows]
+    text = [f"{number:>4}  {word}: {told}" for number, (_, word), told in rows]
+    return Shown(
+        html=div(FRAME, f"<b>{esc(head)}</b>", table(cells), *(esc(one) for one in tail), facts(notes)),
+        text="\n".join([head, *text, *tail, *(f"note  {note}" for _, note in notes)]),
+    )
+
+
+def _planned_row(row: PlanRow) -> str:
+    """Tell of one row: to whom, what, and why it will not go or what was found."""
+    draft: Any = row.draft
+    if hasattr(draft, "why"):
+        whom, what = clean(mask_text(draft.chat), 60) or "no chat", clean(draft.audio, 60) or "no audio"
+    else:
+        whom, what = records.chat_whom(draft.chat), clean(draft.memo.label, 60)
+    found = row.why or "; ".join(one.message for one in row.findings if one.level == "warning")
+    copy = f" (copy {draft.copy})" if getattr(draft, "copy", 1) != 1 else ""
+    return f"{what} to {whom}{copy}" + (f": {clean(found, 300)}" if found else "")
+
+
+def progress(line: str) -> Shown:
+    """Show the state of a batch in one line."""
+    return Shown(html=div(BOX, esc(clean(line, 400))), text=clean(line, 400))

@@ -9,10 +9,24 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from linq_nb import audio
-from linq_nb.views.words import clean, duration, mask, moment, place, rate, short_id, size
+from linq_nb.views.words import clean, duration, mask, mask_text, moment, place, rate, short_id, size
 
 if TYPE_CHECKING:
-    from linq_nb.model import Capability, Chat, Draft, Event, Finding, Handle, Line, Message, Send, VoiceMemo
+    from linq_nb.model import (
+        BadDraft,
+        Capability,
+        Chat,
+        Draft,
+        Event,
+        Finding,
+        Handle,
+        Line,
+        Message,
+        Plan,
+        PlanRow,
+        Send,
+        VoiceMemo,
+    )
 
 
 class Fact(NamedTuple):
@@ -247,6 +261,24 @@ def _send(send: Send) -> list[Fact]:
     ]
 
 
+def _bad_draft(draft: BadDraft) -> Iterable[Fact]:
+    yield Fact("why", clean(draft.why, 300))
+    yield Fact("audio", clean(draft.audio), said=True)
+    yield Fact("chat", clean(mask_text(draft.chat)), said=True)
+
+
+def _plan_row(row: PlanRow) -> Iterable[Fact]:
+    yield Fact("row", str(row.row))
+    yield Fact("verdict", row.verdict)
+    yield from _if(bool(row.why), "why", clean(row.why, 300))
+
+
+def _plan(plan: Plan) -> Iterable[Fact]:
+    yield from (Fact(verdict, f"{number} {verdict}") for verdict, number in plan.counts.items() if number)
+    yield Fact("rows", f"{len(plan.rows)} rows")
+    yield Fact("plan", plan.fingerprint)
+
+
 _TELLERS: dict[str, Callable[[Any], Iterable[Fact]]] = {
     "VoiceMemo": _memo,
     "Handle": _handle,
@@ -256,6 +288,9 @@ _TELLERS: dict[str, Callable[[Any], Iterable[Fact]]] = {
     "Message": _message,
     "Finding": _finding,
     "Draft": _draft,
+    "BadDraft": _bad_draft,
+    "PlanRow": _plan_row,
+    "Plan": _plan,
     "Event": _event,
     "Send": _send,
 }

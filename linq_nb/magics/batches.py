@@ -1,0 +1,95 @@
+"""Many memos at once: a CSV cell or a DataFrame becomes a plan, is confirmed, and sent with a line of progress."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from IPython.display import display
+
+from linq_nb import views
+from linq_nb.errors import SettingsError
+
+if TYPE_CHECKING:
+    from linq_nb.model import BadDraft, Draft
+    from linq_nb.outbox.batching import Batch
+
+PROGRESS_AFTER_S = 1.0
+"""A batch that is quicker than this shows its end only, so that a saved notebook is the same each run."""
+
+COLUMNS = ("chat", "audio")
+CHATS = ("chat", "chat_id", "chat_name")
+AUDIO = ("audio", "path", "voice_memo_url", "attachment_id")
+
+
+def of_cell(text: str) -> list[Draft | BadDraft]:
+    """Read a CSV cell with the header ``chat,audio[,copy]``; raises SettingsError."""
+    from linq_nb.outbox import drafting
+
+    lines = [line for line in text.splitlines() if line.strip()]
+    reader = csv.DictReader(io.StringIO("\n".join(lines)), skipinitialspace=True)
+    header = [(name or "").strip().lower() for name in reader.fieldnames or []]
+    missing = [name for name in COLUMNS if name not in header]
+    if missing or not set(header) <= {*COLUMNS, "copy"}:
+        raise SettingsError(
+            f"the cell is a CSV whose first line is chat,audio or chat,audio,copy; it is {','.join(header)!r}; "
+            "nothing was sent"
+        )
+    reader.fieldnames = header
+    rows = [(row.get("chat"), row.get("audio"), row.get("copy")) for row in reader]
+    return drafting.drafts(rows, Path())
+
+
+def of_value(value: Any, scope: Mapping[str, Any]) -> list[Draft | BadDraft]:
+    """Take drafts from a DataFrame or from a list of drafts; raises SettingsError.
+
+    Columns: ``chat``, ``chat_id`` or ``chat_name``; ``audio``, ``path``, ``voice_memo_url`` or
+    ``attachment_id``; and ``copy`` where there is one.
+    """
+    value = scope.get(value, value) if isinstance(value, str) else value
+    if isinstance(value, list | tuple):
+        return list(value)
+    if not hasattr(value, "columns"):
+        raise SettingsError(f"--from takes a DataFrame or drafts, not {type(value).__name__}; nothing was sent")
+    from linq_nb.outbox import drafting
+
+    chat, audio = _column(value, CHATS), _column(value, AUDIO)
+    copies = value["copy"] if "copy" in value.columns else [None] * len(value)
+    return drafting.drafts(zip(value[chat], value[audio], copies, strict=True), Path())
+
+
+def _column(frame: Any, names: tuple[str, ...]) -> str:
+    found = next((name for name in names if name in frame.columns), None)
+    if found is None:
+        has = ", ".join(map(str, frame.columns)) or "none"
+        raise SettingsError(f"the frame has no column {' or '.join(names)}; nothing was sent; its columns: {has}")
+    return found
+
+
+def show_progress(quiet: bool) -> tuple[Callable[[Batch], None], Callable[[Batch], None]]:
+    """Return what to call as a batch goes on and at its end: one line that is rewritten, and stays."""
+    shown = SimpleNamespace(handle=None, started=time.monotonic(), line="")
+
+    def tick(batch: Batch) -> None:
+        if quiet or time.monotonic() - shown.started < PROGRESS_AFTER_S or batch.line() == shown.line:
+            return
+        _draw(shown, batch.line())
+
+    def end(batch: Batch) -> None:
+        if not quiet:
+            _draw(shown, batch.line())
+
+    return tick, end
+
+
+def _draw(shown: SimpleNamespace, line: str) -> None:
+    shown.line = line
+    if shown.handle is None:
+        shown.handle = display(views.progress(line), display_id=True)  # type: ignore[no-untyped-call]
+    else:
+        shown.handle.update(views.progress(line))

@@ -1,0 +1,236 @@
+"""A batch: the rows of a plan sent by several workers, each row ending as a Send."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from typing import TYPE_CHECKING, Any
+
+from linq_nb import views
+from linq_nb.errors import LinqError
+from linq_nb.frames import Handles, to_frame
+from linq_nb.model import BadDraft, Plan, PlanRow, Send
+from linq_nb.outbox import sending
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from linq_nb.outbox.core import Outbox
+
+STOP_AFTER = 5
+"""Failures in a row after which a batch stops: the key, the network or Linq is at fault, not the rows."""
+
+GRACE_S = 2.0
+"""How long an interrupt waits for the requests that are under way, in seconds."""
+
+
+class Batch:
+    """A plan being sent. Iterating gives one Send a row, in plan order, those that did not go too.
+
+    ``wait()`` returns when all is done; Ctrl-C stops it: no further row starts, what is under way is written down
+    truly, and KeyboardInterrupt is raised again. Run the same again to go on.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        plan: Plan,
+        *,
+        workers: int,
+        accept: Collection[str] = (),
+        stop_after: int = STOP_AFTER,
+    ) -> None:
+        self.plan, self.stopped_by = plan, ""
+        self._outbox, self._accept, self._stop_after = outbox, accept, stop_after
+        self._started = outbox.now()
+        self._results: list[Send | None] = [None] * len(plan.rows)
+        self._next = 0
+        self._in_a_row = 0
+        self._changed = threading.Condition()
+        self._crashed: BaseException | None = None
+        self._threads = [
+            threading.Thread(target=self._work, name=f"linq_nb batch {number}", daemon=True)
+            for number in range(min(workers, max(len(plan.rows), 1)))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def __repr__(self) -> str:
+        return f"Batch({self.line()})"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return views.progress(self.line())._repr_mimebundle_()
+
+    def __len__(self) -> int:
+        return len(self.plan.rows)
+
+    def __iter__(self) -> Iterator[Send]:
+        with self._interruptible():
+            for row in range(len(self)):
+                yield self._result(row)
+
+    @property
+    def done(self) -> int:
+        """How many rows have ended."""
+        return sum(one is not None for one in self._results)
+
+    @property
+    def is_done(self) -> bool:
+        return self.done == len(self)
+
+    def line(self) -> str:
+        """Say in one line how far it is: ``38 of 41: 36 queued, 2 rejected``."""
+        counts: dict[str, int] = {}
+        for one in self._results:
+            if one is not None:
+                word = "already sent" if one.repeated else one.status
+                counts[word] = counts.get(word, 0) + 1
+        told = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
+        head = f"{self.done} of {len(self)} rows" + (f": {told}" if told else "")
+        return head + (f"; stopped: {self.stopped_by}" if self.stopped_by else "")
+
+    def wait(self, timeout: float | None = None, tick: Callable[[Batch], None] | None = None) -> Batch:
+        """Wait until every row has ended, at most ``timeout`` seconds; ``tick`` is called as it goes on."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._interruptible():
+            while not self.is_done and (deadline is None or time.monotonic() < deadline):
+                with self._changed:
+                    self._changed.wait(0.1)
+                if tick:
+                    tick(self)
+            if self.is_done:
+                self._join(None)
+        if self._crashed:
+            raise self._crashed
+        return self
+
+    def stop(self, why: str = "asked to stop") -> None:
+        """Start no further row; those under way end truly. The others are ``not_sent``."""
+        with self._changed:
+            self.stopped_by = self.stopped_by or why
+            self._changed.notify_all()
+
+    def results(self) -> list[Send]:
+        """Return the Sends of the rows that have ended, in plan order."""
+        return [one for one in self._results if one is not None]
+
+    def frame(self, handles: Handles = "masked") -> pd.DataFrame:
+        """Return the rows that have ended as a DataFrame: what happened to each."""
+        key = self._outbox.hash_key() if handles == "hashed" else None
+        return to_frame(self.results(), handles, kind="sends", key=key)
+
+    # --- the workers ---
+
+    def _work(self) -> None:
+        try:
+            while (row := self._take()) is not None:
+                with self._outbox.timeline(self._started):
+                    self._finish(row, self._sent(row))
+        except BaseException as error:  # noqa: BLE001  a fault of ours must reach whoever waits, not die in a thread
+            self._crashed = error
+            self.stop(f"{type(error).__name__}: {error}")
+            self._give_up(row)
+
+    def _take(self) -> PlanRow | None:
+        with self._changed:
+            while self._next < len(self):
+                row = self.plan.rows[self._next]
+                self._next += 1
+                if self.stopped_by and row.verdict == "send":
+                    self._results[row.row] = self._not_sent(row, f"not sent: the batch stopped ({self.stopped_by})")
+                    continue
+                return row
+            self._changed.notify_all()
+            return None
+
+    def _sent(self, row: PlanRow) -> Send:
+        """Bring one row to its end, whatever that is."""
+        if row.verdict == "refused" or isinstance(row.draft, BadDraft):
+            return self._not_sent(row, row.why)
+        if row.verdict == "duplicate":
+            return self._same_as(row)
+        try:
+            return sending.send_checked(self._outbox, row.draft, self._accept)
+        except LinqError as error:
+            return self._failed(row, error)
+
+    def _failed(self, row: PlanRow, error: LinqError) -> Send:
+        """Return what the journal holds of a row that failed; what it could not hold is told here."""
+        wanted = row.wanted
+        with contextlib.suppress(LinqError):
+            kept = self._outbox.journal.get(wanted.send_id) if wanted else None
+            if kept is not None and kept.status not in ("preparing", "sending"):
+                return kept
+        return self._not_sent(row, str(error))
+
+    def _same_as(self, row: PlanRow) -> Send:
+        """Return the Send of the row that this one repeats."""
+        first = next(
+            one.row for one in self.plan.rows if one.wanted and row.wanted and one.wanted.send_id == row.wanted.send_id
+        )
+        return dataclasses.replace(self._result(first), repeated=True)
+
+    def _not_sent(self, row: PlanRow, why: str) -> Send:
+        """Make the Send of a row that never went to the journal."""
+        wanted = row.wanted
+        if wanted is None:
+            draft = row.draft
+            chat = draft.chat if isinstance(draft, BadDraft) else draft.chat_id
+            name = draft.audio if isinstance(draft, BadDraft) else draft.memo.label
+            wanted = Send(send_id="", base_url=self._outbox.client.base_url, content="", chat_id=chat, filename=name)
+        return dataclasses.replace(wanted, status="not_sent", error_message=why)
+
+    def _finish(self, row: PlanRow, send: Send) -> None:
+        with self._changed:
+            self._results[row.row] = send
+            if row.verdict == "send":
+                self._in_a_row = self._in_a_row + 1 if _is_fault(send) else 0
+            self._changed.notify_all()
+        if self._stop_after and self._in_a_row >= self._stop_after:
+            self.stop(f"{self._in_a_row} failures in a row, the last: {send.error_message}")
+
+    def _give_up(self, row: PlanRow | None) -> None:
+        """Let nobody wait for rows that will never end after a fault of ours."""
+        with self._changed:
+            for one in self.plan.rows:
+                if self._results[one.row] is None and (one.row >= self._next or one is row):
+                    self._results[one.row] = self._not_sent(one, f"not sent: {self.stopped_by}")
+            self._changed.notify_all()
+
+    def _result(self, row: int) -> Send:
+        with self._changed:
+            while (found := self._results[row]) is None:
+                self._changed.wait(0.1)
+        return found
+
+    def _join(self, seconds: float | None) -> None:
+        deadline = None if seconds is None else time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+
+    @contextlib.contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """On Ctrl-C start nothing more, give what is under way a moment to be written down, and raise again."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.stop("interrupted")
+            self._join(GRACE_S)
+            raise
+
+
+def _is_fault(send: Send) -> bool:
+    """Whether a row failed by a fault that the next row will meet too."""
+    return send.status in ("unknown", "not_sent") or (send.status == "rejected" and send.http_status == 401)
+
+
+def start(
+    outbox: Outbox, plan: Plan, *, workers: int, accept: Collection[str] = (), stop_after: int = STOP_AFTER
+) -> Batch:
+    """Start sending a plan."""
+    if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= 256:
+        raise LinqError(f"workers is a whole number from 1 to 256, not {workers!r}; nothing was sent")
+    return Batch(outbox, plan, workers=workers, accept=accept, stop_after=stop_after)

@@ -1,0 +1,125 @@
+"""A plan: every row of a table validated before the first one is sent."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
+
+from linq_nb import preflight, rules
+from linq_nb.errors import AudioError, LinqError, PreflightError
+from linq_nb.model import BadDraft, Chat, Draft, Finding, Plan, PlanRow, Send, VoiceMemo
+from linq_nb.outbox import sending
+
+if TYPE_CHECKING:
+    from linq_nb.outbox.core import Outbox
+
+PAIR_LIMIT = 30
+"""Messages that one line may send one recipient in 60 seconds (linq docs, rate limits)."""
+
+SANDBOX_LIMIT = 100
+"""Messages that a sandbox account may send in a day (linq docs, rate limits)."""
+
+
+def plan(
+    outbox: Outbox, drafts: Iterable[Draft | BadDraft], accept: Collection[str] = (), *, strict: bool = False
+) -> Plan:
+    """Validate every row; raises PreflightError when ``strict`` and a row is refused."""
+    judge = _Judge(outbox, accept)
+    rows = tuple(judge.row(number, one) for number, one in enumerate(drafts))
+    bad = [row for row in rows if row.verdict == "refused"]
+    if strict and bad:
+        raise PreflightError(
+            f"{len(bad)} of {len(rows)} rows cannot be sent, the first is row {bad[0].row}: {bad[0].why}; "
+            "nothing was sent",
+            findings=[one for row in bad for one in row.findings],
+        )
+    return Plan(rows=rows, fingerprint=_fingerprint(rows), notes=tuple(_notes(rows)))
+
+
+class _Judge:
+    """Judges row after row, looking at each distinct memo and chat once."""
+
+    def __init__(self, outbox: Outbox, accept: Collection[str]) -> None:
+        self._outbox, self._accept = outbox, accept
+        self._memos: dict[int, tuple[VoiceMemo, list[Finding]]] = {}
+        self._seen: dict[tuple[str, str, int], int] = {}
+        self._listed = False
+
+    def row(self, number: int, draft: Draft | BadDraft) -> PlanRow:
+        if isinstance(draft, BadDraft):
+            return PlanRow(row=number, draft=draft, verdict="refused", why=draft.why)
+        try:
+            return self._judged(number, draft)
+        except PreflightError as error:
+            return PlanRow(row=number, draft=draft, verdict="refused", why=str(error), findings=error.findings)
+        except (AudioError, LinqError) as error:
+            return PlanRow(row=number, draft=draft, verdict="refused", why=str(error))
+
+    def _judged(self, number: int, draft: Draft) -> PlanRow:
+        chat = self._chat(draft.chat)
+        draft = Draft(memo=draft.memo, chat=chat, copy=draft.copy, override_optout=draft.override_optout)
+        sending.check_shape(draft)
+        wanted = self._outbox.wanted(draft)
+        key = (wanted.chat_id, wanted.content, wanted.copy)
+        first = self._seen.setdefault(key, number)
+        if first != number:
+            why = f"the same memo, chat and copy as row {first}"
+            return PlanRow(row=number, draft=draft, verdict="duplicate", why=why, wanted=wanted)
+        before = self._outbox.journal.find(wanted, draft.memo.names)
+        if before is not None and (before.status not in ("preparing", "sending") or before.message_id):
+            done = self._before(number, draft, before, wanted)
+            if done:
+                return done
+        found = [*self._checked(draft.memo), *preflight.check_chat(chat, draft.memo)]
+        found = preflight.settle(found, self._accept, optout=draft.override_optout is not None)
+        stopping = preflight.errors(found)
+        if stopping:
+            why = "; ".join(one.message for one in stopping)
+            return PlanRow(row=number, draft=draft, verdict="refused", why=why, findings=tuple(found), wanted=wanted)
+        return PlanRow(row=number, draft=draft, verdict="send", findings=tuple(found), wanted=wanted)
+
+    def _before(self, number: int, draft: Draft, before: Send, wanted: Send) -> PlanRow | None:
+        """Judge a row that the journal knows: sent, unclear, or free to go again (None)."""
+        if rules.is_settled(before):
+            why = sending.already(before, self._outbox.now())
+            return PlanRow(row=number, draft=draft, verdict="already_sent", why=why, wanted=wanted)
+        if before.status == "unknown":
+            why = "it may have been sent before; it is looked for in the chat, not sent"
+            return PlanRow(row=number, draft=draft, verdict="unclear", why=why, wanted=wanted)
+        return None
+
+    def _chat(self, chat: Chat | str) -> Chat:
+        if isinstance(chat, Chat):
+            return chat
+        found = self._outbox.find_chat(chat)
+        if isinstance(found, Chat):
+            return found
+        if not self._listed:
+            self._listed = True
+            self._outbox.chats()
+        return self._outbox.chat(found)
+
+    def _checked(self, memo: VoiceMemo) -> list[Finding]:
+        if id(memo) not in self._memos:
+            self._memos[id(memo)] = (memo, preflight.check_memo(memo))
+        return self._memos[id(memo)][1]
+
+
+def _fingerprint(rows: Iterable[PlanRow]) -> str:
+    """Name what a plan would send, in its order."""
+    told = "\n".join(row.wanted.send_id for row in rows if row.verdict == "send" and row.wanted)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def _notes(rows: Iterable[PlanRow]) -> Iterable[str]:
+    """Say what known limits of Linq mean for this plan."""
+    going = [row.draft for row in rows if row.verdict == "send"]
+    pairs = Counter(draft.chat_id for draft in going if isinstance(draft, Draft))
+    most = max(pairs.values(), default=0)
+    if most > PAIR_LIMIT:
+        minutes = -(-most // PAIR_LIMIT)
+        yield f"one chat gets {most}: Linq lets {PAIR_LIMIT} a minute through, so it takes at least {minutes} minutes"
+    if len(going) > SANDBOX_LIMIT:
+        yield f"a sandbox account may send {SANDBOX_LIMIT} a day: {len(going) - SANDBOX_LIMIT} would have to wait"

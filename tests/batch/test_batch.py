@@ -1,0 +1,166 @@
+"""A batch sends each row once, through failures, interrupts and restarts, and ends every row as a Send."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import linq_nb
+from linq_nb import BadDraft, Draft, LinqError, Outbox, Plan, VoiceMemo
+from linq_nb.demo import Demo
+
+AUDIO = Path(__file__).parents[2] / "notebooks" / "audio"
+
+
+@pytest.fixture
+def memo() -> VoiceMemo:
+    return VoiceMemo.from_file(AUDIO / "hello.amr")
+
+
+@pytest.fixture
+def demo() -> Demo:
+    return Demo()
+
+
+@pytest.fixture
+def connect(demo: Demo, tmp_path: Path) -> Iterator[Callable[..., Outbox]]:
+    """Connect to one demo with one journal on disk, as often as is wanted: each is a notebook."""
+    opened: list[Outbox] = []
+
+    def made(clock: Callable[[], datetime] = demo.now) -> Outbox:
+        opened.append(
+            linq_nb.connect(
+                api_key=demo.api_key,
+                base_url=demo.base_url,
+                transport=demo.transport(),
+                journal=str(tmp_path / "journal.sqlite"),
+                clock=clock,
+                sleep=demo.sleep,
+            )
+        )
+        return opened[-1]
+
+    yield made
+    for one in opened:
+        one.close()
+
+
+def customers(demo: Demo, memo: VoiceMemo, number: int) -> list[Draft]:
+    return [Draft(memo=memo, chat=chat_id) for chat_id in demo.add_chats(number).values()]
+
+
+def test_every_row_ends_as_a_send_in_plan_order(memo: VoiceMemo) -> None:
+    with linq_nb.connect(demo=True, fresh=True) as outbox:
+        drafts: list[Draft | BadDraft] = [Draft(memo=memo, chat=name) for name in outbox.demo.chat_ids]
+        drafts += [BadDraft(chat="Ada", audio="x.ogg", why="this is Ogg/Opus"), drafts[0]]
+        plan = outbox.plan(drafts)
+        batch = outbox.send_all(plan, workers=4, stop_after=0)
+        sends = list(batch)
+        assert [one.chat_id for one in sends[:-2]] == list(outbox.demo.chat_ids.values())
+        assert sends[-2].status == "not_sent"
+        assert sends[-2].error_message == "this is Ogg/Opus"
+        assert sends[-1].repeated
+        assert sends[-1].message_id == sends[0].message_id
+        assert len(batch.frame()) == len(plan) == len(batch)
+        assert set(outbox.demo.bubbles().values()) == {1}
+
+
+@pytest.mark.parametrize("workers", [1, 4, 16])
+def test_the_outcome_does_not_hang_on_the_number_of_workers(workers: int, memo: VoiceMemo) -> None:
+    with linq_nb.connect(demo=True, fresh=True) as outbox:
+        outbox.demo.faults(lost=0.2, error_after_accept=0.1, rate_limit=0.2, slow=0.1)
+        plan = outbox.plan(customers(outbox.demo, memo, 40))
+        sends = list(outbox.send_all(plan, workers=workers, stop_after=0))
+    told = [(one.status, one.message_id, one.posted_at, one.accepted_at, one.trace_id) for one in sends]
+    assert hash(tuple(told)) == _REFERENCE.setdefault("told", hash(tuple(told)))
+    assert {one.status for one in sends} == {"queued", "unknown"}
+
+
+_REFERENCE: dict[str, int] = {}
+
+
+def test_a_file_is_uploaded_once_for_all_rows(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+    outbox = connect()
+    outbox.send_all(outbox.plan(customers(demo, memo, 30)), workers=16).wait()
+    assert sum(one.method == "PUT" for one in demo.requests) == 1
+    assert len(demo.bubbles()) == 30
+
+
+def test_the_same_plan_again_sends_nothing(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+    drafts, outbox = customers(demo, memo, 10), connect()
+    plan = outbox.plan(drafts)
+    first, again = list(outbox.send_all(plan)), list(outbox.send_all(plan))
+    assert [one.message_id for one in first] == [one.message_id for one in again]
+    assert all(one.repeated for one in again)
+    assert set(demo.bubbles().values()) == {1}
+
+
+def test_two_notebooks_with_one_journal_share_the_rows(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+    drafts = customers(demo, memo, 40)
+    plans: list[tuple[Outbox, Plan]] = [(one, one.plan(drafts)) for one in (connect(), connect())]
+    batches = [outbox.send_all(plan, workers=4) for outbox, plan in plans]
+    sends = [list(batch) for batch in batches]
+    assert [one.message_id for one in sends[0]] == [one.message_id for one in sends[1]]
+    assert set(demo.bubbles().values()) == {1}
+    assert len(demo.bubbles()) == 40
+
+
+def test_a_batch_that_was_stopped_goes_on_where_it_stopped(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+    drafts, outbox = customers(demo, memo, 30), connect()
+    batch = outbox.send_all(outbox.plan(drafts), workers=2)
+    batch.stop("enough")
+    batch.wait()
+    gone = len(demo.bubbles())
+    assert {one.status for one in batch.results()} <= {"queued", "not_sent"}
+    assert "stopped: enough" in batch.line()
+    later = connect()
+    plan = later.plan(drafts)
+    assert plan.counts["send"] == 30 - gone
+    later.send_all(plan).wait()
+    assert len(demo.bubbles()) == 30
+    assert set(demo.bubbles().values()) == {1}
+
+
+def test_failures_in_a_row_stop_the_batch(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+    drafts, outbox = customers(demo, memo, 30), connect()
+    plan = outbox.plan(drafts)
+    demo.refuse_next(times=1000)
+    batch = outbox.send_all(plan, workers=1, stop_after=3).wait()
+    assert [one.status for one in batch.results()] == ["not_sent"] * 30
+    assert len(outbox.sends()) == 3
+    assert "3 failures in a row" in batch.line()
+
+
+def test_an_interrupt_stops_the_batch_and_is_raised_again(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+    """Ctrl-C arrives in the waiting thread; what was under way is written down, the rest starts no more."""
+    drafts, outbox = customers(demo, memo, 30), connect()
+
+    def tick(batch: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        outbox.send_all(outbox.plan(drafts), workers=2).wait(tick=tick)
+    assert outbox.last_batch is not None
+    assert outbox.last_batch.stopped_by == "interrupted"
+    assert {one.status for one in outbox.sends()} <= {"queued"}
+    assert len(outbox.last_batch.results()) <= 30
+    outbox.send_all(outbox.plan(drafts)).wait()
+    assert set(demo.bubbles().values()) == {1}
+    assert len(demo.bubbles()) == 30
+
+
+def test_a_batch_leaves_no_thread(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+    outbox = connect()
+    outbox.send_all(outbox.plan(customers(demo, memo, 8)), workers=8).wait()
+    assert not [one for one in threading.enumerate() if "linq_nb batch" in one.name]
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, True, 1000, "4"])
+def test_workers_is_a_sensible_number(workers: Any, memo: VoiceMemo) -> None:
+    with linq_nb.connect(demo=True, fresh=True) as outbox, pytest.raises(LinqError, match="whole number from 1 to 256"):
+        outbox.send_all(outbox.plan([Draft(memo=memo, chat="Ada Lovelace")]), workers=workers)

@@ -1,0 +1,87 @@
+"""%%linq_voicememo and --from: the plan is shown, confirmed and sent; what happened comes back as a frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from linq_nb import Plan
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+CELL = "chat,audio\nAda Lovelace,audio/hello.m4a\nBook Club,audio/hello.amr\nNobody,audio/hello.m4a\n"
+
+
+@pytest.fixture
+def there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(NOTEBOOKS)
+
+
+def run(shell: InteractiveShell, text: str) -> Any:
+    done = shell.run_cell(text)
+    done.raise_error()
+    return done.result
+
+
+@pytest.mark.usefixtures("there")
+def test_a_csv_cell_is_sent_row_by_row(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = run(shell, f"%%linq_voicememo --into sends\n{CELL}")
+    assert list(frame["status"]) == ["queued", "queued", "not_sent"]
+    assert frame.equals(shell.user_ns["sends"])
+    shown = capsys.readouterr().out
+    assert "2 to send, 1 refused; 3 rows" in shown or "Plan 2 send" in shown
+    assert "3 of 3 rows: 1 not_sent, 2 queued" in shown
+
+
+@pytest.mark.usefixtures("there")
+def test_the_same_cell_again_sends_nothing(shell: InteractiveShell) -> None:
+    for _ in range(2):
+        run(shell, f"%%linq_voicememo --quiet\n{CELL}")
+    assert set(shell.user_ns["outbox"].demo.bubbles().values()) == {1}
+
+
+@pytest.mark.usefixtures("there")
+def test_a_frame_is_planned_with_from(shell: InteractiveShell) -> None:
+    shell.user_ns["df"] = pd.DataFrame({"chat_name": ["Ada Lovelace", "Book Club"], "path": "audio/hello.m4a"})
+    plan = run(shell, "%linq_voicememo --from df --plan")
+    assert isinstance(plan, Plan)
+    assert plan.counts["send"] == 2
+    assert shell.user_ns["outbox"].demo.bubbles() == {}
+    assert list(run(shell, "%linq_voicememo --from {df} --workers 2")["status"]) == ["queued", "queued"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("%%linq_voicememo\nwho,what\na,b", "first line is chat,audio or chat,audio,copy"),
+        ("%%linq_voicememo --from df\nchat,audio\na,b", "one of the two"),
+        ("%linq_voicememo --from nothing", "takes a DataFrame or drafts, not str"),
+        ("%%linq_voicememo --strict\nchat,audio\nNobody,x.m4a", "1 of 1 rows cannot be sent"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_sent(shell: InteractiveShell, text: str, words: str) -> None:
+    shell.user_ns["df"] = pd.DataFrame()
+    done = shell.run_cell(text)
+    assert words in str(done.error_in_exec)
+    assert "nothing was sent" in str(done.error_in_exec)
+    assert shell.user_ns["outbox"].sends() == []
+
+
+@pytest.mark.usefixtures("there")
+def test_a_live_batch_is_not_sent_where_nobody_can_answer(shell: InteractiveShell, tmp_path: Path) -> None:
+    run(shell, "demo = outbox.demo\nimport linq_nb")
+    shell.user_ns["journal"] = str(tmp_path / "journal.sqlite")
+    run(
+        shell,
+        "outbox = linq_nb.connect(api_key=demo.api_key, base_url=demo.base_url, transport=demo.transport(),"
+        " journal=journal, clock=demo.now, sleep=demo.sleep)",
+    )
+    done = shell.run_cell(f"%%linq_voicememo\n{CELL}")
+    assert "nobody can answer here; nothing was sent" in str(done.error_in_exec)
+    assert shell.user_ns["demo"].bubbles() == {}
+    frame = run(shell, f"%%linq_voicememo --yes\n{CELL}")
+    assert list(frame["status"]) == ["queued", "queued", "not_sent"]
+    shell.user_ns["outbox"].close()

@@ -1,0 +1,101 @@
+"""A plan says what will happen to every row, and sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import linq_nb
+import linq_nb.accessor
+from linq_nb import BadDraft, Draft, Outbox, PreflightError, SettingsError, VoiceMemo
+
+AUDIO = Path(__file__).parents[2] / "notebooks" / "audio"
+
+
+@pytest.fixture
+def outbox() -> Iterator[Outbox]:
+    with linq_nb.connect(demo=True, fresh=True) as made:
+        yield made
+
+
+@pytest.fixture
+def memo() -> VoiceMemo:
+    return VoiceMemo.from_file(AUDIO / "hello.m4a")
+
+
+def verdicts(outbox: Outbox, *drafts: Draft | BadDraft) -> list[str]:
+    return [row.verdict for row in outbox.plan(drafts).rows]
+
+
+def test_each_row_has_its_verdict(outbox: Outbox, memo: VoiceMemo) -> None:
+    outbox.send(memo, "Grace Hopper")
+    with pytest.raises(linq_nb.OutcomeUnknown):
+        outbox.send(memo, "Dan Server Down")
+    names = ["Ada Lovelace", "Grace Hopper", "Dan Server Down", "Kim Opted Out", "Ada Lovelace", "Nobody"]
+    drafts = [Draft(memo=memo, chat=name) for name in names]
+    bad = BadDraft(chat="Ada Lovelace", audio="x.ogg", why="this is Ogg/Opus")
+    assert verdicts(outbox, *drafts, bad) == [
+        "send", "already_sent", "unclear", "refused", "duplicate", "refused", "refused",
+    ]  # fmt: skip
+
+
+def test_a_plan_sends_nothing_and_journals_nothing(outbox: Outbox, memo: VoiceMemo) -> None:
+    plan = outbox.plan([Draft(memo=memo, chat=name) for name in outbox.demo.chat_ids])
+    assert plan.counts["send"] > 15
+    assert outbox.demo.bubbles() == {}
+    assert outbox.sends() == []
+
+
+def test_the_line_says_what_will_happen(outbox: Outbox, memo: VoiceMemo) -> None:
+    plan = outbox.plan([Draft(memo=memo, chat="Ada Lovelace"), Draft(memo=memo, chat="Kim Opted Out")])
+    text = plan._repr_mimebundle_()["text/plain"]
+    assert text.startswith(f"1 to send, 1 refused; 2 rows; plan {plan.fingerprint}")
+    assert "opted out" in text
+
+
+def test_the_fingerprint_names_what_would_be_sent(outbox: Outbox, memo: VoiceMemo) -> None:
+    ada, book = Draft(memo=memo, chat="Ada Lovelace"), Draft(memo=memo, chat="Book Club")
+    second = Draft(memo=memo, chat="Ada Lovelace", copy=2)
+    prints = [outbox.plan(rows).fingerprint for rows in ([ada], [ada], [book], [ada, book], [book, ada], [second])]
+    assert prints[0] == prints[1]
+    assert len(set(prints)) == 5
+
+
+def test_strict_refuses_all_for_one(outbox: Outbox, memo: VoiceMemo) -> None:
+    drafts = [Draft(memo=memo, chat="Ada Lovelace"), Draft(memo=memo, chat="Left Group")]
+    with pytest.raises(PreflightError, match="1 of 2 rows cannot be sent, the first is row 1"):
+        outbox.plan(drafts, strict=True)
+
+
+def test_more_than_a_line_lets_through_is_noted(outbox: Outbox, memo: VoiceMemo) -> None:
+    plan = outbox.plan([Draft(memo=memo, chat="Ada Lovelace", copy=number) for number in range(1, 32)])
+    assert any("at least 2 minutes" in note for note in plan.notes)
+
+
+def test_a_table_is_drafted_row_by_row(memo: VoiceMemo) -> None:
+    frame = pd.DataFrame(
+        {
+            "whom": ["Ada Lovelace", None, "Book Club", "Ada Lovelace", "Ada Lovelace"],
+            "what": ["hello.m4a", "hello.m4a", "hello.ogg", float("nan"), "hello.wav"],
+            "n": [1.0, 1.0, 1.0, 1.0, None],
+        }
+    )
+    made = frame.linq.drafts(chat="whom", audio="what", copy="n", folder=AUDIO)
+    assert [type(one).__name__ for one in made] == ["Draft", "BadDraft", "BadDraft", "BadDraft", "Draft"]
+    assert [one.why[:20] for one in made if isinstance(one, BadDraft)] == [
+        "there is no chat in ", "this is Ogg/Opus; Li", "there is no audio in",
+    ]  # fmt: skip
+    assert made[0].memo.sha256 == memo.sha256
+
+
+def test_a_file_that_many_rows_name_is_read_once() -> None:
+    frame = pd.DataFrame({"chat_id": ["a", "b", "c"], "path": ["hello.m4a"] * 3})
+    assert len({id(one.memo) for one in frame.linq.drafts(folder=AUDIO)}) == 1
+
+
+def test_a_missing_column_is_named() -> None:
+    with pytest.raises(SettingsError, match="no column 'path'; nothing was sent; its columns: chat_id, file"):
+        pd.DataFrame({"chat_id": [], "file": []}).linq.drafts()
