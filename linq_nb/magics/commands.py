@@ -14,7 +14,6 @@ from IPython.core.magic import (
     magics_class,
     needs_local_scope,
     no_var_expand,
-    output_can_be_silenced,
 )
 from IPython.display import display
 from traitlets import Bool, Enum
@@ -39,12 +38,16 @@ Scope = dict[str, Any]
 def _magic(
     command: Command, kind: Callable[..., Any] = line_magic
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Make a line magic that gets its line as it was typed, sees local names and keeps still after a ``;``."""
+    """Make a magic that gets its line as it was typed and sees local names.
+
+    IPython's own way to keep still after a ``;`` reads the line as Python, which fails on a path with a
+    backslash from Python 3.12 on; ``_run`` looks at the end of the line itself.
+    """
 
     def wrap(method: Callable[..., Any]) -> Callable[..., Any]:
         method.__doc__ = help_text(command)
         made: Callable[..., Any] = kind(method)
-        return no_var_expand(needs_local_scope(output_can_be_silenced(made)))
+        return no_var_expand(needs_local_scope(made))
 
     return wrap
 
