@@ -175,7 +175,8 @@ class Journal:
         self._one_writer = self.url.get_backend_name() == "sqlite"
         with _clear("opened", self.label):
             self._engine = _engine(self.url)
-            self._migrate()
+            with _disposed_on_failure(self._engine):
+                self._migrate()
             self._ledger = Ledger(self._engine, self._lock if self._one_writer else None)
             self._sql = _Sql(self._ledger)
 
@@ -511,6 +512,16 @@ def _row(send: Send) -> dict[str, Any]:
 def _send(row: Any) -> Send:
     fields = {name: row[name] for name in _SEND_FIELDS}
     return Send(**{**fields, "to_handles": tuple(fields["to_handles"] or ())})
+
+
+@contextlib.contextmanager
+def _disposed_on_failure(engine: sa.Engine) -> Iterator[None]:
+    """Close the connections of a journal that could not be opened."""
+    try:
+        yield
+    except BaseException:
+        engine.dispose()
+        raise
 
 
 def _parse(url: str) -> sa.URL:
