@@ -11,6 +11,7 @@ from operator import mul
 
 from linq_nb.audio import codec, pcm
 from linq_nb.audio.measuring import Bytes, measure, view_of
+from linq_nb.audio.remembering import remembered
 from linq_nb.audio.sound import Sound
 from linq_nb.errors import AudioError
 
@@ -73,6 +74,7 @@ class _Meter:
         return Levels(max(self.peaks) / 32768, rms, self.clipped / self.samples, parts)
 
 
+@remembered
 def levels(data: Bytes, n: int = 100) -> Levels | None:
     """Measure the loudness in ``n`` parts; None where that needs the ``audio`` extra; raises AudioError.
 

@@ -10,6 +10,7 @@ from operator import add
 from linq_nb.audio import codec, pcm, wav
 from linq_nb.audio.measuring import Bytes, measure, view_of
 from linq_nb.audio.probing import AudioInfo
+from linq_nb.audio.remembering import remembered
 from linq_nb.audio.sound import Sound
 from linq_nb.errors import AudioError
 
@@ -32,6 +33,7 @@ class Preview:
     cut: bool
 
 
+@remembered
 def preview(data: Bytes, info: AudioInfo | None = None, limit_bytes: int = 1_000_000) -> Preview | None:
     """The memo where browsers play it and it is small, else a mono stand-in of at most ``limit_bytes``.
 

@@ -160,3 +160,11 @@ def test_a_long_file_is_streamed(monkeypatch):
     assert whole is not None
     assert thinned is not None
     assert thinned.peaks == pytest.approx(whole.peaks, abs=0.1)
+
+
+def test_a_long_memo_is_decoded_once_for_card_check_and_send() -> None:
+    """The last looks are kept for long memos alone: what was measured comes back as the very same record."""
+    long, short = (audio.wav_from_samples([0.5, -0.5] * number, 16_000) for number in (300_000, 300))
+    assert audio.levels(long) is audio.levels(long)
+    assert audio.preview(long) is audio.preview(long)
+    assert audio.levels(short) is not audio.levels(short)
