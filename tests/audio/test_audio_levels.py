@@ -8,6 +8,7 @@ import math
 import pytest
 from audio_makers import TAKEN, aiff, caf, data, floats, integers, tone, wav
 
+from linq_nb import audio
 from linq_nb.audio import Levels, codec, levels, peaks
 from linq_nb.audio.measuring import measure
 from linq_nb.errors import AudioError
