@@ -6,12 +6,13 @@ import contextlib
 import difflib
 import hashlib
 import hmac
+import itertools
 import os
 import secrets
 import socket
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from typing import Any, Literal
 from linq_nb import preflight, rules, views
 from linq_nb.client import Client
 from linq_nb.download import download
-from linq_nb.errors import ApiError, PreflightError
+from linq_nb.errors import PreflightError
 from linq_nb.journal import Journal
 from linq_nb.model import (
     BadDraft,
@@ -123,19 +124,26 @@ class Outbox:
         return list(self._lines)
 
     def chats(self, to: str | None = None, from_: str | None = None, limit: int | None = None) -> list[Chat]:
-        """List your chats, all pages; ``to`` and ``from_`` are handles (E.164), ``limit`` caps the number."""
-        try:
-            found = list(self.client.chats(to=to, from_=from_, limit=limit))
-        except ApiError as error:
-            if error.status != 400 or from_ is not None:
-                raise
-            found = [chat for one in self.lines() for chat in self.client.chats(to=to, from_=one.phone_number)]
-            found = list({chat.chat_id: chat for chat in found}.values())[:limit]
+        """List your chats, all pages; ``to`` and ``from_`` are handles (E.164), ``limit`` caps the number.
+
+        Without ``from_`` the chats of each of your lines are listed in turn: Linq's OpenAPI file of early 2026
+        requires it, its later docs do not.
+        """
+        chats = (
+            chat for line in self._asked_lines(from_) for chat in self.client.chats(to=to, from_=line, limit=limit)
+        )
+        found = list(itertools.islice(_distinct(chats), limit))
         at = self.now()
         self._chats.update({chat.chat_id: (at, chat) for chat in found})
         if to is None and from_ is None and limit is None:
             self._all_chats = (at, found)
         return found
+
+    def _asked_lines(self, from_: str | None) -> Sequence[str | None]:
+        """Return the lines to ask for: the one given, else all of yours, else none by name."""
+        if from_ is not None:
+            return [from_]
+        return [one.phone_number for one in (self._lines or self.lines())] or [None]
 
     def chat(self, chat_id: str) -> Chat:
         """Read a chat by its id, at most every five minutes."""
@@ -372,6 +380,15 @@ def choose_chat(name: str, chats: Sequence[Chat]) -> Chat:
     listed = ", ".join(repr(views.mask_text(one)) for one in (close or names)[:8])
     hint = f"did you mean {listed}?" if close else f"there are {listed or 'no chats with a name'}"
     raise PreflightError(f"no chat is called {shown!r}; nothing was sent; {hint}; %linq_chats lists all")
+
+
+def _distinct(chats: Iterable[Chat]) -> Iterator[Chat]:
+    """Pass each chat on once: two of your lines may be in the same group."""
+    seen: set[str] = set()
+    for chat in chats:
+        if chat.chat_id not in seen:
+            seen.add(chat.chat_id)
+            yield chat
 
 
 def _name(chat: Chat) -> str:

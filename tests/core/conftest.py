@@ -7,10 +7,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from core_samples import TOKEN
+from demo_process import ROOT, Socket, ask
 from raw_server import RawServer
 
 import linq_nb
@@ -18,8 +19,6 @@ from linq_nb.client import Client
 from linq_nb.journal import Journal
 from linq_nb.outbox import Outbox
 from linq_nb.secret import Secret
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -75,14 +74,6 @@ def live(server: RawServer, tmp_path: Path) -> Iterator[Callable[..., Outbox]]:
         one.close()
 
 
-class Socket(NamedTuple):
-    """A demo in a process of its own."""
-
-    base_url: str
-    api_key: str
-    origin: str
-
-
 @pytest.fixture(scope="session")
 def demo_process() -> Iterator[Socket]:
     command = [sys.executable, "-m", "linq_nb.demo", "--port", "0"]
@@ -98,11 +89,3 @@ def demo_socket(demo_process: Socket) -> Socket:
     """The same process for all tests, its world begun anew for each."""
     ask(demo_process, "POST", "reset")
     return demo_process
-
-
-def ask(demo: Socket, method: str, what: str, **arguments: Any) -> Any:
-    """Use the demo's own handles over its socket."""
-    import httpx
-
-    with httpx.Client(trust_env=False) as http:
-        return http.request(method, f"{demo.origin}/demo/{what}", json=arguments or None).raise_for_status().json()

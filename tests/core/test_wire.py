@@ -77,7 +77,7 @@ def mutated(draw: st.DrawFn, value: Any) -> Any:
 
 @pytest.mark.parametrize(("read", "sample"), READERS, ids=lambda one: getattr(one, "__name__", ""))
 def test_a_reader_of_any_json_returns_a_record_or_says_unreadable(read: Callable[[Any], Any], sample: Any) -> None:
-    @settings(max_examples=60, deadline=None, database=None)
+    @settings(max_examples=40, deadline=None, database=None)
     @given(mutated(sample))
     def check(raw: Any) -> None:
         with contextlib.suppress(Unreadable):
@@ -86,7 +86,7 @@ def test_a_reader_of_any_json_returns_a_record_or_says_unreadable(read: Callable
     check()
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=100, deadline=None, database=None)
 @given(st.integers(100, 599), st.text() | st.builds(json.dumps, mutated(error_body(404, 2001))))
 def test_an_error_of_any_answer_is_one_of_our_tree_on_one_line(status: int, text: str) -> None:
     error = wire.error_of(an_answer(status, text), "the chat")

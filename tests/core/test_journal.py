@@ -1,0 +1,483 @@
+"""The journal: claims that hold for one owner, rows that come back whole, and faults that say so."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from core_samples import AT, BASE, CHAT_ID, a_send
+
+from linq_nb.errors import JournalError
+from linq_nb.journal import LEASE_S, MIGRATIONS, Claim, Journal
+from linq_nb.model import LINQ_STATUSES, OUR_STATUSES, Event, Send, send_id
+from linq_nb.outbox.heart import Heart
+
+SHA, URL, ATTACHMENT = "sha256:" + "ab" * 32, "url:https://x.example/a.wav", "attachment:a1"
+
+
+class Wall:
+    """A wall clock that moves when told to."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def wall() -> Wall:
+    return Wall()
+
+
+@pytest.fixture
+def book(tmp_path: Path, wall: Wall) -> Iterator[Journal]:
+    made = Journal(f"sqlite:///{tmp_path}/j.sqlite", wall=wall)
+    yield made
+    made.close()
+
+
+def wanted(content: str = SHA, copy: int = 1, **fields: Any) -> Send:
+    given = {"status": "preparing", "posted_at": None, "attempts": 0, "copy": copy}
+    return a_send(content=content, **{**given, "send_id": send_id(BASE, CHAT_ID, content, copy), **fields})
+
+
+def claimed(book: Journal, owner: str = "me", send: Send | None = None, names: tuple[str, ...] = ()) -> Claim:
+    _, claim, step = book.claim(send or wanted(), names, owner)
+    assert step == "send"
+    assert claim is not None
+    return claim
+
+
+def at_status(book: Journal, status: str, owner: str = "me") -> Send:
+    claim = claimed(book, owner)
+    send = dataclasses.replace(claim.send, status=status)
+    assert book.advance(claim, send)
+    return send
+
+
+def driver(book: Journal) -> Any:
+    """The database's own connection, to break it."""
+    return book._engine.raw_connection().driver_connection
+
+
+# --- claims ---
+
+
+def test_a_send_is_claimed_once(book: Journal) -> None:
+    claim = claimed(book)
+    assert (claim.epoch, claim.send.attempts, claim.send.status) == (1, 1, "preparing")
+    send, other, step = book.claim(wanted(), (), "other")
+    assert (other, step, send) == (None, "wait", claim.send)
+
+
+def test_sixteen_threads_and_two_connections_make_one_claim(tmp_path: Path) -> None:
+    books = [Journal(f"sqlite:///{tmp_path}/j.sqlite") for _ in range(2)]
+    barrier = threading.Barrier(16)
+
+    def take(n: int) -> bool:
+        barrier.wait()
+        return books[n % 2].claim(wanted(), (), f"owner {n}")[1] is not None
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(take, range(16))) == 1
+    for one in books:
+        one.close()
+
+
+@pytest.mark.parametrize("status", [*LINQ_STATUSES, *OUR_STATUSES, "teleported"])
+@pytest.mark.parametrize("lease_over", [False, True])
+def test_what_another_finds_at_each_status(book: Journal, wall: Wall, status: str, lease_over: bool) -> None:
+    before = at_status(book, status)
+    wall.now += LEASE_S + 1 if lease_over else 1
+    send, claim, step = book.claim(wanted(filename="new.wav"), (), "other")
+    if status in ("not_sent", "rejected") or (status == "preparing" and lease_over):
+        assert step == "send"
+        assert claim is not None
+        assert (claim.epoch, send.attempts, send.status, send.filename) == (2, 2, "preparing", "new.wav")
+        assert (send.send_id, send.created_at, send.content) == (before.send_id, before.created_at, before.content)
+    else:
+        assert claim is None
+        assert send == before
+        open_ = {"preparing": "wait", "sending": "wait", "unknown": "reconcile"}
+        expected = "reconcile" if (status, lease_over) == ("sending", True) else open_.get(status, "report")
+        assert step == expected
+
+
+def test_another_attempt_forgets_what_the_last_one_learnt(book: Journal) -> None:
+    claim = claimed(book)
+    failed = dataclasses.replace(
+        claim.send, status="rejected", http_status=404, error_code=2001, error_message="no", trace_id="t", posted_at=AT
+    )
+    book.advance(claim, failed)
+    again = claimed(book).send
+    told = (again.http_status, again.error_code, again.error_message, again.trace_id, again.posted_at)
+    assert told == (None,) * 5
+
+
+def test_an_owner_that_slept_past_its_lease_finds_its_claim_taken(book: Journal, wall: Wall) -> None:
+    slept = claimed(book, "slept")
+    wall.now += LEASE_S + 1
+    taken = claimed(book, "other")
+    assert not book.advance(slept, dataclasses.replace(slept.send, status="sending"), event("sending"))
+    assert book.get(slept.send.send_id) == taken.send
+    assert book.events(slept.send.send_id) == []
+    assert book.advance(taken, dataclasses.replace(taken.send, status="sending"))
+
+
+def test_an_owner_that_slept_past_its_lease_goes_on_when_nobody_came(book: Journal, wall: Wall) -> None:
+    slept = claimed(book)
+    wall.now += 10 * LEASE_S
+    assert book.advance(slept, dataclasses.replace(slept.send, status="sending"))
+
+
+def test_what_somebody_settled_is_not_overwritten(book: Journal) -> None:
+    claim = claimed(book)
+    book.observe(event("delivered"))
+    assert not book.advance(claim, dataclasses.replace(claim.send, status="unknown"))
+    assert status_of(book) == "delivered"
+
+
+def test_a_persons_word_ends_the_claim(book: Journal) -> None:
+    claim = claimed(book)
+    book.advance(claim, dataclasses.replace(claim.send, status="unknown"))
+    settled = dataclasses.replace(claim.send, status="not_sent")
+    assert not book.replace(settled, event("not_sent"), was="sending")
+    assert book.replace(settled, event("not_sent"), was="unknown")
+    assert not book.advance(claim, dataclasses.replace(claim.send, status="queued"))
+    assert status_of(book) == "not_sent"
+    assert len(book.events(settled.send_id)) == 1
+
+
+def test_a_heartbeat_renews_the_open_claims_of_its_owner_alone(book: Journal, wall: Wall) -> None:
+    mine, other = claimed(book, "me"), claimed(book, "other", wanted(copy=2))
+    wall.now += LEASE_S - 1
+    book.renew("me")
+    wall.now += 2
+    assert book.claim(mine.send, (), "third")[2] == "wait"
+    assert book.claim(other.send, (), "third")[2] == "send"
+
+
+def test_the_heart_beats_while_something_is_held_and_stops() -> None:
+    beats: list[float] = []
+
+    def beat() -> None:
+        beats.append(time.monotonic())
+        if len(beats) == 1:
+            raise JournalError("locked for a moment")
+
+    heart = Heart(beat, every_s=0.01)
+    with heart.beating(), heart.beating():
+        while len(beats) < 3:
+            time.sleep(0.005)
+    time.sleep(0.03)
+    count = len(beats)
+    time.sleep(0.05)
+    assert len(beats) <= count + 1
+    heart.stop()
+
+
+def test_orphans_are_those_at_sending_whose_owner_is_gone(book: Journal, wall: Wall) -> None:
+    at_status(book, "sending")
+    assert book.orphans() == []
+    wall.now += LEASE_S + 1
+    assert [one.status for one in book.orphans()] == ["sending"]
+
+
+# --- names ---
+
+
+@pytest.mark.parametrize(
+    ("first", "linked", "second"),
+    [
+        ((SHA,), (), (SHA,)),
+        ((SHA,), (SHA, ATTACHMENT), (ATTACHMENT,)),
+        ((ATTACHMENT,), (SHA, ATTACHMENT), (SHA,)),
+        ((URL,), (SHA, URL), (SHA,)),
+        ((URL,), (SHA, URL), (SHA, URL)),
+        ((SHA,), (SHA, URL), (URL,)),
+        ((SHA, "sha256:cd"), (SHA, "sha256:cd"), ("sha256:cd",)),
+    ],
+)
+def test_any_name_of_the_same_content_is_the_same_send(
+    book: Journal, first: tuple[str, ...], linked: tuple[str, ...], second: tuple[str, ...]
+) -> None:
+    claim = claimed(book, send=wanted(first[0]), names=first)
+    book.advance(claim, dataclasses.replace(claim.send, status="delivered"))
+    book.link(linked)
+    assert book.claim(wanted(second[0]), second, "other")[2] == "report"
+    found = book.find(wanted(second[0]), second)
+    assert found is not None
+    assert found.send_id == claim.send.send_id
+
+
+def test_names_linked_in_any_order_become_one_group(book: Journal) -> None:
+    for pair in (("a", "b"), ("c", "d"), ("e", "d"), ("b", "c")):
+        book.link(pair)
+    claim = claimed(book, send=wanted("e"), names=("e",))
+    book.advance(claim, dataclasses.replace(claim.send, status="queued"))
+    for name in "abcde":
+        assert book.claim(wanted(name), (name,), "other")[2] == "report"
+    assert book.claim(wanted("f"), ("f",), "other")[2] == "send"
+
+
+@pytest.mark.parametrize("one", ["not_sent", "rejected", "preparing", "sending", "unknown"])
+@pytest.mark.parametrize("other", ["preparing", "sending", "unknown", "queued"])
+def test_of_two_sends_whose_names_were_linked_later_the_one_that_holds_counts(
+    book: Journal, one: str, other: str
+) -> None:
+    """Neither order may let a memo go while its twin is on its way."""
+    for name, status in ((SHA, one), (URL, other)):
+        claim = claimed(book, send=wanted(name), names=(name,))
+        book.advance(claim, dataclasses.replace(claim.send, status=status))
+    book.link((SHA, URL))
+    for name in (SHA, URL):
+        assert book.claim(wanted(name), (SHA, URL), "third")[2] != "send"
+
+
+def test_copies_chats_and_hosts_are_different_sends(book: Journal) -> None:
+    claimed(book)
+    for fields in ({"copy": 2}, {"chat_id": "another"}, {"base_url": "https://another"}, {"content": "sha256:cd"}):
+        send = dataclasses.replace(wanted(), **fields, send_id=str(fields))
+        assert book.claim(send, (), "me")[2] == "send"
+
+
+def test_uploads_are_kept_by_account_and_content(book: Journal) -> None:
+    assert book.attachment("acc", "ab") is None
+    book.keep_attachment("acc", "ab", "a1", AT)
+    book.keep_attachment("acc", "ab", "a2", AT)
+    assert book.attachment("acc", "ab") == "a2"
+    assert book.attachment("another", "ab") is None
+    book.forget_attachment("acc", "ab")
+    assert book.attachment("acc", "ab") is None
+
+
+# --- rows ---
+
+
+def event(status: str | None, **fields: Any) -> Event:
+    return Event(send_id=wanted().send_id, at=AT, source="webhook", status=status, **fields)
+
+
+def status_of(book: Journal) -> str:
+    found = book.get(wanted().send_id)
+    assert found is not None
+    return found.status
+
+
+def filled(record: type, **fields: Any) -> Any:
+    """A record with something in every field, by its type."""
+    kinds: dict[str, Any] = {
+        "str": "text é 中 🎤", "str | None": "words", "int": 3, "int | None": 2**40, "bool | None": True, "bool": False,
+        "tuple[str, ...]": ("+12025550111", "a@x.io"), "datetime": AT, "Any": {"a": [1, "é"]},
+        "datetime | None": AT + timedelta(microseconds=123456),
+    }  # fmt: skip
+    made = {one.name: kinds[str(one.type)] for one in dataclasses.fields(record)}
+    return record(**{**made, **fields})
+
+
+def test_every_field_of_a_send_comes_back(book: Journal, tmp_path: Path) -> None:
+    send = filled(Send, status="preparing", attempts=0, repeated=False, repeated_at=None)
+    claim = claimed(book, send=send)
+    done = dataclasses.replace(send, status="sent", attempts=1, http_status=202)
+    assert book.advance(claim, done)
+    for reader in (book, Journal(f"sqlite:///{tmp_path}/j.sqlite")):
+        assert reader.get(send.send_id) == done
+        assert reader.sends() == [done]
+        assert reader.find(send, (send.content,)) == done
+        if reader is not book:
+            reader.close()
+
+
+def test_every_field_of_an_event_comes_back_in_order(book: Journal) -> None:
+    seen = [filled(Event, send_id=wanted().send_id, status=status) for status in ("queued", "sent", "delivered")]
+    claimed(book)
+    book.observe(*seen)
+    kept = book.events(wanted().send_id)
+    assert kept == seen
+    assert kept[0].body == {"a": [1, "é"]}
+
+
+def test_observing_follows_the_rank_rule_and_keeps_every_event(book: Journal) -> None:
+    at_status(book, "queued")
+    for status in ("delivered", "sent", "failed"):
+        book.observe(event(status))
+    assert status_of(book) == "delivered"
+    assert [one.status for one in book.events(wanted().send_id)] == ["delivered", "sent", "failed"]
+    assert book.observe(Event(send_id="nobody", at=AT, source="webhook")) is None
+
+
+def test_a_note_changes_nothing(book: Journal) -> None:
+    before = at_status(book, "queued")
+    book.note(event(None, error_message="not ours any more"))
+    assert book.get(before.send_id) == before
+    assert len(book.events(before.send_id)) == 1
+
+
+def test_sends_are_found_by_status_chat_and_time(book: Journal) -> None:
+    for n, status in enumerate(("queued", "unknown", "delivered")):
+        send = wanted(copy=n + 1, chat_id=f"chat {n}", created_at=AT + timedelta(hours=n))
+        claim = claimed(book, send=send)
+        book.advance(claim, dataclasses.replace(claim.send, status=status, message_id=f"m{n}"))
+    assert [one.status for one in book.sends()] == ["queued", "unknown", "delivered"]
+    assert [one.status for one in book.sends(status="unknown")] == ["unknown"]
+    assert [one.status for one in book.sends(status=["queued", "delivered"])] == ["queued", "delivered"]
+    assert [one.status for one in book.sends(chat_id="chat 2")] == ["delivered"]
+    assert [one.status for one in book.sends(since=AT + timedelta(hours=1))] == ["unknown", "delivered"]
+    assert [one.status for one in book.moving()] == ["queued"]
+    assert book.message_ids("chat 1") == {"m1"}
+
+
+def test_forgetting_a_chat_leaves_its_send_keys_alone(book: Journal) -> None:
+    send = filled(Send, chat_id=CHAT_ID, status="preparing", attempts=0, to_handles=("+12025550111",))
+    claim = claimed(book, send=send)
+    done = dataclasses.replace(send, status="delivered", attempts=1)
+    book.advance(claim, done, Event(send_id=send.send_id, at=AT, source="post", body={"to": "+12025550111"}))
+    assert book.forget(CHAT_ID) == 1
+    assert book.events(send.send_id) == []
+    assert book.claim(send, (), "me")[2] == "report"
+    kept = book.get(send.send_id)
+    assert kept is not None
+    assert (kept.to_handles, kept.chat_name, kept.filename, kept.from_handle) == ((), None, None, None)
+    assert kept.status == "delivered"
+
+
+def test_the_hash_key_is_the_journals_own(tmp_path: Path) -> None:
+    keys = []
+    for name in ("a", "a", "b"):
+        one = Journal(f"sqlite:///{tmp_path}/{name}.sqlite")
+        keys.append(one.hash_key())
+        one.close()
+    assert keys[0] == keys[1] != keys[2]
+    assert len(keys[0]) == 32
+
+
+# --- the file ---
+
+
+def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        one = Journal(f"sqlite:///{tmp_path}/new/folder/j.sqlite")
+        claimed(one)
+        files = sorted((tmp_path / "new" / "folder").iterdir())
+        assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+        assert stat.S_IMODE((tmp_path / "new" / "folder").stat().st_mode) == 0o700
+        one.close()
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite+pysqlite://"])
+def test_a_journal_in_memory_is_known_as_such_and_leaves_no_file(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    one = Journal(url)
+    assert one.in_memory
+    assert one.label == "memory"
+    claimed(one)
+    assert one.sends()
+    one.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def broken(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "text").write_bytes(b"this is no database\n" * 100)
+    (tmp_path / "folder").mkdir()
+    newer = Journal(f"sqlite:///{tmp_path}/newer")
+    driver(newer).execute(f"UPDATE meta SET value = '{len(MIGRATIONS) + 1}' WHERE name = 'schema_version'")
+    newer.close()
+    return {
+        "no database": f"sqlite:///{tmp_path}/text",
+        "a folder": f"sqlite:///{tmp_path}/folder",
+        "newer": f"sqlite:///{tmp_path}/newer",
+        "in a file": f"sqlite:///{tmp_path}/text/j.sqlite",
+        "no URL": "hello",
+        "a bad port": "postgresql://me:hunter2@host:abc/db",
+        "no such database": "nosuchdb://me:hunter2@host/db",
+        "nobody there": "postgresql+nodriver://me:hunter2@127.0.0.1:1/db",
+    }
+
+
+@pytest.mark.parametrize(
+    "case",
+    ["no database", "a folder", "newer", "in a file", "no URL", "a bad port", "no such database", "nobody there"],
+)
+def test_a_journal_that_cannot_be_opened_says_so(tmp_path: Path, case: str) -> None:
+    url = broken(tmp_path)[case]
+    with pytest.raises(JournalError) as caught:
+        Journal(url)
+    assert "hunter2" not in str(caught.value)
+    assert ("nothing was sent" in str(caught.value)) or "URL" in str(caught.value)
+
+
+def test_a_newer_journal_is_left_as_it_is(tmp_path: Path) -> None:
+    url = broken(tmp_path)["newer"]
+    before = (tmp_path / "newer").read_bytes()
+    with pytest.raises(JournalError, match="newer linq_nb"):
+        Journal(url)
+    assert (tmp_path / "newer").read_bytes() == before
+
+
+FAULTS = {
+    "read only": ("PRAGMA query_only = 1", "PRAGMA query_only = 0"),
+    "full": ("PRAGMA max_page_count = 1", "PRAGMA max_page_count = 1000000"),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_a_journal_that_cannot_be_written_says_so_and_works_again_afterwards(book: Journal, case: str) -> None:
+    stop, go = FAULTS[case]
+    at_status(book, "queued")
+    handle = "+12025550111"
+    big = {"text": "x" * 100_000, "handle": handle}
+    driver(book).execute(stop)
+    for write in (
+        lambda: book.observe(event("sent", body=big)),
+        lambda: book.claim(wanted(copy=9, error_message="y" * 100_000, to_handles=(handle,)), (), "me"),
+        lambda: book.link(["z" * 100_000, "q"]),
+    ):
+        with pytest.raises(JournalError, match=r"could not be written.*nothing was sent") as caught:
+            write()
+        assert "2025550111" not in "".join(traceback.format_exception(caught.value))
+    driver(book).execute(go)
+    assert status_of(book) == "queued"
+    assert book.events(wanted().send_id) == []
+    claimed(book, send=wanted(copy=9))
+
+
+@pytest.mark.parametrize("fields", [{"size_bytes": 2**70}, {"send_id": "\ud800"}])
+def test_what_no_database_can_keep_is_a_journal_error(book: Journal, fields: Any) -> None:
+    with pytest.raises(JournalError, match="could not be written"):
+        book.claim(wanted(**fields), (), "me")
+    claimed(book)
+
+
+def test_several_processes_may_open_a_new_journal_at_once(tmp_path: Path) -> None:
+    code = (
+        "import sys; from linq_nb.journal import Journal; "
+        "one = Journal(sys.argv[1]); print(one.hash_key().hex()); one.close()"
+    )
+    command = [sys.executable, "-c", code, f"sqlite:///{tmp_path}/j.sqlite"]
+    running = [
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+        )
+        for _ in range(3)
+    ]
+    told = [one.communicate(timeout=20) for one in running]
+    assert [one.returncode for one in running] == [0] * 3, told
+    assert len({out for out, _ in told}) == 1
