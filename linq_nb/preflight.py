@@ -89,9 +89,12 @@ def extension(memo: VoiceMemo) -> Iterator[Finding]:
     suffix, named = PurePath(memo.filename).suffix, audio.extension_format(memo.filename)
     facts = _facts(memo)
     if memo.source == "url" and (named is None or (memo.data is not None and named != memo.format)):
-        what = f"ends in {suffix}" if suffix else "has no extension"
+        wants = f"Linq wants the extension of {_formats()} that fits (5006)"
+        if not suffix:
+            yield _warning("extension", f"the URL has no extension; {wants}, and may refuse it")
+            return
         real = f", but is {facts.label}" if facts and named else ""
-        yield _error("extension", f"the URL {what}{real}; Linq wants the extension of {_formats()} that fits (5006)")
+        yield _error("extension", f"the URL ends in {suffix}{real}; {wants}")
     elif memo.data is not None and facts and named != memo.format:
         named_so = f"named {suffix}" if suffix else "named without extension"
         yield _warning("extension", f"{named_so}, but is {facts.extension}: uploaded as {upload_name(memo)}")

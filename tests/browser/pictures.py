@@ -40,8 +40,8 @@ PICTURES = {
             "        %linq_voicememo audio/hello.m4a --chat {chat} --quiet\n"
             "    except Exception as error:\n        pass\n"
             "outbox.demo.advance(minutes=5)\n%linq_status --quiet",
-            "columns = ['chat_name', 'status', 'http_status', 'error_code', 'service', 'delivery_s', 'read_s']\n\n"
-            "%linq_sends --into sends --quiet\nsends[columns].round(1)",
+            "%linq_sends --into sends --quiet\n"
+            "sends[['chat_name', 'status', 'http_status', 'error_code', 'service', 'delivery_s']].round(1)",
         ),
         width=900,
     ),

@@ -53,7 +53,7 @@ MEMOS = {
     "HTTPS": (url_memo("HTTPS://x.example/hello.wav"), {"info not_fetched"}),
     "url login": (url_memo("https://me:pw@x.example/hello.wav"), {"error url_login", "info not_fetched"}),
     "url private": (url_memo("https://10.0.0.1/hello.wav"), {"error url_private", "info not_fetched"}),
-    "url without extension": (url_memo("https://x.example/hello"), {"error extension", "info not_fetched"}),
+    "url without extension": (url_memo("https://x.example/hello"), {"warning extension", "info not_fetched"}),
     "url of another kind": (url_memo("https://x.example/hello.ogg"), {"error extension", "info not_fetched"}),
     "url that lies": (url_memo("https://x.example/hello.mp3").fetched(wav()), {"error extension"}),
 }
