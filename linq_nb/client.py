@@ -123,6 +123,7 @@ class Client:
         self._key, self._transport, self._sleep, self._now = api_key, transport, sleep, now
         self._auth = BearerAuth(api_key, base_url)
         self._opened: dict[threading.Thread, httpx.Client] = {}
+        self._local = threading.local()
         self._lock = threading.Lock()
         self.clock_ahead = timedelta()
 
@@ -476,13 +477,17 @@ class Client:
         return where.scheme == "https" or (where.scheme == "http" and here and is_loopback(where.host))
 
     def _http(self) -> httpx.Client:
-        """Return this thread's httpx client; those of threads that ended are closed."""
+        """Return this thread's httpx client; those of threads that ended are closed when another thread begins."""
+        known: httpx.Client | None = getattr(self._local, "http", None)
+        if known is not None and not known.is_closed:
+            return known
         with self._lock:
             for thread in [one for one in self._opened if not one.is_alive()]:
                 self._opened.pop(thread).close()
             mine = self._opened.get(threading.current_thread())
             if mine is None:
                 mine = self._opened[threading.current_thread()] = self._new_http()
+            self._local.http = mine
             return mine
 
     def _new_http(self) -> httpx.Client:
