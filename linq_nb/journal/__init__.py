@@ -25,12 +25,27 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from linq_nb import rules
 from linq_nb.errors import JournalError
-from linq_nb.journal.ledger import Codec, Ledger, from_json, from_micros, to_json, to_micros
+from linq_nb.journal.ledger import (
+    KEYS,
+    LOCK,
+    Codec,
+    Ledger,
+    from_json,
+    from_micros,
+    lock_key,
+    to_json,
+    to_micros,
+    to_words,
+)
 from linq_nb.model import FINAL_STATUSES, OUR_STATUSES, Event, Send
 from linq_nb.views import mask_text
 
 LEASE_S = 20.0
 """How long a claim stays its owner's without a heartbeat, in seconds of the real clock."""
+
+
+POOL = 16
+"""Connections to a server at most, shared by all threads: each is held for a moment, and servers have about 100."""
 
 
 class Micros(sa.TypeDecorator[datetime]):
@@ -59,7 +74,19 @@ class Json(sa.TypeDecorator[Any]):
         return from_json(value)
 
 
+class Words(sa.TypeDecorator[str]):
+    """Text of others, without what PostgreSQL cannot keep."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        return to_words(value)
+
+
 _TYPES: dict[str, Any] = {
+    "str": Words,
+    "str | None": Words,
     "datetime | None": Micros,
     "datetime": Micros,
     "int": sa.Integer,
@@ -73,7 +100,7 @@ _TYPES: dict[str, Any] = {
 def _columns(record: type, leave: Iterable[str] = ()) -> list[sa.Column[Any]]:
     """Make the columns of a record's fields, so that record and table cannot disagree."""
     return [
-        sa.Column(one.name, _TYPES.get(str(one.type), sa.Text))
+        sa.Column(one.name, sa.Text if one.name in KEYS else _TYPES.get(str(one.type), sa.Text))
         for one in dataclasses.fields(record)
         if one.name not in leave
     ]
@@ -152,8 +179,9 @@ class _Sql:
         row = [sends.c[name] for name in (*_SEND_FIELDS, "epoch", "lease_until")]
         self.insert_send = ledger.insert_or_leave(sends, [*_SEND_FIELDS, *owned])
         self.insert_event = ledger.compiled(events.insert(), column_keys=list(_EVENT_FIELDS))
+        stands = sends.c.status == sa.bindparam("its_status")
         self.take_over = ledger.compiled(
-            sends.update().where(its).values(**fields, **{name: sa.bindparam(name) for name in owned})
+            sends.update().where(its, stands).values(**fields, **{name: sa.bindparam(name) for name in owned})
         )
         self.advance = ledger.compiled(
             sends.update().where(mine).values(**fields, lease_until=sa.bindparam("lease_until"))
@@ -191,11 +219,12 @@ class Journal:
     def label(self) -> str:
         """The journal's place without a password."""
         if not self._one_writer:
-            return self.url.render_as_string(hide_password=True)
+            return self.url.set(query={}).render_as_string(hide_password=True)  # a query can hold a password too
         return "memory" if self.in_memory else str(self.url.database)
 
     def close(self) -> None:
-        self._engine.dispose()
+        with self._locked():  # closing SQLite's connection while another thread uses it would crash the process
+            self._engine.dispose()
 
     # --- claims ---
 
@@ -205,6 +234,7 @@ class Journal:
         ``known_as`` are all names of its content; a send of any of them is the same send.
         """
         with self._hot() as cursor:
+            self._ledger.alone(cursor, "chat", wanted.base_url, wanted.chat_id)
             content, group = self._content(cursor, known_as or [wanted.content])
             found = self._row_of(cursor, wanted, group)
             if found is None:
@@ -238,7 +268,8 @@ class Journal:
         )
         row = _SENDS.write(fresh)
         row |= {"owner": owner, "epoch": epoch + 1, "lease_until": self._lease()}
-        cursor.execute(self._sql.take_over, row | {"its_id": send.send_id, "its_epoch": epoch})
+        its = {"its_id": send.send_id, "its_epoch": epoch, "its_status": send.status}
+        cursor.execute(self._sql.take_over, row | its)
         if cursor.rowcount != 1:
             return send, None, "wait"
         return fresh, Claim(fresh, owner, epoch + 1), "send"
@@ -261,12 +292,10 @@ class Journal:
 
     def renew(self, owner: str) -> None:
         """Give all open claims of an owner a new lease: its heartbeat."""
+        mine = sa.select(sends.c.send_no).where(sends.c.owner == owner, sends.c.status.in_(("preparing", "sending")))
+        free = mine.with_for_update(skip_locked=True)  # who holds a row is at work on it; waiting could deadlock
         with self._write() as db:
-            db.execute(
-                sends.update()
-                .where(sends.c.owner == owner, sends.c.status.in_(("preparing", "sending")))
-                .values(lease_until=self._lease())
-            )
+            db.execute(sends.update().where(sends.c.send_no.in_(free)).values(lease_until=self._lease()))
 
     # --- observations ---
 
@@ -274,9 +303,9 @@ class Journal:
         """Write what was seen of a send and what follows for it by the rank rule; returns it as it now stands."""
         send = None
         with self._write() as db:
+            self._hold(db, sends.c.send_id.in_({one.send_id for one in observed}))
             for one in observed:
-                wanted = sa.select(sends).where(sends.c.send_id == one.send_id).with_for_update()
-                row = db.execute(wanted).mappings().first()
+                row = db.execute(sa.select(sends).where(sends.c.send_id == one.send_id)).mappings().first()
                 if row is None:
                     continue
                 send = _send(row).observed(one)
@@ -376,14 +405,18 @@ class Journal:
 
     def link(self, known_as: Sequence[str]) -> None:
         """Note that these names stand for the same content."""
-        if len(known_as) > 1:
-            with self._write() as db:
-                content, group = self._group(db, known_as)
-                self._name(db, set(group) | set(known_as), content)
+        if len(known_as) < 2:
+            return
+        with self._write() as db:
+            if _linked(db, known_as):  # as they mostly are: nothing to write, nobody to wait for
+                return
+        with self._write("names") as db:
+            content, group = self._group(db, known_as)
+            self._name(db, set(group) | set(known_as), content)
 
     def keep_attachment(self, account: str, sha256: str, attachment_id: str, at: datetime) -> None:
         """Note an upload, and that its attachment id stands for these bytes."""
-        with self._write() as db:
+        with self._write("attachments") as db:
             mine = (attachments.c.account == account) & (attachments.c.sha256 == sha256)
             db.execute(attachments.delete().where(mine))
             db.execute(
@@ -403,6 +436,7 @@ class Journal:
                   "memo_source", "message_id"}  # fmt: skip
         blank: dict[str, Any] = {name: None for name in _SEND_FIELDS if name not in spared} | {"to_handles": []}
         with self._write() as db:
+            self._hold(db, sends.c.chat_id == chat_id)
             mine = sa.select(sends.c.send_id).where(sends.c.chat_id == chat_id)
             db.execute(events.delete().where(events.c.send_id.in_(mine)))
             return db.execute(sends.update().where(sends.c.chat_id == chat_id).values(**blank)).rowcount
@@ -429,6 +463,11 @@ class Journal:
         rows = [row for one in group for row in _all(cursor, self._sql.by_key, key | {"content": one})]
         found = [(_SENDS.read(row), row[-2], row[-1]) for row in rows]
         return max(found, key=lambda one: rules.how_far(one[0]), default=None)
+
+    def _hold(self, db: sa.Connection, which: sa.ColumnElement[bool]) -> None:
+        """Lock rows until the transaction ends, always in one order, so that two writers cannot deadlock."""
+        if not self._one_writer:
+            db.execute(sa.select(sends.c.send_no).where(which).order_by(sends.c.send_no).with_for_update()).all()
 
     def _group(self, db: sa.Connection, known_as: Sequence[str]) -> tuple[str, list[str]]:
         """Return the name under which a content is kept, and every name known for it."""
@@ -457,8 +496,11 @@ class Journal:
         return self._now() + int(LEASE_S * 1e6)
 
     @contextlib.contextmanager
-    def _write(self) -> Iterator[sa.Connection]:
+    def _write(self, alone: str | None = None) -> Iterator[sa.Connection]:
+        """Give a transaction to write in; ``alone`` names what only one may write at a time."""
         with _clear("written", self.label), self._locked(), self._engine.begin() as db:
+            if alone:
+                self._alone(db, alone)
             yield db
 
     @contextlib.contextmanager
@@ -469,8 +511,22 @@ class Journal:
     def _locked(self) -> contextlib.AbstractContextManager[object]:
         return self._lock if self._one_writer else contextlib.nullcontext()
 
+    def _alone(self, db: sa.Connection, name: str) -> None:
+        if not self._one_writer:
+            db.exec_driver_sql(LOCK, {"key": lock_key(name)})
+
+    def _check_encoding(self, db: sa.Connection) -> None:
+        """Refuse a database that cannot keep every name: its error would come after a memo went out."""
+        if not self._one_writer and (found := db.exec_driver_sql("SHOW server_encoding").scalar()) != "UTF8":
+            raise JournalError(
+                f"the journal {self.label} is a database in {found}, which cannot keep every name; nothing was sent; "
+                "make one with ENCODING 'UTF8'"
+            )
+
     def _migrate(self) -> None:
         with self._locked(), self._engine.begin() as db:
+            self._alone(db, "schema")
+            self._check_encoding(db)
             version = _version(db)
             if version > len(MIGRATIONS):
                 raise JournalError(
@@ -483,6 +539,12 @@ class Journal:
                 _set(db, "schema_version", str(len(MIGRATIONS)))
             if db.execute(_value("hash_key")).scalar() is None:
                 _set(db, "hash_key", secrets.token_hex(32))
+
+
+def _linked(db: sa.Connection, known_as: Sequence[str]) -> bool:
+    """Whether these names stand for one content already."""
+    found = db.execute(sa.select(names.c.name, names.c.content).where(names.c.name.in_(known_as))).all()
+    return len(found) == len(set(known_as)) and len({content for _, content in found}) == 1
 
 
 def _all(cursor: Any, sql: str, values: Mapping[str, Any]) -> list[Any]:
@@ -526,14 +588,22 @@ def _disposed_on_failure(engine: sa.Engine) -> Iterator[None]:
 
 def _parse(url: str) -> sa.URL:
     try:
-        return sa.make_url(url)
+        found = sa.make_url(url)
     except (SQLAlchemyError, ValueError):
         raise JournalError("the journal's URL is not one of SQLAlchemy's form, such as sqlite:///file") from None
+    if found.drivername in ("postgresql", "postgres"):
+        found = found.set(drivername="postgresql+psycopg")
+    if found.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
+        raise JournalError(
+            "the journal's URL names another database than sqlite:///file or postgresql+psycopg://user@host/database; "
+            "nothing was sent"
+        )
+    return found
 
 
 def _engine(url: sa.URL) -> sa.Engine:
     if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        return _server(url)
     if file := _file(url):
         _private_file(file)
     engine = sa.create_engine(
@@ -550,6 +620,38 @@ def _engine(url: sa.URL) -> sa.Engine:
 
     sa_event.listen(engine, "connect", connect)
     sa_event.listen(engine, "begin", lambda db: db.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
+
+
+def _server(url: sa.URL) -> sa.Engine:
+    """Connect to PostgreSQL so that a dead server, a dead owner or a full pool is an error soon, never a hang."""
+    given: dict[str, Any] = {
+        "application_name": "linq_nb",
+        "client_encoding": "utf8",
+        "connect_timeout": 10,
+        "keepalives_idle": 15,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+    }
+    given = {name: value for name, value in given.items() if name not in url.query}
+    engine = sa.create_engine(
+        url,
+        connect_args={**given, "prepare_threshold": None},  # a pooler such as PgBouncer mixes up prepared statements
+        isolation_level="READ COMMITTED",  # whatever the server's default: our locks and conditions are made for it
+        pool_pre_ping=True,
+        pool_size=POOL,
+        max_overflow=0,
+        pool_use_lifo=True,
+        hide_parameters=True,
+    )
+
+    def connect(dbapi: Any, _: Any) -> None:
+        with dbapi.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'")
+        dbapi.commit()
+
+    sa_event.listen(engine, "connect", connect)
     return engine
 
 
@@ -571,7 +673,7 @@ def _clear(what: str, label: str, drivers: tuple[type[Exception], ...] = ()) -> 
     expected: tuple[type[Exception], ...] = (
         SQLAlchemyError,
         OSError,
-        ModuleNotFoundError,
+        ImportError,
         UnicodeError,
         OverflowError,
         *drivers,
@@ -582,6 +684,29 @@ def _clear(what: str, label: str, drivers: tuple[type[Exception], ...] = ()) -> 
         origin = getattr(error, "orig", None) or error
         words = " ".join(str(origin).split())[:200]
         raise JournalError(
-            f"the journal {label} could not be {what} ({mask_text(words)}); nothing was sent; "
-            "free or repair it, or choose another with journal="
+            f"the journal {label} could not be {what} ({mask_text(words)}); nothing was sent; {_advice(origin)}"
         ) from error
+
+
+def _advice(error: object) -> str:
+    """Say what to do about a fault of the journal."""
+    words = str(error)
+    if isinstance(error, ImportError):
+        return 'install what it needs with pip install "linq_nb[team]", or choose another with journal='
+    for told, what in _ADVICE.items():
+        if told in words:
+            return f"{what}, or choose another with journal="
+    return "free or repair it, or choose another with journal="
+
+
+_ADVICE = {
+    "password": "correct the user or the password in its URL",
+    "resolve host": "correct the host in its URL",
+    "translate host": "correct the host in its URL",
+    "'idna' codec": "correct the host in its URL",
+    'database "': "have the database made, or correct its name in the URL",
+    "Connection refused": "start the server, or correct host and port in its URL",
+    "permission denied": "have the right granted to its user",
+    "too many": "close other connections",
+}
+"""What PostgreSQL says, and what helps."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,12 +33,27 @@ def from_micros(value: int | None) -> datetime | None:
 
 def to_json(value: Any) -> str | None:
     """Return a value as JSON text."""
-    return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if value is None:
+        return None
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text if _is_utf8(text) else json.dumps(value, separators=(",", ":"))  # half a pair, as \\ud83d
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def from_json(value: str | None) -> Any:
     """Return the value of JSON text."""
     return None if value is None else json.loads(value)
+
+
+def to_words(value: str | None) -> str | None:
+    """Return text that every database keeps: PostgreSQL has no NUL, and a record must not be lost for one."""
+    return value.replace("\0", "\ufffd") if value and "\0" in value else value
 
 
 def _to_bool(value: Any) -> Any:
@@ -49,7 +65,12 @@ _WRITE: Mapping[str, Callable[[Any], Any]] = {
     "datetime": to_micros,
     "tuple[str, ...]": to_json,
     "Any": to_json,
+    "str": to_words,
+    "str | None": to_words,
 }
+KEYS = frozenset({"send_id", "base_url", "content", "chat_id"})
+"""Fields that rows are found by: kept as they are, or refused."""
+
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "datetime | None": from_micros,
     "datetime": from_micros,
@@ -59,13 +80,23 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
+LOCK = "SELECT pg_advisory_xact_lock(%(key)s::BIGINT)"
+"""PostgreSQL's lock by number, until the transaction ends; it holds also through a pooler such as PgBouncer."""
+
+
+def lock_key(*names: str) -> int:
+    """Return the number of a lock of ours."""
+    told = "\0".join(("linq_nb", *names)).encode(errors="surrogatepass")
+    return int.from_bytes(hashlib.blake2b(told, digest_size=8).digest(), signed=True)
+
+
 class Codec:
     """A record's fields as the driver has them, and back."""
 
     def __init__(self, record: type, leave: Iterable[str] = ()) -> None:
         fields = [one for one in dataclasses.fields(record) if one.name not in set(leave)]
         self.record, self.names = record, tuple(one.name for one in fields)
-        self._writers = tuple((one.name, _WRITE.get(str(one.type))) for one in fields)
+        self._writers = tuple((one.name, None if one.name in KEYS else _WRITE.get(str(one.type))) for one in fields)
         self._readers = tuple((one.name, _READ.get(str(one.type))) for one in fields)
 
     def write(self, record: Any) -> dict[str, Any]:
@@ -99,6 +130,11 @@ class Ledger:
         """Return a statement as SQL of this database, with named parameters."""
         return str(statement.compile(dialect=self._dialect, **more))
 
+    def alone(self, cursor: Any, *names: str) -> None:
+        """Wait until no other transaction works under these names; SQLite has one writer at a time anyway."""
+        if self._lock is None:
+            cursor.execute(LOCK, {"key": lock_key(*names)})
+
     def insert_or_leave(self, table: sa.Table, names: Iterable[str]) -> str:
         """Return the SQL of an insert that does nothing where the row is there already."""
         from sqlalchemy.dialects import postgresql, sqlite
@@ -116,8 +152,8 @@ class Ledger:
         with self._lock:
             driver: Any = self._engine.raw_connection().driver_connection
             cursor = driver.cursor()
-            cursor.execute("BEGIN IMMEDIATE")
             try:
+                cursor.execute("BEGIN IMMEDIATE")  # inside: an interrupt right after it must not leave it open
                 yield cursor
                 cursor.execute("COMMIT")
             except BaseException:
@@ -133,7 +169,10 @@ class Ledger:
                 yield cursor
             connection.commit()
         except BaseException:
-            connection.rollback()
+            try:
+                connection.rollback()
+            except self.errors:  # the server is gone: the first error tells, and nobody gets this connection again
+                connection.invalidate()
             raise
         finally:
             connection.close()

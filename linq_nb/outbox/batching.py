@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from linq_nb import views
-from linq_nb.errors import LinqError
+from linq_nb.errors import LinqError, OutcomeUnknown
 from linq_nb.frames import Handles, to_frame
 from linq_nb.model import BadDraft, Plan, PlanRow, Send
 from linq_nb.outbox import sending
@@ -164,7 +164,8 @@ class Batch:
             kept = self._outbox.journal.get(wanted.send_id) if wanted else None
             if kept is not None and kept.status not in ("preparing", "sending"):
                 return kept
-        return self._not_sent(row, str(error))
+        told = self._not_sent(row, str(error))
+        return dataclasses.replace(told, status="unknown") if isinstance(error, OutcomeUnknown) else told
 
     def _same_as(self, row: PlanRow) -> Send:
         """Return the Send of the row that this one repeats."""

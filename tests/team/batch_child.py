@@ -1,0 +1,22 @@
+"""A process that sends one memo to many chats through a journal: see test_team_batch."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import linq_nb
+from linq_nb import Draft, VoiceMemo
+
+AUDIO = Path(__file__).parents[2] / "notebooks" / "audio"
+
+
+def main(journal: str, *chats: str) -> None:
+    memo = VoiceMemo.from_file(AUDIO / "hello.amr")
+    with linq_nb.connect(journal=journal, timeout=20) as outbox:
+        sends = list(outbox.send_all(outbox.plan([Draft(memo=memo, chat=chat) for chat in chats]), workers=4))
+    print(*(one.message_id for one in sends), sep="\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,140 @@
+"""Journals of a team: a real PostgreSQL 15 for the session, and a fresh database for each test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from postgres import Server, missing
+from team_samples import Wall, admin
+
+import linq_nb
+from linq_nb import Outbox, VoiceMemo
+from linq_nb.demo import Demo
+from linq_nb.journal import Journal
+
+ROOT = Path(__file__).parents[2]
+AUDIO = ROOT / "notebooks" / "audio"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [one for one in os.environ if one.lower().endswith("_proxy") or one.startswith("PG")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    lacks = missing() or ("" if find_spec("psycopg") else 'no psycopg here; pip install "linq_nb[team]"')
+    if lacks:
+        if os.environ.get("LINQ_NB_REQUIRE_POSTGRES") == "1":
+            pytest.fail(lacks)
+        pytest.skip(lacks)
+    folder = Path(tempfile.mkdtemp(prefix="linq_nb_pg"))
+    try:
+        made = Server(folder)
+        yield made
+        made.crash()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def database(server: Server) -> str:
+    """The name of a fresh database."""
+    name = f"journal_{next(_numbers)}"
+    admin(server, f"CREATE DATABASE {name}")
+    return name
+
+
+@pytest.fixture
+def url(server: Server) -> str:
+    """A fresh schema, which is quicker made than a database."""
+    name = f"journal_{next(_numbers)}"
+    admin(server, f"CREATE SCHEMA {name}")
+    return f"{server.url()}?options=-csearch_path%3D{name}"
+
+
+@pytest.fixture
+def wall() -> Wall:
+    return Wall()
+
+
+@pytest.fixture
+def books(url: str) -> Iterator[Callable[..., Journal]]:
+    """Open the same journal as often as is wanted."""
+    opened: list[Journal] = []
+
+    def made(**more: Any) -> Journal:
+        opened.append(Journal(url, **more))
+        return opened[-1]
+
+    yield made
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def book(books: Callable[..., Journal], wall: Wall) -> Journal:
+    return books(wall=wall)
+
+
+@pytest.fixture
+def memo() -> VoiceMemo:
+    return VoiceMemo.from_file(AUDIO / "hello.amr")
+
+
+@pytest.fixture
+def demo() -> Demo:
+    return Demo()
+
+
+@pytest.fixture
+def connect(demo: Demo, url: str) -> Iterator[Callable[..., Outbox]]:
+    """Connect to one demo with one journal on the server, as often as is wanted: each is a notebook."""
+    opened: list[Outbox] = []
+
+    def made(clock: Callable[[], datetime] = demo.now, transport: Any = None) -> Outbox:
+        given: dict[str, Any] = {"api_key": demo.api_key, "base_url": demo.base_url, "sleep": demo.sleep}
+        opened.append(linq_nb.connect(**given, transport=transport or demo.transport(), clock=clock, journal=url))
+        return opened[-1]
+
+    yield made
+    for one in opened:
+        one.close()
+
+
+class Socket(NamedTuple):
+    """A demo in a process of its own."""
+
+    base_url: str
+    api_key: str
+    origin: str
+
+
+@pytest.fixture
+def demo_socket() -> Iterator[Socket]:
+    command = [sys.executable, "-m", "linq_nb.demo", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().strip().partition("=")[2] for _ in range(2)]
+        yield Socket(lines[0], lines[1], lines[0].removesuffix("/api/partner"))
+        process.terminate()
+
+
+def ask(demo: Socket, method: str, what: str, **arguments: Any) -> Any:
+    """Use the demo's own handles over its socket."""
+    with httpx.Client(trust_env=False) as http:
+        return http.request(method, f"{demo.origin}/demo/{what}", json=arguments or None).raise_for_status().json()

@@ -1,0 +1,75 @@
+"""A real PostgreSQL 15 for the tests: on a free port of this machine, in a folder that is thrown away."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+PLACES = ("/usr/lib/postgresql/15/bin", *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True))
+"""Where Debian keeps it, outside PATH."""
+
+PASSWORD = "hunter2-secret"
+
+
+def tool(name: str) -> str | None:
+    """Return the path of one of PostgreSQL's programs."""
+    return shutil.which(name, path=os.pathsep.join((*PLACES, os.environ.get("PATH", ""))))
+
+
+def missing() -> str:
+    """Say what is missing to run a server, or nothing."""
+    lacks = [name for name in ("initdb", "pg_ctl") if tool(name) is None]
+    if lacks:
+        return f"no PostgreSQL here ({' and '.join(lacks)}); on Debian: apt install postgresql-15"
+    if os.getuid() == 0 and (
+        shutil.which("runuser") is None or "postgres" not in {one.pw_name for one in pwd.getpwall()}
+    ):
+        return "PostgreSQL refuses root, and there is no user postgres to run it as"
+    return ""
+
+
+class Server:
+    """One server; ``crash`` and ``start`` are for the tests of a server that goes away."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.data = folder, folder / "data"
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = int(free.getsockname()[1])
+        if os.getuid() == 0:
+            shutil.chown(folder, "postgres")
+        (folder / "password").write_text(PASSWORD)
+        self._run("initdb", "-D", str(self.data), "-U", "linq", "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8",
+                  "--no-sync", "--pwfile", str(folder / "password"))  # fmt: skip
+        settings = {
+            "listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": "", "fsync": "off",
+            "full_page_writes": "off", "max_connections": 100, "shared_buffers": "16MB", "autovacuum": "off",
+        }  # fmt: skip
+        with (self.data / "postgresql.conf").open("a") as conf:
+            conf.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+        self.start()
+
+    def url(self, database: str = "postgres", password: str = PASSWORD, driver: str = "postgresql+psycopg") -> str:
+        return f"{driver}://linq:{password}@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        self._run("pg_ctl", "start", "-w", "-s", "-D", str(self.data), "-l", str(self.folder / "log"))
+
+    def crash(self) -> None:
+        """Stop at once, as a crash: no goodbye to anybody; returns when it is gone."""
+        self._run("pg_ctl", "stop", "-w", "-s", "-m", "immediate", "-D", str(self.data))
+
+    def _run(self, name: str, *arguments: str) -> None:
+        su = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+        environ = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
+        command = [*su, str(tool(name)), *arguments]
+        with (self.folder / "tools.log").open("a") as log:  # a file, since the server keeps what it is given open
+            done = subprocess.run(
+                command, stdout=log, stderr=log, cwd=self.folder, env=environ, timeout=60, check=False
+            )
+        if done.returncode:
+            raise RuntimeError(f"{name} failed:\n{(self.folder / 'tools.log').read_text()[-2000:]}")

@@ -1,0 +1,79 @@
+"""The promises that the journal, once and batches keep on SQLite, by the very same tests, on PostgreSQL."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from postgres import Server
+from team_samples import Wall, admin
+
+import linq_nb
+from linq_nb import Outbox
+from linq_nb.demo import Demo
+from linq_nb.journal import Journal
+
+HERE = Path(__file__).parent
+sys.path += [str(HERE.parent / "core"), str(HERE.parent / "batch")]
+
+import test_batch  # noqa: E402
+import test_journal  # noqa: E402
+import test_once  # noqa: E402
+
+ABOUT_SQLITE = ("PRAGMA", "sqlite", "driver(", "pragma(", "tmp_path", "monkeypatch", "FAULTS", "broken")
+"""What tells that a test is of SQLite or its file alone."""
+
+stages = test_once.stages
+
+
+@pytest.fixture(scope="module")
+def emptied(server: Server) -> Iterator[Journal]:
+    """One journal for many small tests: emptied for each, which is quicker than made for each."""
+    made = Journal(server.url())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def book(emptied: Journal, server: Server, wall: Wall) -> Journal:
+    admin(server, "TRUNCATE sends, events, names, attachments RESTART IDENTITY")
+    emptied._wall = wall
+    return emptied
+
+
+@pytest.fixture
+def on_disk(demo: Demo, stages: Any, url: str) -> Iterator[Callable[..., Outbox]]:
+    """Make outboxes on one demo and one journal, as several notebooks would have them."""
+    opened: list[Outbox] = []
+
+    def connect(**more: Any) -> Outbox:
+        given = {"api_key": demo.api_key, "base_url": demo.base_url, "transport": stages, "sleep": demo.sleep}
+        opened.append(linq_nb.connect(**{**given, "clock": demo.now, "journal": url, **more}))
+        return opened[-1]
+
+    yield connect
+    for one in opened:
+        one.close()
+
+
+def promises(module: ModuleType, fixture: str) -> dict[str, Any]:
+    """Return the tests of a module that get their journal by this fixture."""
+    return {
+        name: one
+        for name, one in vars(module).items()
+        if name.startswith("test_")
+        and fixture in inspect.signature(one).parameters
+        and not any(word in inspect.getsource(one) for word in ABOUT_SQLITE)
+    }
+
+
+globals().update(promises(test_journal, "book") | promises(test_once, "on_disk") | promises(test_batch, "connect"))
+
+
+def test_they_are_many() -> None:
+    assert len([name for name in globals() if name.startswith("test_")]) > 35

@@ -1,0 +1,173 @@
+"""Batches of several notebooks on one server, and a server that goes away in the middle of one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from conftest import Socket, ask
+from postgres import Server
+from team_samples import customers
+
+from linq_nb import JournalError, Outbox, OutcomeUnknown, VoiceMemo
+from linq_nb.demo import Demo
+
+HERE = Path(__file__).parent
+Connect = Callable[..., Outbox]
+
+
+class Cut(httpx.BaseTransport):
+    """The demo's transport; the server dies after the nth request whose method and path fit."""
+
+    def __init__(self, demo: Demo, server: Server, what: str, nth: int) -> None:
+        self.inner, self.server = demo.transport(), server
+        self.what, self.left = what, nth
+        self.lock = threading.Lock()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        with self.lock:  # while the server dies nobody else gets an answer
+            return self._handled(request)
+
+    def _handled(self, request: httpx.Request) -> httpx.Response:
+        fits = self.what in f"{request.method} {request.url.path}"
+        self.left -= fits
+        response = self.inner.handle_request(request)
+        if fits and self.left == 0:
+            response.read()
+            self.server.crash()
+        return response
+
+
+def posts(demo: Demo) -> int:
+    return sum(one.method == "POST" and one.path.endswith("/voicememo") for one in demo.requests)
+
+
+def run_out(outbox: Outbox) -> Outbox:
+    """Let every lease run out, as after a while."""
+    outbox.journal._wall = lambda: time.time() + 3600
+    return outbox
+
+
+def test_a_server_that_goes_away_stops_the_batch_and_the_batch_resumes(
+    demo: Demo, memo: VoiceMemo, connect: Connect, server: Server
+) -> None:
+    drafts = customers(demo, memo, 30)
+    outbox = connect(transport=Cut(demo, server, "/voicememo", 10))
+    try:
+        batch = outbox.send_all(outbox.plan(drafts), workers=1, stop_after=3).wait()
+    finally:
+        server.start()
+    assert posts(demo) == 10
+    assert [one.status for one in batch.results()[:9]] == ["queued"] * 9
+    assert batch.results()[9].status == "unknown"
+    assert [one.status for one in batch.results()[10:]] == ["not_sent"] * 20
+    assert "failures in a row" in batch.line()
+    (cut,) = outbox.sends(status="sending")
+    assert cut.chat_id == drafts[9].chat_id
+    later = run_out(connect())
+    sends = list(later.send_all(later.plan(drafts)))
+    assert all(one.message_id for one in sends)
+    assert sends[9].reconcile_result == "found"
+    assert sorted(demo.bubbles().values()) == [1] * 30
+    assert posts(demo) == 30
+
+
+@pytest.mark.parametrize("workers", [4, 32])
+def test_many_workers_lose_their_server_and_go_on(
+    demo: Demo, memo: VoiceMemo, connect: Connect, server: Server, workers: int
+) -> None:
+    drafts = customers(demo, memo, 60)
+    outbox = connect(transport=Cut(demo, server, "/voicememo", 20))
+    try:
+        outbox.send_all(outbox.plan(drafts), workers=workers, stop_after=0).wait()
+        gone = posts(demo)
+    finally:
+        server.start()
+    assert 20 <= gone < 20 + workers
+    later = run_out(connect())
+    sends = list(later.send_all(later.plan(drafts), workers=workers))
+    assert all(one.message_id for one in sends)
+    assert sorted(demo.bubbles().values()) == [1] * 60
+    assert posts(demo) == 60
+
+
+def test_what_was_posted_and_cannot_be_written_down_is_unknown(
+    demo: Demo, memo: VoiceMemo, connect: Connect, server: Server
+) -> None:
+    outbox = connect(transport=Cut(demo, server, "/voicememo", 1))
+    try:
+        with pytest.raises(OutcomeUnknown, match=r"accepted as message .*journal could not take it down"):
+            outbox.send(memo, "Ada Lovelace")
+    finally:
+        server.start()
+    sent = run_out(outbox).send(memo, "Ada Lovelace")
+    assert (sent.repeated, sent.reconcile_result, posts(demo)) == (True, "found", 1)
+
+
+@pytest.mark.parametrize("what", ["GET /api/partner/v3/chats", "POST /api/partner/v3/attachments", "PUT "])
+def test_nothing_goes_out_that_cannot_be_written_down(
+    demo: Demo, memo: VoiceMemo, connect: Connect, server: Server, what: str
+) -> None:
+    outbox = connect(transport=Cut(demo, server, what, 1))
+    try:
+        with pytest.raises(JournalError, match="nothing was sent; start the server"):
+            outbox.send(memo, "Ada Lovelace")
+        assert posts(demo) == 0
+    finally:
+        server.start()
+    assert not run_out(outbox).send(memo, "Ada Lovelace").repeated
+    assert posts(demo) == 1
+
+
+def test_a_server_that_comes_back_before_the_answer_is_not_missed(
+    demo: Demo, memo: VoiceMemo, connect: Connect, server: Server
+) -> None:
+    drafts = customers(demo, memo, 8)
+    cut = Cut(demo, server, "/voicememo", 3)
+    crash = server.crash
+
+    def restart() -> None:
+        crash()
+        server.start()
+
+    cut.server = type("Restart", (), {"crash": staticmethod(restart)})()  # type: ignore[assignment]
+    outbox = connect(transport=cut)
+    assert {one.status for one in outbox.send_all(outbox.plan(drafts), workers=1)} == {"queued"}
+
+
+def test_two_processes_share_the_rows_of_a_batch(demo_socket: Socket, url: str) -> None:
+    ask(demo_socket, "POST", "limits", list_lag_s=0)
+    environ = {"LINQ_API_V3_BASE_URL": demo_socket.base_url, "LINQ_API_V3_API_KEY": demo_socket.api_key}
+    chats = ask(demo_socket, "POST", "add_chats", n=40)["result"].values()
+    running = [
+        subprocess.Popen(
+            [sys.executable, str(HERE / "batch_child.py"), url, *chats],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=HERE.parents[1],
+            env={**_environ(), **environ},
+        )
+        for _ in range(2)
+    ]
+    told = [one.communicate(timeout=60) for one in running]
+    assert [one.returncode for one in running] == [0, 0], told
+    rows = [out.split() for out, _ in told]
+    assert len(rows[0]) == 40
+    assert rows[0] == rows[1]
+    bubbles: dict[str, Any] = ask(demo_socket, "GET", "bubbles")["bubbles"]
+    assert [bubbles[chat] for chat in chats] == [1] * 40
+
+
+def _environ() -> dict[str, str]:
+    import os
+
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
+    return {**kept, "PYTHONPATH": str(HERE.parents[1])}

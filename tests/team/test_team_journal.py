@@ -1,0 +1,354 @@
+"""What only a server can do to a journal: other writers at the same time, its own words, its own limits."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import socket
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from postgres import PASSWORD, Server
+from team_samples import AT, CHAT_ID, SHA, URL, admin, at_status, claimed, event, until, wanted
+
+from linq_nb import Event, JournalError, Send
+from linq_nb.journal import POOL, Journal
+
+Books = Callable[..., Journal]
+ROOT = Path(__file__).parents[2]
+
+
+# --- at the same time ---
+
+
+def test_64_threads_and_two_connections_make_one_claim(books: Books) -> None:
+    both, barrier = (books(), books()), threading.Barrier(64)
+
+    def take(n: int) -> bool:
+        barrier.wait()
+        return both[n % 2].claim(wanted(), (), f"owner {n}")[1] is not None
+
+    with ThreadPoolExecutor(64) as pool:
+        assert sum(pool.map(take, range(64))) == 1
+
+
+def test_a_name_that_is_linked_during_a_claim_makes_no_second_claim(
+    books: Books, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One notebook claims the URL while another learns that it is the file, and claims the file."""
+    one, other = books(), books()
+    reached, go, claim_new = threading.Event(), threading.Event(), one._claim_new
+
+    def slow(*arguments: Any) -> Any:
+        reached.set()
+        assert go.wait(10)
+        return claim_new(*arguments)
+
+    monkeypatch.setattr(one, "_claim_new", slow)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(one.claim, wanted(URL), (URL,), "one")
+        assert reached.wait(10)
+        other.link((SHA, URL))
+        second = pool.submit(other.claim, wanted(SHA), (SHA, URL), "other")
+        until(lambda: admin(server, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+        go.set()
+        assert (first.result()[2], second.result()[2]) == ("send", "wait")
+
+
+def test_a_send_that_is_settled_during_a_claim_is_not_sent_again(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A webhook brings ``delivered`` for a row that stood at ``not_sent`` when the claim read it."""
+    one, other = books(), books()
+    at_status(one, "not_sent")
+    claim_again = one._claim_again
+
+    def late(*arguments: Any) -> Any:
+        other.observe(event("delivered", message_id="m1"))
+        return claim_again(*arguments)
+
+    monkeypatch.setattr(one, "_claim_again", late)
+    assert one.claim(wanted(), (), "me")[2] == "wait"
+    monkeypatch.undo()
+    assert one.claim(wanted(), (), "me")[2] == "report"
+
+
+def test_names_linked_by_many_at_once_become_one_group(books: Books) -> None:
+    both, barrier = (books(), books()), threading.Barrier(16)
+
+    def link(n: int) -> None:
+        barrier.wait()
+        both[n % 2].link((f"name {n}", f"name {n + 1}"))
+        both[n % 2].keep_attachment("account", "ab" * 32, f"a{n}", AT)
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(link, range(16)))
+    at_status(both[0], "queued", wanted("name 0"))
+    assert {both[1].claim(wanted(f"name {n}"), (f"name {n}",), "x")[2] for n in range(17)} == {"report"}
+    assert str(both[0].attachment("account", "ab" * 32)).startswith("a")
+
+
+def test_writers_of_the_same_rows_in_any_order_never_lock_each_other_out(books: Books) -> None:
+    both = (books(), books())
+    rows = [at_status(both[0], "queued", wanted(copy=n)).send_id for n in range(1, 9)]
+    for n in range(9, 17):
+        claimed(both[0], "me", wanted(copy=n))
+
+    def write(n: int) -> None:
+        book, chance = both[n % 2], random.Random(n)
+        for _ in range(10):
+            seen = [event("delivered", send_id=one) for one in chance.sample(rows, 8)]
+            act = chance.randrange(4)
+            if act == 0:
+                book.renew("me")
+            elif act == 1:
+                book.forget(CHAT_ID)
+            else:
+                book.observe(*seen)
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(write, range(12)))
+    assert {one.status for one in both[0].sends()} == {"delivered", "preparing"}
+
+
+def test_64_workers_share_a_pool_that_a_server_can_bear(books: Books, server: Server) -> None:
+    one, barrier, most = books(), threading.Barrier(64), []
+
+    def work(n: int) -> None:
+        barrier.wait()
+        for copy in range(1, 4):
+            at_status(one, "queued", wanted(f"sha256:{n}", copy))
+        if n == 0:
+            told = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'linq_nb'"
+            most.append(admin(server, told)[0][0])
+
+    with ThreadPoolExecutor(64) as pool:
+        list(pool.map(work, range(64)))
+    assert len(one.sends(status="queued")) == 192
+    assert 1 < most[0] <= POOL
+
+
+def test_processes_that_open_a_new_journal_at_once_share_one_key(url: str) -> None:
+    code = "import sys; from linq_nb.journal import Journal; print(Journal(sys.argv[1]).hash_key().hex())"
+    command = [sys.executable, "-c", code, url]
+    running = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(3)
+    ]
+    told = [one.communicate(timeout=30) for one in running]
+    assert [one.returncode for one in running] == [0] * 3, told
+    assert len({out for out, _ in told}) == 1
+
+
+def test_threads_that_open_a_new_journal_at_once_share_one_key(books: Books) -> None:
+    barrier = threading.Barrier(12)
+
+    def key(_: int) -> bytes:
+        barrier.wait()
+        return books().hash_key()
+
+    with ThreadPoolExecutor(12) as pool:
+        assert len(set(pool.map(key, range(12)))) == 1
+
+
+# --- what is written ---
+
+WORDS = [
+    "100 % of %(send_id)s %s",
+    "é 中 🎤 \u202e",
+    "NUL \0 inside",
+    "'; DROP TABLE sends; --",
+    "\\x00",
+    "x" * 100_000,
+]
+
+
+@pytest.mark.parametrize("words", WORDS, ids=range(len(WORDS)))
+def test_any_words_of_others_are_kept(book: Journal, words: str) -> None:
+    """A NUL, which PostgreSQL has not, costs itself and never the record."""
+    kept = words.replace("\0", "\ufffd")
+    claim = claimed(book, send=wanted(chat_name=words, filename=words))
+    body = {"text": words, "more": [words]}
+    seen = event("queued", error_message=words, trace_id=words, body=body)
+    assert book.advance(claim, dataclasses.replace(claim.send, status="queued", error_message=words), seen)
+    book.observe(event(words, service=words, body=body))
+    book.note(event(None, error_message=words))
+    found = book.get(wanted().send_id)
+    assert found is not None
+    assert (found.chat_name, found.filename, found.error_message) == (kept, kept, kept)
+    assert found == book.find(wanted(), (SHA,))
+    told = book.events(found.send_id)
+    assert (told[0].trace_id, told[1].service, told[2].error_message) == (kept, kept, kept)
+    assert told[0].body == told[1].body == body
+
+
+def test_a_large_answer_and_half_a_character_in_it_are_kept(book: Journal) -> None:
+    body = {"text": "é" * 1_000_000, "half": "\ud83d"}
+    claim = claimed(book)
+    assert book.advance(claim, dataclasses.replace(claim.send, status="queued"), event("queued", body=body))
+    book.note(event(None, body=body))
+    assert [one.body for one in book.events(claim.send.send_id)] == [body, body]
+
+
+def test_a_key_that_the_server_cannot_keep_is_refused(book: Journal) -> None:
+    with pytest.raises(JournalError, match="nothing was sent"):
+        book.claim(wanted("url:https://x.example/\0"), (), "me")
+
+
+@pytest.mark.parametrize("setting", ["serializable", "repeatable read"])
+def test_a_server_with_another_isolation_by_default_is_the_same_to_us(
+    server: Server, database: str, setting: str
+) -> None:
+    admin(server, f"ALTER DATABASE {database} SET default_transaction_isolation = '{setting}'")
+    books = [Journal(server.url(database)) for _ in range(2)]
+    with ThreadPoolExecutor(16) as pool:
+        made = list(pool.map(lambda n: books[n % 2].claim(wanted(copy=n // 4 + 1), (), str(n))[1], range(64)))
+        list(pool.map(lambda n: books[n % 2].observe(event("queued")), range(32)))
+    assert sum(one is not None for one in made) == 16
+    for one in books:
+        one.close()
+
+
+# --- what is said ---
+
+
+def refused(url: str) -> str:
+    with pytest.raises(JournalError) as caught:
+        Journal(url)
+    words = str(caught.value)
+    assert "\n" not in words
+    assert "nothing was sent" in words
+    assert PASSWORD not in "".join(traceback.format_exception(caught.value))
+    return words
+
+
+@pytest.mark.parametrize(
+    ("change", "helps"),
+    [
+        ((PASSWORD, PASSWORD + "x"), "correct the user or the password"),
+        (("linq:", "nobody:"), "correct the user or the password"),
+        (("/postgres", "/not_there"), "have the database made"),
+    ],
+)
+def test_a_url_that_does_not_fit_the_server_says_what_to_do(
+    server: Server, change: tuple[str, str], helps: str
+) -> None:
+    assert helps in refused(server.url().replace(*change))
+
+
+def test_nobody_there_and_no_such_host_say_what_to_do(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = server.url().replace(f":{server.port}/", ":1/")
+    assert "start the server" in refused(closed)
+    assert "correct the host in its URL" in refused(closed.replace("127.0.0.1", "no..host"))
+
+    def unknown(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert "correct the host in its URL" in refused(closed.replace("127.0.0.1", "nobody.example"))
+
+
+@pytest.mark.parametrize("driver", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_without_the_driver_it_says_what_to_install(
+    server: Server, monkeypatch: pytest.MonkeyPatch, driver: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    assert 'pip install "linq_nb[team]"' in refused(server.url(driver=driver))
+
+
+@pytest.mark.parametrize("driver", ["postgresql", "postgres"])
+def test_a_url_need_not_name_the_driver(server: Server, database: str, driver: str) -> None:
+    one = Journal(server.url(database, driver=driver))
+    assert one.sends() == []
+    one.close()
+
+
+@pytest.mark.parametrize("driver", ["mysql", "postgresql+psycopg2", "postgresql+asyncpg", "sqlite+aiosqlite"])
+def test_another_database_or_driver_is_refused(server: Server, driver: str) -> None:
+    assert "another database" in refused(server.url(driver=driver))
+
+
+def test_the_password_is_never_shown(server: Server, url: str) -> None:
+    hidden = url.replace(f":{PASSWORD}@", "@") + f"&password={PASSWORD}"
+    for given in (url, hidden):
+        one = Journal(given)
+        claimed(one, send=wanted(copy=3 if given is url else 4))
+        assert PASSWORD not in f"{one!r} {one.label} {one.url!r} {one.url}".replace(str(one.url), "")
+        assert one.label == repr(one)[9:-2]
+        one.close()
+    assert PASSWORD not in refused(hidden.replace("linq@", "nobody@"))
+
+
+def test_a_database_that_cannot_keep_every_name_is_refused(server: Server) -> None:
+    admin(server, "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    assert "ENCODING 'UTF8'" in refused(server.url("latin"))
+
+
+def test_a_user_without_the_right_to_write_is_told_before_anything_goes_out(server: Server, database: str) -> None:
+    Journal(server.url(database)).close()
+    admin(server, "DROP ROLE IF EXISTS reader", f"CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'")
+    admin(server, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader", database=database)
+    one = Journal(server.url(database).replace("linq:", "reader:"))
+    with pytest.raises(JournalError, match=r"permission denied.*nothing was sent; have the right granted"):
+        one.claim(wanted(), (), "me")
+    one.close()
+
+
+# --- a server that goes away ---
+
+
+def test_connections_that_died_with_the_server_are_not_met_again(book: Journal, server: Server) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: at_status(book, "queued", wanted(copy=n)), range(1, 33)))
+    server.crash()
+    server.start()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: at_status(book, "queued", wanted(copy=n)), range(33, 65)))
+    assert len(book.sends()) == 64
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt])
+def test_a_server_that_dies_in_the_middle_of_a_transaction(
+    book: Journal, server: Server, capfd: pytest.CaptureFixture[str], error: type[BaseException] | None
+) -> None:
+    with pytest.raises(error or JournalError), book._hot() as cursor:  # noqa: PT012
+        cursor.execute("INSERT INTO names VALUES ('a', 'b')")
+        server.crash()
+        if error:
+            raise error
+        cursor.execute("SELECT 1")
+    for use in (lambda: book.claim(wanted(), (), "me"), lambda: book.observe(event("sent")), book.sends, book.hash_key):
+        with pytest.raises(JournalError, match="nothing was sent; start the server"):
+            use()
+    server.start()
+    assert book.find(wanted("a"), ("a",)) is None
+    claimed(book)
+    assert admin(server, "SELECT 1")
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_nothing_of_a_failed_write_is_kept(book: Journal) -> None:
+    claim = claimed(book)
+    bad = Event(send_id=claim.send.send_id, at=AT, source="post", http_status=2**80)
+    with pytest.raises(JournalError):
+        book.advance(claim, dataclasses.replace(claim.send, status="sending"), bad)
+    assert book.get(claim.send.send_id) == claim.send
+    assert book.advance(claim, dataclasses.replace(claim.send, status="sending"))
+
+
+def test_a_lock_that_somebody_holds_for_ever_is_an_error_in_the_end(book: Journal, server: Server, url: str) -> None:
+    import psycopg
+
+    made: Send = claimed(book).send
+    schema = url.rpartition("%3D")[2]
+    with book._hot() as cursor:  # the only connection of the pool from here on
+        cursor.execute("SET lock_timeout = '50ms'")
+    with psycopg.connect(server.url(driver="postgresql")) as holder:
+        holder.execute(f"SELECT 1 FROM {schema}.sends FOR UPDATE")  # type: ignore[call-overload]
+        with pytest.raises(JournalError, match=r"lock timeout.*nothing was sent"):
+            book.observe(event("delivered"))
+    assert book.get(made.send_id) == made
