@@ -102,7 +102,7 @@ class Batch:
                 if tick:
                     tick(self)
             if self.is_done:
-                self._join(None)
+                self.join()
         if self._crashed:
             raise self._crashed
         return self
@@ -207,7 +207,8 @@ class Batch:
                 self._changed.wait(0.1)
         return found
 
-    def _join(self, seconds: float | None) -> None:
+    def join(self, seconds: float | None = None) -> None:
+        """Wait for the requests that are under way, at most so many seconds; rows not begun are not waited for."""
         deadline = None if seconds is None else time.monotonic() + seconds
         for thread in self._threads:
             thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
@@ -219,7 +220,7 @@ class Batch:
             yield
         except KeyboardInterrupt:
             self.stop("interrupted")
-            self._join(GRACE_S)
+            self.join(GRACE_S)
             raise
 
 

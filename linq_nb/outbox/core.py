@@ -94,7 +94,10 @@ class Outbox:
         self.close()
 
     def close(self) -> None:
-        """Close the connections and, unless the demo has it in memory, the journal."""
+        """Stop a batch that still goes on, close the connections and, unless the demo has it in memory, the journal."""
+        if self.last_batch is not None:
+            self.last_batch.stop("the outbox was closed")
+            self.last_batch.join()
         self.client.close()
         self._heart.stop()
         if not self._keep_journal:

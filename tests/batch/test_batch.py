@@ -154,6 +154,17 @@ def test_an_interrupt_stops_the_batch_and_is_raised_again(demo: Demo, memo: Voic
     assert len(demo.bubbles()) == 30
 
 
+def test_closing_the_outbox_stops_its_batch(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+    """What was begun is written down before the journal closes, and nothing goes out after."""
+    outbox = connect()
+    batch = outbox.send_all(outbox.plan(customers(demo, memo, 40)), workers=2)
+    outbox.close()
+    gone = sum(demo.bubbles().values())
+    assert "stopped: the outbox was closed" in batch.line() or batch.is_done
+    assert sum(one.status == "queued" for one in batch.results()) == gone == sum(demo.bubbles().values())
+    assert not [one for one in threading.enumerate() if "linq_nb batch" in one.name]
+
+
 def test_a_batch_leaves_no_thread(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
     outbox = connect()
     outbox.send_all(outbox.plan(customers(demo, memo, 8)), workers=8).wait()

@@ -1,0 +1,197 @@
+"""The process that is killed: it plans and sends a batch, or looks for what is unclear.
+
+Run as a program it forks one such process for each line on its input, kills it when it was told to, and says how it
+ended; so a life begins in milliseconds, and no number of a process can be taken for another's.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+import traceback
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import linq_nb
+from linq_nb import Draft, JournalError, LinqError, Outbox, VoiceMemo
+from linq_nb.client import utc_now
+
+WAIT_S = 60.0
+"""A life that lasts longer hangs; an interrupted one has ``INTERRUPT_S``."""
+
+INTERRUPT_S = 10.0
+INTERRUPTED = 130
+
+
+def connect(task: dict[str, Any]) -> Outbox:
+    """Connect as somebody would ``shift`` seconds later: the clock and the leases' clock are both ahead by that."""
+    shift = float(task["shift"])
+    outbox = linq_nb.connect(
+        api_key=task["api_key"],
+        base_url=task["base_url"],
+        journal=task["journal"],
+        timeout=task["timeout"],
+        clock=lambda: utc_now() + timedelta(seconds=shift),
+    )
+    outbox.journal._wall = lambda: time.time() + shift
+    return outbox
+
+
+def drafts(task: dict[str, Any]) -> list[Draft]:
+    memos = [VoiceMemo.from_file(one) for one in task["audio"]]
+    return [Draft(memo=memos[number % len(memos)], chat=chat) for number, chat in enumerate(task["chats"])]
+
+
+def break_journal(outbox: Outbox, how: str, after: int) -> None:
+    """Let the journal fail after so many of its writes: ``full``, ``limit`` (the file may not grow) or ``readonly``."""
+    journal, advance, done = outbox.journal, outbox.journal.advance, [0]
+
+    def counted(*given: Any) -> bool:
+        done[0] += 1
+        if done[0] == after:
+            with journal._lock:
+                fail(journal._engine.raw_connection().driver_connection)
+        return advance(*given)
+
+    def fail(connection: Any) -> None:
+        if how == "limit":
+            _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+            files = [Path(journal.label), Path(journal.label + "-wal")]
+            resource.setrlimit(resource.RLIMIT_FSIZE, (max(one.stat().st_size for one in files), most))
+        elif how == "full":
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            connection.execute(f"PRAGMA max_page_count = {pages}")
+        else:
+            connection.execute("PRAGMA query_only = ON")
+
+    journal.advance = counted  # type: ignore[method-assign]
+
+
+def send(outbox: Outbox, task: dict[str, Any], report: dict[str, Any]) -> None:
+    """Plan and send the whole table, as the cell that is run again."""
+    if task.get("break"):
+        break_journal(outbox, *task["break"])
+    plan = outbox.plan(drafts(task))
+    report["plan"] = plan.counts
+    os.write(task["tell"], b"\n")
+    batch = outbox.send_all(plan, workers=task["workers"], stop_after=task["stop_after"]).wait()
+    results = batch.results()
+    report["statuses"] = Counter(one.status for one in results)
+    report["rows"] = {one.chat_id: one.status for one in results}
+    report["words"] = sorted({one.error_message or "" for one in results if one.status == "not_sent"})[:5]
+
+
+def one_by_one(outbox: Outbox, task: dict[str, Any], report: dict[str, Any]) -> None:
+    """Send the table with a loop of one's own, in the thread that gets the interrupt."""
+    told = drafts(task)
+    os.write(task["tell"], b"\n")
+    statuses: Counter[str] = Counter()
+    for one in told:
+        try:
+            statuses[outbox.send_draft(one).status] += 1
+        except JournalError as error:
+            report.setdefault("journal_errors", []).append(str(error))
+        except LinqError as error:
+            statuses[type(error).__name__] += 1
+    report["statuses"] = statuses
+
+
+def settle(outbox: Outbox, task: dict[str, Any], report: dict[str, Any]) -> None:
+    """Look for all that is unclear; what is surely not in its chat is let go once more."""
+    looked = outbox.reconcile()
+    gone = [one for one in looked if one.status == "unknown" and one.reconcile_result == "not_found"]
+    for one in gone:
+        outbox.resolve(one, "not_sent", reason="not in the chat")
+    report["let_go"] = [one.chat_id for one in gone]
+
+
+def live(task: dict[str, Any]) -> int:
+    """Live one life and leave its report in a file; returns the exit code."""
+    report: dict[str, Any] = {}
+    try:
+        with connect(task) as outbox:
+            act = {"send": send, "one_by_one": one_by_one, "settle": settle}[task["do"]]
+            try:
+                act(outbox, task, report)
+            except KeyboardInterrupt:
+                if not task["again"]:
+                    raise
+                report["interrupted"] = True
+                act(outbox, task, report)  # the cell is run again, in the same kernel
+        return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except JournalError as error:
+        report["journal_error"] = str(error)
+        return 3
+    except LinqError as error:
+        report["error"] = f"{type(error).__name__}: {error}"
+        return 4
+    except BaseException:  # noqa: BLE001  whatever it is, the parent shall show it
+        report["error"] = traceback.format_exc()
+        return 5
+    finally:
+        Path(task["report"]).write_text(json.dumps(report))
+
+
+def forked(task: dict[str, Any]) -> tuple[int, bool]:
+    """Fork one life; returns its exit code (below 0: by that signal) and whether it was killed as ordered."""
+    Path(task["report"]).write_text("{}")
+    ear, task["tell"] = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        os.close(ear)
+        os.dup2(2, 1)
+        sys.exit(live(task))
+    os.close(task["tell"])
+    if task["die_from"] == "planned":
+        select.select([ear], [], [], WAIT_S)  # its end is heard too
+    killed = False
+    if task["die_after"] is not None and not _ended(pid, task["die_after"]):
+        os.kill(pid, task["signal"])
+        killed = True
+    if not _ended(pid, INTERRUPT_S if killed and not task["again"] else WAIT_S):
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise TimeoutError(f"a process did not end (killed before: {killed})")
+    os.close(ear)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return code, killed and (code, task["signal"]) != (0, signal.SIGKILL)  # it can have ended right before
+
+
+def _ended(pid: int, seconds: float) -> bool:
+    """Wait for a process to end, and leave it to be reaped."""
+    deadline = time.monotonic() + seconds
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return False
+        signal.sigtimedwait({signal.SIGCHLD}, min(left, 1.0))
+    return True
+
+
+def main() -> None:
+    import httpx  # noqa: F401  what a life needs is loaded once, before the forks
+    import sqlalchemy.dialects.postgresql
+    import sqlalchemy.dialects.sqlite  # noqa: F401
+
+    faulthandler.enable()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    for line in sys.stdin:
+        code, killed = forked(json.loads(line))
+        sys.stdout.write(json.dumps([code, killed]) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,333 @@
+"""Kill a batch again and again, then ask the demo what each chat got, and the journal whether it says the same.
+
+    python tests/crash/harness.py --seed 1 --seeds 30 --kills 20 --memos 200 --signal KILL --journal URL
+
+Each life of the batch begins half a minute after the last one died (the demo's clock, the batch's and that of its
+leases are put forward together), so the dead owner's claims have run out. A seed fixes the faults and the instants of
+the kills; what a process was doing at that instant depends on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [] if str(ROOT) in sys.path else [str(ROOT)]
+
+from linq_nb import Send  # noqa: E402
+from linq_nb.demo import Demo, Server  # noqa: E402
+from linq_nb.journal import LEASE_S, Journal  # noqa: E402
+from linq_nb.model import OUR_STATUSES  # noqa: E402
+
+SAMPLES = ROOT / "notebooks" / "audio"
+AUDIO = [str(SAMPLES / name) for name in ("hello.amr", "hello.mp3", "hello.caf")]
+UNPACKED = [str(SAMPLES / name) for name in ("hello.wav", "hello.aiff")]
+"""Files that we read ourselves: a decoder written in C may lose an interrupt, or make another error of it."""
+
+TIMEOUT_S, SLOW_S = 1.0, 1.4
+LATER_S = LEASE_S + 10
+"""How much later the batch is run again: after this a dead owner's claims have run out."""
+
+MUCH_LATER_S = 120.0
+"""How much later it is looked for what is unclear: after this a message that is not there never will be."""
+
+ROUNDS = 12
+MAY_BE_OUT = {"sending", "unknown"}
+
+
+@dataclass
+class Figures:
+    """What one seed did."""
+
+    seed: int
+    kills: int = 0
+    lives: int = 0
+    bubbles: int = 0
+    second: int = 0
+    missing: int = 0
+    let_go: int = 0
+    adopted: int = 0
+    open_at_death: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    def line(self) -> str:
+        dead = ", ".join(f"{number} {status}" for status, number in sorted(self.open_at_death.items())) or "none"
+        return (
+            f"seed {self.seed}: {self.kills} kills in {self.lives} lives, {self.bubbles} bubbles, "
+            f"{self.second} second, {self.missing} missing; {self.adopted} unclear found in their chats, "
+            f"{self.let_go} surely not there and sent again; "
+            f"left open by the dead: {dead}; {self.seconds:.1f} s"
+        )
+
+
+class Children:
+    """Lives of the batch, one after another, each in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        environment = {name: value for name, value in environment.items() if not name.lower().endswith("_proxy")}
+        environment["PYTHONPATH"] = str(ROOT)
+        self._errors = (folder / "stderr.txt").open("w+")
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "error", str(HERE / "child.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            cwd=folder,
+            env=environment,
+        )
+
+    def live(self, **task: Any) -> tuple[int, bool, dict[str, Any]]:
+        """Let one life pass; returns its exit code, whether it was killed and what it reported."""
+        report = self._folder / "report.json"
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({**task, "report": str(report)}) + "\n")
+        self._process.stdin.flush()
+        told = self._process.stdout.readline()
+        assert told, f"the parent of the killed is gone itself:\n{self.errors()}"
+        code, killed = json.loads(told)
+        return code, killed, json.loads(report.read_text() or "{}")
+
+    def errors(self) -> str:
+        self._errors.seek(0)
+        return self._errors.read()
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=10)
+        self._process.stdout.close()
+        self._errors.close()
+
+
+class World:
+    """A demo on a socket with its chats and faults, a journal, and the batch that goes from one to the other."""
+
+    def __init__(self, server: Server, children: Children, folder: Path, journal: str, seed: int, memos: int) -> None:
+        self.demo, self.children, self.folder, self.journal = server.demo, children, folder, journal
+        self.random, self.figures = random.Random(seed), Figures(seed)
+        self.by: signal.Signals = signal.SIGKILL
+        self.chats = list(self.demo.add_chats(memos).values())
+        self.rows_told: dict[str, str] = {}
+        self.shift = 0.0
+
+    def faults(self) -> None:
+        """Let things go wrong on the way, as the seed says."""
+        draw, seed = self.random.uniform, self.figures.seed
+        kinds = ("lost", "error_after_accept", "reset_before", "rate_limit", "slow")
+        self.demo.faults(**{one: draw(0.01, 0.05) for one in kinds}, slow_s=SLOW_S, seed=seed)
+
+    def life(self, do: str = "send", die_after: float | None = None, **more: Any) -> tuple[int, bool, dict[str, Any]]:
+        """Let the batch run, to its end or to its death, and check what it leaves behind."""
+        task = {
+            "do": do,
+            "again": False,
+            "die_after": die_after,
+            "die_from": "begun",
+            "signal": int(self.by),
+            "shift": self.shift,
+            "journal": self.journal,
+            "api_key": self.demo.api_key,
+            "base_url": self.demo.base_url,
+            "timeout": TIMEOUT_S,
+            "workers": 4,
+            "stop_after": 0,
+            "audio": UNPACKED if self.by == signal.SIGINT else AUDIO,
+            "chats": self.chats,
+        }
+        code, killed, report = self.children.live(**task | more)
+        self.figures.lives += 1
+        self.figures.kills += killed
+        if killed:
+            time.sleep(0.02)  # what it wrote to its connections arrives
+        self.expect(code != 5, report.get("error", ""))
+        self.rows_told = report.pop("rows", {})
+        return code, killed, report
+
+    def later(self, seconds: float = LATER_S) -> None:
+        """Let time pass for everybody."""
+        self.demo.advance(seconds=seconds)
+        self.shift += seconds
+
+    def rows(self) -> dict[str, Send]:
+        """Read the journal as it lies there; a copy of a file, so that the next life finds what the last one left."""
+        url, copied = self.journal, None
+        if not url.startswith("postgres"):
+            copied = self.folder / "copied"
+            shutil.rmtree(copied, ignore_errors=True)
+            copied.mkdir()
+            file = Path(url.removeprefix("sqlite:///"))
+            for one in (file, Path(f"{file}-wal")):
+                if one.exists():
+                    shutil.copy(one, copied)
+            url = f"sqlite:///{copied / file.name}"
+        book = Journal(url)
+        try:
+            mine = [one for one in book.sends() if one.base_url == self.demo.base_url]
+        finally:
+            book.close()
+        found = {one.chat_id: one for one in mine}
+        self.expect(len(found) == len(mine), "a chat has two rows")
+        return found
+
+    def check(self) -> dict[str, Send]:
+        """What is true at any instant: no second bubble, and whatever went out is in the journal."""
+        rows, bubbles = self.rows(), self.demo.bubbles()
+        self.expect(set(bubbles) <= set(self.chats), "a chat that is not in the table got a memo")
+        self.expect(set(bubbles.values()) <= {1}, f"second bubbles: {[k for k, n in bubbles.items() if n > 1]}")
+        for chat in self.chats:
+            row = rows.get(chat)
+            if chat in bubbles:
+                self.expect(row is not None, f"{chat} has a bubble of which the journal knows nothing")
+                assert row is not None
+                self.expect(
+                    row.status in MAY_BE_OUT or row.status not in OUR_STATUSES,
+                    f"{chat} has a bubble, the journal says {row.status}",
+                )
+            if row is not None and row.status not in OUR_STATUSES:
+                got = [one["message_id"] for one in self.demo.memos(chat)]
+                self.expect(got == [row.message_id], f"{chat}: {row.status} as {row.message_id}, the demo has {got}")
+        return rows
+
+    def settle(self) -> None:
+        """Run the batch to its end, look for what is unclear and send again what never went, until nothing is left."""
+        for _ in range(ROUNDS):
+            self.later()
+            code, _, report = self.life()
+            self.expect(code == 0, f"the batch ended with {code}: {report}")
+            rows = self.check()
+            if len(rows) == len(self.chats) and not any(one.status in OUR_STATUSES for one in rows.values()):
+                return
+            self.later(MUCH_LATER_S)
+            code, _, report = self.life("settle")
+            self.expect(code == 0, f"looking for the unclear ended with {code}: {report}")
+            self.figures.let_go += len(report["let_go"])
+            for chat in report["let_go"]:
+                self.expect(not self.demo.bubbles(chat), f"{chat} has its bubble, and was told not_found")
+            self.check()
+        self.expect(False, f"not settled in {ROUNDS} rounds: {Counter(one.status for one in self.rows().values())}")
+
+    def end(self) -> Figures:
+        """What is true in the end: each chat one bubble with its own memo, each row its message."""
+        rows, bubbles = self.check(), self.demo.bubbles()
+        self.figures.bubbles = sum(bubbles.values())
+        self.figures.second = sum(number > 1 for number in bubbles.values())
+        self.figures.missing = len(set(self.chats) - set(bubbles))
+        self.expect(not self.figures.missing, f"{self.figures.missing} chats got nothing")
+        for chat in self.chats:
+            (got,) = self.demo.memos(chat)
+            self.expect(rows[chat].sha256 == got["sha256"], f"{chat} got another memo than the journal says")
+        book = Journal(self.journal)
+        try:
+            told = [book.events(one.send_id) for one in rows.values()]
+        finally:
+            book.close()
+        self.figures.adopted = sum(any(e.source == "reconcile" and e.message_id for e in one) for one in told)
+        return self.figures
+
+    def expect(self, is_so: bool, what: str) -> None:
+        if not is_so:
+            raise AssertionError(f"seed {self.figures.seed}: {what}\njournal: {self.journal}\n{self.children.errors()}")
+
+
+@contextmanager
+def world(seed: int, journal: str, folder: Path, memos: int) -> Iterator[World]:
+    """Open a world: a demo on a socket in this process, and a process that forks the lives."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with Server(Demo(seed=seed, real_time=True)) as server:
+        children = Children(folder)
+        try:
+            yield World(server, children, folder, journal, seed, memos)
+        finally:
+            children.close()
+
+
+def crash(
+    seed: int,
+    journal: str,
+    folder: Path,
+    *,
+    kills: int = 20,
+    memos: int = 200,
+    by: signal.Signals = signal.SIGKILL,
+    meanwhile: Callable[[World, dict[str, Send]], None] | None = None,
+) -> Figures:
+    """Kill a batch up to ``kills`` times and prove what came of it; raises AssertionError when something is wrong."""
+    began = time.monotonic()
+    with world(seed, journal, folder, memos) as it:
+        it.by = by
+        it.faults()
+        for _ in range(kills):
+            die_from, die_after = instant(it.random)
+            code, killed, report = it.life(die_from=die_from, die_after=die_after)
+            rows = it.check()
+            if not killed:
+                it.expect(code == 0, f"the batch ended with {code}: {report}")
+                break
+            it.expect(code in ends(by), f"the killed one ended with {code}: {report}")
+            it.figures.open_at_death.update(one.status for one in rows.values() if one.status in OUR_STATUSES)
+            if meanwhile:
+                meanwhile(it, rows)
+            it.later()
+        it.settle()
+        figures = it.end()
+    figures.seconds = time.monotonic() - began
+    return figures
+
+
+def instant(draw: random.Random) -> tuple[str, float]:
+    """Draw when to kill: while it opens and plans, or 0.5 to 400 ms after the plan was made, early ones more often."""
+    if draw.random() < 0.2:
+        return "begun", draw.uniform(0.005, 0.4)
+    return "planned", 0.0005 * 800 ** draw.random()
+
+
+def ends(by: signal.Signals) -> tuple[int, ...]:
+    """How a process may end that got a signal; an interrupt can also come when all is done."""
+    return (-signal.SIGKILL,) if by == signal.SIGKILL else (130, -signal.SIGINT, 0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=1, help="so many seeds, from --seed on")
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--memos", type=int, default=200)
+    parser.add_argument("--journal", help="the URL of a journal; default: a new SQLite file for each seed")
+    parser.add_argument("--signal", choices=("KILL", "INT"), default="KILL")
+    given = parser.parse_args()
+    total: Counter[str] = Counter()
+    for seed in range(given.seed, given.seed + given.seeds):
+        folder = Path(tempfile.mkdtemp(prefix=f"crash-{seed}-"))
+        journal = given.journal or f"sqlite:///{folder / 'journal.sqlite'}"
+        by = signal.Signals[f"SIG{given.signal}"]
+        figures = crash(seed, journal, folder, kills=given.kills, memos=given.memos, by=by)
+        print(figures.line(), flush=True)
+        total.update({name: value for name, value in vars(figures).items() if isinstance(value, int | float)})
+        shutil.rmtree(folder)
+    told = ", ".join(f"{value:g} {name}" for name, value in total.items() if name != "seed")
+    print(f"{given.seeds} seeds: {told}")
+
+
+if __name__ == "__main__":
+    main()
