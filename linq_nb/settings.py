@@ -166,7 +166,7 @@ def _ask() -> str:
     """Ask for the key where a person can answer: a terminal or a notebook, never a pipe."""
     if not _in_kernel() and not (sys.stdin and sys.stdin.isatty()):
         raise EOFError
-    return getpass.getpass("Linq API key: ")
+    return getpass.getpass("Linq API key (the demo needs none: %linq_connect --demo): ")
 
 
 def _in_kernel() -> bool:
