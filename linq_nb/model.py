@@ -203,7 +203,7 @@ class VoiceMemo(_Shown):
         """Check that the file still holds the bytes that were loaded; raises AudioError when it does not."""
         if self.path is None:
             return
-        if hashlib.sha256(_read(self.path)).hexdigest() != self.sha256:
+        if hashlib.sha256(_read(self.path)).hexdigest() != (self.origin_sha256 or self.sha256):
             raise AudioError(f"{self.path.name} changed since it was loaded; nothing was sent; load it again")
 
     @property
@@ -628,20 +628,24 @@ def _expanded(path: str | os.PathLike[str]) -> Path:
 
 
 def _read(file: Path) -> bytes:
-    """Read a file of at most what an upload takes (100 MiB), or say in one line why not."""
-    limit = 104_857_600
+    """Read a file of at most what an upload takes (100 MiB), or say in one line why not.
+
+    What is said names no folder of this machine: a relative path as it was given, else the name alone.
+    """
+    limit, shown = 104_857_600, file.name if file.is_absolute() else os.fspath(file)
     try:
         if file.exists() and not file.is_file() and not file.is_dir():
-            raise AudioError(f"{file.name!r} is a device or a pipe, not an audio file; nothing was sent")
+            raise AudioError(f"{shown!r} is a device or a pipe, not an audio file; nothing was sent")
         with file.open("rb") as stream:
             data = stream.read(limit + 1)
     except FileNotFoundError:
-        raise AudioError(f"there is no file {file.name!r} at that path; nothing was sent") from None
+        here = " at that path" if file.is_absolute() else f", seen from the folder {Path.cwd().name!r}"
+        raise AudioError(f"there is no file {shown!r}{here}; nothing was sent") from None
     except IsADirectoryError:
-        raise AudioError(f"{file.name!r} is a folder, not an audio file; nothing was sent") from None
+        raise AudioError(f"{shown!r} is a folder, not an audio file; nothing was sent") from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "the path is not one"
-        raise AudioError(f"cannot read {file.name!r}: {why}; nothing was sent") from None
+        raise AudioError(f"cannot read {shown!r}: {why}; nothing was sent") from None
     if len(data) > limit:
         raise AudioError(f"{file.name!r} is larger than 100 MiB; Linq takes memos up to 10 MB; shorten it")
     return data

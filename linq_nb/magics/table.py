@@ -60,6 +60,7 @@ VOICEMEMO = Command(
     notes=(
         "{expression} and $name are Python values; 'single quotes' keep the signs as they are.",
         "Against a real account it asks before it sends; where nobody can answer it refuses, unless --yes.",
+        "Many at once: %%linq_voicememo with a CSV cell, or a DataFrame: see %linq_voicememo --from --help.",
     ),
     sends=True,
 )

@@ -168,6 +168,11 @@ class Outbox:
         """
         if isinstance(name, Chat):
             return name
+        if not isinstance(name, str):
+            raise PreflightError(
+                f"a chat is a Chat, its id or its name, not of type {type(name).__name__}; nothing was sent; "
+                "send to one after the other, or to many by outbox.plan"
+            )
         if is_uuid(name):
             return name.lower()
         if self._all_chats is None or self.now() - self._all_chats[0] >= CHATS_FRESH:
@@ -179,7 +184,7 @@ class Outbox:
 
     def check(self, memo: VoiceMemo, chat: Chat | str, *, copy: int = 1) -> list[Finding]:
         """Return what speaks against sending this memo to this chat, errors first; nothing leaves but reads."""
-        draft = Draft(memo=memo, chat=self.find_chat(chat), copy=copy)
+        draft = Draft(memo=_checked(memo), chat=self.find_chat(chat), copy=copy)
         found = preflight.check_memo(memo) + preflight.check_chat(self.chat_of(draft), memo)
         sent = self.journal.find(self.wanted(draft), memo.names)
         if sent is not None and sent.message_id:
@@ -204,7 +209,7 @@ class Outbox:
         is safe to run again, OutcomeUnknown when it may have been sent (see ``reconcile``), JournalError when
         nothing was sent because it could not be written down.
         """
-        draft = Draft(memo=memo, chat=self.find_chat(chat), copy=copy, override_optout=override_optout)
+        draft = Draft(memo=_checked(memo), chat=self.find_chat(chat), copy=copy, override_optout=override_optout)
         return self.send_draft(draft, accept=accept)
 
     def send_draft(self, draft: Draft, *, accept: Collection[str] = ()) -> Send:
@@ -383,6 +388,16 @@ def choose_chat(name: str, chats: Sequence[Chat]) -> Chat:
     listed = ", ".join(repr(views.mask_text(one)) for one in (close or names)[:8])
     hint = f"did you mean {listed}?" if close else f"there are {listed or 'no chats with a name'}"
     raise PreflightError(f"no chat is called {shown!r}; nothing was sent; {hint}; %linq_chats lists all")
+
+
+def _checked(memo: object) -> VoiceMemo:
+    """Return a memo that is one; raises PreflightError that says how to make one."""
+    if isinstance(memo, VoiceMemo):
+        return memo
+    raise PreflightError(
+        f"this takes a VoiceMemo, not a value of type {type(memo).__name__}; nothing was sent; "
+        "VoiceMemo.from_file(path) makes one"
+    )
 
 
 def _distinct(chats: Iterable[Chat]) -> Iterator[Chat]:

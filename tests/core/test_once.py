@@ -39,6 +39,7 @@ from linq_nb import (
     RateLimitError,
     Send,
     VoiceMemo,
+    audio,
 )
 from linq_nb.demo import Demo
 from linq_nb.journal import Journal
@@ -940,3 +941,24 @@ def test_uploads_are_kept_between_chats_and_made_anew_for_another_account(
     one, two = outbox.send(memo(), ADA), outbox.send(memo(), "Grace Hopper")
     assert one.attachment_id == two.attachment_id
     assert sum(one.method == "PUT" for one in demo.requests) == 1
+
+
+@pytest.mark.skipif(not audio.can_transcode(), reason="needs the audio extra")
+def test_a_file_that_was_converted_at_loading_is_sent(outbox: Outbox) -> None:
+    """Its file holds what it was made of, not what goes out; changed meanwhile it is still refused."""
+    ogg = ROOT / "notebooks" / "audio" / "hello.ogg"
+    assert outbox.send(VoiceMemo.from_file(ogg, convert=True), "Ada Lovelace").status == "queued"
+
+
+@pytest.mark.parametrize("memo", ["own.m4a", b"bytes", None, Path("own.m4a")])
+def test_what_is_no_memo_is_said_in_one_line(outbox: Outbox, memo: Any) -> None:
+    with pytest.raises(PreflightError, match=r"takes a VoiceMemo.*nothing was sent; VoiceMemo.from_file"):
+        outbox.send(memo, "Ada Lovelace")
+    with pytest.raises(PreflightError, match="takes a VoiceMemo"):
+        outbox.check(memo, "Ada Lovelace")
+
+
+@pytest.mark.parametrize("chat", [["Ada Lovelace", "Book Club"], None, 1])
+def test_what_is_no_chat_is_said_in_one_line(outbox: Outbox, chat: Any) -> None:
+    with pytest.raises(PreflightError, match=r"a chat is a Chat, its id or its name.*nothing was sent"):
+        outbox.send(memo(), chat)
