@@ -358,7 +358,7 @@ class Client:
             answer = self._repeated("read", method, path, params=params, body=body)
         except NoAnswer as failure:
             raise NotSent(
-                f"Linq did not answer to {doing} ({failure}); nothing was sent; check the network, run it again"
+                f"Linq could not be asked for {doing} ({failure}); nothing was sent; check the network, run it again"
             ) from None
         return self._success(answer, doing)
 

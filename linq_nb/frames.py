@@ -34,9 +34,9 @@ SEND_COLUMNS: Mapping[str, str] = {
     "delivery_s": FLOAT, "read_s": FLOAT,
 }  # fmt: skip
 CHAT_COLUMNS: Mapping[str, str] = {
-    "chat_id": TEXT, "chat_name": TEXT, "is_group": BOOL, "service": CATEGORY, "health_status": CATEGORY,
-    "is_active": BOOL, "is_archived": BOOL, "from_handle": TEXT, "to_handles": TEXT, "people": INT,
-    "created_at": TIME, "updated_at": TIME,
+    "chat_name": TEXT, "is_group": BOOL, "people": INT, "service": CATEGORY, "health_status": CATEGORY,
+    "to_handles": TEXT, "from_handle": TEXT, "is_active": BOOL, "is_archived": BOOL, "created_at": TIME,
+    "updated_at": TIME, "chat_id": TEXT,
 }  # fmt: skip
 HANDLE_COLUMNS: Mapping[str, str] = {
     "handle": TEXT, "handle_id": TEXT, "is_me": BOOL, "service": CATEGORY, "status": CATEGORY, "line_type": CATEGORY,

@@ -50,7 +50,9 @@ def connect(
         raise SettingsError(f"timeout is a number of seconds up to 3600, not {timeout!r}")
     told_where = any(value is not None for value in (api_key, base_url, profile, transport))
     if demo and told_where:
-        raise SettingsError("the demo takes no api_key, base_url, profile or transport; leave demo=True or those out")
+        raise SettingsError(
+            "the demo takes no api_key, base_url, profile or transport; it is the demo or those, not both"
+        )
     if demo or (demo is None and not told_where and settings_of.wants_demo()):
         return _demo(journal, timeout, fresh)
     if fresh:
