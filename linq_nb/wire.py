@@ -6,6 +6,7 @@ or that lacks the one thing it is for, does (``Unreadable``). Pure: no IO.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -44,7 +45,7 @@ class Unreadable(ValueError):
     """An answer is not what was asked for; the message says what it is instead, as in "it is HTML"."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
     """One HTTP answer: its status, the headers that matter, and its text; ``cut`` when more came than is read."""
 
@@ -66,10 +67,7 @@ class Answer:
     @property
     def body(self) -> Raw:
         """The JSON object of the answer, empty when there is none."""
-        try:
-            return self.json()
-        except Unreadable:
-            return {}
+        return {} if isinstance(self._parsed, str) else self._parsed
 
     @property
     def error(self) -> Raw:
@@ -99,17 +97,22 @@ class Answer:
 
     def json(self) -> Raw:
         """Return the answer's JSON object; raises Unreadable when it is none."""
+        if isinstance(self._parsed, str):
+            raise Unreadable(self._parsed)
+        return self._parsed
+
+    @functools.cached_property
+    def _parsed(self) -> Raw | str:
+        """The JSON object, read once, or why there is none."""
         if self.cut:
-            raise Unreadable(f"it is larger than {MAX_ANSWER_BYTES // 1_000_000} MB")
+            return f"it is larger than {MAX_ANSWER_BYTES // 1_000_000} MB"
         if not self.text.strip():
-            raise Unreadable("it is empty")
+            return "it is empty"
         try:
             body = json.loads(self.text)
         except (ValueError, RecursionError):
-            raise Unreadable(_not_json(self.text)) from None
-        if not isinstance(body, dict):
-            raise Unreadable(f"it is a JSON {type(body).__name__}, not an object")
-        return body
+            return _not_json(self.text)
+        return body if isinstance(body, dict) else f"it is a JSON {type(body).__name__}, not an object"
 
 
 def _not_json(text: str) -> str:
@@ -269,12 +272,10 @@ def subscription(raw: Raw) -> Subscription:
 
 def accepted(answer: Answer) -> dict[str, Any]:
     """Read what a 2xx to a voice memo tells, as fields of a Send; raises Unreadable without a message id."""
-    memo = _dict(answer.json(), "voice_memo")
-    if not _str(memo, "id"):
-        raise Unreadable("it has no voice_memo.id")
+    memo, message = _dict(answer.json(), "voice_memo"), message_id(answer)
     chat_raw, media = _dict(memo, "chat"), _dict(memo, "voice_memo")
     told = {
-        "message_id": _str(memo, "id"),
+        "message_id": message,
         "status": _status(memo, "status") or "queued",
         "service": _str(memo, "service"),
         "from_handle": _str(memo, "from"),
@@ -287,6 +288,14 @@ def accepted(answer: Answer) -> dict[str, Any]:
         "duration_ms": _int(media, "duration_ms"),
     }
     return {name: value for name, value in told.items() if value is not None}
+
+
+def message_id(answer: Answer) -> str:
+    """Read the message id that a 2xx to a voice memo gives; raises Unreadable when there is none."""
+    found = _str(_dict(answer.json(), "voice_memo"), "id")
+    if not found:
+        raise Unreadable("it has no voice_memo.id")
+    return found
 
 
 def one(answer: Answer, read: Callable[[Raw], T]) -> T:
@@ -406,14 +415,14 @@ _SECRET_KEYS = frozenset({"upload_url", "signing_secret", "authorization", "requ
 
 def redact(value: Any, depth: int = MAX_DEPTH) -> Any:
     """Return JSON without secrets: no upload address, no signing secret, no query of any URL."""
+    if isinstance(value, str):
+        return _URL.sub(lambda found: _plain(found.group()), value) if "://" in value else value
     if isinstance(value, dict | list) and not depth:
         return "[too deep]"
     if isinstance(value, dict):
         return {k: "[removed]" if k.lower() in _SECRET_KEYS else redact(v, depth - 1) for k, v in value.items()}
     if isinstance(value, list):
         return [redact(one, depth - 1) for one in value]
-    if isinstance(value, str):
-        return _URL.sub(lambda found: _plain(found.group()), value)
     return value
 
 
@@ -492,6 +501,7 @@ def _upper(text: str | None) -> str | None:
     return text.upper() if text else None
 
 
+@functools.lru_cache(maxsize=16)
 def _http_date(text: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(text)

@@ -13,11 +13,11 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event as sa_event
@@ -30,6 +30,7 @@ from linq_nb.journal.ledger import (
     LOCK,
     Codec,
     Ledger,
+    Shapes,
     from_json,
     from_micros,
     lock_key,
@@ -39,6 +40,8 @@ from linq_nb.journal.ledger import (
 )
 from linq_nb.model import FINAL_STATUSES, OUR_STATUSES, Event, Send
 from linq_nb.views import mask_text
+
+T = TypeVar("T")
 
 LEASE_S = 20.0
 """How long a claim stays its owner's without a heartbeat, in seconds of the real clock."""
@@ -106,6 +109,11 @@ def _columns(record: type, leave: Iterable[str] = ()) -> list[sa.Column[Any]]:
     ]
 
 
+def _where(condition: sa.ColumnElement[bool]) -> dict[str, Any]:
+    """Make an index one of some rows only: what is not in it costs nothing to write."""
+    return {"sqlite_where": condition, "postgresql_where": condition}
+
+
 _PASSING = frozenset({"repeated", "repeated_at"})
 """Fields of a Send that tell of a call, not of the send."""
 
@@ -120,10 +128,10 @@ sends = sa.Table(
     sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
     sa.Column("lease_until", sa.BigInteger),
     sa.UniqueConstraint("send_id", name="send_name"),
-    sa.UniqueConstraint("base_url", "chat_id", "content", "copy", name="send_key"),
+    sa.UniqueConstraint("chat_id", "content", "copy", "base_url", name="send_key"),
     sa.Index("sends_status", "status"),
     sa.Index("sends_created", "created_at"),
-    sa.Index("sends_message", "message_id"),
+    sa.Index("sends_message", "message_id", **_where(sa.column("message_id").is_not(None))),
 )
 events = sa.Table(
     "events",
@@ -157,9 +165,12 @@ _SEND_FIELDS, _EVENT_FIELDS = _SENDS.names, _EVENTS.names
 _KEEP = frozenset({"send_id", "base_url", "content", "copy", "chat_id", "created_at"})
 
 
+_ITS = frozenset({"its_id", "its_epoch", "its_owner"})
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to bring one send forward, as long as nobody took it over (``epoch``)."""
+    """The right to bring one send forward, as long as nobody took it over (``epoch``); ``send`` as it is written."""
 
     send: Send
     owner: str
@@ -177,17 +188,21 @@ class _Sql:
         mine = its & (sends.c.owner == sa.bindparam("its_owner")) & unsettled
         key = [sends.c[name] == sa.bindparam(name) for name in ("base_url", "chat_id", "content", "copy")]
         row = [sends.c[name] for name in (*_SEND_FIELDS, "epoch", "lease_until")]
-        self.insert_send = ledger.insert_or_leave(sends, [*_SEND_FIELDS, *owned])
-        self.insert_event = ledger.compiled(events.insert(), column_keys=list(_EVENT_FIELDS))
+        self.insert_send = Shapes(lambda names: ledger.insert_or_leave(sends, names))
+        self.insert_event = Shapes(lambda names: ledger.compiled(events.insert(), column_keys=list(names)))
         stands = sends.c.status == sa.bindparam("its_status")
         self.take_over = ledger.compiled(
             sends.update().where(its, stands).values(**fields, **{name: sa.bindparam(name) for name in owned})
         )
-        self.advance = ledger.compiled(
-            sends.update().where(mine).values(**fields, lease_until=sa.bindparam("lease_until"))
+        self.advance = Shapes(
+            lambda names: ledger.compiled(
+                sends.update().where(mine).values({n: sa.bindparam(n) for n in names if n not in _ITS})
+            )
         )
         self.by_key = ledger.compiled(sa.select(*row).where(*key))
         self.content = ledger.compiled(sa.select(names.c.content).where(names.c.name == sa.bindparam("name")))
+        self.unname = ledger.compiled(names.delete().where(names.c.name == sa.bindparam("name")))
+        self.name = ledger.compiled(names.insert(), column_keys=["name", "content"])
         self.names = ledger.compiled(sa.select(names.c.name).where(names.c.content == sa.bindparam("content")))
 
 
@@ -231,25 +246,36 @@ class Journal:
     def claim(self, wanted: Send, known_as: Sequence[str], owner: str) -> tuple[Send, Claim | None, rules.Next]:
         """Take the send for ``owner`` if it is free, or return it as it stands with what to do about it.
 
+        ``wanted`` stands at ``preparing``, or at ``sending`` where nothing but the POST is left to do.
         ``known_as`` are all names of its content; a send of any of them is the same send.
         """
-        with self._hot() as cursor:
-            self._ledger.alone(cursor, "chat", wanted.base_url, wanted.chat_id)
-            content, group = self._content(cursor, known_as or [wanted.content])
-            found = self._row_of(cursor, wanted, group)
-            if found is None:
-                return self._claim_new(cursor, dataclasses.replace(wanted, content=content), owner)
-            send, epoch, lease = found
-            step = rules.when_asked_again(send, lease_over=lease is None or lease <= self._now())
-            if step != "send":
-                return send, None, step
-            return self._claim_again(cursor, send, epoch, owner, wanted)
+        return self._hot(self._claimed, wanted, known_as or [wanted.content], owner)
 
-    def _claim_new(self, cursor: Any, wanted: Send, owner: str) -> tuple[Send, Claim | None, rules.Next]:
-        send = dataclasses.replace(wanted, attempts=1, status="preparing")
-        row = _SENDS.write(send)
+    def _claimed(
+        self, cursor: Any, wanted: Send, known_as: Sequence[str], owner: str
+    ) -> tuple[Send, Claim | None, rules.Next]:
+        self._ledger.alone(cursor, "chat", wanted.base_url, wanted.chat_id)
+        content, group = self._content(cursor, known_as)
+        if len(group) == 1:  # a new send, mostly: nothing to look up
+            new = self._claim_new(cursor, wanted, content, owner)
+            if new[1] is not None:
+                return new
+        found = self._row_of(cursor, wanted, group)
+        if found is None:
+            return self._claim_new(cursor, wanted, content, owner)
+        send, epoch, lease = found
+        step = rules.when_asked_again(send, lease_over=lease is None or lease <= self._now())
+        if step != "send":
+            return send, None, step
+        return self._claim_again(cursor, send, epoch, owner, wanted)
+
+    def _claim_new(self, cursor: Any, wanted: Send, content: str, owner: str) -> tuple[Send, Claim | None, rules.Next]:
+        send = wanted
+        if (send.content, send.attempts) != (content, 1):
+            send = dataclasses.replace(send, content=content, attempts=1)
+        row = _SENDS.write_told(send)
         row |= {"owner": owner, "epoch": 1, "lease_until": self._lease()}
-        cursor.execute(self._sql.insert_send, row)
+        self._sql.insert_send.run(cursor, row)
         if cursor.rowcount != 1:  # another process was quicker
             return send, None, "wait"
         return send, Claim(send, owner, 1), "send"
@@ -261,7 +287,6 @@ class Journal:
         fresh = dataclasses.replace(
             wanted,
             **{name: getattr(send, name) for name in _KEEP},
-            status="preparing",
             attempts=send.attempts + 1,
             chat_name=wanted.chat_name or send.chat_name,
             is_group=send.is_group if wanted.is_group is None else wanted.is_group,
@@ -269,30 +294,35 @@ class Journal:
         row = _SENDS.write(fresh)
         row |= {"owner": owner, "epoch": epoch + 1, "lease_until": self._lease()}
         its = {"its_id": send.send_id, "its_epoch": epoch, "its_status": send.status}
-        cursor.execute(self._sql.take_over, row | its)
+        self._sql.take_over.run(cursor, row | its)
         if cursor.rowcount != 1:
             return send, None, "wait"
         return fresh, Claim(fresh, owner, epoch + 1), "send"
 
-    def advance(self, claim: Claim, send: Send, *observed: Event) -> bool:
-        """Write the claimed send with what was observed; False, and nothing written, when the claim is lost.
+    def advance(self, claim: Claim, send: Send, *observed: Event) -> Claim | None:
+        """Write the claimed send with what was observed; None, and nothing written, when the claim is lost.
 
-        A claim is lost when another owner took it over, or when somebody settled the send meanwhile.
+        A claim is lost when another owner took it over, or when somebody settled the send meanwhile. Returns the
+        claim of the send as it now is.
         """
-        row = _SENDS.write(send)
+        row = _SENDS.write_changed(send, claim.send)
         row["lease_until"] = self._lease() if send.status in ("preparing", "sending") else None
         row |= {"its_id": send.send_id, "its_epoch": claim.epoch, "its_owner": claim.owner}
-        with self._hot() as cursor:
-            cursor.execute(self._sql.advance, row)
-            if cursor.rowcount != 1:
-                return False
-            for one in observed:
-                cursor.execute(self._sql.insert_event, _EVENTS.write(one))
-            return True
+        told = [_EVENTS.write_told(one) for one in observed]
+        return Claim(send, claim.owner, claim.epoch) if self._hot(self._advanced, row, told) else None
 
-    def renew(self, owner: str) -> None:
-        """Give all open claims of an owner a new lease: its heartbeat."""
+    def _advanced(self, cursor: Any, row: Mapping[str, Any], observed: Iterable[Mapping[str, Any]]) -> bool:
+        self._sql.advance.run(cursor, row)
+        if cursor.rowcount != 1:
+            return False
+        for one in observed:
+            self._sql.insert_event.run(cursor, one)
+        return True
+
+    def renew(self, owner: str, held: Collection[str] | None = None) -> None:
+        """Give the open claims of an owner, those of the sends ``held`` or all, a new lease: its heartbeat."""
         mine = sa.select(sends.c.send_no).where(sends.c.owner == owner, sends.c.status.in_(("preparing", "sending")))
+        mine = mine if held is None else mine.where(sends.c.send_id.in_(held))
         free = mine.with_for_update(skip_locked=True)  # who holds a row is at work on it; waiting could deadlock
         with self._write() as db:
             db.execute(sends.update().where(sends.c.send_no.in_(free)).values(lease_until=self._lease()))
@@ -334,10 +364,12 @@ class Journal:
 
     def find(self, wanted: Send, known_as: Sequence[str]) -> Send | None:
         """Return the row of the same send, by any name of its content."""
-        with self._hot() as cursor:
-            _, group = self._content(cursor, known_as or [wanted.content])
-            found = self._row_of(cursor, wanted, group)
-            return found[0] if found else None
+        return self._hot(self._found, wanted, known_as or [wanted.content])
+
+    def _found(self, cursor: Any, wanted: Send, known_as: Sequence[str]) -> Send | None:
+        _, group = self._content(cursor, known_as)
+        found = self._row_of(cursor, wanted, group)
+        return found[0] if found else None
 
     def get(self, send_id: str) -> Send | None:
         with self._read() as db:
@@ -407,12 +439,17 @@ class Journal:
         """Note that these names stand for the same content."""
         if len(known_as) < 2:
             return
-        with self._write() as db:
-            if _linked(db, known_as):  # as they mostly are: nothing to write, nobody to wait for
-                return
-        with self._write("names") as db:
-            content, group = self._group(db, known_as)
-            self._name(db, set(group) | set(known_as), content)
+        self._hot(self._link, known_as)
+
+    def _link(self, cursor: Any, known_as: Sequence[str]) -> None:
+        kept = [self._sql.content.rows(cursor, {"name": name}) for name in known_as]
+        if all(kept) and len({found for rows in kept for (found,) in rows}) == 1:
+            return  # as they mostly are: nothing to write, nobody to wait for
+        self._ledger.alone(cursor, "names")
+        content, group = self._content(cursor, known_as)
+        for name in sorted(group):
+            self._sql.unname.run(cursor, {"name": name})
+            self._sql.name.run(cursor, {"name": name, "content": content})
 
     def keep_attachment(self, account: str, sha256: str, attachment_id: str, at: datetime) -> None:
         """Note an upload, and that its attachment id stands for these bytes."""
@@ -443,24 +480,25 @@ class Journal:
 
     # --- inside ---
 
-    @contextlib.contextmanager
-    def _hot(self) -> Iterator[Any]:
-        """Give a cursor in a transaction, for what every send does."""
-        with _clear("written", self.label, self._ledger.errors), self._ledger.transaction() as cursor:
-            yield cursor
+    def _hot(self, work: Callable[..., T], *given: Any) -> T:
+        """Do in a transaction what every send does, on the driver's own cursor."""
+        try:
+            return self._ledger.run(work, *given)
+        except (*_FAULTS, *self._ledger.errors) as error:
+            raise _said("written", self.label, error) from error
 
     def _content(self, cursor: Any, known_as: Sequence[str]) -> tuple[str, list[str]]:
         """Return the name under which a content is kept, and every name known for it."""
-        found = [row[0] for name in known_as for row in _all(cursor, self._sql.content, {"name": name})]
+        found = [row[0] for name in known_as for row in self._sql.content.rows(cursor, {"name": name})]
         if not found:
             return known_as[0], list(known_as)
-        rest = [row[0] for one in dict.fromkeys(found) for row in _all(cursor, self._sql.names, {"content": one})]
+        rest = [row[0] for one in dict.fromkeys(found) for row in self._sql.names.rows(cursor, {"content": one})]
         return min(found), list(dict.fromkeys([*known_as, *found, *rest]))
 
     def _row_of(self, cursor: Any, wanted: Send, group: Sequence[str]) -> tuple[Send, int, int | None] | None:
         """Return the row of a send key; of several (names linked after both were sent) the furthest one."""
         key = {"base_url": wanted.base_url, "chat_id": wanted.chat_id, "copy": wanted.copy}
-        rows = [row for one in group for row in _all(cursor, self._sql.by_key, key | {"content": one})]
+        rows = [row for one in group for row in self._sql.by_key.rows(cursor, key | {"content": one})]
         found = [(_SENDS.read(row), row[-2], row[-1]) for row in rows]
         return max(found, key=lambda one: rules.how_far(one[0]), default=None)
 
@@ -468,22 +506,6 @@ class Journal:
         """Lock rows until the transaction ends, always in one order, so that two writers cannot deadlock."""
         if not self._one_writer:
             db.execute(sa.select(sends.c.send_no).where(which).order_by(sends.c.send_no).with_for_update()).all()
-
-    def _group(self, db: sa.Connection, known_as: Sequence[str]) -> tuple[str, list[str]]:
-        """Return the name under which a content is kept, and every name known for it."""
-        content = db.execute(
-            sa.select(names.c.content).where(names.c.name.in_(known_as)).order_by(names.c.content)
-        ).scalars()
-        found = list(dict.fromkeys(content))
-        if not found:
-            return known_as[0], list(known_as)
-        rest = db.execute(sa.select(names.c.name).where(names.c.content.in_(found))).scalars()
-        return found[0], list(dict.fromkeys([*known_as, *found, *rest]))
-
-    def _name(self, db: sa.Connection, group: Iterable[str], content: str) -> None:
-        for name in sorted(group):
-            db.execute(names.delete().where(names.c.name == name))
-            db.execute(names.insert().values(name=name, content=content))
 
     def _log(self, db: sa.Connection, observed: Iterable[Event]) -> None:
         for one in observed:
@@ -539,17 +561,6 @@ class Journal:
                 _set(db, "schema_version", str(len(MIGRATIONS)))
             if db.execute(_value("hash_key")).scalar() is None:
                 _set(db, "hash_key", secrets.token_hex(32))
-
-
-def _linked(db: sa.Connection, known_as: Sequence[str]) -> bool:
-    """Whether these names stand for one content already."""
-    found = db.execute(sa.select(names.c.name, names.c.content).where(names.c.name.in_(known_as))).all()
-    return len(found) == len(set(known_as)) and len({content for _, content in found}) == 1
-
-
-def _all(cursor: Any, sql: str, values: Mapping[str, Any]) -> list[Any]:
-    cursor.execute(sql, values)
-    return list(cursor.fetchall())
 
 
 def _version(db: sa.Connection) -> int:
@@ -615,7 +626,7 @@ def _engine(url: sa.URL) -> sa.Engine:
 
     def connect(dbapi: Any, _: Any) -> None:
         dbapi.isolation_level = None  # the transactions are ours: BEGIN IMMEDIATE, below
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000"):
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "wal_autocheckpoint=4000"):
             dbapi.execute(f"PRAGMA {pragma}")
 
     sa_event.listen(engine, "connect", connect)
@@ -667,25 +678,24 @@ def _private_file(file: Path) -> None:
     os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
 
 
+_FAULTS: tuple[type[Exception], ...] = (SQLAlchemyError, OSError, ImportError, UnicodeError, OverflowError)
+
+
 @contextlib.contextmanager
-def _clear(what: str, label: str, drivers: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+def _clear(what: str, label: str) -> Iterator[None]:
     """Turn what the database says into one line of our own."""
-    expected: tuple[type[Exception], ...] = (
-        SQLAlchemyError,
-        OSError,
-        ImportError,
-        UnicodeError,
-        OverflowError,
-        *drivers,
-    )
     try:
         yield
-    except expected as error:
-        origin = getattr(error, "orig", None) or error
-        words = " ".join(str(origin).split())[:200]
-        raise JournalError(
-            f"the journal {label} could not be {what} ({mask_text(words)}); nothing was sent; {_advice(origin)}"
-        ) from error
+    except _FAULTS as error:
+        raise _said(what, label, error) from error
+
+
+def _said(what: str, label: str, error: Exception) -> JournalError:
+    origin = getattr(error, "orig", None) or error
+    words = " ".join(str(origin).split())[:200]
+    return JournalError(
+        f"the journal {label} could not be {what} ({mask_text(words)}); nothing was sent; {_advice(origin)}"
+    )
 
 
 def _advice(error: object) -> str:

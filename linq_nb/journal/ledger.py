@@ -10,12 +10,15 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import operator
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
+
+T = TypeVar("T")
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -31,12 +34,16 @@ def from_micros(value: int | None) -> datetime | None:
     return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encode_ascii = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def to_json(value: Any) -> str | None:
     """Return a value as JSON text."""
     if value is None:
         return None
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text if _is_utf8(text) else json.dumps(value, separators=(",", ":"))  # half a pair, as \\ud83d
+    text = _encode(value)
+    return text if _is_utf8(text) else _encode_ascii(value)  # half a pair, as \\ud83d
 
 
 def _is_utf8(text: str) -> bool:
@@ -96,15 +103,31 @@ class Codec:
     def __init__(self, record: type, leave: Iterable[str] = ()) -> None:
         fields = [one for one in dataclasses.fields(record) if one.name not in set(leave)]
         self.record, self.names = record, tuple(one.name for one in fields)
-        self._writers = tuple((one.name, None if one.name in KEYS else _WRITE.get(str(one.type))) for one in fields)
+        self._values = operator.attrgetter(*self.names)
+        writers = [(one.name, None if one.name in KEYS else _WRITE.get(str(one.type))) for one in fields]
+        self._writers = {name: to for name, to in writers if to is not None}
         self._readers = tuple((one.name, _READ.get(str(one.type))) for one in fields)
 
     def write(self, record: Any) -> dict[str, Any]:
         """Return a record as a row for the driver."""
-        return {
-            name: value if (value := getattr(record, name)) is None or to is None else to(value)
-            for name, to in self._writers
-        }
+        row = dict(zip(self.names, self._values(record), strict=True))
+        return self._written(row)
+
+    def write_told(self, record: Any) -> dict[str, Any]:
+        """Return what a record tells as a row, without the fields that are None."""
+        told = {n: value for n, value in zip(self.names, self._values(record), strict=True) if value is not None}
+        return self._written(told)
+
+    def write_changed(self, record: Any, since: Any) -> dict[str, Any]:
+        """Return the fields of a record that are not as they were."""
+        pairs = zip(self.names, self._values(record), self._values(since), strict=True)
+        return self._written({name: new for name, new, old in pairs if new is not old and new != old})
+
+    def _written(self, row: dict[str, Any]) -> dict[str, Any]:
+        for name in row.keys() & self._writers.keys():
+            if (value := row[name]) is not None:
+                row[name] = self._writers[name](value)
+        return row
 
     def read(self, row: Any) -> Any:
         """Return the record of a row, whose first values are the fields in order."""
@@ -116,58 +139,91 @@ class Codec:
         )
 
 
+class Statement:
+    """A statement in the database's own words, and the values that it takes from a row by name, in its order."""
+
+    __slots__ = ("_values", "sql")
+
+    def __init__(self, sql: str, names: Sequence[str]) -> None:
+        self.sql = sql
+        one, *more = names
+        self._values: Callable[[Mapping[str, Any]], tuple[Any, ...]] = (
+            operator.itemgetter(*names) if more else lambda row: (row[one],)
+        )
+
+    def run(self, cursor: Any, row: Mapping[str, Any]) -> None:
+        cursor.execute(self.sql, self._values(row))
+
+    def rows(self, cursor: Any, row: Mapping[str, Any]) -> list[Any]:
+        cursor.execute(self.sql, self._values(row))
+        return list(cursor.fetchall())
+
+
+class Shapes:
+    """One statement for each set of columns that rows come with: what is not written costs nothing."""
+
+    def __init__(self, make: Callable[[tuple[str, ...]], Statement]) -> None:
+        self._make, self._made = make, dict[tuple[str, ...], Statement]()
+
+    def run(self, cursor: Any, row: Mapping[str, Any]) -> None:
+        names = tuple(row)
+        known = self._made.get(names)
+        if known is None:
+            known = self._made[names] = self._make(names)
+        known.run(cursor, row)
+
+
 class Ledger:
     """Runs compiled statements in a transaction of its own, on the driver's connection."""
 
     def __init__(self, engine: sa.Engine, lock: threading.RLock | None) -> None:
         self._engine, self._lock = engine, lock
-        named = "named" if engine.dialect.name == "sqlite" else "pyformat"
         dialect: Any = type(engine.dialect)
-        self._dialect: sa.Dialect = dialect(paramstyle=named)
+        self._dialect: sa.Dialect = dialect(paramstyle="qmark" if engine.dialect.name == "sqlite" else "format")
         self.errors: tuple[type[Exception], ...] = (engine.dialect.import_dbapi().Error,)
+        self._only: Any = engine.raw_connection().driver_connection if lock is not None else None
 
-    def compiled(self, statement: Any, **more: Any) -> str:
-        """Return a statement as SQL of this database, with named parameters."""
-        return str(statement.compile(dialect=self._dialect, **more))
+    def compiled(self, statement: Any, **more: Any) -> Statement:
+        """Return a statement as SQL of this database, its values by position: binding by name takes twice as long."""
+        made: Any = statement.compile(dialect=self._dialect, **more)
+        return Statement(str(made), made.positiontup)
 
     def alone(self, cursor: Any, *names: str) -> None:
         """Wait until no other transaction works under these names; SQLite has one writer at a time anyway."""
         if self._lock is None:
             cursor.execute(LOCK, {"key": lock_key(*names)})
 
-    def insert_or_leave(self, table: sa.Table, names: Iterable[str]) -> str:
-        """Return the SQL of an insert that does nothing where the row is there already."""
+    def insert_or_leave(self, table: sa.Table, names: Iterable[str]) -> Statement:
+        """Return an insert that does nothing where the row is there already."""
         from sqlalchemy.dialects import postgresql, sqlite
 
         maker = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
         return self.compiled(maker(table).on_conflict_do_nothing(), column_keys=list(names))
 
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[Any]:
-        """Give a cursor; what was done with it is committed together, or not at all."""
-        if self._lock is None:
-            with self._pooled() as cursor:
-                yield cursor
-            return
-        with self._lock:
-            driver: Any = self._engine.raw_connection().driver_connection
-            cursor = driver.cursor()
+    def run(self, work: Callable[..., T], *given: Any) -> T:
+        """Call ``work`` with a cursor; what it does is committed together, or not at all."""
+        return self._run_pooled(work, *given) if self._lock is None else self._run_alone(self._lock, work, *given)
+
+    def _run_alone(self, lock: threading.RLock, work: Callable[..., T], *given: Any) -> T:
+        with lock:
+            cursor = self._only.cursor()
             try:
                 cursor.execute("BEGIN IMMEDIATE")  # inside: an interrupt right after it must not leave it open
-                yield cursor
+                done = work(cursor, *given)
                 cursor.execute("COMMIT")
+                return done
             except BaseException:
-                if cursor.connection.in_transaction:
+                if self._only.in_transaction:
                     cursor.execute("ROLLBACK")
                 raise
 
-    @contextlib.contextmanager
-    def _pooled(self) -> Iterator[Any]:
+    def _run_pooled(self, work: Callable[..., T], *given: Any) -> T:
         connection = self._engine.raw_connection()
         try:
             with contextlib.closing(connection.cursor()) as cursor:
-                yield cursor
+                done = work(cursor, *given)
             connection.commit()
+            return done
         except BaseException:
             try:
                 connection.rollback()

@@ -47,7 +47,9 @@ class Batch:
         self._outbox, self._accept, self._stop_after = outbox, accept, stop_after
         self._started = outbox.now()
         self._results: list[Send | None] = [None] * len(plan.rows)
-        self._next = 0
+        self._first = {one.wanted.send_id: one.row for one in reversed(plan.rows) if one.wanted}
+        self._next = self._done = 0
+        self._awaited: set[int] = set()
         self._in_a_row = 0
         self._changed = threading.Condition()
         self._crashed: BaseException | None = None
@@ -75,7 +77,7 @@ class Batch:
     @property
     def done(self) -> int:
         """How many rows have ended."""
-        return sum(one is not None for one in self._results)
+        return self._done
 
     @property
     def is_done(self) -> bool:
@@ -140,7 +142,7 @@ class Batch:
                 row = self.plan.rows[self._next]
                 self._next += 1
                 if self.stopped_by and row.verdict == "send":
-                    self._results[row.row] = self._not_sent(row, f"not sent: the batch stopped ({self.stopped_by})")
+                    self._end(row, self._not_sent(row, f"not sent: the batch stopped ({self.stopped_by})"))
                     continue
                 return row
             self._changed.notify_all()
@@ -153,7 +155,8 @@ class Batch:
         if row.verdict == "duplicate":
             return self._same_as(row)
         try:
-            return sending.send_checked(self._outbox, row.draft, self._accept)
+            wanted = row.wanted or self._outbox.wanted(row.draft)
+            return sending.send_planned(self._outbox, row.draft, wanted, self._accept)
         except LinqError as error:
             return self._failed(row, error)
 
@@ -169,9 +172,7 @@ class Batch:
 
     def _same_as(self, row: PlanRow) -> Send:
         """Return the Send of the row that this one repeats."""
-        first = next(
-            one.row for one in self.plan.rows if one.wanted and row.wanted and one.wanted.send_id == row.wanted.send_id
-        )
+        first = self._first[row.wanted.send_id] if row.wanted else row.row
         return dataclasses.replace(self._result(first), repeated=True)
 
     def _not_sent(self, row: PlanRow, why: str) -> Send:
@@ -186,25 +187,33 @@ class Batch:
 
     def _finish(self, row: PlanRow, send: Send) -> None:
         with self._changed:
-            self._results[row.row] = send
+            self._end(row, send)
             if row.verdict == "send":
                 self._in_a_row = self._in_a_row + 1 if _is_fault(send) else 0
-            self._changed.notify_all()
         if self._stop_after and self._in_a_row >= self._stop_after:
             self.stop(f"{self._in_a_row} failures in a row, the last: {send.error_message}")
+
+    def _end(self, row: PlanRow, send: Send) -> None:
+        """Take down how a row ended; who waits is woken only where it matters to them."""
+        self._results[row.row] = send
+        self._done += 1
+        if row.row in self._awaited or self.is_done:
+            self._changed.notify_all()
 
     def _give_up(self, row: PlanRow | None) -> None:
         """Let nobody wait for rows that will never end after a fault of ours."""
         with self._changed:
             for one in self.plan.rows:
                 if self._results[one.row] is None and (one.row >= self._next or one is row):
-                    self._results[one.row] = self._not_sent(one, f"not sent: {self.stopped_by}")
+                    self._end(one, self._not_sent(one, f"not sent: {self.stopped_by}"))
             self._changed.notify_all()
 
     def _result(self, row: int) -> Send:
         with self._changed:
             while (found := self._results[row]) is None:
+                self._awaited.add(row)
                 self._changed.wait(0.1)
+            self._awaited.discard(row)
         return found
 
     def join(self, seconds: float | None = None) -> None:

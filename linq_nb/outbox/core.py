@@ -72,7 +72,8 @@ class Outbox:
         self._media_transport, self._keep_journal = media_transport, keep_journal
         self._account = hmac.new(journal.hash_key(), account.reveal().encode(), hashlib.sha256).hexdigest()[:24]
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._heart = Heart(lambda: journal.renew(self._owner))
+        self._heart = Heart(lambda held: journal.renew(self._owner, held))
+        self.uploaded: dict[str, str] = {}
         self._chats: dict[str, tuple[datetime, Chat]] = {}
         self._all_chats: tuple[datetime, list[Chat]] | None = None
         self._lines: list[Line] | None = None
@@ -339,6 +340,8 @@ class Outbox:
             chat_id=draft.chat_id,
             chat_name=chat.chat_name if chat else None,
             is_group=chat.is_group if chat else None,
+            from_handle=chat.line if chat else None,
+            to_handles=tuple(one.handle for one in chat.others) if chat else (),
             memo_source=memo.source,
             voice_memo_url=plain_url(memo.url) if memo.url else None,
             filename=preflight.upload_name(memo) if memo.data is not None else memo.filename,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from linq_nb.errors import JournalError
 from linq_nb.journal import LEASE_S
@@ -14,20 +14,23 @@ IDLE_BEATS = 6
 
 
 class Heart:
-    """Beats in a daemon thread while at least one claim is held."""
+    """Beats in a daemon thread for the sends that are worked on, as long as there are any.
 
-    def __init__(self, beat: Callable[[], None], every_s: float = LEASE_S / 4) -> None:
+    One that was claimed and then left by an interrupt is not among them, so its lease runs out.
+    """
+
+    def __init__(self, beat: Callable[[Collection[str]], None], every_s: float = LEASE_S / 4) -> None:
         self._beat, self._every_s = beat, every_s
-        self._held = 0
+        self._held: set[str] = set()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     @contextlib.contextmanager
-    def beating(self) -> Iterator[None]:
-        """Keep the leases of this process fresh for as long as this lasts."""
+    def beating(self, send_id: str) -> Iterator[None]:
+        """Keep the lease of a send fresh for as long as this lasts."""
         with self._lock:
-            self._held += 1
+            self._held.add(send_id)
             if self._thread is None:
                 self._stop = threading.Event()
                 self._thread = threading.Thread(target=self._run, args=(self._stop,), name="linq_nb heart", daemon=True)
@@ -36,7 +39,7 @@ class Heart:
             yield
         finally:
             with self._lock:
-                self._held -= 1
+                self._held.discard(send_id)
 
     def stop(self) -> None:
         """End the thread."""
@@ -48,10 +51,11 @@ class Heart:
         idle = 0
         while not stop.wait(self._every_s):
             with self._lock:
-                idle = 0 if self._held else idle + 1
+                held = tuple(self._held)
+                idle = 0 if held else idle + 1
                 if idle >= IDLE_BEATS:
                     self._thread = None
                     return
             if not idle:
                 with contextlib.suppress(JournalError):  # a missed beat may cost the claim, never a second bubble
-                    self._beat()
+                    self._beat(held)

@@ -43,10 +43,41 @@ def send(outbox: Outbox, draft: Draft, accept: Collection[str] = ()) -> Send:
 def send_checked(outbox: Outbox, draft: Draft, accept: Collection[str] = ()) -> Send:
     """Send a draft whose memo was checked before, as in a plan; all else as ``send``."""
     draft.memo.unchanged()
-    claim, recorded = _claim(outbox, draft)
+    return _send(outbox, draft, outbox.wanted(draft), accept)
+
+
+def send_planned(outbox: Outbox, draft: Draft, wanted: Send, accept: Collection[str] = ()) -> Send:
+    """Send a row of a plan, once. Where only the POST is left to do, the claim says ``sending`` at once."""
+    draft.memo.unchanged()
+    outbox.client.wait_turn()
+    now = outbox.now()
+    ready = _ready(outbox, draft, accept)
+    if ready is None:
+        return _send(outbox, draft, dataclasses.replace(wanted, created_at=now), accept)
+    marked = dataclasses.replace(wanted, created_at=now, posted_at=now, status="sending", attempts=1, **ready)
+    return _send(outbox, draft, marked, accept)
+
+
+def _ready(outbox: Outbox, draft: Draft, accept: Collection[str]) -> dict[str, Any] | None:
+    """Return what is still to be filled in before the POST, None when something has to be done first."""
+    if not isinstance(draft.chat, Chat):
+        return None
+    found = preflight.settle(
+        preflight.check_chat(draft.chat, draft.memo), accept, optout=draft.override_optout is not None
+    )
+    if preflight.errors(found):
+        return None
+    if draft.memo.data is None or draft.memo.url:
+        return {}
+    kept = outbox.uploaded.get(str(draft.memo.sha256))
+    return {"attachment_id": kept} if kept else None
+
+
+def _send(outbox: Outbox, draft: Draft, wanted: Send, accept: Collection[str]) -> Send:
+    claim, recorded = _claim(outbox, draft, wanted)
     if claim is None:
         return _report(outbox, recorded)
-    with outbox.heart.beating():
+    with outbox.heart.beating(claim.send.send_id):
         return _Attempt(outbox, draft, claim, accept).run()
 
 
@@ -76,9 +107,9 @@ def refuse(findings: list[Finding], accept: Collection[str], draft: Draft) -> No
         raise PreflightError(f"{draft.memo.label}: {words}; nothing was sent", findings=found)
 
 
-def _claim(outbox: Outbox, draft: Draft) -> tuple[Claim | None, Send]:
+def _claim(outbox: Outbox, draft: Draft, wanted: Send) -> tuple[Claim | None, Send]:
     """Take the send, waiting for another owner who is at it right now."""
-    wanted, deadline = outbox.wanted(draft), time.monotonic() + outbox.client.timeout + 2 * LEASE_S
+    deadline = time.monotonic() + outbox.client.timeout + 2 * LEASE_S
     outbox.journal.link(draft.memo.names)
     while True:
         recorded, claim, step = outbox.journal.claim(wanted, draft.memo.names, outbox.owner)
@@ -120,10 +151,12 @@ class _Attempt:
     def __init__(self, outbox: Outbox, draft: Draft, claim: Claim, accept: Collection[str]) -> None:
         self.outbox, self.draft, self.claim, self.accept = outbox, draft, claim, accept
         self.now_send = claim.send
+        self._is_marked = claim.send.status == "sending"  # by the claim itself: nothing is left to prepare
 
     def run(self) -> Send:
         try:
-            self._prepare()
+            if not self._is_marked:
+                self._prepare()
             answer = self._post()
         except BaseException as error:
             self._failed(error)
@@ -145,11 +178,11 @@ class _Attempt:
         memo, journal, account = self.draft.memo, self.outbox.journal, self.outbox.account
         digest, data = str(memo.sha256), memo.data or b""
         with self.outbox.upload_lock(digest):
-            kept = journal.attachment(account, digest)
-            if kept:
-                return kept
-            made = self._upload(str(self.now_send.filename), str(memo.mime_type), data)
-            journal.keep_attachment(account, digest, made, self.outbox.now())
+            made = journal.attachment(account, digest)
+            if made is None:
+                made = self._upload(str(self.now_send.filename), str(memo.mime_type), data)
+                journal.keep_attachment(account, digest, made, self.outbox.now())
+            self.outbox.uploaded[digest] = made
         return made
 
     def _upload(self, filename: str, mime_type: str, data: bytes) -> str:
@@ -177,6 +210,7 @@ class _Attempt:
             if error.code != 2003 or self.draft.memo.data is None or self.draft.memo.url:
                 raise
         self._mark("preparing")
+        self.outbox.uploaded.pop(str(self.draft.memo.sha256), None)
         self.outbox.journal.forget_attachment(self.outbox.account, str(self.draft.memo.sha256))
         self._update(attachment_id=self._uploaded())
         return self._posted()
@@ -188,17 +222,23 @@ class _Attempt:
             voice_memo_url=memo.url,
             attachment_id=None if memo.url else self.now_send.attachment_id,
             override_optout=self.draft.override_optout is not None,
-            chat_label=_label(self.now_send),
-            before=lambda: self._mark("sending", posted_at=self.outbox.now()),
+            chat_label=lambda: _label(self.now_send),
+            before=self._before,
             between=lambda: self._mark("preparing"),
         )
 
+    def _before(self) -> None:
+        if not self._is_marked:
+            self._mark("sending", posted_at=self.outbox.now())
+
     def _mark(self, status: str, **fields: Any) -> None:
         """Commit how far this attempt is; raises NotSent when another owner has taken the send over."""
+        self._is_marked = False
         marked = dataclasses.replace(self.now_send, status=status, **fields)
-        if not self.outbox.journal.advance(self.claim, marked):
+        held = self.outbox.journal.advance(self.claim, marked)
+        if held is None:
             raise NotSent("another notebook took this send over; nothing was sent from here; look at outbox.sends()")
-        self.now_send = marked
+        self.claim, self.now_send = held, marked
 
     def _failed(self, error: BaseException) -> None:
         """Write down a no, or that it is not known; an interrupt in the middle of the POST is not known either."""

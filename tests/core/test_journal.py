@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -170,18 +170,29 @@ def test_a_heartbeat_renews_the_open_claims_of_its_owner_alone(book: Journal, wa
     assert book.claim(other.send, (), "third")[2] == "send"
 
 
-def test_the_heart_beats_while_something_is_held_and_stops() -> None:
-    beats: list[float] = []
+def test_a_claim_that_nobody_works_on_any_more_is_not_renewed(book: Journal, wall: Wall) -> None:
+    """As after an interrupt between the claim and the work on it, in a kernel that goes on sending others."""
+    at_work, left = claimed(book, "me"), claimed(book, "me", wanted(copy=2))
+    wall.now += LEASE_S - 1
+    book.renew("me", [at_work.send.send_id])
+    wall.now += 2
+    assert book.claim(at_work.send, (), "third")[2] == "wait"
+    assert book.claim(left.send, (), "third")[2] == "send"
 
-    def beat() -> None:
-        beats.append(time.monotonic())
+
+def test_the_heart_beats_while_something_is_held_and_stops() -> None:
+    beats: list[set[str]] = []
+
+    def beat(held: Collection[str]) -> None:
+        beats.append(set(held))
         if len(beats) == 1:
             raise JournalError("locked for a moment")
 
     heart = Heart(beat, every_s=0.01)
-    with heart.beating(), heart.beating():
+    with heart.beating("a"), heart.beating("b"):
         while len(beats) < 3:
             time.sleep(0.005)
+    assert beats[-1] == {"a", "b"}
     time.sleep(0.03)
     count = len(beats)
     time.sleep(0.05)

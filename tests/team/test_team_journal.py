@@ -315,12 +315,15 @@ def test_connections_that_died_with_the_server_are_not_met_again(book: Journal, 
 def test_a_server_that_dies_in_the_middle_of_a_transaction(
     book: Journal, server: Server, capfd: pytest.CaptureFixture[str], error: type[BaseException] | None
 ) -> None:
-    with pytest.raises(error or JournalError), book._hot() as cursor:  # noqa: PT012
+    def work(cursor: Any) -> None:
         cursor.execute("INSERT INTO names VALUES ('a', 'b')")
         server.crash()
         if error:
             raise error
         cursor.execute("SELECT 1")
+
+    with pytest.raises(error or JournalError):
+        book._hot(work)
     for use in (lambda: book.claim(wanted(), (), "me"), lambda: book.observe(event("sent")), book.sends, book.hash_key):
         with pytest.raises(JournalError, match="nothing was sent; start the server"):
             use()
@@ -345,8 +348,7 @@ def test_a_lock_that_somebody_holds_for_ever_is_an_error_in_the_end(book: Journa
 
     made: Send = claimed(book).send
     schema = url.rpartition("%3D")[2]
-    with book._hot() as cursor:  # the only connection of the pool from here on
-        cursor.execute("SET lock_timeout = '50ms'")
+    book._hot(lambda cursor: cursor.execute("SET lock_timeout = '50ms'"))  # the pool's only connection from here on
     with psycopg.connect(server.url(driver="postgresql")) as holder:
         holder.execute(f"SELECT 1 FROM {schema}.sends FOR UPDATE")  # type: ignore[call-overload]
         with pytest.raises(JournalError, match=r"lock timeout.*nothing was sent"):

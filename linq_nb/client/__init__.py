@@ -1,24 +1,24 @@
 """The HTTP adapter: every request to Linq, with its time limits, its retries and its errors.
 
-A memo POST is repeated only where nothing can have been sent; what ``rules`` decides, this does. One httpx
-client a thread (a client shared by many threads opens connections without end), one TLS context for all.
+A memo POST is repeated only where nothing can have been sent; what ``rules`` decides, this does. One connection
+a thread (a client shared by many threads opens connections without end), one TLS context for all: see ``lane``.
 """
 
 from __future__ import annotations
 
-import functools
 import json
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
+import httpcore
 import httpx
 
 from linq_nb import rules, wire
+from linq_nb.client.lane import FAULTS, Body, Headers, Lane, Reply
 from linq_nb.errors import ApiError, NotSent, OutcomeUnknown
 from linq_nb.hosts import is_loopback
 from linq_nb.model import Attachment, Capability, Chat, Line, Message, Subscription
@@ -27,25 +27,9 @@ from linq_nb.wire import Answer, Unreadable
 
 T = TypeVar("T")
 
-USER_AGENT = "linq_nb"
-CONNECT_TIMEOUT_S = 10.0
-KEEP_ALIVE_S = 3.0
-"""An idle connection is not used again after this: servers close theirs from 5 s on, and a memo that meets the
-closing is one whose outcome nobody knows."""
-
 MAX_BARREN_PAGES = 20
 """A walk ends after so many pages in a row that bring nothing new, whatever cursor they give."""
 
-_BEFORE_BYTES = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
-    httpx.InvalidURL,
-    UnicodeError,
-)
 _KEPT_HEADERS = ("x-trace-id", "retry-after", "date", "content-type", "location")
 
 
@@ -68,39 +52,6 @@ class NoAnswer(Exception):
         self.left, self.begun = left, begun
 
 
-class _Progress:
-    """Learns from httpcore how far a request got: one whose end was never written cannot have been acted on."""
-
-    def __init__(self) -> None:
-        self._is_ours, self._began, self._ended = False, False, False
-
-    def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        if event.endswith("send_request_headers.started"):
-            self._began, self._is_ours = True, info["request"].method != b"CONNECT"
-        elif event.endswith("send_request_body.complete"):
-            self._ended = self._is_ours
-
-    def left(self, error: Exception) -> bool:
-        """Whether the whole request may have left; a transport that tells nothing is judged by the error alone."""
-        return self._ended if self._began else not isinstance(error, _BEFORE_BYTES)
-
-
-class BearerAuth(httpx.Auth):
-    """The key, given to Linq's own origin alone: not to the upload host, not to a redirect."""
-
-    def __init__(self, key: Secret, base_url: str) -> None:
-        self._key, self._origin = key, _origin(httpx.URL(base_url))
-
-    def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]
-        if _origin(request.url) == self._origin:
-            request.headers["Authorization"] = f"Bearer {self._key.reveal()}"
-        yield request
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
-
-
 class Client:
     """Linq's Partner API v3, the part that voice memos and their audit need.
 
@@ -120,9 +71,9 @@ class Client:
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self.base_url, self.timeout = base_url, timeout
+        self._closed_until = 0.0
         self._key, self._transport, self._sleep, self._now = api_key, transport, sleep, now
-        self._auth = BearerAuth(api_key, base_url)
-        self._opened: dict[threading.Thread, httpx.Client] = {}
+        self._opened: dict[threading.Thread, Lane] = {}
         self._local = threading.local()
         self._lock = threading.Lock()
         self.clock_ahead = timedelta()
@@ -133,8 +84,8 @@ class Client:
     def close(self) -> None:
         """Close the connections; a later request opens new ones."""
         with self._lock:
-            opened, self._opened = self._opened, {}
-        for one in opened.values():
+            opened = list(self._opened.values())
+        for one in opened:
             one.close()
 
     # --- the memo ---
@@ -146,7 +97,7 @@ class Client:
         voice_memo_url: str | None = None,
         attachment_id: str | None = None,
         override_optout: bool = False,
-        chat_label: str = "the chat",
+        chat_label: Callable[[], str] = lambda: "the chat",
         before: Callable[[], None] = _nothing,
         between: Callable[[], None] = _nothing,
     ) -> Answer:
@@ -159,10 +110,11 @@ class Client:
         body = wire.memo_body(
             voice_memo_url=voice_memo_url, attachment_id=attachment_id, override_optout=override_optout
         )
-        doing, path = f"the voice memo for {chat_label}", f"/v3/chats/{_segment(chat_id)}/voicememo"
+        path = f"/v3/chats/{_segment(chat_id)}/voicememo"
         try:
             answer = self._repeated("memo", "POST", path, before, between, body=body)
         except NoAnswer as failure:
+            doing = f"the voice memo for {chat_label()}"
             if not failure.left:
                 raise NotSent(f"{doing} did not reach Linq ({failure}); nothing was sent; run it again") from None
             if failure.begun is None:
@@ -173,13 +125,13 @@ class Client:
             answer = failure.begun
         outcome = rules.memo_outcome(answer.http_status)
         if outcome in ("rejected", "not_sent"):
-            raise wire.error_of(answer, doing)
+            raise wire.error_of(answer, f"the voice memo for {chat_label()}")
         if outcome == "unknown":
-            raise wire.unknown_of(answer, chat_label)
+            raise wire.unknown_of(answer, chat_label())
         try:
-            wire.accepted(answer)
+            wire.message_id(answer)
         except Unreadable as error:
-            raise wire.unknown_of(answer, chat_label, f"the answer cannot be read, {error}") from None
+            raise wire.unknown_of(answer, chat_label(), f"the answer cannot be read, {error}") from None
         return answer
 
     # --- attachments ---
@@ -197,7 +149,7 @@ class Client:
 
         Repeated on faults, since a PUT before ``expires_at`` overwrites itself.
         """
-        headers = dict(attachment.required_headers)
+        headers = [(name.encode(), value.encode()) for name, value in attachment.required_headers.items()]
         url = attachment.upload_url or ""
         try:
             answer = self._repeated("upload", "PUT", url, content=data, headers=headers, ours=False)
@@ -388,6 +340,9 @@ class Client:
         tries = 0
         while True:
             tries += 1
+            if wait := self._turn_in():
+                between()
+                self._sleep(wait)
             before()
             try:
                 answer = self._once(method, path, **request)
@@ -396,11 +351,26 @@ class Client:
                 if pause is None:
                     raise
             else:
+                if answer.is_success:
+                    return answer
                 pause = rules.pause_after_answer(kind, tries, answer.http_status, answer.code, answer.retry_after)
                 if pause is None:
                     return answer
+                if answer.http_status == 429:
+                    self._closed_until = max(self._closed_until, time.monotonic() + pause)
             between()
             self._sleep(pause)
+
+    def wait_turn(self) -> None:
+        """Wait as long as Linq asked any thread to wait (429): its limits are for all of them together."""
+        if wait := self._turn_in():
+            self._sleep(wait)
+
+    def _turn_in(self) -> float:
+        """Return the seconds until requests may go out again; 0 where time is not real, as in the demo."""
+        if not self._closed_until or self._sleep is not time.sleep:
+            return 0.0
+        return max(0.0, self._closed_until - time.monotonic())
 
     def _once(
         self,
@@ -409,58 +379,59 @@ class Client:
         *,
         params: Mapping[str, str] | None = None,
         body: Any = None,
-        content: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
+        content: bytes = b"",
+        headers: Headers = (),
         ours: bool = True,
     ) -> Answer:
         """Make one request, to Linq with the key, or not ``ours`` and without it; raises NoAnswer."""
         if body is not None:
             content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-            headers = {"Content-Type": "application/json"}
-        deadline, progress = time.monotonic() + self.timeout, _Progress()
+        deadline, sent = time.monotonic() + self.timeout, Body(content)
+        reply = None
         try:
-            with self._http().stream(
-                method,
-                self.base_url + path if ours else path,
-                params=params,
-                content=content,
-                headers=headers,
-                auth=self._auth if ours else None,
-                extensions={"trace": progress},
-            ) as response:
-                if not ours:  # what took long was the upload, not the answer
-                    deadline = time.monotonic() + self.timeout
-                answer = self._answer(response, deadline)
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError) as error:
-            raise NoAnswer(_reason(error, self.timeout), left=progress.left(error)) from None
-        if ours and answer.server_time:
-            self.clock_ahead = answer.server_time - answer.at
+            if ours:
+                reply = self._lane().to_linq(method, f"{path}?{urlencode(params)}" if params else path, sent)
+            else:
+                reply = self._lane().elsewhere(method, path, headers, sent)
+                deadline = time.monotonic() + self.timeout  # what took long was the upload, not the answer
+            answer = self._answer(reply, deadline)
+        except FAULTS as error:
+            raise NoAnswer(_reason(error, self.timeout), left=sent.left(error)) from None
+        finally:
+            if reply is not None:
+                reply.close()
+        if ours and (server_time := answer.server_time):
+            self.clock_ahead = server_time - answer.at
         return answer
 
-    def _answer(self, response: httpx.Response, deadline: float) -> Answer:
+    def _answer(self, reply: Reply, deadline: float) -> Answer:
         """Read an answer, but not more of it than is sensible and not for longer than the time limit."""
         chunks: list[bytes] = []
         size = 0
         try:
-            for chunk in response.iter_bytes():
+            for chunk in reply.chunks:
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > wire.MAX_ANSWER_BYTES:
                     break
                 if time.monotonic() > deadline:
-                    raise httpx.ReadTimeout("the answer did not end in time", request=response.request)
-        except (httpx.HTTPError, httpx.StreamError) as error:
-            begun = self._read_answer(response, chunks)
+                    raise httpx.ReadTimeout("the answer did not end in time")
+        except FAULTS as error:
+            begun = self._read_answer(reply, chunks)
             raise NoAnswer(_reason(error, self.timeout), left=True, begun=begun) from None
-        return self._read_answer(response, chunks)
+        return self._read_answer(reply, chunks)
 
-    def _read_answer(self, response: httpx.Response, chunks: list[bytes]) -> Answer:
+    def _read_answer(self, reply: Reply, chunks: list[bytes]) -> Answer:
         data = b"".join(chunks)
         return Answer(
-            http_status=response.status_code,
+            http_status=reply.status,
             text=self._without_key(data[: wire.MAX_ANSWER_BYTES].decode("utf-8", "replace")),
             at=self._now(),
-            headers={n: self._without_key(response.headers[n]) for n in _KEPT_HEADERS if n in response.headers},
+            headers={
+                name: self._without_key(value.decode("latin-1"))
+                for raw, value in reply.headers
+                if (name := raw.lower().decode("latin-1")) in _KEPT_HEADERS
+            },
             cut=len(data) > wire.MAX_ANSWER_BYTES,
         )
 
@@ -476,57 +447,28 @@ class Client:
         here = is_loopback(httpx.URL(self.base_url).host)
         return where.scheme == "https" or (where.scheme == "http" and here and is_loopback(where.host))
 
-    def _http(self) -> httpx.Client:
-        """Return this thread's httpx client; those of threads that ended are closed when another thread begins."""
-        known: httpx.Client | None = getattr(self._local, "http", None)
-        if known is not None and not known.is_closed:
+    def _lane(self) -> Lane:
+        """Return this thread's way to Linq; those of threads that ended are closed when another thread begins."""
+        known: Lane | None = getattr(self._local, "lane", None)
+        if known is not None:
             return known
         with self._lock:
             for thread in [one for one in self._opened if not one.is_alive()]:
                 self._opened.pop(thread).close()
-            mine = self._opened.get(threading.current_thread())
-            if mine is None:
-                mine = self._opened[threading.current_thread()] = self._new_http()
-            self._local.http = mine
+            mine = self._opened[threading.current_thread()] = Lane(
+                self.base_url, self._key, self.timeout, self._transport
+            )
+            self._local.lane = mine
             return mine
-
-    def _new_http(self) -> httpx.Client:
-        limits = httpx.Limits(max_connections=4, max_keepalive_connections=2, keepalive_expiry=KEEP_ALIVE_S)
-        timeout = httpx.Timeout(self.timeout, connect=min(CONNECT_TIMEOUT_S, self.timeout))
-        common: dict[str, Any] = {
-            "timeout": timeout,
-            "headers": {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip, deflate"},
-            "follow_redirects": False,
-        }
-        if self._transport is not None:
-            return httpx.Client(transport=_Shared(self._transport), trust_env=False, **common)
-        here = is_loopback(httpx.URL(self.base_url).host)  # no proxy may stand between us and ourselves
-        return httpx.Client(verify=_tls(), limits=limits, trust_env=not here, **common)
-
-
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    """Return the one TLS context of this process: reading the system's certificates takes longer than a request."""
-    return httpx.create_ssl_context()
-
-
-class _Shared(httpx.BaseTransport):
-    """A transport that belongs to the caller: closing a client does not close it."""
-
-    def __init__(self, transport: httpx.BaseTransport) -> None:
-        self._transport = transport
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        return self._transport.handle_request(request)
 
 
 def _reason(error: Exception, timeout: float) -> str:
     """Say in a few words why there was no answer."""
-    if isinstance(error, httpx.ConnectTimeout):
+    if isinstance(error, httpx.ConnectTimeout | httpcore.ConnectTimeout):
         return "no connection in time"
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, httpx.TimeoutException | httpcore.TimeoutException):
         return f"no answer in {timeout:g} s"
-    if isinstance(error, httpx.ConnectError):
+    if isinstance(error, httpx.ConnectError | httpcore.ConnectError):
         return wire.one_line(str(error), 120) or "no connection"
     return wire.one_line(str(error), 120) or type(error).__name__
 

@@ -1,0 +1,217 @@
+"""One thread's way to Linq: a connection of its own that is used again and again, and httpx for all else.
+
+A memo costs a fraction of the processor time that httpx's client takes for it: no pool, no redirects, no cookies,
+one list of headers. Where a proxy stands in between, the caller brought a transport, or bytes go to another host,
+httpx's client does the work.
+"""
+
+from __future__ import annotations
+
+import functools
+import ssl
+import urllib.request
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import httpcore
+import httpx
+
+from linq_nb.hosts import is_loopback
+from linq_nb.secret import Secret
+from linq_nb.wire import MAX_ANSWER_BYTES
+
+USER_AGENT = "linq_nb"
+CONNECT_TIMEOUT_S = 10.0
+KEEP_ALIVE_S = 3.0
+"""An idle connection is not used again after this: servers close theirs from 5 s on, and a memo that meets the
+closing is one whose outcome nobody knows."""
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+FAULTS: tuple[type[Exception], ...] = (
+    httpx.HTTPError,
+    httpx.StreamError,
+    httpx.InvalidURL,
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
+    httpcore.ConnectionNotAvailable,
+    zlib.error,
+    UnicodeError,
+)
+"""What an exchange raises where no whole answer came."""
+
+_BEFORE_BYTES: tuple[type[Exception], ...] = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    httpx.InvalidURL,
+    httpcore.ConnectError,
+    httpcore.ConnectTimeout,
+    httpcore.LocalProtocolError,
+    UnicodeError,
+)
+
+
+class Body(httpx.SyncByteStream):
+    """A request's body that knows how far it got: one whose end was never written cannot have been acted on."""
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.data, self.is_taken, self._began, self._ended = data, False, False, False
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._began = True
+        if self.data:
+            yield self.data
+        self._ended = True
+
+    def left(self, error: Exception) -> bool:
+        """Whether the whole request may have left.
+
+        A transport that is known to take the body from here (``is_taken``) is judged by that; another one that
+        never did, by the error alone.
+        """
+        return (self._ended or not (self._began or self.is_taken)) and not isinstance(error, _BEFORE_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The head of an answer, and its bytes as they come."""
+
+    status: int
+    headers: Headers
+    chunks: Iterable[bytes]
+    close: Callable[[], None]
+
+    def header(self, name: bytes) -> str | None:
+        """Return a header by its lower-case name."""
+        for known, value in self.headers:
+            if known.lower() == name:
+                return value.decode("latin-1")
+        return None
+
+
+class Lane:
+    """One thread's way out; not for several threads at once, but may be closed by any."""
+
+    def __init__(self, base_url: str, key: Secret, timeout: float, transport: httpx.BaseTransport | None) -> None:
+        self._base, self._key, self._transport = httpx.URL(base_url), key, transport
+        self._timeout = {"connect": min(CONNECT_TIMEOUT_S, timeout), "read": timeout, "write": timeout, "pool": timeout}
+        here = is_loopback(self._base.host)  # no proxy may stand between us and ourselves
+        self._is_direct = transport is None and (here or not _has_proxy(self._base.scheme))
+        self._connection: httpcore.HTTPConnection | None = None
+        self._http: httpx.Client | None = None
+
+    def close(self) -> None:
+        """Close what is open; the next request opens anew."""
+        connection, http = self._connection, self._http
+        self._connection = self._http = None
+        if connection is not None:
+            connection.close()
+        if http is not None:
+            http.close()
+
+    def to_linq(self, method: str, target: str, body: Body) -> Reply:
+        """Make a request to Linq itself, with the key; ``target`` is what follows the base URL."""
+        raw_target = self._base.raw_path.rstrip(b"/") + target.encode("ascii")
+        body.is_taken = self._transport is None
+        if not self._is_direct:
+            return self._by_httpx(method, self._base.copy_with(raw_path=raw_target), self._with_key(body), body)
+        url = httpcore.URL(
+            scheme=self._base.raw_scheme, host=self._base.raw_host, port=self._base.port, target=raw_target
+        )
+        request = httpcore.Request(
+            method, url, headers=self._with_key(body), content=body, extensions={"timeout": self._timeout}
+        )
+        answer = self._connected().handle_request(request)
+        return Reply(answer.status, answer.headers, _unpacked(answer), answer.close)
+
+    def elsewhere(self, method: str, url: str, headers: Headers, body: Body) -> Reply:
+        """Make a request to another host, such as the file storage: without the key."""
+        parsed = httpx.URL(url)
+        known = {name.lower() for name, _ in headers}
+        common = [one for one in _common(parsed, body) if one[0].lower() not in known]
+        return self._by_httpx(method, parsed, [*common, *headers], body)
+
+    def _connected(self) -> httpcore.HTTPConnection:
+        """Return the connection to Linq, a new one where the old one is closed, busy or too long idle."""
+        known = self._connection
+        if known is not None:
+            if known.is_idle() and not known.has_expired():
+                return known
+            known.close()
+        made = self._connection = httpcore.HTTPConnection(
+            httpcore.Origin(self._base.raw_scheme, self._base.raw_host, self._base.port or _port(self._base)),
+            ssl_context=tls() if self._base.scheme == "https" else None,
+            keepalive_expiry=KEEP_ALIVE_S,
+        )
+        return made
+
+    def _by_httpx(self, method: str, url: httpx.URL, headers: Headers, body: Body) -> Reply:
+        if self._http is None:
+            self._http = self._new_http()
+        request = httpx.Request(method, url, headers=list(headers), stream=body, extensions={"timeout": self._timeout})
+        answer = self._http.send(request, stream=True, auth=None, follow_redirects=False)
+        return Reply(answer.status_code, answer.headers.raw, answer.iter_bytes(), answer.close)
+
+    def _new_http(self) -> httpx.Client:
+        limits = httpx.Limits(max_connections=4, max_keepalive_connections=2, keepalive_expiry=KEEP_ALIVE_S)
+        if self._transport is not None:
+            return httpx.Client(transport=_Shared(self._transport), trust_env=False)
+        return httpx.Client(verify=tls(), limits=limits, trust_env=not is_loopback(self._base.host))
+
+    def _with_key(self, body: Body) -> Headers:
+        known = _common(self._base, body)
+        known.append((b"Authorization", b"Bearer " + self._key.reveal().encode()))
+        if body.data:
+            known.append((b"Content-Type", b"application/json"))
+        return known
+
+
+def _common(url: httpx.URL, body: Body) -> list[tuple[bytes, bytes]]:
+    headers = [
+        (b"Host", url.netloc),
+        (b"User-Agent", USER_AGENT.encode()),
+        (b"Accept", b"application/json"),
+        (b"Accept-Encoding", b"gzip"),
+    ]
+    return headers + ([(b"Content-Length", b"%d" % len(body.data))] if body.data else [])
+
+
+def _unpacked(answer: httpcore.Response) -> Iterator[bytes]:
+    """Give an answer's bytes as they come, unpacked where they came packed, in chunks of a sensible size."""
+    packed = any(name.lower() == b"content-encoding" and value == b"gzip" for name, value in answer.headers)
+    unpack = zlib.decompressobj(wbits=31) if packed else None
+    for chunk in answer.iter_stream():
+        yield unpack.decompress(chunk, MAX_ANSWER_BYTES + 1) if unpack else chunk
+
+
+def _has_proxy(scheme: str) -> bool:
+    proxies = urllib.request.getproxies()
+    return scheme in proxies or "all" in proxies
+
+
+def _port(url: httpx.URL) -> int:
+    return 443 if url.scheme == "https" else 80
+
+
+@functools.cache
+def tls() -> ssl.SSLContext:
+    """Return the one TLS context of this process: reading the system's certificates takes longer than a request."""
+    return httpx.create_ssl_context()
+
+
+class _Shared(httpx.BaseTransport):
+    """A transport that belongs to the caller: closing a client does not close it."""
+
+    def __init__(self, transport: httpx.BaseTransport) -> None:
+        self._transport = transport
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._transport.handle_request(request)
