@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from linq_nb.board import StatusBoard
     from linq_nb.errors import (
         ApiError,
         AudioError,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         PreflightError,
         RateLimitError,
         SettingsError,
+        WebhookError,
     )
     from linq_nb.forms import SendForm
     from linq_nb.frames import errors_frame, to_frame
@@ -50,11 +52,14 @@ if TYPE_CHECKING:
         VoiceMemo,
     )
     from linq_nb.outbox import Outbox, connect
+    from linq_nb.recorder import Recorder
 
 _HOME = {
+    "board": ("StatusBoard",),
     "errors": (
         "ApiError", "AudioError", "AuthenticationError", "ConflictError", "JournalError", "LinqError", "NotFoundError",
         "NotSent", "OutcomeUnknown", "PermissionDeniedError", "PreflightError", "RateLimitError", "SettingsError",
+        "WebhookError",
     ),
     "forms": ("SendForm",),
     "frames": ("errors_frame", "to_frame"),
@@ -64,15 +69,17 @@ _HOME = {
         "VoiceMemo",
     ),
     "outbox": ("Outbox", "connect"),
+    "recorder": ("Recorder",),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [  # noqa: RUF022  in the order of the layers
     "ApiError", "AudioError", "AuthenticationError", "ConflictError", "JournalError", "LinqError", "NotFoundError",
     "NotSent", "OutcomeUnknown", "PermissionDeniedError", "PreflightError", "RateLimitError", "SettingsError",
+    "WebhookError",
     "BadDraft", "Chat", "Draft", "Event", "Finding", "Handle", "Line", "Message", "Plan", "PlanRow", "Send",
     "VoiceMemo",
-    "errors_frame", "to_frame", "Outbox", "connect", "SendForm",
+    "errors_frame", "to_frame", "Outbox", "connect", "SendForm", "Recorder", "StatusBoard",
     "load_ipython_extension", "unload_ipython_extension",
 ]  # fmt: skip
 

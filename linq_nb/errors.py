@@ -12,6 +12,7 @@
     │  └─ RateLimitError         429, .retry_after in seconds
     ├─ NotSent                the request never reached Linq: safe to run again
     ├─ OutcomeUnknown         it left and no clear answer came: reconcile first
+    ├─ WebhookError           a delivery that is not taken; .reason says why; nothing was written down
     └─ JournalError           the journal cannot be read or written: nothing was sent
 
 In a notebook each shows as one line and stops Run All; in a script the traceback is whole.
@@ -102,6 +103,17 @@ class NotSent(LinqError):
 
 class OutcomeUnknown(_Answered):
     """The memo left this machine and no clear answer came: reconcile before sending again."""
+
+
+class WebhookError(LinqError):
+    """A webhook delivery that is not taken, so nothing of it was written down.
+
+    ``reason``: "headers" (of the signature, missing or broken), "signature", "age" or "body" (signed, but no event).
+    """
+
+    def __init__(self, message: str, *, reason: str = "signature") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class JournalError(LinqError):

@@ -419,7 +419,8 @@ class Event(_Shown):
     """One observation of a send: what an answer, a poll, a webhook or a person said, and when.
 
     ``source`` is post, upload, chat, poll, webhook, reconcile or resolve; ``body`` is the raw answer without
-    tokens and signed URLs.
+    tokens and signed URLs. A webhook has an ``event_id`` and an ``event_type`` too, and an empty ``send_id`` as
+    long as it belongs to no send that the journal knows.
     """
 
     send_id: str
@@ -438,6 +439,9 @@ class Event(_Shown):
     read_at: datetime | None = None
     failed_at: datetime | None = None
     reconcile_result: str | None = None
+    event_id: str | None = None
+    event_type: str | None = None
+    chat_id: str | None = None
     body: Any = field(default=None, compare=False)
 
 
@@ -519,7 +523,8 @@ class Send(_Shown):
         A status never goes back: pending < queued < sent < expired < failed < delivered < read. So a late
         ``sent`` does not undo ``delivered``, and ``failed`` may still become ``delivered`` (Linq documents it for
         4001). A word that Linq has newly made up is kept until a known one comes. The error stays as long as the
-        status says that there is one; the history keeps all.
+        status says that there is one; the history keeps all. Of several times for one step the earliest stands, of
+        several failures the latest, so that events may come in any order.
         """
         status = _later(self.status, event)
         found = {
@@ -528,9 +533,14 @@ class Send(_Shown):
                          "trace_id", "reconcile_result")
             if (value := getattr(event, name)) is not None
         }  # fmt: skip
+        known = {name: at for name in ("sent_at", "delivered_at", "read_at") if (at := getattr(self, name))}
+        found |= {name: min(at, found[name]) for name, at in known.items() if name in found}
+        is_older = bool(self.failed_at and event.failed_at and event.failed_at < self.failed_at)
+        if is_older:
+            found.pop("failed_at")
         if status in _RANK and status != "failed":
             found |= {"error_code": None, "error_message": None, "doc_url": None}
-        elif event.error_code is not None or event.error_message is not None:
+        elif (event.error_code is not None or event.error_message is not None) and not is_older:
             found |= {name: getattr(event, name) for name in ("error_code", "error_message", "doc_url")}
         if self.trace_id is not None and event.source != "post":
             found.pop("trace_id", None)

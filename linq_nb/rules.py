@@ -5,11 +5,13 @@ Pure functions; the journal, the client and the outbox act on what they decide.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from linq_nb.errors import SettingsError
 from linq_nb.model import OUR_STATUSES, RUNNABLE, Attachment, Message, Send
 
 MAX_SLEEP_S = 60.0
@@ -92,6 +94,73 @@ _HOLDING = ("preparing", "sending", "unknown")
 def is_settled(send: Send) -> bool:
     """Whether the recipient's side has the memo for all we know: any of Linq's words, or expired."""
     return send.status not in OUR_STATUSES or send.status == "expired"
+
+
+# --- delivery -------------------------------------------------------------------------------------------------
+
+ASK_PAUSES_S = (2.0, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 300.0)
+"""Seconds before each question for a status, the last ones over and over: Linq names no cadence, its samples show
+deliveries within 5 s, and no time after which a message is dead."""
+
+TOGETHER = timedelta(seconds=1)
+"""What is due so soon after another question is asked with it: one list may answer for both."""
+
+
+def may_be_asked(send: Send, *, settled: bool = False) -> bool:
+    """Whether Linq may tell more of a send; ``settled`` asks for those too that mostly change no more.
+
+    A ``failed`` one may be delivered later (Linq documents it for 4001), a ``delivered`` one read.
+    """
+    if send.message_id is None:
+        return False
+    return send.is_open or (settled and is_settled(send) and send.status != "read")
+
+
+def ask_at(send: Send, asked: int, last: datetime | None, now: datetime) -> datetime:
+    """Return when a send is asked for next: soon after it was accepted, then at longer and longer pauses.
+
+    ``asked`` counts the questions so far, ``last`` is the time of the last one.
+    """
+    pause = timedelta(seconds=ASK_PAUSES_S[min(asked, len(ASK_PAUSES_S) - 1)])
+    return (last or accepted_at(send) or now - pause) + pause
+
+
+def accepted_at(send: Send) -> datetime | None:
+    """Return when Linq took a send, or the nearest time that is known to us."""
+    return send.accepted_at or send.posted_at or send.created_at
+
+
+def is_unconfirmed(send: Send, now: datetime, horizon: timedelta | None) -> bool:
+    """Whether a send was accepted a ``horizon`` ago and is still open: not failed, only not confirmed."""
+    since = accepted_at(send)
+    return horizon is not None and since is not None and send.is_open and now - since >= horizon
+
+
+def horizon_of(given: str | float | timedelta | None) -> timedelta | None:
+    """Read a length of time: ``"90s"``, ``"30m"``, ``"1h"``, ``"1h30m"``, ``"2d"``, seconds, or a timedelta.
+
+    Raises SettingsError for anything else.
+    """
+    if given is None:
+        return None
+    try:
+        span = given if isinstance(given, timedelta) else _span(given)
+    except (ValueError, TypeError, OverflowError):
+        span = timedelta()
+    if span > timedelta():
+        return span
+    raise SettingsError(f"a horizon is a length of time such as 90s, 30m, 1h or 2d, not {given!r}; nothing was asked")
+
+
+def _span(given: str | float) -> timedelta:
+    found = _SPAN.fullmatch(given.strip().lower()) if isinstance(given, str) else None
+    if found is None or not any(found.groups()):
+        return timedelta(seconds=0 if isinstance(given, bool) else float(given))
+    parts = zip(("days", "hours", "minutes", "seconds"), found.groups(), strict=True)
+    return timedelta(**{unit: int(number) for unit, number in parts if number})
+
+
+_SPAN = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m(?:in)?)?(?:(\d{1,9})s)?", re.ASCII)
 
 
 # --- reconciling ----------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from linq_nb.model import (
     Attachment,
     Capability,
     Chat,
+    Event,
     Handle,
     Line,
     Message,
@@ -508,3 +509,40 @@ def _http_date(text: str) -> datetime | None:
     except (TypeError, ValueError, IndexError):
         return None
     return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+# --- webhooks -------------------------------------------------------------------------------------------------
+
+_TOLD = {f"message.{word}": word for word in ("sent", "delivered", "read", "failed")}
+"""The status that an event type tells of a message that went out."""
+
+
+def webhook(raw: Raw, at: datetime) -> Event:
+    """Read a webhook's payload of either version, as of ``created_at`` or else ``at``.
+
+    Raises Unreadable without an event type; one that is not known is an event that tells no status.
+    """
+    kind, data = _need(raw, "event_type"), _dict(raw, "data")
+    nested = _dict(data, "message")  # the message itself in 2025-01-01; in 2026-02-03 it is the data
+    of_message = nested or (data if kind.startswith("message.") else {})
+    inbound = _str(data, "direction") == "inbound" or _bool(data, "is_from_me") is False
+    reason = _str(data, "reason") if kind == "message.failed" else None
+    return Event(
+        send_id="",
+        at=time_of(raw, "created_at") or at,
+        source="webhook",
+        status=None if inbound else _TOLD.get(kind),
+        error_code=_int(data, "code") if kind == "message.failed" else None,
+        error_message=one_line(reason, 300) if reason else None,
+        trace_id=_str(raw, "trace_id"),
+        message_id=_str(data, "message_id") or _str(of_message, "id"),
+        service=_str(data, "service") or _str(nested, "service"),
+        sent_at=time_of(data, "sent_at") or time_of(nested, "sent_at"),
+        delivered_at=time_of(data, "delivered_at") or time_of(nested, "delivered_at"),
+        read_at=time_of(data, "read_at") or time_of(nested, "read_at"),
+        failed_at=time_of(data, "failed_at"),
+        event_id=_str(raw, "event_id"),
+        event_type=kind,
+        chat_id=(_str(_dict(data, "chat"), "id") or _str(data, "chat_id") or "").lower() or None,
+        body=redact(dict(raw)),
+    )

@@ -21,10 +21,12 @@ from traitlets import Bool, Enum
 from linq_nb.errors import SettingsError
 from linq_nb.magics import table
 from linq_nb.magics.helping import help_of, help_text
-from linq_nb.magics.options import Command, asks_help, parse
+from linq_nb.magics.options import Command, asks_help, parse, wrong
 from linq_nb.magics.words import fill, split
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     import pandas as pd
 
     from linq_nb.model import Draft, Send, VoiceMemo
@@ -95,6 +97,10 @@ class LinqMagics(Magics):
     @_magic(table.RECONCILE)
     def linq_reconcile(self, line: str, local_ns: Scope | None = None) -> Any:
         return self._run(table.RECONCILE, line, local_ns, self._reconcile)
+
+    @_magic(table.WEBHOOKS)
+    def linq_webhooks(self, line: str, local_ns: Scope | None = None) -> Any:
+        return self._run(table.WEBHOOKS, line, local_ns, self._webhooks)
 
     @_magic(table.ERRORS)
     def linq_errors(self, line: str, local_ns: Scope | None = None) -> Any:
@@ -287,20 +293,39 @@ class LinqMagics(Magics):
         return _frame(outbox, chats, args, "chats")
 
     def _sends(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
-        outbox, status = self._outbox(args, scope), args.status or None
-        if not args.chat:
-            return _frame(outbox, outbox.sends(status=status), args, "sends")
-        found = {one.send_id: one for chat in args.chat for one in outbox.sends(status=status, chat=chat)}
-        return _frame(outbox, found.values(), args, "sends")
+        outbox = self._outbox(args, scope)
+        return _frame(outbox, _chosen(outbox, args), args, "sends")
 
     def _status(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
+        """Ask for the chosen sends; what was learnt goes to --into also when it is interrupted."""
+        if args.timeout is not None and not args.watch:
+            raise wrong(table.STATUS, "--timeout goes with --watch")
+        if args.settled and args.watch:
+            raise wrong(table.STATUS, "--settled asks once, --watch until they are settled: give one of the two")
+        from linq_nb.rules import horizon_of
+
+        horizon = horizon_of(args.horizon)
         outbox = self._outbox(args, scope)
-        outbox.refresh()
-        return _frame(outbox, outbox.sends(), args, "sends")
+        chosen = _chosen(outbox, args) if args.chat or args.status else None
+        try:
+            if args.watch:
+                outbox.watch(chosen, args.timeout or 120, horizon=horizon, quiet=args.quiet)
+            else:
+                outbox.refresh(chosen, settled=args.settled)
+        except BaseException:
+            if args.into:
+                self._store(args.into, _status_frame(outbox, chosen, args, horizon))
+            raise
+        return _status_frame(outbox, chosen, args, horizon)
 
     def _reconcile(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
         outbox = self._outbox(args, scope)
         return _frame(outbox, outbox.reconcile(), args, "sends")
+
+    def _webhooks(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
+        from linq_nb.magics.hooks import act
+
+        return act(self._outbox(args, scope), args, self._shell.user_ns)
 
     def _errors(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
         from linq_nb.frames import errors_frame
@@ -336,6 +361,29 @@ def _frame(outbox: Outbox, records: Iterable[Any], args: SimpleNamespace, kind: 
     from linq_nb.frames import to_frame
 
     return to_frame(records, args.handles or "masked", kind=kind, key=outbox.hash_key())
+
+
+def _chosen(outbox: Outbox, args: SimpleNamespace) -> Sequence[Send]:
+    """Return the sends that --status and --chat choose."""
+    status = args.status or None
+    if not args.chat:
+        return outbox.sends(status=status)
+    return list({one.send_id: one for chat in args.chat for one in outbox.sends(status=status, chat=chat)}.values())
+
+
+def _status_frame(
+    outbox: Outbox, chosen: Sequence[Send] | None, args: SimpleNamespace, horizon: timedelta | None
+) -> pd.DataFrame:
+    """Return these sends (all) as they stand now, with the column ``unconfirmed`` where a horizon is given."""
+    from linq_nb.outbox.reading import as_they_stand
+    from linq_nb.rules import is_unconfirmed
+
+    frame = _frame(outbox, outbox.sends() if chosen is None else as_they_stand(outbox, chosen), args, "sends")
+    if horizon is not None:
+        now = outbox.now()
+        late = [one.send_id for one in outbox.journal.moving() if is_unconfirmed(one, now, horizon)]
+        frame["unconfirmed"] = frame["send_id"].isin(late)
+    return frame
 
 
 def _show(what: Any) -> None:

@@ -111,15 +111,53 @@ SENDS = Command(
 )
 STATUS = Command(
     "linq_status",
-    "Ask Linq for the delivery status of all open sends; returns every send as a DataFrame.",
-    (HANDLES, INTO, QUIET, VIA),
-    examples=("%linq_status", "%linq_status --into sends"),
+    "Ask Linq for the delivery status of open sends; returns the sends as a DataFrame.",
+    (
+        Option("--watch", "ask again and again until all are settled, in a live table"),
+        Option("--timeout", "watch so many seconds at most (120)", "S", number=True),
+        Option("--horizon", "open for so long is unconfirmed, as in 30m, 1h, 2d", "TIME"),
+        Option("--settled", "ask for settled ones too: failed may be delivered since, delivered read"),
+        CHAT,
+        Option("--status", "only sends that stand so now", "STATUS", many=True),
+        HANDLES,
+        INTO,
+        QUIET,
+        VIA,
+    ),
+    examples=("%linq_status", "%linq_status --watch --timeout 60 --into sends", "%linq_status --horizon 1h"),
+    notes=(
+        "Settled are delivered, read and failed, and sent in groups and by SMS, which give no further receipts.",
+        "--horizon adds the column `unconfirmed`: open for so long, which is not failed.",
+    ),
 )
 RECONCILE = Command(
     "linq_reconcile",
     "Look in the chats for sends whose answer was lost; sends nothing. Returns them as a DataFrame.",
     (HANDLES, INTO, QUIET, VIA),
     examples=("%linq_reconcile",),
+)
+WEBHOOKS = Command(
+    "linq_webhooks",
+    "List your webhook subscriptions as a DataFrame, or create or delete one.",
+    (
+        Option("--create", "have Linq post what becomes of memos to this address", "URL"),
+        Option("--events", "other event types than sent, delivered, read and failed", "TYPE", many=True),
+        Option("--line", "only events of this line (E.164)", "LINE", many=True),
+        Option("--secret-into", "keep the signing secret under this name (webhook_secret)", "NAME"),
+        Option("--secret-file", "write the signing secret to this new file, for its owner only", "FILE"),
+        Option("--delete", "delete the subscription with this id", "ID"),
+        INTO,
+        QUIET,
+        VIA,
+    ),
+    examples=(
+        "%linq_webhooks",
+        "%linq_webhooks --create https://hooks.example.com/linq --secret-file linq.secret",
+    ),
+    notes=(
+        "Linq tells a subscription's secret once, at its creation. It is not shown, since outputs are saved: it goes",
+        "to a file, for `python -m linq_nb.webhooks --secret-file`, or to a variable, for outbox.ingest.",
+    ),
 )
 ERRORS = Command(
     "linq_errors",
@@ -143,4 +181,6 @@ DOCTOR = Command(
     examples=("%linq_doctor",),
 )
 
-COMMANDS = {one.name: one for one in (CONNECT, VOICEMEMO, CHATS, SENDS, STATUS, RECONCILE, ERRORS, FORM, DOCTOR)}
+COMMANDS = {
+    one.name: one for one in (CONNECT, VOICEMEMO, CHATS, SENDS, STATUS, RECONCILE, WEBHOOKS, ERRORS, FORM, DOCTOR)
+}

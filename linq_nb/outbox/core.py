@@ -11,13 +11,14 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Literal
 
-from linq_nb import preflight, rules, views
+from linq_nb import preflight, rules, views, webhooks
 from linq_nb.client import Client
 from linq_nb.download import download
 from linq_nb.errors import PreflightError
@@ -37,8 +38,9 @@ from linq_nb.model import (
     plain_url,
     send_id,
 )
-from linq_nb.outbox import batching, planning, reading, sending
+from linq_nb.outbox import batching, ingesting, planning, reading, sending, watching
 from linq_nb.outbox.heart import Heart
+from linq_nb.outbox.pace import Pace
 from linq_nb.secret import Secret
 
 CHATS_FRESH = timedelta(minutes=5)
@@ -60,6 +62,7 @@ class Outbox:
         account: Secret,
         mode: Literal["DEMO", "LIVE"],
         now: Callable[[], datetime],
+        pace: Pace | None = None,
         key_from: str = "",
         journal_note: str | None = None,
         demo: Any = None,
@@ -69,6 +72,7 @@ class Outbox:
         self.client, self.journal, self.mode, self.demo = client, journal, mode, demo
         self.key_from, self.journal_note = key_from, journal_note
         self.now = now
+        self.pace = pace or Pace(time.sleep, now)
         self._media_transport, self._keep_journal = media_transport, keep_journal
         self._account = hmac.new(journal.hash_key(), account.reveal().encode(), hashlib.sha256).hexdigest()[:24]
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
@@ -79,6 +83,8 @@ class Outbox:
         self._lines: list[Line] | None = None
         self._upload_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self.last_batch: batching.Batch | None = None
+        self.last_watch: watching.Watched | None = None
+        self._ends: list[Callable[[], None]] = []
 
     def __repr__(self) -> str:
         return f"Outbox({self.mode}, {self.client.base_url!r}, journal={self.journal.label!r})"
@@ -99,6 +105,8 @@ class Outbox:
         if self.last_batch is not None:
             self.last_batch.stop("the outbox was closed")
             self.last_batch.join()
+        for end in list(self._ends):
+            end()
         self.client.close()
         self._heart.stop()
         if not self._keep_journal:
@@ -290,20 +298,53 @@ class Outbox:
         status: str | Sequence[str] | None = None,
         chat: Chat | str | None = None,
         since: datetime | None = None,
-    ) -> list[Send]:
-        """Return the journal's sends, oldest first; ``since`` is in UTC where it names no zone."""
+    ) -> Sequence[Send]:
+        """Return the journal's sends, oldest first; ``since`` is in UTC where it names no zone.
+
+        A list of them as they stand now; more than 10,000 are a sequence that reads them as they are used.
+        """
         found = self.find_chat(chat) if chat is not None else None
         chat_id = found.chat_id if isinstance(found, Chat) else found
         since = since.replace(tzinfo=UTC) if since and since.tzinfo is None else since
         return self.journal.sends(status=status, chat_id=chat_id and chat_id.lower(), since=since)
 
-    def history(self, send: Send | str) -> list[Event]:
-        """Return every observation of a send, in order: answers, polls, reconciling, what a person said."""
-        return self.journal.events(send if isinstance(send, str) else send.send_id)
+    def history(self, sends: Send | str | Iterable[Send | str] | None = None) -> Sequence[Event]:
+        """Return every observation of a send (or its id), of several, or of all, in the order they were made.
 
-    def refresh(self, sends: Send | Iterable[Send] | None = None) -> list[Send]:
-        """Ask Linq for the delivery status of these sends (all open ones), and return them as they now stand."""
-        return reading.refresh(self, _several(sends))
+        Answers, polls, webhooks, reconciling, what a person said: ``to_frame`` has one row each, with its ``source``.
+        """
+        if isinstance(sends, Send | str):
+            sends = [sends]
+        wanted = None if sends is None else [one if isinstance(one, str) else one.send_id for one in sends]
+        return self.journal.events(wanted)
+
+    def refresh(self, sends: Send | Iterable[Send] | None = None, *, settled: bool = False) -> list[Send]:
+        """Ask Linq for the delivery status of these sends (all open ones), and return them as they now stand.
+
+        Settled ones are not asked for again: delivered, read, failed, and sent in groups and by SMS, which give no
+        further receipts. ``settled=True`` asks for them too: a failed one may be delivered since, a delivered one
+        read. A message that Linq no longer has is ``expired``.
+        A bad answer costs its own send only: the others are asked for and written down, then its error is raised.
+        """
+        return reading.refresh(self, _several(sends), settled=settled)
+
+    def watch(
+        self,
+        sends: Send | Iterable[Send] | None = None,
+        timeout: float = 120,
+        *,
+        horizon: str | float | timedelta | None = None,
+        quiet: bool = False,
+    ) -> watching.Watched:
+        """Ask for these sends (all open ones) again and again until they are settled; shows a live table.
+
+        ``timeout`` is in seconds; each send is asked for after 2, 5, 10, 20 and 40 s, then every few minutes, and
+        a last time at the end. ``horizon`` ("30m", "1h", seconds): a send that was accepted so long ago and is
+        still open counts as unconfirmed, which is not failed. Returns the sends, also as ``last_watch``.
+        Ctrl-C ends it: the table and ``last_watch`` keep what was learnt, and KeyboardInterrupt is raised again.
+        Raises what ``refresh`` raises, at once where asking again cannot help.
+        """
+        return watching.watch(self, _several(sends), timeout, horizon=rules.horizon_of(horizon), quiet=quiet)
 
     def reconcile(self, sends: Send | Iterable[Send] | None = None) -> list[Send]:
         """Look in the chats for these sends (all unknown or orphaned ones), and return them as they now stand.
@@ -312,6 +353,40 @@ class Outbox:
         ambiguous and the evidence in ``history``. Never sends anything.
         """
         return reading.reconcile(self, _several(sends))
+
+    def ingest(
+        self,
+        body: bytes | str,
+        headers: Any,
+        secret: webhooks.Secrets | None = None,
+        *,
+        scheme: webhooks.Scheme = "standard",
+    ) -> Event:
+        """Take one webhook delivery: verified, written down once by its event id, its Send brought up to date.
+
+        ``body`` is raw, as it came; ``secret`` the subscription's signing secret (or several), else
+        LINQ_WEBHOOK_SECRET. Deliveries may come twice and in any order. The event's ``send_id`` is empty when it
+        tells of no send of this journal; it is kept all the same.
+        Raises WebhookError for one that is not to be taken, SettingsError without a secret.
+        """
+        return ingesting.ingest(self, body, headers, secret, scheme)
+
+    def ingest_stored(
+        self,
+        source: Any,
+        *,
+        secret: webhooks.Secrets | None = None,
+        column: str | None = None,
+        scheme: webhooks.Scheme = "standard",
+    ) -> ingesting.Tally:
+        """Take webhooks that were kept elsewhere; returns how many were new, repeated, not ours, or no good.
+
+        ``source``: a .jsonl file, a .json file, a folder of them, a DataFrame with the ``column`` of payloads (or
+        the columns headers and body), or many payloads. Each is a payload, or {"headers": ..., "body": ...}.
+        With ``secret`` each is verified, whatever its age, and bare payloads are refused; without, they are taken
+        at your word. A bad one never stops a good one. Raises SettingsError for a source that holds none.
+        """
+        return ingesting.ingest_stored(self, source, secret, column, scheme)
 
     def forget(self, chat: Chat | str) -> int:
         """Delete what the journal keeps of a chat but the send keys; returns the number of its sends."""
@@ -324,6 +399,10 @@ class Outbox:
         return self.journal.hash_key()
 
     # --- for the modules of this package ---
+
+    def on_close(self, end: Callable[[], None]) -> None:
+        """Call this before the connections and the journal are closed."""
+        self._ends.append(end)
 
     def chat_of(self, draft: Draft) -> Chat:
         return draft.chat if isinstance(draft.chat, Chat) else self.chat(draft.chat)

@@ -25,6 +25,7 @@ TREE = {
     "RateLimitError": "ApiError",
     "NotSent": "LinqError",
     "OutcomeUnknown": "LinqError",
+    "WebhookError": "LinqError",
     "JournalError": "LinqError",
 }
 

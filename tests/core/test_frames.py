@@ -18,7 +18,7 @@ from linq_nb.model import Event, Finding, Handle, Line
 DESIGN = """
 send_id chat_id chat_name is_group from_handle to_handles memo_source filename format mime_type size_bytes
 duration_ms sha256 attachment_id message_id service status http_status error_code error_message doc_url trace_id
-attempts created_at posted_at accepted_at sent_at delivered_at read_at failed_at checked_at accept_s delivery_s
+attempts day created_at posted_at accepted_at sent_at delivered_at read_at failed_at checked_at accept_s delivery_s
 read_s
 """.split()  # noqa: SIM905
 

@@ -313,7 +313,8 @@ def test_every_field_of_a_send_comes_back(book: Journal, tmp_path: Path) -> None
 
 
 def test_every_field_of_an_event_comes_back_in_order(book: Journal) -> None:
-    seen = [filled(Event, send_id=wanted().send_id, status=status) for status in ("queued", "sent", "delivered")]
+    words = ("queued", "sent", "delivered")
+    seen = [filled(Event, send_id=wanted().send_id, status=word, event_id=word) for word in words]
     claimed(book)
     book.observe(*seen)
     kept = book.events(wanted().send_id)

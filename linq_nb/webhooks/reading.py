@@ -1,0 +1,89 @@
+"""A delivery as an Event: verified, or taken from where somebody else kept it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from linq_nb import wire
+from linq_nb.errors import WebhookError
+from linq_nb.model import Event
+from linq_nb.webhooks.signing import MAX_AGE_S, Scheme, Secrets, checked
+
+MAX_NAME = 200
+"""Linq's ids are uuids; a longer one is kept by its hash, since no database indexes names of any length."""
+
+
+def verify(
+    body: bytes | str,
+    headers: Any,
+    secret: Secrets,
+    *,
+    scheme: Scheme = "standard",
+    now: datetime | None = None,
+    max_age_s: float | None = MAX_AGE_S,
+) -> Event:
+    """Return the event of a delivery that Linq signed with ``secret`` (or one of several).
+
+    ``body`` is raw, as it came; ``headers`` a mapping or a list of pairs, in any case of letters. ``now`` is the time
+    to count the age from, else the computer's; ``max_age_s`` None leaves the age unchecked.
+    Raises WebhookError for a delivery that is not to be taken, SettingsError for a secret that can be none.
+    """
+    signed = checked(body, headers, secret, scheme=scheme, now=now, max_age_s=max_age_s)
+    return _event(signed.text, signed.at, signed.webhook_id)
+
+
+def parse(payload: Mapping[str, Any] | str | bytes, *, at: datetime | None = None) -> Event:
+    """Return the event of a payload without asking who sent it: for what was verified before.
+
+    ``at`` stands in for a missing ``created_at``. Raises WebhookError when it is no event.
+    """
+    try:
+        text = payload if isinstance(payload, str | bytes) else json.dumps(payload)
+    except (TypeError, ValueError, RecursionError):
+        raise _no_event("it is no JSON") from None
+    return _event(text, at, None)
+
+
+def _event(text: str | bytes, at: datetime | None, webhook_id: str | None) -> Event:
+    """Read a payload; an event without an id is named by its webhook id, else by its content."""
+    raw = _object(text)
+    at = wire.time_of(raw, "created_at") or at
+    if at is None:
+        raise _no_event("it has no 'created_at'")
+    try:
+        event = wire.webhook(raw, at)
+    except wire.Unreadable as error:
+        raise _no_event(str(error)) from None
+    return dataclasses.replace(
+        event,
+        event_id=_name(event.event_id or webhook_id or _hash(text)),
+        message_id=event.message_id and _name(event.message_id),
+    )
+
+
+def _object(text: str | bytes) -> Mapping[str, Any]:
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError):
+        raise _no_event("it is no JSON") from None
+    if not isinstance(raw, dict):
+        raise _no_event(f"it is a JSON {type(raw).__name__}, not an object")
+    return raw
+
+
+def _name(text: str) -> str:
+    return text if len(text) <= MAX_NAME else _hash(text)
+
+
+def _hash(text: str | bytes) -> str:
+    data = text.encode(errors="surrogatepass") if isinstance(text, str) else text
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def _no_event(why: str) -> WebhookError:
+    return WebhookError(f"the webhook's body is no event ({why}); nothing of it was taken", reason="body")

@@ -1,0 +1,199 @@
+"""outbox.ingest on the demo's own deliveries, and on what others have stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hook_samples import NEW, OLD, SECRET, payload, signed
+
+import linq_nb
+from linq_nb import Outbox, SettingsError, VoiceMemo, WebhookError
+from linq_nb.journal import Journal
+
+AUDIO = Path(__file__).parents[2] / "notebooks" / "audio" / "hello.amr"
+PEOPLE = ("Ada Lovelace", "Book Club", "Finn Fails", "Fay Fails Then Delivers", "Zoe Zero Retention")
+ALL = [f"message.{what}" for what in ("sent", "delivered", "read", "failed", "received", "edited")]
+
+
+@pytest.fixture
+def memo() -> VoiceMemo:
+    return VoiceMemo.from_file(AUDIO)
+
+
+def subscribed(outbox: Outbox, version: str = NEW) -> str:
+    made = outbox.client.create_subscription(f"https://hooks.example.com/?version={version}", ALL)
+    assert made.signing_secret is not None
+    return made.signing_secret
+
+
+def sent_to(outbox: Outbox, memo: VoiceMemo, people: Iterable[str] = PEOPLE) -> None:
+    for name in people:
+        outbox.send(memo, outbox.find_chat(name))
+
+
+def columns(outbox: Outbox) -> list[Any]:
+    return [(one.chat_name, one.status, one.sent_at, one.delivered_at, one.read_at, one.message_id, one.service)
+            for one in outbox.sends()]  # fmt: skip
+
+
+@pytest.mark.parametrize("version", [NEW, OLD])
+@pytest.mark.parametrize("scheme", ["standard", "legacy"])
+def test_the_demos_deliveries_tell_what_polling_tells_and_why_it_failed(
+    outbox: Outbox, memo: VoiceMemo, version: str, scheme: Any, tmp_path: Path
+) -> None:
+    secret = subscribed(outbox, version)
+    sent_to(outbox, memo)
+    outbox.demo.receive(outbox.demo.chat_ids["Ada Lovelace"], "thank you")
+    outbox.demo.advance(minutes=10)
+    deliveries = outbox.demo.deliveries()
+    for _ in range(2):
+        for one in reversed(deliveries):
+            outbox.ingest(one.body, one.headers, secret, scheme=scheme)
+    by_name = {one.chat_name: one for one in outbox.sends()}
+    assert {name: one.status for name, one in by_name.items()} == {
+        "Ada Lovelace": "read", "Book Club": "sent", "Finn Fails": "failed", "Fay Fails Then Delivers": "delivered",
+        "Zoe Zero Retention": "delivered",
+    }  # fmt: skip
+    assert (by_name["Finn Fails"].error_code, by_name["Finn Fails"].error_message) == (4001, "Message send failed")
+    assert by_name["Fay Fails Then Delivers"].failed_at is not None
+    assert by_name["Fay Fails Then Delivers"].error_code is None
+    events = [event for one in outbox.sends() for event in outbox.history(one) if event.source == "webhook"]
+    assert len(events) == len(deliveries) - 1  # but the words of the other side
+    assert len(outbox.journal.events("")) == 1
+    told = columns(outbox)
+    with linq_nb.connect(demo=True, journal=str(tmp_path / "polled.sqlite")) as other:
+        for one in outbox.sends():
+            other.journal.claim(one, (), "me")
+            other.journal.replace(one, was="preparing")
+        other.refresh(other.sends())
+        assert columns(other) == told
+
+
+def test_a_delivery_returns_its_event_with_the_send(outbox: Outbox, memo: VoiceMemo) -> None:
+    secret = subscribed(outbox)
+    sent_to(outbox, memo, ["Ada Lovelace"])
+    outbox.demo.advance(seconds=10)
+    first, second = outbox.demo.deliveries()
+    (send,) = outbox.sends()
+    event = outbox.ingest(first.body, first.headers, secret)
+    assert (event.send_id, event.status, event.source) == (send.send_id, "sent", "webhook")
+    assert outbox.ingest(first.body, first.headers, secret) == event
+    with pytest.raises(WebhookError):
+        outbox.ingest(second.body, first.headers, secret)
+    outbox.demo.advance(minutes=6)
+    with pytest.raises(WebhookError, match="ingest_stored"):
+        outbox.ingest(second.body, second.headers, secret)
+    assert [one.source for one in outbox.history(send)] == ["post", "webhook"]
+
+
+def test_the_secret_may_come_from_the_environment_but_never_be_missing(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body, headers = signed(payload("sent"), at=outbox.now())
+    with pytest.raises(SettingsError, match="LINQ_WEBHOOK_SECRET"):
+        outbox.ingest(body, headers)
+    for empty in ("", [], ["x", ""]):
+        with pytest.raises(SettingsError):
+            outbox.ingest(body, headers, empty)
+    assert outbox.journal.events("") == []
+    monkeypatch.setenv("LINQ_WEBHOOK_SECRET", f"whsec_AAAA {SECRET}")
+    assert outbox.ingest(body, headers).event_type == "message.sent"
+
+
+# --- stored elsewhere ---
+
+
+def stored(tmp_path: Path, kind: str) -> tuple[Any, dict[str, Any]]:
+    """The same four payloads, one twice, and three that are none, kept in one of several ways."""
+    good = [payload("sent"), payload("delivered", 2), payload("received", 3, direction="inbound"), payload("sent")]
+    bad: list[Any] = ["{", [1], {"hello": "world"}]
+    folder = tmp_path / "hooks"
+    folder.mkdir()
+    lines = [one if isinstance(one, str) else json.dumps(one) for one in [*bad[:2], *good, bad[2]]]
+    if kind == ".jsonl":
+        (folder / "all.jsonl").write_bytes(b"\xff\xfe\n\n" + "\n".join(lines[1:]).encode())
+        return folder / "all.jsonl", {}
+    if kind == "list":
+        (folder / "all.json").write_text(json.dumps([*good, *bad]))
+        return str(folder / "all.json"), {}
+    if kind == "folder":
+        for number, line in enumerate(lines):
+            (folder / f"{number}.json").write_text(f"[{line}]" if line.startswith("[") else line)
+        (folder / "readme.txt").write_text("not for us")
+        return folder, {}
+    if kind == "column":
+        return pd.DataFrame({"at": range(7), "hook": [*good, None, 3.5, "x"]}), {"column": "hook"}
+    if kind == "series":
+        return pd.Series([*map(json.dumps, good), "", "null", "[]"]), {}
+    return iter([*good, *bad]), {}
+
+
+@pytest.mark.parametrize("kind", [".jsonl", "list", "folder", "column", "series", "iterator"])
+def test_stored_payloads_are_taken_and_bad_ones_never_stop_good_ones(outbox: Outbox, tmp_path: Path, kind: str) -> None:
+    source, more = stored(tmp_path, kind)
+    tally = outbox.ingest_stored(source, **more)
+    assert (tally.new, tally.not_ours, tally.repeated, tally.refused, tally.unreadable) == (0, 3, 1, 0, 3)
+    assert tally.total == 7
+    assert "passed over" in str(tally.first_trouble) or "no event" in str(tally.first_trouble)
+    assert "7 webhooks" in repr(tally)
+    if kind != "iterator":
+        again = outbox.ingest_stored(source, **more)
+        assert (again.repeated, again.unreadable, again.total) == (4, 3, 7)
+
+
+def test_stored_deliveries_bring_sends_up_to_date_and_are_verified_at_any_age(
+    outbox: Outbox, memo: VoiceMemo, tmp_path: Path
+) -> None:
+    secret = subscribed(outbox)
+    sent_to(outbox, memo)
+    outbox.demo.advance(minutes=10)
+    file = tmp_path / "hooks.jsonl"
+    kept = [{"headers": dict(one.headers), "body": one.body.decode()} for one in outbox.demo.deliveries()]
+    forged = {**kept[0], "body": kept[0]["body"].replace("sent", "read")}
+    bare = json.loads(kept[1]["body"])
+    file.write_text("\n".join(json.dumps(one) for one in [forged, bare, *kept]))
+    outbox.demo.advance(days=40)
+    tally = outbox.ingest_stored(file, secret=secret)
+    assert (tally.new, tally.refused, tally.total) == (len(kept), 2, len(kept) + 2)
+    assert {one.status for one in outbox.sends()} == {"read", "sent", "failed", "delivered"}
+    frame = pd.DataFrame(kept)
+    assert outbox.ingest_stored(frame, secret=secret).repeated == len(kept)
+    frame["headers"] = frame["headers"].map(lambda one: json.dumps(one))
+    assert outbox.ingest_stored(frame, secret=[secret, "whsec_AAAA"]).repeated == len(kept)
+    assert outbox.ingest_stored(frame, secret="whsec_AAAA").refused == len(kept)
+
+
+@pytest.mark.parametrize(
+    ("source", "more", "words"),
+    [
+        ("nothing.jsonl", {}, "no file or folder 'nothing.jsonl'"),
+        (3, {}, "not of type int"),
+        (b"{}", {}, "not of type bytes"),
+        (pd.DataFrame({"a": [1], "b": [2]}), {"column": "c"}, "no column 'c'"),
+        (pd.DataFrame({"a": [1], "b": [2]}), {}, "column="),
+    ],
+)
+def test_a_source_that_holds_none_says_what_one_is(outbox: Outbox, source: Any, more: Any, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        outbox.ingest_stored(source, **more)
+
+
+def test_many_stored_events_are_written_in_one_go(outbox: Outbox) -> None:
+    many = [payload("sent", n / 7) for n in range(1200)]
+    assert outbox.ingest_stored(many).not_ours == 1200
+    assert outbox.ingest_stored(payload("sent")).not_ours == 1
+
+
+def test_a_journal_that_fails_says_so(outbox: Outbox) -> None:
+    outbox.journal.close()
+    closed = Journal("sqlite://")
+    closed._engine.raw_connection().driver_connection.execute("PRAGMA query_only = 1")  # type: ignore[union-attr]
+    outbox.journal = closed
+    with pytest.raises(linq_nb.JournalError):
+        outbox.ingest(*signed(payload("sent"), at=outbox.now()), SECRET)
+    closed.close()

@@ -1,0 +1,247 @@
+"""Webhook events in the journal: each once, in any order, also before the send knows its message."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hook_samples import AT, CHAT_ID, MESSAGE_ID, NEW, OLD, TRACE, answered, payload, sending, wanted
+
+from linq_nb import Event, Send, webhooks
+from linq_nb.journal import MIGRATIONS, Journal
+
+HERE = Path(__file__).parent
+OTHER_ID = "00000000-0000-4000-8000-000000000001"
+SENT, FAILED, DELIVERED, READ = payload("sent"), payload("failed", 5), payload("delivered", 120), payload("read", 180)
+GIVEN_UP = payload("failed", 9, code=3007, reason="Attempts exhausted")
+SEQUENCES = {
+    "plain": [SENT, DELIVERED, READ],
+    "failed, then delivered": [SENT, FAILED, DELIVERED, READ],
+    "fails twice": [SENT, FAILED, GIVEN_UP],
+    "all, some twice": [SENT, FAILED, DELIVERED, payload("delivered", 121), READ],
+    "both versions": [payload("sent", version=OLD), payload("failed", 5, version=OLD), payload("delivered", 9)],
+    "of no message id": [SENT, payload("failed", 5, message_id=None, chat_id=None)],
+}
+ENDS = {"fails twice": "failed", "both versions": "delivered", "of no message id": "failed"}
+
+
+def event(told: dict[str, Any]) -> Event:
+    return webhooks.parse(told)
+
+
+def stands(book: Journal) -> Send:
+    found = book.get(wanted().send_id)
+    assert found is not None
+    return found
+
+
+def nth(told: dict[str, Any], n: int) -> Event:
+    """The same event of the n-th message."""
+    text = json.dumps(told).replace(MESSAGE_ID, message_id(n)).replace(TRACE, f"{n:032x}")
+    return event(json.loads(text) | {"event_id": f"{told['event_id']} {n}"})
+
+
+def message_id(n: int) -> str:
+    return f"00000000-0000-4000-8000-{n:012}"
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_all_orders_of_a_messages_events_end_in_the_same_columns(book: Journal, name: str) -> None:
+    """With the answer to the POST at each place among them: events may come before it was written down."""
+    ends, told, n = set(), SEQUENCES[name], 0
+    places = range(len(told) + 1) if len(told) < 5 else (0, len(told))
+    for order in permutations(told):
+        for before in places:
+            n += 1
+            claim = sending(book, wanted(copy=n, send_id=f"send {n}"))
+            for one in order[:before]:
+                book.ingest(nth(one, n))
+            answered(book, claim, message_id=message_id(n), trace_id=f"{n:032x}")
+            for one in order[before:]:
+                book.ingest(nth(one, n))
+    for send in book.sends():
+        assert len(book.events(send.send_id)) == len(told)
+        ends.add(dataclasses.replace(send, send_id="", copy=1, message_id="", trace_id=""))
+    (end,) = ends
+    assert end.status == ENDS.get(name, "read")
+    assert (end.error_code, end.error_message) == {
+        "fails twice": (3007, "Attempts exhausted"),
+        "of no message id": (4001, "Message delivery failed"),
+    }.get(name, (None, None))
+
+
+@pytest.mark.parametrize("read", ["get", "some", "sends", "moving", "events"])
+def test_any_reading_finds_what_came_before_the_answer(book: Journal, read: str) -> None:
+    claim = sending(book)
+    (early,) = book.ingest(event(payload("sent")))
+    assert (early.is_new, early.is_ours) == (True, False)
+    assert stands(book).status == "sending"
+    answered(book, claim)
+    found: Any = {
+        "get": lambda: [stands(book)],
+        "some": lambda: list(book.some([wanted().send_id]).values()),
+        "sends": book.sends,
+        "moving": book.moving,
+        "events": lambda: book.events(wanted().send_id),
+    }[read]()
+    assert [one.status for one in found] == ["sent"]
+
+
+def test_the_answer_of_another_attempt_takes_no_event_in(book: Journal) -> None:
+    claim = sending(book)
+    book.ingest(event(payload("delivered")))
+    answered(book, claim, message_id=OTHER_ID, trace_id="b" * 32)
+    assert stands(book).status == "queued"
+    assert book.events(wanted().send_id) == []
+
+
+def test_reconciling_a_lost_answer_takes_in_what_webhooks_told_of_it(book: Journal) -> None:
+    claim = sending(book)
+    answered(book, claim, "unknown", message_id=None, trace_id=None)
+    book.ingest(event(payload("failed", 5)), event(payload("delivered", 90)))
+    assert stands(book).status == "unknown"
+    found = Event(send_id=claim.send.send_id, at=AT, source="reconcile", status="queued", message_id=MESSAGE_ID)
+    send = book.observe(found)
+    assert send == stands(book)
+    assert send is not None
+    assert (send.status, send.failed_at is not None) == ("delivered", True)
+    assert {one.source for one in book.events(send.send_id)} == {"webhook", "reconcile"}
+
+
+def test_a_lost_answer_with_a_trace_is_found_by_the_webhook_of_that_trace(book: Journal) -> None:
+    answered(book, sending(book), "unknown", message_id=None, http_status=500)
+    (done,) = book.ingest(event(payload("sent")))
+    assert done.is_ours
+    send = stands(book)
+    assert (send.status, send.message_id, send.reconcile_result) == ("sent", MESSAGE_ID, "found")
+    assert book.events(send.send_id)[-1].reconcile_result == "found"
+
+
+@pytest.mark.parametrize("status", ["rejected", "not_sent"])
+def test_a_trace_never_settles_what_was_refused(book: Journal, status: str) -> None:
+    answered(book, sending(book), status, message_id=None)
+    book.ingest(event(payload("sent")), event(payload("failed", message_id=None)))
+    assert stands(book).status == status
+
+
+def test_a_trace_of_another_chat_settles_nothing(book: Journal) -> None:
+    answered(book, sending(book), "unknown", message_id=None)
+    book.ingest(event(payload("sent", chat={"id": OTHER_ID})))
+    assert stands(book).status == "unknown"
+
+
+def test_an_event_is_written_once_whatever_it_tells(book: Journal) -> None:
+    answered(book, sending(book))
+    told = [payload("sent"), {**payload("sent"), "event_type": "reaction.added", "event_id": "e1"},
+            {"event_type": "never.heard.of", "event_id": "e2", "created_at": "2026-03-02T09:00:00Z", "data": [1]},
+            {"event_type": "phone_number.status_updated", "event_id": "e3", "data": None}]  # fmt: skip
+    events = [webhooks.parse(one, at=AT) for one in told]
+    assert [(one.is_new, one.is_ours) for one in book.ingest(*events, *events)] == [
+        (True, True), (True, False), (True, False), (True, False), *[(False, True)], *[(False, False)] * 3
+    ]  # fmt: skip
+    kept = book.events("")
+    assert [one.event_type for one in kept] == ["reaction.added", "never.heard.of", "phone_number.status_updated"]
+    assert kept[1].body == told[2]
+
+
+def test_forgetting_a_chat_forgets_its_webhooks_too(book: Journal) -> None:
+    answered(book, sending(book))
+    inbound = payload("received", direction="inbound", id=OTHER_ID, parts=[{"type": "text", "value": "private"}])
+    book.ingest(event(payload("sent")), event(inbound))
+    assert len(book.events("")) == 1
+    book.forget(CHAT_ID)
+    assert (book.events(""), book.events(wanted().send_id)) == ([], [])
+
+
+def test_what_we_receive_ourselves_is_no_status_of_a_send(book: Journal) -> None:
+    for version in (NEW, OLD):
+        told = payload("read", version=version, direction="inbound", is_from_me=False)
+        assert event(told).status is None
+
+
+def test_signed_urls_are_not_kept(book: Journal) -> None:
+    part = {"type": "media", "id": OTHER_ID, "url": "https://cdn.linqapp.com/a.caf?Signature=s3cr3t"}
+    answered(book, sending(book))
+    book.ingest(event(payload("sent", parts=[part])))
+    assert "s3cr3t" not in json.dumps(book.events(wanted().send_id)[0].body)
+
+
+def test_ids_of_any_length_are_kept_apart(book: Journal) -> None:
+    told = [payload("sent", id="m" * 9000 + end) | {"event_id": "e" * 9000 + end} for end in "abb"]
+    assert [one.is_new for one in book.ingest(*map(event, told))] == [True, True, False]
+
+
+# --- many at once ---
+
+
+def test_two_processes_and_eight_threads_write_each_event_once(tmp_path: Path) -> None:
+    url, file = f"sqlite:///{tmp_path}/j.sqlite", tmp_path / "events.jsonl"
+    book = Journal(url)
+    answered(book, sending(book))
+    told = [payload("sent", n / 7) for n in range(60)] + [payload("delivered", 99)]
+    file.write_text("".join(json.dumps(one) + "\n" for one in told), "utf-8")
+    command = [sys.executable, str(HERE / "hook_child.py"), url, str(file)]
+    environ = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    children = [subprocess.Popen(command, env=environ, **pipes) for _ in range(2)]
+    barrier = threading.Barrier(8)
+
+    def take(n: int) -> int:
+        barrier.wait()
+        if n < 2:
+            return int(children[n].communicate("go\n", timeout=60)[0])
+        return sum(one.is_new for one in book.ingest(*map(event, told[n:] + told[:n])))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(take, range(8))) == len(told)
+    assert stands(book).status == "delivered"
+    assert len(book.events(wanted().send_id)) == len(told)
+    book.close()
+
+
+# --- journals of before ---
+
+
+def test_a_journal_of_the_first_version_opens_and_takes_webhooks(tmp_path: Path) -> None:
+    file = tmp_path / "j.sqlite"
+    with sqlite3.connect(file) as db:
+        db.executescript((HERE / "version_1.sql").read_text("utf-8"))
+    db.close()
+    for _ in range(2):  # the second finds it done
+        book = Journal(f"sqlite:///{file}")
+        (send,) = book.sends()
+        assert (send.send_id, send.message_id, send.filename) == (wanted().send_id, MESSAGE_ID, "hello.wav")
+        assert [(one.source, one.trace_id, one.event_id) for one in book.events(send.send_id)[:1]] == [
+            ("post", TRACE, None)
+        ]
+        book.ingest(event(payload("delivered")))
+        assert stands(book).status == "delivered"
+        assert len(book.events(send.send_id)) == 2
+        book.close()
+    with sqlite3.connect(file) as db:
+        assert db.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone() == (str(len(MIGRATIONS)),)
+        upgraded = schema(db)
+    db.close()
+    fresh = tmp_path / "fresh.sqlite"
+    Journal(f"sqlite:///{fresh}").close()
+    with sqlite3.connect(fresh) as db:
+        assert schema(db) == upgraded
+    db.close()
+
+
+def schema(db: sqlite3.Connection) -> set[tuple[str, ...]]:
+    """Tables with their columns, and indexes with theirs, in any order."""
+    names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    columns = {(name, row[1], row[2]) for name in names for row in db.execute(f"PRAGMA table_info({name})")}
+    rows = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
+    return columns | {(name, " ".join(sql.split())) for name, sql in rows}

@@ -1,0 +1,201 @@
+"""Linq's signatures verify, whatever they are handed in; anything that was changed is refused, in one way only.
+
+``LINQ_NB_MUTATIONS=10000`` tries so many changed deliveries instead of a few hundred.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from hook_samples import AT, NEW, OLD, OTHER, SECRET, payload, signed
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from linq_nb import SettingsError, WebhookError, webhooks
+from linq_nb.secret import Secret
+
+MUTATIONS = int(os.environ.get("LINQ_NB_MUTATIONS", "300"))
+BODY, HEADERS = signed(payload("delivered"))
+SIGNED = {
+    "standard": ("webhook-id", "webhook-timestamp", "webhook-signature"),
+    "legacy": ("X-Webhook-Timestamp", "X-Webhook-Signature"),
+}
+SCHEMES: list[Any] = ["standard", "legacy"]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("version", [NEW, OLD])
+@pytest.mark.parametrize("secret", [SECRET, Secret(SECRET), [OTHER, SECRET], SECRET + "\n"])
+def test_what_the_reference_library_signs_verifies(scheme: Any, version: str, secret: Any) -> None:
+    told = payload("delivered", version=version)
+    body, headers = signed(told)
+    event = webhooks.verify(body, headers, secret, scheme=scheme, now=AT)
+    assert (event.status, event.event_id, event.event_type) == ("delivered", told["event_id"], "message.delivered")
+    assert event.body == told
+
+
+@pytest.mark.parametrize("body", [BODY, BODY.decode(), bytearray(BODY), memoryview(BODY)])
+def test_a_body_may_be_bytes_or_text(body: Any) -> None:
+    assert webhooks.verify(body, HEADERS, SECRET, now=AT).status == "delivered"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {name.upper(): value for name, value in HEADERS.items()},
+        list(HEADERS.items()),
+        [(name.encode(), value.encode()) for name, value in HEADERS.items()],
+        httpx.Headers(HEADERS),
+        {**HEADERS, "webhook-signature": f"v1,AAAA v2,x {HEADERS['webhook-signature']}"},
+        {**HEADERS, "webhook-signature": f" {HEADERS['webhook-signature']}\t"},
+    ],
+)
+def test_headers_may_come_in_any_form(headers: Any) -> None:
+    assert webhooks.verify(BODY, headers, SECRET, now=AT).status == "delivered"
+
+
+def test_without_a_time_given_the_computers_clock_counts() -> None:
+    body, headers = signed(payload("read"), at=datetime.now(UTC))
+    assert webhooks.verify(body, headers, SECRET).status == "read"
+    with pytest.raises(WebhookError, match="s ago"):
+        webhooks.verify(BODY, HEADERS, SECRET)
+
+
+@pytest.mark.parametrize(("seconds", "fits"), [(-301, False), (-300, True), (0, True), (300, True), (300.5, False)])
+def test_five_minutes_of_age_both_ways(seconds: float, fits: bool) -> None:
+    now = AT + timedelta(seconds=seconds)
+    if fits:
+        assert webhooks.verify(BODY, HEADERS, SECRET, now=now).status == "delivered"
+    else:
+        with pytest.raises(WebhookError) as caught:
+            webhooks.verify(BODY, HEADERS, SECRET, now=now)
+        assert caught.value.reason == "age"
+    assert webhooks.verify(BODY, HEADERS, SECRET, now=now, max_age_s=None).status == "delivered"
+
+
+@pytest.mark.parametrize("secret", ["", [], "  ", "whsec_", "whsec_?!", "whsec_é", [SECRET, ""]])
+def test_a_secret_that_can_be_none_is_a_wrong_setting_and_not_repeated(secret: Any) -> None:
+    with pytest.raises(SettingsError) as caught:
+        webhooks.verify(BODY, HEADERS, secret, now=AT)
+    assert "?!" not in str(caught.value)
+
+
+def test_an_unknown_scheme_is_a_wrong_setting() -> None:
+    with pytest.raises(SettingsError, match="standard or legacy"):
+        webhooks.verify(BODY, HEADERS, SECRET, scheme="none", now=AT)  # type: ignore[arg-type]
+
+
+def test_the_schemes_do_not_stand_in_for_each_other() -> None:
+    for scheme, names in SIGNED.items():
+        left = {name: value for name, value in HEADERS.items() if name not in names}
+        with pytest.raises(WebhookError, match="missing"):
+            webhooks.verify(BODY, left, SECRET, scheme=scheme, now=AT)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("", "no JSON"), ("[1]", "a JSON list"), ("{}", "created_at|event_type"), ("{", "no JSON"), ("[" * 99_999, "no")],
+)  # fmt: skip
+def test_signed_but_no_event_is_refused_for_its_body(text: str, why: str) -> None:
+    from standardwebhooks import Webhook
+
+    headers = {**HEADERS, "webhook-signature": Webhook(SECRET).sign(HEADERS["webhook-id"], AT, text)}
+    with pytest.raises(WebhookError, match=why) as caught:
+        webhooks.verify(text, headers, SECRET, now=AT)
+    assert caught.value.reason == "body"
+
+
+# --- changed deliveries ---
+
+
+def changed(text: str | bytes) -> st.SearchStrategy[Any]:
+    """The text with something taken out, put in or put in its place."""
+    junk = st.binary(max_size=4) if isinstance(text, bytes) else st.text(max_size=4)
+
+    def spliced(where: tuple[int, int], what: Any) -> Any:
+        start, length = where
+        return text[:start] + what + text[start + length :]
+
+    where = st.tuples(st.integers(0, len(text)), st.integers(0, 3))
+    return st.builds(spliced, where, junk).filter(lambda one: one != text)
+
+
+ODD: st.SearchStrategy[Any] = st.one_of(
+    st.none(), st.integers(), st.text(), st.binary(), st.lists(st.text()), st.dictionaries(st.text(), st.integers()),
+    st.lists(st.tuples(st.text(), st.text())), st.floats(),
+)  # fmt: skip
+
+
+@st.composite
+def mutations(draw: st.DrawFn, scheme: str) -> dict[str, Any]:
+    """One way in which a delivery was changed on its way, kept for later, or signed by another."""
+    what = draw(st.sampled_from(["body", "header", "lost", "twice", "odd headers", "odd body", "age", "key", "other"]))
+    made: dict[str, Any] = {"body": BODY, "headers": HEADERS, "secret": SECRET, "now": AT}
+    name = draw(st.sampled_from(SIGNED[scheme]))
+    if what == "body":
+        made["body"] = draw(changed(BODY) | st.binary())
+    elif what == "header":
+        value = draw(changed(HEADERS[name]) | st.text() | ODD)
+        assume(not isinstance(value, str) or value.strip(" \t") != HEADERS[name])
+        made["headers"] = HEADERS | {name: value}
+    elif what == "lost":
+        made["headers"] = {key: value for key, value in HEADERS.items() if key != name}
+    elif what == "twice":
+        made["headers"] = [*HEADERS.items(), (name.upper(), draw(changed(HEADERS[name])).strip(" \t") or "x")]
+        assume(made["headers"][-1][1] != HEADERS[name])
+    elif what == "odd headers":
+        made["headers"] = draw(ODD)
+    elif what == "odd body":
+        made["body"] = draw(ODD)
+    elif what == "age":
+        seconds = draw(st.floats(300.001, 1e9)) * draw(st.sampled_from([1, -1]))
+        made["now"] = AT + timedelta(seconds=seconds)
+    elif what == "key":
+        made["secret"] = "whsec_" + draw(st.from_regex(r"[A-Za-z0-9+/]{32}", fullmatch=True))
+    else:  # an older delivery's headers on this body
+        made["headers"] = signed(payload("sent", draw(st.integers(2, 10**6))))[1]
+    return made
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@settings(max_examples=MUTATIONS, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_changed_delivery_is_refused_and_nothing_else_is_raised(scheme: Any, data: st.DataObject) -> None:
+    made = data.draw(mutations(scheme))
+    with pytest.raises(WebhookError):
+        webhooks.verify(made["body"], made["headers"], made["secret"], scheme=scheme, now=made["now"])
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=MUTATIONS, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_payload_is_an_event_or_refused(data: st.DataObject) -> None:
+    told: dict[str, Any] = payload(
+        data.draw(st.sampled_from(["sent", "failed"])), version=data.draw(st.sampled_from([NEW, OLD]))
+    )
+    for _ in range(data.draw(st.integers(1, 3))):
+        part: dict[str, Any] = (
+            data.draw(st.sampled_from([told, told["data"]]))
+            if isinstance(told["data"], dict) and told["data"]
+            else told
+        )
+        part[data.draw(st.sampled_from(sorted(part)))] = data.draw(JSON)
+        told.setdefault("data", None)
+    try:
+        event = webhooks.parse(json.dumps(told), at=AT)
+    except WebhookError:
+        assert not isinstance(told["event_type"], str) or not told["event_type"]
+    else:
+        assert event.event_id
+        assert event.source == "webhook"
