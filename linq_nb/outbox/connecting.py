@@ -16,6 +16,7 @@ from linq_nb.client import Client, utc_now
 from linq_nb.errors import SettingsError
 from linq_nb.journal import Journal
 from linq_nb.outbox.core import Outbox
+from linq_nb.outbox.pace import Pace
 from linq_nb.secret import Secret
 
 if TYPE_CHECKING:
@@ -59,12 +60,13 @@ def connect(
         raise SettingsError("fresh starts the demo anew, so it goes with the demo only; add demo=True or --demo")
     found = settings_of.load(api_key=api_key, base_url=base_url, profile=profile, journal=journal)
     book = Journal(found.journal)
+    pace = Pace(sleep or time.sleep, clock or utc_now)
     client = Client(
         found.base_url,
         found.api_key,
         timeout=timeout,
         transport=transport,
-        sleep=sleep or time.sleep,
+        sleep=pace.sleep,
         now=clock or utc_now,
     )
     return Outbox(
@@ -73,6 +75,7 @@ def connect(
         account=Secret(f"{found.base_url}\n{found.api_key.reveal()}"),
         mode="DEMO" if found.is_demo else "LIVE",
         now=clock or utc_now,
+        pace=pace,
         key_from=found.api_key_from,
         journal_note=journal_note(book),
     )
@@ -83,13 +86,13 @@ def _demo(journal: str | None, timeout: float, fresh: bool) -> Outbox:
 
     one = world(fresh=fresh)
     book = Journal(settings_of.journal_url(journal)) if journal else _demo_journal(one)
-    transport = one.transport()
+    transport, pace = one.transport(), Pace(one.sleep, one.now)
     client = Client(
         one.base_url,
         Secret(one.api_key),
         timeout=timeout,
         transport=transport,
-        sleep=one.sleep,
+        sleep=pace.sleep,
         now=one.now,
     )
     made = Outbox(
@@ -98,6 +101,7 @@ def _demo(journal: str | None, timeout: float, fresh: bool) -> Outbox:
         account=Secret(f"{one.base_url}\n{one.api_key}"),
         mode="DEMO",
         now=one.now,
+        pace=pace,
         key_from="the demo",
         demo=one,
         media_transport=transport,

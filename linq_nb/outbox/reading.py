@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from linq_nb import rules, wire
-from linq_nb.errors import LinqError, NotFoundError
+from linq_nb import rules
+from linq_nb.errors import LinqError
 from linq_nb.model import Event, Message, Send
+from linq_nb.outbox import asking
 
 if TYPE_CHECKING:
     from linq_nb.outbox.core import Outbox
@@ -18,32 +19,29 @@ MAX_MESSAGES = 1000
 """How far back a chat is read: far more than anybody writes while a request is under way."""
 
 
-def refresh(outbox: Outbox, sends: list[Send] | None) -> list[Send]:
+def refresh(outbox: Outbox, sends: Sequence[Send] | None, *, settled: bool = False) -> list[Send]:
     """Ask for the status of each send that Linq may still tell more of; the others are returned as they are."""
-    wanted = outbox.journal.moving() if sends is None else sends
-    return [_asked(outbox, one) if one.message_id and one.is_open else one for one in wanted]
+    wanted = followed(outbox, settled=settled) if sends is None else as_they_stand(outbox, sends)
+    asked = asking.Asking(outbox, askable(outbox, wanted, settled=settled)).run()
+    asked.raise_error()
+    return as_they_stand(outbox, wanted)
 
 
-def _asked(outbox: Outbox, send: Send) -> Send:
-    """Read one message; one that Linq no longer has is ``expired``, not failed."""
-    try:
-        message, answer = outbox.client.message_answer(str(send.message_id))
-    except NotFoundError as error:
-        if error.code is None:  # not Linq's own words, as from a gateway
-            raise
-        gone = Event(
-            send_id=send.send_id,
-            at=outbox.now(),
-            source="poll",
-            status="expired",
-            http_status=error.status,
-            trace_id=error.trace_id,
-            body=error.response,
-        )
-        return outbox.journal.observe(gone) or send
-    seen = _event(send, message, "poll", answer.at)
-    seen = dataclasses.replace(seen, http_status=answer.http_status, body=wire.redact(dict(answer.body)))
-    return outbox.journal.observe(seen) or send
+def followed(outbox: Outbox, *, settled: bool = False) -> list[Send]:
+    """Return the journal's sends of which Linq may still tell more."""
+    return askable(outbox, outbox.journal.sends() if settled else outbox.journal.moving(), settled=settled)
+
+
+def as_they_stand(outbox: Outbox, sends: Sequence[Send]) -> list[Send]:
+    """Return these sends as the journal has them now: webhooks and other notebooks write to it too."""
+    now = outbox.journal.some(one.send_id for one in sends)
+    return [now.get(one.send_id, one) for one in sends]
+
+
+def askable(outbox: Outbox, sends: Iterable[Send], *, settled: bool = False) -> list[Send]:
+    """Return those that this outbox may ask for: a journal can hold sends of the demo or another Linq too."""
+    here = outbox.client.base_url
+    return [one for one in sends if one.base_url == here and rules.may_be_asked(one, settled=settled)]
 
 
 def reconcile(outbox: Outbox, sends: list[Send] | None) -> list[Send]:
@@ -76,7 +74,7 @@ def _looked_for(outbox: Outbox, send: Send) -> Send:
     if found.message is None:
         seen = Event(send_id=send.send_id, at=at, source="reconcile", status="unknown")
     else:
-        seen = _event(send, found.message, "reconcile", at)
+        seen = asking.event_of(send, found.message, "reconcile", at)
         seen = dataclasses.replace(seen, status=seen.status or "queued")
     seen = dataclasses.replace(seen, reconcile_result=found.result, body={"evidence": found.evidence})
     return outbox.journal.observe(seen) or send
@@ -94,20 +92,6 @@ def _messages_since(outbox: Outbox, send: Send) -> tuple[list[Message], bool]:
     runs_back = len(times) == len(found) and all(later >= one for later, one in pairwise(times))
     start = rules.window_start(send, outbox.client.clock_ahead)
     return found, runs_back and start is not None and times[-1] < start
-
-
-def _event(send: Send, message: Message, source: str, at: datetime) -> Event:
-    return Event(
-        send_id=send.send_id,
-        at=at,
-        source=source,
-        status=message.delivery_status,
-        message_id=message.message_id,
-        service=message.service,
-        sent_at=message.sent_at,
-        delivered_at=message.delivered_at,
-        read_at=message.read_at,
-    )
 
 
 def resolve(outbox: Outbox, send: Send, outcome: Literal["sent", "not_sent"], reason: str) -> Send:

@@ -9,8 +9,10 @@ from typing import Any
 
 from linq_nb.views.blocks import findings, plan_line, planned, progress, sent
 from linq_nb.views.card import draft_card, memo_card, memo_html
+from linq_nb.views.following import followed, followed_line, followed_rows
 from linq_nb.views.page import BOX, Shown, div, esc, facts, summary
 from linq_nb.views.records import chat_whom, kind_of, line, rows
+from linq_nb.views.several import outcomes, several_card
 from linq_nb.views.words import ago, clean, duration, mask, mask_text, moment, place, short_id, size
 
 __all__ = [
@@ -23,15 +25,20 @@ __all__ = [
     "duration",
     "esc",
     "findings",
+    "followed",
+    "followed_line",
+    "followed_rows",
     "line",
     "mask",
     "mask_text",
     "moment",
+    "outcomes",
     "place",
     "plan_line",
     "planned",
     "progress",
     "sent",
+    "several_card",
     "short_id",
     "size",
     "summary",

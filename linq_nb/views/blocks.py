@@ -37,7 +37,7 @@ NOTHING_FOUND = "nothing found: ready to send"
 
 _LEVELS = {"error": RED, "warning": AMBER, "journal": AMBER, "info": BLUE, "ok": GREEN}
 
-_STATUSES: dict[str, tuple[str, str]] = {
+STATUSES: dict[str, tuple[str, str]] = {
     "pending": (BLUE, "Linq has accepted it"),
     "queued": (BLUE, "Linq has accepted it and will deliver it"),
     "sent": (GREEN, "it has left the line"),
@@ -81,7 +81,7 @@ def finding_rows(found: Sequence[Finding]) -> list[Row]:
 def sent(send: Send, *, now: datetime | None = None) -> Shown:
     """Show the record of one send; a repeated one says how long before ``now`` (else ``repeated_at``) it went."""
     status, rows = clean(send.status, 40), send_rows(send)
-    ground, words = _STATUSES.get(send.status, (GREY, "a word of Linq's that linq_nb does not know"))
+    ground, words = STATUSES.get(send.status, (GREY, "a word of Linq's that linq_nb does not know"))
     said = _again(send, now or send.repeated_at) if send.repeated else _words(send, words)
     return Shown(
         html=div(FRAME, f'<div style="margin:0 0 6px">{pill(status, ground)} {esc(said)}</div>', facts(rows)),
@@ -137,7 +137,7 @@ def _number(http: int | None, code: int | None) -> str:
     return "/".join(str(part) for part in (http, code) if part is not None)
 
 
-_VERDICTS: dict[str, tuple[str, str]] = {
+VERDICTS: dict[str, tuple[str, str]] = {
     "send": (GREEN, "to send"),
     "already_sent": (GREY, "already sent"),
     "unclear": (AMBER, "unclear from before"),
@@ -150,7 +150,7 @@ MOST_ROWS = 30
 
 def plan_line(plan: Plan) -> str:
     """Say in one line what a plan will do: ``38 to send, 2 already sent, 1 refused; 41 rows``."""
-    told = [f"{number} {_VERDICTS[verdict][1]}" for verdict, number in plan.counts.items() if number]
+    told = [f"{number} {VERDICTS[verdict][1]}" for verdict, number in plan.counts.items() if number]
     rows = len(plan.rows)
     return f"{', '.join(told) or 'nothing to send'}; {rows} {'row' if rows == 1 else 'rows'}; plan {plan.fingerprint}"
 
@@ -159,7 +159,7 @@ def planned(plan: Plan) -> Shown:
     """Show a plan: one line that says what will happen, the rows that need a look, and the limits that matter."""
     head, notes = plan_line(plan), [("note", clean(note, 300)) for note in plan.notes]
     shown = sorted(plan.rows, key=lambda row: row.verdict == "send")[:MOST_ROWS]
-    rows = [(f"{row.row}", _VERDICTS[row.verdict], _planned_row(row)) for row in shown]
+    rows = [(f"{row.row}", VERDICTS[row.verdict], _planned_row(row)) for row in shown]
     more = len(plan.rows) - len(shown)
     tail = [f"and {more} more rows"] if more > 0 else []
     cells = [(esc(number), f"{pill(word, ground)} {esc(told)}") for number, (ground, word), told in rows]

@@ -21,6 +21,9 @@ BOX = f"{FONT};font-size:13px;line-height:1.5;max-width:100%;overflow-wrap:break
 FRAME = f"{BOX};border:1px solid rgba(128,128,128,0.35);border-radius:14px;padding:12px 14px"
 QUIET = "opacity:0.75"
 
+CLASSES = "linq-nb tex2jax_ignore mathjax_ignore"
+"""The first lets a page restyle us; the others keep MathJax from setting a chat called ``$x$`` as a formula."""
+
 GREEN, AMBER, RED, GREY, BLUE = "#1a7f37", "#9a6700", "#c62828", "#5f6368", "#0070e0"
 """Grounds for white text, each with a contrast of at least 4.5:1."""
 
@@ -50,8 +53,8 @@ def data_url(mime_type: str, data: bytes) -> str:
 
 
 def div(style: str, *parts: str) -> str:
-    """Wrap parts that are HTML already; the class lets a page restyle us."""
-    return f'<div class="linq-nb" style="{style}">{"".join(parts)}</div>'
+    """Wrap parts that are HTML already."""
+    return f'<div class="{CLASSES}" style="{style}">{"".join(parts)}</div>'
 
 
 def quiet(text: str) -> str:
@@ -73,11 +76,14 @@ def pill(text: str, ground: str) -> str:
     return f'<span style="{style}">{esc(text)}</span>'
 
 
-def table(rows: Iterable[tuple[str, str]]) -> str:
-    """Return a two-column table of cells that are HTML already; long words break in the fixed layout."""
+def table(rows: Iterable[tuple[str, str]], first: str = "68px") -> str:
+    """Return a two-column table of cells that are HTML already; long words break in the fixed layout.
+
+    ``first`` is the width of the first column.
+    """
     cell = "text-align:left;vertical-align:top;border:none;padding:2px 12px 2px 0;background:none"
     body = "".join(
-        f'<tr style="background:none"><td style="{cell};width:68px">{left}</td><td style="{cell}">{right}</td></tr>'
+        f'<tr style="background:none"><td style="{cell};width:{first}">{left}</td><td style="{cell}">{right}</td></tr>'
         for left, right in rows
     )
     style = "table-layout:fixed;width:100%;border-collapse:collapse;border:none;margin:0;font-size:13px"

@@ -1,0 +1,132 @@
+"""The board in JupyterLab: it moves while a batch runs, stops on a press, and leaves a record."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+expect = pytest.importorskip("playwright.sync_api").expect
+pytestmark = pytest.mark.browser
+
+HOSTILE = "<img src=x onerror=window.owned=1><script>window.owned=1</script>"
+SETUP = """import io, math, struct, time, wave
+import linq_nb
+from linq_nb import Draft, VoiceMemo
+outbox = linq_nb.connect(demo=True, fresh=True)
+out = io.BytesIO()
+with wave.open(out, "wb") as writer:
+    writer.setparams((1, 2, 8000, 0, "NONE", ""))
+    writer.writeframes(b"".join(struct.pack("<h", int(9000 * math.sin(i / 6))) for i in range(24000)))
+memo = VoiceMemo.from_bytes(out.getvalue(), "hello.wav")
+names = ("Ada Lovelace", "Book Club", "Sam SMS", "Finn Fails", "Rosa RCS", "Linus Email")
+plan = outbox.plan([Draft(memo=memo, chat=outbox.demo.chat_ids[name]) for name in names])
+board = linq_nb.StatusBoard(outbox)
+board"""
+SEND = "batch = outbox.send_all(plan)\nbatch.wait()\nlen(batch)"
+
+
+class Board:
+    """The board of the first cell, and the record below it."""
+
+    def __init__(self, notebook: Any, *cells: str, first: str = SETUP) -> None:
+        self.notebook = notebook.open(first, *cells)
+        notebook.run(0)
+        self.at = notebook.cell(0).locator(".jp-OutputArea").first
+        self.live = self.at.locator(".jupyter-widgets").first
+        expect(self.live).to_be_visible()
+
+    @property
+    def record(self) -> Any:
+        return self.at.locator(".linq-nb-kept")
+
+    def button(self, name: str) -> Any:
+        return self.at.get_by_role("button", name=name, exact=True)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_board_moves_while_a_batch_runs_and_ends_static(notebook: Any, theme: str) -> None:
+    board = Board(notebook, SEND, "print(2 + 2)", "board.is_running, board.error")
+    notebook.theme(theme)
+    notebook.run(1)
+    expect(board.live.get_by_text("queued", exact=True).first).to_be_visible()
+    notebook.run(2)
+    expect(notebook.output(2)).to_have_text("4")  # the kernel is free meanwhile
+    expect(board.live.get_by_text("sent", exact=True).first).to_be_visible()
+    expect(board.at.get_by_role("status").first).to_contain_text("of 6 settled")
+    expect(board.at.get_by_text("This board has ended.")).to_be_visible(timeout=30_000)
+    for words in ("6 of 6 settled", "groups give no further receipts", "Linq tells the reason by webhook only"):
+        expect(board.record).to_contain_text(words)
+    notebook.run(3)
+    expect(notebook.output(3)).to_have_text("(False, None)")
+
+
+SLOW = """import httpx
+class Slow(httpx.BaseTransport):
+    "A Linq that takes its time to accept a memo."
+    def __init__(self, inner):
+        self.inner = inner
+    def handle_request(self, request):
+        if request.url.path.endswith("/voicememo"):
+            time.sleep(0.5)
+        return self.inner.handle_request(request)
+demo = outbox.demo
+outbox = linq_nb.connect(api_key=demo.api_key, base_url=demo.base_url, transport=Slow(demo.transport()),
+                         journal=":memory:", clock=demo.now, sleep=demo.sleep)
+plan = outbox.plan([Draft(memo=memo, chat=one) for one in demo.add_chats(20).values()])
+batch = outbox.send_all(plan, workers=1)
+"""
+
+
+def test_sending_and_watching_are_stopped_on_the_board(notebook: Any) -> None:
+    first = SETUP.replace("board = ", f"{SLOW}board = ")
+    board = Board(notebook, "batch.wait(30).line()", "board.is_running, sum(demo.bubbles().values())", first=first)
+    expect(board.live.get_by_text("waiting", exact=True).first).to_be_visible()
+    board.button("Stop sending").click()
+    notebook.run(1)
+    expect(notebook.output(1)).to_contain_text("stopped: stopped on the board")
+    expect(board.live.get_by_text("not_sent", exact=True).first).to_be_visible()
+    board.button("Stop watching").focus()
+    notebook.page.keyboard.press("Enter")
+    expect(board.at.get_by_text("This board has ended.")).to_be_visible()
+    expect(board.record).to_contain_text("ended: stopped on the board")
+    notebook.run(2)
+    running, bubbles = re.findall(r"False|True|\d+", notebook.output(2).inner_text())
+    assert (running, int(bubbles) < 20) == ("False", True)
+
+
+def test_record_is_saved_with_the_notebook_and_names_never_run(notebook: Any) -> None:
+    """A notebook that is saved while the board runs holds the table as it stood, which a hostile name cannot leave."""
+    rename = f"outbox.demo._state.chats[outbox.demo.chat_ids['Ada Lovelace']].name = {HOSTILE!r}"
+    first = SETUP.replace("plan = ", f"{rename}\nnames = ({HOSTILE!r},)\nplan = ")
+    board = Board(notebook, SEND, "board.close()", first=first)
+    notebook.run(1)
+    expect(board.live.get_by_text("<img src=x").first).to_be_visible()
+    expect(board.record).to_contain_text("1 sent")
+    notebook.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    saved = json.loads((notebook.lab.root / f"{notebook.name}.ipynb").read_text())
+    _, record = saved["cells"][0]["outputs"]
+    assert "sent" in "".join(record["data"]["text/plain"])
+    assert "&lt;img src=x" in "".join(record["data"]["text/html"])
+    notebook.run(2)
+    expect(board.at.get_by_text("This board has ended.")).to_be_visible()
+    expect(board.record).to_contain_text("ended: closed")
+    assert not notebook.page.evaluate("() => 'owned' in window")
+
+
+def test_board_fits_a_narrow_page(notebook: Any) -> None:
+    board = Board(notebook, SEND)
+    notebook.run(1)
+    expect(board.live.get_by_text("sent", exact=True).first).to_be_visible()
+    before = notebook.page.viewport_size
+    notebook.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+    notebook.page.set_viewport_size({"width": 420, "height": 900})  # leaves about 320 px to the output
+    try:
+        needed, there = board.live.evaluate("e => [e.scrollWidth, e.clientWidth]")
+        assert 250 < there < 340
+        assert needed <= there + 1
+    finally:
+        notebook.page.set_viewport_size(before)
+        notebook.page.evaluate("() => window.jupyterapp.shell.expandLeft()")

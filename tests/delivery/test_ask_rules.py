@@ -1,0 +1,116 @@
+"""When a send is asked for, what is unconfirmed, and how long a horizon is: pure rules."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from linq_nb import Send, SettingsError, rules
+from linq_nb.outbox.watching import Schedule
+
+NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+def a_send(**fields: Any) -> Send:
+    given = {"send_id": "s", "base_url": "https://x", "content": "c", "chat_id": "k", "message_id": "m"}
+    return Send(**{**given, "status": "queued", "accepted_at": NINE, **fields})
+
+
+def after(seconds: float) -> datetime:
+    return NINE + timedelta(seconds=seconds)
+
+
+def test_a_message_is_asked_for_at_longer_and_longer_pauses() -> None:
+    send, last, times = a_send(), None, []
+    for asked in range(10):
+        last = rules.ask_at(send, asked, last, NINE)
+        times.append((last - NINE).total_seconds())
+    assert times == [2, 7, 17, 37, 77, 137, 257, 557, 857, 1157]
+
+
+def test_an_old_message_is_asked_for_at_once() -> None:
+    assert rules.ask_at(a_send(), 0, None, after(3600)) < after(3600)
+    unknown = a_send(accepted_at=None)
+    assert rules.ask_at(unknown, 0, None, after(3600)) == after(3600)
+
+
+@pytest.mark.parametrize(
+    ("fields", "now", "settled"),
+    [
+        ({"status": "queued"}, True, True),
+        ({"status": "pending"}, True, True),
+        ({"status": "teleported"}, True, True),
+        ({"status": "sent"}, True, True),
+        ({"status": "sent", "service": "RCS"}, True, True),
+        ({"status": "sent", "is_group": True}, False, True),
+        ({"status": "sent", "service": "SMS"}, False, True),
+        ({"status": "delivered"}, False, True),
+        ({"status": "failed"}, False, True),
+        ({"status": "expired"}, False, True),
+        ({"status": "read"}, False, False),
+        ({"status": "rejected"}, False, False),
+        ({"status": "unknown"}, False, False),
+        ({"status": "queued", "message_id": None}, False, False),
+    ],
+)
+def test_what_may_be_asked_for(fields: dict[str, Any], now: bool, settled: bool) -> None:
+    send = a_send(**fields)
+    assert (rules.may_be_asked(send), rules.may_be_asked(send, settled=True)) == (now, settled)
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds", "unconfirmed"),
+    [
+        ({}, 3599, False),
+        ({}, 3600, True),
+        ({"status": "sent"}, 7200, True),
+        ({"status": "failed"}, 7200, False),
+        ({"status": "sent", "is_group": True}, 7200, False),
+        ({"status": "expired"}, 7200, False),
+        ({"accepted_at": None}, 7200, False),
+        ({"accepted_at": None, "posted_at": NINE}, 7200, True),
+    ],
+)
+def test_unconfirmed_is_open_for_longer_than_the_horizon(
+    fields: dict[str, Any], seconds: float, unconfirmed: bool
+) -> None:
+    assert rules.is_unconfirmed(a_send(**fields), after(seconds), timedelta(hours=1)) == unconfirmed
+    assert not rules.is_unconfirmed(a_send(**fields), after(seconds), None)
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [("90s", 90), ("30m", 1800), ("30min", 1800), ("1h", 3600), (" 1H30M ", 5400), ("2d", 172800), ("45", 45),
+     (1.5, 1.5), (timedelta(minutes=1), 60)],
+)  # fmt: skip
+def test_a_horizon_is_read(given: Any, seconds: float) -> None:
+    assert rules.horizon_of(given) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "given", ["", "soon", "0h", 0, -1, "h", "1 fortnight", True, [], float("nan"), float("inf"), "1h30", timedelta(0)]
+)
+def test_what_is_no_horizon_is_refused(given: Any) -> None:
+    with pytest.raises(SettingsError, match="90s, 30m, 1h or 2d"):
+        rules.horizon_of(given)
+    assert rules.horizon_of(None) is None
+
+
+def test_what_is_due_about_the_same_time_is_asked_for_together() -> None:
+    sends = [a_send(send_id=str(n), accepted_at=after(n * 0.4)) for n in range(6)]
+    schedule = Schedule()
+    assert schedule.due(sends, after(1.9)) == []
+    assert [one.send_id for one in schedule.due(sends, after(2))] == ["0", "1", "2"]
+    assert schedule.next_at(sends, NINE) == after(2)
+    assert schedule.next_at([], NINE) is None
+
+
+def test_a_send_past_the_horizon_is_asked_for_once_and_then_let_be() -> None:
+    schedule, send = Schedule(timedelta(hours=1)), a_send()
+    assert schedule.waiting([send], after(7200)) == [send]
+    schedule.asked([send], after(7200))
+    assert schedule.waiting([send], after(7201)) == []
+    assert schedule.waiting([dataclasses.replace(send, accepted_at=after(7000))], after(7201))

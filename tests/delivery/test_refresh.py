@@ -1,0 +1,285 @@
+"""Refresh asks for what may still change: at once, in as few requests as can be, and one bad answer costs one send."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from slow_linq import Door, press_ctrl_c, reads
+
+import linq_nb
+from linq_nb import ApiError, AuthenticationError, LinqError, NotSent, Outbox, RateLimitError, Send, VoiceMemo
+from linq_nb.demo import Demo
+from linq_nb.outbox.pace import Pace
+
+SETTLED = {
+    "Ada Lovelace": "read", "Grace Hopper": "delivered", "Book Club": "sent", "Sam SMS": "sent",
+    "Drew Downgraded": "sent", "Rosa RCS": "read", "Finn Fails": "failed",
+}  # fmt: skip
+"""What becomes of a memo in each chat within minutes; groups and SMS give no receipts."""
+
+
+def send_to(outbox: Outbox, demo: Demo, memo: VoiceMemo, names: Any) -> dict[str, Send]:
+    return {name: outbox.send(memo, demo.chat_ids[name]) for name in names}
+
+
+def customers(outbox: Outbox, demo: Demo, memo: VoiceMemo, number: int) -> list[Send]:
+    return [outbox.send(memo, chat_id) for chat_id in demo.add_chats(number).values()]
+
+
+def test_every_kind_of_chat_is_followed_to_where_it_settles(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    send_to(outbox, demo, memo, SETTLED)
+    demo.advance(minutes=10)
+    outbox.refresh()
+    assert {one.chat_name or "": one.status for one in outbox.sends()} == SETTLED
+    before = len(demo.requests)
+    assert outbox.refresh() == []
+    assert [one.status for one in outbox.refresh(outbox.sends())] == list(SETTLED.values())
+    assert reads(demo, before) == []
+
+
+def test_the_service_of_the_message_is_taken_not_that_of_the_chat(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    """A memo that went by SMS after all is settled when it is sent."""
+    (sent,) = send_to(outbox, demo, memo, ["Drew Downgraded"]).values()
+    assert sent.is_open
+    demo.advance(minutes=10)
+    (now,) = outbox.refresh()
+    assert (now.status, now.service, now.is_open) == ("sent", "SMS", False)
+
+
+def test_a_failed_one_is_delivered_later(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    (sent,) = send_to(outbox, demo, memo, ["Fay Fails Then Delivers"]).values()
+    demo.advance(seconds=20)
+    assert [one.status for one in outbox.refresh()] == ["failed"]
+    demo.advance(minutes=5)
+    assert outbox.refresh() == []
+    assert [one.status for one in outbox.refresh(sent)] == ["failed"]
+    assert [one.status for one in outbox.refresh(sent, settled=True)] == ["delivered"]
+    assert [one.status for one in outbox.history(sent)] == ["queued", "failed", "delivered"]
+
+
+def test_asking_for_settled_ones_too_finds_who_has_read_it(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    send_to(outbox, demo, memo, ["Ada Lovelace", "Grace Hopper"])
+    demo.advance(seconds=10)
+    assert {one.status for one in outbox.refresh()} == {"delivered"}
+    demo.advance(minutes=10)
+    assert sorted(one.status for one in outbox.refresh(settled=True)) == ["delivered", "read"]
+
+
+def test_what_linq_no_longer_has_is_expired_and_asked_for_no_more(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    demo.limits.retention = timedelta(hours=24)
+    (sent,) = send_to(outbox, demo, memo, ["Ada Lovelace"]).values()
+    demo.advance(hours=25)
+    (now,) = outbox.refresh()
+    assert (now.status, now.delivered_at) == ("expired", None)
+    event = outbox.history(sent)[-1]
+    assert (event.status, event.http_status, event.body["error"]["code"]) == ("expired", 404, 2002)
+    before = len(demo.requests)
+    outbox.refresh()
+    assert reads(demo, before) == []
+
+
+def test_a_message_that_linq_recovered_later_keeps_its_times(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    """``reconciled_at`` stays in the history; the times that it brings are taken."""
+    (sent,) = send_to(outbox, demo, memo, ["Grace Hopper"]).values()
+    times = {"sent_at": "2026-03-02T09:00:01Z", "reconciled_at": "2026-03-02T12:00:00Z"}
+    message = {"id": sent.message_id, "delivery_status": "sent", **times}
+    demo.advance(hours=4)
+    demo.fail_next(200, path="/v3/messages/", body=json.dumps(message))
+    (now,) = outbox.refresh()
+    assert (now.status, now.sent_at and now.sent_at.hour) == ("sent", 9)
+    assert outbox.history(sent)[-1].body["reconciled_at"] == times["reconciled_at"]
+
+
+def test_a_new_word_of_linqs_is_kept_and_asked_for_again(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    (sent,) = send_to(outbox, demo, memo, ["Grace Hopper"]).values()
+    body = json.dumps({"id": sent.message_id, "delivery_status": "teleported"})
+    demo.fail_next(200, path="/v3/messages/", body=body)
+    assert [one.status for one in outbox.refresh()] == ["teleported"]
+    demo.advance(minutes=1)
+    assert [one.status for one in outbox.refresh()] == ["delivered"]
+
+
+# --- few requests ---
+
+
+def test_one_list_answers_for_all_messages_of_a_chat(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    for name, copies in (("Ada Lovelace", 25), ("Grace Hopper", 2), ("Rosa RCS", 1)):
+        for copy in range(1, copies + 1):
+            outbox.send(memo, demo.chat_ids[name], copy=copy)
+    demo.advance(seconds=30)
+    before = len(demo.requests)
+    assert {one.status for one in outbox.refresh()} == {"delivered"}
+    assert sorted(reads(demo, before)) == ["list", "list", "one"]
+    event = outbox.history(outbox.sends()[0])[-1]
+    assert (event.source, event.status, event.http_status) == ("poll", "delivered", 200)
+
+
+def test_more_than_a_page_of_one_chat_is_listed_page_by_page(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    for copy in range(1, 106):
+        demo.advance(seconds=3)  # 30 a minute and no more
+        outbox.send(memo, demo.chat_ids["Grace Hopper"], copy=copy)
+    demo.advance(seconds=30)
+    before = len(demo.requests)
+    assert [one.status for one in outbox.refresh()] == ["delivered"] * 105
+    assert reads(demo, before) == ["list"] * 2
+
+
+def test_what_a_list_does_not_show_is_read_by_itself(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    """How fresh a list is nobody says, so a message that is not in it is not gone."""
+    for copy in (1, 2, 3):
+        demo.advance(seconds=20)
+        outbox.send(memo, demo.chat_ids["Grace Hopper"], copy=copy)
+    demo.limits.list_lag_s = 35
+    demo.advance(seconds=10)
+    before = len(demo.requests)
+    assert {one.status for one in outbox.refresh()} == {"delivered"}
+    assert reads(demo, before) == ["list", "one", "one"]
+
+
+def test_a_chat_that_cannot_be_listed_has_its_messages_read_one_by_one(
+    outbox: Outbox, demo: Demo, memo: VoiceMemo
+) -> None:
+    for copy in (1, 2):
+        outbox.send(memo, demo.chat_ids["Grace Hopper"], copy=copy)
+    demo.advance(seconds=30)
+    demo.fail_next(409, 2013, path=f"{demo.chat_ids['Grace Hopper']}/messages")
+    assert {one.status for one in outbox.refresh()} == {"delivered"}
+
+
+def test_sends_of_another_linq_are_left_alone(demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox]) -> None:
+    """One journal may hold the demo's sends and real ones; asked for in the wrong place they would be expired."""
+    here, other = connect(), Demo(seed=2)
+    other.bind("http://127.0.0.1:9")
+    send_to(here, demo, memo, ["Ada Lovelace"])
+    there = connect(api_key=other.api_key, base_url=other.base_url, transport=Door(other))
+    assert there.refresh() == []
+    assert [one.status for one in there.refresh(there.sends(), settled=True)] == ["queued"]
+    assert here.sends()[0].status == "queued"
+
+
+# --- several at once ---
+
+
+def test_a_few_questions_are_asked_at_once_each_thread_on_its_own_connection(
+    demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox]
+) -> None:
+    door = Door(demo, seconds=0.02)
+    outbox = connect(transport=door)
+    customers(outbox, demo, memo, 20)
+    demo.advance(seconds=30)
+    assert {one.status for one in outbox.refresh()} == {"delivered"}
+    assert 2 <= door.most <= 4
+    assert len(door.threads) == 4
+    assert not [one for one in threading.enumerate() if "linq_nb asking" in one.name]
+
+
+def test_where_linq_asks_one_to_wait_all_wait(demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox]) -> None:
+    """A Retry-After of one second: at most what is under way comes in meanwhile, and nothing is lost."""
+    door = Door(demo, seconds=0.05)
+    outbox = connect(transport=door, sleep=time.sleep, clock=linq_nb.client.utc_now)
+    customers(outbox, demo, memo, 20)
+    demo.advance(seconds=30)
+    demo.fail_next(429, retry_after=1, path="/v3/messages/")
+    outbox.refresh()
+    first = door.at[0]
+    assert sum(first < at < first + 1.0 for at in door.at) <= 3
+    assert len(door.at) == 21
+    assert {one.status for one in outbox.sends()} == {"delivered"}
+
+
+def test_pace_waits_as_long_as_was_asked_and_no_hours() -> None:
+    demo, slept = Demo(), list[float]()
+    pace = Pace(slept.append, demo.now)
+    pace.wait()
+    pace.sleep(5)
+    pace.sleep(3)
+    demo.advance(seconds=1)
+    pace.wait()
+    demo.advance(hours=-9)
+    pace.wait()
+    assert slept == [5, 3, 4, 60]
+
+
+# --- bad answers ---
+
+
+def test_one_bad_answer_does_not_cost_the_others(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    sends = customers(outbox, demo, memo, 10)
+    demo.advance(seconds=30)
+    demo.fail_next(500, 3006, times=3, path=str(sends[4].message_id))
+    with pytest.raises(ApiError, match=r"1 of 10 sends could not be asked for; the other 9 were.*500/3006"):
+        outbox.refresh()
+    assert [one.status for one in outbox.sends()] == ["delivered"] * 4 + ["queued"] + ["delivered"] * 5
+    assert [one.status for one in outbox.refresh()] == ["delivered"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "most"),
+    [
+        ({"status": 401, "code": 2004}, AuthenticationError, 4),
+        ({"status": 429, "retry_after": 7200}, RateLimitError, 4),
+        ({"status": 503, "code": 4004}, ApiError, 27),
+    ],
+)
+def test_what_every_question_would_meet_stops_them(
+    outbox: Outbox, demo: Demo, memo: VoiceMemo, fault: Any, error: type[LinqError], most: int
+) -> None:
+    customers(outbox, demo, memo, 12)
+    demo.fail_next(**fault, times=1000, path="/v3/messages/")
+    before = len(demo.requests)
+    with pytest.raises(error, match="12 of 12 sends could not be asked for"):
+        outbox.refresh()
+    assert len(reads(demo, before)) <= most
+    assert {one.status for one in outbox.sends()} == {"queued"}
+
+
+def test_a_network_that_is_away_is_said_and_changes_nothing(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    customers(outbox, demo, memo, 3)
+    demo.refuse_next(times=1000, path="/v3/messages/")
+    with pytest.raises(NotSent, match=r"could not be asked for.*check the network"):
+        outbox.refresh()
+    assert {one.status for one in outbox.sends()} == {"queued"}
+
+
+def test_an_interrupt_leaves_what_was_learnt(demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox]) -> None:
+    door = Door(demo, seconds=0.02, on=lambda number: press_ctrl_c() if number == 8 else None)
+    outbox = connect(transport=door)
+    customers(outbox, demo, memo, 20)
+    demo.advance(seconds=30)
+    with pytest.raises(KeyboardInterrupt):
+        outbox.refresh()
+    told = [one.status for one in outbox.sends()]
+    assert 4 <= told.count("delivered") < 20
+    assert not [one for one in threading.enumerate() if "linq_nb asking" in one.name]
+    assert [one.status for one in outbox.history(outbox.sends()[0])] == ["queued", "delivered"]
+    outbox.refresh()
+    assert {one.status for one in outbox.sends()} == {"delivered"}
+
+
+def test_the_journal_counts_not_what_the_caller_remembers(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    (old,) = send_to(outbox, demo, memo, ["Grace Hopper"]).values()
+    demo.advance(seconds=30)
+    outbox.refresh()
+    before = len(demo.requests)
+    assert [one.status for one in outbox.refresh(old)] == ["delivered"]
+    assert reads(demo, before) == []
+
+
+def test_the_demo_gives_the_same_each_time(memo: VoiceMemo) -> None:
+    """Also with a 429 and a lost answer on the way: it is asked in one order."""
+    told = []
+    for _ in range(2):
+        with linq_nb.connect(demo=True, fresh=True) as outbox:
+            customers(outbox, outbox.demo, memo, 12)
+            outbox.demo.advance(seconds=3)
+            outbox.demo.fail_next(429, retry_after=2, path="/v3/messages/")
+            outbox.demo.lose_next_answer(path="/v3/messages/")
+            outbox.refresh()
+            told.append([(one.status, one.checked_at, one.delivered_at) for one in outbox.sends()])
+    assert told[0] == told[1]

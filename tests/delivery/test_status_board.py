@@ -1,0 +1,294 @@
+"""The board follows a batch from the journal, stops by itself, and leaves the kernel and Linq alone."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from ipywidgets.widgets.widget import _instances as open_widgets
+from slow_linq import Door, reads
+
+from linq_nb import Draft, Outbox, StatusBoard, VoiceMemo
+from linq_nb import board as board_module
+from linq_nb.demo import Demo
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(autouse=True)
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOOK_S", "SAY_S", "KEEP_S"):
+        monkeypatch.setattr(board_module, name, 0.01)
+
+
+@pytest.fixture
+def open_board() -> Iterator[Callable[..., StatusBoard]]:
+    made: list[StatusBoard] = []
+
+    def opened(*given: Any, **more: Any) -> StatusBoard:
+        made.append(StatusBoard(*given, **more))
+        return made[-1]
+
+    yield opened
+    for one in made:
+        one.close()
+
+
+def until(true: Callable[[], object], seconds: float = 10.0) -> None:
+    """Wait for something that another thread does."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.01)
+
+
+def table(board: StatusBoard) -> str:
+    return str(board.table.value)
+
+
+def drafts(demo: Demo, memo: VoiceMemo, number: int) -> list[Draft]:
+    return [Draft(memo=memo, chat=chat_id) for chat_id in demo.add_chats(number).values()]
+
+
+def test_board_follows_a_batch_from_waiting_to_delivered(
+    demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox], open_board: Callable[..., StatusBoard]
+) -> None:
+    door = threading.Event()
+    outbox = connect(transport=Door(demo, path="/voicememo", on=lambda n: door.wait(10) and None if n > 3 else None))
+    plan = outbox.plan(drafts(demo, memo, 8))
+    board = open_board(outbox)
+    batch = outbox.send_all(plan, workers=1)
+    until(lambda: "3 queued" in board.line() and "waiting" in board.line())
+    assert not board.stop_sending.disabled
+    door.set()
+    batch.wait()
+    until(lambda: "8 queued" in board.line())
+    assert board.is_running
+    for _ in range(3):
+        demo.advance(seconds=10)
+        time.sleep(0.1)
+    until(lambda: not board.is_running)
+    assert board.line().startswith("8 of 8 settled")
+    assert "8 delivered" in board.record().text
+    assert "ended: all is settled" in board.record().text
+    assert board.error is None
+
+
+def test_it_asks_no_more_when_all_is_settled(
+    outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
+) -> None:
+    sends = [outbox.send(memo, demo.chat_ids[name]) for name in ("Book Club", "Sam SMS", "Finn Fails")]
+    demo.advance(seconds=30)
+    board = open_board(outbox, sends)
+    until(lambda: not board.is_running)
+    before = len(demo.requests)
+    time.sleep(0.1)
+    assert reads(demo, before) == []
+    again = open_board(outbox, sends)
+    until(lambda: not again.is_running)
+    assert reads(demo, before) == []
+    assert "3 of 3 settled" in again.line()
+
+
+def test_a_webhook_moves_it_without_a_question(
+    outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
+) -> None:
+    made = outbox.client.create_subscription("https://hooks.example/in", ["message.delivered", "message.failed"])
+    send = outbox.send(memo, demo.chat_ids["Grace Hopper"])
+    body = f'{{"id": "{send.message_id}", "delivery_status": "queued"}}'
+    demo.fail_next(200, path="/v3/messages/", body=body, times=1000)
+    board = open_board(outbox)
+    until(lambda: "1 queued" in board.line())
+    demo.advance(seconds=30)
+    for one in demo.deliveries():
+        outbox.ingest(one.body, one.headers, secret=made.signing_secret)
+    until(lambda: not board.is_running)
+    assert "1 delivered" in board.line()
+
+
+def test_the_reason_of_a_failure_comes_by_webhook(
+    outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
+) -> None:
+    made = outbox.client.create_subscription("https://hooks.example/in", ["message.failed"])
+    outbox.send(memo, demo.chat_ids["Finn Fails"])
+    demo.advance(seconds=30)
+    for one in demo.deliveries():
+        outbox.ingest(one.body, one.headers, secret=made.signing_secret)
+    board = open_board(outbox, outbox.sends())
+    until(lambda: not board.is_running)
+    assert "4001" in table(board)
+    assert "Message send failed" in table(board)
+
+
+def test_sending_is_stopped_on_the_board(
+    demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox], open_board: Callable[..., StatusBoard]
+) -> None:
+    outbox = connect(transport=Door(demo, path="/voicememo", seconds=0.05))
+    batch = outbox.send_all(outbox.plan(drafts(demo, memo, 30)), workers=1)
+    board = open_board(outbox)
+    until(lambda: "queued" in board.line())
+    board.stop_sending.click()
+    batch.wait()
+    assert batch.stopped_by == "stopped on the board"
+    until(lambda: "not_sent" in board.line())
+    assert sum(demo.bubbles().values()) < 30
+    assert board.stop_sending.disabled
+    board.stop_watching.click()
+    until(lambda: not board.is_running)
+    assert "ended: stopped on the board" in board.record().text
+
+
+def test_a_fault_is_told_and_asked_again(
+    outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
+) -> None:
+    outbox.send(memo, demo.chat_ids["Grace Hopper"])
+    demo.advance(seconds=30)
+    demo.refuse_next(times=3, path="/v3/messages/")
+    board = open_board(outbox)
+    until(lambda: board.error is not None)
+    assert board.said.tone == "error"
+    assert "check the network" in board.said.words
+    demo.advance(seconds=10)
+    until(lambda: not board.is_running)
+    assert board.error is None
+    assert "1 delivered" in board.said.words
+
+
+def test_a_key_that_is_refused_ends_it(
+    outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
+) -> None:
+    outbox.send(memo, demo.chat_ids["Grace Hopper"])
+    demo.advance(seconds=30)
+    demo.fail_next(401, 2004, times=1000, path="/v3/messages/")
+    board = open_board(outbox)
+    until(lambda: not board.is_running)
+    assert "401/2004" in board.said.words
+    assert "ended: Linq refused" in board.record().text
+    assert len(reads(demo)) == 1
+
+
+def test_past_the_horizon_it_is_unconfirmed_and_the_board_ends(
+    outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
+) -> None:
+    send = outbox.send(memo, demo.chat_ids["Grace Hopper"])
+    demo.fail_next(200, path="/v3/messages/", times=100, body=f'{{"id": "{send.message_id}"}}')
+    demo.advance(hours=2)
+    board = open_board(outbox)
+    until(lambda: not board.is_running)
+    assert board.line().endswith("1 unconfirmed")
+    assert "ended: nothing more to ask for" in board.record().text
+    assert reads(demo) == ["one"]
+
+
+def test_the_outbox_ends_its_boards_before_the_journal_closes(
+    demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox], open_board: Callable[..., StatusBoard]
+) -> None:
+    outbox = connect(transport=Door(demo, seconds=0.2))
+    outbox.send(memo, demo.chat_ids["Grace Hopper"])
+    demo.advance(seconds=3)
+    board = open_board(outbox)
+    until(lambda: board._asking is not None)
+    outbox.close()
+    assert not board.is_running
+    assert board.error is None
+    assert "ended: the outbox was closed" in board.record().text
+
+
+def test_close_leaves_no_thread_and_no_widget(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    before = set(open_widgets)
+    outbox.send(memo, demo.chat_ids["Grace Hopper"])
+    board = StatusBoard(outbox)
+    board.close()
+    board.close()
+    left = [open_widgets[one] for one in set(open_widgets) - before]
+    assert {type(one).__name__ for one in left} <= {"Layout", "HTMLStyle", "ButtonStyle"}
+    assert not [one for one in threading.enumerate() if "linq_nb" in one.name and "heart" not in one.name]
+
+
+def test_names_are_text_and_handles_are_masked(
+    outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
+) -> None:
+    ada = demo.chat_ids["Ada Lovelace"]
+    demo._state.chats[ada].name = HOSTILE
+    outbox.send(memo, outbox.chat(ada))
+    demo.advance(seconds=30)
+    board = open_board(outbox)
+    until(lambda: not board.is_running)
+    shown = table(board) + board.record().html + str(board.head.value)
+    assert "&lt;script&gt;" in shown
+    assert "<script" not in shown
+    assert "<img" not in shown
+    assert "2025550111" not in shown + board.record().text + repr(board) + board.said.words
+
+
+def test_rows_that_cannot_go_are_on_the_board(
+    outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
+) -> None:
+    rows = [Draft(memo=memo, chat=demo.chat_ids[name]) for name in ("Book Club", "Kim Opted Out", "Book Club")]
+    outbox.send_all(outbox.plan(rows)).wait()
+    demo.advance(seconds=30)
+    board = open_board(outbox)
+    until(lambda: not board.is_running)
+    assert board.line().endswith(": 1 sent, 1 not_sent")
+    assert "opted out" in table(board)
+
+
+def test_an_unclear_one_is_not_called_settled(
+    outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
+) -> None:
+    rows = [Draft(memo=memo, chat=demo.chat_ids[name]) for name in ("Book Club", "Lou Lost Answer")]
+    outbox.send_all(outbox.plan(rows)).wait()
+    demo.advance(seconds=30)
+    board = open_board(outbox)
+    until(lambda: not board.is_running)
+    assert board.line().startswith("1 of 2 settled")
+    assert "outbox.reconcile()" in table(board)
+
+
+def test_a_long_board_shows_what_needs_a_look(
+    outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
+) -> None:
+    chats = [*demo.add_chats(60).values(), demo.chat_ids["Finn Fails"]]
+    sends = [outbox.send(memo, chat_id) for chat_id in chats]
+    demo.advance(seconds=30)
+    board = open_board(outbox, sends)
+    until(lambda: not board.is_running)
+    assert board.line().endswith("60 delivered, 1 failed")
+    assert "Finn Fails" in table(board)
+    assert "and 11 more" in table(board)
+
+
+def test_a_screen_reader_is_not_told_every_second(
+    outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(board_module, "SAY_S", 60.0)
+    sends = [outbox.send(memo, chat_id) for chat_id in demo.add_chats(5).values()]
+    board = open_board(outbox, sends)
+    until(lambda: board.said.words)
+    said: list[str] = []
+    board.said.observe(lambda change: said.append(change["new"]), "words")
+    for _ in range(6):
+        demo.advance(seconds=2)
+        time.sleep(0.05)
+    until(lambda: not board.is_running)
+    assert len(said) == 1
+    assert "ended: all is settled" in said[0]
+
+
+def test_in_the_demo_time_goes_on_while_a_board_is_open(
+    memo: VoiceMemo, open_board: Callable[..., StatusBoard], monkeypatch: Any
+) -> None:
+    """Its clock stands still otherwise, and nothing would ever be delivered."""
+    import linq_nb
+
+    monkeypatch.setattr(board_module, "LOOK_S", 0.1)
+    with linq_nb.connect(demo=True, fresh=True) as outbox:
+        outbox.send(memo, "Book Club")
+        board = open_board(outbox)
+        until(lambda: not board.is_running)
+        passed = outbox.now() - datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+        assert 2 <= passed.total_seconds() < 10

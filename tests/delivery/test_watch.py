@@ -1,0 +1,214 @@
+"""A watch asks until all is settled or the time is over, and ends as one static output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from slow_linq import Door, press_ctrl_c, reads
+
+import linq_nb
+from linq_nb import AuthenticationError, LinqError, NotSent, Outbox, SettingsError, VoiceMemo
+from linq_nb.demo import Demo
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_it_ends_when_all_are_settled(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    for name in ("Ada Lovelace", "Book Club", "Finn Fails"):
+        outbox.send(memo, demo.chat_ids[name])
+    began = demo.now()
+    watched = outbox.watch()
+    assert [one.status for one in watched] == ["delivered", "sent", "failed"]
+    assert demo.now() - began < timedelta(seconds=20)
+    assert outbox.last_watch is watched
+    assert list(watched.frame()["status"]) == ["delivered", "sent", "failed"]
+    assert repr(watched).startswith("3 of 3 settled after 0:")
+
+
+def test_it_asks_after_2_7_17_37_and_77_seconds_and_at_the_end(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    """A message that stays as it is: Zoe's phone is off."""
+    send = outbox.send(memo, demo.chat_ids["Zoe Zero Retention"])
+    body = f'{{"id": "{send.message_id}", "delivery_status": "sent"}}'
+    demo.fail_next(200, path="/v3/messages/", body=body, times=100)
+    (now,) = outbox.watch(send, timeout=120)
+    polls = [one.at for one in outbox.history(send) if one.source == "poll"]
+    began = send.accepted_at
+    assert began is not None
+    assert [round((at - began).total_seconds()) for at in polls] == [2, 7, 17, 37, 77, 120]
+    assert now.status == "sent"
+    assert "the time is over; 1 still open" in repr(outbox.last_watch)
+
+
+def test_without_time_it_asks_once(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    outbox.send(memo, demo.chat_ids["Ada Lovelace"])
+    before = len(demo.requests)
+    outbox.watch(timeout=0)
+    assert reads(demo, before) == ["one"]
+
+
+def test_nothing_open_asks_nothing(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    before = len(demo.requests)
+    assert list(outbox.watch()) == []
+    assert len(demo.requests) == before
+
+
+def test_past_the_horizon_it_is_unconfirmed_and_never_called_failed(
+    outbox: Outbox, demo: Demo, memo: VoiceMemo
+) -> None:
+    send = outbox.send(memo, demo.chat_ids["Grace Hopper"])
+    body = f'{{"id": "{send.message_id}", "delivery_status": "sent"}}'
+    demo.fail_next(200, path="/v3/messages/", body=body, times=100)
+    demo.advance(hours=2)
+    began = demo.now()
+    watched = outbox.watch(horizon="1h")
+    assert demo.now() == began
+    assert watched.unconfirmed == {send.send_id}
+    assert watched[0].status == "sent"
+    assert "unconfirmed" in repr(watched)
+    assert "it may have arrived" in repr(watched)
+    assert "failed" not in repr(watched)
+
+
+def test_a_webhook_in_between_ends_it(demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox]) -> None:
+    """What another notebook learns counts: the journal is read again, not only Linq."""
+    other = connect()
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        demo.sleep(seconds)
+        slept.append(seconds)
+        if sum(slept) >= 7:
+            other.refresh()
+
+    outbox = connect(sleep=sleep)
+    send = outbox.send(memo, demo.chat_ids["Grace Hopper"])
+    body = f'{{"id": "{send.message_id}", "delivery_status": "queued"}}'
+    demo.fail_next(200, path="/v3/messages/", body=body, times=2)
+    outbox.watch()
+    assert max(slept) <= 5
+    polls = [one.status for one in outbox.history(send) if one.source == "poll"]
+    assert polls == ["queued", "queued", "delivered"]
+
+
+def test_an_interrupt_keeps_what_was_learnt_and_is_raised_again(
+    demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox]
+) -> None:
+    outbox = connect(transport=Door(demo, on=lambda number: press_ctrl_c() if number == 4 else None))
+    for name in ("Grace Hopper", "Ada Lovelace", "Fay Fails Then Delivers"):
+        outbox.send(memo, demo.chat_ids[name])
+    with pytest.raises(KeyboardInterrupt):
+        outbox.watch()
+    assert outbox.last_watch is not None
+    assert [one.status for one in outbox.last_watch] == [one.status for one in outbox.sends()]
+    assert "interrupted; what was learnt is in the journal" in repr(outbox.last_watch)
+    assert "sent" in {one.status for one in outbox.sends()}
+
+
+def test_a_fault_that_passes_is_asked_again(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    outbox.send(memo, demo.chat_ids["Grace Hopper"])
+    demo.refuse_next(times=3, path="/v3/messages/")
+    assert [one.status for one in outbox.watch()] == ["delivered"]
+
+
+def test_a_fault_that_stays_is_raised_when_the_time_is_over(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    outbox.send(memo, demo.chat_ids["Grace Hopper"])
+    demo.refuse_next(times=1000, path="/v3/messages/")
+    began = demo.now()
+    with pytest.raises(NotSent):
+        outbox.watch(timeout=60)
+    assert timedelta(seconds=60) <= demo.now() - began < timedelta(seconds=70)
+    assert [one.status for one in outbox.last_watch or ()] == ["queued"]
+
+
+def test_a_key_that_is_refused_ends_it_at_once(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    outbox.send(memo, demo.chat_ids["Grace Hopper"])
+    demo.fail_next(401, 2004, times=1000, path="/v3/messages/")
+    began = demo.now()
+    with pytest.raises(AuthenticationError):
+        outbox.watch()
+    assert demo.now() - began < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("timeout", [-1, "120", None, True, float("nan")])
+def test_timeout_is_a_number_of_seconds(outbox: Outbox, timeout: Any) -> None:
+    with pytest.raises(LinqError, match="timeout is a number of seconds"):
+        outbox.watch(timeout=timeout)
+    with pytest.raises(SettingsError, match="a horizon is a length of time"):
+        outbox.watch(horizon="soon")
+
+
+def test_the_demo_watches_the_same_each_time(memo: VoiceMemo) -> None:
+    told = []
+    for _ in range(2):
+        with linq_nb.connect(demo=True, fresh=True) as outbox:
+            for name in ("Ada Lovelace", "Book Club", "Fay Fails Then Delivers", "Rosa RCS"):
+                outbox.send(memo, outbox.demo.chat_ids[name])
+            told.append((repr(outbox.watch()), outbox.now(), [one.path for one in outbox.demo.requests]))
+    assert told[0] == told[1]
+
+
+# --- in a notebook ---
+
+SETUP = """import linq_nb
+from linq_nb import VoiceMemo
+outbox = linq_nb.connect(demo=True)
+memo = VoiceMemo.from_file("notebooks/audio/hello.amr")
+for chat in ("Ada Lovelace", "Book Club"):
+    outbox.send(memo, chat)
+None"""
+SLOWLY = """import time
+demo = outbox.demo
+def sleep(seconds):
+    time.sleep(0.3)
+    demo.sleep(seconds)
+outbox = linq_nb.connect(api_key=demo.api_key, base_url=demo.base_url, transport=demo.transport(),
+                         journal=":memory:", clock=demo.now, sleep=sleep)
+send = outbox.send(memo, demo.chat_ids["Fay Fails Then Delivers"])
+demo.fail_next(200, path="/v3/messages/", body='{"id": "%s", "delivery_status": "sent"}' % send.message_id, times=5)
+"""
+INTERRUPTED = """import os, signal
+quiet = outbox.pace.rest
+def rest(seconds):
+    quiet(seconds)
+    os.kill(os.getpid(), signal.SIGINT)
+outbox.pace.rest = rest
+outbox.watch()"""
+
+
+def run(*cells: str, fails: bool = False) -> list[Any]:
+    """Run cells as `jupyter execute` does; returns the outputs of each, as they would be saved."""
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in cells])
+    client = NotebookClient(book, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}})
+    if fails:
+        with pytest.raises(CellExecutionError):
+            client.execute()
+    else:
+        client.execute()
+    return [cell.outputs for cell in book.cells]
+
+
+def texts(outputs: list[Any]) -> list[str]:
+    return ["".join(one.get("data", {}).get("text/plain", "")) for one in outputs]
+
+
+def test_in_a_notebook_it_ends_as_one_static_output_with_a_plain_twin() -> None:
+    _, shown, again, live = run(SETUP, "watched = outbox.watch()\nwatched", "watched", SLOWLY + "outbox.watch()")
+    for outputs, words in ((shown, "2 of 2 settled"), (again, "2 of 2 settled"), (live, "1 of 1 settled")):
+        (text,) = texts(outputs)
+        assert text.startswith(words)
+        assert "Ada Lovelace" in outputs[0]["data"]["text/html"] or "Fay" in outputs[0]["data"]["text/html"]
+        assert "model_id" not in str(outputs)
+
+
+def test_an_interrupted_table_stays_as_it_was() -> None:
+    outputs = run(SETUP, INTERRUPTED, fails=True)[1]
+    table, error = outputs
+    assert "interrupted; what was learnt is in the journal" in texts([table])[0]
+    assert error["ename"] == "KeyboardInterrupt"
