@@ -123,20 +123,25 @@ def open_page(lab: Lab, **context: Any) -> Iterator[Any]:
     """Open JupyterLab in a fresh headless Chromium and wait until it is restored."""
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as driver, headless(driver) as browser:
-        page = browser.new_context(permissions=["microphone"], **context).new_page()
-        page.set_default_timeout(20_000)
-        page.goto(f"{lab.url}/lab?token={lab.token}&reset")
-        page.wait_for_function("() => window.jupyterapp && window.jupyterapp.shell")
-        page.evaluate("() => window.jupyterapp.restored")
-        yield page
+    with sync_playwright() as driver, headless(driver.chromium) as browser:
+        yield visit(lab, browser.new_context(permissions=["microphone"], **context).new_page())
+
+
+def visit(lab: Lab, page: Any) -> Any:
+    """Bring a page to JupyterLab and wait until it is restored."""
+    page.set_default_timeout(20_000)
+    page.goto(f"{lab.url}/lab?token={lab.token}&reset")
+    page.wait_for_function("() => window.jupyterapp && window.jupyterapp.shell")
+    page.evaluate("() => window.jupyterapp.restored")
+    return page
 
 
 @contextlib.contextmanager
-def headless(driver: Any) -> Iterator[Any]:
-    """Launch Chromium without a window; as root it needs to go without its sandbox."""
-    flags = [*CHROMIUM_FLAGS, *(["--no-sandbox"] if _is_root() else [])]
-    browser = driver.chromium.launch(executable_path=chromium(), args=flags)
+def headless(kind: Any, *more: str, without: Sequence[str] = ()) -> Iterator[Any]:
+    """Launch Chromium without a window, with more flags or less; as root it needs to go without its sandbox."""
+    flags = [flag for flag in CHROMIUM_FLAGS if flag not in without]
+    flags += [*more, *(["--no-sandbox"] if _is_root() else [])]
+    browser = kind.launch(executable_path=chromium(), args=flags)
     try:
         yield browser
     finally:
@@ -196,6 +201,10 @@ class Notebook:
         book = nbformat.v4.new_notebook(cells=written)
         book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(book, self.lab.root / f"{self.name}.ipynb")
+        return self.again()
+
+    def again(self) -> Notebook:
+        """Open the notebook as it is saved, which a reloaded page does not do by itself."""
         self.page.evaluate(_OPEN, f"{self.name}.ipynb")
         self.page.wait_for_function(_READY)
         return self

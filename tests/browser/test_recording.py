@@ -1,0 +1,596 @@
+"""The recorder in JupyterLab with a microphone that hears a known tone, and pages where there is none."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import math
+import re
+import struct
+import threading
+import time
+import wave
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browsing import Guard, Lab, Notebook, headless, visit
+
+import linq_nb.recorder
+
+expect = pytest.importorskip("playwright.sync_api").expect
+pytestmark = pytest.mark.browser
+
+RECORDER = Path(linq_nb.recorder.__file__).parent
+AUDIO = Path(__file__).parents[2] / "notebooks" / "audio"
+HZ = 440
+FAKE_DEVICE, FAKE_YES = "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"
+
+KEEP_STREAMS = """(() => {
+  window.streams = [];
+  const real = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
+  if (real) navigator.mediaDevices.getUserMedia = async (wanted) => {
+    const stream = await real(wanted);
+    window.streams.push(stream);
+    return stream;
+  };
+})()"""
+RELEASED = "() => window.streams.flatMap(s => s.getTracks()).every(track => track.readyState === 'ended')"
+SPOIL = """(how) => {
+  const real = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (data) {
+    if (!(data instanceof ArrayBuffer) || data.byteLength < 90_000) return real.call(this, data);
+    WebSocket.prototype.send = real;
+    if (how === 'lost') return;
+    new Uint8Array(data)[data.byteLength - 5] ^= 1;
+    return real.call(this, data);
+  };
+}"""
+
+RUN = """import linq_nb
+outbox = linq_nb.connect(demo=True, fresh=True)
+ada = outbox.demo.chat_ids["Ada Lovelace"]
+recorder = linq_nb.Recorder({})
+recorder"""
+SENT = """import io, wave, numpy as np
+outbox.send(recorder.memo, ada)
+got = outbox.demo.memo_bytes(outbox.demo.memos(ada)[0]["message_id"])
+with wave.open(io.BytesIO(got)) as reader:
+    rate, heard = reader.getframerate(), np.frombuffer(reader.readframes(reader.getnframes()), "<i2").astype(float)
+power = np.abs(np.fft.rfft(heard * np.hanning(len(heard))))
+hz = power.argmax() * rate / len(heard)
+print(rate, len(heard) / rate, hz, np.abs(heard).max(), outbox.demo.bubbles(ada))"""
+
+
+@pytest.fixture(scope="module")
+def tone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the microphone hears: whole waves of one tone, so that it can be played round and round."""
+    file = tmp_path_factory.mktemp("tone") / "tone.wav"
+    with wave.open(str(file), "wb") as writer:
+        writer.setparams((1, 2, 48_000, 0, "NONE", ""))
+        writer.writeframes(
+            b"".join(struct.pack("<h", int(9000 * math.sin(2 * math.pi * HZ * i / 48_000))) for i in range(144_000))
+        )
+    return file
+
+
+@pytest.fixture(scope="module")
+def tone_page(lab: Lab, lab_page: Any, tone: Path) -> Iterator[Any]:
+    with headless(lab_page.context.browser.browser_type, f"--use-file-for-fake-audio-capture={tone}") as browser:
+        context = browser.new_context(permissions=["microphone"], viewport={"width": 1000, "height": 900})
+        context.add_init_script(KEEP_STREAMS)
+        yield visit(lab, context.new_page())
+
+
+@pytest.fixture
+def book(lab: Lab, tone_page: Any, request: pytest.FixtureRequest) -> Iterator[Notebook]:
+    """A notebook whose page hears the tone; it fails on a script error, an error in the console or a foreign URL."""
+    said: list[str] = []
+    tone_page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    name = "recorder_" + re.sub(r"\W+", "_", request.node.name).strip("_")
+    with Guard(tone_page, lab.url) as guard:
+        notebook = Notebook(tone_page, lab, name)
+        yield notebook
+        tone_page.screenshot(path=lab.root / f"{name}.png")
+        notebook.close()
+    guard.check()
+    assert not [line for line in said if "recorder" in line or "anywidget" in line], said
+
+
+class Rec:
+    """The recorder of the first cell; the second cell asks the kernel."""
+
+    def __init__(self, book: Notebook, question: str = "", options: str = "", first: str = "", cell: int = 0) -> None:
+        self.book, self.page = book, book.page
+        if question:
+            book.open(first or RUN.format(options), question if "\n" in question else f"print({question})", "recorder")
+            book.run(0)
+        self.at = book.cell(cell).locator(".linq-rec").last
+        expect(self.at).to_be_visible()
+
+    def button(self, name: str) -> Any:
+        return self.at.get_by_role("button", name=name, exact=True)
+
+    def record(self, seconds: float) -> float:
+        """Record without the countdown; return how long it took by this test's clock."""
+        self.button("Record").click()
+        self.button("Start now").click()
+        expect(self.button("Stop")).to_be_visible()
+        start = time.monotonic()
+        self.page.wait_for_timeout(1000 * seconds)
+        self.button("Stop").click()
+        return time.monotonic() - start
+
+    def kept(self, name: str = "Take 1") -> Any:
+        """Wait until the kernel has the take."""
+        radio = self.at.get_by_role("radio", name=f"Use {name}", exact=True)
+        expect(radio).to_be_visible()
+        return radio
+
+    def answer(self) -> str:
+        """Return what the kernel says."""
+        self.book.run(1)
+        return str(self.book.output(1).last.inner_text()).strip()
+
+
+# --- from the microphone to the chat ---
+
+
+def test_a_tone_of_three_seconds_arrives_in_the_chat(book: Notebook) -> None:
+    rec = Rec(book, SENT)
+    took = rec.record(3)
+    rec.kept()
+    rate, seconds, hz, loudest, bubbles = map(float, rec.answer().split())
+    assert rate == 48_000
+    assert seconds == pytest.approx(took, abs=0.3)
+    assert hz == pytest.approx(HZ, abs=1)
+    assert loudest > 1000
+    assert bubbles == 1
+    assert book.page.evaluate(RELEASED)
+
+
+def test_the_countdown_runs_by_itself_and_a_double_click_starts_once(book: Notebook) -> None:
+    rec = Rec(book, "len(recorder.takes)")
+    rec.button("Record").dblclick()
+    expect(rec.button("Start now")).to_be_visible()
+    expect(rec.at.get_by_role("timer")).to_have_text(re.compile("^[123]$"))
+    expect(rec.button("Stop")).to_be_visible(timeout=4000)
+    assert book.page.evaluate("() => window.streams.length") == 1
+    rec.page.wait_for_timeout(600)
+    rec.button("Stop").dblclick()
+    rec.kept()
+    assert rec.answer() == "1"
+
+
+def test_a_cancelled_countdown_leaves_nothing_and_lets_the_microphone_go(book: Notebook) -> None:
+    rec = Rec(book, "recorder")
+    rec.button("Record").click()
+    rec.button("Cancel").click()
+    expect(rec.at.get_by_role("status")).to_have_text("Nothing was recorded.")
+    expect(rec.button("Record")).to_be_focused()
+    assert book.page.evaluate(RELEASED)
+    assert rec.answer() == "Recorder(no take yet)"
+
+
+def test_a_pause_is_not_in_the_take(book: Notebook) -> None:
+    rec = Rec(book, "recorder.memo.duration_ms")
+    rec.button("Record").click()
+    rec.button("Start now").click()
+    rec.page.wait_for_timeout(1000)
+    rec.button("Pause").click()
+    rec.page.wait_for_timeout(2000)
+    rec.button("Resume").click()
+    rec.page.wait_for_timeout(1000)
+    rec.button("Stop").click()
+    rec.kept()
+    assert 1700 < int(rec.answer()) < 2700
+
+
+def test_takes_are_heard_trimmed_chosen_and_discarded(book: Notebook) -> None:
+    rec = Rec(book, "[(take.name, take.duration_ms) for take in recorder.takes], recorder.memo.duration_ms")
+    for number in (1, 2):
+        rec.record(1.2)
+        rec.kept(f"Take {number}")
+    start = rec.at.get_by_label("Start of Take 1 in seconds")
+    start.fill("0.5")
+    start.press("Tab")
+    end = rec.at.get_by_label("End of Take 1 in seconds")
+    end.fill("0.9")
+    end.press("Tab")
+    rec.kept("Take 1").check()
+    expect(rec.at.get_by_text("0:01 of 0:01 · 38.4 kB · WAV")).to_be_visible()
+    rec.button("Play Take 1").click()
+    expect(rec.button("Stop Take 1")).to_be_visible()
+    expect(rec.button("Play Take 1")).to_be_visible(timeout=3000)
+    rec.button("Discard Take 2").click()
+    rec.button("Keep it").click()
+    rec.button("Discard Take 2").click()
+    rec.button("Discard Take 2").click()
+    expect(rec.at.get_by_role("radio")).to_have_count(1)
+    assert rec.answer() == "[('Take 1', 400)] 400"
+    end.fill("0.1")
+    end.press("Tab")
+    expect(rec.at.get_by_role("alert")).to_contain_text("the start must lie at least 0.1 s before the end")
+    assert rec.answer() == "[('Take 1', 400)] 400"
+
+
+def test_it_works_by_keyboard_alone(book: Notebook) -> None:
+    rec = Rec(book, "recorder.takes[0].start_ms, recorder.takes[0].recorded_ms > 400, len(recorder.takes)")
+    keys = book.page.keyboard
+    rec.button("Record").focus()
+    keys.press("Enter")
+    expect(rec.button("Start now")).to_be_focused()
+    rec.page.wait_for_timeout(400)
+    keys.press("Space")
+    expect(rec.button("Stop")).to_be_focused()
+    rec.page.wait_for_timeout(800)
+    keys.press("Tab")
+    expect(rec.button("Pause")).to_be_focused()
+    keys.press("Enter")
+    expect(rec.button("Resume")).to_be_focused()
+    keys.press("Shift+Tab")
+    keys.press("Enter")
+    rec.kept()
+    for name in ("Use Take 1", "Play Take 1", "Start of Take 1 in seconds"):
+        keys.press("Tab")
+        expect(rec.at.locator(f"[aria-label='{name}']")).to_be_focused()
+    keys.press("ArrowUp")
+    keys.press("ArrowUp")
+    expect(rec.at.get_by_text(re.compile("^0:0. of 0:0. ·"))).to_be_visible()
+    for name in ("End of Take 1 in seconds", "Download Take 1", "Discard Take 1"):
+        keys.press("Tab")
+        expect(rec.at.locator(f"[aria-label='{name}']")).to_be_focused()
+    assert rec.answer() == "200 True 1"
+
+
+# --- the limit ---
+
+
+def test_without_the_extra_it_stops_where_a_wav_is_full(book: Notebook) -> None:
+    rec = Rec(book, "recorder.memo.format, recorder.memo.size_bytes", "limit_bytes=150_000",
+              "import sys; sys.modules['av'] = None\n" + RUN.format("limit_bytes=150_000"))  # fmt: skip
+    expect(rec.at.get_by_text("about 0:01 fits in 150.0 kB")).to_be_visible()
+    rec.button("Record").click()
+    rec.button("Start now").click()
+    expect(rec.at.get_by_text("left", exact=False).first).to_be_visible()
+    expect(rec.at.get_by_role("status")).to_contain_text("It is full at 0:01: 150.0 kB is the most.")
+    rec.kept()
+    assert book.page.evaluate(RELEASED)
+    assert rec.answer() == "wav 150000"
+
+
+def test_with_the_extra_a_longer_take_is_an_m4a(book: Notebook) -> None:
+    pytest.importorskip("av")
+    rec = Rec(book, "recorder.memo.format, recorder.memo.size_bytes <= 20_000", "limit_bytes=20_000")
+    rec.button("Record").click()
+    rec.button("Start now").click()
+    expect(rec.at.get_by_role("status")).to_contain_text("It is full at 0:02: 20.0 kB is the most.")
+    rec.kept()
+    expect(rec.at.get_by_text("an M4A of it is sent")).to_be_visible()
+    assert rec.answer() == "m4a True"
+
+
+# --- what does not arrive ---
+
+
+@pytest.mark.parametrize(
+    ("how", "says"), [("lost", "The kernel has not answered yet"), ("damaged", "it did not arrive whole")]
+)
+def test_a_part_that_is_spoilt_is_said_so_and_sent_again(book: Notebook, how: str, says: str) -> None:
+    rec = Rec(book, SENT)
+    rec.book.page.evaluate(SPOIL, how)
+    rec.record(1.5)
+    expect(rec.at.get_by_role("alert").filter(has_text=says)).to_be_visible(timeout=9000)
+    assert rec.at.get_by_role("radio").count() == 0
+    rec.button("Send to the kernel again").click()
+    rec.kept()
+    expect(rec.at.get_by_role("alert")).to_have_count(0)
+    _, seconds, hz, *_ = map(float, rec.answer().split())
+    assert seconds > 1.2
+    assert hz == pytest.approx(HZ, abs=1)
+
+
+def test_sound_outlives_a_kernel_that_was_restarted(book: Notebook, tmp_path: Path) -> None:
+    rec = Rec(book, "1")
+    rec.record(1)
+    rec.kept()
+    book.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    rec.record(1)
+    expect(rec.at.get_by_role("alert")).to_contain_text("it was restarted", timeout=9000)
+    for name in ("Download Take 1", "Download"):
+        with book.page.expect_download() as download:
+            rec.button(name).click()
+        download.value.save_as(tmp_path / "saved.wav")
+        with wave.open(str(tmp_path / "saved.wav")) as reader:
+            assert reader.getnframes() / reader.getframerate() == pytest.approx(1, abs=0.3)
+
+
+# --- views, pages and what is saved ---
+
+
+def test_two_views_show_one_recorder(book: Notebook) -> None:
+    first = Rec(book, "len(recorder.takes)")
+    book.run(2)
+    second = Rec(book, cell=2)
+    second.record(1)
+    first.kept()
+    second.kept()
+    first.button("Play Take 1").click()
+    expect(first.button("Stop Take 1")).to_be_visible()
+    second.button("Discard Take 1").click()
+    second.button("Discard Take 1").click()
+    expect(first.at.get_by_role("radio")).to_have_count(0)
+    assert first.answer() == "0"
+
+
+def test_running_the_cell_again_lets_the_microphone_go_and_keeps_the_take(book: Notebook) -> None:
+    first = RUN.format("").replace("recorder =", "old = globals().get('recorder')\nrecorder =")
+    rec = Rec(book, "len(old.takes), recorder", first=first)
+    rec.button("Record").click()
+    rec.button("Start now").click()
+    rec.page.wait_for_timeout(800)
+    book.run(0)
+    book.page.wait_for_function(RELEASED)
+    expect(book.cell(0).locator(".linq-rec")).to_have_count(1)
+    book.page.wait_for_timeout(500)
+    assert rec.answer() == "1 Recorder(no take yet)"
+
+
+def test_a_closed_recorder_lets_the_microphone_go(book: Notebook) -> None:
+    rec = Rec(book, "recorder.close()")
+    rec.button("Record").click()
+    rec.button("Start now").click()
+    expect(rec.button("Stop")).to_be_visible()
+    rec.answer()
+    book.page.wait_for_function(RELEASED)
+    expect(book.cell(0).get_by_text("This recorder is closed.")).to_be_visible()
+
+
+def test_the_saved_notebook_tells_of_the_takes_and_holds_no_sound(book: Notebook) -> None:
+    rec = Rec(book, "1")
+    rec.record(2)
+    rec.kept()
+    rec.at.locator("input[type=file]").set_input_files(AUDIO / "hello.mp3")
+    rec.kept("hello.mp3")
+    run = "name => window.jupyterapp.commands.execute(name)"
+    book.page.evaluate(run, "@jupyter-widgets/jupyterlab-manager:saveWidgetState")
+    book.page.evaluate(run, "docmanager:save")
+    text = (book.lab.root / f"{book.name}.ipynb").read_text("utf-8")
+    saved = json.loads(text)
+    states = saved["metadata"]["widgets"]["application/vnd.jupyter.widget-state+json"]["state"].values()
+    state = next(one for one in states if one["model_name"] == "AnyModel")
+    assert "buffers" not in state
+    scripts = sum(len(json.dumps(state["state"][name])) for name in ("_esm", "_css"))
+    assert len(text) < scripts + 12_000
+    widget, record = saved["cells"][0]["outputs"]
+    assert "text/html" not in widget["data"]
+    assert "Take 1" in "".join(record["data"]["text/html"])
+    assert "hello.mp3  0:05 · 40.8 kB · MP3 · chosen" in "".join(record["data"]["text/plain"])
+    assert "<audio" not in text
+
+
+def test_a_reloaded_page_has_the_takes_and_hears_them_again(book: Notebook) -> None:
+    rec = Rec(book, "recorder")
+    rec.record(1.2)
+    rec.kept()
+    book.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    visit(book.lab, book.page)
+    book.again()
+    rec = Rec(book)
+    rec.kept()
+    rec.button("Play Take 1").click()
+    expect(rec.button("Stop Take 1")).to_be_visible()
+    expect(rec.button("Play Take 1")).to_be_visible(timeout=4000)
+    expect(rec.at.get_by_role("alert")).to_have_count(0)
+
+
+# --- files ---
+
+
+def test_a_file_is_taken_where_there_is_no_microphone(book: Notebook) -> None:
+    rec = Rec(book, SENT.replace("got = ", "print(recorder.memo.filename)\ngot = "))
+    rec.at.locator("input[type=file]").set_input_files(AUDIO / "hello.ogg")
+    expect(rec.at.get_by_role("alert")).to_contain_text("hello.ogg: this is Ogg")
+    rec.at.locator("input[type=file]").set_input_files(AUDIO / "hello.wav")
+    rec.kept("hello.wav")
+    expect(rec.at.get_by_role("alert")).to_have_count(0)
+    assert rec.answer().startswith("hello.wav")
+
+
+def test_a_file_that_the_browser_cannot_play_is_heard_as_a_preview(book: Notebook) -> None:
+    pytest.importorskip("av")
+    rec = Rec(book, "1")
+    rec.at.locator("input[type=file]").set_input_files(AUDIO / "hello.caf")
+    rec.kept("hello.caf")
+    expect(rec.at.get_by_text("plays a preview; the file itself is sent")).to_be_visible()
+    rec.button("Play hello.caf").click()
+    expect(rec.button("Stop hello.caf")).to_be_visible()
+    rec.page.wait_for_timeout(800)
+    expect(rec.at.get_by_role("alert")).to_have_count(0)
+    rec.button("Stop hello.caf").click()
+
+
+def test_a_hostile_file_name_runs_no_script(book: Notebook) -> None:
+    name = """a"'><img src=x onerror=window.hacked=1><script>window.hacked=2</script>.wav"""
+    rec = Rec(book, "recorder")
+    data = (AUDIO / "hello.wav").read_bytes()
+    file = {"name": name, "mimeType": "audio/wav", "buffer": data}
+    rec.at.locator("input[type=file]").set_input_files([file])
+    expect(rec.at.get_by_text("onerror")).to_be_visible()
+    rec.at.locator("input[type=file]").set_input_files([{**file, "buffer": b"<script>window.hacked=3</script>"}])
+    expect(rec.at.get_by_role("alert")).to_contain_text("onerror")
+    assert rec.at.locator("img, script").count() == 0
+    assert book.cell(0).locator("img").count() == 0
+    assert book.page.evaluate("() => window.hacked === undefined")
+
+
+# --- how it looks ---
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_fits_a_phone_and_every_control_has_a_name(book: Notebook, theme: str) -> None:
+    rec = Rec(book, "1")
+    book.theme(theme)
+    rec.record(0.5)
+    rec.kept()
+    rec.at.locator("input[type=file]").set_input_files(AUDIO / "hello.mp3")
+    rec.kept("hello.mp3")
+    rec.at.evaluate("root => root.style.width = '290px'")
+    assert rec.at.evaluate("root => root.scrollWidth <= root.clientWidth")
+    beyond = """root => [...root.querySelectorAll('*')].filter(one => one.offsetParent
+      && one.getBoundingClientRect().right > root.getBoundingClientRect().right + 1).map(one => one.className)"""
+    assert rec.at.evaluate(beyond) == []
+    nameless = """root => [...root.querySelectorAll('button, input')].filter(one => one.offsetParent
+      && !(one.getAttribute('aria-label') || one.textContent || one.labels?.[0]?.textContent)).length"""
+    assert rec.at.evaluate(nameless) == 0
+    assert rec.at.evaluate(CONTRAST) == []
+
+
+CONTRAST = """root => {
+  const parse = text => text.match(/[\\d.]+/g).map(Number);
+  const over = (top, below) => { const a = top[3] ?? 1; return [0, 1, 2].map(i => top[i] * a + below[i] * (1 - a)); };
+  const ground = one => {
+    const chain = [];
+    for (let e = one; e; e = e.parentElement) chain.unshift(parse(getComputedStyle(e).backgroundColor));
+    return chain.reduce((below, top) => over(top, below), [255, 255, 255]);
+  };
+  const light = rgb => rgb.map(v => v / 255).map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  return [...root.querySelectorAll('*')].filter(one => one.offsetParent
+      && [...one.childNodes].some(node => node.nodeType === 3 && node.textContent.trim())).map(one => {
+    const below = ground(one), ink = over(parse(getComputedStyle(one).color), below);
+    const [a, b] = [light(ink), light(below)].sort((x, y) => y - x);
+    return [one.textContent, (a + 0.05) / (b + 0.05)];
+  }).filter(([, ratio]) => ratio < 4.5);
+}"""
+
+
+def test_the_live_region_does_not_speak_every_second(book: Notebook) -> None:
+    rec = Rec(book, "1")
+    book.page.evaluate("""() => {
+      window.spoken = [];
+      const heard = one => window.spoken.push(one.textContent);
+      const watch = one => new MutationObserver(() => heard(one)).observe(one, {childList: true});
+      document.querySelectorAll('.linq-rec [role=status], .linq-rec [role=alert]').forEach(watch);
+    }""")
+    rec.record(3)
+    rec.kept()
+    spoken = book.page.evaluate("() => window.spoken")
+    assert len(spoken) <= 6, spoken
+
+
+# --- pages without a microphone, in the real browser ---
+
+HOST_PAGE = """<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="/recorder.css"><div id="here"></div>
+<script type="module">
+import make from "/recorder.js";
+const state = {_cards: [], _limit_bytes: 1e7, _m4a_seconds: 0, _part_bytes: 1e6};
+const model = {get: name => state[name], on() {}, send() {}};
+const widget = make();
+widget.initialize({model});
+widget.render({model, el: document.getElementById("here")});
+</script>"""
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves the recorder's own files, a page with it, and that page in frames and under policies."""
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        if path in ("/recorder.js", "/recorder.css"):
+            return super().do_GET()
+        other = f"http://localhost:{self.server.server_port}/"  # type: ignore[attr-defined]  # a TCPServer has one
+        pages = {
+            "/frame": f'<iframe src="{other}" width=700 height=500></iframe>',
+            "/allowed": f'<iframe src="{other}" allow="microphone" width=700 height=500></iframe>',
+        }
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        if path == "/policy":
+            self.send_header("Permissions-Policy", "microphone=()")
+        if path == "/csp":
+            self.send_header("Content-Security-Policy", "script-src 'self' 'unsafe-inline'; worker-src 'self'")
+        self.end_headers()
+        self.wfile.write(pages.get(path, HOST_PAGE).encode())
+        return None
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[int]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(RECORDER))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+CASES = {
+    "blocked": ("127.0.0.1", "/", [FAKE_YES], [], "The microphone is blocked for this page|got no yes"),
+    "no device": ("127.0.0.1", "/", [FAKE_DEVICE], ["microphone"], "No microphone was found"),
+    "insecure": ("notebooks.test", "/", [], ["microphone"], "not secure"),
+    "frame": ("127.0.0.1", "/frame", [], ["microphone"], "shown inside another page"),
+    "policy": ("127.0.0.1", "/policy", [], ["microphone"], "Permissions-Policy"),
+    "csp": ("127.0.0.1", "/csp", [], ["microphone"], "security policy"),
+}
+
+
+@pytest.mark.parametrize(("host", "path", "without", "granted", "says"), CASES.values(), ids=CASES)
+def test_a_refused_microphone_has_its_own_sentence_and_a_way_out(
+    site: int, lab_page: Any, host: str, path: str, without: list[str], granted: list[str], says: str
+) -> None:
+    kind = lab_page.context.browser.browser_type
+    with headless(kind, "--host-resolver-rules=MAP notebooks.test 127.0.0.1", without=without) as browser:
+        context = browser.new_context(permissions=granted)
+        page = context.new_page()
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"http://{host}:{site}{path}")
+        at = page.frame_locator("iframe") if path == "/frame" else page
+        at.get_by_role("button", name="Record").click()
+        alert = at.get_by_role("alert")
+        expect(alert).to_contain_text(re.compile(says))
+        expect(alert).to_contain_text("Or choose an audio file below.")
+        expect(at.get_by_label("Choose an audio file")).to_be_enabled()
+        expect(at.get_by_role("button", name="Record")).to_be_visible()
+        assert errors == []
+
+
+def test_a_frame_that_passes_the_microphone_on_records(site: int, lab_page: Any) -> None:
+    with headless(lab_page.context.browser.browser_type) as browser:
+        page = browser.new_context(permissions=["microphone"]).new_page()
+        page.goto(f"http://127.0.0.1:{site}/allowed")
+        at = page.frame_locator("iframe")
+        at.get_by_role("button", name="Record").click()
+        expect(at.get_by_role("button", name="Start now")).to_be_visible()
+
+
+HOME = {"vscode": False, "secure": True, "framed": False, "allowed": True, "permission": "granted"}
+WORDS = {
+    "vscode": ("NotAllowedError", {"vscode": True}, "VS Code"),
+    "busy": ("NotReadableError", {}, "another program holds it"),
+    "system": ("NotAllowedError", {}, "operating system"),
+    "dismissed": ("NotAllowedError", {"permission": "prompt"}, "got no yes"),
+    "denied": ("NotAllowedError", {"permission": "denied"}, "is blocked for this page"),
+    "sandbox": ("SecurityError", {"framed": True, "allowed": None}, "inside another page"),
+    "old browser": ("NoAudioWorklet", {}, "no AudioWorklet"),
+    "no api": ("NoMediaDevices", {}, "offers no microphone to pages"),
+    "unheard of": ("AbortError", {}, "did not start (AbortError: why)"),
+}
+
+
+def test_each_refusal_that_cannot_be_had_here_has_its_own_sentence(site: int, lab_page: Any) -> None:
+    page = lab_page.context.new_page()
+    try:
+        page.goto(f"http://127.0.0.1:{site}/")
+        ask = """async ([name, place]) => (await import('/recorder.js')).refusal({name, message: 'why'}, place)"""
+        said = {case: page.evaluate(ask, [name, {**HOME, **place}]) for case, (name, place, _) in WORDS.items()}
+    finally:
+        page.close()
+    for case, (_, _, words) in WORDS.items():
+        assert words in said[case], case
+        assert said[case].endswith("Or choose an audio file below."), case
+    assert len(set(said.values())) == len(said)
