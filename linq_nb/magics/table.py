@@ -169,7 +169,7 @@ ERRORS = Command(
 )
 FORM = Command(
     "linq_form",
-    "Show a form to choose a chat and audio, see the card and send.",
+    "Show a form to choose chats and audio, see the card and send.",
     (INTO, VIA),
     examples=("%linq_form", "%linq_form --into form"),
     notes=("Against a real account its button asks once more, as %config LinqMagics.ask says.",),

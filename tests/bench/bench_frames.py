@@ -35,12 +35,10 @@ def peak_mb() -> float:
 
 
 def measured(work: Callable[[], Any], times: int) -> dict[str, float]:
-    import numpy
     import pandas
     import pyarrow
 
-    assert numpy and pandas and pyarrow
-    pandas.array(["warm"], dtype="string")
+    pandas.array(pyarrow.array(["warm"]), dtype="string")
     gc.collect()
     before, best = peak_mb(), float("inf")
     for _ in range(times):

@@ -8,11 +8,13 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from browsing import Guard, Notebook, missing, open_page, running_lab
+from forming import FormPage
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 IMAGES = NOTEBOOKS / "images"
@@ -20,12 +22,25 @@ IMAGES = NOTEBOOKS / "images"
 
 @dataclass(frozen=True)
 class Picture:
-    """Cells to run and the index of the one to shoot; the page is ``width`` points wide."""
+    """Cells to run and the index of the one to shoot; the page is ``width`` points wide.
+
+    ``act`` is what a person does in the cell before the shot, ``part`` what of the cell is shot, where not all.
+    """
 
     cells: tuple[str, ...]
     shoot: int = -1
     width: int = 860
     theme: str = "light"
+    act: Callable[[Any], None] | None = None
+    part: str = ""
+
+
+def fill_in(cell: Any) -> None:
+    """Choose a chat and a memo in the form of a cell."""
+    form = FormPage(cell).choose("Book Club")
+    form.chat.fill("")
+    form.give("audio/hello.m4a")
+    form.button("^Send 0:05 to Book Club").wait_for()
 
 
 PICTURES = {
@@ -45,6 +60,22 @@ PICTURES = {
         ),
         width=900,
     ),
+    "form": Picture(
+        cells=("%load_ext linq_nb\n%linq_connect --demo --quiet\n%linq_form",),
+        act=fill_in,
+        part=".linq-nb-form",
+    ),
+    "board": Picture(
+        cells=(
+            "import linq_nb\noutbox = linq_nb.connect(demo=True, fresh=True)\n"
+            "memo = linq_nb.VoiceMemo.from_file('audio/hello.m4a')\n"
+            "names = ['Ada Lovelace', 'Book Club', 'Sam SMS', 'Rosa RCS', 'Finn Fails', 'Lee Blocked', 'Linus Email']\n"
+            "plan = outbox.plan([linq_nb.Draft(memo=memo, chat=outbox.demo.chat_ids[one]) for one in names])\n"
+            "batch = outbox.send_all(plan)\nbatch.wait()",
+            "linq_nb.StatusBoard(outbox, batch)",
+        ),
+        act=lambda cell: cell.get_by_text("delivered", exact=True).nth(1).wait_for(timeout=60_000),
+    ),
 }
 
 
@@ -57,8 +88,10 @@ def shoot(notebook: Notebook, picture: Picture, file: Path) -> None:
     for index in range(len(picture.cells)):
         notebook.run(index)
     cell = notebook.cell(picture.shoot % len(picture.cells))
+    if picture.act:
+        picture.act(cell)
     _settle(notebook.page, cell)
-    cell.screenshot(path=file)
+    (cell.locator(picture.part).first if picture.part else cell).screenshot(path=file)
     notebook.close()
 
 
@@ -70,6 +103,7 @@ def _settle(page: Any, cell: Any) -> None:
     cell.evaluate("cell => cell.classList.remove('jp-mod-active', 'jp-mod-selected')")
     cell.locator(".jp-cell-toolbar").evaluate_all("bars => bars.forEach(bar => bar.remove())")
     page.evaluate("() => document.activeElement?.blur()")
+    page.mouse.move(0, 0)
 
 
 def main(names: list[str]) -> None:

@@ -1,64 +1,44 @@
-"""The form in JupyterLab: by mouse, by keyboard, with a double click, with an error."""
+"""The form in JupyterLab: by mouse, by keyboard, with a double click, with errors, after a reload."""
 
 from __future__ import annotations
 
 import json
-import math
 import re
-import struct
 import wave
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import visit
+from forming import CLIPPED, FORM, LIVE, FormPage, tone
 
-expect = pytest.importorskip("playwright.sync_api").expect
+playwright = pytest.importorskip("playwright.sync_api")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+expect = playwright.expect
 pytestmark = pytest.mark.browser
 
-FORM = """import linq_nb
-outbox = linq_nb.connect(demo=True, fresh=True)
-ada, book_club = (outbox.demo.chat_ids[name] for name in ("Ada Lovelace", "Book Club"))
-form = linq_nb.SendForm(outbox)
-form"""
-
-
 FOCUSED = "() => document.activeElement.tagName + ' ' + document.activeElement.textContent"
+SENT_TO_ADA = "Already sent 0:03 to Ada Lovelace · iMessage"
+RESTART = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+SAVE = "() => window.jupyterapp.commands.execute('docmanager:save')"
+SAVE_STATE = "() => window.jupyterapp.commands.execute('@jupyter-widgets/jupyterlab-manager:saveWidgetState')"
+ATTACH = """
+memo = linq_nb.VoiceMemo.from_bytes(open({file!r}, 'rb').read(), 'up.wav')
+print(outbox.send(memo, book_club).attachment_id)"""
 
 
 @pytest.fixture
 def memo(tmp_path: Path) -> Path:
-    """A WAV of three seconds."""
-    file = tmp_path / "hello.wav"
-    with wave.open(str(file), "wb") as writer:
-        writer.setparams((1, 2, 16_000, 0, "NONE", ""))
-        writer.writeframes(b"".join(struct.pack("<h", int(9000 * math.sin(i / 6))) for i in range(48_000)))
-    return file
+    return tone(tmp_path / "hello.wav")
 
 
-class Form:
+class Form(FormPage):
     """The form of the first cell; the second cell asks the kernel."""
 
-    def __init__(self, notebook: Any, question: str, first: str = FORM) -> None:
+    def __init__(self, notebook: Any, question: str = "0", first: str = FORM) -> None:
         self.notebook = notebook.open(first, f"print({question})")
         notebook.run(0)
-        self.at = notebook.cell(0).locator(".jp-OutputArea").first
-        expect(self.chat).to_be_visible()
-
-    @property
-    def chat(self) -> Any:
-        return self.at.get_by_role("combobox", name="To", exact=True)
-
-    @property
-    def source(self) -> Any:
-        return self.at.get_by_role("textbox", name="Audio", exact=True)
-
-    def button(self, name: str) -> Any:
-        return self.at.get_by_role("button", name=re.compile(name))
-
-    def upload(self, file: Path) -> None:
-        with self.notebook.page.expect_file_chooser() as chooser:
-            self.button("Choose a file").click()
-        chooser.value.set_files(file)
+        super().__init__(notebook.cell(0).locator(".jp-OutputArea").first)
 
     def answer(self) -> str:
         """Return what the kernel says."""
@@ -66,108 +46,334 @@ class Form:
         return str(self.notebook.output(1).inner_text()).strip()
 
 
+# --- compose and send ---
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_memo_is_chosen_seen_and_sent(notebook: Any, memo: Path, theme: str) -> None:
     form = Form(notebook, "outbox.demo.bubbles(book_club), repr(form)")
     notebook.theme(theme)
     expect(form.button("^Send$")).to_be_disabled()
-    form.chat.fill("Book Club")
-    form.upload(memo)
-    send = form.button("^Send 0:03 to Book Club$")
+    form.choose("Book Club").upload(memo)
+    send = form.button("^Send 0:03 to Book Club · 4 people · iMessage$")
     expect(send).to_be_enabled()
     assert form.at.locator("audio").count() == 1
     assert form.at.get_by_alt_text("waveform of a 0:03 voice memo").is_visible()
     send.click()
-    expect(form.button("Already sent to Book Club")).to_be_disabled()
+    expect(form.button("Already sent 0:03 to Book Club")).to_be_disabled()
     expect(form.at.get_by_text("Linq has accepted it and will deliver it")).to_be_visible()
     expect(form.at.get_by_text("DEMO: sent from this form")).to_be_visible()
     assert form.answer().startswith("1 SendForm(DEMO, Send queued")
 
 
+@pytest.mark.parametrize("source", ["path", "url", "attachment"])
+def test_each_kind_of_source_is_sent(notebook: Any, memo: Path, source: str) -> None:
+    first = FORM.replace("\nform =", ATTACH.format(file=str(memo)) + "\nform =") if source == "attachment" else FORM
+    form = Form(notebook, "outbox.demo.bubbles(ada)", first)
+    text = {"path": str(memo), "url": "https://files.example.com/a.m4a"}.get(source)
+    form.choose("Ada Lovelace").give(text or str(notebook.output(0).first.inner_text()).strip())
+    form.button("^Send .* to Ada Lovelace").click()
+    expect(form.button("^Already sent .* to Ada Lovelace")).to_be_disabled()
+    assert form.answer() == "1"
+
+
+def test_a_recording_is_sent(notebook: Any) -> None:
+    form = Form(notebook, "outbox.demo.bubbles(ada), outbox.demo.memos(ada)[0]['filename']")
+    form.choose("Ada Lovelace")
+    form.button("^Record$").click()
+    recorder = form.at.get_by_role("region", name="Voice recorder")
+    recorder.get_by_role("button", name="Record", exact=True).click()
+    recorder.get_by_role("button", name="Start now").click()
+    expect(recorder.get_by_role("timer")).to_have_text("0:02")
+    recorder.get_by_role("button", name="Stop").click()
+    form.button("^Send 0:0[1-4] to Ada Lovelace").click()
+    expect(form.button("^Already sent 0:0")).to_be_visible()
+    assert form.answer().startswith("1 ")
+    form.button("Close the recorder").click()
+    expect(recorder).to_have_count(0)
+
+
+def test_several_chats_get_one_bubble_each(notebook: Any, memo: Path) -> None:
+    form = Form(notebook, "outbox.demo.bubbles(ada), outbox.demo.bubbles(book_club)")
+    form.upload(memo).choose("Ada Lovelace", "Lee Blocked", "Book Club")
+    form.button("^Send 0:03 to 3 chats · 4 people · iMessage$").dblclick()
+    expect(form.at.get_by_role("alert")).to_contain_text("3 chats: 2 queued, 1 rejected")
+    expect(form.at.get_by_role("row", name=re.compile("^rejected Lee Blocked"))).to_be_visible()
+    assert form.answer() == "1 1"
+
+
 def test_double_click_sends_once(notebook: Any, memo: Path) -> None:
     form = Form(notebook, "outbox.demo.bubbles(ada), len(outbox.sends())")
-    form.chat.fill("Ada Lovelace")
-    form.upload(memo)
-    form.button("^Send 0:03 to Ada Lovelace$").dblclick()
+    form.choose("Ada Lovelace").upload(memo)
+    form.button("^Send 0:03 to Ada Lovelace").dblclick()
     expect(form.button("Already sent")).to_be_disabled()
     assert form.answer() == "1 1"
 
 
+def test_a_file_over_the_limit_of_a_message_arrives_and_is_judged(notebook: Any, tmp_path: Path) -> None:
+    file = tmp_path / "long.wav"
+    with wave.open(str(file), "wb") as writer:
+        writer.setparams((1, 2, 48_000, 0, "NONE", ""))
+        writer.writeframes(bytes(12_000_000))
+    form = Form(notebook, "form.memo.size_bytes")
+    form.choose("Ada Lovelace").upload(file)
+    expect(form.at.get_by_text("is over Linq's 10 MB for voice memos")).to_be_visible()
+    expect(form.button("^Cannot send")).to_be_disabled()
+    assert form.answer() == str(file.stat().st_size)
+
+
+# --- choosing ---
+
+
+def test_filtering_keeps_what_is_chosen_in_sight(notebook: Any) -> None:
+    form = Form(notebook, "[one.chat_name for one in form.chats]")
+    form.choose("Grace Hopper")
+    form.chat.fill("kim")
+    expect(form.option("")).to_have_count(2)
+    expect(form.at.get_by_text("2 chats of 25 fit", exact=True)).to_be_visible()
+    expect(form.button("Remove Grace Hopper")).to_be_visible()
+    form.chat.fill("(202) 555-0112")
+    expect(form.at.get_by_text("1 chat of 25 fits", exact=True)).to_be_visible()
+    expect(form.option("Grace Hopper")).to_have_attribute("aria-selected", "true")
+    form.chat.fill("")
+    form.option("Sam SMS").click()
+    form.button("Remove Grace Hopper").click()
+    expect(form.button("Remove")).to_have_count(1)
+    assert form.answer() == "['Sam SMS']"
+
+
+def test_a_number_in_a_name_is_found_too(notebook: Any) -> None:
+    form = Form(notebook, first=FORM.replace("form = ", "_ = outbox.demo.add_chats(1000)\nform = "))
+    expect(form.option("")).to_have_count(100)
+    expect(form.at.get_by_text("1,025 chats; the first 100 are shown, type to find the others")).to_be_visible()
+    form.chat.fill("customer 0999")
+    expect(form.option("Customer 0999")).to_have_count(0)
+    form.chat.fill("999")
+    expect(form.option("Customer 999")).to_be_visible()
+
+
+def test_kind_and_health_are_shown(notebook: Any) -> None:
+    form = Form(notebook)
+    form.chat.fill("kim opted")
+    expect(form.option("Kim Opted Out")).to_have_text(re.compile(r"\+1•••••0117.*OPTED_OUT.*iMessage"))
+    form.chat.fill("sms")
+    expect(form.option("Sam SMS")).to_contain_text("SMS")
+
+
+def test_a_name_of_nobody_is_said_so(notebook: Any) -> None:
+    form = Form(notebook)
+    form.chat.fill("Ada Lovelaces")
+    expect(form.at.get_by_text("No chat fits; Enter looks for")).to_be_visible()
+    form.chat.press("Enter")
+    expect(form.at.get_by_role("alert")).to_contain_text("did you mean 'Ada Lovelace'")
+
+
 def test_form_works_by_keyboard_alone(notebook: Any, memo: Path) -> None:
-    form = Form(notebook, "outbox.demo.bubbles(ada)")
+    form = Form(notebook, "outbox.demo.bubbles(ada), outbox.demo.bubbles(book_club)")
     keys = notebook.page.keyboard
     form.chat.focus()
     keys.type("ada lovelace")
+    keys.press("Enter")
+    keys.type("club")
+    keys.press("ArrowDown")
+    expect(form.chat).to_have_attribute("aria-activedescendant", str(form.option("Book Club").get_attribute("id")))
+    keys.press("Enter")
+    keys.type("grace")
+    keys.press("Enter")
+    keys.press("Delete")
+    keys.press("Backspace")
+    expect(form.button("Remove")).to_have_count(2)
     keys.press("Tab")
     expect(form.source).to_be_focused()
     keys.type(str(memo))
     keys.press("Enter")
-    expect(form.button("^Send 0:03 to Ada Lovelace$")).to_be_enabled()
+    send = form.button("^Send 0:03 to 2 chats")
+    expect(send).to_be_enabled()
     for _ in range(15):  # past the player and its own buttons
         keys.press("Tab")
         if notebook.page.evaluate(FOCUSED).startswith("BUTTON Send"):
             break
-    expect(form.button("^Send 0:03 to Ada Lovelace$")).to_be_focused()
+    expect(send).to_be_focused()
     keys.press("Enter")
-    expect(form.button("Already sent to Ada Lovelace")).to_be_visible()
-    assert form.answer() == "1"
+    expect(form.button("Already sent 0:03 to 2 chats")).to_be_visible()
+    assert form.answer() == "1 1"
+
+
+# --- what goes wrong ---
 
 
 def test_error_is_shown_in_the_form(notebook: Any, memo: Path) -> None:
-    form = Form(notebook, "outbox.demo.bubbles(), type(form.error).__name__", f"{FORM.rpartition(chr(10))[0]}\n"
-                "outbox.demo.fail_next(403, 2005)\nform")  # fmt: skip
-    form.source.fill("no/such/file.m4a")
-    form.source.press("Enter")
+    head = FORM.rpartition("\n")[0]
+    form = Form(notebook, "outbox.demo.bubbles(), type(form.error).__name__",
+                f"{head}\noutbox.demo.fail_next(403, 2005)\nform")  # fmt: skip
+    form.give("no/such/file.m4a")
     expect(form.at.get_by_role("alert")).to_contain_text("file.m4a")
-    form.chat.fill("Ada Lovelace")
-    form.upload(memo)
-    form.button("^Send 0:03 to Ada Lovelace$").click()
+    form.choose("Ada Lovelace").upload(memo)
+    form.button("^Send 0:03 to Ada Lovelace").click()
     expect(form.at.get_by_role("alert")).to_contain_text("nothing was sent")
     expect(form.at.get_by_text("rejected").first).to_be_visible()
     assert form.answer() == "{} PermissionDeniedError"
     notebook.page.wait_for_timeout(500)  # sooner it would count as the second of a double click
-    form.button("^Send 0:03 to Ada Lovelace$").click()
-    expect(form.button("Already sent to Ada Lovelace")).to_be_visible()
+    form.button("^Send 0:03 to Ada Lovelace").click()
+    expect(form.button(SENT_TO_ADA)).to_be_visible()
 
 
 def test_live_form_asks_and_the_cursor_is_on_no(notebook: Any, memo: Path) -> None:
-    live = FORM.replace("connect(demo=True, fresh=True)", "connect(demo=True, fresh=True); demo = outbox.demo").replace(
-        "form =", "outbox = linq_nb.connect(api_key=demo.api_key, base_url=demo.base_url, journal=':memory:', "
-        "transport=demo.transport(), clock=demo.now, sleep=demo.sleep)\nform =",
-    )  # fmt: skip
-    form = Form(notebook, "demo.bubbles(ada)", live)
-    form.chat.fill("Ada Lovelace")
-    form.upload(memo)
-    form.button("^Send 0:03 to Ada Lovelace$").click()
+    form = Form(notebook, "demo.bubbles(ada)", LIVE)
+    form.choose("Ada Lovelace").upload(memo)
+    expect(form.at.get_by_text("from +1•••••0100 to")).to_be_visible()
+    form.button("^Send 0:03 to Ada Lovelace").click()
     expect(form.button("No, send nothing")).to_be_focused()
+    expect(form.at.get_by_role("alert")).to_contain_text("LIVE send hello.wav (0:03) to Ada Lovelace")
     notebook.page.keyboard.press("Enter")
     expect(form.at.get_by_text("Nothing was sent.", exact=True)).to_be_visible()
     assert form.answer() == "0"
-    form.button("^Send 0:03 to Ada Lovelace$").click()
+    form.button("^Send 0:03 to Ada Lovelace").click()
     form.button("Yes, send 0:03 to Ada Lovelace").click()
-    expect(form.button("Already sent to Ada Lovelace")).to_be_visible()
+    expect(form.button(SENT_TO_ADA)).to_be_visible()
     assert form.answer() == "1"
 
 
-def test_record_stays_and_the_memo_is_not_saved_with_the_notebook(notebook: Any, memo: Path) -> None:
+# --- what stays ---
+
+
+def test_code_is_copied_and_does_the_same(notebook: Any, memo: Path) -> None:
+    form = Form(notebook, "outbox.demo.bubbles(ada), outbox.demo.bubbles(book_club)")
+    form.choose("Ada Lovelace", "Book Club").give(str(memo))
+    form.button("Copy as magic").click()
+    expect(form.at.get_by_role("textbox", name="Code to paste")).to_be_focused()
+    expect(form.at.get_by_text("Copied; paste it into a cell.")).to_be_visible()
+    code = form.at.get_by_role("textbox", name="Code to paste").input_value()
+    assert code == f'%linq_voicememo {memo} --chat "Ada Lovelace" --chat "Book Club"'
+    form.button("Copy as Python").click()
+    expect(form.at.get_by_role("textbox", name="Code to paste")).to_have_value(re.compile("from_file"))
+
+
+def test_record_stays_and_nothing_private_is_saved_with_the_notebook(notebook: Any, memo: Path) -> None:
     form = Form(notebook, "form.close()")
-    form.chat.fill("Ada Lovelace")
+    form.choose("Ada Lovelace").give("https://files.example.com/a.m4a?X-Amz-Signature=abc123")
+    expect(form.source).to_have_value("https://files.example.com/a.m4a?…")
     form.upload(memo)
-    form.button("^Send 0:03 to Ada Lovelace$").click()
+    form.button("^Send 0:03 to Ada Lovelace").click()
     expect(form.button("Already sent")).to_be_visible()
-    notebook.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-    saved = json.loads((notebook.lab.root / f"{notebook.name}.ipynb").read_text())
+    notebook.page.evaluate(SAVE_STATE)
+    notebook.page.evaluate(SAVE)
+    notebook.page.evaluate(SAVE_STATE)  # back to how it was for the tests after this one
+    text = (notebook.lab.root / f"{notebook.name}.ipynb").read_text()
+    saved = json.loads(text)
+    assert "2025550111" not in text
+    assert "abc123" not in text
+    assert len(text) < 250_000
     widget, record = saved["cells"][0]["outputs"]
     assert "text/html" not in widget["data"]
     assert "".join(record["data"]["text/plain"]).startswith("DEMO: sent from this form")
     assert "hello.wav · 0:03" in "".join(record["data"]["text/html"])
-    upload = [one["state"] for one in _states(saved) if one["model_name"] == "FileUploadModel"]
-    assert all(len(json.dumps(one)) < 1500 for one in upload)
     form.answer()
     expect(form.at.get_by_text("This form is closed.")).to_be_visible()
     expect(form.at.get_by_text("DEMO: sent from this form")).to_be_visible()
 
 
-def _states(saved: dict[str, Any]) -> list[dict[str, Any]]:
-    widgets = saved["metadata"].get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {})
-    return list(widgets.get("state", {}).values())
+def test_after_a_reload_the_form_goes_on(notebook: Any, memo: Path) -> None:
+    form = Form(notebook, "outbox.demo.bubbles(ada)")
+    form.choose("Ada Lovelace").upload(memo)
+    expect(form.button("^Send 0:03 to Ada Lovelace")).to_be_enabled()
+    notebook.page.evaluate(SAVE)
+    visit(notebook.lab, notebook.page)
+    notebook.again()
+    expect(form.button("Remove Ada Lovelace")).to_be_visible()
+    form.choose("Grace Hopper")
+    form.button("^Send 0:03 to 2 chats").click()
+    expect(form.button("Already sent 0:03 to 2 chats")).to_be_visible()
+    assert form.answer() == "1"
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_without_its_kernel_the_record_is_what_one_sees(notebook: Any, memo: Path, sent: bool) -> None:
+    form = Form(notebook)
+    form.choose("Ada Lovelace").upload(memo)
+    if sent:
+        form.button("^Send 0:03 to Ada Lovelace").click()
+        expect(form.button("Already sent")).to_be_visible()
+    notebook.page.evaluate(SAVE)
+    notebook.page.evaluate(RESTART)
+    visit(notebook.lab, notebook.page)
+    notebook.again()
+    expect(notebook.cell(0)).to_contain_text("model not found", use_inner_text=False)
+    expect(notebook.cell(0).get_by_text("model not found")).to_be_hidden()
+    told = "hello.wav · 0:03" if sent else "run this cell again for a new one"
+    expect(notebook.cell(0).get_by_text(told)).to_be_visible()
+
+
+# --- for everybody ---
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_form_shuts_nobody_out(notebook: Any, memo: Path, theme: str) -> None:
+    form = Form(notebook)
+    notebook.theme(theme)
+    found = serious(notebook.page)
+    form.choose("Ada Lovelace", "Kim Opted Out", "Sam SMS").upload(memo)
+    expect(form.button("^Send 0:03 to 2 chats")).to_be_enabled()
+    form.chat.fill("zzz")
+    found += serious(notebook.page)
+    form.chat.fill("a")
+    form.chat.press("ArrowDown")
+    form.button("Copy as magic").click()
+    form.button("^Send 0:03 to 2 chats").click()
+    expect(form.at.get_by_role("alert")).to_contain_text("3 chats")
+    found += serious(notebook.page)
+    assert not found
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_live_question_shuts_nobody_out(notebook: Any, memo: Path, theme: str) -> None:
+    form = Form(notebook, first=LIVE)
+    notebook.theme(theme)
+    form.choose("Ada Lovelace").upload(memo)
+    form.button("^Send 0:03").click()
+    expect(form.button("No, send nothing")).to_be_focused()
+    assert not serious(notebook.page)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_button_that_is_off_can_still_be_read(notebook: Any, theme: str) -> None:
+    form = Form(notebook)
+    notebook.theme(theme)
+    assert form.button("^Send$").evaluate(CONTRAST) >= 4.5
+
+
+def test_form_fits_a_phone(notebook: Any, memo: Path) -> None:
+    form = Form(notebook)
+    notebook.page.set_viewport_size({"width": 320, "height": 700})
+    try:
+        notebook.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+        form.choose("Ada Lovelace", "Fay Fails Then Delivers").upload(memo)
+        expect(form.button("^Send 0:03 to 2 chats")).to_be_visible()
+        assert form.at.locator(".linq-nb-form").evaluate(CLIPPED) == []
+    finally:
+        notebook.page.set_viewport_size({"width": 1280, "height": 900})
+
+
+CONTRAST = """button => {
+  const parse = text => text.match(/[\\d.]+/g).map(Number);
+  const light = rgb => rgb.slice(0, 3).map(c => c / 255)
+    .map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  let opacity = 1, ground = [0, 0, 0, 0];
+  for (let node = button; node; node = node.parentElement) {
+    opacity *= Number(getComputedStyle(node).opacity);
+    const found = parse(getComputedStyle(node).backgroundColor);
+    if (!(ground[3] ?? 1) && (found[3] ?? 1)) ground = found;
+  }
+  const ink = parse(getComputedStyle(button).color), alpha = opacity * (ink[3] ?? 1);
+  const seen = ink.slice(0, 3).map((c, i) => c * alpha + ground[i] * (1 - alpha));
+  const [low, high] = [light(seen), light(ground)].sort((a, b) => a - b);
+  return (high + 0.05) / (low + 0.05);
+}"""
+
+
+def serious(page: Any) -> list[str]:
+    """Return what axe-core finds in the form that shuts somebody out, and where."""
+    found = axe.Axe().run(page, context=".jp-NotebookPanel:not(.lm-mod-hidden) .linq-nb-form").response["violations"]
+    bad = [one for one in found if one["impact"] in ("serious", "critical")]
+    return [f"{one['id']}: {node['html'][:150]} {node['failureSummary'][:200]}" for one in bad for node in one["nodes"]]

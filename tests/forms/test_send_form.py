@@ -6,7 +6,7 @@ import io
 import math
 import struct
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from ipywidgets.widgets.widget import _instances as open_widgets
 from traitlets.config import Config
 
 import linq_nb
-from linq_nb import AudioError, NotFoundError, OutcomeUnknown, SendForm, VoiceMemo, forms
+from linq_nb import AudioError, NotFoundError, OutcomeUnknown, SendForm, VoiceMemo
 from linq_nb.demo import Demo
+from linq_nb.forms import display, sendform
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ADA, BOOK_CLUB = "Ada Lovelace", "Book Club"
@@ -39,7 +40,7 @@ def tone(seconds: float = 2, rate_hz: int = 16_000) -> bytes:
 @pytest.fixture(autouse=True)
 def nothing_is_pressed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests press faster than people; the tests of double clicks set this back."""
-    monkeypatch.setattr(forms, "SETTLE_S", 0.0)
+    monkeypatch.setattr(sendform, "SETTLE_S", 0.0)
 
 
 @pytest.fixture
@@ -84,15 +85,28 @@ def hello(tmp_path: Path) -> Path:
     return file
 
 
-def upload(form: SendForm, data: bytes, name: str = "up.wav") -> None:
-    """Choose a file as the browser does."""
-    form.controls.upload.value = (
-        {"name": name, "type": "audio/wav", "size": len(data), "last_modified": NOON, "content": memoryview(data)},
-    )
+def upload(form: SendForm, data: bytes, name: str = "up.wav", part: int = 1_000_000) -> None:
+    """Choose a file as the browser does: in parts."""
+    about = {"name": name, "size": len(data)}
+    say(form.controls.upload, {"kind": "begin", **about})
+    for at in range(0, len(data), part):
+        say(form.controls.upload, {"kind": "part"}, [memoryview(data[at : at + part])])
+    say(form.controls.upload, {"kind": "end", **about})
+
+
+def say(widget: Any, content: dict[str, Any], buffers: Sequence[memoryview] = ()) -> None:
+    """Bring a message from the page to a widget, as its comm does."""
+    widget._handle_custom_msg(content, buffers)
+
+
+def choose(form: SendForm, *names: str) -> None:
+    """Choose chats by their names, as clicks in the list do."""
+    ids = {row["name"]: row["id"] for row in form.controls.picker.rows}
+    form.controls.picker.chosen = [ids[name] for name in names]
 
 
 def fill(form: SendForm, chat: str = ADA, source: str = "") -> None:
-    form.controls.chat.value = chat
+    choose(form, chat)
     if source:
         form.controls.source.value = source
     else:
@@ -100,92 +114,142 @@ def fill(form: SendForm, chat: str = ADA, source: str = "") -> None:
 
 
 def status(form: SendForm) -> str:
-    return str(form.controls.status.value)
+    return str(form.controls.status.words)
+
+
+def tone_of(form: SendForm) -> str:
+    return str(form.controls.status.tone)
+
+
+def label(form: SendForm) -> str:
+    return str(form.controls.send.description)
+
+
+def is_shown(control: Any) -> bool:
+    return bool(control.layout.display != "none")
 
 
 # --- choosing ---
 
 
 def test_form_says_what_is_missing(form: SendForm) -> None:
-    assert "Choose a chat and audio." in status(form)
-    assert (form.controls.send.description, form.controls.send.disabled) == ("Send", True)
-    form.controls.chat.value = ADA
-    assert "Choose audio." in status(form)
-    form.controls.chat.value = ""
+    assert status(form) == "Choose a chat and audio."
+    assert (label(form), form.controls.send.disabled) == ("Send", True)
+    choose(form, ADA)
+    assert status(form) == "Choose audio."
+    choose(form)
     upload(form, tone())
-    assert "Choose a chat." in status(form)
+    assert status(form) == "Choose a chat."
     assert "up.wav" in form.controls.card.value
 
 
 def test_chats_are_listed_with_their_kind_and_health(form: SendForm) -> None:
-    listed = form.controls.chat.options
+    listed = {row["name"]: row for row in form.controls.picker.rows}
     assert len(listed) == 25
-    assert listed[0] == "Ada Lovelace · +1•••••0111 · iMessage"
-    assert "Book Club · group of 4 · iMessage" in listed
-    assert "Kim Opted Out · +1•••••0117 · iMessage · OPTED_OUT" in listed
+    assert (listed[ADA]["detail"], listed[ADA]["service"], listed[ADA]["health"]) == ("+1•••••0111", "iMessage", "")
+    assert (listed[BOOK_CLUB]["detail"], listed[BOOK_CLUB]["service"]) == ("group of 4", "iMessage")
+    assert (listed["Sam SMS"]["service"], listed["Rosa RCS"]["service"]) == ("SMS", "RCS")
+    assert listed["Kim Opted Out"]["health"] == "OPTED_OUT"
 
 
-def test_chats_that_look_alike_are_told_apart(outbox: linq_nb.Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    chats = outbox.chats()
-    monkeypatch.setattr(type(outbox), "chats", lambda self: [chats[0], chats[0]])
-    form = SendForm(outbox)
-    assert form.controls.chat.options[1].endswith(chats[0].chat_id)
+def test_a_list_is_sent_to_a_page_that_asks_and_is_no_state(form: SendForm, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr(form.controls.picker, "send", sent.append)
+    say(form.controls.picker, {"kind": "ready"})
+    assert len(sent[0]["chats"]) == 25
+    assert "+12025550111" in sent[0]["chats"][0]["found_by"]
+    assert "202555" not in repr(form.controls.picker.get_state())
+    assert ADA not in repr(form.controls.picker.get_state())
 
 
-@pytest.mark.parametrize("how", ["label", "name", "handle", "id"])
-def test_chat_may_be_chosen_or_typed(form: SendForm, demo: Demo, how: str) -> None:
-    typed = {
-        "label": form.controls.chat.options[1], "name": "grace hopper", "handle": "+12025550112",
-        "id": demo.chat_ids["Grace Hopper"],
-    }[how]  # fmt: skip
-    form.controls.chat.value = typed
-    assert form.chat is not None
-    assert form.chat.chat_name == "Grace Hopper"
+@pytest.mark.parametrize("typed", ["grace hopper", "+12025550112", "id"])
+def test_a_chat_that_the_list_does_not_show_is_found_by_what_is_typed(form: SendForm, demo: Demo, typed: str) -> None:
+    wanted = demo.chat_ids["Grace Hopper"]
+    say(form.controls.picker, {"kind": "find", "text": wanted if typed == "id" else typed})
+    assert [one.chat_name for one in form.chats] == ["Grace Hopper"]
+    assert form.controls.picker.chosen == [wanted]
     assert form.error is None
 
 
-def test_typing_on_says_how_many_fit(form: SendForm) -> None:
-    form.controls.chat.value = "kim"
-    assert "2 chats fit" in status(form)
-    assert form.error is None
-    form.controls.chat.value = "kimono"
-    assert "no chats fit" in status(form)
+def test_a_name_of_no_chat_is_an_error_with_the_nearest_ones(form: SendForm) -> None:
+    say(form.controls.picker, {"kind": "find", "text": "Ada Lovelac"})
+    assert tone_of(form) == "error"
+    assert "no chat is called 'Ada Lovelac'; nothing was sent; did you mean 'Ada Lovelace'" in status(form)
 
 
 def test_id_of_no_chat_is_an_error_in_the_form(form: SendForm) -> None:
-    form.controls.chat.value = "00000000-0000-4000-8000-000000000000"
+    say(form.controls.picker, {"kind": "find", "text": "00000000-0000-4000-8000-000000000000"})
     assert isinstance(form.error, NotFoundError)
-    assert 'role="alert"' in status(form)
+    assert tone_of(form) == "error"
     assert form.controls.send.disabled
 
 
 def test_card_and_button_say_what_will_happen(form: SendForm, hello: Path) -> None:
     fill(form, BOOK_CLUB, str(hello))
-    assert form.controls.send.description == "Send 0:02 to Book Club"
+    assert label(form) == "Send 0:02 to Book Club · 4 people · iMessage"
     assert not form.controls.send.disabled
     assert "hello.wav" in form.controls.card.value
     assert "DEMO" in form.controls.card.value
     assert "never delivered or read" in form.controls.card.value
     form.controls.copy.value = 3
-    assert form.controls.send.description == "Send 0:02 to Book Club as copy 3"
+    assert label(form) == "Send 0:02 to Book Club · 4 people · iMessage as copy 3"
+
+
+def test_several_chats_share_one_card_and_one_button(form: SendForm) -> None:
+    upload(form, tone())
+    choose(form, ADA, BOOK_CLUB, "Sam SMS")
+    assert label(form) == "Send 0:02 to 3 chats · 4 people · iMessage, SMS"
+    assert form.controls.card.value.count("<audio") == 1
+    assert form.controls.card.value.count("to send") == 3
+    choose(form, ADA, "Kim Opted Out")
+    assert label(form) == "Send 0:02 to Ada Lovelace · iMessage"
+    assert "the recipient opted out" in form.controls.card.value
 
 
 @pytest.mark.parametrize(
-    ("source", "label"),
+    ("source", "words"),
     [
         ("https://example.com/a/b.m4a", "Send b.m4a to Ada Lovelace"),
         ("31882132-ee6f-4a05-84aa-2d0541f249f4", "Send attachment 31882132"),
     ],
 )
-def test_url_and_attachment_id_are_taken_too(form: SendForm, source: str, label: str) -> None:
+def test_url_and_attachment_id_are_taken_too(form: SendForm, source: str, words: str) -> None:
     fill(form, ADA, source)
-    assert form.controls.send.description.startswith(label)
+    assert label(form).startswith(words)
     assert form.error is None
+
+
+def test_what_signs_a_url_does_not_stay_in_the_field(form: SendForm) -> None:
+    fill(form, ADA, "https://files.example.com/a.m4a?X-Amz-Signature=abc123")
+    assert form.memo is not None
+    assert form.memo.url == "https://files.example.com/a.m4a?X-Amz-Signature=abc123"
+    assert form.controls.source.value == "https://files.example.com/a.m4a?…"
+    assert "abc123" not in "".join(repr(one.get_state()) for one in vars(form.controls).values())
+    form.controls.source.value = "https://files.example.com/b.m4a?…"
+    assert "paste it whole" in status(form)
 
 
 def test_quotes_around_a_path_are_dropped(form: SendForm, hello: Path) -> None:
     fill(form, ADA, f' "{hello}" ')
     assert form.memo == VoiceMemo.from_file(hello)
+
+
+def test_audio_files_nearby_are_offered(outbox: linq_nb.Outbox, tmp_path: Path, monkeypatch: Any) -> None:
+    for name in ("b.wav", "notes.txt", "deep/a.m4a", ".hidden/c.wav", "no \udcff text.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(tone(0.2))
+    monkeypatch.chdir(tmp_path)
+    form = SendForm(outbox)
+    assert form.controls.source.options == ("b.wav", "deep/a.m4a")
+    form.controls.source.value = "deep"
+    assert form.controls.source.options == ("deep/a.m4a",)
+    assert "1 audio file there" in status(form)
+    form.controls.source.value = ".hidden/"
+    assert form.controls.source.options == (".hidden/c.wav",)
+    (tmp_path / "empty").mkdir()
+    form.controls.source.value = "empty"
+    assert "there is no audio in the folder 'empty'" in status(form)
+    form.close()
 
 
 def test_what_is_chosen_last_counts(form: SendForm, hello: Path) -> None:
@@ -196,15 +260,29 @@ def test_what_is_chosen_last_counts(form: SendForm, hello: Path) -> None:
     assert form.controls.source.value == ""
     form.controls.source.value = str(hello)
     assert form.memo.filename == "hello.wav"
-    assert form.controls.upload.value == ()
 
 
-def test_uploaded_bytes_do_not_stay_in_the_widget(form: SendForm) -> None:
-    upload(form, tone())
-    (kept,) = form.controls.upload.get_state()["value"]
-    assert (kept["name"], bytes(kept["content"])) == ("up.wav", b"")
+def test_an_upload_in_parts_is_whole_and_does_not_stay_in_the_widget(form: SendForm) -> None:
+    upload(form, tone(), part=10_000)
     assert form.memo is not None
     assert form.memo.data == tone()
+    assert all(not isinstance(one, bytes | memoryview) for one in form.controls.upload.get_state().values())
+
+
+def test_an_upload_that_lost_a_part_is_an_error(form: SendForm) -> None:
+    choose(form, ADA)
+    upload(form, tone())
+    say(form.controls.upload, {"kind": "begin", "name": "x.wav", "size": 9})
+    say(form.controls.upload, {"kind": "part"}, [memoryview(b"RIFF")])
+    say(form.controls.upload, {"kind": "end", "name": "x.wav", "size": 9})
+    assert "4 of 9 bytes of x.wav arrived" in status(form)
+    assert form.memo is None
+    assert form.controls.send.disabled
+
+
+def test_a_file_too_large_for_any_upload_is_said_so(form: SendForm) -> None:
+    say(form.controls.upload, {"kind": "refused", "name": "film.wav", "size": 2**31})
+    assert "film.wav is larger than 100 MiB" in status(form)
 
 
 @pytest.mark.parametrize(
@@ -212,18 +290,20 @@ def test_uploaded_bytes_do_not_stay_in_the_widget(form: SendForm) -> None:
     [
         ("no/such.wav", "such.wav"),
         ("http://example.com/a.m4a", "https"),
-        ("<img src=x onerror=alert(1)>.wav", "&lt;img"),
+        ("<img src=x onerror=alert(1)>.wav", "<img src=x"),
+        ("\0", "nothing was sent"),
+        ("~nobody-of-this-name/x", "nothing was sent"),
     ],
 )
 def test_source_that_is_none_is_an_error_in_the_form(form: SendForm, source: str, words: str) -> None:
     fill(form, ADA, source)
     assert words in status(form) + form.controls.card.value
-    assert "<img src=x" not in status(form)
+    assert "<img src=x" not in form.controls.card.value
     assert form.controls.send.disabled
 
 
 def test_wrong_file_is_an_error_and_the_next_one_clears_it(form: SendForm) -> None:
-    form.controls.chat.value = ADA
+    choose(form, ADA)
     upload(form, b"OggS" + bytes(200), "talk.ogg")
     assert isinstance(form.error, AudioError)
     assert "this is Ogg" in status(form)
@@ -233,7 +313,7 @@ def test_wrong_file_is_an_error_and_the_next_one_clears_it(form: SendForm) -> No
     assert not form.controls.send.disabled
 
 
-def test_convert_makes_an_m4a_of_what_linq_does_not_take(form: SendForm) -> None:
+def test_convert_is_offered_for_what_linq_does_not_take(form: SendForm) -> None:
     av = pytest.importorskip("av")
     out = io.BytesIO()
     with av.open(out, "w", "ogg") as writer:
@@ -244,11 +324,29 @@ def test_convert_makes_an_m4a_of_what_linq_does_not_take(form: SendForm) -> None
             plane.update(bytes(96_000))
         for packet in (*stream.encode(frame), *stream.encode(None)):
             writer.mux(packet)
+    assert not is_shown(form.controls.convert)
+    form.controls.source.value = "no/such.ogg"
+    assert not is_shown(form.controls.convert)
     upload(form, out.getvalue(), "talk.ogg")
     assert form.memo is None
+    assert is_shown(form.controls.convert)
     form.controls.convert.value = True
     assert form.memo is not None
     assert form.memo.filename == "talk.m4a"
+
+
+def test_a_recording_is_chosen_like_a_file(form: SendForm, demo: Demo) -> None:
+    choose(form, ADA)
+    assert form.controls.studio.children == ()
+    form.controls.record.click()
+    (recorder,) = form.controls.studio.children
+    recorder.set_trait("memo", VoiceMemo.from_bytes(tone(), "recording.wav"))
+    assert label(form) == "Send 0:02 to Ada Lovelace · iMessage"
+    form.controls.send.click()
+    assert demo.bubbles(demo.chat_ids[ADA]) == 1
+    form.controls.record.click()
+    assert form.controls.studio.children == ()
+    assert form.memo is not None
 
 
 # --- sending ---
@@ -257,12 +355,12 @@ def test_convert_makes_an_m4a_of_what_linq_does_not_take(form: SendForm) -> None
 def test_press_sends_once_and_shows_the_result(form: SendForm, demo: Demo) -> None:
     fill(form)
     form.controls.send.click()
-    assert form.send is not None
-    assert form.send.status == "queued"
+    assert [one.status for one in form.sends] == ["queued"]
     assert "queued" in form.controls.result.value
     assert demo.bubbles(demo.chat_ids[ADA]) == 1
-    assert (form.controls.send.description, form.controls.send.disabled) == ("Already sent to Ada Lovelace", True)
+    assert (label(form), form.controls.send.disabled) == ("Already sent 0:02 to Ada Lovelace · iMessage", True)
     assert "Set Copy to 2 for another bubble" in status(form)
+    assert is_shown(form.controls.copy)
     form.controls.send.click()
     assert demo.bubbles(demo.chat_ids[ADA]) == 1
 
@@ -277,27 +375,26 @@ def test_copy_sends_another_bubble(form: SendForm, demo: Demo) -> None:
 
 
 def test_double_click_tries_once(form: SendForm, demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forms, "SETTLE_S", 5.0)
+    monkeypatch.setattr(sendform, "SETTLE_S", 5.0)
     fill(form)
     demo.fail_next(400, 1005)
     form.controls.send.click()
     form.controls.send.click()
     assert demo.bubbles() == {}
-    assert form.send is not None
-    assert form.send.attempts == 1
+    assert form.sends[0].attempts == 1
 
 
 def test_what_was_sent_elsewhere_is_not_sent_again(form: SendForm, demo: Demo, outbox: linq_nb.Outbox) -> None:
     outbox.send(VoiceMemo.from_bytes(tone(), "up.wav"), outbox.find_chat(ADA))
     fill(form)
-    assert form.controls.send.description == "Already sent to Ada Lovelace"
+    assert label(form) == "Already sent 0:02 to Ada Lovelace · iMessage"
     assert form.controls.send.disabled
     assert demo.bubbles(demo.chat_ids[ADA]) == 1
 
 
 def test_what_the_checks_refuse_cannot_be_pressed(form: SendForm, demo: Demo) -> None:
     fill(form, "Kim Opted Out")
-    assert form.controls.send.description == "Cannot be sent to Kim Opted Out"
+    assert label(form) == "Cannot send 0:02 to Kim Opted Out · iMessage"
     assert form.controls.send.disabled
     assert "opted out" in form.controls.card.value
     form.controls.send.click()
@@ -310,12 +407,11 @@ def test_refusal_of_linq_is_shown_and_may_be_tried_again(form: SendForm, demo: D
     form.controls.send.click()
     assert isinstance(form.error, linq_nb.PermissionDeniedError)
     assert "403/2005" in status(form) + form.controls.result.value
-    assert form.send is not None
-    assert form.send.status == "rejected"
+    assert form.sends[0].status == "rejected"
     assert not form.controls.send.disabled
     form.controls.send.click()
     assert form.error is None
-    assert form.send.status == "queued"
+    assert form.sends[0].status == "queued"
     assert form.record().text.count("hello") + form.record().text.count("up.wav") == 1
 
 
@@ -323,9 +419,45 @@ def test_lost_answer_is_shown_as_unknown(form: SendForm, demo: Demo) -> None:
     fill(form, "Lou Lost Answer")
     form.controls.send.click()
     assert isinstance(form.error, OutcomeUnknown)
-    assert form.send is not None
-    assert form.send.status == "unknown"
+    assert form.sends[0].status == "unknown"
     assert "unknown" in form.record().text
+    assert label(form) == "Look for 0:02 in Lou Lost Answer · iMessage"
+    assert demo.bubbles(demo.chat_ids["Lou Lost Answer"]) == 1
+    demo.advance(minutes=5)
+    form.controls.send.click()
+    assert form.error is None
+    assert form.sends[0].repeated
+    assert demo.bubbles(demo.chat_ids["Lou Lost Answer"]) == 1
+
+
+def test_several_chats_get_one_bubble_each_and_failures_are_told_per_chat(form: SendForm, demo: Demo) -> None:
+    upload(form, tone())
+    choose(form, ADA, "Lou Lost Answer", BOOK_CLUB, "Dee Daily Cap", "Kim Opted Out")
+    form.controls.send.click()
+    ends = {one.chat_name: one.status for one in form.sends}
+    assert (ends[ADA], ends[BOOK_CLUB], ends["Lou Lost Answer"]) == ("queued", "queued", "unknown")
+    assert tone_of(form) == "error"
+    assert status(form).startswith("5 chats: 2 queued, 1 unknown")
+    assert form.controls.result.value.count("</tr>") == 5
+    assert "429" in form.controls.result.value
+    assert form.record().text.count("up.wav") == 5
+    before = demo.bubbles()
+    assert set(before.values()) == {1}
+    form.controls.send.click()
+    assert demo.bubbles(demo.chat_ids[ADA]) == demo.bubbles(demo.chat_ids["Lou Lost Answer"]) == 1
+
+
+def test_several_chats_that_all_got_it_are_no_alert(form: SendForm, demo: Demo) -> None:
+    upload(form, tone())
+    choose(form, ADA, BOOK_CLUB)
+    form.controls.send.click()
+    assert status(form) == "2 chats: 2 queued. It is sent. Set Copy to 2 for another bubble."
+    assert tone_of(form) == "quiet"
+    assert label(form) == "Already sent 0:02 to 2 chats · 3 people · iMessage"
+    choose(form, ADA, BOOK_CLUB, "Grace Hopper")
+    assert label(form) == "Send 0:02 to Grace Hopper · iMessage"
+    form.controls.send.click()
+    assert [demo.bubbles(demo.chat_ids[name]) for name in (ADA, BOOK_CLUB, "Grace Hopper")] == [1, 1, 1]
 
 
 def test_any_other_error_is_shown_too(form: SendForm, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -366,7 +498,7 @@ def test_without_a_connection_the_form_says_so(outbox: linq_nb.Outbox, demo: Dem
     demo.fail_next(401, 2004, path="/chats", times=5)
     form = SendForm(outbox)
     assert isinstance(form.error, linq_nb.AuthenticationError)
-    assert 'role="alert"' in status(form)
+    assert tone_of(form) == "error"
 
 
 # --- a real account ---
@@ -378,7 +510,7 @@ def test_live_form_asks_once_more(live: tuple[SendForm, Demo]) -> None:
     assert "LIVE" in form.controls.heading.value
     form.controls.send.click()
     assert world.bubbles() == {}
-    assert form.controls.yes.description == "Yes, send 0:02 to Ada Lovelace"
+    assert form.controls.yes.description == "Yes, send 0:02 to Ada Lovelace · iMessage"
     assert "send up.wav (0:02) to Ada Lovelace" in status(form)
     assert "journal.sqlite" in status(form)
     assert form.controls.send.layout.display == "none"
@@ -402,10 +534,23 @@ def test_changing_something_takes_the_question_back(live: tuple[SendForm, Demo])
     form, world = live
     fill(form)
     form.controls.send.click()
-    form.controls.chat.value = BOOK_CLUB
+    choose(form, BOOK_CLUB)
     form.controls.yes.click()
     assert world.bubbles() == {}
-    assert form.controls.send.description == "Send 0:02 to Book Club"
+    assert label(form) == "Send 0:02 to Book Club · 4 people · iMessage"
+
+
+def test_live_form_asks_once_for_several_chats(live: tuple[SendForm, Demo]) -> None:
+    form, world = live
+    upload(form, tone())
+    choose(form, ADA, BOOK_CLUB)
+    assert "LIVE" in form.controls.card.value
+    assert "from +1•••••0100" in form.controls.card.value
+    form.controls.send.click()
+    assert world.bubbles() == {}
+    assert "to Ada Lovelace · +1•••••0111 · iMessage and Book Club" in status(form)
+    form.controls.yes.click()
+    assert set(world.bubbles().values()) == {1}
 
 
 @pytest.mark.parametrize(("ask", "questions"), [("each", 2), ("once", 1), ("never", 0)])
@@ -417,8 +562,8 @@ def test_setting_says_how_often_it_asks(
     config.LinqMagics.ask = ask
     shell = InteractiveShell(config=config)
     linq_nb.load_ipython_extension(shell)
-    monkeypatch.setattr(forms, "get_ipython", lambda: shell)
-    monkeypatch.setattr(forms, "_show", lambda *args, **more: None)
+    monkeypatch.setattr(display, "get_ipython", lambda: shell)
+    monkeypatch.setattr(display, "_show", lambda *args, **more: None)
     form, world = live
     fill(form)
     asked = 0
@@ -453,13 +598,13 @@ def test_record_says_the_same_as_html_and_text(form: SendForm) -> None:
 
 def test_display_is_the_widget_and_a_static_record(form: SendForm, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[tuple[dict[str, Any], str, bool]] = []
-    monkeypatch.setattr(forms, "_show", lambda bundle, name, update=False: shown.append((bundle, name, update)))
+    monkeypatch.setattr(display, "_show", lambda bundle, name, update=False: shown.append((bundle, name, update)))
     form._ipython_display_()
     (control, first, _), (record, second, _) = shown
     assert control["text/plain"] == repr(form)
     assert "text/html" not in control
-    assert control[forms.WIDGET_VIEW]["model_id"] == form.widget.model_id
-    assert record["text/plain"] == "Nothing was sent from this form yet."
+    assert control[display.WIDGET_VIEW]["model_id"] == form.widget.model_id
+    assert record["text/plain"].startswith("Nothing was sent from this form yet.")
     fill(form)
     form.controls.send.click()
     assert shown[2][1:] == (second, True)
@@ -491,7 +636,7 @@ def test_close_closes_its_widgets_only(form: SendForm) -> None:
 def test_every_control_has_a_label_and_none_hides_a_password(form: SendForm) -> None:
     for one in vars(form.controls).values():
         assert not isinstance(one, widgets.Password)
-        assert isinstance(one, widgets.HTML) or one.description
+        assert not hasattr(one, "description") or isinstance(one, widgets.HTML) or one.description
 
 
 def test_form_reads_the_chats_of_each_line_once(outbox: linq_nb.Outbox, demo: Demo) -> None:
@@ -503,7 +648,7 @@ def test_form_reads_the_chats_of_each_line_once(outbox: linq_nb.Outbox, demo: De
 def test_many_chats_are_all_listed(outbox: linq_nb.Outbox, demo: Demo) -> None:
     demo.add_chats(200)
     form = SendForm(outbox)
-    assert len(form.controls.chat.options) == 225
-    form.controls.chat.value = "Customer 007"
-    assert form.chat is not None
-    assert form.chat.chat_name == "Customer 007"
+    assert len(form.controls.picker.rows) == 225
+    choose(form, "Customer 007")
+    assert form.chats[0].chat_name == "Customer 007"
+    form.close()

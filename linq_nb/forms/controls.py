@@ -1,0 +1,101 @@
+"""The form's controls and how they are laid out; in the order in which the Tab key visits them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import ipywidgets as widgets  # type: ignore[import-untyped]  # ipywidgets has no types
+
+from linq_nb.forms.parts import ChatPicker, Snippets, StatusLine, Upload
+
+
+@dataclass(frozen=True)
+class Controls:
+    """The form's widgets; ``studio`` holds the recorder while it is open, ``options`` what is seldom wanted."""
+
+    heading: Any
+    picker: ChatPicker
+    source: Any
+    upload: Upload
+    record: Any
+    studio: Any
+    copy: Any
+    convert: Any
+    options: Any
+    card: Any
+    send: Any
+    no: Any
+    yes: Any
+    status: StatusLine
+    result: Any
+    snippets: Snippets
+
+
+def controls() -> Controls:
+    """Make the controls of one form."""
+    named = {"style": {"description_width": "56px"}}
+    copy = widgets.BoundedIntText(
+        value=1,
+        min=1,
+        max=1000,
+        description="Copy",
+        tooltip="2 is a second bubble of the same memo",
+        layout=widgets.Layout(width="130px", display="none"),
+        **named,
+    )
+    convert = widgets.Checkbox(
+        description="Convert it to M4A, which Linq takes",
+        indent=False,
+        layout=widgets.Layout(width="auto", display="none"),
+    )
+    return Controls(
+        heading=widgets.HTML(),
+        picker=ChatPicker(),
+        source=widgets.Combobox(
+            description="Audio", placeholder="a path, https URL or attachment id", continuous_update=False,
+            layout=widgets.Layout(flex="1 1 240px", width="auto", min_width="0"), **named,
+        ),
+        upload=Upload(),
+        record=_button("Record"),
+        studio=widgets.VBox(layout=widgets.Layout(width="auto", display="none")),
+        copy=copy,
+        convert=convert,
+        options=widgets.HBox([copy, convert], layout=_row("none")),
+        card=widgets.HTML(),
+        send=_button("Send", button_style="primary", disabled=True),
+        no=_button("No, send nothing", "none"),
+        yes=_button("Yes", "none", button_style="danger"),
+        status=StatusLine(),
+        result=widgets.HTML(),
+        snippets=Snippets(layout=widgets.Layout(display="none")),
+    )  # fmt: skip
+
+
+def arranged(c: Controls) -> Any:
+    """Lay the controls out; rows wrap where the page is narrow."""
+    form = widgets.VBox(
+        [
+            c.heading,
+            c.picker,
+            widgets.HBox([c.source, c.upload, c.record], layout=_row()),
+            c.studio,
+            c.options,
+            c.card,
+            widgets.HBox([c.send, c.no, c.yes], layout=_row()),
+            c.status,
+            c.result,
+            c.snippets,
+        ],
+        layout=widgets.Layout(width="auto", max_width="680px"),
+    )
+    form.add_class("linq-nb-form")
+    return form
+
+
+def _row(shown: str = "") -> Any:
+    return widgets.Layout(flex_flow="row wrap", align_items="center", width="auto", display=shown)
+
+
+def _button(description: str, shown: str = "", **more: Any) -> Any:
+    return widgets.Button(description=description, layout=widgets.Layout(width="auto", display=shown), **more)

@@ -1,0 +1,148 @@
+"""The form's own widgets: what each shows is set as text in the page, so no name can run there.
+
+What goes to the page by message (chats with their handles, code) is not part of a widget's state, so it is never
+saved with a notebook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from linq_nb import views
+from linq_nb.errors import AudioError
+from linq_nb.model import Chat
+
+HERE = Path(__file__).parent
+MAX_UPLOAD = 104_857_600
+"""The largest file that is taken from the browser, in bytes: what an upload to Linq takes (100 MiB)."""
+
+Row = Mapping[str, str]
+
+
+class _Part(anywidget.AnyWidget):
+    """A widget with a repr that is the same each time, as nbval wants it."""
+
+    _css = HERE / "form.css"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class ChatPicker(_Part):
+    """A list of chats to filter by name or handle and to choose from; ``chosen`` is the ids, in order.
+
+    ``on_find`` is called with a text that fits no chat of the list, when the person presses Enter.
+    """
+
+    _esm = HERE / "picker.js"
+    chosen = traitlets.List(traitlets.Unicode()).tag(sync=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[Row] = []
+        self.on_find: Callable[[str], None] = lambda text: None
+        self.on_msg(self._receive)
+
+    def offer(self, chats: Iterable[Chat]) -> None:
+        """List these chats."""
+        self.rows = [chat_row(chat) for chat in chats]
+        self.send({"kind": "chats", "chats": self.rows})
+
+    def _receive(self, _widget: object, content: Any, _buffers: object) -> None:
+        if content.get("kind") == "ready":  # a page that has just drawn it
+            self.send({"kind": "chats", "chats": self.rows})
+        elif content.get("kind") == "find":
+            self.on_find(str(content.get("text", "")))
+
+
+class Upload(_Part):
+    """A button that takes a file from the browser, in parts: one large message would be lost with the connection.
+
+    ``on_file`` is called with the name and the bytes, ``on_error`` with an AudioError when not all arrived.
+    """
+
+    _esm = HERE / "upload.js"
+    limit = traitlets.Int(MAX_UPLOAD).tag(sync=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_file: Callable[[str, bytes], None] = lambda name, data: None
+        self.on_error: Callable[[AudioError], None] = lambda error: None
+        self._parts: list[bytes] = []
+        self.on_msg(self._receive)
+
+    def _receive(self, _widget: object, content: Any, buffers: Sequence[Any] | None) -> None:
+        kind, name = content.get("kind"), str(content.get("name", "")) or "memo"
+        if kind == "begin":
+            self._parts = []
+        elif kind == "part":
+            self._parts += [bytes(one) for one in buffers or ()]
+        elif kind == "end":
+            data, self._parts = b"".join(self._parts), []
+            self._take(name, data, content.get("size"))
+        elif kind == "refused":
+            self.on_error(AudioError(f"{views.clean(name)} is larger than 100 MiB; nothing was taken; shorten it"))
+
+    def _take(self, name: str, data: bytes, size: object) -> None:
+        if len(data) == size:
+            self.on_file(name, data)
+        else:
+            what = f"{len(data)} of {size} bytes of {views.clean(name)} arrived from the browser"
+            self.on_error(AudioError(f"{what}; nothing was sent; choose it again"))
+
+
+class StatusLine(_Part):
+    """One line on how things stand, read out by a screen reader; ``tone`` is quiet, busy, ask or error."""
+
+    _esm = HERE / "status.js"
+    tag = traitlets.Unicode().tag(sync=True)
+    words = traitlets.Unicode().tag(sync=True)
+    tone = traitlets.Enum(["quiet", "busy", "ask", "error"], "quiet").tag(sync=True)
+
+    def say(self, words: str, *, tag: str = "", tone: str = "quiet") -> None:
+        with self.hold_sync():
+            self.words, self.tag, self.tone = views.clean(words, 600), tag, tone
+
+
+class Snippets(_Part):
+    """Two buttons that show what the form does as code to paste, and copy it where the browser lets them.
+
+    ``on_ask`` is called with ``magic`` or ``python`` and answers with ``show``.
+    """
+
+    _esm = HERE / "snippets.js"
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.on_ask: Callable[[str], None] = lambda kind: None
+        self.on_msg(self._receive)
+
+    def show(self, code: str) -> None:
+        """Show code in the page."""
+        self.send({"kind": "code", "code": code})
+
+    def _receive(self, _widget: object, content: Any, _buffers: object) -> None:
+        if content.get("kind") == "ask":
+            self.on_ask(str(content.get("how")))
+
+
+def chat_row(chat: Chat) -> Row:
+    """Return what the list shows of a chat, all masked, and what it may be found by: name, people, handles."""
+    name, _, rest = views.chat_whom(chat).partition(" · ")
+    health = "" if chat.health_status in (None, "HEALTHY") else views.clean(chat.health_status, 40)
+    service = views.clean(chat.service, 40) if chat.service else ""
+    handles = " ".join(one.handle for one in chat.others).encode("utf-8", "replace").decode()  # no half characters
+    return {
+        "id": chat.chat_id,
+        "name": name,
+        "detail": rest.removesuffix(service).removesuffix(" · "),
+        "service": service,
+        "health": "NOT ACTIVE" if chat.is_active is False else health,
+        "handles": handles,
+        "found_by": f"{name} {handles} {service} {health}",
+    }

@@ -1,0 +1,185 @@
+// The list of chats: a combobox whose list box stays open. A thousand chats are filtered here, without the kernel;
+// a hundred are drawn. Every text is set as text.
+const MOST = 100;
+const PATIENCE_MS = 5000;
+const TONES = new Map([["iMessage", "blue"], ["SMS", "green"], ["RCS", "violet"]]);
+
+const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+const digits = (text) => text.replace(/[^\d+]/g, "");
+const looksLikeNumber = (text) => /^[\d+() .-]{3,}$/.test(text) && /\d/.test(text);
+const counted = (number) => `${number.toLocaleString("en")} ${number === 1 ? "chat" : "chats"}`;
+
+function make(tag, className, text) {
+  const node = document.createElement(tag);
+  node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+function render({ model, el }) {
+  const id = `linq-nb-${Math.random().toString(36).slice(2)}`;
+  let chats = [], fitting = [], active = -1;
+
+  const root = make("div", "linq-nb-picker");
+  const label = make("label", "linq-nb-label", "To");
+  const field = make("div", "linq-nb-field");
+  const chips = make("ul", "linq-nb-chips");
+  const input = make("input", "linq-nb-input");
+  const list = make("div", "linq-nb-list");
+  const count = make("div", "linq-nb-count");
+  label.htmlFor = input.id = `${id}-input`;
+  list.id = `${id}-list`;
+  list.tabIndex = -1; // the arrow keys move in it; Tab goes on
+  chips.setAttribute("aria-label", "Chosen chats");
+  Object.assign(input, { type: "text", autocomplete: "off", spellcheck: false });
+  input.placeholder = "type a name or number to filter";
+  for (const [name, value] of Object.entries({
+    role: "combobox", "aria-autocomplete": "list", "aria-controls": list.id, "aria-describedby": `${id}-count`,
+  })) input.setAttribute(name, value);
+  list.setAttribute("role", "listbox");
+  list.setAttribute("aria-label", "Chats");
+  list.setAttribute("aria-multiselectable", "true");
+  count.id = `${id}-count`;
+  count.setAttribute("role", "status");
+  field.append(chips, input);
+  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab: keys pressed here are not for its cells
+  root.append(label, field, list, count);
+  el.append(root);
+
+  const chosen = () => model.get("chosen");
+
+  function toggle(chat) {
+    const is = chosen().includes(chat.id);
+    model.set("chosen", is ? chosen().filter((one) => one !== chat.id) : [...chosen(), chat.id]);
+    model.save_changes();
+  }
+
+  function filter() {
+    const text = input.value.trim();
+    const words = fold(text).split(/\s+/).filter(Boolean);
+    const number = looksLikeNumber(text) ? digits(text) : null;
+    fitting = chats.filter((chat) => words.every((word) => chat.folded.includes(word))
+      || (number && chat.numbers.some((one) => one.includes(number))));
+    active = -1;
+    drawList();
+  }
+
+  function drawList() {
+    const shown = fitting.slice(0, MOST);
+    list.replaceChildren(...shown.map(option));
+    list.hidden = !shown.length;
+    input.setAttribute("aria-expanded", String(!!shown.length));
+    point(active);
+    const more = fitting.length - shown.length;
+    if (!chats.length) count.textContent = "There are no chats yet.";
+    else if (!fitting.length) count.textContent = "No chat fits; Enter looks for this name, number or chat id.";
+    else count.textContent = told() + (more > 0 ? `; the first ${MOST} are shown, type to find the others` : "");
+  }
+
+  function told() {
+    if (!input.value.trim()) return counted(chats.length);
+    const fit = fitting.length === 1 ? "fits" : "fit";
+    return `${counted(fitting.length)} of ${chats.length.toLocaleString("en")} ${fit}`;
+  }
+
+  function option(chat, index) {
+    const is = chosen().includes(chat.id);
+    const row = make("div", "linq-nb-option");
+    row.id = `${id}-${index}`;
+    row.setAttribute("role", "option");
+    row.setAttribute("aria-selected", String(is));
+    const tick = make("span", "linq-nb-tick", is ? "✓" : "");
+    tick.setAttribute("aria-hidden", "true");
+    const name = make("bdi", "linq-nb-name", chat.name);
+    row.append(tick, name, " ", make("span", "linq-nb-detail", chat.detail), " ");
+    if (chat.health) row.append(make("span", "linq-nb-badge linq-nb-red", chat.health), " ");
+    if (chat.service) row.append(make("span", `linq-nb-badge linq-nb-${TONES.get(chat.service) ?? "grey"}`, chat.service));
+    row.addEventListener("mousedown", (event) => event.preventDefault()); // the cursor stays where one types
+    row.addEventListener("click", () => { active = index; toggle(chat); });
+    return row;
+  }
+
+  function point(index) {
+    active = index;
+    for (const row of list.children) row.classList.remove("linq-nb-active");
+    const row = list.children[active];
+    if (!row) return input.removeAttribute("aria-activedescendant");
+    row.classList.add("linq-nb-active");
+    input.setAttribute("aria-activedescendant", row.id);
+    // not scrollIntoView, which would scroll the notebook too
+    if (row.offsetTop < list.scrollTop) list.scrollTop = row.offsetTop;
+    else if (row.offsetTop + row.offsetHeight > list.scrollTop + list.clientHeight)
+      list.scrollTop = row.offsetTop + row.offsetHeight - list.clientHeight;
+  }
+
+  function drawChips() {
+    const known = new Map(chats.map((chat) => [chat.id, chat]));
+    chips.hidden = !chosen().length;
+    chips.replaceChildren(...chosen().map((one) => {
+      const chat = known.get(one) ?? { id: one, name: one };
+      const item = make("li", "linq-nb-chip");
+      const button = make("button", "linq-nb-remove");
+      button.type = "button";
+      button.setAttribute("aria-label", `Remove ${chat.name}`);
+      button.append(make("bdi", "", chat.name), make("span", "linq-nb-cross", "×"));
+      button.addEventListener("click", () => { toggle(chat); input.focus(); });
+      item.append(button);
+      return item;
+    }));
+  }
+
+  function onKey(event) {
+    const shown = list.children.length;
+    if (event.key === "ArrowDown" && shown) point((active + 1) % shown);
+    else if (event.key === "ArrowUp" && shown) point((active <= 0 ? shown : active) - 1);
+    else if (event.key === "Enter") choose();
+    else if (event.key === "Escape" && input.value) { input.value = ""; filter(); }
+    else if (event.key === "Backspace" && !input.value && chosen().length) {
+      model.set("chosen", chosen().slice(0, -1));
+      model.save_changes();
+      return;
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  function choose() {
+    const text = input.value.trim();
+    const exact = fitting.filter((chat) => fold(chat.name) === fold(text));
+    const one = active >= 0 ? fitting[active] : fitting.length === 1 ? fitting[0] : exact.length === 1 ? exact[0] : null;
+    if (one) { toggle(one); input.select(); }
+    else if (text && !fitting.length) model.send({ kind: "find", text });
+    else if (fitting.length) point(0);
+  }
+
+  function onChosen() {
+    const kept = active, top = list.scrollTop;
+    drawChips();
+    drawList();
+    list.scrollTop = top;
+    point(kept);
+  }
+
+  function onMessage(message) {
+    if (message.kind !== "chats") return;
+    clearTimeout(waiting);
+    chats = message.chats.map((chat) =>
+      ({ ...chat, folded: fold(chat.found_by), numbers: chat.handles.split(" ").map(digits) }));
+    drawChips();
+    filter();
+  }
+
+  input.addEventListener("input", filter);
+  input.addEventListener("keydown", onKey);
+  model.on("change:chosen", onChosen);
+  model.on("msg:custom", onMessage);
+  drawChips();
+  count.textContent = "Reading the chats …";
+  model.send({ kind: "ready" });
+  const waiting = setTimeout(() => {
+    count.textContent = "No answer from the kernel of this form: run its cell again for a new one.";
+  }, PATIENCE_MS);
+  return () => { clearTimeout(waiting); model.off("change:chosen", onChosen); model.off("msg:custom", onMessage); };
+}
+
+export default { render };

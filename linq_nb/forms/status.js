@@ -1,0 +1,32 @@
+// One line on how things stand. Both regions are there from the start: a screen reader reads out what changes in them.
+function render({ model, el }) {
+  const polite = document.createElement("div");
+  const urgent = document.createElement("div");
+  polite.setAttribute("role", "status");
+  urgent.setAttribute("role", "alert");
+  el.append(polite, urgent);
+
+  function draw() {
+    const [tone, tag, words] = ["tone", "tag", "words"].map((name) => model.get(name));
+    const [region, other] = tone === "error" || tone === "ask" ? [urgent, polite] : [polite, urgent];
+    other.replaceChildren();
+    region.className = `linq-nb-said linq-nb-${tone}`;
+    other.className = "";
+    const parts = [];
+    if (tag) {
+      const mark = document.createElement("span");
+      mark.className = `linq-nb-badge ${tone === "error" || tone === "ask" ? "linq-nb-red" : "linq-nb-grey"}`;
+      mark.textContent = tag;
+      parts.push(mark, " ");
+    }
+    const text = document.createElement("span");
+    text.textContent = words;
+    region.replaceChildren(...(words ? [...parts, text] : []));
+  }
+
+  model.on("change", draw);
+  draw();
+  return () => model.off("change", draw);
+}
+
+export default { render };

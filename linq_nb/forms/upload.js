@@ -1,0 +1,38 @@
+// A button that hands a file to the kernel in parts of 1 MB: a message above about 10 MB is lost on its way.
+const PART = 1_000_000;
+const KINDS = "audio/*,.aac,.aif,.aiff,.amr,.caf,.flac,.m4a,.mp3,.mp4,.ogg,.opus,.wav,.webm";
+
+function render({ model, el }) {
+  const input = Object.assign(document.createElement("input"), { type: "file", accept: KINDS, hidden: true });
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "linq-nb-button";
+  button.textContent = "Choose a file";
+  button.addEventListener("click", () => input.click());
+  input.addEventListener("change", async () => {
+    const file = input.files[0];
+    if (!file) return;
+    button.disabled = true;
+    button.textContent = "Reading …";
+    try {
+      await hand(model, file);
+    } finally {
+      button.disabled = false;
+      button.textContent = "Choose a file";
+      input.value = ""; // so that the same file can be chosen again
+    }
+  });
+  input.setAttribute("aria-label", "Audio file");
+  el.append(button, input);
+}
+
+async function hand(model, file) {
+  const about = { name: file.name, size: file.size };
+  if (file.size > model.get("limit")) return model.send({ kind: "refused", ...about });
+  model.send({ kind: "begin", ...about });
+  for (let at = 0; at < file.size; at += PART)
+    model.send({ kind: "part" }, undefined, [await file.slice(at, at + PART).arrayBuffer()]);
+  model.send({ kind: "end", ...about });
+}
+
+export default { render };

@@ -1,0 +1,85 @@
+"""The form in a page, as a person meets it: found by roles and names, never by our classes."""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+import wave
+from pathlib import Path
+from typing import Any
+
+FORM = """import linq_nb
+outbox = linq_nb.connect(demo=True, fresh=True)
+ada, book_club = (outbox.demo.chat_ids[name] for name in ("Ada Lovelace", "Book Club"))
+form = linq_nb.SendForm(outbox)
+form"""
+
+LIVE = FORM.replace(
+    "form = ",
+    "demo = outbox.demo\n"
+    "outbox = linq_nb.connect(api_key=demo.api_key, base_url=demo.base_url, journal=':memory:', "
+    "transport=demo.transport(), clock=demo.now, sleep=demo.sleep)\nform = ",
+)
+"""The form on a demo that it takes for a real account."""
+
+CLIPPED = """box => [...box.querySelectorAll('*')].filter(node => {
+  const at = node.getBoundingClientRect(), around = box.getBoundingClientRect();
+  return at.width > 0 && (at.right > around.right + 1 || at.left < around.left - 1);
+}).map(node => node.tagName + '.' + node.className)"""
+
+
+class FormPage:
+    """The form below ``at``, a locator."""
+
+    def __init__(self, at: Any) -> None:
+        self.at, self.page = at, at.page
+        self.chat.wait_for()
+        self.option("").first.wait_for()
+
+    @property
+    def chat(self) -> Any:
+        return self.at.get_by_role("combobox", name="To", exact=True)
+
+    @property
+    def source(self) -> Any:
+        return self.at.get_by_role("combobox", name="Audio", exact=True)
+
+    @property
+    def status(self) -> Any:
+        """The line below the button, told politely or as an alert."""
+        return self.at.locator(".linq-nb-said")
+
+    def option(self, name: str) -> Any:
+        return self.at.get_by_role("listbox", name="Chats").get_by_role("option", name=re.compile(re.escape(name)))
+
+    def button(self, name: str) -> Any:
+        return self.at.get_by_role("button", name=re.compile(name))
+
+    def choose(self, *names: str) -> FormPage:
+        """Choose chats by filtering for each and clicking it."""
+        for name in names:
+            self.chat.fill(name)
+            self.option(name).first.click()
+        return self
+
+    def give(self, text: str) -> FormPage:
+        """Type a path, a URL or an attachment id."""
+        self.source.fill(text)
+        self.source.press("Enter")
+        return self
+
+    def upload(self, file: Path) -> FormPage:
+        with self.page.expect_file_chooser() as chooser:
+            self.button("^Choose a file$").click()
+        chooser.value.set_files(file)
+        return self
+
+
+def tone(file: Path, seconds: float = 3, rate_hz: int = 16_000) -> Path:
+    """Write a WAV of a tone."""
+    with wave.open(str(file), "wb") as writer:
+        writer.setparams((1, 2, rate_hz, 0, "NONE", ""))
+        count = int(seconds * rate_hz)
+        writer.writeframes(b"".join(struct.pack("<h", int(9000 * math.sin(i / 6))) for i in range(count)))
+    return file

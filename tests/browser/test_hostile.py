@@ -1,0 +1,108 @@
+"""A hundred hostile strings in every field of the form: none runs, none draws anything, none asks for a foreign URL."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from forming import FormPage, tone
+from hostile import STRINGS
+
+expect = pytest.importorskip("playwright.sync_api").expect
+pytestmark = pytest.mark.browser
+
+SETUP = """import json, linq_nb
+from pathlib import Path
+from linq_nb.demo.people import Person
+from linq_nb.forms import sendform
+sendform.SETTLE_S = 0
+strings = json.loads(Path("hostile.json").read_text())
+sound = Path("tone.wav").read_bytes()
+outbox = linq_nb.connect(demo=True, fresh=True)
+demo = outbox.demo
+"""
+CHATS = """world = demo._state
+chats = [world.add_person(Person(f"chat {number}", (f"{number}@example.com",))) for number in range(len(strings))]
+whole = [one.encode("utf-8", "replace").decode() for one in strings]  # the demo writes UTF-8, without half characters
+for chat, one in zip(chats, whole):
+    chat.name = chat.service = chat.handles[1].handle = one
+form = linq_nb.SendForm(outbox)
+form"""
+NAMES = """form.controls.upload.on_file(strings[0], sound)
+form.controls.picker.chosen = [chat.id for chat in chats]
+print(len(form.chats), form.error)"""
+FILES = """for one in strings:
+    form.controls.upload.on_file(one, sound)
+    for how in ("magic", "python"):
+        form.controls.snippets.on_ask(how)
+    form.controls.upload.on_file(one, b"OggS" + bytes(99))
+    form.controls.upload.on_error(linq_nb.AudioError(one))
+    form.controls.picker.on_find(one)
+for one in whole:  # no half characters, which no browser sends
+    form.controls.source.value = one
+    form.controls.source.value = f"https://example.com/{one}"
+form.controls.source.options = tuple(whole)
+print("done")"""
+ANSWERS = """ada = demo.chat_ids["Ada Lovelace"]
+form.controls.picker.chosen = [ada]
+failed = 0
+for number, one in enumerate(whole):
+    form.controls.upload.on_file(f"{number}{one[:200]}.wav", sound + bytes(2 * number))
+    demo.fail_next(400, 1005, message=one)
+    form.controls.send.click()
+    failed += form.error is not None
+print(failed)"""
+OURS = ".linq-nb-form, .linq-nb-kept"
+OTHERS = """nodes => nodes.flatMap(node => [...node.querySelectorAll(
+  'script,iframe,object,embed,svg,math,style,link,base,meta,a,video,form,select,details,marquee')])
+  .filter(one => one.tagName !== 'STYLE' || one.parentElement.className !== 'linq-nb-kept')
+  .map(one => one.outerHTML.slice(0, 200))"""
+HANDLERS = """nodes => nodes.flatMap(node => [...node.querySelectorAll('*')]).filter(one => [...one.attributes].some(
+  a => a.name.startsWith('on') || a.name === 'srcdoc' || (a.name === 'src' && !/^data:(image|audio)\\//.test(a.value))))
+  .map(one => one.outerHTML.slice(0, 200))"""
+
+
+def test_there_are_a_hundred() -> None:
+    assert len(STRINGS) >= 100
+
+
+def test_no_hostile_string_runs(notebook: Any) -> None:
+    page, root = notebook.page, notebook.lab.root
+    (root / "hostile.json").write_text(json.dumps(STRINGS))
+    tone(root / "tone.wav", 1)
+    asked: list[str] = []
+
+    def on_dialog(dialog: Any) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", on_dialog)
+    try:
+        notebook.open(SETUP + CHATS, NAMES, FILES, ANSWERS)
+        notebook.run(0)
+        at = notebook.cell(0).locator(".jp-OutputArea").first
+        form = FormPage(at)
+        assert form.at.get_by_role("option").count() == 100
+        harmless(page, at)
+        for cell, said in ((1, f"{len(STRINGS)} None"), (2, "done"), (3, str(len(STRINGS)))):
+            notebook.run(cell)
+            expect(notebook.output(cell)).to_have_text(said)
+            harmless(page, at)
+        for one in ("<", "window.hacked", "[x](", ".*"):  # typed by a person
+            form.chat.fill(one)
+            form.chat.press("Enter")
+            form.source.fill(one)
+            form.source.press("Enter")
+        expect(form.at.get_by_role("alert")).not_to_be_empty()
+        harmless(page, at)
+    finally:
+        page.remove_listener("dialog", on_dialog)
+    assert not asked
+
+
+def harmless(page: Any, at: Any) -> None:
+    page.wait_for_timeout(300)  # an image that fails, or a script, gets its chance
+    assert page.evaluate("() => window.hacked === undefined")
+    assert at.locator(OURS).evaluate_all(OTHERS) == []
+    assert at.locator(OURS).evaluate_all(HANDLERS) == []
