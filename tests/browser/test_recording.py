@@ -90,6 +90,7 @@ def book(lab: Lab, tone_page: Any, request: pytest.FixtureRequest) -> Iterator[N
     said: list[str] = []
     tone_page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
     name = "recorder_" + re.sub(r"\W+", "_", request.node.name).strip("_")
+    tone_page.evaluate("() => { window.streams = []; }")  # the page is the one of the test before
     with Guard(tone_page, lab.url) as guard:
         notebook = Notebook(tone_page, lab, name)
         yield notebook
