@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from linq_nb import plots, reports
     from linq_nb.board import StatusBoard
     from linq_nb.errors import (
         ApiError,
@@ -71,6 +72,7 @@ _HOME = {
     "outbox": ("Outbox", "connect"),
     "recorder": ("Recorder",),
 }  # fmt: skip
+_MODULES = ("plots", "reports")
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [  # noqa: RUF022  in the order of the layers
@@ -79,12 +81,14 @@ __all__ = [  # noqa: RUF022  in the order of the layers
     "WebhookError",
     "BadDraft", "Chat", "Draft", "Event", "Finding", "Handle", "Line", "Message", "Plan", "PlanRow", "Send",
     "VoiceMemo",
-    "errors_frame", "to_frame", "Outbox", "connect", "SendForm", "Recorder", "StatusBoard",
+    "errors_frame", "to_frame", "plots", "reports", "Outbox", "connect", "SendForm", "Recorder", "StatusBoard",
     "load_ipython_extension", "unload_ipython_extension",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     module = _MODULE_OF.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -92,4 +96,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULE_OF})
+    return sorted({*globals(), *_MODULE_OF, *_MODULES})

@@ -30,6 +30,7 @@ from linq_nb.model import (
     Event,
     Finding,
     Line,
+    Message,
     Plan,
     Send,
     VoiceMemo,
@@ -307,6 +308,14 @@ class Outbox:
         chat_id = found.chat_id if isinstance(found, Chat) else found
         since = since.replace(tzinfo=UTC) if since and since.tzinfo is None else since
         return self.journal.sends(status=status, chat_id=chat_id and chat_id.lower(), since=since)
+
+    def messages(self, chats: Chat | str | Iterable[Chat | str] | None = None) -> list[Message]:
+        """Return Linq's own list of the messages of these chats (all that the journal has sends to), oldest first.
+
+        For ``reports.compare``: what Linq lists against what the journal knows. Linq forgets messages, after a day on
+        some accounts. Raises ApiError or NotSent when a chat cannot be read.
+        """
+        return reading.messages(self, [chats] if isinstance(chats, Chat | str) else chats)
 
     def history(self, sends: Send | str | Iterable[Send | str] | None = None) -> Sequence[Event]:
         """Return every observation of a send (or its id), of several, or of all, in the order they were made.

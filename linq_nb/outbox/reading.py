@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from linq_nb import rules
 from linq_nb.errors import LinqError
-from linq_nb.model import Event, Message, Send
+from linq_nb.model import Chat, Event, Message, Send
 from linq_nb.outbox import asking
 
 if TYPE_CHECKING:
@@ -42,6 +43,22 @@ def askable(outbox: Outbox, sends: Iterable[Send], *, settled: bool = False) -> 
     """Return those that this outbox may ask for: a journal can hold sends of the demo or another Linq too."""
     here = outbox.client.base_url
     return [one for one in sends if one.base_url == here and rules.may_be_asked(one, settled=settled)]
+
+
+def messages(outbox: Outbox, chats: Iterable[Chat | str] | None) -> list[Message]:
+    """Read the messages of chats, several chats at a time; of those in the journal if none are given."""
+    if chats is None:
+        here = outbox.client.base_url
+        chats = [one.chat_id for one in outbox.journal.sends() if one.base_url == here]
+    wanted = list(dict.fromkeys((one.chat_id if isinstance(one, Chat) else one).lower() for one in chats))
+    workers = 1 if outbox.demo is not None else asking.WORKERS
+    pool = ThreadPoolExecutor(workers, "linq_nb messages")
+    try:
+        lists = list(pool.map(lambda chat_id: list(outbox.client.messages(chat_id)), wanted))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    found = {one.message_id: one for some in lists for one in some}
+    return sorted(found.values(), key=lambda one: (one.created_at is None, one.created_at, one.message_id))
 
 
 def reconcile(outbox: Outbox, sends: list[Send] | None) -> list[Send]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,12 +46,19 @@ def typed_names() -> dict[str, str]:
 
 def test_the_lists_of_public_names_agree() -> None:
     home = {name: module for module, names in linq_nb._HOME.items() for name in names}
-    assert sorted(linq_nb.__all__) == sorted(home)
-    assert typed_names() == home
+    assert sorted(linq_nb.__all__) == sorted([*home, *linq_nb._MODULES])
+    assert typed_names() == {**home, **dict.fromkeys(linq_nb._MODULES, "linq_nb")}
     assert set(linq_nb.__all__) <= set(dir(linq_nb))
 
 
-@pytest.mark.parametrize("name", linq_nb.__all__)
+@pytest.mark.parametrize("name", linq_nb._MODULES)
+def test_a_public_module_is_loaded_when_it_is_first_used(name: str) -> None:
+    code = f"import sys, linq_nb; assert 'linq_nb.{name}' not in sys.modules; print(linq_nb.{name}.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"linq_nb.{name}"
+
+
+@pytest.mark.parametrize("name", sorted(set(linq_nb.__all__) - set(linq_nb._MODULES)))
 def test_every_public_name_can_be_imported(name: str) -> None:
     home = next(module for module, names in linq_nb._HOME.items() if name in names)
     assert getattr(linq_nb, name) is getattr(importlib.import_module(f"linq_nb.{home}"), name)

@@ -22,7 +22,7 @@ LAYERS = {
     1: "errors catalog hosts secret",
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names.split()}
-SIDEWAYS = {("magics", "forms"), ("board", "forms"), ("webhooks", "wire")}
+SIDEWAYS = {("magics", "forms"), ("board", "forms"), ("webhooks", "wire"), ("reports", "rules")}
 """%linq_form is the form by another door: it shows it and adds nothing. The board takes the form's small parts. A
 webhook's payload is Linq's JSON."""
 
@@ -96,13 +96,27 @@ def test_importing_the_package_loads_no_third_party_package() -> None:
     [
         ("linq_nb.errors, linq_nb.catalog, linq_nb.hosts, linq_nb.secret", set()),
         ("linq_nb.audio, linq_nb.views, linq_nb.model, linq_nb.wire, linq_nb.rules, linq_nb.preflight", set()),
-        ("linq_nb.frames, linq_nb.settings", set()),
+        ("linq_nb.frames, linq_nb.settings, linq_nb.reports, linq_nb.plots", set()),
         ("linq_nb.client, linq_nb.download", {"httpx"}),
         ("linq_nb.journal", {"sqlalchemy"}),
     ],
 )
 def test_a_package_is_loaded_only_by_the_part_that_needs_it(used: str, allowed: set[str]) -> None:
-    heavy = {"pandas", "IPython", "ipywidgets", "anywidget", "sqlalchemy", "mutagen", "httpx", "av", "numpy"}
+    heavy = {
+        "pandas",
+        "IPython",
+        "ipywidgets",
+        "anywidget",
+        "sqlalchemy",
+        "mutagen",
+        "httpx",
+        "av",
+        "numpy",
+        "polars",
+        "duckdb",
+        "pyarrow",
+        "matplotlib",
+    }
     code = f"import sys, {used}; print(*sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
     assert set(done.stdout.split()) <= allowed

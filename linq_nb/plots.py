@@ -1,0 +1,219 @@
+"""Pictures of what became of the sends: ``timeline``, ``latency``, ``funnel``, ``errors`` (extra ``plots``).
+
+    linq_nb.plots.latency(to_frame(outbox.sends()))
+    linq_nb.plots.funnel(linq_nb.reports.funnel(frame))      # the same as frame.linq.plot.funnel()
+
+Each draws into ``ax`` or a figure of its own and returns the Axes, as pandas does. Every line and bar has a mark or a
+hatch of its own beside its colour (those of Okabe and Ito, which colour-blind people tell apart), so that it reads in
+print too, and a sentence below says what is to be seen; ``caption(ax)`` returns it as text. All raise SettingsError
+without matplotlib, or for a table that has not the columns.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import narwhals as nw
+
+from linq_nb.errors import SettingsError
+from linq_nb.model import names_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_CHATS = 12
+"""``errors`` shows the chats with most errors, so many at most."""
+
+MOST_CODES = 6
+MOST_POINTS = 2_000
+
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#999999", "#000000")
+_DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 2)), (0, (8, 3)), (0, (3, 1)))
+_MARKS = ("o", "s", "^", "x", "D", "v", "P", "*")
+_HATCHES = ("", "///", "...", "\\\\\\", "xxx", "ooo", "---", "+++")
+_STEPS = {"asked": "created_at", "accepted": "accepted_at", "delivered": "delivered_at", "read": "read_at",
+          "failed": "failed_at"}  # fmt: skip
+_UNITS = ((172_800, 86_400, "days"), (7_200, 3_600, "hours"), (120, 60, "minutes"))
+
+
+def timeline(frame: Any, ax: Axes | None = None) -> Axes:
+    """Draw how many sends of a batch were asked for, accepted, delivered, read and failed as time went on.
+
+    ``frame``: a table of sends with ``created_at accepted_at delivered_at read_at failed_at``; the time runs from the
+    first that was asked for.
+    """
+    table = _columns(frame, "timeline", *_STEPS.values())
+    ax = _axes(ax)
+    start, end = table["created_at"].min(), max(filter(None, (table[at].max() for at in _STEPS.values())), default=None)
+    scale, unit = _unit((end - start).total_seconds()) if start and end else (1.0, "seconds")
+    told = []
+    for place, (step, name) in enumerate(_STEPS.items()):
+        at = table[name].drop_nulls().sort()
+        if start is None or not len(at):
+            continue
+        told.append(f"{len(at):,} {step}")
+        points = sorted({round(n * (len(at) - 1) / MOST_POINTS) for n in range(MOST_POINTS + 1)})
+        seconds = [(at.item(point) - start).total_seconds() / scale for point in points]
+        counts = [point + 1 for point in points]
+        ax.step(seconds, counts, where="post", label=step, markevery=max(1, len(points) // 12), **_line(place))
+    ax.set(xlabel=f"{unit} since the first was asked for", ylabel="sends", title="What became of them as time went on")
+    ax.set_ylim(bottom=0)
+    return _told(ax, f"Of the sends there are {names_of(told)}." if told else "There are no sends.")
+
+
+def latency(frame: Any, ax: Axes | None = None, of: str = "delivery_s") -> Axes:
+    """Draw which share of the memos arrived within so many seconds, for each service and kind of chat.
+
+    ``frame``: a table of sends with ``service``, ``is_group`` and the column ``of`` (``accept_s``, ``delivery_s`` or
+    ``read_s``), on a logarithmic scale.
+    """
+    import numpy as np
+
+    table = _columns(frame, "latency", "service", "is_group", of).drop_nulls(subset=[of])
+    ax = _axes(ax)
+    groups = sorted({(str(one["service"] or "no service"), bool(one["is_group"])) for one in _kinds(table)})
+    told = []
+    for place, (service, is_group) in enumerate(groups):
+        mine = (nw.col("service").cast(nw.String).fill_null("no service") == service) & (
+            nw.col("is_group").fill_null(value=False) == is_group
+        )
+        seconds = np.sort(table.filter(mine)[of].cast(nw.Float64).to_numpy())
+        label = f"{service}, {'group' if is_group else '1:1'}"
+        told.append(f"{label} {np.quantile(seconds, 0.5):.1f} s (p90 {np.quantile(seconds, 0.9):.1f} s)")
+        shares = np.linspace(0, 1, min(len(seconds), MOST_POINTS) + 1)[1:]
+        x = np.quantile(seconds, shares, method="inverted_cdf")
+        ax.plot(np.maximum(x, 0.001), shares * 100, label=label, markevery=max(1, len(x) // 8), **_line(place))
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(lambda seconds, _: f"{seconds:g}")
+    ax.set(xlabel=f"seconds ({of})", ylabel="% of those that came", ylim=(0, 100), title="How long it took")
+    return _told(ax, f"Half of them came within: {'; '.join(told)}." if told else f"No send has a {of}.")
+
+
+def funnel(report: Any, ax: Axes | None = None) -> Axes:
+    """Draw ``reports.funnel``: how many sends came to each stage, and of how many that could."""
+    rows = _columns(report, "funnel", "step", "stage", "sends", "of", "share").sort("step").rows(named=True)
+    ax = _axes(ax)
+    most = max((row["sends"] for row in rows), default=0) or 1
+    for place, row in enumerate(rows):
+        ax.barh(row["stage"], row["sends"], color=_COLOURS[0], alpha=1 - 0.15 * place, edgecolor="black", linewidth=0.6)
+        share = f"{row['sends']:,}" + (f"  ({row['share']:.1%} of {row['of']:,})" if place and row["of"] else "")
+        ax.text(row["sends"] + most * 0.01, place, share, va="center")
+    ax.invert_yaxis()
+    ax.set(xlabel="sends", xlim=(0, most * 1.45), title="How far they came")
+    ax.set_xticks([])
+    told = [f"{row['sends']:,} {row['stage']}" for row in rows]
+    return _told(ax, f"{names_of(told)}. Groups and SMS cannot report a delivery.", legend=False)
+
+
+def errors(report: Any, ax: Axes | None = None) -> Axes:
+    """Draw ``reports.errors(frame, by=("chat_id", "chat_name"))``: the chats with most errors, by status and code."""
+    columns = ("chat_id", "chat_name", "status", "http_status", "error_code", "sends")
+    rows = _columns(report, "errors", *columns).rows(named=True)
+    ax = _axes(ax)
+    by_chat, by_code, names = dict[str, dict[str, int]](), dict[str, int](), dict[str, str | None]()
+    for row in rows:
+        chat, code = row["chat_id"], _code(row)
+        names[chat] = row["chat_name"]
+        by_code[code] = by_code.get(code, 0) + row["sends"]
+        counts = by_chat.setdefault(chat, {})
+        counts[code] = counts.get(code, 0) + row["sends"]
+    codes = sorted(by_code, key=lambda code: (-by_code[code], code))
+    chats = sorted(by_chat, key=lambda chat: (-sum(by_chat[chat].values()), chat))
+    _bars(ax, [by_chat[chat] for chat in chats[:MOST_CHATS]], _labels(chats[:MOST_CHATS], names), codes)
+    ax.set_xlabel("sends that went wrong")
+    ax.set_title("Errors by chat", pad=28)
+    if not rows:
+        return _told(ax, "Nothing went wrong.")
+    ax.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
+    worst = f"most in {_labels(chats[:1], names)[0]} ({sum(by_chat[chats[0]].values()):,})"
+    whole = f"{sum(by_code.values()):,} went wrong in {len(chats):,} chats, {worst}"
+    return _told(ax, f"{whole}. Most frequent: {codes[0]} ({by_code[codes[0]]:,}).", legend=False)
+
+
+def _bars(ax: Axes, counts: Sequence[dict[str, int]], labels: Sequence[str], codes: Sequence[str]) -> None:
+    """Draw a bar for each chat, a part of it for each code; rare codes share the last part."""
+    parts = {code: [code] for code in codes[:MOST_CODES]}
+    if rest := list(codes[MOST_CODES:]):
+        parts["others"] = rest
+    left = [0] * len(labels)
+    for place, (code, of) in enumerate(parts.items()):
+        widths = [sum(one.get(name, 0) for name in of) for one in counts]
+        ax.barh(labels, widths, left=left, label=code, color=_COLOURS[place], hatch=_HATCHES[place],
+                edgecolor="black", linewidth=0.6)  # fmt: skip
+        left = [before + width for before, width in zip(left, widths, strict=True)]
+    ax.invert_yaxis()
+    ax.locator_params(axis="x", integer=True)
+
+
+def _labels(chats: Sequence[str], names: Mapping[str, str | None]) -> list[str]:
+    """The names of chats, with the beginning of the id where a name is missing or not the only one of its kind."""
+    found = [names[chat] for chat in chats]
+    alone = {name for name in found if name and list(names.values()).count(name) == 1}
+    return [name if name in alone else f"{name or 'chat'} {chat[:8]}" for chat, name in zip(chats, found, strict=True)]
+
+
+def caption(ax: Axes) -> str:
+    """Return the sentence below a plot: what is to be seen in it."""
+    return str(getattr(ax, "linq_caption", ""))
+
+
+def _columns(frame: Any, plot: str, *names: str) -> Any:
+    """Return the columns of a table that a plot needs, computed."""
+    try:
+        table = nw.from_native(frame).lazy()
+    except TypeError:
+        raise SettingsError(f"{plot} takes a frame, not a value of type {type(frame).__name__}") from None
+    has = table.collect_schema().names()
+    if missing := [one for one in names if one not in has]:
+        raise SettingsError(f"{plot} needs the column {missing[0]!r}; the frame has {', '.join(has)}")
+    return table.select(*names).collect()
+
+
+def _kinds(table: Any) -> Any:
+    return table.select(nw.col("service").cast(nw.String), "is_group").unique().rows(named=True)
+
+
+def _axes(ax: Axes | None) -> Axes:
+    if ax is not None:
+        return ax
+    try:
+        from matplotlib import pyplot
+    except ImportError:
+        raise SettingsError("plots need matplotlib: pip install 'linq_nb[plots]'") from None
+    _, made = pyplot.subplots(figsize=(8, 4), layout="constrained")
+    return made
+
+
+def _told(ax: Axes, sentence: str, *, legend: bool = True) -> Axes:
+    """Finish a plot: its caption below, its legend beside the data, no frame that says nothing."""
+    ax.linq_caption = sentence  # type: ignore[attr-defined]
+    label = ax.get_xlabel()
+    ax.set_xlabel("\n".join([label, "", *textwrap.wrap(sentence, 92)]), loc="left")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis="x", alpha=0.3)
+    ax.set_axisbelow(True)
+    if legend and ax.get_legend_handles_labels()[1]:
+        ax.legend(frameon=False)
+    return ax
+
+
+def _line(place: int) -> dict[str, Any]:
+    """The colour, dashes and mark of the line at a place."""
+    kind = place % len(_COLOURS)
+    return {"color": _COLOURS[kind], "linestyle": _DASHES[kind], "marker": _MARKS[kind], "markersize": 5}
+
+
+def _unit(seconds: float) -> tuple[float, str]:
+    return next(((float(size), name) for least, size, name in _UNITS if seconds >= least), (1.0, "seconds"))
+
+
+def _code(row: dict[str, Any]) -> str:
+    """What went wrong in short: ``403/2024``, ``failed/4001``, ``unknown``."""
+    parts: Sequence[Any] = (row["http_status"] if _is_there(row["http_status"]) else row["status"], row["error_code"])
+    return "/".join(str(int(one)) if isinstance(one, int | float) else str(one) for one in parts if _is_there(one))
+
+
+def _is_there(value: Any) -> bool:
+    return value is not None and value == value and str(value) != "<NA>"

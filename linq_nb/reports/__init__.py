@@ -1,0 +1,244 @@
+"""Reports over a table of sends, written once for pandas, Polars, DuckDB, PySpark and whatever else narwhals speaks.
+
+    frame = linq_nb.to_frame(outbox.sends())
+    linq_nb.reports.by_chat(frame)                       # which chats fail
+    linq_nb.reports.errors(frame, by="chat_id")          # why, and since when
+    linq_nb.reports.latency(frame)                       # how long a delivery takes
+
+Each takes a frame with the columns of ``to_frame(outbox.sends())`` (only those that it names) and returns a new one of
+the same kind: a table that is computed later, as DuckDB's, stays one. Counts are whole numbers, times UTC, lengths of
+time seconds. What a report counts:
+
+- ``sends``: rows, one for each memo, chat and copy that was asked for
+- ``accepted``: Linq took it, so it is there or on its way; ``delivered`` (with the read ones) and ``read`` as Linq told
+- ``failed``: Linq took it and later said that it did not arrive
+- ``refused``: Linq said no, or it never left: nothing reached the recipient (``rejected``, ``not_sent``)
+- ``unclear``: it left and no clear answer came (``unknown``, and ``sending`` until its owner is done)
+
+Groups and SMS never report ``delivered`` (Linq's documentation, "Delivery receipts"). All raise SettingsError for what
+is no frame, or has not the columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import narwhals as nw
+
+from linq_nb.errors import SettingsError
+from linq_nb.model import FINAL_STATUSES, OUR_STATUSES
+from linq_nb.reports import explaining, parts
+from linq_nb.reports.parts import COUNTS, REFUSED, SPAN, TIMES, UNCLEAR
+from linq_nb.rules import horizon_of
+
+Frame = TypeVar("Frame")
+
+REPORTS = ("by", "by_chat", "by_day", "funnel", "latency", "errors", "unconfirmed", "duplicates", "compare")
+"""The reports, as ``df.linq`` has them too."""
+
+STAGES = ("asked", "accepted", "sent", "delivered", "read")
+"""The stages of ``funnel``, in order."""
+
+LENGTHS = ("accept_s", "delivery_s", "read_s")
+"""The columns that ``latency`` tells of, in seconds."""
+
+
+def by(frame: Frame, *columns: str) -> Frame:
+    """Count what became of the sends of each group: ``by(frame, "from_handle", "day")``.
+
+    Columns: those named; ``sends accepted delivered read failed refused unclear``; ``first_at`` and ``last_at``, when
+    the first and the last of them were asked for. Ordered by the columns named.
+    """
+    if not columns:
+        raise SettingsError('name a column to count by, as by(frame, "from_handle")')
+    asked = parts.asked(frame, "by", *columns, "status", "created_at")
+    few = parts.few(asked, (*columns, "status"))
+    return parts.done(parts.summed(few, columns).select(*columns, *COUNTS, *TIMES).sort(*columns), frame)
+
+
+def by_chat(frame: Frame) -> Frame:
+    """Count what became of the sends to each chat; those that fail most come first.
+
+    Columns: ``chat_id``, ``chat_name`` (the last that it had) and ``is_group``; ``sends accepted delivered read failed
+    refused unclear``; ``first_at`` and ``last_at``, when the first and the last of them were asked for.
+    """
+    about = ("chat_name", "is_group")
+    asked = parts.asked(frame, "by_chat", "chat_id", *about, "status", "created_at")
+    few = parts.few(asked, ("chat_id", *about, "status"))
+    few = few.with_columns(nw.when(~nw.col("chat_name").is_null()).then(nw.col("last_at")).alias("named_at"))
+    is_newest = nw.col("named_at") == nw.col("named_at").max().over("chat_id")
+    few = few.with_columns(nw.when(is_newest).then(nw.col("chat_name")).alias("chat_name"))
+    found = parts.summed(few, ["chat_id"], *(nw.col(one).max() for one in about))
+    found = found.select("chat_id", *about, *COUNTS, *TIMES)
+    order = ("failed", "refused", "unclear", "sends", "chat_id")
+    return parts.done(found.sort(*order, descending=[True] * 4 + [False]), frame)
+
+
+def by_day(frame: Frame) -> Frame:
+    """Count what became of the sends of each day (UTC, of ``created_at``), in order.
+
+    Columns: ``day``; ``sends accepted delivered read failed refused unclear``; ``first_at`` and ``last_at``, when the
+    first and the last of them were asked for.
+    """
+    return by(frame, "day")
+
+
+def funnel(frame: Frame) -> Frame:
+    """Count how far the sends came: asked, accepted, sent, delivered, read.
+
+    Columns: ``step`` (0 to 4), ``stage``, ``sends`` that reached it, ``of`` how many that could have, and ``share`` of
+    these (0 to 1, missing where there are none). Of the sent ones only those can report a delivery that went to a 1:1
+    chat by iMessage or RCS: they are the ``of`` of ``delivered``. A recipient may have read receipts off.
+    """
+    asked = parts.asked(frame, "funnel", "status", "service", "is_group", "sent_at")
+    asked = asked.with_columns(nw.col("status").is_in(["delivered", "read"]).alias("arrived"))
+    reached = {
+        "accepted": parts.is_accepted(),
+        "sent": ~nw.col("sent_at").is_null() | (nw.col("status") == "sent") | nw.col("arrived"),
+        "telling": ~parts.is_silent(),
+        "delivered": nw.col("arrived"),
+        "read": nw.col("status") == "read",
+    }
+    for before, (name, one) in zip([None, *reached], reached.items(), strict=False):
+        asked = asked.with_columns((nw.col(before) & one if before else one).alias(name))
+    sums = [parts.whole(parts.whole(name).sum().fill_null(0), name) for name in reached]
+    counts = asked.select(parts.whole(nw.len(), "asked"), *sums)
+    blank = asked.head(0).select(parts.whole(nw.len(), "step"))
+    steps = nw.concat([blank.with_columns(parts.whole(nw.lit(step), "step")) for step in range(len(STAGES))])
+    found = steps.join(counts, how="cross").select(
+        "step",
+        nw.col("step").replace_strict(dict(enumerate(STAGES)), default="", return_dtype=nw.String).alias("stage"),
+        _of_step(STAGES).alias("sends"),
+        _of_step(("asked", "asked", "accepted", "telling", "delivered")).alias("of"),
+    )
+    share = nw.when(nw.col("of") > 0).then(nw.col("sends") / nw.col("of")).cast(nw.Float64).alias("share")
+    return parts.done(found.with_columns(share).sort("step"), frame)
+
+
+def latency(frame: Frame, by: str | Sequence[str] = ("service", "is_group"), of: str = "delivery_s") -> Frame:
+    """Tell how long it took: the quantiles of a column of seconds for each group.
+
+    ``of``: ``delivery_s`` (from the POST to the delivery), ``accept_s`` (from the POST to Linq's answer) or ``read_s``
+    (from the delivery to the read receipt). Columns: those of ``by``, ``sends`` (with such a length), ``p50_s``,
+    ``p90_s`` and ``p99_s``, between two values where none lies there (linear).
+    """
+    if of not in LENGTHS:
+        raise SettingsError(f"of= is one of {', '.join(LENGTHS)}, not {of!r}")
+    keys = parts.keys(by)
+    known = parts.asked(frame, "latency", *keys, of).filter(~nw.col(of).is_null())
+    quantiles = [nw.col(of).quantile(one / 100, "linear").alias(f"p{one}_s") for one in (50, 90, 99)]
+    if not keys:
+        return parts.done(known.select(parts.whole(nw.len(), "sends"), *quantiles), frame)
+    found = known.group_by(*keys).agg(nw.len().alias("sends"), *quantiles)
+    return parts.done(found.with_columns(parts.whole("sends")).sort(*keys), frame)
+
+
+def errors(frame: Frame, by: str | Sequence[str] = ()) -> Frame:
+    """List what went wrong, by HTTP status and Linq's code, with its meaning and what to do.
+
+    Columns: those of ``by`` (as ``"chat_id"``); ``status``; ``http_status`` (missing where the code came by webhook,
+    or no answer came at all) and ``error_code``, as in ``linq_nb.errors_frame()``; ``meaning`` and ``what_to_do`` from
+    there; ``sends``; ``chats``, unless they are what you count by; ``first_at`` and ``last_at``, when the first and the
+    last were asked for. The most frequent come first.
+    """
+    keys = tuple(dict.fromkeys((*parts.keys(by), "status", "http_status", "error_code")))
+    chats = [nw.col("chat_id").n_unique().alias("chats")] if "chat_id" not in keys else []
+    rows = parts.asked(frame, "errors", *keys, "chat_id", "created_at")
+    rows = rows.filter(nw.col("status").is_in(["failed", "unknown", *REFUSED])).with_columns(parts.text("status"))
+    answered = nw.when(nw.col("status") != "failed").then(nw.col("http_status"))
+    found = parts.few(rows.with_columns(parts.whole(answered, "http_status")), keys, *chats)
+    found = found.with_columns(explaining.meaning(), explaining.what_to_do(), *(parts.whole("chats") for _ in chats))
+    found = found.select(*keys, "meaning", "what_to_do", "sends", *(["chats"] if chats else []), *TIMES)
+    return parts.done(found.sort("sends", *keys, descending=[True] + [False] * len(keys), nulls_last=True), frame)
+
+
+def unconfirmed(frame: Frame, horizon: str | float | timedelta = "1h", now: datetime | None = None) -> Frame:
+    """List the sends that Linq took a ``horizon`` ago or longer and of which it told nothing final yet.
+
+    They have not failed: Linq names no time after which a message is dead. ``horizon``: "90s", "30m", "1h", "2d",
+    seconds or a timedelta. ``now``: the time to count back from, with its zone; the clock's if not given (for the demo,
+    whose clock is its own, give ``outbox.now()``). Columns: ``send_id chat_id chat_name is_group service status
+    message_id accepted_at checked_at``; the oldest first. In groups and by SMS ``sent`` is final.
+    """
+    span = horizon_of(horizon)
+    if span is None:
+        raise SettingsError('horizon= is a length of time, as "1h"')
+    shown = ("send_id", "chat_id", "chat_name", "is_group", "service", "status", "message_id", "accepted_at",
+             "checked_at")  # fmt: skip
+    asked = parts.asked(frame, "unconfirmed", *shown, "posted_at", "created_at")
+    is_final = nw.col("status").is_in([*OUR_STATUSES, *FINAL_STATUSES])
+    is_enough = (nw.col("status") == "sent") & parts.is_silent()
+    since = nw.coalesce("accepted_at", "posted_at", "created_at")
+    found = asked.filter(~is_final & ~is_enough & (since <= nw.lit(parts.zoned(now) - span)))
+    return parts.done(found.select(*shown).sort("accepted_at", "send_id", nulls_last=True), frame)
+
+
+def duplicates(frame: Frame) -> Frame:
+    """List the audio that went to the same chat more than once, or may have.
+
+    By one journal that is only a ``copy=`` asked for; frames of several journals, or of another tool's sends, may hold
+    others. Audio is the same by ``sha256``, or by ``attachment_id`` where the bytes are not known; a URL that was never
+    fetched has neither and is not compared. Columns: ``chat_id``, ``audio`` (the sha256 or attachment id), ``bubbles``
+    (accepted by Linq), ``unclear``, ``first_at``, ``last_at``; most bubbles first.
+    """
+    keys = ("chat_id", "sha256", "attachment_id", "status")
+    asked = parts.asked(frame, "duplicates", *keys, "created_at")
+    few = parts.few(asked.filter(~nw.col("status").is_in([*REFUSED, "preparing"])), keys)
+    few = few.with_columns(nw.coalesce(parts.text("sha256"), parts.text("attachment_id")).alias("audio"))
+    few = few.filter(~nw.col("audio").is_null()).with_columns(parts.text("status"))
+    is_unclear = nw.col("status").is_in(UNCLEAR)
+    both = {"bubbles": ~is_unclear, "unclear": is_unclear}
+    few = few.with_columns(*(parts.where(one, "sends").alias(name) for name, one in both.items()))
+    found = few.group_by("chat_id", "audio").agg(*(nw.col(name).sum() for name in both), *SPAN)
+    found = found.filter(nw.col("bubbles") + nw.col("unclear") > 1).with_columns(*map(parts.whole, both))
+    order, down = ("bubbles", "unclear", "chat_id", "audio"), (True, True, False, False)
+    return parts.done(found.select("chat_id", "audio", *both, *TIMES).sort(*order, descending=down), frame)
+
+
+def compare(sends: Frame, messages: Frame) -> Frame:
+    """Compare our sends with Linq's own list of messages; returns the rows that differ.
+
+    ``messages``: ``to_frame(outbox.messages(chats), kind="messages")`` of the chats of these sends. Columns:
+    ``found``, ``message_id``, ``chat_id``, ``status`` (ours), ``delivery_status`` (Linq's), and ``at`` (our
+    ``accepted_at``, else Linq's ``created_at``). ``found`` says which side has it:
+
+    - ``only_sends``: Linq does not list it: it expired, was deleted, or is of a chat that was not asked for
+    - ``only_messages``: audio from your line that our table does not know: sent by another tool or the app, or what
+      became of an ``unknown`` send, which ``outbox.reconcile()`` adopts
+    - ``other_status``: both have it; ``outbox.refresh()`` catches up
+    """
+    ours = parts.asked(sends, "compare", "message_id", "chat_id", "status", "accepted_at")
+    theirs = parts.asked(messages, "compare", "message_id", "chat_id", "delivery_status", "created_at", "is_from_me",
+                         "mime_type")  # fmt: skip
+    ours = ours.filter(~nw.col("message_id").is_null()).with_columns(
+        parts.text("message_id"), parts.text("chat_id"), parts.text("status"), nw.lit(1).alias("in_sends")
+    )
+    is_memo = nw.col("is_from_me").fill_null(value=False) & nw.col("mime_type").str.starts_with("audio/")
+    theirs = theirs.select(
+        parts.text("message_id"), parts.text("chat_id").alias("their_chat"), parts.text("delivery_status"),
+        "created_at", nw.lit(1).alias("in_messages"), is_memo.fill_null(value=False).alias("is_memo"),
+    )  # fmt: skip
+    both = ours.join(theirs, on="message_id", how="full", suffix="_theirs")
+    other = nw.when(nw.col("status") != nw.col("delivery_status")).then(nw.lit("other_status")).otherwise(nw.lit(""))
+    unknown = nw.when(nw.col("is_memo")).then(nw.lit("only_messages")).otherwise(nw.lit(""))
+    known = nw.when(nw.col("in_messages").is_null()).then(nw.lit("only_sends")).otherwise(other)
+    told = both.select(
+        nw.when(nw.col("in_sends").is_null()).then(unknown).otherwise(known).alias("found"),
+        nw.coalesce("message_id", "message_id_theirs").alias("message_id"),
+        nw.coalesce("chat_id", "their_chat").alias("chat_id"),
+        "status",
+        "delivery_status",
+        nw.coalesce("accepted_at", "created_at").alias("at"),
+    )
+    found = told.filter(nw.col("found") != "").sort("found", "chat_id", "at", "message_id", nulls_last=True)
+    return parts.done(found, sends)
+
+
+def _of_step(names: Sequence[str]) -> nw.Expr:
+    """The column that each step of the funnel takes its number from: the first for step 0, and so on."""
+    made = nw.col(names[-1])
+    for step, name in list(enumerate(names))[-2::-1]:
+        made = nw.when(nw.col("step") == step).then(nw.col(name)).otherwise(made)
+    return made

@@ -1,0 +1,105 @@
+"""The parts that reports are made of: take the columns, count by all that matters, add up, give the same kind back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import narwhals as nw
+
+from linq_nb.errors import SettingsError
+from linq_nb.model import OUR_STATUSES
+
+Frame = TypeVar("Frame")
+
+REFUSED = ("not_sent", "rejected")
+UNCLEAR = ("sending", "unknown")
+NOT_ACCEPTED = tuple(one for one in OUR_STATUSES if one != "expired")
+SILENT = "SMS"
+"""The service that never reports a delivery."""
+
+WORDS: Mapping[str, Sequence[str]] = {
+    "delivered": ("delivered", "read"), "read": ("read",), "failed": ("failed",), "refused": REFUSED,
+    "unclear": UNCLEAR,
+}  # fmt: skip
+"""The counts of a report and the statuses that each counts, beside ``sends`` and ``accepted``."""
+
+COUNTS = ("sends", "accepted", *WORDS)
+TIMES = ("first_at", "last_at")
+SPAN = (nw.col("first_at").min(), nw.col("last_at").max())
+
+
+def asked(frame: Any, report: str, *names: str) -> Any:
+    """Return the columns that a report names; raises SettingsError for a value that has them not."""
+    try:
+        told = nw.from_native(frame)
+    except TypeError:
+        kind = type(frame).__name__
+        raise SettingsError(f"{report} takes a frame, as to_frame(outbox.sends()), not one of type {kind}") from None
+    has = told.collect_schema().names()
+    if missing := [one for one in names if one not in has]:
+        raise SettingsError(f"{report} needs the column {missing[0]!r} of to_frame; the frame has {', '.join(has)}")
+    return told.select(*dict.fromkeys(names))
+
+
+def done(found: Any, like: Frame) -> Frame:
+    """Return a report as the kind of frame that it was made of, its rows numbered anew."""
+    made: Frame = nw.maybe_reset_index(found).to_native()
+    return made
+
+
+def few(rows: Any, columns: Sequence[str], *more: nw.Expr) -> Any:
+    """Count rows by all that matters: what follows works on a small table, however many sends there are."""
+    span = (nw.col("created_at").min().alias("first_at"), nw.col("created_at").max().alias("last_at"))
+    counted = rows.group_by(*dict.fromkeys(columns)).agg(nw.len().alias("sends"), *span, *more)
+    return counted.with_columns(whole("sends"))
+
+
+def summed(counted: Any, columns: Sequence[str], *more: nw.Expr) -> Any:
+    """Add up what was counted by status as the counts of a report."""
+    status = text("status")
+    kinds = {"accepted": ~status.is_in(NOT_ACCEPTED), **{name: status.is_in(of) for name, of in WORDS.items()}}
+    counted = counted.with_columns(*(where(one, "sends").alias(name) for name, one in kinds.items()))
+    found = counted.group_by(*columns).agg(*(nw.col(name).sum() for name in COUNTS), *SPAN, *more)
+    return found.with_columns(*map(whole, COUNTS))
+
+
+def is_accepted() -> nw.Expr:
+    """Whether Linq took a send: all of its own words say so, and ``expired``."""
+    return ~nw.col("status").is_in(NOT_ACCEPTED)
+
+
+def is_silent() -> nw.Expr:
+    """Whether a send can never be reported as delivered."""
+    return nw.col("is_group").fill_null(value=False) | (nw.col("service") == SILENT).fill_null(value=False)
+
+
+def where(condition: nw.Expr, name: str) -> nw.Expr:
+    """A column's values where a condition holds, else 0."""
+    return nw.when(condition).then(nw.col(name)).otherwise(0)
+
+
+def text(name: str) -> nw.Expr:
+    """A column as text, whatever a categorical is to the engine."""
+    return nw.col(name).cast(nw.String)
+
+
+def whole(value: str | nw.Expr, name: str | None = None) -> nw.Expr:
+    """A column as whole numbers: what engines count and sum in differs."""
+    made = nw.col(value) if isinstance(value, str) else value
+    return made.cast(nw.Int64).alias(name or str(value))
+
+
+def keys(by: str | Sequence[str]) -> tuple[str, ...]:
+    """The columns that a report counts by."""
+    return (by,) if isinstance(by, str) else tuple(dict.fromkeys(by))
+
+
+def zoned(now: datetime | None) -> datetime:
+    """The time to count back from; raises SettingsError for one without a zone."""
+    if now is None:
+        return datetime.now(UTC)
+    if now.tzinfo is None:
+        raise SettingsError("now= is a time with its zone, as outbox.now() or datetime.now(UTC)")
+    return now

@@ -1,0 +1,153 @@
+"""Plots: what is drawn is what the table says, told apart without colour, with a sentence below."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import matplotlib as mpl
+import polars as pl
+import pytest
+from matplotlib import pyplot
+
+import linq_nb.accessor  # noqa: F401  df.linq
+from linq_nb import SettingsError, plots, reports, to_frame
+from linq_nb.model import Send
+
+AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _no_screen() -> Iterator[None]:
+    mpl.use("agg")
+    yield
+    pyplot.close("all")
+
+
+def a_send(number: int, status: str, **more: Any) -> Send:
+    at = AT + timedelta(seconds=number)
+    told: dict[str, Any] = {
+        "chat_id": f"chat{number % 3}",
+        "chat_name": f"Chat {number % 3}",
+        "is_group": number % 3 == 0,
+    }
+    told |= {"created_at": at, "posted_at": at, "service": "iMessage"}
+    return Send(send_id=f"s{number}", base_url="b", content=f"{number}", status=status, **{**told, **more})
+
+
+def some() -> list[Send]:
+    came = [
+        a_send(n, "read" if n % 4 == 0 else "delivered", accepted_at=AT + timedelta(seconds=n, milliseconds=200),
+               sent_at=AT + timedelta(seconds=n + 1), delivered_at=AT + timedelta(seconds=n + 1 + n % 5),
+               read_at=AT + timedelta(seconds=n + 60) if n % 4 == 0 else None)
+        for n in range(40)
+    ]  # fmt: skip
+    failed = [a_send(n, "failed", http_status=202, error_code=4001, failed_at=AT + timedelta(seconds=n + 3),
+                     accepted_at=AT + timedelta(seconds=n)) for n in range(40, 44)]  # fmt: skip
+    return [*came, *failed, *(a_send(n, "rejected", http_status=403, error_code=2024) for n in range(44, 47))]
+
+
+def test_the_timeline_ends_at_the_number_of_each_step() -> None:
+    ax = plots.timeline(to_frame(some()))
+    assert {line.get_label(): line.get_ydata()[-1] for line in ax.get_lines()} == {
+        "asked": 47, "accepted": 44, "delivered": 40, "read": 10, "failed": 4,
+    }  # fmt: skip
+    assert plots.caption(ax) == "Of the sends there are 47 asked, 44 accepted, 40 delivered, 10 read and 4 failed."
+    assert ax.get_xlabel().startswith("seconds since the first was asked for")
+
+
+def test_a_long_timeline_is_drawn_with_few_points_and_ends_right() -> None:
+    sends = [a_send(n, "queued", accepted_at=AT + timedelta(seconds=n)) for n in range(7_001)]
+    ax = plots.timeline(to_frame(sends))
+    for line in ax.get_lines():
+        assert len(line.get_xdata()) <= plots.MOST_POINTS + 1
+        assert line.get_ydata()[-1] == 7_001
+        assert line.get_xdata()[-1] == pytest.approx(7_000 / 60)
+    assert "minutes" in ax.get_xlabel()
+
+
+def test_latency_reaches_half_where_the_report_says() -> None:
+    frame = to_frame(some())
+    ax = plots.latency(frame)
+    report = reports.latency(frame, by=("is_group",))
+    for line, p50 in zip(ax.get_lines(), report["p50_s"], strict=True):
+        below = [x for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True) if y <= 50]
+        assert max(below) == pytest.approx(p50, abs=1)
+    assert "iMessage, 1:1 3.0 s" in plots.caption(ax)
+    assert "iMessage, group" in plots.caption(ax)
+
+
+def test_the_funnel_has_a_bar_as_long_as_each_number() -> None:
+    frame = to_frame(some())
+    ax = frame.linq.plot.funnel()
+    report = frame.linq.funnel()
+    assert [bar.get_width() for bar in ax.patches] == report["sends"].tolist()
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(reports.STAGES)
+    assert plots.caption(ax).startswith("47 asked, 44 accepted, 40 sent, 26 delivered and")
+
+
+def test_errors_are_stacked_by_chat_and_add_up() -> None:
+    ax = to_frame(some()).linq.plot.errors()
+    assert sum(bar.get_width() for bar in ax.patches) == 7
+    assert (
+        ax.get_legend_handles_labels()[1] == ["4001", "403/2024"] or "failed/4001" in ax.get_legend_handles_labels()[1]
+    )
+    assert plots.caption(ax).startswith("7 went wrong in 3 chats, most in Chat 1 (3). Most frequent: failed/4001 (4).")
+
+
+def test_chats_of_one_name_stay_apart_and_many_codes_share_a_part() -> None:
+    sends = [a_send(n, "rejected", http_status=400, error_code=1000 + n, chat_id=f"{n % 2}" * 36, chat_name="Ada")
+             for n in range(20)]  # fmt: skip
+    ax = to_frame(sends).linq.plot.errors()
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["Ada 00000000", "Ada 11111111"]
+    assert ax.get_legend_handles_labels()[1][-1] == "others"
+    assert sum(bar.get_width() for bar in ax.patches) == 20
+
+
+@pytest.mark.parametrize("name", ["timeline", "latency", "funnel", "errors"])
+def test_a_plot_is_drawn_where_it_is_told_and_of_nothing_too(name: str) -> None:
+    _, mine = pyplot.subplots()
+    for sends in (some(), []):
+        mine.clear()
+        assert getattr(to_frame(sends).linq.plot, name)(ax=mine) is mine
+        mine.figure.canvas.draw()
+        assert plots.caption(mine)
+
+
+@pytest.mark.parametrize("name", ["timeline", "latency", "errors"])
+def test_what_is_drawn_is_told_apart_without_colour(name: str) -> None:
+    ax = getattr(to_frame(some()).linq.plot, name)()
+    lines = [(line.get_linestyle(), line.get_marker()) for line in ax.get_lines()]
+    hatches = [bars.patches[0].get_hatch() for bars in ax.containers]
+    told = lines or hatches
+    assert len(told) > 1
+    assert len(set(told)) == len(told)
+
+
+def test_a_table_of_another_engine_is_drawn_too() -> None:
+    frame = pl.from_pandas(to_frame(some()))
+    assert plots.caption(plots.timeline(frame)) == plots.caption(plots.timeline(to_frame(some())))
+    assert plots.caption(plots.funnel(reports.funnel(frame.lazy()))) == plots.caption(
+        to_frame(some()).linq.plot.funnel()
+    )
+
+
+def test_a_table_without_the_columns_is_said_in_one_line() -> None:
+    with pytest.raises(SettingsError, match="timeline needs the column 'created_at'; the frame has x"):
+        plots.timeline(pl.DataFrame({"x": [1]}))
+    with pytest.raises(SettingsError, match="funnel takes a frame, not a value of type int"):
+        plots.funnel(3)
+
+
+def test_without_matplotlib_the_extra_is_named() -> None:
+    code = (
+        "import sys; sys.modules['matplotlib'] = None\n"
+        "import linq_nb\n"
+        "try: linq_nb.plots.timeline(linq_nb.to_frame([]))\n"
+        "except linq_nb.SettingsError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "plots need matplotlib: pip install 'linq_nb[plots]'"

@@ -1,0 +1,123 @@
+"""What a report says of a table that it cannot read, of codes that it does not know, and by the accessor."""
+
+from __future__ import annotations
+
+import inspect
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pytest
+
+import linq_nb
+from linq_nb import SettingsError, accessor, reports, to_frame
+from linq_nb.model import Send
+
+AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+def a_send(number: int, **more: Any) -> Send:
+    told = {"chat_id": "c1", "created_at": AT + timedelta(minutes=number), **more}
+    return Send(send_id=f"s{number}", base_url="https://linq.test", content=f"sha256:{number}", **told)
+
+
+@pytest.mark.parametrize("name", [one for one in reports.REPORTS if one not in ("by", "compare")])
+def test_what_is_no_frame_is_said_in_one_line(name: str) -> None:
+    with pytest.raises(SettingsError, match=r"takes a frame, as to_frame\(outbox.sends\(\)\), not one of type list"):
+        getattr(reports, name)([a_send(1)])
+
+
+@pytest.mark.parametrize("name", [one for one in reports.REPORTS if one not in ("by", "compare")])
+def test_a_missing_column_is_named_with_those_that_are_there(name: str) -> None:
+    for table in (pd.DataFrame({"x": [1]}), pl.DataFrame({"x": [1]}), duckdb.connect().sql("SELECT 1 AS x")):
+        with pytest.raises(SettingsError, match=r"needs the column '\w+' of to_frame; the frame has x"):
+            getattr(reports, name)(table)
+
+
+def test_words_that_a_report_does_not_take_are_refused() -> None:
+    frame = to_frame([])
+    with pytest.raises(SettingsError, match="name a column to count by"):
+        reports.by(frame)
+    with pytest.raises(SettingsError, match="of= is one of accept_s, delivery_s, read_s, not 'status'"):
+        reports.latency(frame, of="status")
+    with pytest.raises(SettingsError, match="needs the column 'colour'"):
+        reports.errors(frame, by="colour")
+    with pytest.raises(SettingsError, match="horizon"):
+        reports.unconfirmed(frame, "soon")
+    with pytest.raises(SettingsError, match="a time with its zone"):
+        reports.unconfirmed(frame, now=datetime(2026, 3, 1))
+
+
+def test_a_frame_without_rows_gives_empty_reports_with_their_columns() -> None:
+    full, empty = to_frame([a_send(1, status="failed", error_code=4001)]), to_frame([])
+    for name in ("by_chat", "by_day", "latency", "errors", "unconfirmed", "duplicates"):
+        found = getattr(reports, name)(empty)
+        assert len(found) == 0
+        assert list(found.columns) == list(getattr(reports, name)(full).columns)
+    assert reports.funnel(empty)["sends"].tolist() == [0] * 5
+
+
+def test_an_unconfirmed_send_is_counted_from_now_if_no_time_is_given() -> None:
+    taken = datetime.now(UTC) - timedelta(minutes=50)
+    frame = to_frame([a_send(1, status="queued", message_id="m1", accepted_at=taken)])
+    assert len(reports.unconfirmed(frame, "45m")) == 1
+    assert len(reports.unconfirmed(frame)) == 0
+
+
+def test_a_code_that_nobody_documented_is_explained_by_its_http_status() -> None:
+    sends = [a_send(1, status="rejected", http_status=409, error_code=2099),
+             a_send(2, status="failed", http_status=202), a_send(3, status="not_sent")]  # fmt: skip
+    found = reports.errors(to_frame(sends)).set_index("status")
+    assert found.loc["rejected", "meaning"] == linq_nb.catalog.explain(409).meaning
+    assert found.loc["failed", "meaning"] == "the delivery failed; no reason is known"
+    assert pd.isna(found.loc["failed", "http_status"])
+    assert found.loc["not_sent", "what_to_do"] == "run it again: nothing was sent"
+
+
+def test_the_accessor_has_every_report_with_its_words() -> None:
+    frame = to_frame([a_send(1, status="read"), a_send(2, status="failed", error_code=4001)])
+    for name in reports.REPORTS:
+        method = getattr(accessor.LinqAccessor, name)
+        assert method.__doc__ == getattr(reports, name).__doc__
+        assert next(iter(inspect.signature(method).parameters)) == "self"
+    assert frame.linq.by_chat().equals(reports.by_chat(frame))
+    assert frame.linq.errors(by="chat_id").equals(reports.errors(frame, by="chat_id"))
+    assert frame.linq.by("status")["sends"].tolist() == [1, 1]
+
+
+def test_a_report_says_only_what_it_documents() -> None:
+    frame = to_frame([a_send(1, status="read", delivered_at=AT, posted_at=AT), a_send(2, status="failed")])
+    for name in ("by_chat", "by_day", "funnel", "latency", "errors", "unconfirmed", "duplicates"):
+        report = getattr(reports, name)
+        words = f"{report.__doc__} {inspect.signature(report)}"
+        for column in getattr(reports, name)(frame).columns:
+            assert column in words, f"{name} does not document {column}"
+
+
+def test_linqs_own_list_is_compared_with_the_journal() -> None:
+    with linq_nb.connect(demo=True, journal="sqlite://") as outbox:
+        demo = outbox.demo
+        assert demo is not None
+        demo.reset()
+        ada, bob = (outbox.chat(demo.chat_ids[name]) for name in list(demo.chat_ids)[:2])
+        memo = linq_nb.VoiceMemo.from_samples([0.0] * 800, 8000)
+        kept = outbox.send(memo, ada)
+        demo.lose_next_answer()
+        with pytest.raises(linq_nb.OutcomeUnknown):
+            outbox.send(memo, bob)
+        demo.advance(minutes=5)
+        outbox.refresh()
+        messages = to_frame(outbox.messages([ada, bob]), kind="messages")
+        found = reports.compare(to_frame(outbox.sends()), messages)
+        assert found["found"].tolist() == ["only_messages"]
+        assert found["chat_id"].tolist() == [bob.chat_id]
+        outbox.reconcile()
+        outbox.refresh()
+        assert len(reports.compare(to_frame(outbox.sends()), messages)) == 0
+        demo.limits.retention = timedelta(days=1)
+        demo.advance(days=3)
+        gone = reports.compare(to_frame(outbox.sends()), to_frame(outbox.messages(), kind="messages"))
+        assert gone["found"].tolist() == ["only_sends"] * 2
+        assert kept.message_id in set(gone["message_id"])
