@@ -14,11 +14,11 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import TracebackType
 from typing import Any, Literal
 
-from linq_nb import preflight, rules, views, webhooks
+from linq_nb import export, frames, preflight, rules, views, webhooks
 from linq_nb.client import Client
 from linq_nb.download import download
 from linq_nb.errors import PreflightError
@@ -39,7 +39,7 @@ from linq_nb.model import (
     plain_url,
     send_id,
 )
-from linq_nb.outbox import batching, ingesting, planning, reading, sending, watching
+from linq_nb.outbox import batching, ingesting, planning, reading, replaying, sending, watching
 from linq_nb.outbox.heart import Heart
 from linq_nb.outbox.pace import Pace
 from linq_nb.secret import Secret
@@ -397,6 +397,35 @@ class Outbox:
         """
         return ingesting.ingest_stored(self, source, secret, column, scheme)
 
+    def to_parquet(
+        self,
+        folder: str | os.PathLike[str],
+        handles: frames.Handles = "masked",
+        *,
+        since: date | None = None,
+        table: export.Table = "sends",
+    ) -> export.Exported:
+        """Write the journal's sends to a folder as Parquet, one file a day: ``day=2026-03-02/sends.parquet``.
+
+        ``handles``: "masked", "hashed" (joins with ``to_frame(..., "hashed", key=outbox.hash_key())``) or "full".
+        ``since``: only the days from this one on (UTC) are written anew, those before it stay. ``table="history"``
+        writes every observation instead, without raw answers, to a folder of its own. The columns are those of
+        ``to_frame``; the files' schema says what each means and its unit, as ``linq_nb.export.MEANING`` does.
+        Running it again replaces the days, never doubles them; each file is put in its place whole, so that an
+        export that is killed leaves none half written. ``linq_nb.read_parquet(folder)`` gives the same frame again;
+        so do pandas, DuckDB, Polars and Spark, with ``day`` from the folders' names.
+        Raises SettingsError without pyarrow, for a folder that holds something else, or when it cannot be written.
+        """
+        return export.to_parquet(self.journal, folder, handles, since=since, table=table)
+
+    def replay(self, month: Iterable[Any]) -> int:
+        """Write a month that the demo lived, ``outbox.demo.month()``, to the journal; returns how many sends were new.
+
+        What Linq answered goes through the same reading as live answers, so sends and ``history`` are as if they had
+        been sent from here. Nothing is sent, and running it again writes nothing. Raises SettingsError when live.
+        """
+        return replaying.replay(self, month)
+
     def forget(self, chat: Chat | str) -> int:
         """Delete what the journal keeps of a chat but the send keys; returns the number of its sends."""
         chat_id = (chat.chat_id if isinstance(chat, Chat) else chat).lower()
@@ -416,8 +445,8 @@ class Outbox:
     def chat_of(self, draft: Draft) -> Chat:
         return draft.chat if isinstance(draft.chat, Chat) else self.chat(draft.chat)
 
-    def wanted(self, draft: Draft) -> Send:
-        """Return the Send that a draft asks for, as it stands before anything happened."""
+    def wanted(self, draft: Draft, at: datetime | None = None) -> Send:
+        """Return the Send that a draft asks for (``at`` a time, else now), as it stands before anything happened."""
         memo, chat = draft.memo, draft.chat if isinstance(draft.chat, Chat) else None
         url = self.client.base_url
         return Send(
@@ -440,7 +469,7 @@ class Outbox:
             sha256=memo.sha256,
             attachment_id=memo.attachment_id,
             override_optout=draft.override_optout,
-            created_at=self.now(),
+            created_at=at or self.now(),
         )
 
     @property
