@@ -95,6 +95,8 @@ def __getattr__(name: str) -> Any:
     module = _MODULE_OF.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "to_frame":
+        importlib.import_module(f"{__name__}.accessor")  # df.linq is there wherever a frame of ours is
     return getattr(importlib.import_module(f"{__name__}.{module}"), name)
 
 

@@ -16,7 +16,6 @@ import pandas as pd
 from linq_nb import plots, reports
 from linq_nb.errors import SettingsError
 from linq_nb.model import BadDraft, Draft
-from linq_nb.outbox import drafting
 
 Work = Callable[..., Any]
 
@@ -77,6 +76,8 @@ class LinqAccessor:
         ``folder``), https URL, attachment id or VoiceMemo; ``copy`` one with copy numbers. A row that cannot
         become a draft is a BadDraft that says why. Raises SettingsError when a column is missing.
         """
+        from linq_nb.outbox import drafting  # loads the journal and the client, which reports do without
+
         for name in (chat, audio, *([copy] if copy else [])):
             if name not in self._frame.columns:
                 has = ", ".join(map(str, self._frame.columns)) or "none"

@@ -17,6 +17,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     from linq_nb.errors import SettingsError
     from linq_nb.magics.commands import LinqMagics  # needs IPython, which a script may go without
     from linq_nb.magics.completion import matcher_for
+    from linq_nb.magics.pandas_hook import register
 
     unload_ipython_extension(shell)
     try:
@@ -27,10 +28,14 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     matcher = matcher_for(shell)
     shell.Completer.custom_matchers.append(matcher)
     vars(shell)[_LOADED] = (magics, matcher)
+    register()
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take the magics and their completion back out; the notebook's own names stay."""
+    from linq_nb.magics.pandas_hook import unregister
+
+    unregister()
     magics, matcher = vars(shell).pop(_LOADED, (None, None))
     if magics is None:
         return

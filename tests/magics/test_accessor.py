@@ -1,0 +1,38 @@
+"""``df.linq`` is there after ``%load_ext``, whichever of it and pandas came first, and after ``to_frame``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+EXTENSION = "InteractiveShell.instance().run_line_magic('load_ext', 'linq_nb')"
+WAYS = {
+    "the extension first": f"{EXTENSION}; assert 'pandas' not in sys.modules; import pandas as pd",
+    "pandas first": f"import pandas as pd; {EXTENSION}",
+    "the extension again": f"{EXTENSION}; import pandas as pd; {EXTENSION.replace('load', 'reload')}",
+    "to_frame alone": "import linq_nb; linq_nb.to_frame([]); import pandas as pd",
+}
+
+
+def run(code: str) -> str:
+    start = "import sys; from IPython.core.interactiveshell import InteractiveShell; "
+    done = subprocess.run([sys.executable, "-c", start + code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_frame_has_the_accessor(way: str) -> None:
+    assert run(f"{WAYS[way]}; print(type(pd.DataFrame().linq).__name__)").splitlines()[-1] == "LinqAccessor"
+
+
+def test_pandas_is_found_as_ever_after_the_extension() -> None:
+    code = "import pandas; print(pandas.__spec__.name, type(pandas.__loader__).__name__, len(pandas.__path__))"
+    assert run(f"{EXTENSION}; {code}") == run(code)
+
+
+def test_an_extension_that_was_taken_out_waits_for_pandas_no_longer() -> None:
+    unload = "InteractiveShell.instance().run_line_magic('unload_ext', 'linq_nb')"
+    assert run(f"{EXTENSION}; {unload}; import pandas as pd; print(hasattr(pd.DataFrame, 'linq'))") == "False"
