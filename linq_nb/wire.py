@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeGuard, TypeVar
 from urllib.parse import urlsplit
@@ -318,7 +318,7 @@ def many(answer: Answer, key: str, read: Callable[[Raw], T]) -> tuple[list[T], s
     return found, _str(body, "next_cursor") or None
 
 
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d\d):?(\d\d))", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:?\d\d)", re.ASCII)
 
 
 def parse_time(text: object) -> datetime | None:
@@ -326,11 +326,8 @@ def parse_time(text: object) -> datetime | None:
     found = _TIME.fullmatch(text) if isinstance(text, str) else None
     if not found:
         return None
-    date, clock, fraction, _, sign, hours, minutes = found.groups()
     try:
-        at = datetime.fromisoformat(f"{date}T{clock}.{(fraction or '')[:6]:0<6}")
-        offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
-        return at.replace(tzinfo=timezone(-offset if sign == "-" else offset)).astimezone(UTC)
+        return datetime.fromisoformat(found.group().replace("z", "Z")).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
@@ -418,14 +415,20 @@ def redact(value: Any, depth: int = MAX_DEPTH) -> Any:
     """Return JSON without secrets: no upload address, no signing secret, no query of any URL."""
     if isinstance(value, str):
         return _URL.sub(lambda found: _plain(found.group()), value) if "://" in value else value
-    if isinstance(value, dict | list) and not depth:
+    if not isinstance(value, dict | list):
+        return value
+    if not depth:
         return "[too deep]"
-    if isinstance(value, dict):
-        return {k: "[removed]" if k.lower() in _SECRET_KEYS else redact(v, depth - 1) for k, v in value.items()}
     if isinstance(value, list):
         return [redact(one, depth - 1) for one in value]
-    return value
+    told = {}
+    for name, one in value.items():
+        is_plain = "://" not in one if type(one) is str else type(one) in _ATOMS  # most are: looking deeper costs more
+        told[name] = "[removed]" if name.lower() in _SECRET_KEYS else one if is_plain else redact(one, depth - 1)
+    return told
 
+
+_ATOMS = frozenset({int, float, bool, type(None)})
 
 _URL = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
 
@@ -444,7 +447,11 @@ def _plain(url: str) -> str:
 
 def _str(raw: Raw, key: str) -> str | None:
     value = raw.get(key)
-    return _UNWRITABLE.sub("\ufffd", value) if isinstance(value, str) and value else None
+    return _writable(value) if isinstance(value, str) and value else None
+
+
+def _writable(text: str) -> str:
+    return text if text.isascii() and "\0" not in text else _UNWRITABLE.sub("\ufffd", text)
 
 
 _UNWRITABLE = re.compile("[\ud800-\udfff\0]")
@@ -488,7 +495,7 @@ def _dicts(raw: Raw, key: str) -> list[Raw]:
 
 def _strs(raw: Raw, key: str) -> list[str]:
     value = raw.get(key)
-    return [_UNWRITABLE.sub("\ufffd", one) for one in value if isinstance(one, str)] if isinstance(value, list) else []
+    return [_writable(one) for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
 def _need(raw: Raw, key: str) -> str:

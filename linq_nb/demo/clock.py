@@ -99,6 +99,5 @@ def stamp(at: datetime | None, digits: int = 3) -> str | None:
     """Write a time as RFC 3339 in UTC with 0 to 9 fractional digits; Linq's answers vary in them."""
     if at is None:
         return None
-    utc = at.astimezone(UTC)
-    fraction = f"{utc.microsecond:06d}000"[:digits]
-    return utc.strftime("%Y-%m-%dT%H:%M:%S") + (f".{fraction}" if digits else "") + "Z"
+    told = at.astimezone(UTC).isoformat(timespec="microseconds")[:26]
+    return f"{told}000"[: 20 + digits if digits else 19] + "Z"
