@@ -118,21 +118,9 @@ class Client:
             if not failure.left:
                 raise NotSent(f"{doing} did not reach Linq ({failure}); nothing was sent; run it again") from None
             if failure.begun is None:
-                raise OutcomeUnknown(
-                    f"{doing} left and no answer came ({failure}): it may have been sent or not, and is not sent "
-                    "again; outbox.reconcile() reads the chat to find out"
-                ) from None
+                raise no_answer(doing, failure) from None
             answer = failure.begun
-        outcome = rules.memo_outcome(answer.http_status)
-        if outcome in ("rejected", "not_sent"):
-            raise wire.error_of(answer, f"the voice memo for {chat_label()}")
-        if outcome == "unknown":
-            raise wire.unknown_of(answer, chat_label())
-        try:
-            wire.message_id(answer)
-        except Unreadable as error:
-            raise wire.unknown_of(answer, chat_label(), f"the answer cannot be read, {error}") from None
-        return answer
+        return taken(answer, chat_label)
 
     # --- attachments ---
 
@@ -460,6 +448,28 @@ class Client:
             )
             self._local.lane = mine
             return mine
+
+
+def taken(answer: Answer, chat_label: Callable[[], str]) -> Answer:
+    """Return an answer to a memo that says that Linq took it; raises ApiError or OutcomeUnknown for any other."""
+    outcome = rules.memo_outcome(answer.http_status)
+    if outcome in ("rejected", "not_sent"):
+        raise wire.error_of(answer, f"the voice memo for {chat_label()}")
+    if outcome == "unknown":
+        raise wire.unknown_of(answer, chat_label())
+    try:
+        wire.message_id(answer)
+    except Unreadable as error:
+        raise wire.unknown_of(answer, chat_label(), f"the answer cannot be read, {error}") from None
+    return answer
+
+
+def no_answer(doing: str, why: object) -> OutcomeUnknown:
+    """Make the exception for a memo that left and got no answer at all."""
+    return OutcomeUnknown(
+        f"{doing} left and no answer came ({why}): it may have been sent or not, and is not sent "
+        "again; outbox.reconcile() reads the chat to find out"
+    )
 
 
 def _reason(error: Exception, timeout: float) -> str:

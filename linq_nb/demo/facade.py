@@ -6,11 +6,12 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, overload
 
-from . import app, control, hooks, media, messages
+from . import app, control, hooks, media, messages, month
 from .clock import Clock, RealClock, VirtualClock
 from .faults import MEMO_PATH, USUAL_CODE, Fault, Mix
 from .hooks import Delivery, Due
 from .ids import Ids
+from .month import Month
 from .people import extra_person
 from .state import Chat, Limits, State
 from .wire import Cut, Json, Logged, Reply, Request
@@ -50,6 +51,7 @@ class Demo:
         self._inbox: deque[Due] = deque(maxlen=_KEPT)
         self._to_post: deque[Due] = deque(maxlen=_KEPT)
         self._extra = 0
+        self._month: Month | None = None
         for number, chat in enumerate(list(self._state.chats.values())):
             self._first_words(chat, number)
 
@@ -215,6 +217,26 @@ class Demo:
             people = [extra_person(self._extra + number) for number in range(1, n + 1)]
             self._extra += n
             return {person.name: self._state.add_person(person).id for person in people}
+
+    def month(self, sends: int = 50_000) -> Month:
+        """Let this world have sent `sends` memos to a few hundred chats last month; gives what their client saw.
+
+        The month is the last whole one before the clock's start, which stands: February 2026. Iterating gives it day
+        by day in Linq's own JSON: each POST with its answer, the webhooks of failures, a read of each chat at night;
+        `outbox.replay(month)` writes that to the journal. Its chats, their lists and `bubbles` hold the messages,
+        and some that the client does not know. What an analyst can find in it: a line that is flagged, chats that
+        go dead, silent or opt out, a region that is slow, a format that SMS does not take, an hour of errors, a
+        daily limit, a memo whose URL broke, the same memo twice. A world has one month; again gives the same one.
+        Raises ValueError for less than 2,000 sends or more than a million, or for another number the second time.
+        """
+        if not 2_000 <= sends <= 1_000_000:
+            raise ValueError(f"a month has 2,000 to 1,000,000 sends, not {sends}")
+        with self._state.lock:
+            if self._month is None:
+                self._month = month.of_last_month(self._state, sends)
+            if len(self._month) != sends:
+                raise ValueError(f"this demo had its month already, of {len(self._month)} sends; connect it fresh")
+            return self._month
 
     # Webhooks
 

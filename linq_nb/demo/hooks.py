@@ -64,8 +64,8 @@ def collect(state: State) -> list[Due]:
         at, event_id, event_type, message = heappop(state.upcoming)
         for target in state.subscriptions.values():
             if _wants(target, event_type, message, at):
-                body = _body(state, target, event_type, event_id, message, at)
-                due.append(Due(event_id, event_type, target, body))
+                told = body(state, target, event_type, event_id, message, at)
+                due.append(Due(event_id, event_type, target, told))
     return due
 
 
@@ -108,7 +108,8 @@ def _legacy(secret: str, seconds: str, body: bytes) -> str:
     return hmac.new(secret.encode(), f"{seconds}.".encode() + body, sha256).hexdigest()
 
 
-def _body(state: State, target: Subscription, event_type: str, event_id: str, message: Message, at: datetime) -> bytes:
+def body(state: State, target: Subscription, event_type: str, event_id: str, message: Message, at: datetime) -> bytes:
+    """Write what a subscription is told of a message."""
     payload_version = version(target)
     if event_type == "message.failed":
         data = _failed(message, at)
@@ -116,17 +117,22 @@ def _body(state: State, target: Subscription, event_type: str, event_id: str, me
         data = _old_data(state, message, event_type, at)
     else:
         data = _new_data(state, message, at)
-    envelope = {
+    return envelope(payload_version, event_type, event_id, at, message.trace_id, data)
+
+
+def envelope(payload_version: str, event_type: str, event_id: str, at: datetime, trace_id: str, data: Json) -> bytes:
+    """Write one event as it is posted."""
+    told = {
         "api_version": "v3",
         "webhook_version": payload_version,
         "event_type": event_type,
         "event_id": event_id,
         "created_at": stamp(at, 9),
-        "trace_id": message.trace_id,
+        "trace_id": trace_id,
         "partner_id": PARTNER,
         "data": data,
     }
-    return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _times(message: Message, at: datetime) -> Json:
@@ -152,7 +158,7 @@ def _new_data(state: State, message: Message, at: datetime) -> Json:
         "sender_handle": shapes.handle(message.sender),
         "parts": shapes.parts(state, message, at, reactions=False),
         **_times(message, at),
-        "service": chat.carrier,
+        "service": message.carrier or chat.carrier,
         "preferred_service": message.preferred_service,
         "idempotency_key": message.idempotency_key,
         "effect": None,
@@ -171,7 +177,7 @@ def _old_data(state: State, message: Message, event_type: str, at: datetime) -> 
         "recipient_handle": None if message.is_from_me else shapes.handle(message.chat.me),
         "is_from_me": message.is_from_me,
         "is_group": message.chat.is_group,
-        "service": message.chat.carrier,
+        "service": message.carrier or message.chat.carrier,
         "preferred_service": message.preferred_service,
         "idempotency_key": message.idempotency_key,
         "received_at": None if message.is_from_me else stamp(message.created_at),
@@ -200,6 +206,6 @@ def _failed(message: Message, at: datetime) -> Json:
         "reason": reason,
         "failed_at": stamp(at, 6),
         "detail_code": 42,
-        "service": message.chat.carrier,
+        "service": message.carrier or message.chat.carrier,
         "preferred_service": message.preferred_service,
     }

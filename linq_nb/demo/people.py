@@ -74,10 +74,10 @@ PEOPLE = (
 )
 
 #: Area codes for the further chats of `Demo.add_chats`: a hundred fictional numbers each.
-_AREAS = tuple(area for area in range(203, 990) if area % 100 != 11 and area % 10 != 9)
+AREAS = tuple(area for area in range(203, 990) if area % 100 != 11 and area % 10 != 9)
 
 
 def extra_person(number: int) -> Person:
     """Give the chat number `number` (from 1) of `Demo.add_chats`: a healthy iMessage chat that reads."""
     area, last = divmod(number - 1, 100)
-    return Person(f"Customer {number:03d}", (f"+1{_AREAS[area]}55501{last:02d}",), reads=number % 3 == 1)
+    return Person(f"Customer {number:03d}", (f"+1{AREAS[area]}55501{last:02d}",), reads=number % 3 == 1)

@@ -108,7 +108,7 @@ def message(state: State, item: Message) -> Json:
     now = state.clock.now()
     status = lifecycle.status(item, now)
     sent, delivered, read = (lifecycle.reached_at(item, what, now) for what in ("sent", "delivered", "read"))
-    return {
+    told: Json = {
         "id": item.id,
         "chat_id": item.chat.id,
         "created_at": stamp(item.created_at),
@@ -120,7 +120,7 @@ def message(state: State, item: Message) -> Json:
         "sent_at": stamp(sent if item.is_from_me else item.created_at, 6),
         "delivered_at": stamp(delivered, 9),
         "read_at": stamp(read),
-        "service": item.chat.carrier if sent or not item.is_from_me else None,
+        "service": (item.carrier or item.chat.carrier) if sent or not item.is_from_me else None,
         "preferred_service": item.preferred_service,
         "from": item.sender.handle,
         "from_handle": handle(item.sender),
@@ -128,6 +128,7 @@ def message(state: State, item: Message) -> Json:
         "reply_to": None,
         "effect": None,
     }
+    return told | ({"reconciled_at": stamp(item.reconciled_at, 6)} if item.reconciled_at else {})
 
 
 def _updated_at(item: Message, now: datetime) -> datetime:

@@ -84,7 +84,7 @@ class Attachment:
     duration_ms: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One step in a message's life."""
 
@@ -92,9 +92,12 @@ class Stage:
     at: datetime
 
 
-@dataclass
+@dataclass(slots=True)
 class Message:
-    """A message and its whole life, known from the start: the clock says how far it got."""
+    """A message and its whole life, known from the start: the clock says how far it got.
+
+    `carrier` is what carried this one when it is not the chat's, `reconciled_at` when Linq's own recovery found it.
+    """
 
     id: str
     chat: Chat
@@ -108,6 +111,8 @@ class Message:
     preferred_service: Service | None = None
     idempotency_key: str | None = None
     is_memo: bool = False
+    carrier: Service | None = None
+    reconciled_at: datetime | None = None
 
     @property
     def is_from_me(self) -> bool:

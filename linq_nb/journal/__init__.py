@@ -269,6 +269,7 @@ class _Sql:
         row = [sends.c[name] for name in (*_SEND_FIELDS, "epoch", "lease_until")]
         self.insert_send = Shapes(lambda names: ledger.insert_or_leave(sends, names))
         self.insert_event = Shapes(lambda names: ledger.compiled(events.insert(), column_keys=list(names)))
+        self.leave_event = Shapes(lambda names: ledger.insert_or_leave(events, names))
         stands = sends.c.status == sa.bindparam("its_status")
         self.take_over = ledger.compiled(
             sends.update().where(its, stands).values(**fields, **{name: sa.bindparam(name) for name in owned})
@@ -430,6 +431,24 @@ class Journal:
             self._adopt(db)
             done = {n: self._ingested(db, told[n]) for n in in_one_order}
         return [done[n] for n in range(len(told))]
+
+    def take_in(self, made: Sequence[Send], observed: Iterable[Event]) -> int:
+        """Write sends that were made elsewhere, each whole, and what was seen; returns how many of them were new.
+
+        A send that is here already is left as it is, and what was seen of it is not written again.
+        """
+        return self._hot(self._taken_whole, made, observed)
+
+    def _taken_whole(self, cursor: Any, made: Sequence[Send], observed: Iterable[Event]) -> int:
+        old = set()
+        for one in made:
+            self._sql.insert_send.run(cursor, _SENDS.write_told(one))
+            if cursor.rowcount != 1:
+                old.add(one.send_id)
+        for told in observed:
+            if told.send_id not in old:
+                self._sql.leave_event.run(cursor, _EVENTS.write_told(told))
+        return len(made) - len(old)
 
     def note(self, *observed: Event) -> None:
         """Write what was seen without any change to the send: it belongs to somebody else by now."""

@@ -5,7 +5,6 @@ Each answer is in the journal before the next question. A bad one costs its own 
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 import time
 from collections import defaultdict, deque
@@ -147,7 +146,7 @@ class Asking:
         """Read a chat's messages as long as a page saves requests; what was found is ``missing`` no more."""
         for page in _pages(self._outbox, chat_id):
             found = [one for one in page if one.message_id in missing]
-            told = [_listed(missing[one.message_id], one, self._outbox.now()) for one in found]
+            told = [listed(missing[one.message_id], one, self._outbox.now()) for one in found]
             if told:
                 self._outbox.journal.observe(*told)
             for one in found:
@@ -185,12 +184,12 @@ def read(outbox: Outbox, send: Send) -> Event:
             trace_id=error.trace_id,
             body=error.response,
         )
-    seen = event_of(send, message, "poll", answer.at)
-    return dataclasses.replace(seen, http_status=answer.http_status, body=wire.redact(dict(answer.body)))
+    body = wire.redact(dict(answer.body))
+    return event_of(send, message, "poll", answer.at, http_status=answer.http_status, body=body)
 
 
-def event_of(send: Send, message: Message, source: str, at: datetime) -> Event:
-    """Return what a message as it was read tells of a send."""
+def event_of(send: Send, message: Message, source: str, at: datetime, **more: Any) -> Event:
+    """Return what a message as it was read tells of a send, with ``more`` fields."""
     return Event(
         send_id=send.send_id,
         at=at,
@@ -201,16 +200,17 @@ def event_of(send: Send, message: Message, source: str, at: datetime) -> Event:
         sent_at=message.sent_at,
         delivered_at=message.delivered_at,
         read_at=message.read_at,
+        **more,
     )
 
 
-def _listed(send: Send, message: Message, at: datetime) -> Event:
+def listed(send: Send, message: Message, at: datetime) -> Event:
     """Return what a list tells of a send: as its body the facts that an event has no place for."""
     told: dict[str, Any] = {"listed": True}
     for name in ("created_at", "updated_at", "reconciled_at"):
         when = getattr(message, name)
         told[name] = when.isoformat() if when else None
-    return dataclasses.replace(event_of(send, message, "poll", at), http_status=200, body=told)
+    return event_of(send, message, "poll", at, http_status=200, body=told)
 
 
 def _pages(outbox: Outbox, chat_id: str) -> Iterator[list[Message]]:

@@ -38,7 +38,7 @@ from linq_nb.model import (
     plain_url,
     send_id,
 )
-from linq_nb.outbox import batching, ingesting, planning, reading, sending, watching
+from linq_nb.outbox import batching, ingesting, planning, reading, replaying, sending, watching
 from linq_nb.outbox.heart import Heart
 from linq_nb.outbox.pace import Pace
 from linq_nb.secret import Secret
@@ -388,6 +388,14 @@ class Outbox:
         """
         return ingesting.ingest_stored(self, source, secret, column, scheme)
 
+    def replay(self, month: Iterable[Any]) -> int:
+        """Write a month that the demo lived, ``outbox.demo.month()``, to the journal; returns how many sends were new.
+
+        What Linq answered goes through the same reading as live answers, so sends and ``history`` are as if they had
+        been sent from here. Nothing is sent, and running it again writes nothing. Raises SettingsError when live.
+        """
+        return replaying.replay(self, month)
+
     def forget(self, chat: Chat | str) -> int:
         """Delete what the journal keeps of a chat but the send keys; returns the number of its sends."""
         chat_id = (chat.chat_id if isinstance(chat, Chat) else chat).lower()
@@ -407,8 +415,8 @@ class Outbox:
     def chat_of(self, draft: Draft) -> Chat:
         return draft.chat if isinstance(draft.chat, Chat) else self.chat(draft.chat)
 
-    def wanted(self, draft: Draft) -> Send:
-        """Return the Send that a draft asks for, as it stands before anything happened."""
+    def wanted(self, draft: Draft, at: datetime | None = None) -> Send:
+        """Return the Send that a draft asks for (``at`` a time, else now), as it stands before anything happened."""
         memo, chat = draft.memo, draft.chat if isinstance(draft.chat, Chat) else None
         url = self.client.base_url
         return Send(
@@ -431,7 +439,7 @@ class Outbox:
             sha256=memo.sha256,
             attachment_id=memo.attachment_id,
             override_optout=draft.override_optout,
-            created_at=self.now(),
+            created_at=at or self.now(),
         )
 
     @property

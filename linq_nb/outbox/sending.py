@@ -242,36 +242,15 @@ class _Attempt:
 
     def _failed(self, error: BaseException) -> None:
         """Write down a no, or that it is not known; an interrupt in the middle of the POST is not known either."""
-        posting = self.now_send.status == "sending"
-        if isinstance(error, ApiError):
-            status = "rejected" if rules.memo_outcome(error.status or 0) == "rejected" else "not_sent"
-        else:
-            status = "unknown" if posting and not isinstance(error, NotSent | JournalError) else "not_sent"
-        self._fail(status, error, source="post" if posting else "prepare")
+        failed, event = refused(self.now_send, error, self.outbox.now())
+        try:
+            self._write(failed, event)
+        except JournalError as lost:
+            if not isinstance(error, JournalError):
+                error.add_note(f"The journal could not take this down: {lost}")
 
     def _accepted(self, answer: wire.Answer) -> Send:
-        told = wire.accepted(answer)
-        ours = ("filename", "mime_type", "size_bytes", "duration_ms", "attachment_id", "is_group")
-        told = {k: v for k, v in told.items() if k not in ours or getattr(self.now_send, k) is None}
-        sent = dataclasses.replace(
-            self.now_send,
-            **told,
-            http_status=answer.http_status,
-            trace_id=answer.trace_id,
-            accepted_at=answer.at,
-            checked_at=answer.at,
-        )
-        event = Event(
-            send_id=sent.send_id,
-            at=answer.at,
-            source="post",
-            status=sent.status,
-            http_status=answer.http_status,
-            trace_id=answer.trace_id,
-            message_id=sent.message_id,
-            service=sent.service,
-            body=wire.redact(dict(answer.body)),
-        )
+        sent, event = accepted(self.now_send, answer)
         try:
             self._write(sent, event)
         except JournalError as error:
@@ -286,18 +265,6 @@ class _Attempt:
     def _update(self, **fields: Any) -> None:
         self.now_send = dataclasses.replace(self.now_send, **fields)
 
-    def _fail(self, status: str, error: BaseException, source: str) -> None:
-        at = self.outbox.now()
-        facts = _facts(error)
-        failed = dataclasses.replace(self.now_send, status=status, checked_at=at, **facts)
-        body = getattr(error, "response", None)
-        event = Event(send_id=failed.send_id, at=at, source=source, status=status, body=body, **facts)
-        try:
-            self._write(failed, event)
-        except JournalError as lost:
-            if not isinstance(error, JournalError):
-                error.add_note(f"The journal could not take this down: {lost}")
-
     def _write(self, send: Send, event: Event) -> None:
         """Write under the claim; when that was lost, the event is kept, and only Linq's word changes the send."""
         self.now_send = send
@@ -307,6 +274,45 @@ class _Attempt:
             self.outbox.journal.observe(event)
         else:
             self.outbox.journal.note(dataclasses.replace(event, status=None))
+
+
+def accepted(send: Send, answer: wire.Answer) -> tuple[Send, Event]:
+    """Return a posted send with what Linq's 2xx tells, and the observation of it."""
+    told = wire.accepted(answer)
+    ours = ("filename", "mime_type", "size_bytes", "duration_ms", "attachment_id", "is_group")
+    told = {k: v for k, v in told.items() if k not in ours or getattr(send, k) is None}
+    sent = dataclasses.replace(
+        send,
+        **told,
+        http_status=answer.http_status,
+        trace_id=answer.trace_id,
+        accepted_at=answer.at,
+        checked_at=answer.at,
+    )
+    event = Event(
+        send_id=sent.send_id,
+        at=answer.at,
+        source="post",
+        status=sent.status,
+        http_status=answer.http_status,
+        trace_id=answer.trace_id,
+        message_id=sent.message_id,
+        service=sent.service,
+        body=wire.redact(dict(answer.body)),
+    )
+    return sent, event
+
+
+def refused(send: Send, error: BaseException, at: datetime) -> tuple[Send, Event]:
+    """Return a send with what its error means for it, and the observation of that."""
+    posting, facts = send.status == "sending", _facts(error)
+    if isinstance(error, ApiError):
+        status = "rejected" if rules.memo_outcome(error.status or 0) == "rejected" else "not_sent"
+    else:
+        status = "unknown" if posting and not isinstance(error, NotSent | JournalError) else "not_sent"
+    source, body = "post" if posting else "prepare", getattr(error, "response", None)
+    failed = dataclasses.replace(send, status=status, checked_at=at, **facts)
+    return failed, Event(send_id=send.send_id, at=at, source=source, status=status, body=body, **facts)
 
 
 def _of_chat(chat: Chat) -> dict[str, Any]:

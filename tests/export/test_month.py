@@ -1,0 +1,104 @@
+"""The demo's month in the journal: as if it had been sent from here, and one with what Linq lists."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import linq_nb
+from linq_nb import SettingsError, VoiceMemo, to_frame
+from linq_nb.outbox import Outbox
+
+FLAGGED = datetime(2026, 2, 12, 14, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def frame(month: Outbox) -> pd.DataFrame:
+    return to_frame(month.sends())
+
+
+def test_every_send_has_its_history(month: Outbox, frame: pd.DataFrame) -> None:
+    history = to_frame(month.history())
+    assert frame["send_id"].is_unique
+    assert frame["created_at"].is_monotonic_increasing
+    assert set(history["send_id"]) == {*frame["send_id"], ""}  # that a line was flagged belongs to no send
+    assert set(history.groupby("send_id", observed=True)["source"].first().drop("")) == {"post"}
+    last = history[history["source"] == "poll"].groupby("send_id")["status"].last()
+    told = frame.set_index("send_id").loc[last.index, "status"]
+    assert (told.astype(str) == last.astype(str)).all()
+
+
+def test_a_send_of_the_month_has_the_fields_of_one_that_was_sent_here(month: Outbox) -> None:
+    memo = VoiceMemo.from_url(month.demo.media_urls["hello"])
+    live = month.send(memo, "Ada Lovelace")
+    month.demo.advance(minutes=10)
+    live = month.refresh(live)[0]
+    mine = next(one for one in month.sends(status="read") if one.memo_source == "url")
+    both = [{name for name, value in _fields(one).items() if value not in (None, ())} for one in (live, mine)]
+    assert both[0] ^ both[1] <= {"size_bytes", "duration_ms"}
+    sources = [[(e.source, e.status, e.http_status) for e in month.history(one)] for one in (live, mine)]
+    assert sources[0] == sources[1]
+
+
+def _fields(send: Any) -> dict[str, Any]:
+    return {name: getattr(send, name) for name in type(send).__dataclass_fields__ if name != "copy"}
+
+
+def test_running_it_again_writes_nothing(month: Outbox) -> None:
+    before = len(month.history())
+    assert month.replay(month.demo.month(2_000)) == 0
+    assert len(month.history()) == before
+
+
+def test_what_linq_lists_is_what_the_journal_says(month: Outbox) -> None:
+    ours = {one.message_id: one for one in month.sends() if one.message_id}
+    listed = {
+        one.message_id: one
+        for chat_id in month.demo.bubbles()
+        for one in month.client.messages(chat_id)
+        if one.is_from_me
+    }
+    gone, foreign = ours.keys() - listed.keys(), listed.keys() - ours.keys()
+    assert 0 < len(gone) < 5
+    assert 3 <= len(foreign) < 30
+    for name in ours.keys() & listed.keys():
+        told, send = listed[name], ours[name]
+        assert (told.delivery_status, told.service, told.delivered_at) == (send.status, send.service, send.delivered_at)
+
+
+def test_a_flagged_line_is_why_chats_begin_to_fail(frame: pd.DataFrame) -> None:
+    offline = frame[frame["error_code"] == 4002]
+    assert offline["from_handle"].nunique() == 1
+    assert offline["created_at"].min() > FLAGGED
+    of_line = frame[(frame["from_handle"] == offline["from_handle"].iloc[0]) & (frame["created_at"] > FLAGGED)]
+    assert 0.2 < len(offline) / len(of_line) < 0.5
+
+
+def test_the_story_is_there_to_be_found(frame: pd.DataFrame) -> None:
+    codes = frame.dropna(subset="error_code")["error_code"]
+    assert {2024, 5006, 1007, 3006, 3007, 4002, 4005} <= set(codes)
+    assert {"delivered", "read", "sent", "failed", "rejected", "not_sent", "unknown"} <= set(frame["status"].dropna())
+    unknown = frame[frame["status"] == "unknown"]
+    assert set(unknown["day"].astype(str)) == {"2026-02-20"}
+    slow = frame[frame["chat_name"].str.startswith("Denver")]["delivery_s"].median()
+    assert slow > 20 * frame[frame["chat_name"].str.startswith("Austin")]["delivery_s"].median()
+    assert set(frame[frame["error_code"] == 4005]["format"]) == {"wav"}
+    again = frame.groupby(["chat_id", "sha256"]).size()
+    assert (again > 1).any()
+
+
+def test_unknown_ones_are_found_or_not_by_reading_the_chats(month: Outbox) -> None:
+    unclear = list(month.sends(status="unknown"))
+    found = month.reconcile(unclear)
+    results = {one.reconcile_result for one in found}
+    assert results == {"found", "not_found"}
+    assert all((one.status == "unknown") == (one.reconcile_result == "not_found") for one in found)
+
+
+def test_only_the_demo_takes_a_month(month: Outbox, tmp_path: Any) -> None:
+    live = linq_nb.connect(api_key="k" * 20, base_url="https://linq.invalid/api", journal=str(tmp_path / "j.sqlite"))
+    with live, pytest.raises(SettingsError, match="nothing was written"):
+        live.replay(month.demo.month(2_000))
