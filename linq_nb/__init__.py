@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         SettingsError,
         WebhookError,
     )
+    from linq_nb.export import read_parquet
     from linq_nb.forms import SendForm
     from linq_nb.frames import errors_frame, to_frame
     from linq_nb.magics import load_ipython_extension, unload_ipython_extension
@@ -61,6 +62,7 @@ _HOME = {
         "NotSent", "OutcomeUnknown", "PermissionDeniedError", "PreflightError", "RateLimitError", "SettingsError",
         "WebhookError",
     ),
+    "export": ("read_parquet",),
     "forms": ("SendForm",),
     "frames": ("errors_frame", "to_frame"),
     "magics": ("load_ipython_extension", "unload_ipython_extension"),
@@ -79,7 +81,7 @@ __all__ = [  # noqa: RUF022  in the order of the layers
     "WebhookError",
     "BadDraft", "Chat", "Draft", "Event", "Finding", "Handle", "Line", "Message", "Plan", "PlanRow", "Send",
     "VoiceMemo",
-    "errors_frame", "to_frame", "Outbox", "connect", "SendForm", "Recorder", "StatusBoard",
+    "errors_frame", "to_frame", "read_parquet", "Outbox", "connect", "SendForm", "Recorder", "StatusBoard",
     "load_ipython_extension", "unload_ipython_extension",
 ]  # fmt: skip
 

@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -78,14 +78,14 @@ _KINDS = {"sends": Send, "chats": Chat, "handles": Handle, "lines": Line, "findi
           "messages": Message}  # fmt: skip
 _HANDLE_COLUMNS = frozenset({"from_handle", "handle", "phone_number"})
 _FREE_TEXT = frozenset({"chat_name", "filename", "error_message", "body", "message"})
-_ONCE = frozenset({"send_id", "message_id", "trace_id", "event_id", "handle_id", "line_id", "body"})
+ONCE = frozenset({"send_id", "message_id", "trace_id", "event_id", "handle_id", "line_id", "body"})
 """Text columns whose values hardly repeat; of all others each value is held once, and masked once."""
 
 _SECONDS = {"accept_s": ("posted_at", "accepted_at"), "delivery_s": ("posted_at", "delivered_at"),
             "read_s": ("delivered_at", "read_at")}  # fmt: skip
 _DERIVED = frozenset({*_SECONDS, "day"})
 _DAY_US = 86_400_000_000
-_MISSING_TIME = -(2**63)
+MISSING_TIME = -(2**63)
 _REMEMBERED = 100_000
 """Distinct values of a column that are remembered at a time, so that a column without repeats costs no more."""
 
@@ -129,10 +129,17 @@ def to_frame(
 
 
 def from_chunks(
-    record: type, chunks: Iterable[Chunk], length: int, handles: Handles = "full", *, key: bytes | None = None
+    record: type,
+    chunks: Iterable[Chunk],
+    length: int,
+    handles: Handles = "full",
+    *,
+    key: bytes | None = None,
+    leave: Collection[str] = (),
 ) -> pd.DataFrame:
-    """Return so many rows that come in chunks as the frame that ``to_frame`` makes of the same records."""
-    columns = _columns(COLUMNS[record], length, _mask(handles, key), handles, raw=True)
+    """Return so many rows that come in chunks as the frame of ``to_frame``, without the columns to ``leave``."""
+    wanted = {name: dtype for name, dtype in COLUMNS[record].items() if name not in leave}
+    columns = _columns(wanted, length, _mask(handles, key), handles, raw=True)
     return _finished(columns, ((name, values) for chunk in chunks for name, values in chunk.items()))
 
 
@@ -215,9 +222,9 @@ class _Times(_Column):
         import pandas as pd
 
         if values.count(None) == len(values):
-            return _MISSING_TIME
+            return MISSING_TIME
         if self._raw:
-            return pd.array(values, dtype="Int64").to_numpy("int64", na_value=_MISSING_TIME)
+            return pd.array(values, dtype="Int64").to_numpy("int64", na_value=MISSING_TIME)
         return pd.DatetimeIndex(pd.to_datetime(values, utc=True, cache=False)).as_unit("us").asi8
 
     def done(self) -> Any:
@@ -349,7 +356,7 @@ def _column(name: str, dtype: str, length: int, read: Read | None, *, raw: bool)
         return _Numbers(length, dtype)
     if dtype == CATEGORY:
         return _Words(length)
-    return _Strings(read) if name in _ONCE else _Texts(length, read)
+    return _Strings(read) if name in ONCE else _Texts(length, read)
 
 
 def _blank(length: int, kind: str) -> Any:
@@ -387,7 +394,7 @@ def _seconds(start: Any, end: Any) -> Any:
     import pandas as pd
 
     micros = (end - start).to_numpy("timedelta64[us]").view("int64")
-    missing = micros == _MISSING_TIME
+    missing = micros == MISSING_TIME
     return pd.Series(pd.arrays.FloatingArray(micros / 1e6, missing))
 
 
@@ -399,7 +406,7 @@ def _day(at: Any) -> Any:
     micros = at.dt.tz_localize(None).to_numpy("datetime64[us]").view("int64")
     days, codes = np.unique(micros // _DAY_US, return_inverse=True)
     named = pd.array(np.datetime_as_string((days * _DAY_US).view("datetime64[us]"), unit="D"), dtype="string")
-    has_none = len(days) > 0 and days[0] == _MISSING_TIME // _DAY_US
+    has_none = len(days) > 0 and days[0] == MISSING_TIME // _DAY_US
     return pd.Series(pd.Categorical.from_codes(codes - has_none, categories=pd.Index(named[int(has_none) :])))
 
 

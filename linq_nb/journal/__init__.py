@@ -16,7 +16,7 @@ import time
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -192,6 +192,14 @@ MIGRATIONS: tuple[Migration, ...] = (_meta.create_all, _take_webhooks)
 
 _SENDS, _EVENTS = Codec(Send, leave=_PASSING), Codec(Event)
 _SEND_FIELDS, _EVENT_FIELDS = _SENDS.names, _EVENTS.names
+_DATED: Mapping[type, tuple[sa.Table, Codec, str]] = {
+    Send: (sends, _SENDS, "created_at"),
+    Event: (events, _EVENTS, "at"),
+}
+"""The records that have a day, with the table that holds them and the column that tells it."""
+
+DAY_US, ONE_DAY, EPOCH_DAY = 86_400_000_000, timedelta(days=1), date(1970, 1, 1)
+
 _KEEP = frozenset({"send_id", "base_url", "content", "copy", "chat_id", "created_at"})
 
 
@@ -545,6 +553,32 @@ class Journal:
         some = [asked[start : start + 500] for start in range(0, len(asked), 500)]  # old SQLite: 999 parameters
         return self._listed(events, _EVENTS, [every.where(events.c.send_id.in_(these)) for these in some])
 
+    def by_day(self, record: type, since: datetime | None = None) -> dict[date | None, columns.Pages[Any]]:
+        """Return all sends or all events by the day in UTC on which they were made, the days in order.
+
+        Those of a day are in the journal's order, and are read as they are used.
+        """
+        table, codec, at = _DATED[record]
+        no, made_at = next(iter(table.primary_key)), sa.type_coerce(table.c[at], sa.BigInteger)
+        wanted = sa.select(no, made_at).order_by(no)
+        wanted = wanted if since is None else wanted.where(table.c[at] >= since)
+        found: dict[date | None, array[int]] = {}
+        with self._read() as db:
+            self._adopt(db)
+            for number, micros in db.execute(wanted).yield_per(columns.PAGE):
+                day = None if micros is None else EPOCH_DAY + micros // DAY_US * ONE_DAY
+                found.setdefault(day, array("q")).append(number)
+        days = sorted(found, key=lambda day: (day is None, day or EPOCH_DAY))
+        return {day: columns.Pages(codec, found[day], self._reading(table)) for day in days}
+
+    def words(self, record: type, name: str, since: datetime | None = None) -> list[str]:
+        """Return the different words that stand in a column of all sends or all events, in order."""
+        table, _, at = _DATED[record]
+        wanted = sa.select(table.c[name]).distinct().where(table.c[name].is_not(None))
+        wanted = wanted if since is None else wanted.where(table.c[at] >= since)
+        with self._read() as db:
+            return sorted(db.execute(wanted).scalars())
+
     def message_ids(self, chat_id: str) -> set[str]:
         """Return the message ids of a chat that belong to known sends."""
         wanted = sa.select(sends.c.message_id).where(sends.c.chat_id == chat_id, sends.c.message_id.is_not(None))
@@ -714,11 +748,6 @@ class Journal:
 
     def _listed(self, table: sa.Table, codec: Codec, wanted: Sequence[sa.Select[Any]]) -> Sequence[Any]:
         """Return the records whose numbers these statements find: few as a list, many as pages."""
-
-        def read(numbers: Sequence[int], names: Sequence[str]) -> list[tuple[Any, ...]]:
-            with self._read() as db:
-                return _rows_of(db, table, numbers, names)
-
         with self._read() as db:
             self._adopt(db)
             found = array("q", (row[0] for one in wanted for row in db.execute(one).yield_per(columns.PAGE)))
@@ -726,7 +755,16 @@ class Journal:
                 found = array("q", sorted(found))
             if len(found) <= columns.FEW:
                 return [codec.read(row) for row in _rows_of(db, table, found, codec.names)]
-        return columns.Pages(codec, found, read)
+        return columns.Pages(codec, found, self._reading(table))
+
+    def _reading(self, table: sa.Table) -> columns.Read:
+        """Return what reads columns of a table's rows by their numbers."""
+
+        def read(numbers: Sequence[int], names: Sequence[str]) -> list[tuple[Any, ...]]:
+            with self._read() as db:
+                return _rows_of(db, table, numbers, names)
+
+        return read
 
     def _now(self) -> int:
         return int(self._wall() * 1e6)

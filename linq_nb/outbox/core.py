@@ -14,11 +14,11 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import TracebackType
 from typing import Any, Literal
 
-from linq_nb import preflight, rules, views, webhooks
+from linq_nb import export, frames, preflight, rules, views, webhooks
 from linq_nb.client import Client
 from linq_nb.download import download
 from linq_nb.errors import PreflightError
@@ -387,6 +387,27 @@ class Outbox:
         at your word. A bad one never stops a good one. Raises SettingsError for a source that holds none.
         """
         return ingesting.ingest_stored(self, source, secret, column, scheme)
+
+    def to_parquet(
+        self,
+        folder: str | os.PathLike[str],
+        handles: frames.Handles = "masked",
+        *,
+        since: date | None = None,
+        table: export.Table = "sends",
+    ) -> export.Exported:
+        """Write the journal's sends to a folder as Parquet, one file a day: ``day=2026-03-02/sends.parquet``.
+
+        ``handles``: "masked", "hashed" (joins with ``to_frame(..., "hashed", key=outbox.hash_key())``) or "full".
+        ``since``: only the days from this one on (UTC) are written anew, those before it stay. ``table="history"``
+        writes every observation instead, without raw answers, to a folder of its own. The columns are those of
+        ``to_frame``; the files' schema says what each means and its unit, as ``linq_nb.export.MEANING`` does.
+        Running it again replaces the days, never doubles them; each file is put in its place whole, so that an
+        export that is killed leaves none half written. ``linq_nb.read_parquet(folder)`` gives the same frame again;
+        so do pandas, DuckDB, Polars and Spark, with ``day`` from the folders' names.
+        Raises SettingsError without pyarrow, for a folder that holds something else, or when it cannot be written.
+        """
+        return export.to_parquet(self.journal, folder, handles, since=since, table=table)
 
     def replay(self, month: Iterable[Any]) -> int:
         """Write a month that the demo lived, ``outbox.demo.month()``, to the journal; returns how many sends were new.
