@@ -33,7 +33,7 @@ def one(way: str, journal: str, folder: str) -> dict[str, float]:
     """Do one thing with the journal or its export, everything that it needs being loaded before."""
     import duckdb
     import pandas as pd
-    import pyarrow.dataset
+    import pyarrow.dataset  # noqa: F401  loaded before it is measured
 
     import linq_nb
 
