@@ -145,8 +145,11 @@ def read_parquet(folder: str | os.PathLike[str]) -> pd.DataFrame:
     try:
         found = dataset.dataset(
             [str(one) for one in files], format="parquet", partitioning=day, partition_base_dir=str(root)
-        ).to_table()
-        made = {name: _series(found.column(name), name, dtype) for name, dtype in _read_columns(table).items()}
+        )
+        made = {  # one column at a time: the table as a whole would be in memory twice
+            name: _series(found.to_table(columns=[name]).column(name), name, dtype)
+            for name, dtype in _read_columns(table).items()
+        }
     except (pa.ArrowException, KeyError, OSError) as error:
         why = " ".join(str(error).split())[:200]
         raise SettingsError(f"the export in {root.name!r} cannot be read ({why}); write it again") from None

@@ -66,8 +66,7 @@ class _Replay:
     def _wanted(self, posted: Posted) -> Send:
         """Return the send as it stood when it was posted."""
         draft = Draft(memo=self._memo(posted), chat=self._chats[posted.chat_id], copy=posted.copy)
-        return dataclasses.replace(
-            self._outbox.wanted(draft, posted.posted_at - ASKED_BEFORE),
+        return self._outbox.wanted(draft, posted.posted_at - ASKED_BEFORE).but(
             status="sending",
             attempts=1,
             attachment_id=posted.file.id if posted.file else None,

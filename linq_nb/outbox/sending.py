@@ -281,8 +281,7 @@ def accepted(send: Send, answer: wire.Answer) -> tuple[Send, Event]:
     told = wire.accepted(answer)
     ours = ("filename", "mime_type", "size_bytes", "duration_ms", "attachment_id", "is_group")
     told = {k: v for k, v in told.items() if k not in ours or getattr(send, k) is None}
-    sent = dataclasses.replace(
-        send,
+    sent = send.but(
         **told,
         http_status=answer.http_status,
         trace_id=answer.trace_id,
@@ -311,7 +310,7 @@ def refused(send: Send, error: BaseException, at: datetime) -> tuple[Send, Event
     else:
         status = "unknown" if posting and not isinstance(error, NotSent | JournalError) else "not_sent"
     source, body = "post" if posting else "prepare", getattr(error, "response", None)
-    failed = dataclasses.replace(send, status=status, checked_at=at, **facts)
+    failed = send.but(status=status, checked_at=at, **facts)
     return failed, Event(send_id=send.send_id, at=at, source=source, status=status, body=body, **facts)
 
 
