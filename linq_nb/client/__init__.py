@@ -100,19 +100,21 @@ class Client:
         chat_label: Callable[[], str] = lambda: "the chat",
         before: Callable[[], None] = _nothing,
         between: Callable[[], None] = _nothing,
+        at_write: Callable[[], None] = _nothing,
     ) -> Answer:
         """Send a memo and return Linq's 2xx, read well enough to know its message id (``wire.accepted``).
 
         Repeats itself only on a request that never left whole, 429 with a short Retry-After, 404/2007 and
-        409/2009; ``before`` is called right before each request, ``between`` when one is known to have sent
-        nothing and a pause begins. Source: linq docs, endpoint page and error pages; see ``rules``.
+        409/2009; ``before`` is called right before each request, ``at_write`` right before its body goes out,
+        ``between`` when one is known to have sent nothing and a pause begins.
+        Source: linq docs, endpoint page and error pages; see ``rules``.
         """
         body = wire.memo_body(
             voice_memo_url=voice_memo_url, attachment_id=attachment_id, override_optout=override_optout
         )
         path = f"/v3/chats/{_segment(chat_id)}/voicememo"
         try:
-            answer = self._repeated("memo", "POST", path, before, between, body=body)
+            answer = self._repeated("memo", "POST", path, before, between, body=body, at_write=at_write)
         except NoAnswer as failure:
             doing = f"the voice memo for {chat_label()}"
             if not failure.left:
@@ -382,11 +384,12 @@ class Client:
         content: bytes = b"",
         headers: Headers = (),
         ours: bool = True,
+        at_write: Callable[[], None] = _nothing,
     ) -> Answer:
         """Make one request, to Linq with the key, or not ``ours`` and without it; raises NoAnswer."""
         if body is not None:
             content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-        deadline, sent = time.monotonic() + self.timeout, Body(content)
+        deadline, sent = time.monotonic() + self.timeout, Body(content, at_write)
         reply = None
         try:
             if ours:
