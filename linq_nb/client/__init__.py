@@ -131,7 +131,7 @@ class Client:
         if outcome == "unknown":
             raise wire.unknown_of(answer, chat_label())
         try:
-            wire.message_id(answer)
+            wire.message_id(answer, chat_id)
         except Unreadable as error:
             raise wire.unknown_of(answer, chat_label(), f"the answer cannot be read, {error}") from None
         return answer

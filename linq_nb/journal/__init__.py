@@ -938,5 +938,6 @@ _ADVICE = {
     "Connection refused": "start the server, or correct host and port in its URL",
     "permission denied": "have the right granted to its user",
     "too many": "close other connections",
+    "database is locked": "wake or end the notebook or program that holds it",
 }
-"""What PostgreSQL says, and what helps."""
+"""What a database says, and what helps."""
