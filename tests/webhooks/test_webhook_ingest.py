@@ -122,8 +122,9 @@ def stored(tmp_path: Path, kind: str) -> tuple[Any, dict[str, Any]]:
         (folder / "all.json").write_text(json.dumps([*good, *bad]))
         return str(folder / "all.json"), {}
     if kind == "folder":
-        for number, line in enumerate(lines):
-            (folder / f"{number}.json").write_text(f"[{line}]" if line.startswith("[") else line)
+        for number, line in enumerate(lines):  # as many keep them: by day
+            (day := folder / f"2026-03-0{number % 3 + 1}").mkdir(exist_ok=True)
+            (day / f"{number}.json").write_text(f"[{line}]" if line.startswith("[") else line)
         (folder / "readme.txt").write_text("not for us")
         return folder, {}
     if kind == "column":
