@@ -7,17 +7,21 @@ import random
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
+from postgres import Server
 
 sys.path += [str(Path(__file__).parents[1] / "webhooks")]
 
-from hook_samples import answered, sending, wanted
+from hook_samples import SECRET, answered, payload, sending, signed, wanted
 from test_webhook_journal import ENDS, SEQUENCES, message_id, nth
 
 from linq_nb.journal import Journal
+from linq_nb.receiver import Receiver
 
 ORDERS = 12
 
@@ -41,3 +45,18 @@ def test_events_by_many_writers_in_any_order_end_in_the_same_columns(books: Call
         ends.add(dataclasses.replace(send, send_id="", copy=1, message_id="", trace_id=""))
     (end,) = ends
     assert end.status == ENDS.get(name, "read")
+
+
+def test_while_the_server_is_away_linq_shall_come_again(book: Journal, server: Server) -> None:
+    answered(book, sending(book))
+    body, headers = signed(payload("delivered"), at=datetime.now(UTC))
+    with Receiver(book, SECRET, port=0) as hooks, httpx.Client(trust_env=False) as http:
+        server.crash()
+        try:
+            assert http.post(hooks.url, content=body, headers=headers).status_code == 503
+        finally:
+            server.start()
+        assert [http.post(hooks.url, content=body, headers=headers).status_code for _ in range(2)] == [200, 200]
+        told = hooks.health()
+    assert (told["unwritten"], told["new"], told["repeated"]) == (1, 1, 1)
+    assert [one.status for one in book.sends()] == ["delivered"]
