@@ -203,9 +203,10 @@ def _of_file(file: Path) -> Iterator[Any]:
 
 
 def _of_json(data: bytes) -> list[Any]:
-    """Read a JSON file: a list of deliveries, or one."""
+    """Read a JSON file: a list of deliveries, one, or after all one a line, as some stores name such files too."""
     try:
         found = json.loads(data)
     except (ValueError, RecursionError):
-        return [data]
+        lines = [one for one in data.splitlines() if one.strip()]
+        return lines if len(lines) > 1 and all(one.lstrip().startswith(b"{") for one in lines) else [data]
     return found if isinstance(found, list) else [found]
