@@ -536,7 +536,7 @@ class Send(_Shown):
         status says that there is one; the history keeps all. Of several times for one step the earliest stands, of
         several failures the latest, so that events may come in any order.
         """
-        status = _later(self.status, event)
+        status = _later(self, event)
         found = {
             name: value
             for name in ("message_id", "service", "sent_at", "delivered_at", "read_at", "failed_at",
@@ -602,14 +602,21 @@ def names_of(values: Sequence[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def _later(status: str, event: Event) -> str:
+def _later(send: Send, event: Event) -> str:
     """Choose between the status so far and the one that an event tells."""
-    told = _told(event)
+    told, status = _told(event), send.status
     if told is None:
         return status
     if told in _RANK and status in _RANK:
         return max(told, status, key=_RANK.__getitem__)
+    if told in _RANK and status not in OUR_STATUSES:  # a word newly made up: the times tell how far it was before
+        return max((told, *_reached(send)), key=_RANK.__getitem__)
     return status if told in OUR_STATUSES and status in _RANK else told
+
+
+def _reached(send: Send) -> list[str]:
+    """Return the statuses that the times of a send prove."""
+    return [word for word in ("sent", "failed", "delivered", "read") if getattr(send, f"{word}_at") is not None]
 
 
 def _told(event: Event) -> str | None:

@@ -72,6 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "linq_nb", ""
+    disable_nagle_algorithm = True  # else an answer's second packet waits 40 ms for the other side's word
     server: Receiver
 
     def setup(self) -> None:

@@ -291,11 +291,17 @@ def accepted(answer: Answer) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value is not None}
 
 
-def message_id(answer: Answer) -> str:
-    """Read the message id that a 2xx to a voice memo gives; raises Unreadable when there is none."""
-    found = _str(_dict(answer.json(), "voice_memo"), "id")
+def message_id(answer: Answer, chat_id: str | None = None) -> str:
+    """Read the message id that a 2xx to a voice memo gives; raises Unreadable when there is none.
+
+    With ``chat_id`` also when it tells of another chat: a connection that is kept open may bring an answer of before.
+    """
+    memo = _dict(answer.json(), "voice_memo")
+    found, told = _str(memo, "id"), _str(_dict(memo, "chat"), "id")
     if not found:
         raise Unreadable("it has no voice_memo.id")
+    if chat_id is not None and told is not None and told.lower() != chat_id.lower():
+        raise Unreadable("it tells of another chat")
     return found
 
 

@@ -100,19 +100,21 @@ class Client:
         chat_label: Callable[[], str] = lambda: "the chat",
         before: Callable[[], None] = _nothing,
         between: Callable[[], None] = _nothing,
+        at_write: Callable[[], None] = _nothing,
     ) -> Answer:
         """Send a memo and return Linq's 2xx, read well enough to know its message id (``wire.accepted``).
 
         Repeats itself only on a request that never left whole, 429 with a short Retry-After, 404/2007 and
-        409/2009; ``before`` is called right before each request, ``between`` when one is known to have sent
-        nothing and a pause begins. Source: linq docs, endpoint page and error pages; see ``rules``.
+        409/2009; ``before`` is called right before each request, ``at_write`` right before its body goes out,
+        ``between`` when one is known to have sent nothing and a pause begins.
+        Source: linq docs, endpoint page and error pages; see ``rules``.
         """
         body = wire.memo_body(
             voice_memo_url=voice_memo_url, attachment_id=attachment_id, override_optout=override_optout
         )
         path = f"/v3/chats/{_segment(chat_id)}/voicememo"
         try:
-            answer = self._repeated("memo", "POST", path, before, between, body=body)
+            answer = self._repeated("memo", "POST", path, before, between, body=body, at_write=at_write)
         except NoAnswer as failure:
             doing = f"the voice memo for {chat_label()}"
             if not failure.left:
@@ -120,7 +122,7 @@ class Client:
             if failure.begun is None:
                 raise no_answer(doing, failure) from None
             answer = failure.begun
-        return taken(answer, chat_label)
+        return taken(answer, chat_id, chat_label)
 
     # --- attachments ---
 
@@ -370,11 +372,12 @@ class Client:
         content: bytes = b"",
         headers: Headers = (),
         ours: bool = True,
+        at_write: Callable[[], None] = _nothing,
     ) -> Answer:
         """Make one request, to Linq with the key, or not ``ours`` and without it; raises NoAnswer."""
         if body is not None:
             content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-        deadline, sent = time.monotonic() + self.timeout, Body(content)
+        deadline, sent = time.monotonic() + self.timeout, Body(content, at_write)
         reply = None
         try:
             if ours:
@@ -450,7 +453,7 @@ class Client:
             return mine
 
 
-def taken(answer: Answer, chat_label: Callable[[], str]) -> Answer:
+def taken(answer: Answer, chat_id: str, chat_label: Callable[[], str]) -> Answer:
     """Return an answer to a memo that says that Linq took it; raises ApiError or OutcomeUnknown for any other."""
     outcome = rules.memo_outcome(answer.http_status)
     if outcome in ("rejected", "not_sent"):
@@ -458,7 +461,7 @@ def taken(answer: Answer, chat_label: Callable[[], str]) -> Answer:
     if outcome == "unknown":
         raise wire.unknown_of(answer, chat_label())
     try:
-        wire.message_id(answer)
+        wire.message_id(answer, chat_id)
     except Unreadable as error:
         raise wire.unknown_of(answer, chat_label(), f"the answer cannot be read, {error}") from None
     return answer

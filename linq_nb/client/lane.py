@@ -60,14 +60,19 @@ _BEFORE_BYTES: tuple[type[Exception], ...] = (
 
 
 class Body(httpx.SyncByteStream):
-    """A request's body that knows how far it got: one whose end was never written cannot have been acted on."""
+    """A request's body that knows how far it got: one whose end was never written cannot have been acted on.
 
-    def __init__(self, data: bytes = b"") -> None:
+    ``at_write`` is called at the last moment, when the connection stands and the head is out; it may raise.
+    """
+
+    def __init__(self, data: bytes = b"", at_write: Callable[[], None] = lambda: None) -> None:
         self.data, self.is_taken, self._began, self._ended = data, False, False, False
+        self._at_write = at_write
 
     def __iter__(self) -> Iterator[bytes]:
         self._began = True
         if self.data:
+            self._at_write()
             yield self.data
         self._ended = True
 

@@ -50,6 +50,9 @@ LEASE_S = 20.0
 """How long a claim stays its owner's without a heartbeat, in seconds of the real clock."""
 
 
+_HOOKS = "webhooks"
+"""The lock of whoever changes events that are written: they wait for each other before they hold rows, not after."""
+
 POOL = 16
 """Connections to a server at most, shared by all threads: each is held for a moment, and servers have about 100."""
 
@@ -420,7 +423,7 @@ class Journal:
     def observe(self, *observed: Event) -> Send | None:
         """Write what was seen of a send and what follows for it by the rank rule; returns it as it now stands."""
         send = None
-        with self._write() as db:
+        with self._write(_HOOKS) as db:
             self._hold(db, sends.c.send_id.in_({one.send_id for one in observed}))
             for one in observed:
                 send = self._observed(db, one) or send
@@ -435,7 +438,7 @@ class Journal:
         may come before the answer to the POST is written down.
         """
         in_one_order = sorted(range(len(told)), key=lambda n: str(told[n].event_id))  # two writers cannot deadlock
-        with self._write() as db:
+        with self._write(_HOOKS) as db:
             self._adopt(db)
             done = {n: self._ingested(db, told[n]) for n in in_one_order}
         return [done[n] for n in range(len(told))]
@@ -637,7 +640,7 @@ class Journal:
         spared = {"send_id", "base_url", "content", "copy", "chat_id", "created_at", "status", "attempts",
                   "memo_source", "message_id"}  # fmt: skip
         blank: dict[str, Any] = {name: None for name in _SEND_FIELDS if name not in spared} | {"to_handles": []}
-        with self._write() as db:
+        with self._write(_HOOKS) as db:
             self._hold(db, sends.c.chat_id == chat_id)
             mine = sa.select(sends.c.send_id).where(sends.c.chat_id == chat_id)
             db.execute(events.delete().where(events.c.send_id.in_(mine) | (events.c.chat_id == chat_id)))
@@ -718,6 +721,7 @@ class Journal:
         """Give events that waited for an answer to be written down to their sends; those in vain wait no longer."""
         if db.execute(_ANY_WAITING).first() is None:
             return
+        self._alone(db, _HOOKS)
         in_vain = set(db.execute(_IN_VAIN).scalars())  # asked first: an answer written meanwhile is found below
         arrived = [row for statement in _ARRIVED for row in db.execute(statement).mappings().all()]
         self._hold(db, sends.c.send_id.in_({row["its_send"] for row in arrived}))
@@ -740,7 +744,8 @@ class Journal:
     def _insert_or_leave(self, table: sa.Table) -> Any:
         """Return an insert that does nothing where the row is there already."""
         maker = sqlite.insert if self._one_writer else postgresql.insert
-        return maker(table).on_conflict_do_nothing().inline()
+        leave = maker(table).on_conflict_do_nothing().inline()
+        return leave.execution_options(preserve_rowcount=True)  # else PostgreSQL's is gone with the cursor
 
     def _log(self, db: sa.Connection, observed: Iterable[Event]) -> None:
         for one in observed:
@@ -995,5 +1000,6 @@ _ADVICE = {
     "Connection refused": "start the server, or correct host and port in its URL",
     "permission denied": "have the right granted to its user",
     "too many": "close other connections",
+    "database is locked": "wake or end the notebook or program that holds it",
 }
-"""What PostgreSQL says, and what helps."""
+"""What a database says, and what helps."""

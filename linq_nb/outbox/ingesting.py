@@ -179,9 +179,9 @@ def _of_frame(frame: Any, column: str | None) -> Iterable[Any]:
 
 
 def _of_path(path: Path) -> Iterable[Any]:
-    """Read a file of one delivery a line, one JSON file, or every such file of a folder in the order of the names."""
+    """Read a file of one delivery a line, one JSON file, or every such file below a folder by name."""
     if path.is_dir():
-        files = sorted(one for one in path.iterdir() if one.suffix in (".json", ".jsonl", ".ndjson"))
+        files = sorted(one for one in path.rglob("*") if one.suffix in (".json", ".jsonl", ".ndjson") and one.is_file())
         return (item for file in files for item in _of_file(file))
     if not path.is_file():
         raise SettingsError(f"there is no file or folder {path.name!r}; nothing was taken")
@@ -203,9 +203,10 @@ def _of_file(file: Path) -> Iterator[Any]:
 
 
 def _of_json(data: bytes) -> list[Any]:
-    """Read a JSON file: a list of deliveries, or one."""
+    """Read a JSON file: a list of deliveries, one, or after all one a line, as some stores name such files too."""
     try:
         found = json.loads(data)
     except (ValueError, RecursionError):
-        return [data]
+        lines = [one for one in data.splitlines() if one.strip()]
+        return lines if len(lines) > 1 and all(one.lstrip().startswith(b"{") for one in lines) else [data]
     return found if isinstance(found, list) else [found]

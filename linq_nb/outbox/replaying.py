@@ -54,7 +54,7 @@ class _Replay:
     def _post(self, posted: Posted) -> None:
         send = self._wanted(posted)
         try:
-            answer = taken(_answered(posted, send), lambda: views.mask_text(send.chat_name or ""))
+            answer = taken(_answered(posted, send), posted.chat_id, lambda: views.mask_text(send.chat_name or ""))
             send, event = sending.accepted(send, answer)
         except LinqError as error:
             send, event = sending.refused(send, error, posted.answered_at)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from linq_nb import preflight, rules, views, wire
@@ -121,6 +121,8 @@ def _claim(outbox: Outbox, draft: Draft, wanted: Send) -> tuple[Claim | None, Se
                 "look again with outbox.sends()"
             )
         time.sleep(WAIT_STEP_S)
+        if wanted.posted_at is not None:
+            wanted = dataclasses.replace(wanted, posted_at=outbox.now())
 
 
 def _report(outbox: Outbox, recorded: Send) -> Send:
@@ -225,11 +227,18 @@ class _Attempt:
             chat_label=lambda: _label(self.now_send),
             before=self._before,
             between=lambda: self._mark("preparing"),
+            at_write=self._check_awake,
         )
 
     def _before(self) -> None:
         if not self._is_marked:
             self._mark("sending", posted_at=self.outbox.now())
+
+    def _check_awake(self) -> None:
+        """Send nothing when this process slept between its mark and now: others may have judged the send by then."""
+        marked_at = self.now_send.posted_at
+        if marked_at is not None and self.outbox.now() - marked_at >= timedelta(seconds=LEASE_S):
+            raise NotSent("this machine or notebook slept when it was about to send; nothing was sent; run it again")
 
     def _mark(self, status: str, **fields: Any) -> None:
         """Commit how far this attempt is; raises NotSent when another owner has taken the send over."""

@@ -115,7 +115,9 @@ def _text(body: Any) -> str:
     try:
         return body.decode() if isinstance(body, bytes) else body.encode().decode()
     except UnicodeError:
-        raise WebhookError("the webhook's body is not UTF-8; nothing of it was taken", reason="body") from None
+        raise WebhookError(
+            "the webhook's body is not UTF-8, so Linq did not sign it; nothing of it was taken"
+        ) from None
 
 
 def _wanted(headers: Any, names: Sequence[str]) -> list[str]:

@@ -119,6 +119,14 @@ def test_a_new_word_is_kept_until_a_known_one_comes() -> None:
     assert new.observed(event("delivered")).status == "delivered"
 
 
+@pytest.mark.parametrize("before", ["failed", "delivered", "read"])
+def test_after_a_new_word_it_does_not_go_back_to_sent(before: str) -> None:
+    new = a_send(status="queued").observed(event(before, **{f"{before}_at": AT})).observed(event("teleported"))
+    assert new.status == "teleported"
+    assert new.observed(event("sent", sent_at=AT)).status == before
+    assert new.observed(event("read")).status == "read"
+
+
 @pytest.mark.parametrize("status", OUR_STATUSES)
 def test_linqs_word_replaces_ours(status: str) -> None:
     assert a_send(status=status).observed(event("delivered")).status == "delivered"

@@ -1,6 +1,8 @@
 """Kill a batch again and again, then ask the demo what each chat got, and the journal whether it says the same.
 
-    python tests/crash/harness.py --seed 1 --seeds 30 --kills 20 --memos 200 --signal KILL --journal URL
+    python tests/crash/harness.py --seed 1 --seeds 30 --kills 20 --memos 200 --signal KILL
+    python tests/crash/harness.py --seed 1 --seeds 30 --postgres      # a PostgreSQL of its own, thrown away after
+    python tests/crash/harness.py --seed 1 --seeds 30 --journal URL   # your own: its rows stay there
 
 Each life of the batch begins half a minute after the last one died (the demo's clock, the batch's and that of its
 leases are put forward together), so the dead owner's claims have run out. A seed fixes the faults and the instants of
@@ -21,7 +23,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -247,7 +249,8 @@ class World:
 
     def expect(self, is_so: bool, what: str) -> None:
         if not is_so:
-            raise AssertionError(f"seed {self.figures.seed}: {what}\njournal: {self.journal}\n{self.children.errors()}")
+            where = f"seed {self.figures.seed}, {len(self.chats)} memos, {self.by.name}, {self.journal}"
+            raise AssertionError(f"{what}\n{where}\n{self.children.errors()}")
 
 
 @contextmanager
@@ -307,24 +310,37 @@ def ends(by: signal.Signals) -> tuple[int, ...]:
     return (-signal.SIGKILL,) if by == signal.SIGKILL else (130, -signal.SIGINT, 0)
 
 
+@contextmanager
+def schemas() -> Iterator[Callable[[], str]]:
+    """Run the PostgreSQL of the team's tests; gives what makes a fresh schema and returns its URL."""
+    sys.path.append(str(HERE.parent / "team"))
+    import postgres
+
+    with postgres.running() as server:
+        yield server.new_schema
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=1, help="so many seeds, from --seed on")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--memos", type=int, default=200)
-    parser.add_argument("--journal", help="the URL of a journal; default: a new SQLite file for each seed")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--journal", help="the URL of a journal; default: a new SQLite file for each seed")
+    where.add_argument("--postgres", action="store_true", help="start a PostgreSQL, with a new schema for each seed")
     parser.add_argument("--signal", choices=("KILL", "INT"), default="KILL")
     given = parser.parse_args()
     total: Counter[str] = Counter()
-    for seed in range(given.seed, given.seed + given.seeds):
-        folder = Path(tempfile.mkdtemp(prefix=f"crash-{seed}-"))
-        journal = given.journal or f"sqlite:///{folder / 'journal.sqlite'}"
-        by = signal.Signals[f"SIG{given.signal}"]
-        figures = crash(seed, journal, folder, kills=given.kills, memos=given.memos, by=by)
-        print(figures.line(), flush=True)
-        total.update({name: value for name, value in vars(figures).items() if isinstance(value, int | float)})
-        shutil.rmtree(folder)
+    by = signal.Signals[f"SIG{given.signal}"]
+    with schemas() if given.postgres else nullcontext() as new_schema:
+        for seed in range(given.seed, given.seed + given.seeds):
+            folder = Path(tempfile.mkdtemp(prefix=f"crash-{seed}-"))
+            journal = given.journal or (new_schema and new_schema()) or f"sqlite:///{folder / 'journal.sqlite'}"
+            figures = crash(seed, journal, folder, kills=given.kills, memos=given.memos, by=by)
+            print(figures.line(), flush=True)
+            total.update({name: value for name, value in vars(figures).items() if isinstance(value, int | float)})
+            shutil.rmtree(folder)
     told = ", ".join(f"{value:g} {name}" for name, value in total.items() if name != "seed")
     print(f"{given.seeds} seeds: {told}")
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from importlib.util import find_spec
@@ -16,7 +14,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from postgres import Server, missing
+from postgres import Server, missing, running
 from team_samples import Wall, admin
 
 import linq_nb
@@ -42,13 +40,8 @@ def server() -> Iterator[Server]:
         if os.environ.get("LINQ_NB_REQUIRE_POSTGRES") == "1":
             pytest.fail(lacks)
         pytest.skip(lacks)
-    folder = Path(tempfile.mkdtemp(prefix="linq_nb_pg"))
-    try:
-        made = Server(folder)
+    with running() as made:
         yield made
-        made.crash()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -61,10 +54,8 @@ def database(server: Server) -> str:
 
 @pytest.fixture
 def url(server: Server) -> str:
-    """A fresh schema, which is quicker made than a database."""
-    name = f"journal_{next(_numbers)}"
-    admin(server, f"CREATE SCHEMA {name}")
-    return f"{server.url()}?options=-csearch_path%3D{name}"
+    """A journal of one's own, empty."""
+    return server.new_schema()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The promises that the journal, once and batches keep on SQLite, by the very same tests, on PostgreSQL."""
+"""The promises that journal, once, batches and webhooks keep on SQLite, by the very same tests, on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from linq_nb.demo import Demo
 from linq_nb.journal import Journal
 
 HERE = Path(__file__).parent
-sys.path += [str(HERE.parent / "core"), str(HERE.parent / "batch")]
+sys.path += [str(HERE.parent / name) for name in ("core", "batch", "webhooks")]
 
 import test_batch  # noqa: E402
 import test_journal  # noqa: E402
 import test_once  # noqa: E402
+import test_webhook_journal  # noqa: E402
 
 ABOUT_SQLITE = ("PRAGMA", "sqlite", "driver(", "pragma(", "tmp_path", "monkeypatch", "FAULTS", "broken")
 """What tells that a test is of SQLite or its file alone."""
@@ -73,6 +74,8 @@ def promises(module: ModuleType, fixture: str) -> dict[str, Any]:
 
 
 globals().update(promises(test_journal, "book") | promises(test_once, "on_disk") | promises(test_batch, "connect"))
+globals().update(promises(test_webhook_journal, "book"))
+del globals()["test_all_orders_of_a_messages_events_end_in_the_same_columns"]  # hundreds: see test_team_webhooks
 
 
 def test_they_are_many() -> None:

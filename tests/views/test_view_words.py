@@ -113,9 +113,9 @@ def test_mask_text(text: str, masked: str) -> None:
 
 @pytest.mark.parametrize("part", ["a", "@", "a@", "+1", "a.a@a.", "+1 2 ", "https://", "%2b"])
 def test_masking_takes_linear_time(part: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()  # of the processor: others on the machine do not count
     mask_text(part * 100_000)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 @pytest.mark.parametrize(

@@ -121,9 +121,13 @@ def stored(tmp_path: Path, kind: str) -> tuple[Any, dict[str, Any]]:
     if kind == "list":
         (folder / "all.json").write_text(json.dumps([*good, *bad]))
         return str(folder / "all.json"), {}
+    if kind == "lines in .json":
+        (folder / "all.json").write_text("\n".join(json.dumps(one) for one in good) + "\n{\n{not: so}\n{}")
+        return str(folder / "all.json"), {}
     if kind == "folder":
-        for number, line in enumerate(lines):
-            (folder / f"{number}.json").write_text(f"[{line}]" if line.startswith("[") else line)
+        for number, line in enumerate(lines):  # as many keep them: by day
+            (day := folder / f"2026-03-0{number % 3 + 1}").mkdir(exist_ok=True)
+            (day / f"{number}.json").write_text(f"[{line}]" if line.startswith("[") else line)
         (folder / "readme.txt").write_text("not for us")
         return folder, {}
     if kind == "column":
@@ -133,7 +137,7 @@ def stored(tmp_path: Path, kind: str) -> tuple[Any, dict[str, Any]]:
     return iter([*good, *bad]), {}
 
 
-@pytest.mark.parametrize("kind", [".jsonl", "list", "folder", "column", "series", "iterator"])
+@pytest.mark.parametrize("kind", [".jsonl", "list", "lines in .json", "folder", "column", "series", "iterator"])
 def test_stored_payloads_are_taken_and_bad_ones_never_stop_good_ones(outbox: Outbox, tmp_path: Path, kind: str) -> None:
     source, more = stored(tmp_path, kind)
     tally = outbox.ingest_stored(source, **more)

@@ -24,15 +24,23 @@ HERE = Path(__file__).parent
 OTHER_ID = "00000000-0000-4000-8000-000000000001"
 SENT, FAILED, DELIVERED, READ = payload("sent"), payload("failed", 5), payload("delivered", 120), payload("read", 180)
 GIVEN_UP = payload("failed", 9, code=3007, reason="Attempts exhausted")
+BOTH_SENT = [SENT, payload("sent", version=OLD) | {"event_id": "sent, old"}]
+BOTH_DELIVERED = [DELIVERED, payload("delivered", 120, version=OLD) | {"event_id": "delivered, old"}]
 SEQUENCES = {
     "plain": [SENT, DELIVERED, READ],
     "failed, then delivered": [SENT, FAILED, DELIVERED, READ],
     "fails twice": [SENT, FAILED, GIVEN_UP],
     "all, some twice": [SENT, FAILED, DELIVERED, payload("delivered", 121), READ],
     "both versions": [payload("sent", version=OLD), payload("failed", 5, version=OLD), payload("delivered", 9)],
+    "each in both versions": [*BOTH_SENT, *BOTH_DELIVERED, FAILED],
     "of no message id": [SENT, payload("failed", 5, message_id=None, chat_id=None)],
 }
-ENDS = {"fails twice": "failed", "both versions": "delivered", "of no message id": "failed"}
+ENDS = {
+    "fails twice": "failed",
+    "both versions": "delivered",
+    "each in both versions": "delivered",
+    "of no message id": "failed",
+}
 
 
 def event(told: dict[str, Any]) -> Event:
@@ -78,6 +86,19 @@ def test_all_orders_of_a_messages_events_end_in_the_same_columns(book: Journal, 
         "fails twice": (3007, "Attempts exhausted"),
         "of no message id": (4001, "Message delivery failed"),
     }.get(name, (None, None))
+
+
+def test_polls_in_any_place_among_them_change_nothing_of_the_end(book: Journal) -> None:
+    told: list[dict[str, Any] | str] = [SENT, FAILED, DELIVERED, "sent", "delivered"]
+    for n, order in enumerate(permutations(told), 1):
+        send = answered(book, sending(book, wanted(copy=n, send_id=f"send {n}")), message_id=message_id(n))
+        for one in order:
+            if isinstance(one, dict):
+                book.ingest(nth(one, n))
+            else:
+                book.observe(Event(send_id=send.send_id, at=AT, source="poll", status=one, service="iMessage"))
+    ends = {(one.status, one.error_code, one.service, one.failed_at is not None) for one in book.sends()}
+    assert ends == {("delivered", None, "iMessage", True)}
 
 
 @pytest.mark.parametrize("read", ["get", "some", "sends", "moving", "events"])

@@ -1,25 +1,20 @@
-"""Linq's signatures verify, whatever they are handed in; anything that was changed is refused, in one way only.
-
-``LINQ_NB_MUTATIONS=10000`` tries so many changed deliveries instead of a few hundred.
-"""
+"""Linq's signatures verify, whatever they are handed in; for what was changed see test_webhook_mutations."""
 
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 from hook_samples import AT, NEW, OLD, OTHER, SECRET, payload, signed
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from linq_nb import SettingsError, WebhookError, webhooks
 from linq_nb.secret import Secret
 
-MUTATIONS = int(os.environ.get("LINQ_NB_MUTATIONS", "300"))
 BODY, HEADERS = signed(payload("delivered"))
 SIGNED = {
     "standard": ("webhook-id", "webhook-timestamp", "webhook-signature"),
@@ -110,66 +105,7 @@ def test_signed_but_no_event_is_refused_for_its_body(text: str, why: str) -> Non
     assert caught.value.reason == "body"
 
 
-# --- changed deliveries ---
-
-
-def changed(text: str | bytes) -> st.SearchStrategy[Any]:
-    """The text with something taken out, put in or put in its place."""
-    junk = st.binary(max_size=4) if isinstance(text, bytes) else st.text(max_size=4)
-
-    def spliced(where: tuple[int, int], what: Any) -> Any:
-        start, length = where
-        return text[:start] + what + text[start + length :]
-
-    where = st.tuples(st.integers(0, len(text)), st.integers(0, 3))
-    return st.builds(spliced, where, junk).filter(lambda one: one != text)
-
-
-ODD: st.SearchStrategy[Any] = st.one_of(
-    st.none(), st.integers(), st.text(), st.binary(), st.lists(st.text()), st.dictionaries(st.text(), st.integers()),
-    st.lists(st.tuples(st.text(), st.text())), st.floats(),
-)  # fmt: skip
-
-
-@st.composite
-def mutations(draw: st.DrawFn, scheme: str) -> dict[str, Any]:
-    """One way in which a delivery was changed on its way, kept for later, or signed by another."""
-    what = draw(st.sampled_from(["body", "header", "lost", "twice", "odd headers", "odd body", "age", "key", "other"]))
-    made: dict[str, Any] = {"body": BODY, "headers": HEADERS, "secret": SECRET, "now": AT}
-    name = draw(st.sampled_from(SIGNED[scheme]))
-    if what == "body":
-        made["body"] = draw(changed(BODY) | st.binary())
-    elif what == "header":
-        value = draw(changed(HEADERS[name]) | st.text() | ODD)
-        assume(not isinstance(value, str) or value.strip(" \t") != HEADERS[name])
-        made["headers"] = HEADERS | {name: value}
-    elif what == "lost":
-        made["headers"] = {key: value for key, value in HEADERS.items() if key != name}
-    elif what == "twice":
-        made["headers"] = [*HEADERS.items(), (name.upper(), draw(changed(HEADERS[name])).strip(" \t") or "x")]
-        assume(made["headers"][-1][1] != HEADERS[name])
-    elif what == "odd headers":
-        made["headers"] = draw(ODD)
-    elif what == "odd body":
-        made["body"] = draw(ODD)
-    elif what == "age":
-        seconds = draw(st.floats(300.001, 1e9)) * draw(st.sampled_from([1, -1]))
-        made["now"] = AT + timedelta(seconds=seconds)
-    elif what == "key":
-        made["secret"] = "whsec_" + draw(st.from_regex(r"[A-Za-z0-9+/]{32}", fullmatch=True))
-    else:  # an older delivery's headers on this body
-        made["headers"] = signed(payload("sent", draw(st.integers(2, 10**6))))[1]
-    return made
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
-@settings(max_examples=MUTATIONS, deadline=None, suppress_health_check=list(HealthCheck))
-@given(data=st.data())
-def test_a_changed_delivery_is_refused_and_nothing_else_is_raised(scheme: Any, data: st.DataObject) -> None:
-    made = data.draw(mutations(scheme))
-    with pytest.raises(WebhookError):
-        webhooks.verify(made["body"], made["headers"], made["secret"], scheme=scheme, now=made["now"])
-
+# --- any payload ---
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -178,7 +114,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=MUTATIONS, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_payload_is_an_event_or_refused(data: st.DataObject) -> None:
     told: dict[str, Any] = payload(

@@ -1,0 +1,131 @@
+"""A process that sleeps (a closed laptop, SIGSTOP) in the worst moment: after its mark, before its memo went out."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+import linq_nb
+from linq_nb import Draft, NotSent, Outbox, Send, VoiceMemo
+from linq_nb.demo import Demo
+from linq_nb.journal import LEASE_S, Journal
+
+Connect = Callable[..., Outbox]
+
+
+class Sleeper(httpx.BaseTransport):
+    """The demo's transport; before the body of a memo is read, ``asleep`` is called once."""
+
+    def __init__(self, demo: Demo) -> None:
+        self.inner, self.asleep = demo.transport(), list[Callable[[], object]]()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        while request.url.path.endswith("/voicememo") and self.asleep:
+            self.asleep.pop()()
+        return self.inner.handle_request(request)
+
+
+@pytest.fixture
+def demo() -> Demo:
+    return Demo()
+
+
+@pytest.fixture
+def transport(demo: Demo) -> Sleeper:
+    return Sleeper(demo)
+
+
+@pytest.fixture
+def connect(demo: Demo, transport: Sleeper, journal_url: str) -> Iterator[Connect]:
+    opened: list[Outbox] = []
+
+    def made() -> Outbox:
+        given = {"api_key": demo.api_key, "base_url": demo.base_url, "journal": journal_url, "sleep": demo.sleep}
+        opened.append(linq_nb.connect(**given, transport=transport, clock=demo.now))
+        opened[-1].journal._wall = lambda: demo.now().timestamp()
+        return opened[-1]
+
+    yield made
+    for one in opened:
+        one.close()
+
+
+def alone(outbox: Outbox, draft: Draft) -> Send:
+    with pytest.raises(NotSent, match="slept when it was about to send; nothing was sent; run it again"):
+        outbox.send_draft(draft)
+    return outbox.sends()[-1]
+
+
+def in_a_batch(outbox: Outbox, draft: Draft) -> Send:
+    """Where only the POST is left to do, the claim itself is the mark."""
+    (send,) = outbox.send_all(outbox.plan([draft]))
+    return send
+
+
+@pytest.fixture
+def draft(demo: Demo, connect: Connect) -> Draft:
+    """A memo that needs no upload."""
+    return Draft(memo=VoiceMemo.from_url(demo.media_urls["hello"]), chat=connect().find_chat("Ada Lovelace"))
+
+
+@pytest.mark.parametrize("send", [alone, in_a_batch])
+def test_who_slept_past_its_lease_does_not_send_and_says_so(
+    demo: Demo, transport: Sleeper, connect: Connect, draft: Draft, send: Callable[[Outbox, Draft], Send]
+) -> None:
+    transport.asleep.append(lambda: demo.advance(seconds=LEASE_S))
+    outbox = connect()
+    slept = send(outbox, draft)
+    assert (slept.status, "slept" in str(slept.error_message)) == ("not_sent", True)
+    assert demo.bubbles(draft.chat_id) == 0
+    assert outbox.send_draft(draft).status == "queued"
+    assert demo.bubbles(draft.chat_id) == 1
+
+
+@pytest.mark.parametrize("send", [alone, in_a_batch])
+def test_who_slept_while_another_looked_and_sent_does_not_send(
+    demo: Demo, transport: Sleeper, connect: Connect, draft: Draft, send: Callable[[Outbox, Draft], Send]
+) -> None:
+    sleeper, other = connect(), connect()
+
+    def let_go() -> None:
+        demo.advance(minutes=5)
+        (looked,) = other.reconcile()
+        assert looked.reconcile_result == "not_found"
+        other.resolve(looked, "not_sent", reason="it is not in the chat")
+        assert other.send_draft(draft).status == "queued"
+
+    transport.asleep.append(let_go)
+    send(sleeper, draft)
+    assert demo.bubbles(draft.chat_id) == 1
+    (row,) = other.sends()
+    assert row.status == "queued"
+
+
+def test_the_time_of_the_post_is_counted_after_the_waiting_for_another(
+    demo: Demo, connect: Connect, draft: Draft, journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From an earlier one it would be looked for in the wrong window, and told not to be there."""
+    outbox, other = connect(), Journal(journal_url, wall=lambda: demo.now().timestamp())
+    _, claim, _ = other.claim(outbox.wanted(draft), draft.memo.names, "other")
+    assert claim is not None
+    asked, claim_of = threading.Event(), outbox.journal.claim
+
+    def seen(*given: Any) -> Any:
+        answer = claim_of(*given)
+        asked.set()
+        return answer
+
+    monkeypatch.setattr(outbox.journal, "claim", seen)
+    batch, began = outbox.send_all(outbox.plan([draft])), demo.now()
+    assert asked.wait(10)
+    demo.advance(seconds=LEASE_S / 2)
+    assert other.advance(claim, dataclasses.replace(claim.send, status="not_sent"))
+    (send,) = batch
+    assert send.posted_at is not None
+    assert (send.posted_at - began).total_seconds() >= LEASE_S / 2
+    other.close()

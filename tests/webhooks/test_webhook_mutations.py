@@ -1,0 +1,121 @@
+"""10,000 changed deliveries are refused, all in one way, by every door, and leave nothing behind.
+
+``LINQ_NB_SEED=7`` draws others; a failure names its seed and its number.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.client import HTTPConnection
+from typing import Any
+
+import pytest
+from hook_samples import AT, SECRET, answered, payload, sending, signed, wanted
+from mutations import CHANGES, Changed, changed
+
+from linq_nb import Outbox, WebhookError, webhooks
+from linq_nb.journal import Journal
+from linq_nb.receiver import Receiver
+
+SEED = int(os.environ.get("LINQ_NB_SEED", "1"))
+SCHEMES: list[Any] = ["standard", "legacy"]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_10_000_changed_deliveries_are_refused_and_nothing_else_is_raised(scheme: Any) -> None:
+    refused: Counter[str] = Counter()
+    for n, one in enumerate(changed(scheme, SEED, 10_000)):
+        with _told(f"seed {SEED}, number {n}: {one}"), pytest.raises(WebhookError) as caught:
+            webhooks.verify(one.body, one.headers, SECRET, scheme=scheme, now=AT)
+        assert SECRET not in str(caught.value)
+        refused[one.how] += 1
+    assert refused.total() == 10_000
+    assert len(refused) == len(CHANGES)
+    assert min(refused.values()) > 500
+
+
+@contextmanager
+def _told(which: str) -> Iterator[None]:
+    """Name the delivery that fails a test."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(which)
+        raise
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_what_they_were_made_of_is_taken(scheme: Any) -> None:
+    """Else the test above would be passed by what refuses all."""
+    for kind in ("sent", "delivered", "read", "failed"):
+        body, headers = signed(payload(kind))
+        assert webhooks.verify(body, headers, SECRET, scheme=scheme, now=AT).status == kind
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_by_ingest_they_leave_no_row(outbox: Outbox, scheme: Any) -> None:
+    answered(outbox.journal, sending(outbox.journal))
+    before = outbox.sends()
+    for one in changed(scheme, SEED + 1, 1000, outbox.now()):
+        with pytest.raises(WebhookError):
+            outbox.ingest(one.body, one.headers, SECRET, scheme=scheme)
+    assert outbox.sends() == before
+    assert outbox.journal.events() == []
+
+
+def test_one_that_is_brought_again_in_time_is_written_once(outbox: Outbox) -> None:
+    answered(outbox.journal, sending(outbox.journal))
+    for n in range(100):
+        body, headers = signed(payload("delivered", n % 10), at=outbox.now())
+        outbox.demo.advance(seconds=n)
+        assert outbox.ingest(body, headers, SECRET).send_id == wanted().send_id
+    assert len(outbox.journal.events()) == 10
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_by_the_receiver_they_get_401_and_leave_a_count_but_no_row(
+    book: Journal, scheme: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers: Counter[int] = Counter()
+    with Receiver(book, SECRET, port=0, scheme=scheme) as hooks:
+        link = HTTPConnection("127.0.0.1", hooks.server_address[1], timeout=20)
+        for one in changed(scheme, SEED + 2, 700, datetime.now(UTC)):
+            if (pairs := _over_http(one)) is not None:
+                answers[_post(link, one.body, pairs)] += 1
+        body, headers = signed(payload("sent"), at=datetime.now(UTC))
+        assert _post(link, body, list(headers.items())) == 200
+        link.close()
+        health = hooks.health()
+    assert set(answers) == {401}
+    assert answers[401] > 450
+    assert (health["refused"], health["not_ours"]) == (answers[401], 1)
+    assert len(book.events()) == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == told.count(" 401 ") == answers[401]
+
+
+def _over_http(one: Changed) -> list[tuple[str, str]] | None:
+    """Return the headers as they go over the wire, None for what HTTP cannot carry."""
+    items = list(one.headers.items()) if isinstance(one.headers, dict) else one.headers
+    if not isinstance(one.body, bytes) or not isinstance(items, list):
+        return None
+    pairs = [(str(item[0]), str(item[1])) for item in items if isinstance(item, tuple) and len(item) == 2]
+    is_sendable = len(pairs) == len(items) and all(
+        value.isprintable() and len(value) < 60_000 and max(value, default="") < "\u0100" for _, value in pairs
+    )
+    return pairs if is_sendable else None
+
+
+def _post(link: HTTPConnection, body: bytes, headers: list[tuple[str, str]]) -> int:
+    link.putrequest("POST", "/")
+    link.putheader("Content-Length", str(len(body)))
+    for name, value in headers:
+        link.putheader(name, value)
+    link.endheaders(body)
+    answer = link.getresponse()
+    answer.read()
+    return answer.status
