@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import httpx
 import pytest
 from postgres import Server, missing, running
-from team_samples import Wall, admin
+from team_samples import Socket, Wall, admin
 
 import linq_nb
 from linq_nb import Outbox, VoiceMemo
@@ -107,14 +106,6 @@ def connect(demo: Demo, url: str) -> Iterator[Callable[..., Outbox]]:
         one.close()
 
 
-class Socket(NamedTuple):
-    """A demo in a process of its own."""
-
-    base_url: str
-    api_key: str
-    origin: str
-
-
 @pytest.fixture
 def demo_socket() -> Iterator[Socket]:
     command = [sys.executable, "-m", "linq_nb.demo", "--port", "0"]
@@ -123,9 +114,3 @@ def demo_socket() -> Iterator[Socket]:
         lines = [process.stdout.readline().strip().partition("=")[2] for _ in range(2)]
         yield Socket(lines[0], lines[1], lines[0].removesuffix("/api/partner"))
         process.terminate()
-
-
-def ask(demo: Socket, method: str, what: str, **arguments: Any) -> Any:
-    """Use the demo's own handles over its socket."""
-    with httpx.Client(trust_env=False) as http:
-        return http.request(method, f"{demo.origin}/demo/{what}", json=arguments or None).raise_for_status().json()

@@ -12,9 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Socket, ask
 from postgres import Server
-from team_samples import customers
+from team_samples import Socket, ask, customers
 
 from linq_nb import JournalError, Outbox, OutcomeUnknown, VoiceMemo
 from linq_nb.demo import Demo
