@@ -18,13 +18,13 @@ import ipywidgets as widgets  # type: ignore[import-untyped]  # ipywidgets has n
 
 from linq_nb import rules, views
 from linq_nb.errors import LinqError
-from linq_nb.forms.display import show_form, show_note, show_record
-from linq_nb.forms.parts import StatusLine
 from linq_nb.model import Send
 from linq_nb.outbox import Outbox, asking, reading
 from linq_nb.outbox.batching import Batch
 from linq_nb.outbox.watching import Schedule
 from linq_nb.views.page import BOX, FRAME, GREY, RED, div, esc, pill
+from linq_nb.widgets.display import show_note, show_record, show_widget
+from linq_nb.widgets.parts import StatusLine
 
 LOOK_S = 0.5
 """How long the board waits between two looks into the journal, in seconds; a long look makes longer pauses."""
@@ -105,7 +105,7 @@ class StatusBoard:
         """Show the board, and below it a static output that keeps how it stands."""
         with self._lock:
             self._display_id = self._display_id or uuid.uuid4().hex
-            show_form(self.widget, repr(self), f"{self._display_id}-board")
+            show_widget(self.widget, repr(self), f"{self._display_id}-board")
             show_record(self.record(), f"{self._display_id}-record")
             if self._ended_by:
                 show_note("This board has ended.", f"{self._display_id}-board")

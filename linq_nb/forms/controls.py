@@ -7,7 +7,8 @@ from typing import Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]  # ipywidgets has no types
 
-from linq_nb.forms.parts import ChatPicker, Snippets, StatusLine, Upload
+from linq_nb.forms.parts import ChatPicker, Snippets, Upload
+from linq_nb.widgets.parts import StatusLine
 
 
 @dataclass(frozen=True)

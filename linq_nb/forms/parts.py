@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
 from linq_nb import views
 from linq_nb.errors import AudioError
 from linq_nb.model import Chat
+from linq_nb.widgets.parts import Part
 
 HERE = Path(__file__).parent
 MAX_UPLOAD = 104_857_600
@@ -24,22 +24,14 @@ MAX_UPLOAD = 104_857_600
 Row = Mapping[str, str]
 
 
-class _Part(anywidget.AnyWidget):
-    """A widget with a repr that is the same each time, as nbval wants it."""
-
-    _css = HERE / "form.css"
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
-
-
-class ChatPicker(_Part):
+class ChatPicker(Part):
     """A list of chats to filter by name or handle and to choose from; ``chosen`` is the ids, in order.
 
     ``on_find`` is called with a text that fits no chat of the list, when the person presses Enter.
     """
 
     _esm = HERE / "picker.js"
+    _css = HERE / "form.css"  # of the whole form, which has one picker
     chosen = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
     def __init__(self) -> None:
@@ -60,7 +52,7 @@ class ChatPicker(_Part):
             self.on_find(str(content.get("text", "")))
 
 
-class Upload(_Part):
+class Upload(Part):
     """A button that takes a file from the browser, in parts: one large message would be lost with the connection.
 
     ``on_file`` is called with the name and the bytes, ``on_error`` with an AudioError when not all arrived.
@@ -96,20 +88,7 @@ class Upload(_Part):
             self.on_error(AudioError(f"{what}; nothing was sent; choose it again"))
 
 
-class StatusLine(_Part):
-    """One line on how things stand, read out by a screen reader; ``tone`` is quiet, busy, ask or error."""
-
-    _esm = HERE / "status.js"
-    tag = traitlets.Unicode().tag(sync=True)
-    words = traitlets.Unicode().tag(sync=True)
-    tone = traitlets.Enum(["quiet", "busy", "ask", "error"], "quiet").tag(sync=True)
-
-    def say(self, words: str, *, tag: str = "", tone: str = "quiet") -> None:
-        with self.hold_sync():
-            self.words, self.tag, self.tone = views.clean(words, 600), tag, tone
-
-
-class Snippets(_Part):
+class Snippets(Part):
     """Two buttons that show what the form does as code to paste, and copy it where the browser lets them.
 
     ``on_ask`` is called with ``magic`` or ``python`` and answers with ``show``.

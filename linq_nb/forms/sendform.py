@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from linq_nb import audio, views
 from linq_nb.errors import AudioError, LinqError
-from linq_nb.forms import code, display, sources, wording
+from linq_nb.forms import code, notebook, sources, wording
 from linq_nb.forms.controls import arranged, controls
 from linq_nb.forms.guard import Guard
 from linq_nb.model import Chat, Draft, Plan, Send, VoiceMemo
 from linq_nb.views.page import BOX, GREY, RED, div, pill
+from linq_nb.widgets import display
 
 if TYPE_CHECKING:
     from linq_nb.outbox import Outbox
@@ -69,7 +70,7 @@ class SendForm:
     def _ipython_display_(self) -> None:
         """Show the form, and below it a static output that keeps what it did."""
         self._is_displayed = True
-        display.show_form(self.widget, repr(self), f"{self._display_id}-form")
+        display.show_widget(self.widget, repr(self), f"{self._display_id}-form")
         display.show_record(self.record(), f"{self._display_id}-record")
 
     def record(self) -> views.Shown:
@@ -271,7 +272,7 @@ class SendForm:
             self._send(plan)
 
     def _must_ask(self) -> bool:
-        ask = display.asking()
+        ask = notebook.asking()
         return self.outbox.mode == "LIVE" and ask != "never" and not (ask == "once" and self._allowed)
 
     def _ask(self, plan: Plan) -> None:
@@ -352,7 +353,7 @@ class SendForm:
         if self.memo is None or not self.chats:
             raise LinqError("choose a chat and audio first, then there is something to copy")
         connect = f"linq_nb.connect({'demo=True' if self.outbox.mode == 'DEMO' else ''})"
-        names = code.Names(display.name_of(self), display.name_of(self.outbox), connect)
+        names = code.Names(notebook.name_of(self), notebook.name_of(self.outbox), connect)
         chosen = (self.memo, self._source, self.controls.convert.value, self.chats, self.controls.copy.value, names)
         return code.magic(*chosen, tuple(self._known.values())) if how == "magic" else code.python(*chosen)
 

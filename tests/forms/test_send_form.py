@@ -20,7 +20,8 @@ from traitlets.config import Config
 import linq_nb
 from linq_nb import AudioError, NotFoundError, OutcomeUnknown, SendForm, VoiceMemo
 from linq_nb.demo import Demo
-from linq_nb.forms import display, sendform
+from linq_nb.forms import notebook, sendform
+from linq_nb.widgets import display
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ADA, BOOK_CLUB = "Ada Lovelace", "Book Club"
@@ -562,7 +563,7 @@ def test_setting_says_how_often_it_asks(
     config.LinqMagics.ask = ask
     shell = InteractiveShell(config=config)
     linq_nb.load_ipython_extension(shell)
-    monkeypatch.setattr(display, "get_ipython", lambda: shell)
+    monkeypatch.setattr(notebook, "get_ipython", lambda: shell)
     monkeypatch.setattr(display, "_show", lambda *args, **more: None)
     form, world = live
     fill(form)
