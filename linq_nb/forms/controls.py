@@ -26,6 +26,7 @@ class Controls:
     options: Any
     card: Any
     send: Any
+    stop: Any
     no: Any
     yes: Any
     status: StatusLine
@@ -65,6 +66,7 @@ def controls() -> Controls:
         options=widgets.HBox([copy, convert], layout=_row("none")),
         card=widgets.HTML(),
         send=_button("Send", button_style="primary", disabled=True),
+        stop=_button("Stop sending", "none", tooltip="start no further one; what is under way ends"),
         no=_button("No, send nothing", "none"),
         yes=_button("Yes", "none", button_style="danger"),
         status=StatusLine(),
@@ -83,7 +85,7 @@ def arranged(c: Controls) -> Any:
             c.studio,
             c.options,
             c.card,
-            widgets.HBox([c.send, c.no, c.yes], layout=_row()),
+            widgets.HBox([c.send, c.stop, c.no, c.yes], layout=_row()),
             c.status,
             c.result,
             c.snippets,

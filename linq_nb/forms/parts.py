@@ -27,27 +27,31 @@ Row = Mapping[str, str]
 class ChatPicker(Part):
     """A list of chats to filter by name or handle and to choose from; ``chosen`` is the ids, in order.
 
-    ``on_find`` is called with a text that fits no chat of the list, when the person presses Enter.
+    ``on_find`` is called with a text that fits no chat of the list, when the person presses Enter; ``on_ready`` when a
+    page has drawn the list and waits for its chats.
     """
 
     _esm = HERE / "picker.js"
     _css = HERE / "form.css"  # of the whole form, which has one picker
     chosen = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    disabled = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self) -> None:
         super().__init__()
         self.rows: list[Row] = []
+        self.on_ready: Callable[[], None] = lambda: None
         self.on_find: Callable[[str], None] = lambda text: None
         self.on_msg(self._receive)
 
-    def offer(self, chats: Iterable[Chat]) -> None:
-        """List these chats."""
+    def tell(self, chats: Iterable[Chat], *, whole: bool = True) -> None:
+        """List these chats in the page; not ``whole`` when not all could be read."""
         self.rows = [chat_row(chat) for chat in chats]
-        self.send({"kind": "chats", "chats": self.rows})
+        self.send({"kind": "chats", "chats": self.rows, "whole": whole})
 
     def _receive(self, _widget: object, content: Any, _buffers: object) -> None:
-        if content.get("kind") == "ready":  # a page that has just drawn it
-            self.send({"kind": "chats", "chats": self.rows})
+        if content.get("kind") == "ready":
+            self.send({"kind": "reading"})
+            self.on_ready()
         elif content.get("kind") == "find":
             self.on_find(str(content.get("text", "")))
 
@@ -60,6 +64,7 @@ class Upload(Part):
 
     _esm = HERE / "upload.js"
     limit = traitlets.Int(MAX_UPLOAD).tag(sync=True)
+    disabled = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self) -> None:
         super().__init__()

@@ -30,6 +30,7 @@ class Recorder(Part):
     it changes. ``takes`` are all of them, ``error`` is the last exception. A take is a 16-bit mono WAV at the rate of
     the microphone; one that is larger than ``limit_bytes`` (10 MB, what Linq takes: 1:44 at 48 kHz) becomes an M4A,
     which needs ``linq_nb[audio]`` and holds 18 minutes. ``memo.convert()`` makes an M4A of any.
+    With ``start`` it asks for the microphone as soon as it is shown, as if Record had been pressed.
     Sound stays in this kernel's memory; a saved notebook keeps only how many takes there were and how long.
     Raises SettingsError for a limit that is not a number of bytes up to Linq's.
 
@@ -45,8 +46,9 @@ class Recorder(Part):
     _limit_bytes = traitlets.Int().tag(sync=True)
     _m4a_seconds = traitlets.Int().tag(sync=True)
     _part_bytes = traitlets.Int(PART_BYTES).tag(sync=True)
+    _starts = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, *, limit_bytes: int = MAX_MEMO_BYTES) -> None:
+    def __init__(self, *, limit_bytes: int = MAX_MEMO_BYTES, start: bool = False) -> None:
         if isinstance(limit_bytes, bool) or not isinstance(limit_bytes, int) or not 0 < limit_bytes <= MAX_MEMO_BYTES:
             raise SettingsError(f"limit_bytes is a whole number from 1 to {MAX_MEMO_BYTES:,}, not {limit_bytes!r}")
         self.error: BaseException | None = None
@@ -55,7 +57,7 @@ class Recorder(Part):
         self._parcels: dict[str, tuple[object, Parcel, Mapping[str, Any]]] = {}
         self._count = 0
         self._display_id: str | None = None
-        super().__init__(_limit_bytes=limit_bytes, _m4a_seconds=making.m4a_seconds(limit_bytes))
+        super().__init__(_limit_bytes=limit_bytes, _m4a_seconds=making.m4a_seconds(limit_bytes), _starts=bool(start))
         self.on_msg(self._hear)
 
     # --- what others read ---

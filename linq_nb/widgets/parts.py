@@ -31,3 +31,7 @@ class StatusLine(Part):
     def say(self, words: str, *, tag: str = "", tone: str = "quiet") -> None:
         with self.hold_sync():
             self.words, self.tag, self.tone = views.clean(words, 600), tag, tone
+
+    def look(self) -> None:
+        """Bring the line, and what is right above it, into sight where it is not."""
+        self.send({"kind": "look"})

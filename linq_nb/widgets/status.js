@@ -24,9 +24,15 @@ function render({ model, el }) {
     region.replaceChildren(...(words ? [...parts, text] : []));
   }
 
+  function onMessage(message) {
+    // after what was changed before it is drawn
+    if (message.kind === "look") setTimeout(() => el.scrollIntoView({ block: "nearest" }), 100);
+  }
+
   model.on("change", draw);
+  model.on("msg:custom", onMessage);
   draw();
-  return () => model.off("change", draw);
+  return () => { model.off("change", draw); model.off("msg:custom", onMessage); };
 }
 
 export default { render };

@@ -77,20 +77,74 @@ def test_each_kind_of_source_is_sent(notebook: Any, memo: Path, source: str) -> 
     assert form.answer() == "1"
 
 
-def test_a_recording_is_sent(notebook: Any) -> None:
+def test_a_stranger_sends_a_recorded_memo_by_five_presses(notebook: Any) -> None:
+    """A chat, Record, start (or wait for the countdown), Stop, Send: each is the one that the screen offers next."""
     form = Form(notebook, "outbox.demo.bubbles(ada), outbox.demo.memos(ada)[0]['filename']")
-    form.choose("Ada Lovelace")
-    form.button("^Record$").click()
-    recorder = form.at.get_by_role("region", name="Voice recorder")
-    recorder.get_by_role("button", name="Record", exact=True).click()
-    recorder.get_by_role("button", name="Start now").click()
-    expect(recorder.get_by_role("timer")).to_have_text("0:02")
-    recorder.get_by_role("button", name="Stop").click()
-    form.button("^Send 0:0[1-4] to Ada Lovelace").click()
-    expect(form.button("^Already sent 0:0")).to_be_visible()
-    assert form.answer().startswith("1 ")
+    notebook.page.set_viewport_size({"width": 1280, "height": 720})
+    try:
+        form.option("Ada Lovelace").click()
+        form.button("^Record$").click()
+        recorder = form.at.get_by_role("region", name="Voice recorder")
+        expect(recorder.get_by_role("button", name="Start now")).to_be_focused()
+        expect(recorder.get_by_text("Choose an audio file")).to_be_hidden()  # the form has a button for that
+        recorder.get_by_role("button", name="Start now").click()
+        expect(recorder.get_by_role("timer")).to_have_text("0:02")
+        recorder.get_by_role("button", name="Stop").click()
+        send = form.button("^Send 0:0[1-9] to Ada Lovelace")
+        expect(send).to_be_in_viewport(ratio=1)
+        send.click()
+        expect(form.button("^Already sent 0:0")).to_be_visible()
+    finally:
+        notebook.page.set_viewport_size({"width": 1280, "height": 900})
+    assert form.answer() == "1 take-1.wav"
     form.button("Close the recorder").click()
     expect(recorder).to_have_count(0)
+
+
+def test_a_recorder_that_was_open_does_not_listen_again_after_a_reload(notebook: Any) -> None:
+    form = Form(notebook)
+    form.button("^Record$").click()
+    recorder = form.at.get_by_role("region", name="Voice recorder")
+    recorder.get_by_role("button", name="Cancel").click()
+    notebook.page.evaluate(SAVE)
+    visit(notebook.lab, notebook.page)
+    notebook.again()
+    expect(recorder.get_by_role("button", name="Record", exact=True)).to_be_visible()
+    expect(recorder.get_by_role("status")).to_have_text("Press Record. You can listen before anything is sent.")
+
+
+SLOW = """
+import httpx, time
+class Slow(httpx.BaseTransport):
+    "A Linq that takes its time to accept a memo."
+    def __init__(self, inner):
+        self.inner = inner
+    def handle_request(self, request):
+        if request.url.path.endswith("/voicememo"):
+            time.sleep(0.4)
+        return self.inner.handle_request(request)
+demo = outbox.demo
+demo.add_chats(30)
+outbox = linq_nb.connect(api_key=demo.api_key, base_url=demo.base_url, transport=Slow(demo.transport()),
+                         journal=":memory:", clock=demo.now, sleep=demo.sleep)
+form = linq_nb.SendForm(outbox)
+form.controls.picker.chosen = [one.chat_id for one in outbox.chats() if "Customer" in (one.chat_name or "")]
+form"""
+
+
+def test_sending_to_many_is_stopped_in_the_form(notebook: Any, memo: Path) -> None:
+    form = Form(notebook, "sum(demo.bubbles().values()) < 30, set(demo.bubbles().values())", FORM + SLOW)
+    form.upload(memo)
+    form.button("^Send 0:03 to 30 chats").click()
+    form.button("^Yes, send 0:03 to 30 chats").dblclick()  # the second is no press of Stop
+    expect(form.button("^Sending [2-9]+ of 30 …$")).to_be_disabled()
+    expect(form.chat).to_be_disabled()
+    form.button("^Stop sending$").click()
+    expect(form.at.get_by_role("alert")).to_contain_text(re.compile("^not all 30 chats: \\d+ queued, \\d+ not_sent"))
+    expect(form.button("^Stop sending$")).to_be_hidden()
+    expect(form.button("^Send 0:03 to \\d+ chats")).to_be_enabled()
+    expect(form.at.get_by_text("LIVE: sent from this form")).to_be_visible()
+    assert form.answer() == "True {1}"
 
 
 def test_several_chats_get_one_bubble_each(notebook: Any, memo: Path) -> None:

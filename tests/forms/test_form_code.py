@@ -40,6 +40,7 @@ def filled(shell: InteractiveShell, source: str, *names: str) -> SendForm:
     """Return the notebook's ``form`` with these chats and this audio; without a source, an upload."""
     form = SendForm(shell.user_ns["outbox"])
     shell.user_ns["form"] = form
+    form.controls.picker.on_ready()
     form.controls.picker.chosen = [row["id"] for row in form.controls.picker.rows if row["name"] in names]
     if source:
         form.controls.source.value = source
@@ -99,6 +100,7 @@ def test_an_outbox_of_another_name_is_named(book: InteractiveShell) -> None:
 def test_without_a_notebook_python_connects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     form = SendForm(linq_nb.connect(demo=True, fresh=True))
+    form.controls.picker.on_ready()
     form.controls.picker.chosen = [form.controls.picker.rows[0]["id"]]
     form.controls.source.value = "https://example.com/a.m4a"
     assert "outbox = linq_nb.connect(demo=True)" in form.as_code("python")
