@@ -36,16 +36,19 @@ class ChatPicker(Part):
     chosen = traitlets.List(traitlets.Unicode()).tag(sync=True)
     disabled = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: list[Row] = []
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.rows: Sequence[Row] = ()
         self.on_ready: Callable[[], None] = lambda: None
         self.on_find: Callable[[str], None] = lambda text: None
         self.on_msg(self._receive)
 
-    def tell(self, chats: Iterable[Chat], *, whole: bool = True) -> None:
-        """List these chats in the page; not ``whole`` when not all could be read."""
+    def offer(self, chats: Iterable[Chat]) -> None:
+        """Have these chats to choose from."""
         self.rows = [chat_row(chat) for chat in chats]
+
+    def tell(self, *, whole: bool = True) -> None:
+        """Tell the page which chats there are; not ``whole`` when not all could be read."""
         self.send({"kind": "chats", "chats": self.rows, "whole": whole})
 
     def _receive(self, _widget: object, content: Any, _buffers: object) -> None:
@@ -66,8 +69,8 @@ class Upload(Part):
     limit = traitlets.Int(MAX_UPLOAD).tag(sync=True)
     disabled = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
         self.on_file: Callable[[str, bytes], None] = lambda name, data: None
         self.on_error: Callable[[AudioError], None] = lambda error: None
         self._parts: list[bytes] = []
@@ -128,5 +131,4 @@ def chat_row(chat: Chat) -> Row:
         "service": service,
         "health": "NOT ACTIVE" if chat.is_active is False else health,
         "handles": handles,
-        "found_by": f"{name} {handles} {service} {health}",
     }

@@ -174,7 +174,7 @@ function render({ model, el }) {
     if (message.kind !== "chats") return;
     whole = message.whole;
     chats = message.chats.map((chat) =>
-      ({ ...chat, folded: fold(chat.found_by), numbers: chat.handles.split(" ").map(digits) }));
+      ({ ...chat, folded: fold(`${chat.name} ${chat.handles} ${chat.service} ${chat.health}`), numbers: chat.handles.split(" ").map(digits) }));
     drawChips();
     filter();
   }

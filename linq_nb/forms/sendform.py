@@ -85,6 +85,7 @@ class SendForm:
         self._is_displayed = True
         display.show_widget(self.widget, repr(self), f"{self._display_id}-form")
         display.show_record(self.record(), f"{self._display_id}-record")
+        self._guard(self._read_chats)()  # while the page draws it
 
     def record(self) -> views.Shown:
         """Return what was done with this form, as a display that needs no kernel."""
@@ -175,18 +176,22 @@ class SendForm:
     # --- what is chosen ---
 
     def _fill(self) -> None:
-        """Offer chats and files: once a page is there to show them, for reading may take a while."""
+        """Offer chats and files to a page. They are read once and for a page only: it may take a while."""
         if not self.controls.source.options:
             self.controls.source.options = tuple(sources.audio_files())
         try:
             self._read_chats()
         finally:
-            self.controls.picker.tell(self._known.values(), whole=self._has_read)
+            self.controls.picker.tell(whole=self._has_read)
 
     def _read_chats(self) -> None:
         if not self._has_read:
-            self._known |= {one.chat_id: one for one in self.outbox.chats()}
+            self._know(self.outbox.chats())
             self._has_read = True
+
+    def _know(self, chats: Sequence[Chat]) -> None:
+        self._known |= {one.chat_id: one for one in chats}
+        self.controls.picker.offer(self._known.values())
 
     def _choose_chats(self) -> None:
         if not self._known.keys() >= set(self.controls.picker.chosen):
@@ -198,8 +203,8 @@ class SendForm:
         """Choose the chat of a name, handle or id that the list does not show."""
         found = self.outbox.find_chat(text)
         chat = found if isinstance(found, Chat) else self.outbox.chat(found)
-        self._known[chat.chat_id] = chat
-        self.controls.picker.tell(self._known.values())
+        self._know([chat])
+        self.controls.picker.tell(whole=self._has_read)
         if chat.chat_id not in self.controls.picker.chosen:
             self.controls.picker.chosen = [*self.controls.picker.chosen, chat.chat_id]
         self._choose_chats()

@@ -174,7 +174,7 @@ def test_a_list_is_sent_to_a_page_that_asks_and_is_no_state(form: SendForm, monk
     say(form.controls.picker, {"kind": "ready"})
     told = sent[-1]["chats"]
     assert len(told) == 25
-    assert "+12025550111" in told[0]["found_by"]
+    assert "+12025550111" in told[0]["handles"]
     assert "202555" not in repr(form.controls.picker.get_state())
     assert ADA not in repr(form.controls.picker.get_state())
 
