@@ -368,6 +368,13 @@ class Finding(_Shown):
     message: str
 
 
+class Findings(list[Finding]):
+    """Findings as a list that a notebook shows as a table; an empty one says that nothing was found."""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return views.findings(self)._repr_mimebundle_()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Draft(_Shown):
     """One memo for one chat; ``copy`` is absolute, so asking for copy 2 twice sends it once."""

@@ -91,8 +91,11 @@ def table(rows: Iterable[tuple[str, str]], first: str = "68px") -> str:
 
 
 def facts(rows: Sequence[Row]) -> str:
-    """Return labels and plain texts as a table."""
-    return table((quiet(label), esc(value)) for label, value in rows)
+    """Return labels and plain texts as a table; a column of longer labels is wider, so that none breaks."""
+    longest = max((len(label) for label, _ in rows), default=0)
+    return table(
+        ((quiet(label), esc(value)) for label, value in rows), first=f"{min(max(68, 8 * longest + 14), 150)}px"
+    )
 
 
 def columns(rows: Sequence[Row]) -> str:

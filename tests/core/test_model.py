@@ -23,6 +23,8 @@ from linq_nb.model import (
     RUNNABLE,
     Draft,
     Event,
+    Finding,
+    Findings,
     Send,
     is_uuid,
     names_of,
@@ -283,6 +285,15 @@ def test_a_text_that_names_nothing_is_one_line(text: str) -> None:
     with pytest.raises(AudioError, match="nothing was sent") as raised:
         VoiceMemo.load(text)
     assert "\n" not in str(raised.value)
+
+
+def test_findings_are_a_list_that_shows_as_a_table() -> None:
+    found = Findings([Finding(level="warning", code="x", message="it is <long>")])
+    shown = found._repr_mimebundle_()
+    assert found == [Finding(level="warning", code="x", message="it is <long>")]
+    assert shown["text/plain"] == "warning  it is <long>"
+    assert "it is &lt;long&gt;" in shown["text/html"]
+    assert "nothing found" in Findings()._repr_mimebundle_()["text/plain"]
 
 
 def test_names_are_joined_for_a_sentence() -> None:
