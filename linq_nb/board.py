@@ -138,6 +138,7 @@ class StatusBoard:
 
     def _make_widgets(self) -> None:
         self.head, self.table, self.said = widgets.HTML(), widgets.HTML(), StatusLine()
+        self.said.add_class("linq-nb-heard")  # the head of the board shows the same, and sooner
         self.stop_sending = _button("Stop sending", "start no further row; what is under way ends", danger=True)
         self.stop_watching = _button("Stop watching", "end this board; the sends are not touched")
         self.stop_sending.on_click(self._guarded(self._stop_batch))
@@ -244,7 +245,7 @@ class StatusBoard:
         self._set(self.head, div(BOX, f"{tag} <b>{esc(self.line())}</b>"))
         self._set(self.table, rows.html if self._sends else "")
         batch = self._batch()
-        self.stop_sending.layout.display = "none" if batch is None else ""
+        self.stop_sending.layout.display = "none" if batch is None or batch.is_done else ""
         self.stop_sending.disabled = batch is None or batch.is_done or bool(batch.stopped_by)
         counts = self.line().partition(": ")[2]
         if self._sends and self.error is None and self._changed("said", counts, SAY_S):

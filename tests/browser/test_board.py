@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from browsing import serious
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
@@ -55,6 +56,7 @@ def test_board_moves_while_a_batch_runs_and_ends_static(notebook: Any, theme: st
     notebook.run(2)
     expect(notebook.output(2)).to_have_text("4")  # the kernel is free meanwhile
     expect(board.live.get_by_text("sent", exact=True).first).to_be_visible()
+    assert not serious(notebook.page, ".jp-OutputArea")
     expect(board.at.get_by_role("status").first).to_contain_text("of 6 settled")
     expect(board.at.get_by_text("This board has ended.")).to_be_visible(timeout=30_000)
     for words in ("6 of 6 settled", "groups give no further receipts", "Linq tells the reason by webhook only"):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import Guard, Lab, Notebook, headless, visit
+from browsing import Guard, Lab, Notebook, headless, serious, visit
 
 import linq_nb.recorder
 
@@ -438,6 +438,7 @@ def test_it_fits_a_phone_and_every_control_has_a_name(book: Notebook, theme: str
     rec.kept()
     rec.at.locator("input[type=file]").set_input_files(AUDIO / "hello.mp3")
     rec.kept("hello.mp3")
+    assert not serious(book.page, ".linq-rec")
     rec.at.evaluate("root => root.style.width = '290px'")
     assert rec.at.evaluate("root => root.scrollWidth <= root.clientWidth")
     beyond = """root => [...root.querySelectorAll('*')].filter(one => one.offsetParent
