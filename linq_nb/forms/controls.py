@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]  # ipywidgets has no types
 
-from linq_nb.forms.parts import ChatPicker, Snippets, Upload
+from linq_nb.forms.parts import Card, ChatPicker, Snippets, Upload
 from linq_nb.widgets.parts import StatusLine
 
 
@@ -24,7 +24,7 @@ class Controls:
     copy: Any
     convert: Any
     options: Any
-    card: Any
+    card: Card
     send: Any
     stop: Any
     no: Any
@@ -74,7 +74,7 @@ def controls() -> Controls:
         copy=copy,
         convert=convert,
         options=widgets.HBox([copy, convert], layout=_row("none")),
-        card=widgets.HTML(layout=plain, style=heading.style),
+        card=Card(layout=plain),
         send=button("Send", button_style="primary", disabled=True),
         stop=button("Stop sending", "none", tooltip="start no further one; what is under way ends"),
         no=button("No, send nothing", "none"),

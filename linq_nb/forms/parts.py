@@ -1,7 +1,7 @@
-"""The form's own widgets: what each shows is set as text in the page, so no name can run there.
+"""The form's own widgets: what each shows is set as text in the page, so no name can run there; the card is escaped.
 
-What goes to the page by message (chats with their handles, code) is not part of a widget's state, so it is never
-saved with a notebook.
+What goes to the page by message (chats with their handles, the card with its sound, code) is not part of a widget's
+state, so it is never saved with a notebook.
 """
 
 from __future__ import annotations
@@ -94,6 +94,30 @@ class Upload(Part):
         else:
             what = f"{len(data)} of {size} bytes of {views.clean(name)} arrived from the browser"
             self.on_error(AudioError(f"{what}; nothing was sent; choose it again"))
+
+
+class Card(Part):
+    """The card of the memo; ``value`` is its HTML, in which every text is escaped."""
+
+    _esm = HERE / "card.js"
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self._html = ""
+        self.on_msg(lambda _widget, content, _buffers: self._tell() if content.get("kind") == "ready" else None)
+
+    @property
+    def value(self) -> str:
+        return self._html
+
+    @value.setter
+    def value(self, html: str) -> None:
+        if html != self._html:
+            self._html = html
+            self._tell()
+
+    def _tell(self) -> None:
+        self.send({"kind": "card", "html": self._html})
 
 
 class Snippets(Part):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import wave
@@ -303,27 +304,36 @@ def test_code_is_copied_and_does_the_same(notebook: Any, memo: Path) -> None:
 
 
 def test_record_stays_and_nothing_private_is_saved_with_the_notebook(notebook: Any, memo: Path) -> None:
-    form = Form(notebook, "form.close()")
+    form = Form(notebook, "form.close(), demo.api_key", LIVE)
     form.choose("Ada Lovelace").give("https://files.example.com/a.m4a?X-Amz-Signature=abc123")
     expect(form.source).to_have_value("https://files.example.com/a.m4a?…")
     form.upload(memo)
     form.button("^Send 0:03 to Ada Lovelace").click()
+    form.button("^Yes, send 0:03 to Ada Lovelace").click()
     expect(form.button("Already sent")).to_be_visible()
+    form.button("^Record$").click()
+    recorder = form.at.get_by_role("region", name="Voice recorder")
+    recorder.get_by_role("button", name="Start now").click()
+    expect(recorder.get_by_role("timer")).to_have_text("0:01")
+    recorder.get_by_role("button", name="Stop").click()
+    expect(form.button("^Send 0:0. to Ada Lovelace")).to_be_visible()
     notebook.page.evaluate(SAVE_STATE)
     notebook.page.evaluate(SAVE)
     notebook.page.evaluate(SAVE_STATE)  # back to how it was for the tests after this one
     text = (notebook.lab.root / f"{notebook.name}.ipynb").read_text()
     saved = json.loads(text)
-    assert "2025550111" not in text
+    assert not re.findall(r"20255501\d\d|@example", text)
     assert "abc123" not in text
+    assert "data:audio" not in text
+    assert base64.b64encode(memo.read_bytes()[2001:2301]).decode() not in text
     assert len(text) < 250_000
     widget, record = saved["cells"][0]["outputs"]
     assert "text/html" not in widget["data"]
-    assert "".join(record["data"]["text/plain"]).startswith("DEMO: sent from this form")
+    assert "".join(record["data"]["text/plain"]).startswith("LIVE: sent from this form")
     assert "hello.wav · 0:03" in "".join(record["data"]["text/html"])
-    form.answer()
+    assert form.answer().removeprefix("None demo_")[:24] not in text
     expect(form.at.get_by_text("This form is closed.")).to_be_visible()
-    expect(form.at.get_by_text("DEMO: sent from this form")).to_be_visible()
+    expect(form.at.get_by_text("LIVE: sent from this form")).to_be_visible()
 
 
 def test_after_a_reload_the_form_goes_on(notebook: Any, memo: Path) -> None:

@@ -246,13 +246,24 @@ def test_what_signs_a_url_does_not_stay_in_the_field(form: SendForm) -> None:
     assert "paste it whole" in status(form)
 
 
+def test_a_handle_in_a_file_name_does_not_stay_in_the_field(form: SendForm, tmp_path: Path) -> None:
+    file = tmp_path / "for +12025550111.wav"
+    file.write_bytes(tone())
+    fill(form, ADA, str(file))
+    assert form.memo is not None
+    assert label(form) == "Send 0:02 to Ada Lovelace · iMessage"
+    assert form.controls.source.value.endswith("for +1•••••0111.wav")
+    assert "2025550111" not in "".join(repr(one.get_state()) for one in vars(form.controls).values())
+    assert str(file) in form.as_code("python")
+
+
 def test_quotes_around_a_path_are_dropped(form: SendForm, hello: Path) -> None:
     fill(form, ADA, f' "{hello}" ')
     assert form.memo == VoiceMemo.from_file(hello)
 
 
 def test_audio_files_nearby_are_offered(outbox: linq_nb.Outbox, tmp_path: Path, monkeypatch: Any) -> None:
-    for name in ("b.wav", "notes.txt", "deep/a.m4a", ".hidden/c.wav", "no \udcff text.wav"):
+    for name in ("b.wav", "notes.txt", "deep/a.m4a", ".hidden/c.wav", "no \udcff text.wav", "for +12025550111.wav"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(tone(0.2))
     monkeypatch.chdir(tmp_path)
@@ -731,6 +742,18 @@ def test_second_form_in_the_same_cell_sends_once_too(form: SendForm, outbox: lin
     again.controls.send.click()
     assert demo.bubbles(demo.chat_ids[ADA]) == 1
     again.close()
+
+
+def test_no_sound_is_in_the_state_of_any_widget(form: SendForm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A widget's state is saved with the notebook; the card, which plays the memo, goes to the page by message."""
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr(form.controls.card, "send", sent.append)
+    fill(form)
+    say(form.controls.card, {"kind": "ready"})
+    assert ["data:audio/" in one["html"] for one in sent[-2:]] == [True, True]
+    states = "".join(repr(one.get_state()) for one in vars(form.controls).values())
+    assert "data:audio" not in states
+    assert "data:audio" not in form.record().html
 
 
 def test_close_closes_its_widgets_only(form: SendForm) -> None:
