@@ -17,7 +17,7 @@ from linq_nb.errors import AudioError, LinqError
 from linq_nb.forms import code, notebook, sources, wording
 from linq_nb.forms.controls import arranged, controls
 from linq_nb.forms.guard import Guard
-from linq_nb.model import Chat, Draft, Plan, Send, VoiceMemo
+from linq_nb.model import Chat, Draft, Finding, Plan, Send, VoiceMemo
 from linq_nb.views.page import BOX, GREY, RED, div, pill
 from linq_nb.widgets import display
 
@@ -306,10 +306,16 @@ class SendForm:
         return [Draft(memo=self.memo, chat=chat, copy=self.controls.copy.value) for chat in self.chats]
 
     def _card(self, drafts: Sequence[Draft], plan: Plan) -> views.Shown:
-        if len(drafts) == 1:
-            return self.outbox.card(drafts[0])
-        note = self.outbox.journal_note if self.outbox.mode == "LIVE" else None
-        return views.several_card(plan, mode=self.outbox.mode, journal_note=note)
+        mode, note = self.outbox.mode, self.outbox.journal_note if self.outbox.mode == "LIVE" else None
+        if len(drafts) > 1:
+            return views.several_card(plan, mode=mode, journal_note=note)
+        (draft,) = drafts
+        chat = self.outbox.chat_of(draft)
+        found = [one for one in self.outbox.check(draft.memo, chat, copy=draft.copy) if one.code != "already_sent"]
+        if plan.counts.get("already_sent"):
+            found.append(Finding(level="info", code="already_sent", message="sent already; it goes once"))
+        line = chat.line or self.outbox.line
+        return views.draft_card(draft, chat, found, mode=mode, line=line, journal_note=note)
 
     def _next_step(self) -> str:
         copy = self.controls.copy.value
@@ -361,6 +367,7 @@ class SendForm:
         with self._settling(drafts):
             self._keep([self.outbox.send_draft(drafts[0])])
         self._tell_end()
+        self.controls.status.look()
 
     def _start(self, plan: Plan) -> None:
         self._batch = self.outbox.send_all(plan)
@@ -384,6 +391,7 @@ class SendForm:
         with self._settling([row.draft for row in batch.plan.rows if isinstance(row.draft, Draft)]):
             self._keep(batch.wait())
         self._tell_end()
+        self.controls.status.look()
 
     @contextlib.contextmanager
     def _settling(self, drafts: Sequence[Draft]) -> Iterator[None]:

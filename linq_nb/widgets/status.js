@@ -25,8 +25,13 @@ function render({ model, el }) {
   }
 
   function onMessage(message) {
-    // after what was changed before it is drawn
-    if (message.kind === "look") setTimeout(() => el.scrollIntoView({ block: "nearest" }), 100);
+    if (message.kind === "look") setTimeout(look, 100); // after what was changed before it is drawn
+  }
+
+  /** Bring this line into sight, and what is shown below it as far as there is room. */
+  function look() {
+    const shown = [...el.parentElement.children].filter((one) => one.offsetParent);
+    for (const one of [...shown.slice(shown.indexOf(el) + 1).reverse(), el]) one.scrollIntoView({ block: "nearest" });
   }
 
   model.on("change", draw);

@@ -132,7 +132,7 @@ def open_page(lab: Lab, **context: Any) -> Iterator[Any]:
 
 def visit(lab: Lab, page: Any) -> Any:
     """Bring a page to JupyterLab and wait until it is restored."""
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     page.goto(f"{lab.url}/lab?token={lab.token}&reset")
     page.wait_for_function("() => window.jupyterapp && window.jupyterapp.shell")
     page.evaluate("() => window.jupyterapp.restored")

@@ -29,6 +29,13 @@ board"""
 SEND = "batch = outbox.send_all(plan)\nbatch.wait()\nlen(batch)"
 
 
+HEADS = """board => {
+  window.heads = [];
+  const note = () => window.heads.push(board.querySelector('b').textContent);
+  new MutationObserver(note).observe(board, {childList: true, subtree: true, characterData: true});
+}"""
+
+
 class Board:
     """The board of the first cell, and the record below it."""
 
@@ -51,14 +58,16 @@ class Board:
 def test_board_moves_while_a_batch_runs_and_ends_static(notebook: Any, theme: str) -> None:
     board = Board(notebook, SEND, "print(2 + 2)", "board.is_running, board.error")
     notebook.theme(theme)
+    board.live.evaluate(HEADS)
     notebook.run(1)
-    expect(board.live.get_by_text("queued", exact=True).first).to_be_visible()
+    expect(board.live.get_by_text(re.compile("^(queued|sent|delivered)$")).first).to_be_visible()
     notebook.run(2)
     expect(notebook.output(2)).to_have_text("4")  # the kernel is free meanwhile
     expect(board.live.get_by_text("sent", exact=True).first).to_be_visible()
     assert not serious(notebook.page, ".jp-OutputArea")
     expect(board.at.get_by_role("status").first).to_contain_text("of 6 settled")
-    expect(board.at.get_by_text("This board has ended.")).to_be_visible(timeout=30_000)
+    expect(board.at.get_by_text("This board has ended.")).to_be_visible()
+    assert len(set(notebook.page.evaluate("() => window.heads"))) > 1
     for words in ("6 of 6 settled", "groups give no further receipts", "Linq tells the reason by webhook only"):
         expect(board.record).to_contain_text(words)
     notebook.run(3)

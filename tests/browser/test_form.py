@@ -88,12 +88,12 @@ def test_a_stranger_sends_a_recorded_memo_by_five_presses(notebook: Any) -> None
         expect(recorder.get_by_role("button", name="Start now")).to_be_focused()
         expect(recorder.get_by_text("Choose an audio file")).to_be_hidden()  # the form has a button for that
         recorder.get_by_role("button", name="Start now").click()
-        expect(recorder.get_by_role("timer")).to_have_text("0:02")
+        expect(recorder.get_by_role("timer")).to_have_text(re.compile("0:0[2-9]"))
         recorder.get_by_role("button", name="Stop").click()
-        send = form.button("^Send 0:0[1-9] to Ada Lovelace")
+        send = form.button(r"^Send 0:\d\d to Ada Lovelace")
         expect(send).to_be_in_viewport(ratio=1)
         send.click()
-        expect(form.button("^Already sent 0:0")).to_be_visible()
+        expect(form.at.get_by_text("Linq has accepted it and will deliver it")).to_be_in_viewport(ratio=1)
     finally:
         notebook.page.set_viewport_size({"width": 1280, "height": 900})
     assert form.answer() == "1 take-1.wav"
@@ -121,7 +121,7 @@ class Slow(httpx.BaseTransport):
         self.inner = inner
     def handle_request(self, request):
         if request.url.path.endswith("/voicememo"):
-            time.sleep(0.4)
+            time.sleep(1)
         return self.inner.handle_request(request)
 demo = outbox.demo
 demo.add_chats(30)
@@ -137,7 +137,7 @@ def test_sending_to_many_is_stopped_in_the_form(notebook: Any, memo: Path) -> No
     form.upload(memo)
     form.button("^Send 0:03 to 30 chats").click()
     form.button("^Yes, send 0:03 to 30 chats").dblclick()  # the second is no press of Stop
-    expect(form.button("^Sending [2-9]+ of 30 …$")).to_be_disabled()
+    expect(form.button(r"^Sending \d+ of 30 …$")).to_be_disabled()
     expect(form.chat).to_be_disabled()
     form.button("^Stop sending$").click()
     expect(form.at.get_by_role("alert")).to_contain_text(re.compile("^not all 30 chats: \\d+ queued, \\d+ not_sent"))
@@ -314,9 +314,9 @@ def test_record_stays_and_nothing_private_is_saved_with_the_notebook(notebook: A
     form.button("^Record$").click()
     recorder = form.at.get_by_role("region", name="Voice recorder")
     recorder.get_by_role("button", name="Start now").click()
-    expect(recorder.get_by_role("timer")).to_have_text("0:01")
+    expect(recorder.get_by_role("timer")).to_have_text(re.compile("0:0[1-9]"))
     recorder.get_by_role("button", name="Stop").click()
-    expect(form.button("^Send 0:0. to Ada Lovelace")).to_be_visible()
+    expect(form.button(r"^Send 0:\d\d to Ada Lovelace")).to_be_visible()
     notebook.page.evaluate(SAVE_STATE)
     notebook.page.evaluate(SAVE)
     notebook.page.evaluate(SAVE_STATE)  # back to how it was for the tests after this one

@@ -388,6 +388,8 @@ def test_press_sends_once_and_shows_the_result(form: SendForm, demo: Demo) -> No
     assert demo.bubbles(demo.chat_ids[ADA]) == 1
     assert (label(form), form.controls.send.disabled) == ("Already sent 0:02 to Ada Lovelace · iMessage", True)
     assert "Set Copy to 2 for another bubble" in status(form)
+    assert "sent already" in form.controls.card.value
+    assert "ready to send" not in form.controls.card.value
     assert is_shown(form.controls.copy)
     press(form)
     assert demo.bubbles(demo.chat_ids[ADA]) == 1
