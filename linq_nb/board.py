@@ -18,13 +18,13 @@ import ipywidgets as widgets  # type: ignore[import-untyped]  # ipywidgets has n
 
 from linq_nb import rules, views
 from linq_nb.errors import LinqError
-from linq_nb.forms.display import show_form, show_note, show_record
-from linq_nb.forms.parts import StatusLine
 from linq_nb.model import Send
 from linq_nb.outbox import Outbox, asking, reading
 from linq_nb.outbox.batching import Batch
 from linq_nb.outbox.watching import Schedule
 from linq_nb.views.page import BOX, FRAME, GREY, RED, div, esc, pill
+from linq_nb.widgets.display import show_note, show_record, show_widget
+from linq_nb.widgets.parts import StatusLine
 
 LOOK_S = 0.5
 """How long the board waits between two looks into the journal, in seconds; a long look makes longer pauses."""
@@ -105,7 +105,7 @@ class StatusBoard:
         """Show the board, and below it a static output that keeps how it stands."""
         with self._lock:
             self._display_id = self._display_id or uuid.uuid4().hex
-            show_form(self.widget, repr(self), f"{self._display_id}-board")
+            show_widget(self.widget, repr(self), f"{self._display_id}-board")
             show_record(self.record(), f"{self._display_id}-record")
             if self._ended_by:
                 show_note("This board has ended.", f"{self._display_id}-board")
@@ -138,6 +138,7 @@ class StatusBoard:
 
     def _make_widgets(self) -> None:
         self.head, self.table, self.said = widgets.HTML(), widgets.HTML(), StatusLine()
+        self.said.add_class("linq-nb-heard")  # the head of the board shows the same, and sooner
         self.stop_sending = _button("Stop sending", "start no further row; what is under way ends", danger=True)
         self.stop_watching = _button("Stop watching", "end this board; the sends are not touched")
         self.stop_sending.on_click(self._guarded(self._stop_batch))
@@ -244,7 +245,7 @@ class StatusBoard:
         self._set(self.head, div(BOX, f"{tag} <b>{esc(self.line())}</b>"))
         self._set(self.table, rows.html if self._sends else "")
         batch = self._batch()
-        self.stop_sending.layout.display = "none" if batch is None else ""
+        self.stop_sending.layout.display = "none" if batch is None or batch.is_done else ""
         self.stop_sending.disabled = batch is None or batch.is_done or bool(batch.stopped_by)
         counts = self.line().partition(": ")[2]
         if self._sends and self.error is None and self._changed("said", counts, SAY_S):

@@ -44,6 +44,7 @@ _SIGNS = re.compile(
 _RANK = {"pending": 1, "queued": 2, "sent": 3, "expired": 4, "failed": 5, "delivered": 6, "read": 7}
 
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -85,6 +86,19 @@ class VoiceMemo(_Shown):
     channels: int | None = None
     title: str | None = None
     artist: str | None = None
+
+    @classmethod
+    def load(cls, text: str, *, folder: str | os.PathLike[str] = "", convert: bool = False) -> VoiceMemo:
+        """Make the memo that a text stands for: an https URL, an attachment id (a uuid), else a path.
+
+        A relative path starts at ``folder``; ``convert`` is for files. Raises AudioError.
+        """
+        kind = source_of(text)
+        if kind == "url":
+            return cls.from_url(text)
+        if kind == "attachment":
+            return cls.from_attachment(text)
+        return cls.from_file(Path(folder) / _expanded(text), convert=convert)
 
     @classmethod
     def from_file(
@@ -355,6 +369,13 @@ class Finding(_Shown):
     message: str
 
 
+class Findings(list[Finding]):
+    """Findings as a list that a notebook shows as a table; an empty one says that nothing was found."""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return views.findings(self)._repr_mimebundle_()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Draft(_Shown):
     """One memo for one chat; ``copy`` is absolute, so asking for copy 2 twice sends it once."""
@@ -567,6 +588,13 @@ _VALUES = operator.attrgetter(*_PUTS)
 def send_id(base_url: str, chat_id: str, content: str, copy: int) -> str:
     """Name the send of ``content`` to a chat: the same question has the same id on every machine."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, "\n".join((base_url, chat_id, content, str(copy)))))
+
+
+def source_of(text: str) -> Literal["url", "attachment", "file"]:
+    """Say what a text names: a scheme (``https://``) makes a URL, a uuid an attachment, all else is a path."""
+    if _SCHEME.match(text):
+        return "url"
+    return "attachment" if is_uuid(text) else "file"
 
 
 def is_uuid(text: object) -> bool:

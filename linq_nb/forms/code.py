@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from linq_nb import views
-from linq_nb.model import Chat, VoiceMemo, is_uuid
+from linq_nb.model import Chat, VoiceMemo, is_uuid, source_of
 
 _PLAIN = re.compile(r"[\w./:@%+=,~?&#-]+")
 _QUOTABLE = re.compile(r"[^\"\\{}$\x00-\x1f\x7f]+")
@@ -53,7 +53,7 @@ def python_memo(source: str | None, convert: bool, names: Names) -> str:
     """Write how a memo is loaded, as Python."""
     if source is None:
         return f"{names.form or 'form'}.memo"
-    how = "from_url" if "://" in source else "from_attachment" if is_uuid(source) else "from_file"
+    how = f"from_{source_of(source)}"
     more = ", convert=True" if convert and how == "from_file" else ""
     return f"linq_nb.VoiceMemo.{how}({source!r}{more})"
 

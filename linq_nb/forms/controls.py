@@ -7,7 +7,8 @@ from typing import Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]  # ipywidgets has no types
 
-from linq_nb.forms.parts import ChatPicker, Snippets, StatusLine, Upload
+from linq_nb.forms.parts import Card, ChatPicker, Snippets, Upload
+from linq_nb.widgets.parts import StatusLine
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,9 @@ class Controls:
     copy: Any
     convert: Any
     options: Any
-    card: Any
+    card: Card
     send: Any
+    stop: Any
     no: Any
     yes: Any
     status: StatusLine
@@ -33,7 +35,17 @@ class Controls:
 
 
 def controls() -> Controls:
-    """Make the controls of one form."""
+    """Make the controls of one form.
+
+    Those that look alike share their layout and style: each of these is one more message to the page.
+    """
+    plain, pressed = widgets.Layout(), widgets.ButtonStyle()
+    heading = widgets.HTML(layout=plain)
+
+    def button(description: str, shown: str = "", **more: Any) -> Any:
+        layout = widgets.Layout(width="auto", display=shown)
+        return widgets.Button(description=description, layout=layout, style=pressed, **more)
+
     named = {"style": {"description_width": "56px"}}
     copy = widgets.BoundedIntText(
         value=1,
@@ -50,40 +62,42 @@ def controls() -> Controls:
         layout=widgets.Layout(width="auto", display="none"),
     )
     return Controls(
-        heading=widgets.HTML(),
-        picker=ChatPicker(),
+        heading=heading,
+        picker=ChatPicker(layout=plain),
         source=widgets.Combobox(
             description="Audio", placeholder="a path, https URL or attachment id", continuous_update=False,
             layout=widgets.Layout(flex="1 1 240px", width="auto", min_width="0"), **named,
         ),
-        upload=Upload(),
-        record=_button("Record"),
+        upload=Upload(layout=plain),
+        record=button("Record"),
         studio=widgets.VBox(layout=widgets.Layout(width="auto", display="none")),
         copy=copy,
         convert=convert,
         options=widgets.HBox([copy, convert], layout=_row("none")),
-        card=widgets.HTML(),
-        send=_button("Send", button_style="primary", disabled=True),
-        no=_button("No, send nothing", "none"),
-        yes=_button("Yes", "none", button_style="danger"),
-        status=StatusLine(),
-        result=widgets.HTML(),
+        card=Card(layout=plain),
+        send=button("Send", button_style="primary", disabled=True),
+        stop=button("Stop sending", "none", tooltip="start no further one; what is under way ends"),
+        no=button("No, send nothing", "none"),
+        yes=button("Yes", "none", button_style="danger"),
+        status=StatusLine(layout=plain),
+        result=widgets.HTML(layout=plain, style=heading.style),
         snippets=Snippets(layout=widgets.Layout(display="none")),
     )  # fmt: skip
 
 
 def arranged(c: Controls) -> Any:
     """Lay the controls out; rows wrap where the page is narrow."""
+    row = _row()
     form = widgets.VBox(
         [
             c.heading,
             c.picker,
-            widgets.HBox([c.source, c.upload, c.record], layout=_row()),
+            widgets.HBox([c.source, c.upload, c.record], layout=row),
             c.studio,
-            c.options,
             c.card,
-            widgets.HBox([c.send, c.no, c.yes], layout=_row()),
+            widgets.HBox([c.send, c.stop, c.no, c.yes], layout=row),
             c.status,
+            c.options,
             c.result,
             c.snippets,
         ],
@@ -95,7 +109,3 @@ def arranged(c: Controls) -> Any:
 
 def _row(shown: str = "") -> Any:
     return widgets.Layout(flex_flow="row wrap", align_items="center", width="auto", display=shown)
-
-
-def _button(description: str, shown: str = "", **more: Any) -> Any:
-    return widgets.Button(description=description, layout=widgets.Layout(width="auto", display=shown), **more)

@@ -1,7 +1,7 @@
-"""The form's own widgets: what each shows is set as text in the page, so no name can run there.
+"""The form's own widgets: what each shows is set as text in the page, so no name can run there; the card is escaped.
 
-What goes to the page by message (chats with their handles, code) is not part of a widget's state, so it is never
-saved with a notebook.
+What goes to the page by message (chats with their handles, the card with its sound, code) is not part of a widget's
+state, so it is never saved with a notebook.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
 from linq_nb import views
 from linq_nb.errors import AudioError
 from linq_nb.model import Chat
+from linq_nb.widgets.parts import Part
 
 HERE = Path(__file__).parent
 MAX_UPLOAD = 104_857_600
@@ -24,43 +24,42 @@ MAX_UPLOAD = 104_857_600
 Row = Mapping[str, str]
 
 
-class _Part(anywidget.AnyWidget):
-    """A widget with a repr that is the same each time, as nbval wants it."""
-
-    _css = HERE / "form.css"
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
-
-
-class ChatPicker(_Part):
+class ChatPicker(Part):
     """A list of chats to filter by name or handle and to choose from; ``chosen`` is the ids, in order.
 
-    ``on_find`` is called with a text that fits no chat of the list, when the person presses Enter.
+    ``on_find`` is called with a text that fits no chat of the list, when the person presses Enter; ``on_ready`` when a
+    page has drawn the list and waits for its chats.
     """
 
     _esm = HERE / "picker.js"
+    _css = HERE / "form.css"  # of the whole form, which has one picker
     chosen = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    disabled = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: list[Row] = []
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.rows: Sequence[Row] = ()
+        self.on_ready: Callable[[], None] = lambda: None
         self.on_find: Callable[[str], None] = lambda text: None
         self.on_msg(self._receive)
 
     def offer(self, chats: Iterable[Chat]) -> None:
-        """List these chats."""
+        """Have these chats to choose from."""
         self.rows = [chat_row(chat) for chat in chats]
-        self.send({"kind": "chats", "chats": self.rows})
+
+    def tell(self, *, whole: bool = True) -> None:
+        """Tell the page which chats there are; not ``whole`` when not all could be read."""
+        self.send({"kind": "chats", "chats": self.rows, "whole": whole})
 
     def _receive(self, _widget: object, content: Any, _buffers: object) -> None:
-        if content.get("kind") == "ready":  # a page that has just drawn it
-            self.send({"kind": "chats", "chats": self.rows})
+        if content.get("kind") == "ready":
+            self.send({"kind": "reading"})
+            self.on_ready()
         elif content.get("kind") == "find":
             self.on_find(str(content.get("text", "")))
 
 
-class Upload(_Part):
+class Upload(Part):
     """A button that takes a file from the browser, in parts: one large message would be lost with the connection.
 
     ``on_file`` is called with the name and the bytes, ``on_error`` with an AudioError when not all arrived.
@@ -68,9 +67,10 @@ class Upload(_Part):
 
     _esm = HERE / "upload.js"
     limit = traitlets.Int(MAX_UPLOAD).tag(sync=True)
+    disabled = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
         self.on_file: Callable[[str, bytes], None] = lambda name, data: None
         self.on_error: Callable[[AudioError], None] = lambda error: None
         self._parts: list[bytes] = []
@@ -96,20 +96,31 @@ class Upload(_Part):
             self.on_error(AudioError(f"{what}; nothing was sent; choose it again"))
 
 
-class StatusLine(_Part):
-    """One line on how things stand, read out by a screen reader; ``tone`` is quiet, busy, ask or error."""
+class Card(Part):
+    """The card of the memo; ``value`` is its HTML, in which every text is escaped."""
 
-    _esm = HERE / "status.js"
-    tag = traitlets.Unicode().tag(sync=True)
-    words = traitlets.Unicode().tag(sync=True)
-    tone = traitlets.Enum(["quiet", "busy", "ask", "error"], "quiet").tag(sync=True)
+    _esm = HERE / "card.js"
 
-    def say(self, words: str, *, tag: str = "", tone: str = "quiet") -> None:
-        with self.hold_sync():
-            self.words, self.tag, self.tone = views.clean(words, 600), tag, tone
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self._html = ""
+        self.on_msg(lambda _widget, content, _buffers: self._tell() if content.get("kind") == "ready" else None)
+
+    @property
+    def value(self) -> str:
+        return self._html
+
+    @value.setter
+    def value(self, html: str) -> None:
+        if html != self._html:
+            self._html = html
+            self._tell()
+
+    def _tell(self) -> None:
+        self.send({"kind": "card", "html": self._html})
 
 
-class Snippets(_Part):
+class Snippets(Part):
     """Two buttons that show what the form does as code to paste, and copy it where the browser lets them.
 
     ``on_ask`` is called with ``magic`` or ``python`` and answers with ``show``.
@@ -144,5 +155,4 @@ def chat_row(chat: Chat) -> Row:
         "service": service,
         "health": "NOT ACTIVE" if chat.is_active is False else health,
         "handles": handles,
-        "found_by": f"{name} {handles} {service} {health}",
     }

@@ -18,7 +18,7 @@ function make(tag, className, text) {
 
 function render({ model, el }) {
   const id = `linq-nb-${Math.random().toString(36).slice(2)}`;
-  let chats = [], fitting = [], active = -1;
+  let chats = [], fitting = [], active = -1, whole = true;
 
   const root = make("div", "linq-nb-picker");
   const label = make("label", "linq-nb-label", "To");
@@ -32,7 +32,7 @@ function render({ model, el }) {
   list.tabIndex = -1; // the arrow keys move in it; Tab goes on
   chips.setAttribute("aria-label", "Chosen chats");
   Object.assign(input, { type: "text", autocomplete: "off", spellcheck: false });
-  input.placeholder = "type a name or number to filter";
+  input.placeholder = "type a name or number";
   for (const [name, value] of Object.entries({
     role: "combobox", "aria-autocomplete": "list", "aria-controls": list.id, "aria-describedby": `${id}-count`,
   })) input.setAttribute(name, value);
@@ -47,8 +47,10 @@ function render({ model, el }) {
   el.append(root);
 
   const chosen = () => model.get("chosen");
+  const choosable = () => !model.get("disabled");
 
   function toggle(chat) {
+    if (!choosable()) return;
     const is = chosen().includes(chat.id);
     model.set("chosen", is ? chosen().filter((one) => one !== chat.id) : [...chosen(), chat.id]);
     model.save_changes();
@@ -71,7 +73,8 @@ function render({ model, el }) {
     input.setAttribute("aria-expanded", String(!!shown.length));
     point(active);
     const more = fitting.length - shown.length;
-    if (!chats.length) count.textContent = "There are no chats yet.";
+    if (!whole) count.textContent = "The chats could not be read; run this cell again, or type a name and press Enter.";
+    else if (!chats.length) count.textContent = "There are no chats yet.";
     else if (!fitting.length) count.textContent = "No chat fits; Enter looks for this name, number or chat id.";
     else count.textContent = told() + (more > 0 ? `; the first ${MOST} are shown, type to find the others` : "");
   }
@@ -120,6 +123,7 @@ function render({ model, el }) {
       const item = make("li", "linq-nb-chip");
       const button = make("button", "linq-nb-remove");
       button.type = "button";
+      button.disabled = !choosable();
       button.setAttribute("aria-label", `Remove ${chat.name}`);
       button.append(make("bdi", "", chat.name), make("span", "linq-nb-cross", "×"));
       button.addEventListener("click", () => { toggle(chat); input.focus(); });
@@ -135,8 +139,7 @@ function render({ model, el }) {
     else if (event.key === "Enter") choose();
     else if (event.key === "Escape" && input.value) { input.value = ""; filter(); }
     else if (event.key === "Backspace" && !input.value && chosen().length) {
-      model.set("chosen", chosen().slice(0, -1));
-      model.save_changes();
+      toggle({ id: chosen().at(-1) });
       return;
     } else return;
     event.preventDefault();
@@ -160,11 +163,18 @@ function render({ model, el }) {
     point(kept);
   }
 
+  function onDisabled() {
+    input.disabled = !choosable();
+    list.setAttribute("aria-disabled", String(!choosable()));
+    drawChips();
+  }
+
   function onMessage(message) {
-    if (message.kind !== "chats") return;
     clearTimeout(waiting);
+    if (message.kind !== "chats") return;
+    whole = message.whole;
     chats = message.chats.map((chat) =>
-      ({ ...chat, folded: fold(chat.found_by), numbers: chat.handles.split(" ").map(digits) }));
+      ({ ...chat, folded: fold(`${chat.name} ${chat.handles} ${chat.service} ${chat.health}`), numbers: chat.handles.split(" ").map(digits) }));
     drawChips();
     filter();
   }
@@ -172,14 +182,20 @@ function render({ model, el }) {
   input.addEventListener("input", filter);
   input.addEventListener("keydown", onKey);
   model.on("change:chosen", onChosen);
+  model.on("change:disabled", onDisabled);
   model.on("msg:custom", onMessage);
-  drawChips();
+  onDisabled();
   count.textContent = "Reading the chats …";
   model.send({ kind: "ready" });
   const waiting = setTimeout(() => {
-    count.textContent = "No answer from the kernel of this form: run its cell again for a new one.";
+    count.textContent = "No answer from the kernel yet: it is busy, or it was restarted (then run this cell again).";
   }, PATIENCE_MS);
-  return () => { clearTimeout(waiting); model.off("change:chosen", onChosen); model.off("msg:custom", onMessage); };
+  return () => {
+    clearTimeout(waiting);
+    model.off("change:chosen", onChosen);
+    model.off("change:disabled", onDisabled);
+    model.off("msg:custom", onMessage);
+  };
 }
 
 export default { render };

@@ -5,24 +5,34 @@ The form decides nothing: it calls the Outbox and shows what that says.
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from linq_nb import audio, views
 from linq_nb.errors import AudioError, LinqError
-from linq_nb.forms import code, display, sources, wording
+from linq_nb.forms import code, notebook, sources, wording
 from linq_nb.forms.controls import arranged, controls
 from linq_nb.forms.guard import Guard
-from linq_nb.model import Chat, Draft, Plan, Send, VoiceMemo
+from linq_nb.model import Chat, Draft, Finding, Plan, Send, VoiceMemo
 from linq_nb.views.page import BOX, GREY, RED, div, pill
+from linq_nb.widgets import display
 
 if TYPE_CHECKING:
     from linq_nb.outbox import Outbox
+    from linq_nb.outbox.batching import Batch
 
 SETTLE_S = 0.4
 """A click that is read so soon after the last one was worked off was the second of a double click."""
+
+TICK_S = 0.2
+"""How often the form looks how far its batch is, in seconds."""
+
+KEEP_S = 2.0
+"""How often the record below the form is renewed while a batch goes on, in seconds."""
 
 KEPT_ALIVE = "The form works as long as its kernel does; run this cell again for a new one."
 
@@ -32,6 +42,7 @@ class SendForm:
 
     ``chats`` and ``memo`` are what is chosen, ``sends`` what the last press gave and ``error`` the last exception,
     None where there is none; ``record()`` is what was done. A click raises nothing: its error is shown in the form.
+    Several chats are sent to in threads, so that the kernel stays free for the stop button; ``wait()`` waits for them.
     """
 
     def __init__(self, outbox: Outbox) -> None:
@@ -43,10 +54,13 @@ class SendForm:
         self.controls = controls()
         self.widget = arranged(self.controls)
         self._known: dict[str, Chat] = {}
+        self._has_read = False
         self._done: dict[str, Send] = {}
         self._source: str | None = None
         self._load: Callable[[bool], VoiceMemo] | None = None
         self._plan: Plan | None = None
+        self._batch: Batch | None = None
+        self._following: threading.Thread | None = None
         self._asking: Plan | None = None
         self._allowed = False
         self._recorder: Any = None
@@ -58,7 +72,7 @@ class SendForm:
         tag = pill(outbox.mode, RED if outbox.mode == "LIVE" else GREY)
         self.controls.heading.value = div(BOX, f"{tag} <b>Send a voice memo</b>")
         self._listen()
-        self._guard(self._open)()
+        self._guard(self._refresh)()
 
     # --- display ---
 
@@ -69,8 +83,9 @@ class SendForm:
     def _ipython_display_(self) -> None:
         """Show the form, and below it a static output that keeps what it did."""
         self._is_displayed = True
-        display.show_form(self.widget, repr(self), f"{self._display_id}-form")
+        display.show_widget(self.widget, repr(self), f"{self._display_id}-form")
         display.show_record(self.record(), f"{self._display_id}-record")
+        self._guard(self._read_chats)()  # while the page draws it
 
     def record(self) -> views.Shown:
         """Return what was done with this form, as a display that needs no kernel."""
@@ -80,8 +95,22 @@ class SendForm:
         rows = [(str(number), line) for number, line in enumerate(told, 1)]
         return views.summary(f"{self.outbox.mode}: sent from this form", rows)
 
+    def wait(self) -> None:
+        """Wait until the sends that a press started have ended; Ctrl-C stops them, and is raised again."""
+        batch, following = self._batch, self._following
+        if batch is None or following is None:
+            return
+        try:
+            following.join()
+        except KeyboardInterrupt:
+            batch.stop("interrupted")
+            raise
+
     def close(self) -> None:
-        """Close the form; the record of what it did stays."""
+        """Close the form; the record of what it did stays. Of sends under way no further one starts."""
+        if self._batch is not None:
+            self._batch.stop("the form was closed")
+            self.wait()
         if self._is_displayed:
             display.show_note("This form is closed.", f"{self._display_id}-form")
         self._close_recorder()
@@ -96,10 +125,11 @@ class SendForm:
         for control, act in ((c.source, self._take_source), (c.convert, self._load_memo), (c.copy, self._refresh)):
             control.observe(guard.event(act), names="value")
         for button, press in (
-            (c.send, self._press), (c.yes, self._agree), (c.no, self._refuse), (c.record, self._toggle_recorder),
+            (c.send, self._press), (c.stop, self._stop), (c.yes, self._agree), (c.no, self._refuse),
+            (c.record, self._toggle_recorder),
         ):  # fmt: skip
             button.on_click(guard.event(press))
-        c.picker.on_find = guard(self._find_chat)
+        c.picker.on_ready, c.picker.on_find = guard(self._fill), guard(self._find_chat)
         c.upload.on_file, c.upload.on_error = guard(self._take_file), guard(self._take_broken_file)
         c.snippets.on_ask = guard(self._show_code)
 
@@ -115,35 +145,57 @@ class SendForm:
             button.disabled = True
 
     def _unlock(self) -> None:
-        """Set the buttons by how things stand, then put the cursor where it belongs."""
-        c, asking = self.controls, self._asking is not None
-        c.send.description = wording.press(self._plan)
-        c.send.disabled = asking or wording.stand_of(self._plan) not in ("ready", "unclear")
-        _show(c.send, not asking)
+        """Set the controls by how things stand, then put the cursor where it belongs."""
+        self._set_buttons()
+        self._set_choices()
+        if self._next is not None:
+            self._next.focus()
+        self._next = None
+
+    def _set_buttons(self) -> None:
+        c, asking, batch = self.controls, self._asking is not None, self._batch
+        c.send.description = wording.press(self._plan) if batch is None else wording.under_way(batch.done, len(batch))
+        c.send.disabled = asking or batch is not None or wording.stand_of(self._plan) not in ("ready", "unclear")
+        c.stop.disabled = batch is None or bool(batch.stopped_by)
         for button in (c.yes, c.no):
             button.disabled = not asking
-            _show(button, asking)
+        for button, shown in ((c.send, not asking), (c.stop, batch is not None), (c.yes, asking), (c.no, asking)):
+            _show(button, shown)
+
+    def _set_choices(self) -> None:
+        """Show what can be chosen; while a batch goes on, nothing."""
+        c = self.controls
+        for control in (c.picker, c.source, c.upload, c.record, c.copy, c.convert):
+            control.disabled = self._batch is not None
         again = c.copy.value > 1 or wording.stand_of(self._plan) in ("sent", "unclear")
         convert = c.convert.value or self._may_convert()
         for control, shown in ((c.copy, again), (c.convert, convert), (c.options, again or convert)):
             _show(control, shown)
         _show(c.snippets, self._plan is not None)
-        if self._next is not None:
-            self._next.focus()
-        self._next = None
 
     # --- what is chosen ---
 
-    def _open(self) -> None:
-        self._refresh()
-        self.controls.source.options = tuple(sources.audio_files())
-        self._offer(self.outbox.chats())
+    def _fill(self) -> None:
+        """Offer chats and files to a page. They are read once and for a page only: it may take a while."""
+        if not self.controls.source.options:
+            self.controls.source.options = tuple(sources.audio_files())
+        try:
+            self._read_chats()
+        finally:
+            self.controls.picker.tell(whole=self._has_read)
 
-    def _offer(self, chats: Sequence[Chat]) -> None:
-        self._known.update({one.chat_id: one for one in chats})
+    def _read_chats(self) -> None:
+        if not self._has_read:
+            self._know(self.outbox.chats())
+            self._has_read = True
+
+    def _know(self, chats: Sequence[Chat]) -> None:
+        self._known |= {one.chat_id: one for one in chats}
         self.controls.picker.offer(self._known.values())
 
     def _choose_chats(self) -> None:
+        if not self._known.keys() >= set(self.controls.picker.chosen):
+            self._read_chats()
         self.chats = tuple(self._known[one] for one in self.controls.picker.chosen if one in self._known)
         self._refresh()
 
@@ -151,7 +203,8 @@ class SendForm:
         """Choose the chat of a name, handle or id that the list does not show."""
         found = self.outbox.find_chat(text)
         chat = found if isinstance(found, Chat) else self.outbox.chat(found)
-        self._offer([chat])
+        self._know([chat])
+        self.controls.picker.tell(whole=self._has_read)
         if chat.chat_id not in self.controls.picker.chosen:
             self.controls.picker.chosen = [*self.controls.picker.chosen, chat.chat_id]
         self._choose_chats()
@@ -197,6 +250,8 @@ class SendForm:
             self.memo = self._load(self.controls.convert.value) if self._load else None
         finally:
             self._refresh()
+        if wording.stand_of(self._plan) == "ready":
+            self.controls.status.look()  # the card may have pushed the button out of sight
 
     # --- recording ---
 
@@ -206,7 +261,7 @@ class SendForm:
             return
         from linq_nb.recorder import Recorder  # loaded for those who record
 
-        self._recorder = Recorder()
+        self._recorder = Recorder(start=True)
         self._recorder.observe(self._guard.event(self._take_recording), names="memo")
         self.controls.studio.children = (self._recorder,)
         _show(self.controls.studio, True)
@@ -228,7 +283,9 @@ class SendForm:
     # --- how it stands ---
 
     def _refresh(self) -> None:
-        """Plan what is chosen, and show its card."""
+        """Plan what is chosen, and show its card; not while something else is sent, which ends with this too."""
+        if self._batch is not None:
+            return
         self._asking, self.error = None, None
         self.controls.result.value = ""
         self._judge()
@@ -249,10 +306,16 @@ class SendForm:
         return [Draft(memo=self.memo, chat=chat, copy=self.controls.copy.value) for chat in self.chats]
 
     def _card(self, drafts: Sequence[Draft], plan: Plan) -> views.Shown:
-        if len(drafts) == 1:
-            return self.outbox.card(drafts[0])
-        note = self.outbox.journal_note if self.outbox.mode == "LIVE" else None
-        return views.several_card(plan, mode=self.outbox.mode, journal_note=note)
+        mode, note = self.outbox.mode, self.outbox.journal_note if self.outbox.mode == "LIVE" else None
+        if len(drafts) > 1:
+            return views.several_card(plan, mode=mode, journal_note=note)
+        (draft,) = drafts
+        chat = self.outbox.chat_of(draft)
+        found = [one for one in self.outbox.check(draft.memo, chat, copy=draft.copy) if one.code != "already_sent"]
+        if plan.counts.get("already_sent"):
+            found.append(Finding(level="info", code="already_sent", message="sent already; it goes once"))
+        line = chat.line or self.outbox.line
+        return views.draft_card(draft, chat, found, mode=mode, line=line, journal_note=note)
 
     def _next_step(self) -> str:
         copy = self.controls.copy.value
@@ -262,7 +325,7 @@ class SendForm:
 
     def _press(self) -> None:
         plan = self._plan
-        if plan is None or time.monotonic() - self._settled_at < SETTLE_S:
+        if plan is None or self._batch is not None or time.monotonic() - self._settled_at < SETTLE_S:
             return
         stand = wording.stand_of(plan)
         if stand == "ready" and self._must_ask():
@@ -271,7 +334,7 @@ class SendForm:
             self._send(plan)
 
     def _must_ask(self) -> bool:
-        ask = display.asking()
+        ask = notebook.asking()
         return self.outbox.mode == "LIVE" and ask != "never" and not (ask == "once" and self._allowed)
 
     def _ask(self, plan: Plan) -> None:
@@ -294,22 +357,58 @@ class SendForm:
         self._next = self.controls.send
 
     def _send(self, plan: Plan) -> None:
-        """Send what was planned: one with its error raised, several each to its own end."""
-        self._say("Sending ...", tone="busy")
+        """Send what was planned: one at once, with its error raised; several by a batch, each to its own end."""
         self.error = None
         drafts = [row.draft for row in plan.rows if isinstance(row.draft, Draft)]
+        if len(drafts) > 1:
+            self._start(plan)
+            return
+        self._say("Sending ...", tone="busy")
+        with self._settling(drafts):
+            self._keep([self.outbox.send_draft(drafts[0])])
+        self._tell_end()
+        self.controls.status.look()
+
+    def _start(self, plan: Plan) -> None:
+        self._batch = self.outbox.send_all(plan)
+        self._following = threading.Thread(target=self._follow, args=(self._batch,), name="linq_nb form", daemon=True)
+        self._say(f"Sending to {len(self._batch)} chats.", tone="busy")
+        self._following.start()
+
+    def _follow(self, batch: Batch) -> None:
+        """Show how far a batch is, and how it ended; in a thread of its own."""
+        kept_at = time.monotonic()
+        while not batch.is_done:
+            time.sleep(TICK_S)
+            self.controls.send.description = wording.under_way(batch.done, len(batch))
+            if time.monotonic() - kept_at > KEEP_S:
+                self._keep(batch.results())
+                kept_at = time.monotonic()
+        self._guard(self._end)(batch)
+
+    def _end(self, batch: Batch) -> None:
+        self._batch = None
+        with self._settling([row.draft for row in batch.plan.rows if isinstance(row.draft, Draft)]):
+            self._keep(batch.wait())
+        self._tell_end()
+        self.controls.status.look()
+
+    @contextlib.contextmanager
+    def _settling(self, drafts: Sequence[Draft]) -> Iterator[None]:
+        """Show what the journal has of sends that did not end well, and how things stand after all."""
         try:
-            if len(drafts) == 1:
-                self._keep([self.outbox.send_draft(drafts[0])])
-            else:
-                self._keep(self.outbox.send_all(plan).wait(tick=lambda batch: self._say(batch.line(), tone="busy")))
+            yield
         except BaseException:
             self._keep([one for one in map(self._recorded, drafts) if one is not None])
             raise
         finally:
             self._settled_at = time.monotonic()
             self._judge()
-        self._tell_end()
+
+    def _stop(self) -> None:
+        if self._batch is not None:
+            self._batch.stop("stopped in the form")
+            self._say("Stopping: what is under way ends, no further one starts.", tone="busy")
 
     def _recorded(self, draft: Draft) -> Send | None:
         """Return what the journal has of a send that did not end well."""
@@ -352,7 +451,7 @@ class SendForm:
         if self.memo is None or not self.chats:
             raise LinqError("choose a chat and audio first, then there is something to copy")
         connect = f"linq_nb.connect({'demo=True' if self.outbox.mode == 'DEMO' else ''})"
-        names = code.Names(display.name_of(self), display.name_of(self.outbox), connect)
+        names = code.Names(notebook.name_of(self), notebook.name_of(self.outbox), connect)
         chosen = (self.memo, self._source, self.controls.convert.value, self.chats, self.controls.copy.value, names)
         return code.magic(*chosen, tuple(self._known.values())) if how == "magic" else code.python(*chosen)
 

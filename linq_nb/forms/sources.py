@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from linq_nb.errors import AudioError
-from linq_nb.model import VoiceMemo, is_uuid
-from linq_nb.views import clean
+from linq_nb.model import VoiceMemo, source_of
+from linq_nb.views import clean, mask_text
 
 SUFFIXES = frozenset(
     (
@@ -26,18 +26,16 @@ _CUT = "?…"
 
 
 def load(text: str, convert: bool) -> VoiceMemo:
-    """Load the memo that a text stands for: an https URL, an attachment id, else a path; raises AudioError."""
-    if "://" in text and text.endswith(_CUT):
+    """Load the memo that a text stands for; raises AudioError, also for a URL as ``shown`` cut it."""
+    if source_of(text) == "url" and text.endswith(_CUT):
         raise AudioError("the address is shown without what signs it; paste it whole; nothing was sent")
-    if "://" in text:
-        return VoiceMemo.from_url(text)
-    return VoiceMemo.from_attachment(text) if is_uuid(text) else VoiceMemo.from_file(text, convert=convert)
+    return VoiceMemo.load(text, convert=convert)
 
 
 def folder_of(text: str) -> str | None:
     """Return the folder that a text names, None where it names none."""
     try:
-        return text if text and "://" not in text and Path(text).expanduser().is_dir() else None
+        return text if text and source_of(text) == "file" and Path(text).expanduser().is_dir() else None
     except (OSError, RuntimeError, ValueError):  # too long, an unknown user, a null byte
         return None
 
@@ -59,8 +57,8 @@ def audio_files(folder: str = "") -> list[str]:
 
 
 def shown(text: str) -> str:
-    """Return what may stay in the field, and so in a saved notebook: a URL without what may sign it."""
-    return re.sub(r"(?s)[?#].*", _CUT, text) if "://" in text else text
+    """Return what may stay in the field, and so in a saved notebook: no handle, nothing that may sign a URL."""
+    return mask_text(re.sub(r"(?s)[?#].*", _CUT, text) if source_of(text) == "url" else text)
 
 
 def none_there(text: str) -> AudioError:
@@ -74,15 +72,15 @@ def _below(start: Path) -> Iterator[Path]:
         deep = len(Path(root).relative_to(start).parts)
         folders[:] = sorted(one for one in folders if deep < DEPTH and not one.startswith((".", "_")))
         looked += len(folders) + len(files)
-        yield from (Path(root, one) for one in files if Path(one).suffix.lower() in SUFFIXES and _is_text(one))
+        yield from (Path(root, one) for one in files if Path(one).suffix.lower() in SUFFIXES and _is_fit(one))
         if looked > MOST_LOOKED_AT:
             return
 
 
-def _is_text(name: str) -> bool:
-    """Whether a page can be told this name: on Linux it may be any bytes."""
+def _is_fit(name: str) -> bool:
+    """Whether a page may be told this name: on Linux it may be any bytes, and what is offered is saved too."""
     try:
         name.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return mask_text(name) == name

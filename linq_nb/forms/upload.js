@@ -4,6 +4,7 @@ const KINDS = "audio/*,.aac,.aif,.aiff,.amr,.caf,.flac,.m4a,.mp3,.mp4,.ogg,.opus
 
 function render({ model, el }) {
   const input = Object.assign(document.createElement("input"), { type: "file", accept: KINDS, hidden: true });
+  let reading = false;
   const button = document.createElement("button");
   button.type = "button";
   button.className = "linq-nb-button";
@@ -12,18 +13,23 @@ function render({ model, el }) {
   input.addEventListener("change", async () => {
     const file = input.files[0];
     if (!file) return;
-    button.disabled = true;
+    button.disabled = reading = true;
     button.textContent = "Reading …";
     try {
       await hand(model, file);
     } finally {
-      button.disabled = false;
+      reading = false;
+      onDisabled();
       button.textContent = "Choose a file";
       input.value = ""; // so that the same file can be chosen again
     }
   });
   input.setAttribute("aria-label", "Audio file");
   el.append(button, input);
+  const onDisabled = () => { button.disabled = reading || model.get("disabled"); };
+  model.on("change:disabled", onDisabled);
+  onDisabled();
+  return () => model.off("change:disabled", onDisabled);
 }
 
 async function hand(model, file) {

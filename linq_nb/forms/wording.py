@@ -36,6 +36,11 @@ def press(plan: Plan | None) -> str:
     return f"{_VERB.get(stand, 'Send')} {what(drafts[0].memo)} {'in' if stand == 'unclear' else 'to'} {whom}{copy}"
 
 
+def under_way(done: int, number: int) -> str:
+    """Say how far a batch is: ``Sending 3 of 20 …``."""
+    return f"Sending {min(done + 1, number)} of {number} …"
+
+
 def what(memo: VoiceMemo) -> str:
     """Name a memo by its length, else by its name."""
     return views.duration(memo.duration_ms) if memo.duration_ms is not None else views.clean(memo.label, 40)

@@ -144,13 +144,16 @@ def _chats(typed: str, names: dict[str, Any]) -> Iterator[Offer]:
     known = _known_chats(names)
     shared = [chat.chat_name for chat in known]
     wanted = typed.casefold()
+    by_id = []
     for chat in known:
         named = chat.chat_name or ""
         tells = shared.count(named) == 1 and named == mask_text(named) != ""
         fits = f" {named.casefold()}".find(f" {wanted}") >= 0
-        if fits or (wanted and chat.chat_id.startswith(wanted)):
-            by_name = tells and fits
-            yield Offer(named, "chat") if by_name else Offer(chat.chat_id, f"chat {mask_text(named)}".strip())
+        if fits and tells:
+            yield Offer(named, "chat")
+        elif fits or (wanted and chat.chat_id.startswith(wanted)):
+            by_id.append(Offer(chat.chat_id, f"chat {mask_text(named)}".strip()))
+    yield from by_id  # after the names, which say more
 
 
 def _known_chats(names: dict[str, Any]) -> list[Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from linq_nb.errors import AudioError, LinqError, SettingsError
 from linq_nb.magics.words import Word, nearest
-from linq_nb.model import VoiceMemo, is_uuid
+from linq_nb.model import VoiceMemo, source_of
 from linq_nb.views import clean
 
 _NO_AUDIO = (type(None), bool, int, float, Mapping, set, frozenset)
@@ -52,14 +52,9 @@ def of_value(value: Any, rate: int | None = None, convert: bool = False) -> Voic
 
 def _of_text(text: str, scope: Mapping[str, Any], rate: int | None, convert: bool) -> VoiceMemo:
     _no_rate(rate, text)
-    if "://" in text:
-        return VoiceMemo.from_url(text)
-    if is_uuid(text):
-        return VoiceMemo.from_attachment(text)
-    file = os.path.expanduser(text)
-    if not _exists(file):
-        raise _nothing(text, file, scope)
-    return VoiceMemo.from_file(file, convert=convert)
+    if source_of(text) == "file" and not _exists(text):
+        raise _nothing(text, os.path.expanduser(text), scope)
+    return VoiceMemo.load(text, convert=convert)
 
 
 def _no_rate(rate: int | None, name: str) -> None:

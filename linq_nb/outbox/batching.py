@@ -206,6 +206,7 @@ class Batch:
             for one in self.plan.rows:
                 if self._results[one.row] is None and (one.row >= self._next or one is row):
                     self._end(one, self._not_sent(one, f"not sent: {self.stopped_by}"))
+            self._next = len(self)  # another worker must not end them a second time
             self._changed.notify_all()
 
     def _result(self, row: int) -> Send:

@@ -29,6 +29,7 @@ from linq_nb.model import (
     Draft,
     Event,
     Finding,
+    Findings,
     Line,
     Message,
     Plan,
@@ -192,10 +193,10 @@ class Outbox:
 
     # --- one memo ---
 
-    def check(self, memo: VoiceMemo, chat: Chat | str, *, copy: int = 1) -> list[Finding]:
+    def check(self, memo: VoiceMemo, chat: Chat | str, *, copy: int = 1) -> Findings:
         """Return what speaks against sending this memo to this chat, errors first; nothing leaves but reads."""
         draft = Draft(memo=_checked(memo), chat=self.find_chat(chat), copy=copy)
-        found = preflight.check_memo(memo) + preflight.check_chat(self.chat_of(draft), memo)
+        found = Findings(preflight.check_memo(memo) + preflight.check_chat(self.chat_of(draft), memo))
         sent = self.journal.find(self.wanted(draft), memo.names)
         if sent is not None and sent.message_id:
             found.append(Finding(level="info", code="already_sent", message=sending.already(sent, self.now())))

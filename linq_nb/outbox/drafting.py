@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from linq_nb.errors import LinqError
-from linq_nb.model import BadDraft, Chat, Draft, VoiceMemo, is_uuid
+from linq_nb.model import BadDraft, Chat, Draft, VoiceMemo
 
 Row = tuple[Any, Any, Any]
 Load = Callable[[Any], VoiceMemo]
@@ -29,7 +29,7 @@ def _loader(folder: Path) -> Load:
         name = str(value).strip()
         if name not in kept:
             try:
-                kept[name] = _memo(name, folder)
+                kept[name] = VoiceMemo.load(name, folder=folder)
             except LinqError as error:
                 kept[name] = error
         found = kept[name]
@@ -38,12 +38,6 @@ def _loader(folder: Path) -> Load:
         return found
 
     return load
-
-
-def _memo(name: str, folder: Path) -> VoiceMemo:
-    if "://" in name:
-        return VoiceMemo.from_url(name)
-    return VoiceMemo.from_attachment(name) if is_uuid(name) else VoiceMemo.from_file(folder / Path(name).expanduser())
 
 
 def _drafted(chat: Any, audio: Any, copy: Any, load: Load) -> Draft | BadDraft:

@@ -212,6 +212,15 @@ class Session {
     else if (this.state !== "asking") this.finish();
   }
 
+  /** Start without a press where the kernel wants that: once, not again in a page that is reloaded. */
+  startOnce(view) {
+    if (!this.model.get("_starts")) return;
+    this.model.set("_starts", false);
+    this.model.save_changes();
+    this.start();
+    setTimeout(() => view.main.focus(), 0); // it is in the page only after this
+  }
+
   async start() {
     const run = (this.run = {});
     this.alert = "";
@@ -808,6 +817,7 @@ export default () => {
     },
     render({ el }) {
       const view = new View(session, el);
+      session.startOnce(view);
       return () => view.close();
     },
   };

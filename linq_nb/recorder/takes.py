@@ -178,7 +178,7 @@ def card(take: Take, *, chosen: bool) -> dict[str, Any]:
         "end_ms": take.end_ms,
         "can_trim": take.pcm is not None,
         "can_play": take.pcm is not None or take.heard is not None,
-        "filename": take.memo.filename,
+        "filename": views.clean(take.memo.filename or take.name),
         "peaks": list(take.peaks),
         "notes": list(take.notes),
         "chosen": chosen,

@@ -7,33 +7,30 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
-from IPython.core.getipython import get_ipython
-from IPython.display import display
 
 from linq_nb import views
 from linq_nb.errors import LinqError, SettingsError
 from linq_nb.model import MAX_MEMO_BYTES, VoiceMemo
 from linq_nb.recorder import takes as making
 from linq_nb.recorder.takes import Parcel, Take
-from linq_nb.views.page import BOX, div, quiet
+from linq_nb.widgets.display import note, show_note, show_record, show_widget
+from linq_nb.widgets.parts import Part
 
 PART_BYTES = 1_000_000
 """Sound goes to the page and comes from it in parts: a message above about 10 MB never arrives."""
 
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-
 Answer = dict[str, Any]
 
 
-class Recorder(anywidget.AnyWidget):
+class Recorder(Part):
     """Records voice memos with the microphone of the page, and takes audio files where there is none.
 
     ``memo`` is the chosen take as a VoiceMemo, None while there is none: ``recorder.observe(act, "memo")`` tells when
     it changes. ``takes`` are all of them, ``error`` is the last exception. A take is a 16-bit mono WAV at the rate of
     the microphone; one that is larger than ``limit_bytes`` (10 MB, what Linq takes: 1:44 at 48 kHz) becomes an M4A,
     which needs ``linq_nb[audio]`` and holds 18 minutes. ``memo.convert()`` makes an M4A of any.
+    With ``start`` it asks for the microphone as soon as it is shown, as if Record had been pressed.
     Sound stays in this kernel's memory; a saved notebook keeps only how many takes there were and how long.
     Raises SettingsError for a limit that is not a number of bytes up to Linq's.
 
@@ -49,8 +46,9 @@ class Recorder(anywidget.AnyWidget):
     _limit_bytes = traitlets.Int().tag(sync=True)
     _m4a_seconds = traitlets.Int().tag(sync=True)
     _part_bytes = traitlets.Int(PART_BYTES).tag(sync=True)
+    _starts = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, *, limit_bytes: int = MAX_MEMO_BYTES) -> None:
+    def __init__(self, *, limit_bytes: int = MAX_MEMO_BYTES, start: bool = False) -> None:
         if isinstance(limit_bytes, bool) or not isinstance(limit_bytes, int) or not 0 < limit_bytes <= MAX_MEMO_BYTES:
             raise SettingsError(f"limit_bytes is a whole number from 1 to {MAX_MEMO_BYTES:,}, not {limit_bytes!r}")
         self.error: BaseException | None = None
@@ -59,7 +57,7 @@ class Recorder(anywidget.AnyWidget):
         self._parcels: dict[str, tuple[object, Parcel, Mapping[str, Any]]] = {}
         self._count = 0
         self._display_id: str | None = None
-        super().__init__(_limit_bytes=limit_bytes, _m4a_seconds=making.m4a_seconds(limit_bytes))
+        super().__init__(_limit_bytes=limit_bytes, _m4a_seconds=making.m4a_seconds(limit_bytes), _starts=bool(start))
         self.on_msg(self._hear)
 
     # --- what others read ---
@@ -72,14 +70,14 @@ class Recorder(anywidget.AnyWidget):
     def record(self) -> views.Shown:
         """Return which takes there are, as a display that needs no kernel and holds no sound."""
         if not self._takes:
-            return _note("No take is kept in this recorder yet.")
+            return note("No take is kept in this recorder yet.")
         rows = [(one.name, making.told(one) + (" · chosen" if self._is_chosen(one) else "")) for one in self.takes]
         return views.summary("Recorded here; the sound itself is not saved with the notebook", rows)
 
     def close(self) -> None:
         """Close the widget, which lets the microphone go; ``memo`` and ``takes`` stay."""
-        if self.comm is not None:
-            self._show(_note("This recorder is closed."), "widget", update=True)
+        if self.comm is not None and self._display_id is not None:
+            show_note("This recorder is closed.", f"{self._display_id}-widget")
         super().close()
 
     # --- display ---
@@ -95,19 +93,10 @@ class Recorder(anywidget.AnyWidget):
         """Show the widget, and below it a static output that keeps what was recorded."""
         self._display_id = self._display_id or uuid.uuid4().hex
         if self.comm is None:
-            self._show(_note("This recorder is closed."), "widget")
+            show_note("This recorder is closed.", f"{self._display_id}-widget", update=False)
         else:
-            view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-            self._show({WIDGET_VIEW: view, "text/plain": repr(self)}, "widget")
-        self._show(self.record(), "record")
-
-    def _show(self, shown: views.Shown | dict[str, Any], part: str, *, update: bool = False) -> None:
-        """Show or update a part of the output; without a notebook, or before it was shown, there is none."""
-        if get_ipython() is None or self._display_id is None:
-            return
-        bundle = shown if isinstance(shown, dict) else shown._repr_mimebundle_()
-        name = f"{self._display_id}-{part}"
-        display(bundle, raw=True, display_id=name, update=update)  # type: ignore[no-untyped-call]  # no types
+            show_widget(self, repr(self), f"{self._display_id}-widget")
+        show_record(self.record(), f"{self._display_id}-record")
 
     # --- what the page asks ---
 
@@ -212,9 +201,6 @@ class Recorder(anywidget.AnyWidget):
     def _changed(self) -> None:
         """Tell the page, the record in the notebook, and whoever observes ``memo``."""
         self._cards = [making.card(one, chosen=self._is_chosen(one)) for one in self.takes]
-        self._show(self.record(), "record", update=True)
+        if self._display_id is not None:
+            show_record(self.record(), f"{self._display_id}-record", update=True)
         self.set_trait("memo", self._takes[self._chosen].memo if self._chosen else None)
-
-
-def _note(words: str) -> views.Shown:
-    return views.Shown(div(BOX, quiet(words)), words)

@@ -24,6 +24,8 @@ QUIET = "opacity:0.75"
 CLASSES = "linq-nb tex2jax_ignore mathjax_ignore"
 """The first lets a page restyle us; the others keep MathJax from setting a chat called ``$x$`` as a formula."""
 
+_TABLE = "table-layout:fixed;width:100%;border-collapse:collapse;border:none;margin:0;font-size:13px"
+
 GREEN, AMBER, RED, GREY, BLUE = "#1a7f37", "#9a6700", "#c62828", "#5f6368", "#0070e0"
 """Grounds for white text, each with a contrast of at least 4.5:1."""
 
@@ -86,13 +88,29 @@ def table(rows: Iterable[tuple[str, str]], first: str = "68px") -> str:
         f'<tr style="background:none"><td style="{cell};width:{first}">{left}</td><td style="{cell}">{right}</td></tr>'
         for left, right in rows
     )
-    style = "table-layout:fixed;width:100%;border-collapse:collapse;border:none;margin:0;font-size:13px"
-    return f'<table style="{style}"><tbody>{body}</tbody></table>'
+    return f'<table style="{_TABLE}"><tbody>{body}</tbody></table>'
+
+
+def tagged(rows: Iterable[tuple[str, str]], first: str) -> str:
+    """Return tags and what is said of each, HTML already, as a table: side by side, on a phone one below the other.
+
+    ``first`` is the width of the tags.
+    """
+    cell = "text-align:left;border:none;padding:2px 0;background:none"
+    body = "".join(
+        f'<tr style="background:none"><td style="{cell}"><div style="display:flex;flex-wrap:wrap">'
+        f'<div style="width:{first}">{left}</div> <div style="flex:1 1 150px;min-width:0">{right}</div></div></td></tr>'
+        for left, right in rows
+    )
+    return f'<table style="{_TABLE}"><tbody>{body}</tbody></table>'
 
 
 def facts(rows: Sequence[Row]) -> str:
-    """Return labels and plain texts as a table."""
-    return table((quiet(label), esc(value)) for label, value in rows)
+    """Return labels and plain texts as a table; a column of longer labels is wider, so that none breaks."""
+    longest = max((len(label) for label, _ in rows), default=0)
+    return table(
+        ((quiet(label), esc(value)) for label, value in rows), first=f"{min(max(68, 8 * longest + 14), 150)}px"
+    )
 
 
 def columns(rows: Sequence[Row]) -> str:

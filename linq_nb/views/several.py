@@ -9,7 +9,7 @@ from linq_nb import catalog
 from linq_nb.views import records
 from linq_nb.views.blocks import MOST_ROWS, STATUSES, VERDICTS, finding_rows, finding_table
 from linq_nb.views.card import memo_html
-from linq_nb.views.page import FRAME, GREY, RED, Shown, columns, div, esc, pill, table
+from linq_nb.views.page import FRAME, GREY, RED, Shown, columns, div, esc, pill, tagged
 from linq_nb.views.words import clean, mask
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _cut(rows: Sequence[Told]) -> Shown:
     more = [f"and {len(rows) - len(seen)} more"] if len(rows) > len(seen) else []
     cells = [(pill(word, ground), esc(told)) for ground, word, told in seen]
     return Shown(
-        html=table(cells, first="108px") + "".join(esc(one) for one in more),
+        html=tagged(cells, first="116px") + "".join(esc(one) for one in more),
         text="\n".join([columns([(word, told) for _, word, told in seen]), *more]),
     )
 

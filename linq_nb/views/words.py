@@ -97,6 +97,8 @@ def mask_text(text: str) -> str:
 def visible(text: str) -> str:
     """Fold whitespace, drop terminal escapes and spell out every other character that cannot be seen."""
     folded = " ".join(_TERMINAL.sub("", text).split())
+    if folded.isascii() and folded.isprintable():  # nearly all there is, and a list of chats is long
+        return folded
     return "".join(c if _is_seen(c) else c.encode("unicode_escape").decode("ascii") for c in folded)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import linq_nb
 from linq_nb import BadDraft, Draft, LinqError, Outbox, Plan, VoiceMemo
 from linq_nb.demo import Demo
+from linq_nb.outbox import sending
 
 AUDIO = Path(__file__).parents[2] / "notebooks" / "audio"
 
@@ -169,6 +171,33 @@ def test_a_batch_leaves_no_thread(demo: Demo, memo: VoiceMemo, connect: Any) -> 
     outbox = connect()
     outbox.send_all(outbox.plan(customers(demo, memo, 8)), workers=8).wait()
     assert not [one for one in threading.enumerate() if "linq_nb batch" in one.name]
+
+
+def test_a_fault_of_ours_ends_every_row_once_while_another_worker_goes_on(
+    demo: Demo, memo: VoiceMemo, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the faulty worker gave up, the other must not end again: nobody would ever be told that all is done."""
+    outbox = connect()
+    plan = outbox.plan(customers(demo, memo, 10))
+    real, both = sending.send_planned, threading.Barrier(2)
+
+    def planned(box: Any, draft: Draft, *more: Any) -> Any:
+        is_first = draft is plan.rows[0].draft
+        both.wait(10)
+        if is_first:
+            raise ZeroDivisionError
+        while outbox.last_batch is None or len(outbox.last_batch.results()) < 9:
+            time.sleep(0.01)
+        return real(box, draft, *more)
+
+    monkeypatch.setattr(sending, "send_planned", planned)
+    batch = outbox.send_all(plan, workers=2)
+    with pytest.raises(ZeroDivisionError):
+        batch.wait(10)
+    for thread in batch._threads:
+        thread.join(10)
+    assert (batch.done, batch.is_done) == (10, True)
+    assert [one.status for one in batch.results()].count("queued") == 1
 
 
 @pytest.mark.parametrize("workers", [0, -1, 1.5, True, 1000, "4"])

@@ -1,7 +1,7 @@
 """How long the form takes to open, and its list to answer: ``python tests/bench/bench_form.py [--chats 1000]``.
 
-In JupyterLab and the system's Chromium on the demo. Opening counts from running the cell to the drawn list, filtering
-from a key to the painted list. The budgets are 500 and 100 ms.
+In JupyterLab and the system's Chromium on the demo. Opening counts from running the cell to the drawn form and to its
+drawn list, filtering from a key to the painted list. The budgets are 500 and 100 ms.
 """
 
 from __future__ import annotations
@@ -27,8 +27,12 @@ OPEN = """async (index) => {
   panel.content.activeCellIndex = index; panel.content.deselectAll();
   const start = performance.now();
   app.commands.execute('notebook:run-cell');
-  while (!node.querySelector('.linq-nb-option')) await new Promise(requestAnimationFrame);
-  return performance.now() - start;
+  const times = [];
+  for (const part of ['.linq-nb-input', '.linq-nb-option']) {
+    while (!node.querySelector(part)) await new Promise(requestAnimationFrame);
+    times.push(performance.now() - start);
+  }
+  return times;
 }"""
 FILTER = """async ([index, query]) => {
   const input = window.jupyterapp.shell.currentWidget.content.widgets[index].node.querySelector('.linq-nb-input');
@@ -41,7 +45,7 @@ FILTER = """async ([index, query]) => {
 }"""
 
 
-def measured(page: Any, notebook: Notebook, chats: int) -> tuple[list[float], list[float]]:
+def measured(page: Any, notebook: Notebook, chats: int) -> tuple[list[list[float]], list[float]]:
     """Return the milliseconds of opening three forms, the first in a kernel that had none, and of each filter."""
     notebook.open(SETUP.format(chats), FORM, FORM, FORM)
     notebook.run(0)
@@ -62,9 +66,9 @@ def main() -> None:
         with running_lab(root, Path(folder) / "jupyter") as lab, open_page(lab) as page, Guard(page, lab.url) as guard:
             opened, filtered = measured(page, Notebook(page, lab, "bench"), chats)
         guard.check()
-    print(f"{chats} chats | first form | next forms | filter, median | filter, slowest |")
-    median = sorted(filtered)[len(filtered) // 2]
-    print(f"ms | {opened[0]:.0f} | {max(opened[1:]):.0f} | {median:.0f} | {max(filtered):.0f} |")
+    print(f"{chats} chats | first form, its list | next forms | filter, median | filter, slowest |")
+    first, later = (f"{form:.0f}, {listed:.0f}" for form, listed in (opened[0], map(max, *opened[1:])))
+    print(f"ms | {first} | {later} | {sorted(filtered)[len(filtered) // 2]:.0f} | {max(filtered):.0f} |")
 
 
 if __name__ == "__main__":

@@ -69,6 +69,9 @@ _CLOSE = """async () => {
 _THEME = """async (theme) => {
   await window.jupyterapp.commands.execute('apputils:change-theme', {theme});
 }"""
+_THEMED = """name => document.body.dataset.jpThemeLight === String(name === 'light')
+  && !document.getElementById('jupyterlab-splash')"""
+"""The curtain before a new theme is gone: JupyterLab throws (removeChild) where the next switch comes sooner."""
 
 
 def chromium() -> str | None:
@@ -79,7 +82,7 @@ def chromium() -> str | None:
 
 def missing() -> str | None:
     """Say what is not here that a browser test needs, or None."""
-    modules = ("playwright", "jupyterlab", "ipykernel", "nbformat")
+    modules = ("playwright", "jupyterlab", "ipykernel", "nbformat", "axe_playwright_python")
     parts = [name for name in modules if not importlib.util.find_spec(name)]
     parts += [] if chromium() else ["Chromium (set LINQ_NB_CHROMIUM to its path)"]
     return f"browser tests need {', '.join(parts)}" if parts else None
@@ -129,7 +132,7 @@ def open_page(lab: Lab, **context: Any) -> Iterator[Any]:
 
 def visit(lab: Lab, page: Any) -> Any:
     """Bring a page to JupyterLab and wait until it is restored."""
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     page.goto(f"{lab.url}/lab?token={lab.token}&reset")
     page.wait_for_function("() => window.jupyterapp && window.jupyterapp.shell")
     page.evaluate("() => window.jupyterapp.restored")
@@ -216,8 +219,7 @@ class Notebook:
     def theme(self, name: str) -> None:
         """Switch to the ``light`` or the ``dark`` theme."""
         self.page.evaluate(_THEME, THEMES[name])
-        wanted = "true" if name == "light" else "false"
-        self.page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{wanted}'")
+        self.page.wait_for_function(_THEMED, arg=name)
 
     def cell(self, index: int) -> Any:
         """Return the cell's locator; panels behind this one are left out."""
@@ -230,6 +232,15 @@ class Notebook:
     def close(self) -> None:
         """Shut the kernel down and close the notebook."""
         self.page.evaluate(_CLOSE)
+
+
+def serious(page: Any, part: str) -> list[str]:
+    """Return what axe-core finds in a part of the notebook in front that shuts somebody out, and where."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, context=f".jp-NotebookPanel:not(.lm-mod-hidden) {part}").response["violations"]
+    bad = [one for one in found if one["impact"] in ("serious", "critical")]
+    return [f"{one['id']}: {node['html'][:150]} {node['failureSummary'][:200]}" for one in bad for node in one["nodes"]]
 
 
 def _command(root: Path, port: int, token: str) -> list[str]:

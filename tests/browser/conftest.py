@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 from browsing import Guard, Lab, Notebook, missing, open_page, running_lab
 
+PATIENCE_MS = 30_000
+"""How long a page may take: the machine may have other things to do. What is right takes no time of it."""
+
 FAILED = pytest.StashKey[bool]()
 
 
@@ -38,6 +41,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture(scope="session")
 def lab_page(lab: Lab) -> Iterator[Any]:
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE_MS)
     with open_page(lab, viewport={"width": 1280, "height": 900}) as page:
         yield page
 

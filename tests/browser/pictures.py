@@ -1,6 +1,6 @@
 """Remakes the pictures of the README: ``python tests/browser/pictures.py [NAME...]``.
 
-Each is what JupyterLab shows after the cells of a row of ``PICTURES`` have run, at two pixels a point.
+Each is what JupyterLab shows after the cells of a row of ``PICTURES`` have run, at two pixels a point, as a small PNG.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from typing import Any
 
 from browsing import Guard, Notebook, missing, open_page, running_lab
 from forming import FormPage
+from PIL import Image
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 IMAGES = NOTEBOOKS / "images"
+COLOURS = 128
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,15 @@ def shoot(notebook: Notebook, picture: Picture, file: Path) -> None:
         picture.act(cell)
     _settle(notebook.page, cell)
     (cell.locator(picture.part).first if picture.part else cell).screenshot(path=file)
+    _shrink(file)
     notebook.close()
+
+
+def _shrink(file: Path) -> None:
+    """Keep so many colours as an eye tells apart in a page."""
+    with Image.open(file) as picture:
+        small = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    small.save(file, optimize=True)
 
 
 def _settle(page: Any, cell: Any) -> None:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from browsing import serious
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
@@ -26,6 +27,13 @@ plan = outbox.plan([Draft(memo=memo, chat=outbox.demo.chat_ids[name]) for name i
 board = linq_nb.StatusBoard(outbox)
 board"""
 SEND = "batch = outbox.send_all(plan)\nbatch.wait()\nlen(batch)"
+
+
+HEADS = """board => {
+  window.heads = [];
+  const note = () => window.heads.push(board.querySelector('b')?.textContent); // none between two drawings
+  new MutationObserver(note).observe(board, {childList: true, subtree: true, characterData: true});
+}"""
 
 
 class Board:
@@ -50,13 +58,17 @@ class Board:
 def test_board_moves_while_a_batch_runs_and_ends_static(notebook: Any, theme: str) -> None:
     board = Board(notebook, SEND, "print(2 + 2)", "board.is_running, board.error")
     notebook.theme(theme)
+    board.live.evaluate(HEADS)
     notebook.run(1)
-    expect(board.live.get_by_text("queued", exact=True).first).to_be_visible()
+    expect(board.live.get_by_text(re.compile("^(queued|sent|delivered)$")).first).to_be_visible()
     notebook.run(2)
     expect(notebook.output(2)).to_have_text("4")  # the kernel is free meanwhile
     expect(board.live.get_by_text("sent", exact=True).first).to_be_visible()
+    assert not serious(notebook.page, ".jp-OutputArea")
     expect(board.at.get_by_role("status").first).to_contain_text("of 6 settled")
-    expect(board.at.get_by_text("This board has ended.")).to_be_visible(timeout=30_000)
+    expect(board.at.get_by_text("This board has ended.")).to_be_visible()
+    heads = [head for head in notebook.page.evaluate("() => window.heads") if head]
+    assert len({head.partition(": ")[2] for head in heads if "settled" in head}) > 1, heads
     for words in ("6 of 6 settled", "groups give no further receipts", "Linq tells the reason by webhook only"):
         expect(board.record).to_contain_text(words)
     notebook.run(3)

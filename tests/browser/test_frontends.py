@@ -77,7 +77,7 @@ def run_first_cell(page: Any) -> None:
         page.locator(".jp-Notebook-cell .cm-content").first.click()
         page.keyboard.press("Control+Enter")
         try:
-            page.get_by_role("combobox", name="To", exact=True).wait_for(timeout=3_000)
+            page.get_by_role("combobox", name="To", exact=True).wait_for(timeout=10_000)
         except Exception:  # noqa: BLE001  playwright's timeout: press again
             continue
         return

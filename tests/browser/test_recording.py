@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import math
@@ -16,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import Guard, Lab, Notebook, headless, visit
+from browsing import Guard, Lab, Notebook, headless, serious, visit
 
 import linq_nb.recorder
 
-expect = pytest.importorskip("playwright.sync_api").expect
+playwright = pytest.importorskip("playwright.sync_api")
+expect, PlaywrightTimeout = playwright.expect, playwright.TimeoutError
 pytestmark = pytest.mark.browser
 
 RECORDER = Path(linq_nb.recorder.__file__).parent
@@ -114,15 +116,22 @@ class Rec:
     def button(self, name: str) -> Any:
         return self.at.get_by_role("button", name=name, exact=True)
 
-    def record(self, seconds: float) -> float:
-        """Record without the countdown; return how long it took by this test's clock."""
+    def begin(self) -> None:
+        """Record without the countdown, or after it where it is quicker."""
         self.button("Record").click()
-        self.button("Start now").click()
+        with contextlib.suppress(PlaywrightTimeout):
+            self.button("Start now").click(timeout=2500)
+
+    def record(self, seconds: float) -> tuple[float, float]:
+        """Record; return how long it took at least and at most by this test's clock."""
+        before = time.monotonic()
+        self.begin()
         expect(self.button("Stop")).to_be_visible()
         start = time.monotonic()
         self.page.wait_for_timeout(1000 * seconds)
+        end = time.monotonic()
         self.button("Stop").click()
-        return time.monotonic() - start
+        return end - start, time.monotonic() - before
 
     def kept(self, name: str = "Take 1") -> Any:
         """Wait until the kernel has the take."""
@@ -141,11 +150,11 @@ class Rec:
 
 def test_a_tone_of_three_seconds_arrives_in_the_chat(book: Notebook) -> None:
     rec = Rec(book, SENT)
-    took = rec.record(3)
+    least, most = rec.record(3)
     rec.kept()
     rate, seconds, hz, loudest, bubbles = map(float, rec.answer().split())
     assert rate == 48_000
-    assert seconds == pytest.approx(took, abs=0.3)
+    assert least - 0.3 < seconds < most + 0.1
     assert hz == pytest.approx(HZ, abs=1)
     assert loudest > 1000
     assert bubbles == 1
@@ -157,7 +166,7 @@ def test_the_countdown_runs_by_itself_and_a_double_click_starts_once(book: Noteb
     rec.button("Record").dblclick()
     expect(rec.button("Start now")).to_be_visible()
     expect(rec.at.get_by_role("timer")).to_have_text(re.compile("^[123]$"))
-    expect(rec.button("Stop")).to_be_visible(timeout=4000)
+    expect(rec.button("Stop")).to_be_visible()
     assert book.page.evaluate("() => window.streams.length") == 1
     rec.page.wait_for_timeout(600)
     rec.button("Stop").dblclick()
@@ -177,16 +186,21 @@ def test_a_cancelled_countdown_leaves_nothing_and_lets_the_microphone_go(book: N
 
 def test_a_pause_is_not_in_the_take(book: Notebook) -> None:
     rec = Rec(book, "recorder.memo.duration_ms")
-    rec.button("Record").click()
-    rec.button("Start now").click()
+    begun = time.monotonic()
+    rec.begin()
     rec.page.wait_for_timeout(1000)
     rec.button("Pause").click()
+    expect(rec.button("Resume")).to_be_visible()
+    paused = time.monotonic()
     rec.page.wait_for_timeout(2000)
+    resumed = time.monotonic()
     rec.button("Resume").click()
     rec.page.wait_for_timeout(1000)
     rec.button("Stop").click()
+    ended = time.monotonic()
     rec.kept()
-    assert 1700 < int(rec.answer()) < 2700
+    most_ms = 1000 * (ended - begun - (resumed - paused))
+    assert 1700 < int(rec.answer()) < most_ms + 100
 
 
 def test_takes_are_heard_trimmed_chosen_and_discarded(book: Notebook) -> None:
@@ -204,7 +218,7 @@ def test_takes_are_heard_trimmed_chosen_and_discarded(book: Notebook) -> None:
     expect(rec.at.get_by_text("0:01 of 0:01 · 38.4 kB · WAV")).to_be_visible()
     rec.button("Play Take 1").click()
     expect(rec.button("Stop Take 1")).to_be_visible()
-    expect(rec.button("Play Take 1")).to_be_visible(timeout=3000)
+    expect(rec.button("Play Take 1")).to_be_visible()
     rec.button("Discard Take 2").click()
     rec.button("Keep it").click()
     rec.button("Discard Take 2").click()
@@ -223,7 +237,6 @@ def test_it_works_by_keyboard_alone(book: Notebook) -> None:
     rec.button("Record").focus()
     keys.press("Enter")
     expect(rec.button("Start now")).to_be_focused()
-    rec.page.wait_for_timeout(400)
     keys.press("Space")
     expect(rec.button("Stop")).to_be_focused()
     rec.page.wait_for_timeout(800)
@@ -250,23 +263,21 @@ def test_it_works_by_keyboard_alone(book: Notebook) -> None:
 
 
 def test_without_the_extra_it_stops_where_a_wav_is_full(book: Notebook) -> None:
-    rec = Rec(book, "recorder.memo.format, recorder.memo.size_bytes", "limit_bytes=150_000",
-              "import sys; sys.modules['av'] = None\n" + RUN.format("limit_bytes=150_000"))  # fmt: skip
-    expect(rec.at.get_by_text("about 0:01 fits in 150.0 kB")).to_be_visible()
-    rec.button("Record").click()
-    rec.button("Start now").click()
+    rec = Rec(book, "recorder.memo.format, recorder.memo.size_bytes", "limit_bytes=400_000",
+              "import sys; sys.modules['av'] = None\n" + RUN.format("limit_bytes=400_000"))  # fmt: skip
+    expect(rec.at.get_by_text("about 0:04 fits in 400.0 kB")).to_be_visible()
+    rec.begin()
     expect(rec.at.get_by_text("left", exact=False).first).to_be_visible()
-    expect(rec.at.get_by_role("status")).to_contain_text("It is full at 0:01: 150.0 kB is the most.")
+    expect(rec.at.get_by_role("status")).to_contain_text("It is full at 0:04: 400.0 kB is the most.")
     rec.kept()
     assert book.page.evaluate(RELEASED)
-    assert rec.answer() == "wav 150000"
+    assert rec.answer() == "wav 400000"
 
 
 def test_with_the_extra_a_longer_take_is_an_m4a(book: Notebook) -> None:
     pytest.importorskip("av")
     rec = Rec(book, "recorder.memo.format, recorder.memo.size_bytes <= 20_000", "limit_bytes=20_000")
-    rec.button("Record").click()
-    rec.button("Start now").click()
+    rec.begin()
     expect(rec.at.get_by_role("status")).to_contain_text("It is full at 0:02: 20.0 kB is the most.")
     rec.kept()
     expect(rec.at.get_by_text("an M4A of it is sent")).to_be_visible()
@@ -283,7 +294,7 @@ def test_a_part_that_is_spoilt_is_said_so_and_sent_again(book: Notebook, how: st
     rec = Rec(book, SENT)
     rec.book.page.evaluate(SPOIL, how)
     rec.record(1.5)
-    expect(rec.at.get_by_role("alert").filter(has_text=says)).to_be_visible(timeout=9000)
+    expect(rec.at.get_by_role("alert").filter(has_text=says)).to_be_visible()
     assert rec.at.get_by_role("radio").count() == 0
     rec.button("Send to the kernel again").click()
     rec.kept()
@@ -299,7 +310,7 @@ def test_sound_outlives_a_kernel_that_was_restarted(book: Notebook, tmp_path: Pa
     rec.kept()
     book.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
     rec.record(1)
-    expect(rec.at.get_by_role("alert")).to_contain_text("it was restarted", timeout=9000)
+    expect(rec.at.get_by_role("alert")).to_contain_text("it was restarted")
     for name in ("Download Take 1", "Download"):
         with book.page.expect_download() as download:
             rec.button(name).click()
@@ -329,9 +340,8 @@ def test_two_views_show_one_recorder(book: Notebook) -> None:
 def test_running_the_cell_again_lets_the_microphone_go_and_keeps_the_take(book: Notebook) -> None:
     first = RUN.format("").replace("recorder =", "old = globals().get('recorder')\nrecorder =")
     rec = Rec(book, "len(old.takes), recorder", first=first)
-    rec.button("Record").click()
-    rec.button("Start now").click()
-    rec.page.wait_for_timeout(800)
+    rec.begin()
+    expect(rec.button("Stop")).to_be_visible()
     book.run(0)
     book.page.wait_for_function(RELEASED)
     expect(book.cell(0).locator(".linq-rec")).to_have_count(1)
@@ -341,8 +351,7 @@ def test_running_the_cell_again_lets_the_microphone_go_and_keeps_the_take(book: 
 
 def test_a_closed_recorder_lets_the_microphone_go(book: Notebook) -> None:
     rec = Rec(book, "recorder.close()")
-    rec.button("Record").click()
-    rec.button("Start now").click()
+    rec.begin()
     expect(rec.button("Stop")).to_be_visible()
     rec.answer()
     book.page.wait_for_function(RELEASED)
@@ -383,7 +392,7 @@ def test_a_reloaded_page_has_the_takes_and_hears_them_again(book: Notebook) -> N
     rec.kept()
     rec.button("Play Take 1").click()
     expect(rec.button("Stop Take 1")).to_be_visible()
-    expect(rec.button("Play Take 1")).to_be_visible(timeout=4000)
+    expect(rec.button("Play Take 1")).to_be_visible()
     expect(rec.at.get_by_role("alert")).to_have_count(0)
 
 
@@ -438,6 +447,7 @@ def test_it_fits_a_phone_and_every_control_has_a_name(book: Notebook, theme: str
     rec.kept()
     rec.at.locator("input[type=file]").set_input_files(AUDIO / "hello.mp3")
     rec.kept("hello.mp3")
+    assert not serious(book.page, ".linq-rec")
     rec.at.evaluate("root => root.style.width = '290px'")
     assert rec.at.evaluate("root => root.scrollWidth <= root.clientWidth")
     beyond = """root => [...root.querySelectorAll('*')].filter(one => one.offsetParent

@@ -13,8 +13,8 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "linq_nb"
 LAYERS = {
     8: "magics forms board accessor receiver",
-    7: "outbox",
-    6: "settings client download journal export recorder demo",
+    7: "outbox recorder",
+    6: "settings client download journal export widgets demo",
     5: "preflight wire rules webhooks frames reports plots",
     4: "model",
     3: "views",
@@ -22,10 +22,9 @@ LAYERS = {
     1: "errors catalog hosts secret",
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names.split()}
-SIDEWAYS = {("magics", "forms"), ("board", "forms"), ("webhooks", "wire"), ("reports", "rules"), ("export", "journal")}
-"""%linq_form is the form by another door: it shows it and adds nothing. The board takes the form's small parts. A
-webhook's payload is Linq's JSON. A report counts by the send rules: when a send is open, what a horizon is. The export
-copies the journal."""
+SIDEWAYS = {("magics", "forms"), ("webhooks", "wire"), ("reports", "rules"), ("export", "journal")}
+"""%linq_form is the form by another door: it shows it and adds nothing. A webhook's payload is Linq's JSON. A report
+counts by the send rules: when a send is open, what a horizon is. The export copies the journal."""
 
 DOORS = {"webhooks/__main__.py": "receiver"}
 """Files that only open another part: ``python -m linq_nb.webhooks`` runs the receiver."""

@@ -23,11 +23,14 @@ from linq_nb.model import (
     RUNNABLE,
     Draft,
     Event,
+    Finding,
+    Findings,
     Send,
     is_uuid,
     names_of,
     plain_url,
     send_id,
+    source_of,
     url_name,
 )
 
@@ -254,6 +257,51 @@ def test_a_chat_id_has_one_spelling() -> None:
 )
 def test_what_is_a_uuid(text: object, expected: bool) -> None:
     assert is_uuid(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://x.example/a.m4a", "url"),
+        ("HTTPS://x.example/a.m4a", "url"),
+        ("http://x.example/a.m4a", "url"),  # which the checks refuse, as no file would be
+        ("s3://bucket/a.m4a", "url"),
+        (ATTACHMENT_ID, "attachment"),
+        (ATTACHMENT_ID + ".m4a", "file"),
+        ("takes/https://a.m4a", "file"),
+        ("C:\\memos\\a.m4a", "file"),
+        ("://a.m4a", "file"),
+        ("a.m4a", "file"),
+        ("", "file"),
+    ],
+)
+def test_a_text_is_a_url_an_attachment_id_or_a_path(text: str, expected: str) -> None:
+    assert source_of(text) == expected
+
+
+def test_each_kind_of_text_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.wav").write_bytes(wav())
+    assert VoiceMemo.load("https://x.example/a.m4a") == VoiceMemo.from_url("https://x.example/a.m4a")
+    assert VoiceMemo.load(ATTACHMENT_ID) == VoiceMemo.from_attachment(ATTACHMENT_ID)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name, folder in (("a.wav", tmp_path), (str(tmp_path / "a.wav"), "elsewhere"), ("~/a.wav", "elsewhere")):
+        assert VoiceMemo.load(name, folder=folder).path == tmp_path / "a.wav"
+
+
+@pytest.mark.parametrize("text", ["", "no/such.wav", "\0", "~nobody-of-this-name/x", "https://", "https://[x"])
+def test_a_text_that_names_nothing_is_one_line(text: str) -> None:
+    with pytest.raises(AudioError, match="nothing was sent") as raised:
+        VoiceMemo.load(text)
+    assert "\n" not in str(raised.value)
+
+
+def test_findings_are_a_list_that_shows_as_a_table() -> None:
+    found = Findings([Finding(level="warning", code="x", message="it is <long>")])
+    shown = found._repr_mimebundle_()
+    assert found == [Finding(level="warning", code="x", message="it is <long>")]
+    assert shown["text/plain"] == "warning  it is <long>"
+    assert "it is &lt;long&gt;" in shown["text/html"]
+    assert "nothing found" in Findings()._repr_mimebundle_()["text/plain"]
 
 
 def test_names_are_joined_for_a_sentence() -> None:

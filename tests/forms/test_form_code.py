@@ -12,7 +12,8 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import linq_nb
 from linq_nb import LinqError, SendForm
-from linq_nb.forms import display
+from linq_nb.forms import notebook
+from linq_nb.widgets import display
 
 NAMES = ("Ada Lovelace", "Book Club")
 
@@ -21,7 +22,7 @@ NAMES = ("Ada Lovelace", "Book Club")
 def book(shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InteractiveShell:
     """A notebook with audio of several names beside it."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(display, "get_ipython", lambda: shell)
+    monkeypatch.setattr(notebook, "get_ipython", lambda: shell)
     monkeypatch.setattr(display, "_show", lambda *args, **more: None)
     (tmp_path / "hello.wav").write_bytes(silence())
     return shell
@@ -39,6 +40,7 @@ def filled(shell: InteractiveShell, source: str, *names: str) -> SendForm:
     """Return the notebook's ``form`` with these chats and this audio; without a source, an upload."""
     form = SendForm(shell.user_ns["outbox"])
     shell.user_ns["form"] = form
+    form.controls.picker.on_ready()
     form.controls.picker.chosen = [row["id"] for row in form.controls.picker.rows if row["name"] in names]
     if source:
         form.controls.source.value = source
@@ -98,6 +100,7 @@ def test_an_outbox_of_another_name_is_named(book: InteractiveShell) -> None:
 def test_without_a_notebook_python_connects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     form = SendForm(linq_nb.connect(demo=True, fresh=True))
+    form.controls.picker.on_ready()
     form.controls.picker.chosen = [form.controls.picker.rows[0]["id"]]
     form.controls.source.value = "https://example.com/a.m4a"
     assert "outbox = linq_nb.connect(demo=True)" in form.as_code("python")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import math
+import signal
 import struct
+import threading
 import wave
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -20,7 +22,8 @@ from traitlets.config import Config
 import linq_nb
 from linq_nb import AudioError, NotFoundError, OutcomeUnknown, SendForm, VoiceMemo
 from linq_nb.demo import Demo
-from linq_nb.forms import display, sendform
+from linq_nb.forms import notebook, sendform
+from linq_nb.widgets import display
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ADA, BOOK_CLUB = "Ada Lovelace", "Book Club"
@@ -54,9 +57,16 @@ def demo(outbox: linq_nb.Outbox) -> Demo:
     return world
 
 
+def opened(outbox: linq_nb.Outbox) -> SendForm:
+    """Make a form as a page shows it: once it is drawn, the page asks for the chats."""
+    made = SendForm(outbox)
+    say(made.controls.picker, {"kind": "ready"})
+    return made
+
+
 @pytest.fixture
 def form(outbox: linq_nb.Outbox) -> Iterator[SendForm]:
-    made = SendForm(outbox)
+    made = opened(outbox)
     yield made
     made.close()
 
@@ -73,7 +83,7 @@ def live(tmp_path: Path) -> Iterator[tuple[SendForm, Demo]]:
         clock=world.now,
         sleep=world.sleep,
     ) as outbox:
-        made = SendForm(outbox)
+        made = opened(outbox)
         yield made, world
         made.close()
 
@@ -111,6 +121,12 @@ def fill(form: SendForm, chat: str = ADA, source: str = "") -> None:
         form.controls.source.value = source
     else:
         upload(form, tone())
+
+
+def press(form: SendForm, name: str = "send") -> None:
+    """Press a button and wait for what it started."""
+    getattr(form.controls, name).click()
+    form.wait()
 
 
 def status(form: SendForm) -> str:
@@ -156,8 +172,9 @@ def test_a_list_is_sent_to_a_page_that_asks_and_is_no_state(form: SendForm, monk
     sent: list[dict[str, Any]] = []
     monkeypatch.setattr(form.controls.picker, "send", sent.append)
     say(form.controls.picker, {"kind": "ready"})
-    assert len(sent[0]["chats"]) == 25
-    assert "+12025550111" in sent[0]["chats"][0]["found_by"]
+    told = sent[-1]["chats"]
+    assert len(told) == 25
+    assert "+12025550111" in told[0]["handles"]
     assert "202555" not in repr(form.controls.picker.get_state())
     assert ADA not in repr(form.controls.picker.get_state())
 
@@ -229,17 +246,28 @@ def test_what_signs_a_url_does_not_stay_in_the_field(form: SendForm) -> None:
     assert "paste it whole" in status(form)
 
 
+def test_a_handle_in_a_file_name_does_not_stay_in_the_field(form: SendForm, tmp_path: Path) -> None:
+    file = tmp_path / "for +12025550111.wav"
+    file.write_bytes(tone())
+    fill(form, ADA, str(file))
+    assert form.memo is not None
+    assert label(form) == "Send 0:02 to Ada Lovelace · iMessage"
+    assert form.controls.source.value.endswith("for +1•••••0111.wav")
+    assert "2025550111" not in "".join(repr(one.get_state()) for one in vars(form.controls).values())
+    assert str(file) in form.as_code("python")
+
+
 def test_quotes_around_a_path_are_dropped(form: SendForm, hello: Path) -> None:
     fill(form, ADA, f' "{hello}" ')
     assert form.memo == VoiceMemo.from_file(hello)
 
 
 def test_audio_files_nearby_are_offered(outbox: linq_nb.Outbox, tmp_path: Path, monkeypatch: Any) -> None:
-    for name in ("b.wav", "notes.txt", "deep/a.m4a", ".hidden/c.wav", "no \udcff text.wav"):
+    for name in ("b.wav", "notes.txt", "deep/a.m4a", ".hidden/c.wav", "no \udcff text.wav", "for +12025550111.wav"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(tone(0.2))
     monkeypatch.chdir(tmp_path)
-    form = SendForm(outbox)
+    form = opened(outbox)
     assert form.controls.source.options == ("b.wav", "deep/a.m4a")
     form.controls.source.value = "deep"
     assert form.controls.source.options == ("deep/a.m4a",)
@@ -342,7 +370,7 @@ def test_a_recording_is_chosen_like_a_file(form: SendForm, demo: Demo) -> None:
     (recorder,) = form.controls.studio.children
     recorder.set_trait("memo", VoiceMemo.from_bytes(tone(), "recording.wav"))
     assert label(form) == "Send 0:02 to Ada Lovelace · iMessage"
-    form.controls.send.click()
+    press(form)
     assert demo.bubbles(demo.chat_ids[ADA]) == 1
     form.controls.record.click()
     assert form.controls.studio.children == ()
@@ -354,22 +382,24 @@ def test_a_recording_is_chosen_like_a_file(form: SendForm, demo: Demo) -> None:
 
 def test_press_sends_once_and_shows_the_result(form: SendForm, demo: Demo) -> None:
     fill(form)
-    form.controls.send.click()
+    press(form)
     assert [one.status for one in form.sends] == ["queued"]
     assert "queued" in form.controls.result.value
     assert demo.bubbles(demo.chat_ids[ADA]) == 1
     assert (label(form), form.controls.send.disabled) == ("Already sent 0:02 to Ada Lovelace · iMessage", True)
     assert "Set Copy to 2 for another bubble" in status(form)
+    assert "sent already" in form.controls.card.value
+    assert "ready to send" not in form.controls.card.value
     assert is_shown(form.controls.copy)
-    form.controls.send.click()
+    press(form)
     assert demo.bubbles(demo.chat_ids[ADA]) == 1
 
 
 def test_copy_sends_another_bubble(form: SendForm, demo: Demo) -> None:
     fill(form)
-    form.controls.send.click()
+    press(form)
     form.controls.copy.value = 2
-    form.controls.send.click()
+    press(form)
     assert demo.bubbles(demo.chat_ids[ADA]) == 2
     assert form.record().text.count("queued") == 2
 
@@ -378,8 +408,8 @@ def test_double_click_tries_once(form: SendForm, demo: Demo, monkeypatch: pytest
     monkeypatch.setattr(sendform, "SETTLE_S", 5.0)
     fill(form)
     demo.fail_next(400, 1005)
-    form.controls.send.click()
-    form.controls.send.click()
+    press(form)
+    press(form)
     assert demo.bubbles() == {}
     assert form.sends[0].attempts == 1
 
@@ -397,19 +427,19 @@ def test_what_the_checks_refuse_cannot_be_pressed(form: SendForm, demo: Demo) ->
     assert label(form) == "Cannot send 0:02 to Kim Opted Out · iMessage"
     assert form.controls.send.disabled
     assert "opted out" in form.controls.card.value
-    form.controls.send.click()
+    press(form)
     assert demo.bubbles() == {}
 
 
 def test_refusal_of_linq_is_shown_and_may_be_tried_again(form: SendForm, demo: Demo) -> None:
     fill(form)
     demo.fail_next(403, 2005)
-    form.controls.send.click()
+    press(form)
     assert isinstance(form.error, linq_nb.PermissionDeniedError)
     assert "403/2005" in status(form) + form.controls.result.value
     assert form.sends[0].status == "rejected"
     assert not form.controls.send.disabled
-    form.controls.send.click()
+    press(form)
     assert form.error is None
     assert form.sends[0].status == "queued"
     assert form.record().text.count("hello") + form.record().text.count("up.wav") == 1
@@ -417,14 +447,14 @@ def test_refusal_of_linq_is_shown_and_may_be_tried_again(form: SendForm, demo: D
 
 def test_lost_answer_is_shown_as_unknown(form: SendForm, demo: Demo) -> None:
     fill(form, "Lou Lost Answer")
-    form.controls.send.click()
+    press(form)
     assert isinstance(form.error, OutcomeUnknown)
     assert form.sends[0].status == "unknown"
     assert "unknown" in form.record().text
     assert label(form) == "Look for 0:02 in Lou Lost Answer · iMessage"
     assert demo.bubbles(demo.chat_ids["Lou Lost Answer"]) == 1
     demo.advance(minutes=5)
-    form.controls.send.click()
+    press(form)
     assert form.error is None
     assert form.sends[0].repeated
     assert demo.bubbles(demo.chat_ids["Lou Lost Answer"]) == 1
@@ -433,7 +463,7 @@ def test_lost_answer_is_shown_as_unknown(form: SendForm, demo: Demo) -> None:
 def test_several_chats_get_one_bubble_each_and_failures_are_told_per_chat(form: SendForm, demo: Demo) -> None:
     upload(form, tone())
     choose(form, ADA, "Lou Lost Answer", BOOK_CLUB, "Dee Daily Cap", "Kim Opted Out")
-    form.controls.send.click()
+    press(form)
     ends = {one.chat_name: one.status for one in form.sends}
     assert (ends[ADA], ends[BOOK_CLUB], ends["Lou Lost Answer"]) == ("queued", "queued", "unknown")
     assert tone_of(form) == "error"
@@ -443,27 +473,121 @@ def test_several_chats_get_one_bubble_each_and_failures_are_told_per_chat(form: 
     assert form.record().text.count("up.wav") == 5
     before = demo.bubbles()
     assert set(before.values()) == {1}
-    form.controls.send.click()
+    press(form)
     assert demo.bubbles(demo.chat_ids[ADA]) == demo.bubbles(demo.chat_ids["Lou Lost Answer"]) == 1
 
 
 def test_several_chats_that_all_got_it_are_no_alert(form: SendForm, demo: Demo) -> None:
     upload(form, tone())
     choose(form, ADA, BOOK_CLUB)
-    form.controls.send.click()
+    press(form)
     assert status(form) == "2 chats: 2 queued. It is sent. Set Copy to 2 for another bubble."
     assert tone_of(form) == "quiet"
     assert label(form) == "Already sent 0:02 to 2 chats · 3 people · iMessage"
     choose(form, ADA, BOOK_CLUB, "Grace Hopper")
     assert label(form) == "Send 0:02 to Grace Hopper · iMessage"
-    form.controls.send.click()
+    press(form)
     assert [demo.bubbles(demo.chat_ids[name]) for name in (ADA, BOOK_CLUB, "Grace Hopper")] == [1, 1, 1]
+
+
+@pytest.fixture
+def door(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Opened, lets memos through to Linq; until then each waits."""
+    opened = threading.Event()
+    real = linq_nb.outbox.sending.send_planned
+
+    def wait(*given: Any) -> Any:
+        assert opened.wait(10)
+        return real(*given)
+
+    monkeypatch.setattr(linq_nb.outbox.sending, "send_planned", wait)
+    return opened
+
+
+def test_a_batch_is_stopped_in_the_form(form: SendForm, demo: Demo, door: threading.Event) -> None:
+    names = list(demo.add_chats(12))
+    form._has_read = False
+    say(form.controls.picker, {"kind": "ready"})
+    upload(form, tone())
+    choose(form, *names)
+    form.controls.send.click()
+    assert label(form) == "Sending 1 of 12 …"
+    assert (form.controls.send.disabled, form.controls.stop.disabled) == (True, False)
+    assert is_shown(form.controls.stop)
+    form.controls.stop.click()
+    assert form.controls.stop.disabled
+    assert "no further one starts" in status(form)
+    door.set()
+    form.wait()
+    ends = [one.status for one in form.sends]
+    assert (ends.count("queued"), ends.count("not_sent")) == (4, 8)  # four were under way
+    assert sum(demo.bubbles().values()) == 4
+    assert status(form).startswith("12 chats: 4 queued, 8 not_sent")
+    assert not is_shown(form.controls.stop)
+    assert label(form).startswith("Send 0:02 to 8 chats")
+    press(form)
+    assert set(demo.bubbles().values()) == {1}
+    assert sum(demo.bubbles().values()) == 12
+
+
+def test_nothing_else_is_chosen_or_pressed_while_a_batch_goes_on(
+    form: SendForm, demo: Demo, door: threading.Event
+) -> None:
+    upload(form, tone())
+    choose(form, ADA, BOOK_CLUB)
+    form.controls.send.click()
+    form.controls.send.click()
+    for name in ("picker", "source", "upload", "record", "copy", "convert"):
+        assert getattr(form.controls, name).disabled, name
+    upload(form, tone(3), "late.wav")
+    door.set()
+    form.wait()
+    assert demo.bubbles() == {demo.chat_ids[ADA]: 1, demo.chat_ids[BOOK_CLUB]: 1}
+    assert not form.controls.picker.disabled
+    assert label(form) == "Send 0:03 to 2 chats · 3 people · iMessage"
+
+
+def test_a_form_that_is_closed_starts_nothing_more(form: SendForm, demo: Demo, door: threading.Event) -> None:
+    upload(form, tone())
+    choose(form, *[row["name"] for row in form.controls.picker.rows if row["service"] == "iMessage"][:9])
+    form.controls.send.click()
+    threading.Timer(0.2, door.set).start()
+    form.close()
+    assert 0 < sum(demo.bubbles().values()) < 9
+    assert form.record().text.count("not_sent") > 0
+
+
+def test_an_interrupt_of_the_wait_stops_the_batch(
+    form: SendForm, demo: Demo, door: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(form, tone())
+    choose(form, *[row["name"] for row in form.controls.picker.rows if row["service"] == "iMessage"][:9])
+    form.controls.send.click()
+    following = form._following
+    assert following is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(following, "join", lambda: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            form.wait()
+    door.set()
+    form.wait()
+    assert sum(demo.bubbles().values()) < 9
+
+
+def test_a_fault_in_a_batch_is_shown(form: SendForm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linq_nb.outbox.sending, "send_planned", lambda *given: 1 / 0)
+    upload(form, tone())
+    choose(form, ADA, BOOK_CLUB)
+    press(form)
+    assert isinstance(form.error, ZeroDivisionError)
+    assert "ZeroDivisionError" in status(form)
+    assert not form.controls.send.disabled
 
 
 def test_any_other_error_is_shown_too(form: SendForm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(form.outbox), "send_draft", lambda *args: 1 / 0)
     fill(form)
-    form.controls.send.click()
+    press(form)
     assert isinstance(form.error, ZeroDivisionError)
     assert "ZeroDivisionError: division by zero" in status(form)
 
@@ -475,7 +599,7 @@ def test_interrupt_is_shown_and_raised(form: SendForm, monkeypatch: pytest.Monke
     monkeypatch.setattr(type(form.outbox), "send_draft", interrupted)
     fill(form)
     with pytest.raises(KeyboardInterrupt):
-        form.controls.send.click()
+        press(form)
     assert "stopped by KeyboardInterrupt" in status(form)
     assert not form.controls.send.disabled
 
@@ -490,13 +614,13 @@ def test_buttons_are_off_while_it_sends(form: SendForm, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(type(form.outbox), "send_draft", watched)
     fill(form)
-    form.controls.send.click()
+    press(form)
     assert seen == [(True, True)]
 
 
 def test_without_a_connection_the_form_says_so(outbox: linq_nb.Outbox, demo: Demo) -> None:
     demo.fail_next(401, 2004, path="/chats", times=5)
-    form = SendForm(outbox)
+    form = opened(outbox)
     assert isinstance(form.error, linq_nb.AuthenticationError)
     assert tone_of(form) == "error"
 
@@ -508,13 +632,13 @@ def test_live_form_asks_once_more(live: tuple[SendForm, Demo]) -> None:
     form, world = live
     fill(form)
     assert "LIVE" in form.controls.heading.value
-    form.controls.send.click()
+    press(form)
     assert world.bubbles() == {}
     assert form.controls.yes.description == "Yes, send 0:02 to Ada Lovelace · iMessage"
     assert "send up.wav (0:02) to Ada Lovelace" in status(form)
     assert "journal.sqlite" in status(form)
     assert form.controls.send.layout.display == "none"
-    form.controls.yes.click()
+    press(form, "yes")
     assert world.bubbles(world.chat_ids[ADA]) == 1
     assert form.controls.yes.layout.display == "none"
 
@@ -522,9 +646,9 @@ def test_live_form_asks_once_more(live: tuple[SendForm, Demo]) -> None:
 def test_no_sends_nothing(live: tuple[SendForm, Demo]) -> None:
     form, world = live
     fill(form)
-    form.controls.send.click()
+    press(form)
     form.controls.no.click()
-    form.controls.yes.click()
+    press(form, "yes")
     assert world.bubbles() == {}
     assert "Nothing was sent." in status(form)
     assert not form.controls.send.disabled
@@ -533,9 +657,9 @@ def test_no_sends_nothing(live: tuple[SendForm, Demo]) -> None:
 def test_changing_something_takes_the_question_back(live: tuple[SendForm, Demo]) -> None:
     form, world = live
     fill(form)
-    form.controls.send.click()
+    press(form)
     choose(form, BOOK_CLUB)
-    form.controls.yes.click()
+    press(form, "yes")
     assert world.bubbles() == {}
     assert label(form) == "Send 0:02 to Book Club · 4 people · iMessage"
 
@@ -546,10 +670,10 @@ def test_live_form_asks_once_for_several_chats(live: tuple[SendForm, Demo]) -> N
     choose(form, ADA, BOOK_CLUB)
     assert "LIVE" in form.controls.card.value
     assert "from +1•••••0100" in form.controls.card.value
-    form.controls.send.click()
+    press(form)
     assert world.bubbles() == {}
     assert "to Ada Lovelace · +1•••••0111 · iMessage and Book Club" in status(form)
-    form.controls.yes.click()
+    press(form, "yes")
     assert set(world.bubbles().values()) == {1}
 
 
@@ -562,16 +686,16 @@ def test_setting_says_how_often_it_asks(
     config.LinqMagics.ask = ask
     shell = InteractiveShell(config=config)
     linq_nb.load_ipython_extension(shell)
-    monkeypatch.setattr(display, "get_ipython", lambda: shell)
+    monkeypatch.setattr(notebook, "get_ipython", lambda: shell)
     monkeypatch.setattr(display, "_show", lambda *args, **more: None)
     form, world = live
     fill(form)
     asked = 0
     for copy in (1, 2):
         form.controls.copy.value = copy
-        form.controls.send.click()
+        press(form)
         asked += form.controls.yes.layout.display == ""
-        form.controls.yes.click()
+        press(form, "yes")
     assert asked == questions
     assert world.bubbles(world.chat_ids[ADA]) == 2
 
@@ -582,7 +706,7 @@ def test_setting_says_how_often_it_asks(
 def test_repr_is_stable_and_tells_what_was_sent(form: SendForm, outbox: linq_nb.Outbox) -> None:
     assert repr(form) == "SendForm(DEMO, nothing sent yet)" == repr(SendForm(outbox))
     fill(form)
-    form.controls.send.click()
+    press(form)
     assert repr(form).startswith("SendForm(DEMO, Send queued · up.wav · 0:02")
     assert "+12025550111" not in repr(form)
 
@@ -591,7 +715,7 @@ def test_record_says_the_same_as_html_and_text(form: SendForm) -> None:
     assert "Nothing was sent" in form.record().text
     assert "Nothing was sent" in form.record().html
     fill(form)
-    form.controls.send.click()
+    press(form)
     assert "up.wav · 0:02 · WAV · to Ada Lovelace" in form.record().text
     assert "up.wav · 0:02 · WAV · to Ada Lovelace" in form.record().html
 
@@ -606,7 +730,7 @@ def test_display_is_the_widget_and_a_static_record(form: SendForm, monkeypatch: 
     assert control[display.WIDGET_VIEW]["model_id"] == form.widget.model_id
     assert record["text/plain"].startswith("Nothing was sent from this form yet.")
     fill(form)
-    form.controls.send.click()
+    press(form)
     assert shown[2][1:] == (second, True)
     assert "queued" in shown[2][0]["text/html"]
     form.close()
@@ -615,11 +739,23 @@ def test_display_is_the_widget_and_a_static_record(form: SendForm, monkeypatch: 
 
 
 def test_second_form_in_the_same_cell_sends_once_too(form: SendForm, outbox: linq_nb.Outbox, demo: Demo) -> None:
-    again = SendForm(outbox)
+    again = opened(outbox)
     fill(again)
     again.controls.send.click()
     assert demo.bubbles(demo.chat_ids[ADA]) == 1
     again.close()
+
+
+def test_no_sound_is_in_the_state_of_any_widget(form: SendForm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A widget's state is saved with the notebook; the card, which plays the memo, goes to the page by message."""
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr(form.controls.card, "send", sent.append)
+    fill(form)
+    say(form.controls.card, {"kind": "ready"})
+    assert ["data:audio/" in one["html"] for one in sent[-2:]] == [True, True]
+    states = "".join(repr(one.get_state()) for one in vars(form.controls).values())
+    assert "data:audio" not in states
+    assert "data:audio" not in form.record().html
 
 
 def test_close_closes_its_widgets_only(form: SendForm) -> None:
@@ -641,13 +777,25 @@ def test_every_control_has_a_label_and_none_hides_a_password(form: SendForm) -> 
 
 def test_form_reads_the_chats_of_each_line_once(outbox: linq_nb.Outbox, demo: Demo) -> None:
     before = len(demo.requests)
-    SendForm(outbox)
+    form = opened(outbox)
     assert len(demo.requests) - before == len(demo.lines)
+    say(form.controls.picker, {"kind": "ready"})  # a second page, or the same one reloaded
+    assert len(demo.requests) - before == len(demo.lines)
+    form.close()
+
+
+def test_a_form_is_made_without_asking_linq_and_chooses_by_id_all_the_same(outbox: linq_nb.Outbox, demo: Demo) -> None:
+    before = len(demo.requests)
+    form = SendForm(outbox)
+    assert len(demo.requests) == before
+    form.controls.picker.chosen = [demo.chat_ids[ADA]]
+    assert [one.chat_name for one in form.chats] == [ADA]
+    form.close()
 
 
 def test_many_chats_are_all_listed(outbox: linq_nb.Outbox, demo: Demo) -> None:
     demo.add_chats(200)
-    form = SendForm(outbox)
+    form = opened(outbox)
     assert len(form.controls.picker.rows) == 225
     choose(form, "Customer 007")
     assert form.chats[0].chat_name == "Customer 007"

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from IPython.core.completer import provisionalcompleter, rectify_completions
 
-from linq_nb import VoiceMemo
+from linq_nb import VoiceMemo, connect
 from linq_nb.demo import Demo
 from linq_nb.magics.completion import complete
+from linq_nb.model import is_uuid
 from linq_nb.outbox.core import Outbox
 
 OPENED = "|"
@@ -111,6 +112,14 @@ def test_offered_file_can_be_read(shell: Any, audio: Path) -> None:
 
 def test_files_below_home_keep_the_tilde(shell: Any, audio: Path) -> None:
     assert list(completed(shell, "%linq_voicememo ~/wo|")) == ["%linq_voicememo ~/work/"]
+
+
+def test_chats_with_a_name_of_their_own_are_offered_before_ids() -> None:
+    outbox = connect(demo=True, fresh=True)
+    found = complete('%linq_voicememo x --chat "', {"outbox": outbox})[1]
+    ids = [is_uuid(one.text) for one in found]
+    assert any(ids)
+    assert ids == sorted(ids)
 
 
 def test_types_are_told(shell: Any, audio: Path) -> None:

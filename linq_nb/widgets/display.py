@@ -1,4 +1,4 @@
-"""The form in the notebook: the widget, and below it a static output that needs no kernel."""
+"""A widget in the notebook, and below it a static output that needs no kernel."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from linq_nb.views.page import BOX, div, quiet
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
-NO_FORM_LEFT = (
+NO_WIDGET_LEFT = (
     "<style>.jp-OutputArea-child:has(+ .jp-OutputArea-child .linq-nb-kept) > .jupyter-widgets:not(:has(*))"
     "{display:none}</style>"
 )
-"""Takes JupyterLab's "model not found" away from above the record, once the kernel of the form is gone.
+"""Takes JupyterLab's "model not found" away from above the record, once its kernel is gone.
 
 A widget's output that holds no element is one that could not be drawn. Other front ends, and an untrusted notebook,
 take no notice of it.
@@ -27,33 +27,19 @@ def note(words: str) -> views.Shown:
     return views.Shown(div(BOX, quiet(words)), words)
 
 
-def show_form(widget: Any, text: str, display_id: str) -> None:
+def show_widget(widget: Any, text: str, display_id: str) -> None:
     view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
     _show({WIDGET_VIEW: view, "text/plain": text}, display_id)
 
 
-def show_note(words: str, display_id: str) -> None:
-    """Put a note where the form was."""
-    _show(dict(note(words)._repr_mimebundle_()), display_id, update=True)
+def show_note(words: str, display_id: str, *, update: bool = True) -> None:
+    """Put a note where the widget was, or in its stead."""
+    _show(note(words)._repr_mimebundle_(), display_id, update=update)
 
 
 def show_record(record: views.Shown, display_id: str, *, update: bool = False) -> None:
-    html = f'<div class="linq-nb-kept" style="margin-top:6px">{NO_FORM_LEFT}{record.html}</div>'
+    html = f'<div class="linq-nb-kept" style="margin-top:6px">{NO_WIDGET_LEFT}{record.html}</div>'
     _show({"text/html": html, "text/plain": record.text}, display_id, update=update)
-
-
-def asking() -> str:
-    """Return ``%config LinqMagics.ask``, "each" where the magics are not loaded."""
-    shell: Any = get_ipython()
-    known = [one for one in getattr(shell, "configurables", ()) if type(one).__name__ == "LinqMagics"]
-    return str(known[0].ask) if known else "each"
-
-
-def name_of(value: object) -> str | None:
-    """Return a name that the notebook has for a value: the person's own, else that of an output, as ``_3``."""
-    shell: Any = get_ipython()
-    found = [name for name, one in getattr(shell, "user_ns", {}).items() if one is value and name.strip("_")]
-    return next(iter(sorted(found, key=lambda name: (name.startswith("_"), name))), None)
 
 
 def _show(bundle: dict[str, Any], display_id: str, *, update: bool = False) -> None:

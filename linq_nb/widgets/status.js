@@ -24,9 +24,20 @@ function render({ model, el }) {
     region.replaceChildren(...(words ? [...parts, text] : []));
   }
 
+  function onMessage(message) {
+    if (message.kind === "look") setTimeout(look, 100); // after what was changed before it is drawn
+  }
+
+  /** Bring this line into sight, and what is shown below it as far as there is room. */
+  function look() {
+    const shown = [...el.parentElement.children].filter((one) => one.offsetParent);
+    for (const one of [...shown.slice(shown.indexOf(el) + 1).reverse(), el]) one.scrollIntoView({ block: "nearest" });
+  }
+
   model.on("change", draw);
+  model.on("msg:custom", onMessage);
   draw();
-  return () => model.off("change", draw);
+  return () => { model.off("change", draw); model.off("msg:custom", onMessage); };
 }
 
 export default { render };

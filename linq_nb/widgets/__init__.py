@@ -1,0 +1,1 @@
+"""What the form, the board and the recorder are made of in a page: small widgets, and outputs that need no kernel."""
