@@ -102,17 +102,21 @@ class Answer:
             raise Unreadable(self._parsed)
         return self._parsed
 
-    @functools.cached_property
+    @property
     def _parsed(self) -> Raw | str:
         """The JSON object, read once, or why there is none."""
+        known: Raw | str | None = self.__dict__.get("_known")
+        if known is None:
+            known = self.__dict__["_known"] = self._read()
+        return known
+
+    def _read(self) -> Raw | str:
         if self.cut:
             return f"it is larger than {MAX_ANSWER_BYTES // 1_000_000} MB"
-        if not self.text.strip():
-            return "it is empty"
         try:
             body = json.loads(self.text)
         except (ValueError, RecursionError):
-            return _not_json(self.text)
+            return _not_json(self.text) if self.text.strip() else "it is empty"
         return body if isinstance(body, dict) else f"it is a JSON {type(body).__name__}, not an object"
 
 
@@ -126,6 +130,14 @@ def _not_json(text: str) -> str:
 
 
 # --- what is written ------------------------------------------------------------------------------------------
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def to_bytes(body: Any) -> bytes:
+    """Return the body of a request as it is sent."""
+    return _encode(body).encode()
 
 
 def memo_body(*, voice_memo_url: str | None, attachment_id: str | None, override_optout: bool) -> dict[str, Any]:
@@ -418,13 +430,13 @@ def redact(value: Any, depth: int = MAX_DEPTH) -> Any:
     """Return JSON without secrets: no upload address, no signing secret, no query of any URL."""
     if isinstance(value, str):
         return _URL.sub(lambda found: _plain(found.group()), value) if "://" in value else value
-    if isinstance(value, dict | list) and not depth:
+    if not isinstance(value, dict | list):
+        return value
+    if not depth:
         return "[too deep]"
     if isinstance(value, dict):
         return {k: "[removed]" if k.lower() in _SECRET_KEYS else redact(v, depth - 1) for k, v in value.items()}
-    if isinstance(value, list):
-        return [redact(one, depth - 1) for one in value]
-    return value
+    return [redact(one, depth - 1) for one in value]
 
 
 _URL = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
