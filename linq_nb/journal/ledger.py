@@ -105,30 +105,26 @@ class Codec:
         fields = [one for one in dataclasses.fields(record) if one.name not in set(leave)]
         self.record, self.names = record, tuple(one.name for one in fields)
         self._values = operator.attrgetter(*self.names)
-        writers = [(one.name, None if one.name in KEYS else _WRITE.get(str(one.type))) for one in fields]
-        self._writers = {name: to for name, to in writers if to is not None}
+        self._writers = [None if one.name in KEYS else _WRITE.get(str(one.type)) for one in fields]
         self._readers = tuple((one.name, _READ.get(str(one.type))) for one in fields)
 
     def write(self, record: Any) -> dict[str, Any]:
         """Return a record as a row for the driver."""
-        row = dict(zip(self.names, self._values(record), strict=True))
-        return self._written(row)
+        return dict.fromkeys(self.names) | self.write_told(record)
 
     def write_told(self, record: Any) -> dict[str, Any]:
         """Return what a record tells as a row, without the fields that are None."""
-        told = {n: value for n, value in zip(self.names, self._values(record), strict=True) if value is not None}
-        return self._written(told)
+        columns = zip(self.names, self._writers, self._values(record), strict=True)
+        return {name: to(value) if to else value for name, to, value in columns if value is not None}
 
     def write_changed(self, record: Any, since: Any) -> dict[str, Any]:
         """Return the fields of a record that are not as they were."""
-        pairs = zip(self.names, self._values(record), self._values(since), strict=True)
-        return self._written({name: new for name, new, old in pairs if new is not old and new != old})
-
-    def _written(self, row: dict[str, Any]) -> dict[str, Any]:
-        for name in row.keys() & self._writers.keys():
-            if (value := row[name]) is not None:
-                row[name] = self._writers[name](value)
-        return row
+        columns = zip(self.names, self._writers, self._values(record), self._values(since), strict=True)
+        return {
+            name: to(new) if to and new is not None else new
+            for name, to, new, old in columns
+            if new is not old and new != old
+        }
 
     def read(self, row: Any) -> Any:
         """Return the record of a row, whose first values are the fields in order."""

@@ -26,7 +26,7 @@ STOP_AFTER = 5
 GRACE_S = 2.0
 """How long an interrupt waits for the requests that are under way, in seconds."""
 
-LOOK_EVERY_S = 0.1
+LOOK_EVERY_S = 0.2
 """How often who waits for rows looks whether they have ended, in seconds."""
 
 
@@ -102,7 +102,7 @@ class Batch:
         with self._interruptible():
             while not self.is_done and (deadline is None or time.monotonic() < deadline):
                 with self._changed:
-                    self._changed.wait(LOOK_EVERY_S)
+                    self._changed.wait_for(lambda: self.is_done, LOOK_EVERY_S)
                 if tick:
                     tick(self)
             if self.is_done:
