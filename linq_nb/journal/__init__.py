@@ -346,10 +346,7 @@ class Journal:
         if not self._one_writer:  # a server has locks: what waits for one must not hold another
             self.write(last)
             return self._hot(self._claimed, *given)
-        try:
-            last.is_written, found = self._hot(self._advanced_and_claimed, last, *given)
-        except JournalError:  # what is wrong with the one must not stop the other
-            return self._hot(self._claimed, *given)
+        last.is_written, found = self._hot(self._advanced_and_claimed, last, *given)
         return found
 
     def _advanced_and_claimed(

@@ -121,12 +121,11 @@ def _claim(outbox: Outbox, draft: Draft, wanted: Send, last: Accepted | None) ->
     deadline = time.monotonic() + outbox.client.timeout + 2 * LEASE_S
     outbox.journal.link(draft.memo.names)
     while True:
-        recorded, claim, step = outbox.journal.claim(
-            wanted, draft.memo.names, outbox.owner, last.step if last else None
-        )
         if last is not None:
-            last.close()
+            recorded, claim, step = _claim_after(outbox, draft, wanted, last)
             last = None
+        else:
+            recorded, claim, step = outbox.journal.claim(wanted, draft.memo.names, outbox.owner)
         if claim is not None or step != "wait":
             return claim, recorded
         if time.monotonic() > deadline:
@@ -135,6 +134,17 @@ def _claim(outbox: Outbox, draft: Draft, wanted: Send, last: Accepted | None) ->
                 "look again with outbox.sends()"
             )
         time.sleep(WAIT_STEP_S)
+
+
+def _claim_after(outbox: Outbox, draft: Draft, wanted: Send, last: Accepted) -> tuple[Send, Claim | None, rules.Next]:
+    """Take the send and write ``last`` down together; what is wrong with the one does not stop the other."""
+    try:
+        taken = outbox.journal.claim(wanted, draft.memo.names, outbox.owner, last.step)
+    except JournalError:
+        last.close()
+        return outbox.journal.claim(wanted, draft.memo.names, outbox.owner)
+    last.close()
+    return taken
 
 
 def _report(outbox: Outbox, recorded: Send) -> Send:
