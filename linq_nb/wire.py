@@ -102,17 +102,21 @@ class Answer:
             raise Unreadable(self._parsed)
         return self._parsed
 
-    @functools.cached_property
+    @property
     def _parsed(self) -> Raw | str:
         """The JSON object, read once, or why there is none."""
+        known: Raw | str | None = self.__dict__.get("_known")
+        if known is None:
+            known = self.__dict__["_known"] = self._read()
+        return known
+
+    def _read(self) -> Raw | str:
         if self.cut:
             return f"it is larger than {MAX_ANSWER_BYTES // 1_000_000} MB"
-        if not self.text.strip():
-            return "it is empty"
         try:
             body = json.loads(self.text)
         except (ValueError, RecursionError):
-            return _not_json(self.text)
+            return _not_json(self.text) if self.text.strip() else "it is empty"
         return body if isinstance(body, dict) else f"it is a JSON {type(body).__name__}, not an object"
 
 
@@ -126,6 +130,14 @@ def _not_json(text: str) -> str:
 
 
 # --- what is written ------------------------------------------------------------------------------------------
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def to_bytes(body: Any) -> bytes:
+    """Return the body of a request as it is sent."""
+    return _encode(body).encode()
 
 
 def memo_body(*, voice_memo_url: str | None, attachment_id: str | None, override_optout: bool) -> dict[str, Any]:

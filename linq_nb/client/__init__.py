@@ -6,7 +6,7 @@ a thread (a client shared by many threads opens connections without end), one TL
 
 from __future__ import annotations
 
-import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
-import httpcore
 import httpx
 
 from linq_nb import rules, wire
@@ -351,9 +350,14 @@ class Client:
             between()
             self._sleep(pause)
 
-    def wait_turn(self) -> None:
-        """Wait as long as Linq asked any thread to wait (429): its limits are for all of them together."""
+    def wait_turn(self, before: Callable[[], None] | None = None) -> None:
+        """Wait as long as Linq asked any thread to wait (429): its limits are for all of them together.
+
+        ``before`` is called where there is something to wait for.
+        """
         if wait := self._turn_in():
+            if before is not None:
+                before()
             self._sleep(wait)
 
     def _turn_in(self) -> float:
@@ -376,12 +380,12 @@ class Client:
     ) -> Answer:
         """Make one request, to Linq with the key, or not ``ours`` and without it; raises NoAnswer."""
         if body is not None:
-            content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+            content = wire.to_bytes(body)
         deadline, sent = time.monotonic() + self.timeout, Body(content, at_write)
         reply = None
         try:
             if ours:
-                reply = self._lane().to_linq(method, f"{path}?{urlencode(params)}" if params else path, sent)
+                reply = self._lane().to_linq(method, f"{path}?{urlencode(params)}" if params else path, sent, deadline)
             else:
                 reply = self._lane().elsewhere(method, path, headers, sent)
                 deadline = time.monotonic() + self.timeout  # what took long was the upload, not the answer
@@ -419,9 +423,9 @@ class Client:
             text=self._without_key(data[: wire.MAX_ANSWER_BYTES].decode("utf-8", "replace")),
             at=self._now(),
             headers={
-                name: self._without_key(value.decode("latin-1"))
-                for raw, value in reply.headers
-                if (name := raw.lower().decode("latin-1")) in _KEPT_HEADERS
+                name: self._without_key(value)
+                for name in _KEPT_HEADERS
+                if (value := reply.headers.get(name)) is not None
             },
             cut=len(data) > wire.MAX_ANSWER_BYTES,
         )
@@ -477,15 +481,18 @@ def no_answer(doing: str, why: object) -> OutcomeUnknown:
 
 def _reason(error: Exception, timeout: float) -> str:
     """Say in a few words why there was no answer."""
-    if isinstance(error, httpx.ConnectTimeout | httpcore.ConnectTimeout):
+    if isinstance(error, httpx.ConnectTimeout):
         return "no connection in time"
-    if isinstance(error, httpx.TimeoutException | httpcore.TimeoutException):
+    if isinstance(error, httpx.TimeoutException):
         return f"no answer in {timeout:g} s"
-    if isinstance(error, httpx.ConnectError | httpcore.ConnectError):
+    if isinstance(error, httpx.ConnectError):
         return wire.one_line(str(error), 120) or "no connection"
     return wire.one_line(str(error), 120) or type(error).__name__
 
 
 def _segment(text: str) -> str:
     """Quote an id for a path, since a subscription's is a free string."""
-    return quote(text, safe="")
+    return text if _IS_PLAIN(text) else quote(text, safe="")
+
+
+_IS_PLAIN = re.compile(r"[0-9A-Za-z-]+").fullmatch

@@ -1,31 +1,30 @@
 """One thread's way to Linq: a connection of its own that is used again and again, and httpx for all else.
 
-A memo costs a fraction of the processor time that httpx's client takes for it: no pool, no redirects, no cookies,
-one list of headers. Where a proxy stands in between, the caller brought a transport, or bytes go to another host,
-httpx's client does the work.
+A memo costs a fraction of the processor time that httpx takes for it: no pool, no redirects, no cookies, one write.
+Where a proxy stands in between, the caller brought a transport, or bytes go to another host, httpx does the work.
 """
 
 from __future__ import annotations
 
 import functools
 import ssl
+import time
 import urllib.request
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import httpcore
 import httpx
 
+from linq_nb.client.direct import KEEP_ALIVE_S, Connection, opened
 from linq_nb.hosts import is_loopback
 from linq_nb.secret import Secret
 from linq_nb.wire import MAX_ANSWER_BYTES
 
 USER_AGENT = "linq_nb"
 CONNECT_TIMEOUT_S = 10.0
-KEEP_ALIVE_S = 3.0
-"""An idle connection is not used again after this: servers close theirs from 5 s on, and a memo that meets the
-closing is one whose outcome nobody knows."""
+
+_JSON = b"Content-Type: application/json\r\nContent-Length: %d\r\n"
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -33,12 +32,6 @@ FAULTS: tuple[type[Exception], ...] = (
     httpx.HTTPError,
     httpx.StreamError,
     httpx.InvalidURL,
-    httpcore.TimeoutException,
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.ProxyError,
-    httpcore.UnsupportedProtocol,
-    httpcore.ConnectionNotAvailable,
     zlib.error,
     UnicodeError,
 )
@@ -52,9 +45,6 @@ _BEFORE_BYTES: tuple[type[Exception], ...] = (
     httpx.UnsupportedProtocol,
     httpx.LocalProtocolError,
     httpx.InvalidURL,
-    httpcore.ConnectError,
-    httpcore.ConnectTimeout,
-    httpcore.LocalProtocolError,
     UnicodeError,
 )
 
@@ -62,18 +52,22 @@ _BEFORE_BYTES: tuple[type[Exception], ...] = (
 class Body(httpx.SyncByteStream):
     """A request's body that knows how far it got: one whose end was never written cannot have been acted on.
 
-    ``at_write`` is called at the last moment, when the connection stands and the head is out; it may raise.
+    ``at_write`` is called at the last moment, when the connection stands; it may raise, and then nothing leaves.
     """
 
     def __init__(self, data: bytes = b"", at_write: Callable[[], None] = lambda: None) -> None:
         self.data, self.is_taken, self._began, self._ended = data, False, False, False
-        self._at_write = at_write
+        self.at_write = at_write
 
     def __iter__(self) -> Iterator[bytes]:
         self._began = True
         if self.data:
-            self._at_write()
+            self.at_write()
             yield self.data
+        self._ended = True
+
+    def wrote(self) -> None:
+        """Note that the last byte of the request was handed over."""
         self._ended = True
 
     def left(self, error: Exception) -> bool:
@@ -85,21 +79,14 @@ class Body(httpx.SyncByteStream):
         return (self._ended or not (self._began or self.is_taken)) and not isinstance(error, _BEFORE_BYTES)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
     """The head of an answer, and its bytes as they come."""
 
     status: int
-    headers: Headers
+    headers: Mapping[str, str]
     chunks: Iterable[bytes]
     close: Callable[[], None]
-
-    def header(self, name: bytes) -> str | None:
-        """Return a header by its lower-case name."""
-        for known, value in self.headers:
-            if known.lower() == name:
-                return value.decode("latin-1")
-        return None
 
 
 class Lane:
@@ -110,7 +97,7 @@ class Lane:
         self._timeout = {"connect": min(CONNECT_TIMEOUT_S, timeout), "read": timeout, "write": timeout, "pool": timeout}
         here = is_loopback(self._base.host)  # no proxy may stand between us and ourselves
         self._is_direct = transport is None and (here or not _has_proxy(self._base.scheme))
-        self._connection: httpcore.HTTPConnection | None = None
+        self._connection: Connection | None = None
         self._http: httpx.Client | None = None
 
     def close(self) -> None:
@@ -122,20 +109,31 @@ class Lane:
         if http is not None:
             http.close()
 
-    def to_linq(self, method: str, target: str, body: Body) -> Reply:
+    def to_linq(self, method: str, target: str, body: Body, deadline: float) -> Reply:
         """Make a request to Linq itself, with the key; ``target`` is what follows the base URL."""
         raw_target = self._base.raw_path.rstrip(b"/") + target.encode("ascii")
         body.is_taken = self._transport is None
         if not self._is_direct:
             return self._by_httpx(method, self._base.copy_with(raw_path=raw_target), self._with_key(body), body)
-        url = httpcore.URL(
-            scheme=self._base.raw_scheme, host=self._base.raw_host, port=self._base.port, target=raw_target
-        )
-        request = httpcore.Request(
-            method, url, headers=self._with_key(body), content=body, extensions={"timeout": self._timeout}
-        )
-        answer = self._connected().handle_request(request)
-        return Reply(answer.status, answer.headers, _unpacked(answer), answer.close)
+        request = self._written(method, raw_target, body)
+        connection = self._connected(deadline)
+        body.at_write()
+        status, headers = connection.ask(request, body.wrote, deadline)
+        chunks = _unpacked(connection.body(status, headers, deadline), headers)
+        return Reply(status, headers, chunks, connection.settle)
+
+    def _written(self, method: str, target: bytes, body: Body) -> memoryview:
+        """Return a request's bytes, as a view: what a view holds is not shown in a traceback."""
+        length = _JSON % len(body.data) if body.data else b""
+        return memoryview(b"%b %b HTTP/1.1\r\n%b%b\r\n%b" % (method.encode(), target, self._block, length, body.data))
+
+    @functools.cached_property
+    def _block(self) -> bytes:
+        """The lines that every request has, with the key."""
+        lines = [b": ".join(one) for one in self._with_key(Body())]
+        if any(b"\r" in line or b"\n" in line for line in lines):
+            raise httpx.LocalProtocolError("the key has a line break, which no header takes")
+        return b"".join(line + b"\r\n" for line in lines)
 
     def elsewhere(self, method: str, url: str, headers: Headers, body: Body) -> Reply:
         """Make a request to another host, such as the file storage: without the key."""
@@ -144,17 +142,17 @@ class Lane:
         common = [one for one in _common(parsed, body) if one[0].lower() not in known]
         return self._by_httpx(method, parsed, [*common, *headers], body)
 
-    def _connected(self) -> httpcore.HTTPConnection:
+    def _connected(self, deadline: float) -> Connection:
         """Return the connection to Linq, a new one where the old one is closed, busy or too long idle."""
         known = self._connection
         if known is not None:
-            if known.is_idle() and not known.has_expired():
+            if known.is_usable():
                 return known
             known.close()
-        made = self._connection = httpcore.HTTPConnection(
-            httpcore.Origin(self._base.raw_scheme, self._base.raw_host, self._base.port or _port(self._base)),
-            ssl_context=tls() if self._base.scheme == "https" else None,
-            keepalive_expiry=KEEP_ALIVE_S,
+        made = self._connection = opened(
+            self._base,
+            tls() if self._base.scheme == "https" else None,
+            min(CONNECT_TIMEOUT_S, max(deadline - time.monotonic(), 0.001)),
         )
         return made
 
@@ -163,7 +161,7 @@ class Lane:
             self._http = self._new_http()
         request = httpx.Request(method, url, headers=list(headers), stream=body, extensions={"timeout": self._timeout})
         answer = self._http.send(request, stream=True, auth=None, follow_redirects=False)
-        return Reply(answer.status_code, answer.headers.raw, answer.iter_bytes(), answer.close)
+        return Reply(answer.status_code, answer.headers, answer.iter_bytes(), answer.close)
 
     def _new_http(self) -> httpx.Client:
         limits = httpx.Limits(max_connections=4, max_keepalive_connections=2, keepalive_expiry=KEEP_ALIVE_S)
@@ -189,12 +187,12 @@ def _common(url: httpx.URL, body: Body) -> list[tuple[bytes, bytes]]:
     return headers + ([(b"Content-Length", b"%d" % len(body.data))] if body.data else [])
 
 
-def _unpacked(answer: httpcore.Response) -> Iterator[bytes]:
+def _unpacked(chunks: Iterable[bytes], headers: Mapping[str, str]) -> Iterable[bytes]:
     """Give an answer's bytes as they come, unpacked where they came packed, in chunks of a sensible size."""
-    packed = any(name.lower() == b"content-encoding" and value == b"gzip" for name, value in answer.headers)
-    unpack = zlib.decompressobj(wbits=31) if packed else None
-    for chunk in answer.iter_stream():
-        yield unpack.decompress(chunk, MAX_ANSWER_BYTES + 1) if unpack else chunk
+    if headers.get("content-encoding") != "gzip":
+        return chunks
+    unpack = zlib.decompressobj(wbits=31)
+    return (unpack.decompress(chunk, MAX_ANSWER_BYTES + 1) for chunk in chunks)
 
 
 def _has_proxy(scheme: str) -> bool:
@@ -202,14 +200,12 @@ def _has_proxy(scheme: str) -> bool:
     return scheme in proxies or "all" in proxies
 
 
-def _port(url: httpx.URL) -> int:
-    return 443 if url.scheme == "https" else 80
-
-
 @functools.cache
 def tls() -> ssl.SSLContext:
     """Return the one TLS context of this process: reading the system's certificates takes longer than a request."""
-    return httpx.create_ssl_context()
+    context = httpx.create_ssl_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 class _Shared(httpx.BaseTransport):

@@ -254,6 +254,15 @@ class Claim:
     epoch: int
 
 
+@dataclass(slots=True)
+class Step:
+    """What a claimed send has come to, ready to be written; ``is_written`` says whether its claim still held."""
+
+    row: Mapping[str, Any]
+    told: Sequence[Mapping[str, Any]]
+    is_written: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Ingested:
     """A webhook event as it stands in the journal; ``is_new`` False when it was there before."""
@@ -334,13 +343,28 @@ class Journal:
 
     # --- claims ---
 
-    def claim(self, wanted: Send, known_as: Sequence[str], owner: str) -> tuple[Send, Claim | None, rules.Next]:
+    def claim(
+        self, wanted: Send, known_as: Sequence[str], owner: str, last: Step | None = None
+    ) -> tuple[Send, Claim | None, rules.Next]:
         """Take the send for ``owner`` if it is free, or return it as it stands with what to do about it.
 
         ``wanted`` stands at ``preparing``, or at ``sending`` where nothing but the POST is left to do.
-        ``known_as`` are all names of its content; a send of any of them is the same send.
+        ``known_as`` are all names of its content; a send of any of them is the same send. ``last`` is what the one
+        before has come to: it is committed with the claim, since a transaction costs as much as what is in it.
         """
-        return self._hot(self._claimed, wanted, known_as or [wanted.content], owner)
+        given = (wanted, known_as or [wanted.content], owner)
+        if last is None:
+            return self._hot(self._claimed, *given)
+        if not self._one_writer:  # a server has locks: what waits for one must not hold another
+            self.write(last)
+            return self._hot(self._claimed, *given)
+        last.is_written, found = self._hot(self._advanced_and_claimed, last, *given)
+        return found
+
+    def _advanced_and_claimed(
+        self, cursor: Any, last: Step, *given: Any
+    ) -> tuple[bool, tuple[Send, Claim | None, rules.Next]]:
+        return self._advanced(cursor, last), self._claimed(cursor, *given)
 
     def _claimed(
         self, cursor: Any, wanted: Send, known_as: Sequence[str], owner: str
@@ -363,7 +387,7 @@ class Journal:
     def _claim_new(self, cursor: Any, wanted: Send, content: str, owner: str) -> tuple[Send, Claim | None, rules.Next]:
         send = wanted
         if (send.content, send.attempts) != (content, 1):
-            send = dataclasses.replace(send, content=content, attempts=1)
+            send = send.but(content=content, attempts=1)
         row = _SENDS.write_told(send)
         row |= {"owner": owner, "epoch": 1, "lease_until": self._lease()}
         self._sql.insert_send.run(cursor, row)
@@ -375,8 +399,7 @@ class Journal:
         self, cursor: Any, send: Send, epoch: int, owner: str, wanted: Send
     ) -> tuple[Send, Claim | None, rules.Next]:
         """Take over a row for another attempt; what the last attempt learnt of its failure is cleared."""
-        fresh = dataclasses.replace(
-            wanted,
+        fresh = wanted.but(
             **{name: getattr(send, name) for name in _KEEP},
             attempts=send.attempts + 1,
             chat_name=wanted.chat_name or send.chat_name,
@@ -396,17 +419,26 @@ class Journal:
         A claim is lost when another owner took it over, or when somebody settled the send meanwhile. Returns the
         claim of the send as it now is.
         """
+        step = self.step(claim, send, *observed)
+        self.write(step)
+        return Claim(send, claim.owner, claim.epoch) if step.is_written else None
+
+    def step(self, claim: Claim, send: Send, *observed: Event) -> Step:
+        """Return what ``advance`` writes, for ``write`` or for the next ``claim``."""
         row = _SENDS.write_changed(send, claim.send)
         row["lease_until"] = self._lease() if send.status in ("preparing", "sending") else None
         row |= {"its_id": send.send_id, "its_epoch": claim.epoch, "its_owner": claim.owner}
-        told = [_EVENTS.write_told(one) for one in observed]
-        return Claim(send, claim.owner, claim.epoch) if self._hot(self._advanced, row, told) else None
+        return Step(row, [_EVENTS.write_told(one) for one in observed])
 
-    def _advanced(self, cursor: Any, row: Mapping[str, Any], observed: Iterable[Mapping[str, Any]]) -> bool:
-        self._sql.advance.run(cursor, row)
+    def write(self, step: Step) -> None:
+        """Write a step, unless its claim is lost."""
+        step.is_written = self._hot(self._advanced, step)
+
+    def _advanced(self, cursor: Any, step: Step) -> bool:
+        self._sql.advance.run(cursor, step.row)
         if cursor.rowcount != 1:
             return False
-        for one in observed:
+        for one in step.told:
             self._sql.insert_event.run(cursor, one)
         return True
 

@@ -12,9 +12,10 @@ import hashlib
 import json
 import operator
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
@@ -104,30 +105,26 @@ class Codec:
         fields = [one for one in dataclasses.fields(record) if one.name not in set(leave)]
         self.record, self.names = record, tuple(one.name for one in fields)
         self._values = operator.attrgetter(*self.names)
-        writers = [(one.name, None if one.name in KEYS else _WRITE.get(str(one.type))) for one in fields]
-        self._writers = {name: to for name, to in writers if to is not None}
+        self._writers = [None if one.name in KEYS else _WRITE.get(str(one.type)) for one in fields]
         self._readers = tuple((one.name, _READ.get(str(one.type))) for one in fields)
 
     def write(self, record: Any) -> dict[str, Any]:
         """Return a record as a row for the driver."""
-        row = dict(zip(self.names, self._values(record), strict=True))
-        return self._written(row)
+        return dict.fromkeys(self.names) | self.write_told(record)
 
     def write_told(self, record: Any) -> dict[str, Any]:
         """Return what a record tells as a row, without the fields that are None."""
-        told = {n: value for n, value in zip(self.names, self._values(record), strict=True) if value is not None}
-        return self._written(told)
+        columns = zip(self.names, self._writers, self._values(record), strict=True)
+        return {name: to(value) if to else value for name, to, value in columns if value is not None}
 
     def write_changed(self, record: Any, since: Any) -> dict[str, Any]:
         """Return the fields of a record that are not as they were."""
-        pairs = zip(self.names, self._values(record), self._values(since), strict=True)
-        return self._written({name: new for name, new, old in pairs if new is not old and new != old})
-
-    def _written(self, row: dict[str, Any]) -> dict[str, Any]:
-        for name in row.keys() & self._writers.keys():
-            if (value := row[name]) is not None:
-                row[name] = self._writers[name](value)
-        return row
+        columns = zip(self.names, self._writers, self._values(record), self._values(since), strict=True)
+        return {
+            name: to(new) if to and new is not None else new
+            for name, to, new, old in columns
+            if new is not old and new != old
+        }
 
     def read(self, row: Any) -> Any:
         """Return the record of a row, whose first values are the fields in order."""
@@ -173,11 +170,24 @@ class Shapes:
         known.run(cursor, row)
 
 
+class _Job:
+    """A thread's work on the journal, and what came of it."""
+
+    __slots__ = ("error", "given", "is_done", "result", "work")
+
+    def __init__(self, work: Callable[..., Any], given: tuple[Any, ...]) -> None:
+        self.work, self.given = work, given
+        self.result: Any = None
+        self.error: Exception | None = None
+        self.is_done = False
+
+
 class Ledger:
     """Runs compiled statements in a transaction of its own, on the driver's connection."""
 
     def __init__(self, engine: sa.Engine, lock: threading.RLock | None) -> None:
         self._engine, self._lock = engine, lock
+        self._waiting: deque[_Job] = deque()
         dialect: Any = type(engine.dialect)
         self._dialect: sa.Dialect = dialect(paramstyle="qmark" if engine.dialect.name == "sqlite" else "format")
         self.errors: tuple[type[Exception], ...] = (engine.dialect.import_dbapi().Error,)
@@ -201,21 +211,59 @@ class Ledger:
         return self.compiled(maker(table).on_conflict_do_nothing(), column_keys=list(names))
 
     def run(self, work: Callable[..., T], *given: Any) -> T:
-        """Call ``work`` with a cursor; what it does is committed together, or not at all."""
-        return self._run_pooled(work, *given) if self._lock is None else self._run_alone(self._lock, work, *given)
+        """Call ``work`` with a cursor; what it does is committed before this returns, or not at all.
 
-    def _run_alone(self, lock: threading.RLock, work: Callable[..., T], *given: Any) -> T:
-        with lock:
-            cursor = self._only.cursor()
-            try:
-                cursor.execute("BEGIN IMMEDIATE")  # inside: an interrupt right after it must not leave it open
-                done = work(cursor, *given)
-                cursor.execute("COMMIT")
-                return done
-            except BaseException:
-                if self._only.in_transaction:
-                    cursor.execute("ROLLBACK")
-                raise
+        On SQLite the work of threads that wait for each other is committed together. ``work`` must change nothing but
+        the database, since it is called again where what it was committed with has failed.
+        """
+        if self._lock is None:
+            return self._run_pooled(work, *given)
+        job = _Job(work, given)
+        self._waiting.append(job)
+        try:
+            with self._lock:
+                if not job.is_done:
+                    self._do_waiting(job)
+        except BaseException:  # an interrupt: what nobody waits for is not done
+            with contextlib.suppress(ValueError):
+                self._waiting.remove(job)
+            raise
+        if job.error is not None:
+            raise job.error
+        return cast("T", job.result)
+
+    def _do_waiting(self, mine: _Job) -> None:
+        """Do what all threads wait for in one transaction; where that fails, each in one of its own."""
+        jobs = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        try:
+            self._try(jobs)
+        finally:
+            self._waiting.extend(job for job in jobs if not (job.is_done or job is mine))  # who is next does them
+
+    def _try(self, jobs: Sequence[_Job]) -> None:
+        try:
+            self._do(jobs)
+        except Exception as error:  # noqa: BLE001  whatever it is, it is raised in the thread whose work it was
+            if len(jobs) == 1:
+                jobs[0].error, jobs[0].is_done = error, True
+            else:
+                for job in jobs:
+                    self._try([job])
+
+    def _do(self, jobs: Sequence[_Job]) -> None:
+        cursor, was_done = self._only.cursor(), False
+        try:
+            cursor.execute("BEGIN IMMEDIATE")  # inside: an interrupt right after it must not leave it open
+            for job in jobs:
+                job.result = job.work(cursor, *job.given)
+            was_done = True
+            cursor.execute("COMMIT")
+        finally:
+            if self._only.in_transaction:
+                cursor.execute("ROLLBACK")
+            elif was_done:
+                for job in jobs:
+                    job.is_done = True
 
     def _run_pooled(self, work: Callable[..., T], *given: Any) -> T:
         connection = self._engine.raw_connection()

@@ -26,6 +26,9 @@ STOP_AFTER = 5
 GRACE_S = 2.0
 """How long an interrupt waits for the requests that are under way, in seconds."""
 
+LOOK_EVERY_S = 0.2
+"""How often who waits for rows looks whether they have ended, in seconds."""
+
 
 class Batch:
     """A plan being sent. Iterating gives one Send a row, in plan order, those that did not go too.
@@ -49,7 +52,6 @@ class Batch:
         self._results: list[Send | None] = [None] * len(plan.rows)
         self._first = {one.wanted.send_id: one.row for one in reversed(plan.rows) if one.wanted}
         self._next = self._done = 0
-        self._awaited: set[int] = set()
         self._in_a_row = 0
         self._changed = threading.Condition()
         self._crashed: BaseException | None = None
@@ -100,7 +102,7 @@ class Batch:
         with self._interruptible():
             while not self.is_done and (deadline is None or time.monotonic() < deadline):
                 with self._changed:
-                    self._changed.wait(0.1)
+                    self._changed.wait_for(lambda: self.is_done, LOOK_EVERY_S)
                 if tick:
                     tick(self)
             if self.is_done:
@@ -127,14 +129,35 @@ class Batch:
     # --- the workers ---
 
     def _work(self) -> None:
+        row: PlanRow | None = None
+        last: sending.Accepted | None = None
         try:
             while (row := self._take()) is not None:
                 with self._outbox.timeline(self._started):
-                    self._finish(row, self._sent(row))
+                    last = self._brought(row, last)
+            _close(last)
         except BaseException as error:  # noqa: BLE001  a fault of ours must reach whoever waits, not die in a thread
             self._crashed = error
             self.stop(f"{type(error).__name__}: {error}")
+            with contextlib.suppress(Exception):
+                _close(last)
             self._give_up(row)
+
+    def _brought(self, row: PlanRow, last: sending.Accepted | None) -> sending.Accepted | None:
+        """Bring a row to its end, and the one before to its own; returns what Linq took and nobody has written yet."""
+        done = self._sent(row, last)
+        if isinstance(done, sending.Accepted):
+            done.then = lambda taken: self._finish(row, self._written(row, taken))
+            return done
+        _close(last)
+        self._finish(row, done)
+        return None
+
+    def _written(self, row: PlanRow, taken: sending.Accepted) -> Send:
+        try:
+            return taken.write()
+        except LinqError as error:
+            return self._failed(row, error)
 
     def _take(self) -> PlanRow | None:
         with self._changed:
@@ -148,15 +171,16 @@ class Batch:
             self._changed.notify_all()
             return None
 
-    def _sent(self, row: PlanRow) -> Send:
-        """Bring one row to its end, whatever that is."""
+    def _sent(self, row: PlanRow, last: sending.Accepted | None) -> Send | sending.Accepted:
+        """Send one row, or say why not."""
         if row.verdict == "refused" or isinstance(row.draft, BadDraft):
             return self._not_sent(row, row.why)
         if row.verdict == "duplicate":
+            _close(last)  # it may be what this one repeats
             return self._same_as(row)
         try:
             wanted = row.wanted or self._outbox.wanted(row.draft)
-            return sending.send_planned(self._outbox, row.draft, wanted, self._accept)
+            return sending.send_planned(self._outbox, row.draft, wanted, self._accept, last)
         except LinqError as error:
             return self._failed(row, error)
 
@@ -194,10 +218,10 @@ class Batch:
             self.stop(f"{self._in_a_row} failures in a row, the last: {send.error_message}")
 
     def _end(self, row: PlanRow, send: Send) -> None:
-        """Take down how a row ended; who waits is woken only where it matters to them."""
+        """Take down how a row ended; who waits looks by themselves: to wake them for each row costs more than a row."""
         self._results[row.row] = send
         self._done += 1
-        if row.row in self._awaited or self.is_done:
+        if self.is_done:
             self._changed.notify_all()
 
     def _give_up(self, row: PlanRow | None) -> None:
@@ -212,9 +236,7 @@ class Batch:
     def _result(self, row: int) -> Send:
         with self._changed:
             while (found := self._results[row]) is None:
-                self._awaited.add(row)
-                self._changed.wait(0.1)
-            self._awaited.discard(row)
+                self._changed.wait(LOOK_EVERY_S)
         return found
 
     def join(self, seconds: float | None = None) -> None:
@@ -232,6 +254,11 @@ class Batch:
             self.stop("interrupted")
             self.join(GRACE_S)
             raise
+
+
+def _close(last: sending.Accepted | None) -> None:
+    if last is not None:
+        last.close()
 
 
 def _is_fault(send: Send) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -43,19 +43,26 @@ def send(outbox: Outbox, draft: Draft, accept: Collection[str] = ()) -> Send:
 def send_checked(outbox: Outbox, draft: Draft, accept: Collection[str] = ()) -> Send:
     """Send a draft whose memo was checked before, as in a plan; all else as ``send``."""
     draft.memo.unchanged()
-    return _send(outbox, draft, outbox.wanted(draft), accept)
+    done = _send(outbox, draft, outbox.wanted(draft), accept)
+    return done.write() if isinstance(done, Accepted) else done
 
 
-def send_planned(outbox: Outbox, draft: Draft, wanted: Send, accept: Collection[str] = ()) -> Send:
-    """Send a row of a plan, once. Where only the POST is left to do, the claim says ``sending`` at once."""
+def send_planned(
+    outbox: Outbox, draft: Draft, wanted: Send, accept: Collection[str] = (), last: Accepted | None = None
+) -> Send | Accepted:
+    """Send a row of a plan, once. Where only the POST is left to do, the claim says ``sending`` at once.
+
+    ``last`` is the row before, which is closed on the way: written down with this one's claim.
+    """
     draft.memo.unchanged()
-    outbox.client.wait_turn()
+    outbox.client.wait_turn(last.close if last else None)
     now = outbox.now()
     ready = _ready(outbox, draft, accept)
     if ready is None:
-        return _send(outbox, draft, dataclasses.replace(wanted, created_at=now), accept)
-    marked = dataclasses.replace(wanted, created_at=now, posted_at=now, status="sending", attempts=1, **ready)
-    return _send(outbox, draft, marked, accept)
+        wanted = wanted.but(created_at=now)
+    else:
+        wanted = wanted.but(created_at=now, posted_at=now, status="sending", attempts=1, **ready)
+    return _send(outbox, draft, wanted, accept, last)
 
 
 def _ready(outbox: Outbox, draft: Draft, accept: Collection[str]) -> dict[str, Any] | None:
@@ -73,8 +80,10 @@ def _ready(outbox: Outbox, draft: Draft, accept: Collection[str]) -> dict[str, A
     return {"attachment_id": kept} if kept else None
 
 
-def _send(outbox: Outbox, draft: Draft, wanted: Send, accept: Collection[str]) -> Send:
-    claim, recorded = _claim(outbox, draft, wanted)
+def _send(
+    outbox: Outbox, draft: Draft, wanted: Send, accept: Collection[str], last: Accepted | None = None
+) -> Send | Accepted:
+    claim, recorded = _claim(outbox, draft, wanted, last)
     if claim is None:
         return _report(outbox, recorded)
     with outbox.heart.beating(claim.send.send_id):
@@ -107,12 +116,16 @@ def refuse(findings: list[Finding], accept: Collection[str], draft: Draft) -> No
         raise PreflightError(f"{draft.memo.label}: {words}; nothing was sent", findings=found)
 
 
-def _claim(outbox: Outbox, draft: Draft, wanted: Send) -> tuple[Claim | None, Send]:
-    """Take the send, waiting for another owner who is at it right now."""
+def _claim(outbox: Outbox, draft: Draft, wanted: Send, last: Accepted | None) -> tuple[Claim | None, Send]:
+    """Take the send, waiting for another owner who is at it right now; closes ``last`` before anything else is done."""
     deadline = time.monotonic() + outbox.client.timeout + 2 * LEASE_S
     outbox.journal.link(draft.memo.names)
     while True:
-        recorded, claim, step = outbox.journal.claim(wanted, draft.memo.names, outbox.owner)
+        if last is not None:
+            recorded, claim, step = _claim_after(outbox, draft, wanted, last)
+            last = None
+        else:
+            recorded, claim, step = outbox.journal.claim(wanted, draft.memo.names, outbox.owner)
         if claim is not None or step != "wait":
             return claim, recorded
         if time.monotonic() > deadline:
@@ -125,12 +138,23 @@ def _claim(outbox: Outbox, draft: Draft, wanted: Send) -> tuple[Claim | None, Se
             wanted = dataclasses.replace(wanted, posted_at=outbox.now())
 
 
+def _claim_after(outbox: Outbox, draft: Draft, wanted: Send, last: Accepted) -> tuple[Send, Claim | None, rules.Next]:
+    """Take the send and write ``last`` down together; what is wrong with the one does not stop the other."""
+    try:
+        taken = outbox.journal.claim(wanted, draft.memo.names, outbox.owner, last.step)
+    except JournalError:
+        last.close()
+        return outbox.journal.claim(wanted, draft.memo.names, outbox.owner)
+    last.close()
+    return taken
+
+
 def _report(outbox: Outbox, recorded: Send) -> Send:
     """Return a send that was made before; look for it in the chat first when that is not sure."""
     if not rules.is_settled(recorded):
         recorded = reading.reconcile(outbox, [recorded])[0]
     if rules.is_settled(recorded):
-        return dataclasses.replace(recorded, repeated=True, repeated_at=outbox.now())
+        return recorded.but(repeated=True, repeated_at=outbox.now())
     now = outbox.now()
     raise OutcomeUnknown(
         f"this memo may have been sent to {_label(recorded)} {views.ago(recorded.posted_at or now, now)}"
@@ -147,6 +171,30 @@ def _label(send: Send) -> str:
     return views.mask_text(send.chat_name) if send.chat_name else f"chat {views.short_id(send.chat_id)}"
 
 
+class Accepted:
+    """A memo that Linq has taken, and what is still to be written of it: by the next claim, or by ``write``.
+
+    ``then`` is called with it, once, when it is closed.
+    """
+
+    def __init__(self, attempt: _Attempt, send: Send, event: Event) -> None:
+        self.send, self._attempt, self._event = send, attempt, event
+        self.step = attempt.outbox.journal.step(attempt.claim, send, event)
+        self.then: Callable[[Accepted], None] | None = None
+
+    def close(self) -> None:
+        """Let nobody wait any longer for what became of it."""
+        then, self.then = self.then, None
+        if then is not None:
+            then(self)
+
+    def write(self) -> Send:
+        """Write it down unless that is done; raises OutcomeUnknown when the journal cannot be written."""
+        if not self.step.is_written:
+            self._attempt.take_down(self.send, self._event)
+        return self.send
+
+
 class _Attempt:
     """One attempt at a claimed send."""
 
@@ -155,7 +203,7 @@ class _Attempt:
         self.now_send = claim.send
         self._is_marked = claim.send.status == "sending"  # by the claim itself: nothing is left to prepare
 
-    def run(self) -> Send:
+    def run(self) -> Accepted:
         try:
             if not self._is_marked:
                 self._prepare()
@@ -243,7 +291,7 @@ class _Attempt:
     def _mark(self, status: str, **fields: Any) -> None:
         """Commit how far this attempt is; raises NotSent when another owner has taken the send over."""
         self._is_marked = False
-        marked = dataclasses.replace(self.now_send, status=status, **fields)
+        marked = self.now_send.but(status=status, **fields)
         held = self.outbox.journal.advance(self.claim, marked)
         if held is None:
             raise NotSent("another notebook took this send over; nothing was sent from here; look at outbox.sends()")
@@ -258,8 +306,11 @@ class _Attempt:
             if not isinstance(error, JournalError):
                 error.add_note(f"The journal could not take this down: {lost}")
 
-    def _accepted(self, answer: wire.Answer) -> Send:
-        sent, event = accepted(self.now_send, answer)
+    def _accepted(self, answer: wire.Answer) -> Accepted:
+        return Accepted(self, *accepted(self.now_send, answer))
+
+    def take_down(self, sent: Send, event: Event) -> None:
+        """Write what Linq has taken."""
         try:
             self._write(sent, event)
         except JournalError as error:
@@ -267,12 +318,11 @@ class _Attempt:
                 f"the memo for {_label(sent)} was accepted as message {sent.message_id}, but the journal could not "
                 f"take it down ({error}); do not send it again; outbox.reconcile() adopts it when the journal is back"
             ) from None
-        return sent
 
     # --- writing ---
 
     def _update(self, **fields: Any) -> None:
-        self.now_send = dataclasses.replace(self.now_send, **fields)
+        self.now_send = self.now_send.but(**fields)
 
     def _write(self, send: Send, event: Event) -> None:
         """Write under the claim; when that was lost, the event is kept, and only Linq's word changes the send."""

@@ -204,3 +204,58 @@ def test_a_fault_of_ours_ends_every_row_once_while_another_worker_goes_on(
 def test_workers_is_a_sensible_number(workers: Any, memo: VoiceMemo) -> None:
     with linq_nb.connect(demo=True, fresh=True) as outbox, pytest.raises(LinqError, match="whole number from 1 to 256"):
         outbox.send_all(outbox.plan([Draft(memo=memo, chat="Ada Lovelace")]), workers=workers)
+
+
+# --- an answer is written with the next claim, in one transaction ---
+
+
+def refusing(outbox: Outbox, what: str, row: Any) -> None:
+    """Let the journal refuse one step of one row, as a full disk would."""
+    with outbox.journal._engine.begin() as db:
+        db.exec_driver_sql(
+            f"CREATE TRIGGER refusing BEFORE {what} ON sends WHEN NEW.chat_id = '{row.draft.chat_id}' AND "
+            f"NEW.status = '{'sending' if what == 'INSERT' else 'queued'}' BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+
+
+def test_an_answer_is_kept_though_the_claim_it_goes_with_fails(
+    demo: Demo, connect: Callable[..., Outbox], memo: VoiceMemo
+) -> None:
+    outbox = connect()
+    outbox.send(memo, next(iter(demo.chat_ids.values())))  # so that nothing is left to upload
+    plan = outbox.plan([Draft(memo=memo, chat=outbox.chat(one.chat_id)) for one in customers(demo, memo, 4)])  # type: ignore[arg-type]
+    refusing(outbox, "INSERT", plan.rows[1])
+    sends = list(outbox.send_all(plan, workers=1))
+    assert [one.status for one in sends] == ["queued", "not_sent", "queued", "queued"]
+    assert "nothing was sent" in str(sends[1].error_message)
+    assert [demo.bubbles(row.draft.chat_id) for row in plan.rows] == [1, 0, 1, 1]  # type: ignore[union-attr]
+    kept = outbox.journal.some([one.send_id for one in sends])
+    assert {kept[one.send_id].status for one in sends if one.status == "queued"} == {"queued"}
+    assert [len(outbox.history(one)) for one in sends] == [1, 0, 1, 1]
+
+
+def test_an_answer_that_cannot_be_written_is_unknown_and_the_next_row_goes_out(
+    demo: Demo, connect: Callable[..., Outbox], memo: VoiceMemo
+) -> None:
+    outbox = connect()
+    outbox.send(memo, next(iter(demo.chat_ids.values())))
+    plan = outbox.plan([Draft(memo=memo, chat=outbox.chat(one.chat_id)) for one in customers(demo, memo, 3)])  # type: ignore[arg-type]
+    refusing(outbox, "UPDATE OF status", plan.rows[0])
+    sends = list(outbox.send_all(plan, workers=1))
+    assert [one.status for one in sends] == ["unknown", "queued", "queued"]
+    assert "do not send it again" in str(sends[0].error_message)
+    assert [demo.bubbles(row.draft.chat_id) for row in plan.rows] == [1, 1, 1]  # type: ignore[union-attr]
+    assert outbox.journal.some([sends[0].send_id])[sends[0].send_id].status == "sending"
+
+
+def test_the_last_answer_is_written_before_a_row_that_sends_nothing(
+    demo: Demo, connect: Callable[..., Outbox], memo: VoiceMemo
+) -> None:
+    outbox = connect()
+    first, second = customers(demo, memo, 2)
+    sent = outbox.send_draft(second)
+    drafts: list[Draft | BadDraft] = [first, first, BadDraft(chat="x", audio="y", why="no file"), second]
+    sends = list(outbox.send_all(outbox.plan(drafts), workers=1))
+    assert [(one.status, one.repeated) for one in sends] == [
+        ("queued", False), ("queued", True), ("not_sent", False), (sent.status, True)
+    ]  # fmt: skip

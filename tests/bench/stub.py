@@ -11,6 +11,7 @@ import asyncio
 import json
 import ssl
 import uuid
+from email.utils import formatdate
 
 CHAT = {"id": "", "handles": [], "is_active": True, "is_group": False, "service": "iMessage"}
 MEDIA = {
@@ -67,7 +68,7 @@ def _reply(status: int, body: object) -> bytes:
     data = json.dumps(body).encode()
     return (
         f"HTTP/1.1 {status} OK\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n"
-        "X-Trace-ID: 0123456789abcdef0123456789abcdef\r\n\r\n"
+        f"Date: {formatdate(usegmt=True)}\r\nX-Trace-ID: 0123456789abcdef0123456789abcdef\r\n\r\n"
     ).encode() + data
 
 

@@ -327,7 +327,9 @@ def test_a_request_whose_end_was_never_written_is_not_sent(
     real, broken = socket.socket.send, {"left": 1}
 
     def fails(self: socket.socket, data: bytes, *rest: Any) -> int:
-        if bytes(data[:1]) == b"{" and broken["left"]:
+        if bytes(data[:4]) == b"POST" and broken["left"]:
+            return real(self, data[:-1], *rest)
+        if bytes(data) == b"}":
             broken["left"] -= 1
             self.shutdown(socket.SHUT_RDWR)
             raise BrokenPipeError(32, "Broken pipe")

@@ -493,3 +493,70 @@ def test_several_processes_may_open_a_new_journal_at_once(tmp_path: Path) -> Non
     told = [one.communicate(timeout=20) for one in running]
     assert [one.returncode for one in running] == [0] * 3, told
     assert len({out for out, _ in told}) == 1
+
+
+# --- the work of threads that wait for each other is committed together ---
+
+
+def together(book: Journal, *works: Any, then: Any = None) -> list[Any]:
+    """Let these works wait in threads of their own; returns what came of each, an error too.
+
+    ``then`` is called by this thread, which nobody can overtake.
+    """
+    found: list[Any] = [None] * len(works)
+
+    def run(number: int) -> None:
+        try:
+            found[number] = book._ledger.run(works[number])
+        except Exception as error:  # noqa: BLE001  the test looks at it
+            found[number] = error
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(works))]
+    with book._lock:
+        for number, thread in enumerate(threads):
+            thread.start()
+            while len(book._ledger._waiting) <= number:
+                time.sleep(0.001)
+        if then is not None:
+            then()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+def put(name: str) -> Any:
+    return lambda cursor: cursor.execute("INSERT INTO names (name, content) VALUES (?, 'x')", (name,)).rowcount
+
+
+def kept(book: Journal) -> set[str]:
+    return {name for (name,) in book._ledger.run(lambda cursor: cursor.execute("SELECT name FROM names").fetchall())}
+
+
+def test_what_waits_is_committed_together(book: Journal) -> None:
+    begun: list[str] = []
+    driver(book).set_trace_callback(lambda sql: begun.append(sql) if sql.startswith("BEGIN") else None)
+    assert together(book, *map(put, "abcd")) == [1, 1, 1, 1]
+    driver(book).set_trace_callback(None)
+    assert kept(book) == set("abcd")
+    assert len(begun) == 1
+
+
+def test_a_fault_of_one_costs_its_own_work_alone(book: Journal) -> None:
+    done = together(book, put("a"), lambda cursor: put("b")(cursor) / 0, put("c"), put("a"))
+    assert [one if isinstance(one, int) else type(one).__name__ for one in done] == [
+        1, "ZeroDivisionError", 1, "IntegrityError"
+    ]  # fmt: skip
+    assert kept(book) == {"a", "c"}
+
+
+def test_an_interrupt_of_one_leaves_the_work_of_the_others(book: Journal) -> None:
+    def interrupted(cursor: Any) -> None:
+        put("b")(cursor)
+        raise KeyboardInterrupt
+
+    def here() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            book._ledger.run(interrupted)
+
+    assert together(book, put("a"), put("c"), then=here) == [1, 1]
+    assert kept(book) == {"a", "c"}

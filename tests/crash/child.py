@@ -23,6 +23,7 @@ from typing import Any
 import linq_nb
 from linq_nb import Draft, JournalError, LinqError, Outbox, VoiceMemo
 from linq_nb.client import utc_now
+from linq_nb.journal import Step
 
 WAIT_S = 60.0
 """A life that lasts longer hangs; an interrupted one has ``INTERRUPT_S``."""
@@ -52,14 +53,14 @@ def drafts(task: dict[str, Any]) -> list[Draft]:
 
 def break_journal(outbox: Outbox, how: str, after: int) -> None:
     """Let the journal fail after so many of its writes: ``full``, ``limit`` (the file may not grow) or ``readonly``."""
-    journal, advance, done = outbox.journal, outbox.journal.advance, [0]
+    journal, step, done = outbox.journal, outbox.journal.step, [0]
 
-    def counted(*given: Any) -> bool:
+    def counted(*given: Any) -> Step:
         done[0] += 1
         if done[0] == after:
             with journal._lock:
                 fail(journal._engine.raw_connection().driver_connection)
-        return advance(*given)
+        return step(*given)
 
     def fail(connection: Any) -> None:
         if how == "limit":
@@ -72,7 +73,7 @@ def break_journal(outbox: Outbox, how: str, after: int) -> None:
         else:
             connection.execute("PRAGMA query_only = ON")
 
-    journal.advance = counted  # type: ignore[method-assign]
+    journal.step = counted  # type: ignore[method-assign]
 
 
 def send(outbox: Outbox, task: dict[str, Any], report: dict[str, Any]) -> None:
