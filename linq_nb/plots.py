@@ -27,6 +27,7 @@ MOST_CHATS = 12
 """``errors`` shows the chats with most errors, so many at most."""
 
 MOST_CODES = 6
+MOST_LETTERS = 30
 MOST_POINTS = 2_000
 
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#999999", "#000000")
@@ -72,21 +73,27 @@ def latency(frame: Any, ax: Axes | None = None, of: str = "delivery_s") -> Axes:
     import numpy as np
 
     table = _columns(frame, "latency", "service", "is_group", of).drop_nulls(subset=[of])
+    table = table.select(
+        nw.col("service").cast(nw.String).fill_null("no service"),
+        nw.col("is_group").fill_null(value=False).cast(nw.Boolean),
+        of,
+    )
     ax = _axes(ax)
-    groups = sorted({(str(one["service"] or "no service"), bool(one["is_group"])) for one in _kinds(table)})
+    from matplotlib.ticker import LogFormatter
+
+    groups = sorted(table.select("service", "is_group").unique().rows())
     told = []
     for place, (service, is_group) in enumerate(groups):
-        mine = (nw.col("service").cast(nw.String).fill_null("no service") == service) & (
-            nw.col("is_group").fill_null(value=False) == is_group
-        )
+        mine = (nw.col("service") == service) & (nw.col("is_group") == is_group)
         seconds = np.sort(table.filter(mine)[of].cast(nw.Float64).to_numpy())
         label = f"{service}, {'group' if is_group else '1:1'}"
         told.append(f"{label} {np.quantile(seconds, 0.5):.1f} s (p90 {np.quantile(seconds, 0.9):.1f} s)")
         shares = np.linspace(0, 1, min(len(seconds), MOST_POINTS) + 1)[1:]
         x = np.quantile(seconds, shares, method="inverted_cdf")
-        ax.plot(np.maximum(x, 0.001), shares * 100, label=label, markevery=max(1, len(x) // 8), **_line(place))
+        ax.plot(np.maximum(x, 0.001), shares * 100, label=_plain(label), markevery=max(1, len(x) // 8), **_line(place))
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(lambda seconds, _: f"{seconds:g}")
+    ax.xaxis.set_minor_formatter(LogFormatter())
     ax.set(xlabel=f"seconds ({of})", ylabel="% of those that came", ylim=(0, 100), title="How long it took")
     return _told(ax, f"Half of them came within: {'; '.join(told)}." if told else f"No send has a {of}.")
 
@@ -114,8 +121,8 @@ def errors(report: Any, ax: Axes | None = None) -> Axes:
     ax = _axes(ax)
     by_chat, by_code, names = dict[str, dict[str, int]](), dict[str, int](), dict[str, str | None]()
     for row in rows:
-        chat, code = row["chat_id"], _code(row)
-        names[chat] = row["chat_name"]
+        chat, code = row["chat_id"] if _is_there(row["chat_id"]) else "unknown", _code(row)
+        names[chat] = row["chat_name"] if _is_there(row["chat_name"]) else None
         by_code[code] = by_code.get(code, 0) + row["sends"]
         counts = by_chat.setdefault(chat, {})
         counts[code] = counts.get(code, 0) + row["sends"]
@@ -123,10 +130,11 @@ def errors(report: Any, ax: Axes | None = None) -> Axes:
     chats = sorted(by_chat, key=lambda chat: (-sum(by_chat[chat].values()), chat))
     _bars(ax, [by_chat[chat] for chat in chats[:MOST_CHATS]], _labels(chats[:MOST_CHATS], names), codes)
     ax.set_xlabel("sends that went wrong")
-    ax.set_title("Errors by chat", pad=28)
+    ax.set_title("Errors by chat")
     if not rows:
         return _told(ax, "Nothing went wrong.")
     ax.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
+    ax.set_title("Errors by chat", pad=28 if len(ax.containers) <= 4 else 46)
     worst = f"most in {_labels(chats[:1], names)[0]} ({sum(by_chat[chats[0]].values()):,})"
     whole = f"{sum(by_code.values()):,} went wrong in {len(chats):,} chats, {worst}"
     return _told(ax, f"{whole}. Most frequent: {codes[0]} ({by_code[codes[0]]:,}).", legend=False)
@@ -140,9 +148,10 @@ def _bars(ax: Axes, counts: Sequence[dict[str, int]], labels: Sequence[str], cod
     left = [0] * len(labels)
     for place, (code, of) in enumerate(parts.items()):
         widths = [sum(one.get(name, 0) for name in of) for one in counts]
-        ax.barh(labels, widths, left=left, label=code, color=_COLOURS[place], hatch=_HATCHES[place],
+        ax.barh(range(len(labels)), widths, left=left, label=_plain(code), color=_COLOURS[place], hatch=_HATCHES[place],
                 edgecolor="black", linewidth=0.6)  # fmt: skip
         left = [before + width for before, width in zip(left, widths, strict=True)]
+    ax.set_yticks(range(len(labels)), [_plain(one) for one in labels])
     ax.invert_yaxis()
     ax.locator_params(axis="x", integer=True)
 
@@ -151,7 +160,16 @@ def _labels(chats: Sequence[str], names: Mapping[str, str | None]) -> list[str]:
     """The names of chats, with the beginning of the id where a name is missing or not the only one of its kind."""
     found = [names[chat] for chat in chats]
     alone = {name for name in found if name and list(names.values()).count(name) == 1}
-    return [name if name in alone else f"{name or 'chat'} {chat[:8]}" for chat, name in zip(chats, found, strict=True)]
+    return [
+        _short(str(name)) if name in alone else f"{_short(name or 'chat')} {chat[:8]}"
+        for chat, name in zip(chats, found, strict=True)
+    ]
+
+
+def _short(name: str) -> str:
+    """A name on one line that leaves room for the bars."""
+    name = " ".join(name.split())
+    return name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…"
 
 
 def caption(ax: Axes) -> str:
@@ -171,10 +189,6 @@ def _columns(frame: Any, plot: str, *names: str) -> Any:
     return table.select(*names).collect()
 
 
-def _kinds(table: Any) -> Any:
-    return table.select(nw.col("service").cast(nw.String), "is_group").unique().rows(named=True)
-
-
 def _axes(ax: Axes | None) -> Axes:
     if ax is not None:
         return ax
@@ -190,13 +204,25 @@ def _told(ax: Axes, sentence: str, *, legend: bool = True) -> Axes:
     """Finish a plot: its caption below, its legend beside the data, no frame that says nothing."""
     ax.linq_caption = sentence  # type: ignore[attr-defined]
     label = ax.get_xlabel()
-    ax.set_xlabel("\n".join([label, "", *textwrap.wrap(sentence, 92)]), loc="left")
+    ax.set_xlabel("\n".join([label, "", *textwrap.wrap(_plain(sentence), _letters(ax))]), loc="left")
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="x", alpha=0.3)
     ax.set_axisbelow(True)
     if legend and ax.get_legend_handles_labels()[1]:
         ax.legend(frameon=False)
     return ax
+
+
+def _plain(text: str) -> str:
+    """Text as it is written: a dollar sign begins no formula."""
+    return text.replace("$", r"\$")
+
+
+def _letters(ax: Axes) -> int:
+    """How many letters fit side by side below a plot."""
+    ax.figure.canvas.figure.draw_without_rendering()  # the layout gives the plot its width
+    points = ax.bbox.width / ax.figure.dpi * 72
+    return max(20, int(points / (0.49 * float(ax.xaxis.label.get_fontsize()))))
 
 
 def _line(place: int) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,13 +27,16 @@ def unregister() -> None:
 
 
 class _Finder:
-    """Finds pandas as everybody does, once, and has the accessor imported after it."""
+    """Finds pandas as everybody does, and has the accessor imported after it is loaded.
+
+    It stays until then: others look whether pandas is there without loading it, and loading may fail at first.
+    """
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if fullname != "pandas":
             return None
-        unregister()
-        spec = find_spec("pandas")
+        others = [one for one in sys.meta_path if not isinstance(one, _Finder)]
+        spec = next(filter(None, (one.find_spec(fullname, path, target) for one in others)), None)
         if spec is not None and spec.loader is not None:
             spec.loader = _Then(spec.loader)  # type: ignore[assignment]
         return spec
@@ -46,13 +48,13 @@ class _Then:
     def __init__(self, loader: Any) -> None:
         self._loader = loader
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        made: ModuleType | None = self._loader.create_module(spec)
-        return made
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
 
     def exec_module(self, module: ModuleType) -> None:
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
         module.__loader__ = self._loader
         self._loader.exec_module(module)
+        unregister()
         importlib.import_module(ACCESSOR)

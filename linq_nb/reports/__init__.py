@@ -6,17 +6,18 @@
     linq_nb.reports.latency(frame)                       # how long a delivery takes
 
 Each takes a frame with the columns of ``to_frame(outbox.sends())`` (only those that it names) and returns a new one of
-the same kind: a table that is computed later, as DuckDB's, stays one. Counts are whole numbers, times UTC, lengths of
-time seconds. What a report counts:
+the same kind: a table that is computed later, as DuckDB's, stays one. Counts are whole numbers, lengths of time
+seconds, times as in the frame: UTC, as those without a zone count. Categories that are counted by come back as text.
+What a report counts:
 
 - ``sends``: rows, one for each memo, chat and copy that was asked for
-- ``accepted``: Linq took it, so it is there or on its way; ``delivered`` (with the read ones) and ``read`` as Linq told
+- ``accepted``: Linq took it, whatever became of it later; ``delivered`` (with the read ones) and ``read`` as Linq told
 - ``failed``: Linq took it and later said that it did not arrive
 - ``refused``: Linq said no, or it never left: nothing reached the recipient (``rejected``, ``not_sent``)
 - ``unclear``: it left and no clear answer came (``unknown``, and ``sending`` until its owner is done)
 
 Groups and SMS never report ``delivered`` (Linq's documentation, "Delivery receipts"). All raise SettingsError for what
-is no frame, or has not the columns.
+is no frame, or has not the columns. ``latency`` cannot be worked out of a pyarrow.Table.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ REPORTS = ("by", "by_chat", "by_day", "funnel", "latency", "errors", "unconfirme
 STAGES = ("asked", "accepted", "sent", "delivered", "read")
 """The stages of ``funnel``, in order."""
 
+QUANTILES = (50, 90, 99)
 LENGTHS = ("accept_s", "delivery_s", "read_s")
 """The columns that ``latency`` tells of, in seconds."""
 
@@ -53,9 +55,10 @@ def by(frame: Frame, *columns: str) -> Frame:
     """
     if not columns:
         raise SettingsError('name a column to count by, as by(frame, "from_handle")')
-    asked = parts.asked(frame, "by", *columns, "status", "created_at")
-    few = parts.few(asked, (*columns, "status"))
-    return parts.done(parts.summed(few, columns).select(*columns, *COUNTS, *TIMES).sort(*columns), frame)
+    keys = parts.keys(columns, "by", (*COUNTS, *TIMES))
+    asked = parts.asked(frame, "by", *keys, "status", "created_at")
+    few = parts.few(asked, (*keys, "status"))
+    return parts.done(parts.summed(few, keys).select(*keys, *COUNTS, *TIMES).sort(*keys), frame)
 
 
 def by_chat(frame: Frame) -> Frame:
@@ -126,13 +129,15 @@ def latency(frame: Frame, by: str | Sequence[str] = ("service", "is_group"), of:
     """
     if of not in LENGTHS:
         raise SettingsError(f"of= is one of {', '.join(LENGTHS)}, not {of!r}")
-    keys = parts.keys(by)
+    keys = parts.keys(by, "latency", ("sends", of, *(f"p{one}_s" for one in QUANTILES)))
     known = parts.asked(frame, "latency", *keys, of).filter(~nw.col(of).is_null())
-    quantiles = [nw.col(of).quantile(one / 100, "linear").alias(f"p{one}_s") for one in (50, 90, 99)]
+    quantiles = [nw.col(of).quantile(one / 100, "linear").alias(f"p{one}_s") for one in QUANTILES]
     if not keys:
         return parts.done(known.select(parts.whole(nw.len(), "sends"), *quantiles), frame)
+    if known.implementation.is_pyarrow():
+        raise SettingsError("latency cannot be worked out by pyarrow; give it polars.from_arrow(table) or a DataFrame")
     found = known.group_by(*keys).agg(nw.len().alias("sends"), *quantiles)
-    return parts.done(found.with_columns(parts.whole("sends")).sort(*keys), frame)
+    return parts.done(parts.worded(found.with_columns(parts.whole("sends"))).sort(*keys), frame)
 
 
 def errors(frame: Frame, by: str | Sequence[str] = ()) -> Frame:
@@ -143,10 +148,11 @@ def errors(frame: Frame, by: str | Sequence[str] = ()) -> Frame:
     there; ``sends``; ``chats``, unless they are what you count by; ``first_at`` and ``last_at``, when the first and the
     last were asked for. The most frequent come first.
     """
-    keys = tuple(dict.fromkeys((*parts.keys(by), "status", "http_status", "error_code")))
+    own = ("meaning", "what_to_do", "sends", "chats", *TIMES)
+    keys = tuple(dict.fromkeys((*parts.keys(by, "errors", own), "status", "http_status", "error_code")))
     chats = [nw.col("chat_id").n_unique().alias("chats")] if "chat_id" not in keys else []
     rows = parts.asked(frame, "errors", *keys, "chat_id", "created_at")
-    rows = rows.filter(nw.col("status").is_in(["failed", "unknown", *REFUSED])).with_columns(parts.text("status"))
+    rows = rows.filter(nw.col("status").is_in(["failed", "unknown", *REFUSED]))
     answered = nw.when(nw.col("status") != "failed").then(nw.col("http_status"))
     found = parts.few(rows.with_columns(parts.whole(answered, "http_status")), keys, *chats)
     found = found.with_columns(explaining.meaning(), explaining.what_to_do(), *(parts.whole("chats") for _ in chats))
@@ -168,10 +174,10 @@ def unconfirmed(frame: Frame, horizon: str | float | timedelta = "1h", now: date
     shown = ("send_id", "chat_id", "chat_name", "is_group", "service", "status", "message_id", "accepted_at",
              "checked_at")  # fmt: skip
     asked = parts.asked(frame, "unconfirmed", *shown, "posted_at", "created_at")
-    is_final = nw.col("status").is_in([*OUR_STATUSES, *FINAL_STATUSES])
+    is_open = parts.is_not([*OUR_STATUSES, *FINAL_STATUSES])
     is_enough = (nw.col("status") == "sent") & parts.is_silent()
-    since = nw.coalesce("accepted_at", "posted_at", "created_at")
-    found = asked.filter(~is_final & ~is_enough & (since <= nw.lit(parts.zoned(now) - span)))
+    asked = asked.with_columns(nw.coalesce("accepted_at", "posted_at", "created_at").alias("since"))
+    found = asked.filter(is_open & ~is_enough & parts.until(asked, "since", parts.zoned(now) - span))
     return parts.done(found.select(*shown).sort("accepted_at", "send_id", nulls_last=True), frame)
 
 
@@ -185,9 +191,9 @@ def duplicates(frame: Frame) -> Frame:
     """
     keys = ("chat_id", "sha256", "attachment_id", "status")
     asked = parts.asked(frame, "duplicates", *keys, "created_at")
-    few = parts.few(asked.filter(~nw.col("status").is_in([*REFUSED, "preparing"])), keys)
+    few = parts.few(asked.filter(parts.is_not([*REFUSED, "preparing"])), keys)
     few = few.with_columns(nw.coalesce(parts.text("sha256"), parts.text("attachment_id")).alias("audio"))
-    few = few.filter(~nw.col("audio").is_null()).with_columns(parts.text("status"))
+    few = few.filter(~nw.col("audio").is_null())
     is_unclear = nw.col("status").is_in(UNCLEAR)
     both = {"bubbles": ~is_unclear, "unclear": is_unclear}
     few = few.with_columns(*(parts.where(one, "sends").alias(name) for name, one in both.items()))
@@ -212,6 +218,9 @@ def compare(sends: Frame, messages: Frame) -> Frame:
     ours = parts.asked(sends, "compare", "message_id", "chat_id", "status", "accepted_at")
     theirs = parts.asked(messages, "compare", "message_id", "chat_id", "delivery_status", "created_at", "is_from_me",
                          "mime_type")  # fmt: skip
+    if (type(ours), ours.implementation) != (type(theirs), theirs.implementation):
+        kinds = [f"{type(one).__module__.split('.')[0]}'s {type(one).__name__}" for one in (sends, messages)]
+        raise SettingsError(f"compare takes two frames of one kind, not {' and '.join(kinds)}")
     ours = ours.filter(~nw.col("message_id").is_null()).with_columns(
         parts.text("message_id"), parts.text("chat_id"), parts.text("status"), nw.lit(1).alias("in_sends")
     )
@@ -221,7 +230,12 @@ def compare(sends: Frame, messages: Frame) -> Frame:
         "created_at", nw.lit(1).alias("in_messages"), is_memo.fill_null(value=False).alias("is_memo"),
     )  # fmt: skip
     both = ours.join(theirs, on="message_id", how="full", suffix="_theirs")
-    other = nw.when(nw.col("status") != nw.col("delivery_status")).then(nw.lit("other_status")).otherwise(nw.lit(""))
+    is_told = ~nw.col("status").is_null() & ~nw.col("delivery_status").is_null()
+    other = (
+        nw.when(is_told & (nw.col("status") != nw.col("delivery_status")))
+        .then(nw.lit("other_status"))
+        .otherwise(nw.lit(""))
+    )
     unknown = nw.when(nw.col("is_memo")).then(nw.lit("only_messages")).otherwise(nw.lit(""))
     known = nw.when(nw.col("in_messages").is_null()).then(nw.lit("only_sends")).otherwise(other)
     told = both.select(

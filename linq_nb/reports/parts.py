@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import narwhals as nw
 
@@ -34,13 +35,25 @@ def asked(frame: Any, report: str, *names: str) -> Any:
     """Return the columns that a report names; raises SettingsError for a value that has them not."""
     try:
         told = nw.from_native(frame)
+        has = told.collect_schema().names()
     except TypeError:
         kind = type(frame).__name__
         raise SettingsError(f"{report} takes a frame, as to_frame(outbox.sends()), not one of type {kind}") from None
-    has = told.collect_schema().names()
+    except nw.exceptions.DuplicateError:
+        raise SettingsError(f"{report} takes a frame that has each column once; drop those that are twice") from None
     if missing := [one for one in names if one not in has]:
-        raise SettingsError(f"{report} needs the column {missing[0]!r} of to_frame; the frame has {', '.join(has)}")
-    return told.select(*dict.fromkeys(names))
+        raise SettingsError(
+            f"{report} needs the column {missing[0]!r} of to_frame; the frame has {', '.join(map(str, has))}"
+        )
+    told = told.select(*dict.fromkeys(names))
+    return nw.maybe_convert_dtypes(told) if _is_numpys(told.to_native()) else told
+
+
+def _is_numpys(native: Any) -> bool:
+    """Whether a table of pandas holds NumPy's floats or objects, as of DuckDB's ``.df()``: they cannot tell missing."""
+    if not nw.dependencies.is_pandas_like_dataframe(native):
+        return False
+    return any(not hasattr(one, "na_value") and one.kind in "fO" for one in native.dtypes)
 
 
 def done(found: Any, like: Frame) -> Frame:
@@ -53,13 +66,19 @@ def few(rows: Any, columns: Sequence[str], *more: nw.Expr) -> Any:
     """Count rows by all that matters: what follows works on a small table, however many sends there are."""
     span = (nw.col("created_at").min().alias("first_at"), nw.col("created_at").max().alias("last_at"))
     counted = rows.group_by(*dict.fromkeys(columns)).agg(nw.len().alias("sends"), *span, *more)
-    return counted.with_columns(whole("sends"))
+    return worded(counted.with_columns(whole("sends")))
+
+
+def worded(rows: Any) -> Any:
+    """Return a table with its categories as text, which has one order; theirs is that of who made them."""
+    words = [text(name) for name, kind in rows.collect_schema().items() if kind in (nw.Categorical, nw.Enum)]
+    return rows.with_columns(*words) if words else rows
 
 
 def summed(counted: Any, columns: Sequence[str], *more: nw.Expr) -> Any:
     """Add up what was counted by status as the counts of a report."""
-    status = text("status")
-    kinds = {"accepted": ~status.is_in(NOT_ACCEPTED), **{name: status.is_in(of) for name, of in WORDS.items()}}
+    status = nw.col("status")
+    kinds = {"accepted": is_accepted(), **{name: status.is_in(of) for name, of in WORDS.items()}}
     counted = counted.with_columns(*(where(one, "sends").alias(name) for name, one in kinds.items()))
     found = counted.group_by(*columns).agg(*(nw.col(name).sum() for name in COUNTS), *SPAN, *more)
     return found.with_columns(*map(whole, COUNTS))
@@ -67,12 +86,18 @@ def summed(counted: Any, columns: Sequence[str], *more: nw.Expr) -> Any:
 
 def is_accepted() -> nw.Expr:
     """Whether Linq took a send: all of its own words say so, and ``expired``."""
-    return ~nw.col("status").is_in(NOT_ACCEPTED)
+    return is_not(NOT_ACCEPTED)
+
+
+def is_not(words: Sequence[str]) -> nw.Expr:
+    """Whether a status is known and none of these."""
+    return ~(nw.col("status").is_null() | nw.col("status").is_in(words))
 
 
 def is_silent() -> nw.Expr:
     """Whether a send can never be reported as delivered."""
-    return nw.col("is_group").fill_null(value=False) | (nw.col("service") == SILENT).fill_null(value=False)
+    is_group = nw.col("is_group").fill_null(value=False).cast(nw.Boolean)
+    return is_group | (nw.col("service") == SILENT).fill_null(value=False)
 
 
 def where(condition: nw.Expr, name: str) -> nw.Expr:
@@ -91,9 +116,22 @@ def whole(value: str | nw.Expr, name: str | None = None) -> nw.Expr:
     return made.cast(nw.Int64).alias(name or str(value))
 
 
-def keys(by: str | Sequence[str]) -> tuple[str, ...]:
-    """The columns that a report counts by."""
-    return (by,) if isinstance(by, str) else tuple(dict.fromkeys(by))
+def keys(by: str | Sequence[str], report: str, own: Sequence[str]) -> tuple[str, ...]:
+    """The columns that a report counts by; raises SettingsError for one that has the name of its ``own``."""
+    found = (by,) if isinstance(by, str) else tuple(dict.fromkeys(by))
+    if taken := [one for one in found if one in own]:
+        raise SettingsError(f"{report} makes a column {taken[0]!r} itself; rename yours to count by it")
+    return found
+
+
+def until(rows: Any, name: str, at: datetime) -> nw.Expr:
+    """Whether a column's times are not after a time; those without a zone are UTC."""
+    zone = getattr(rows.collect_schema()[name], "time_zone", None)
+    if zone is None:
+        at = at.astimezone(UTC).replace(tzinfo=None)
+    elif rows.implementation.is_polars():  # compares times of one zone only
+        at = at.astimezone(ZoneInfo(zone))
+    return nw.col(name) <= nw.lit(at)
 
 
 def zoned(now: datetime | None) -> datetime:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import matplotlib as mpl
+import pandas as pd
 import polars as pl
 import pytest
 from matplotlib import pyplot
@@ -125,6 +126,45 @@ def test_what_is_drawn_is_told_apart_without_colour(name: str) -> None:
     told = lines or hatches
     assert len(told) > 1
     assert len(set(told)) == len(told)
+
+
+@pytest.mark.parametrize("kind", ["string", "category", object])
+def test_sends_without_a_service_have_a_line_of_their_own(kind: Any) -> None:
+    frame = to_frame(some())
+    ax = plots.latency(frame.assign(service=pd.Series([None] * len(frame), dtype=kind)))
+    assert [line.get_label() for line in ax.get_lines()] == ["no service, 1:1", "no service, group"]
+
+
+def test_names_of_chats_are_drawn_as_they_are_written_and_cut_when_long() -> None:
+    names = ["$5 and $6", r"$\frac{1", "two\nlines", "N" * 200, None]
+    sends = [a_send(n, "rejected", http_status=400, chat_id=f"{n}" * 36, chat_name=one) for n, one in enumerate(names)]
+    ax = to_frame(sends).linq.plot.errors()
+    ax.figure.canvas.draw()
+    texts = [label.get_text() for label in ax.get_yticklabels()]
+    assert texts == [r"\$5 and \$6", r"\$\frac{1", "two lines", "N" * 29 + "…", "chat 44444444"]
+    assert "most in $5 and $6 (1)" in plots.caption(ax)
+    assert ax.xaxis.label.get_window_extent().x1 <= ax.figure.bbox.width
+
+
+def test_the_title_stands_above_the_legend_of_many_codes() -> None:
+    ax = to_frame([a_send(n, "rejected", http_status=400, error_code=1000 + n) for n in range(9)]).linq.plot.errors()
+    ax.figure.canvas.draw()
+    assert ax.title.get_window_extent().y0 >= ax.get_legend().get_window_extent().y1 - 4
+
+
+def test_captions_of_plots_side_by_side_do_not_meet() -> None:
+    figure, axes = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    frame = to_frame(some())
+    frame.linq.plot.funnel(ax=axes[0])
+    frame.linq.plot.errors(ax=axes[1])
+    figure.canvas.draw()
+    assert axes[0].xaxis.label.get_window_extent().x1 <= axes[1].xaxis.label.get_window_extent().x0
+
+
+def test_errors_of_no_known_chat_are_drawn_too() -> None:
+    frame = to_frame(some())
+    ax = frame.assign(chat_id=frame["chat_id"].where(frame.index < 46)).linq.plot.errors()
+    assert sum(bar.get_width() for bar in ax.patches) == 7
 
 
 def test_a_table_of_another_engine_is_drawn_too() -> None:

@@ -167,7 +167,7 @@ def compare(sends: Sequence[Send], messages: Sequence[Message]) -> list[Row]:
     found = []
     for message_id in ours.keys() | theirs.keys():
         our, their = ours.get(message_id), theirs.get(message_id)
-        if our and their and our.status != their.delivery_status:
+        if our and their and their.delivery_status and our.status != their.delivery_status:
             word = "other_status"
         elif our and not their:
             word = "only_sends"

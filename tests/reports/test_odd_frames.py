@@ -1,0 +1,142 @@
+"""Reports of frames as they come back from files and other tools: the same answers, or one line that says why not."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import by_hand
+import pandas as pd
+import polars as pl
+import pytest
+from engines import ENGINES, as_text, in_duckdb, rows
+from test_reports import CASES, CHATS, FILES, IDS, START, same
+
+from linq_nb import SettingsError, reports, to_frame
+from linq_nb.model import Attachment, Message, Send
+
+STATUSES = ("delivered", "failed", "rejected", "queued", "unknown", "read", "on_hold", "sent", "not_sent")
+
+
+def a_send(n: int) -> Send:
+    at = START + timedelta(hours=n)
+    return Send(
+        send_id=f"s{n:02}", base_url="b", content=str(n), chat_id=CHATS[n % 3], chat_name=(None, "Ada")[n % 2],
+        is_group=(None, False, True)[n % 3], from_handle=(None, "+12025550100")[n % 2], sha256=(None, *FILES)[n % 3],
+        message_id=IDS[n // 4] if n % 4 == 0 else None, service=("RCS", None, "iMessage", "SMS")[n % 4],
+        status=STATUSES[n % 9], http_status=(None, 403, 202)[n % 3], error_code=(None, 2024, 4001, 9999)[n % 4],
+        created_at=at, posted_at=at if n % 2 else None, accepted_at=at + timedelta(seconds=2) if n % 3 else None,
+        delivered_at=at + timedelta(seconds=n) if n % 2 else None,
+    )  # fmt: skip
+
+
+SENDS = [a_send(n) for n in range(40)]
+MESSAGES = [
+    Message(message_id=one, chat_id=CHATS[0], is_from_me=(None, True, False)[n % 3], created_at=START,
+            delivery_status=(None, "delivered", "read")[n % 3],
+            media=(Attachment(attachment_id=IDS[0], mime_type=(None, "audio/mp4")[n % 2]),))
+    for n, one in enumerate(IDS)
+]  # fmt: skip
+
+
+def as_numpys(frame: pd.DataFrame) -> pd.DataFrame:
+    """As DuckDB's ``.df()`` gives it: whole numbers with missing ones are floats, truths and texts objects."""
+    kinds = {"Int64": "float64", "Float64": "float64"}
+    made = frame.astype({name: kinds[str(one)] for name, one in frame.dtypes.items() if str(one) in kinds})
+    for name, one in as_text(frame).dtypes.items():
+        if str(one) in ("string", "boolean"):
+            made[name] = as_text(frame)[name].astype(object).where(frame[name].notna(), None)
+    return made
+
+
+def backwards(frame: pd.DataFrame) -> pd.DataFrame:
+    """With categories in another order, and one that is not used."""
+    words = {n: one.categories for n, one in frame.dtypes.items() if isinstance(one, pd.CategoricalDtype)}
+    kinds = {name: pd.CategoricalDtype([*some[::-1], "unused"]) for name, some in words.items()}
+    return frame.astype(kinds)
+
+
+def in_arrow(frame: pd.DataFrame) -> pd.DataFrame:
+    file = io.BytesIO()
+    frame.to_parquet(file)
+    return pd.read_parquet(file, dtype_backend="pyarrow")
+
+
+def in_enums(frame: pd.DataFrame) -> pl.DataFrame:
+    table = pl.from_pandas(backwards(frame))
+    return table.with_columns(
+        pl.col(name).cast(pl.Enum(frame[name].cat.categories.tolist()[::-1]))
+        for name, kind in table.schema.items()
+        if kind == pl.Categorical
+    )
+
+
+def in_zone(frame: pd.DataFrame, zone: str | None) -> pd.DataFrame:
+    times = frame.select_dtypes("datetimetz")
+    return frame.assign(**{name: times[name].dt.tz_convert(zone) for name in times})
+
+
+ODD: dict[str, Callable[[pd.DataFrame], Any]] = {
+    "NumPy's dtypes": as_numpys,
+    "categories backwards": backwards,
+    "Arrow's dtypes": in_arrow,
+    "one label for all rows": lambda frame: frame.set_axis([7] * len(frame), axis=0),
+    "parts put together": lambda frame: pd.concat([backwards(frame[:9]), frame[9:]]),
+    "Polars' enums": in_enums,
+    "Polars in another zone": lambda frame: pl.from_pandas(in_zone(frame, "Europe/Paris")),
+    "no zone": lambda frame: in_zone(frame, None),
+    "no zone in Polars": lambda frame: pl.from_pandas(in_zone(frame, None)),
+    "no zone in DuckDB": lambda frame: in_duckdb(in_zone(frame, None))[0],
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("number", [40, 0])
+def test_an_odd_frame_gives_the_same_answers(odd: str, number: int) -> None:
+    table = ODD[odd](to_frame(SENDS, "full")[:number])
+    for name, report, plain in CASES:
+        same(rows(report(table)), plain(SENDS[:number]), f"{name} of {odd}")
+
+
+@pytest.mark.parametrize("odd", [one for one in ODD if "DuckDB" not in one])
+def test_odd_frames_are_compared_alike(odd: str) -> None:
+    ours, theirs = to_frame(SENDS, "full"), to_frame(MESSAGES, kind="messages")
+    same(rows(reports.compare(ODD[odd](ours), ODD[odd](theirs))), by_hand.compare(SENDS, MESSAGES), odd)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_status_that_is_missing_counts_as_a_send_and_no_more(engine: str) -> None:
+    frame = to_frame(SENDS, "full").assign(status=None, is_group=None, chat_id=None)
+    (table,) = ENGINES[engine][1](frame.astype({"status": "string", "is_group": "boolean", "chat_id": "string"}))
+    (day, *_) = rows(reports.by_day(table))
+    assert [day[name] for name in ("sends", "accepted", "refused", "unclear")] == [24, 0, 0, 0]
+    assert rows(reports.funnel(table))[1]["sends"] == 0
+    for empty in (reports.errors, reports.unconfirmed, reports.duplicates):
+        assert rows(empty(table)) == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_columns_to_count_by_are_named_once_and_not_as_a_reports_own(engine: str) -> None:
+    frame = to_frame(SENDS, "full")
+    (table,) = ENGINES[engine][1](frame.assign(sends=1, first_at=2, p50_s=3, meaning="x"))
+    assert rows(reports.by(table, "day", "day")) == rows(reports.by(table, "day"))
+    for ask, name in ((reports.by, "sends"), (reports.by, "first_at"), (reports.latency, "p50_s"),
+                      (reports.latency, "delivery_s"), (reports.errors, "meaning")):  # fmt: skip
+        with pytest.raises(SettingsError, match=f"makes a column '{name}' itself; rename yours"):
+            ask(table, name)
+
+
+def test_what_a_report_cannot_read_is_said_in_one_line() -> None:
+    frame, messages = to_frame(SENDS), to_frame(MESSAGES, kind="messages")
+    with pytest.raises(SettingsError, match=r"^by_chat takes a frame that has each column once; drop those .*$"):
+        reports.by_chat(pd.concat([frame, frame[["day"]]], axis=1))
+    with pytest.raises(SettingsError, match="not pandas's DataFrame and polars's DataFrame"):
+        reports.compare(frame, pl.from_pandas(messages))
+    with pytest.raises(SettingsError, match="not polars's DataFrame and polars's LazyFrame"):
+        reports.compare(pl.from_pandas(frame), pl.from_pandas(messages).lazy())
+    with pytest.raises(SettingsError, match="latency cannot be worked out by pyarrow"):
+        reports.latency(pl.from_pandas(frame).to_arrow())
+    with pytest.raises(SettingsError, match="the frame has 0, 1"):
+        reports.by_chat(pd.DataFrame([[1, 2]]))
