@@ -117,7 +117,7 @@ def to_parquet(
         raise SettingsError(f'table is "sends" or "history", not {table!r}; nothing was written')
     key = journal.hash_key()
     frames.to_frame([], handles, key=key)  # refuses what handles cannot be, before anything is written
-    target = Path(folder).expanduser()
+    target = Path(os.path.abspath(Path(folder).expanduser()))  # "." has no name to write beside
     with _told(target):
         _refuse_foreign(target, table)
         return _Export(journal, target, table, handles, key, _midnight(since)).run()

@@ -614,6 +614,12 @@ class Journal:
         with self._read() as db:
             return sorted(db.execute(wanted).scalars())
 
+    def chat_ids(self, base_url: str) -> list[str]:
+        """Return the chats that sends of one Linq went to, or were meant for."""
+        wanted = sa.select(sends.c.chat_id).where(sends.c.base_url == base_url).distinct().order_by(sends.c.chat_id)
+        with self._read() as db:
+            return list(db.execute(wanted).scalars())
+
     def message_ids(self, chat_id: str) -> set[str]:
         """Return the message ids of a chat that belong to known sends."""
         wanted = sa.select(sends.c.message_id).where(sends.c.chat_id == chat_id, sends.c.message_id.is_not(None))

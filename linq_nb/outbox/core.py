@@ -314,7 +314,8 @@ class Outbox:
         """Return Linq's own list of the messages of these chats (all that the journal has sends to), oldest first.
 
         For ``reports.compare``: what Linq lists against what the journal knows. Linq forgets messages, after a day on
-        some accounts. Raises ApiError or NotSent when a chat cannot be read.
+        some accounts. ``chats``: Chats, ids or names, one or many. Raises ApiError or NotSent when a chat cannot be
+        read, PreflightError for a name that no chat or several have.
         """
         return reading.messages(self, [chats] if isinstance(chats, Chat | str) else chats)
 

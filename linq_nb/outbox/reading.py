@@ -48,9 +48,9 @@ def askable(outbox: Outbox, sends: Iterable[Send], *, settled: bool = False) -> 
 def messages(outbox: Outbox, chats: Iterable[Chat | str] | None) -> list[Message]:
     """Read the messages of chats, several chats at a time; of those in the journal if none are given."""
     if chats is None:
-        here = outbox.client.base_url
-        chats = [one.chat_id for one in outbox.journal.sends() if one.base_url == here]
-    wanted = list(dict.fromkeys((one.chat_id if isinstance(one, Chat) else one).lower() for one in chats))
+        chats = outbox.journal.chat_ids(outbox.client.base_url)
+    found_chats = [outbox.find_chat(one) for one in chats]
+    wanted = list(dict.fromkeys((one.chat_id if isinstance(one, Chat) else one).lower() for one in found_chats))
     workers = 1 if outbox.demo is not None else asking.WORKERS
     pool = ThreadPoolExecutor(workers, "linq_nb messages")
     try:

@@ -109,7 +109,11 @@ def test_linqs_own_list_is_compared_with_the_journal() -> None:
             outbox.send(memo, bob)
         demo.advance(minutes=5)
         outbox.refresh()
+        assert outbox.messages("Ada Lovelace") == outbox.messages(ada.chat_id)
+        with pytest.raises(linq_nb.PreflightError, match="not of type Send; nothing was sent"):
+            outbox.messages([kept])
         messages = to_frame(outbox.messages([ada, bob]), kind="messages")
+        assert len(messages) == len(outbox.messages())
         found = reports.compare(to_frame(outbox.sends()), messages)
         assert found["found"].tolist() == ["only_messages"]
         assert found["chat_id"].tolist() == [bob.chat_id]
