@@ -90,11 +90,17 @@ def test_a_memo_without_a_clear_answer_is_unknown_and_asked_exactly_once(
 
 
 def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_memos(client: Client, server: RawServer) -> None:
-    """A proxy that answers twice: the second answer lies on the open connection when the next memo goes out."""
+    """A proxy that answers twice: what lies on the open connection is of before, so the next memo gets another one."""
     body = json.dumps(accepted_body()).encode()
     once = b"HTTP/1.1 202 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
-    server.will(raw(once + once), answer(202, accepted_body(id="another", chat={"id": MESSAGE_ID})))
+    server.will(raw(once + once), answer(202, accepted_body(id=ATTACHMENT_ID, chat={"id": MESSAGE_ID})))
     assert wire.message_id(send(client)) == MESSAGE_ID
+    time.sleep(0.02)
+    assert wire.message_id(client.voicememo(MESSAGE_ID, attachment_id=ATTACHMENT_ID)) == ATTACHMENT_ID
+
+
+def test_an_answer_that_tells_of_another_chat_is_no_answer(client: Client, server: RawServer) -> None:
+    server.will(answer(202, accepted_body(chat={"id": ATTACHMENT_ID})))
     with pytest.raises(OutcomeUnknown, match="it tells of another chat"):
         client.voicememo(MESSAGE_ID, attachment_id=ATTACHMENT_ID)
 

@@ -26,8 +26,9 @@ import test_journal  # noqa: E402
 import test_once  # noqa: E402
 import test_webhook_journal  # noqa: E402
 
-ABOUT_SQLITE = ("PRAGMA", "sqlite", "driver(", "pragma(", "tmp_path", "monkeypatch", "FAULTS", "broken")
-"""What tells that a test is of SQLite or its file alone."""
+ABOUT_SQLITE = ("PRAGMA", "sqlite", "driver(", "pragma(", "tmp_path", "monkeypatch", "FAULTS", "broken",
+                "together(", "refusing(")  # fmt: skip
+"""What tells that a test is of SQLite or its file alone, or of the queue of those who wait for it."""
 
 stages = test_once.stages
 
