@@ -8,6 +8,7 @@ Faults are httpx's own: ConnectError and ConnectTimeout before anything left, ot
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import select
 import socket
@@ -18,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import httpx
 
 MAX_HEAD_BYTES = 65_536
-READ_BYTES = 65_536
+READ_BYTES = 16_384
 KEEP_ALIVE_S = 3.0
 """An idle connection is not used again after this: servers close theirs from 5 s on, and a memo that meets the
 closing is one whose outcome nobody knows."""
@@ -28,6 +29,7 @@ _DIGITS = re.compile(r"[0-9]{1,15}")
 _CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;.*)?")
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)")
 
+Look = Callable[[float], object]
 Head = tuple[int, Mapping[str, str], bool]
 """The status, the headers by lower-case name, and whether the connection stays open."""
 
@@ -53,9 +55,11 @@ class Connection:
     """A connection to one host; not for several threads at once, but may be closed by any."""
 
     def __init__(self, link: socket.socket) -> None:
+        link.setblocking(False)  # else each read and write would look first whether it has to wait, and twice by TLS
         self._link, self._read, self._stays = link, b"", True
         self._is_idle, self._idle_since = True, time.monotonic()
-        self._looks_readable = _look(link)
+        self._look = _looker(link, to_write=False)
+        self._unpacked = link.pending if isinstance(link, ssl.SSLSocket) else int
 
     def close(self) -> None:
         """Close it; nothing is said to the server."""
@@ -68,7 +72,7 @@ class Connection:
         if not self._is_idle or time.monotonic() - self._idle_since > KEEP_ALIVE_S:
             return False
         try:
-            return not self._looks_readable()
+            return not self._look(0)
         except (OSError, ValueError):  # closed by another thread
             return False
 
@@ -121,26 +125,45 @@ class Connection:
 
     def _write(self, request: memoryview, deadline: float) -> None:
         try:
-            self._link.settimeout(_left(deadline))
+            _left(deadline)
             while request:
-                request = request[self._link.send(request) :]
+                try:
+                    request = request[self._link.send(request) :]
+                except (BlockingIOError, ssl.SSLWantWriteError):
+                    self._await_room(deadline)
+                except ssl.SSLWantReadError:
+                    self._await(self._look, deadline)
         except TimeoutError as error:
             raise httpx.WriteTimeout(str(error)) from error
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise httpx.WriteError(str(error)) from error
 
     # --- what is read ---
 
-    def _more(self, deadline: float | None) -> bytes:
-        """Return what comes next, empty when the server has closed; the first read has the write's time limit."""
+    def _more(self, deadline: float) -> bytes:
+        """Return what comes next, empty when the server has closed."""
         try:
-            if deadline is not None:
-                self._link.settimeout(_left(deadline))
-            return self._link.recv(READ_BYTES)
+            while True:
+                if not self._unpacked():
+                    self._await(self._look, deadline)
+                try:
+                    return self._link.recv(READ_BYTES)
+                except (BlockingIOError, ssl.SSLWantReadError):
+                    continue  # what came is not whole yet, or for TLS alone
+                except ssl.SSLWantWriteError:
+                    self._await_room(deadline)
         except TimeoutError as error:
             raise httpx.ReadTimeout(str(error)) from error
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise httpx.ReadError(str(error)) from error
+
+    def _await_room(self, deadline: float) -> None:
+        self._await(_looker(self._link, to_write=True), deadline)
+
+    def _await(self, look: Look, deadline: float) -> None:
+        """Wait until there is something to read or room to write; raises TimeoutError at the deadline."""
+        while not look(_left(deadline)):
+            pass
 
     def _need(self, deadline: float) -> None:
         """Add to what was read and is not taken yet."""
@@ -159,7 +182,7 @@ class Connection:
         return taken
 
     def _head(self, deadline: float) -> Head:
-        self._read = self._more(None)
+        self._read = self._more(deadline)
         if not self._read:
             raise httpx.RemoteProtocolError("the connection was closed without an answer")
         while True:
@@ -202,13 +225,17 @@ def _left(deadline: float) -> float:
     return left
 
 
-def _look(link: socket.socket) -> Callable[[], object]:
-    """Return what says whether there is something to read, the end too; below TLS, which cannot look."""
+def _looker(link: socket.socket, *, to_write: bool) -> Look:
+    """Return what waits so many seconds, and says whether there is something to read, the end too, or room to write.
+
+    It looks below TLS.
+    """
     if not hasattr(select, "poll"):
-        return lambda: select.select([link], [], [], 0)[0]
+        asked = ([], [link]) if to_write else ([link], [])
+        return lambda seconds: any(select.select(*asked, [], seconds))
     poll = select.poll()
-    poll.register(link, select.POLLIN)
-    return lambda: poll.poll(0)
+    poll.register(link, select.POLLOUT if to_write else select.POLLIN)
+    return lambda seconds: poll.poll(math.ceil(seconds * 1e3))
 
 
 def _parsed(head: bytes) -> Head:
