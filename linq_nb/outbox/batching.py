@@ -158,6 +158,10 @@ class Batch:
             return taken.write()
         except LinqError as error:
             return self._failed(row, error)
+        except Exception as error:
+            words = f"accepted as message {taken.send.message_id}, which could not be written down ({error})"
+            self._finish(row, dataclasses.replace(self._not_sent(row, words), status="unknown"))  # nobody else ends it
+            raise
 
     def _take(self) -> PlanRow | None:
         with self._changed:

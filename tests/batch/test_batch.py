@@ -200,6 +200,31 @@ def test_a_fault_of_ours_ends_every_row_once_while_another_worker_goes_on(
     assert [one.status for one in batch.results()].count("queued") == 1
 
 
+def test_a_fault_of_ours_in_writing_an_answer_down_ends_its_row_too(
+    demo: Demo, memo: VoiceMemo, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = connect()
+    plan = outbox.plan(customers(demo, memo, 3))
+
+    real = outbox.journal._advanced
+
+    def advanced(cursor: Any, step: Any) -> bool:
+        if step.told:
+            raise ZeroDivisionError("no such number")
+        return real(cursor, step)
+
+    monkeypatch.setattr(outbox.journal, "_advanced", advanced)
+    batch = outbox.send_all(plan, workers=1)
+    with pytest.raises(ZeroDivisionError):
+        batch.wait(10)
+    first, *others = batch.results()
+    assert (batch.done, batch.is_done) == (3, True)
+    assert first.status == "unknown"
+    assert "accepted as message" in str(first.error_message)
+    assert {one.status for one in others} == {"not_sent"}
+    assert sum(demo.bubbles().values()) == 1
+
+
 @pytest.mark.parametrize("workers", [0, -1, 1.5, True, 1000, "4"])
 def test_workers_is_a_sensible_number(workers: Any, memo: VoiceMemo) -> None:
     with linq_nb.connect(demo=True, fresh=True) as outbox, pytest.raises(LinqError, match="whole number from 1 to 256"):
