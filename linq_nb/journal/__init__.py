@@ -303,7 +303,11 @@ class _Sql:
         self.content = ledger.compiled(sa.select(names.c.content).where(names.c.name == sa.bindparam("name")))
         self.unname = ledger.compiled(names.delete().where(names.c.name == sa.bindparam("name")))
         self.name = ledger.compiled(names.insert(), column_keys=["name", "content"])
-        self.names = ledger.compiled(sa.select(names.c.name).where(names.c.content == sa.bindparam("content")))
+        known, other = names.alias("known"), names.alias("other")
+        same = known.join(other, other.c.content == known.c.content)
+        self.linked = ledger.compiled(
+            sa.select(other.c.content, other.c.name).select_from(same).where(known.c.name == sa.bindparam("name"))
+        )
 
 
 class Journal:
@@ -697,11 +701,11 @@ class Journal:
 
     def _content(self, cursor: Any, known_as: Sequence[str]) -> tuple[str, list[str]]:
         """Return the name under which a content is kept, and every name known for it."""
-        found = [row[0] for name in known_as for row in self._sql.content.rows(cursor, {"name": name})]
+        found = [row for name in known_as for row in self._sql.linked.rows(cursor, {"name": name})]
         if not found:
             return known_as[0], list(known_as)
-        rest = [row[0] for one in dict.fromkeys(found) for row in self._sql.names.rows(cursor, {"content": one})]
-        return min(found), list(dict.fromkeys([*known_as, *found, *rest]))
+        kept = [content for content, _ in found]
+        return min(kept), list(dict.fromkeys([*known_as, *kept, *(name for _, name in found)]))
 
     def _row_of(self, cursor: Any, wanted: Send, group: Sequence[str]) -> tuple[Send, int, int | None] | None:
         """Return the row of a send key; of several (names linked after both were sent) the furthest one."""
