@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from linq_nb import preflight, rules
 from linq_nb.errors import AudioError, LinqError, PreflightError
-from linq_nb.model import BadDraft, Chat, Draft, Finding, Plan, PlanRow, Send, VoiceMemo
+from linq_nb.model import BadDraft, Chat, Draft, Finding, Plan, PlanRow, Send, Verdict, VoiceMemo
 from linq_nb.outbox import sending
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class _Judge:
             return PlanRow(row=number, draft=draft, verdict="refused", why=str(error))
 
     def _judged(self, number: int, draft: Draft) -> PlanRow:
-        chat = self._chat(draft.chat)
+        chat, unread = self._chat(draft.chat)
         draft = Draft(memo=draft.memo, chat=chat, copy=draft.copy, override_optout=draft.override_optout)
         sending.check_shape(draft)
         wanted = self._outbox.wanted(draft)
@@ -68,38 +68,44 @@ class _Judge:
             why = f"the same memo, chat and copy as row {first}"
             return PlanRow(row=number, draft=draft, verdict="duplicate", why=why, wanted=wanted)
         before = self._outbox.journal.find(wanted, draft.memo.names)
-        if before is not None and (before.status not in ("preparing", "sending") or before.message_id):
-            done = self._before(number, draft, before, wanted)
-            if done:
-                return done
-        found = [*self._checked(draft.memo), *preflight.check_chat(chat, draft.memo)]
-        found = preflight.settle(found, self._accept, optout=draft.override_optout is not None)
-        stopping = preflight.errors(found)
-        if stopping:
-            why = "; ".join(one.message for one in stopping)
-            return PlanRow(row=number, draft=draft, verdict="refused", why=why, findings=tuple(found), wanted=wanted)
-        return PlanRow(row=number, draft=draft, verdict="send", findings=tuple(found), wanted=wanted)
+        if before is not None and (done := self._before(number, draft, before, wanted)):
+            return done
+        found = self._findings(draft, chat) if isinstance(chat, Chat) else []
+        why = unread or "; ".join(one.message for one in preflight.errors(found))
+        verdict: Verdict = "refused" if why else "send"
+        return PlanRow(row=number, draft=draft, verdict=verdict, why=why, findings=tuple(found), wanted=wanted)
 
     def _before(self, number: int, draft: Draft, before: Send, wanted: Send) -> PlanRow | None:
         """Judge a row that the journal knows: sent, unclear, or free to go again (None)."""
         if rules.is_settled(before):
             why = sending.already(before, self._outbox.now())
             return PlanRow(row=number, draft=draft, verdict="already_sent", why=why, wanted=wanted)
-        if before.status == "unknown":
+        if before.status in ("unknown", "sending"):  # on its way from another notebook, or left there by one that died
             why = "it may have been sent before; it is looked for in the chat, not sent"
             return PlanRow(row=number, draft=draft, verdict="unclear", why=why, wanted=wanted)
         return None
 
-    def _chat(self, chat: Chat | str) -> Chat:
+    def _chat(self, chat: Chat | str) -> tuple[Chat | str, str]:
+        """Return the chat of a row; its id and why, when Linq does not tell: the journal may know the send even so.
+
+        Raises LinqError when there is not even an id.
+        """
         if isinstance(chat, Chat):
-            return chat
+            return chat, ""
         found = self._outbox.find_chat(chat)
         if isinstance(found, Chat):
-            return found
-        if not self._listed:
-            self._listed = True
-            self._outbox.chats()
-        return self._outbox.chat(found)
+            return found, ""
+        try:
+            if not self._listed:
+                self._listed = True
+                self._outbox.chats()
+            return self._outbox.chat(found), ""
+        except LinqError as error:
+            return found, str(error)
+
+    def _findings(self, draft: Draft, chat: Chat) -> list[Finding]:
+        found = [*self._checked(draft.memo), *preflight.check_chat(chat, draft.memo)]
+        return preflight.settle(found, self._accept, optout=draft.override_optout is not None)
 
     def _checked(self, memo: VoiceMemo) -> list[Finding]:
         if id(memo) not in self._memos:

@@ -225,6 +225,40 @@ def test_a_fault_of_ours_in_writing_an_answer_down_ends_its_row_too(
     assert sum(demo.bubbles().values()) == 1
 
 
+def test_what_was_sent_before_is_told_so_also_where_linq_does_not_tell_its_chat(
+    demo: Demo, memo: VoiceMemo, connect: Any
+) -> None:
+    drafts = customers(demo, memo, 3)
+    connect().send_all(connect().plan(drafts[:2]), workers=1).wait()
+    demo.fail_next(403, times=50, path="/v3/chats")
+    outbox = connect()
+    plan = outbox.plan(drafts)
+    assert [row.verdict for row in plan.rows] == ["already_sent", "already_sent", "refused"]
+    done = list(outbox.send_all(plan, workers=1))
+    assert [(one.status, one.repeated) for one in done] == [("queued", True), ("queued", True), ("not_sent", False)]
+
+
+@pytest.mark.parametrize("stopped_by", ["a chat that cannot be read", "an opt-out"])
+def test_what_may_have_been_sent_by_a_notebook_that_died_is_never_called_not_sent(
+    stopped_by: str, demo: Demo, memo: VoiceMemo, connect: Any
+) -> None:
+    (draft,) = customers(demo, memo, 1)
+    dead = connect()
+    wanted = dead.wanted(draft).but(status="sending", posted_at=dead.now(), attempts=1)
+    assert dead.journal.claim(wanted, memo.names, "a notebook that died")[2] == "send"
+    outbox = connect()
+    outbox.journal._wall = lambda: time.time() + 3600
+    if stopped_by == "an opt-out":
+        demo.receive(draft.chat_id, "STOP")
+    else:
+        demo.fail_next(403, times=50, path="/v3/chats")
+    plan = outbox.plan([draft])
+    assert [row.verdict for row in plan.rows] == ["unclear"]
+    (done,) = outbox.send_all(plan, workers=1)
+    assert done.status == "unknown"
+    assert demo.bubbles() == {}
+
+
 @pytest.mark.parametrize("workers", [0, -1, 1.5, True, 1000, "4"])
 def test_workers_is_a_sensible_number(workers: Any, memo: VoiceMemo) -> None:
     with linq_nb.connect(demo=True, fresh=True) as outbox, pytest.raises(LinqError, match="whole number from 1 to 256"):
