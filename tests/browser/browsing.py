@@ -42,6 +42,22 @@ LAB_SETTINGS = {
     },
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
 }
+SLOW_LINQ = """
+import httpx, time
+class Slow(httpx.BaseTransport):
+    "A Linq that takes its time to accept a memo."
+    def __init__(self, inner):
+        self.inner = inner
+    def handle_request(self, request):
+        if request.url.path.endswith("/voicememo"):
+            time.sleep(1)
+        return self.inner.handle_request(request)
+demo = outbox.demo
+outbox = linq_nb.connect(api_key=demo.api_key, base_url=demo.base_url, transport=Slow(demo.transport()),
+                         journal=":memory:", clock=demo.now, sleep=demo.sleep)
+"""
+"""Code for a notebook that has an ``outbox`` of the demo: the same demo as a live Linq that can be caught at work."""
+
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 _OPEN = """async (path) => {

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from browsing import serious
+from browsing import SLOW_LINQ, serious
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
@@ -75,18 +75,7 @@ def test_board_moves_while_a_batch_runs_and_ends_static(notebook: Any, theme: st
     expect(notebook.output(3)).to_have_text("(False, None)")
 
 
-SLOW = """import httpx
-class Slow(httpx.BaseTransport):
-    "A Linq that takes its time to accept a memo."
-    def __init__(self, inner):
-        self.inner = inner
-    def handle_request(self, request):
-        if request.url.path.endswith("/voicememo"):
-            time.sleep(0.5)
-        return self.inner.handle_request(request)
-demo = outbox.demo
-outbox = linq_nb.connect(api_key=demo.api_key, base_url=demo.base_url, transport=Slow(demo.transport()),
-                         journal=":memory:", clock=demo.now, sleep=demo.sleep)
+SLOW = f"""{SLOW_LINQ}
 plan = outbox.plan([Draft(memo=memo, chat=one) for one in demo.add_chats(20).values()])
 batch = outbox.send_all(plan, workers=1)
 """

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import serious, visit
+from browsing import SLOW_LINQ, serious, visit
 from forming import CLIPPED, FORM, LIVE, FormPage, tone
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -113,20 +113,8 @@ def test_a_recorder_that_was_open_does_not_listen_again_after_a_reload(notebook:
     expect(recorder.get_by_role("status")).to_have_text("Press Record. You can listen before anything is sent.")
 
 
-SLOW = """
-import httpx, time
-class Slow(httpx.BaseTransport):
-    "A Linq that takes its time to accept a memo."
-    def __init__(self, inner):
-        self.inner = inner
-    def handle_request(self, request):
-        if request.url.path.endswith("/voicememo"):
-            time.sleep(1)
-        return self.inner.handle_request(request)
-demo = outbox.demo
+SLOW = f"""{SLOW_LINQ}
 demo.add_chats(30)
-outbox = linq_nb.connect(api_key=demo.api_key, base_url=demo.base_url, transport=Slow(demo.transport()),
-                         journal=":memory:", clock=demo.now, sleep=demo.sleep)
 form = linq_nb.SendForm(outbox)
 form.controls.picker.chosen = [one.chat_id for one in outbox.chats() if "Customer" in (one.chat_name or "")]
 form"""
