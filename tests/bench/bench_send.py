@@ -1,4 +1,4 @@
-"""Sends a second and processor time a send, side by side with the official SDK's two clients.
+"""Sends a second and processor time a send, side by side with the official SDK's two clients and with bare sockets.
 
 ``python tests/bench/bench_send.py [--sends 2000] [--rounds 5] [--delay-ms 20] [--cases 1 16 64 64-tls]`` runs against
 ``stub.py`` in a process of its own; linq_nb with its journal on disk, from plan to results, the plan not counted.
@@ -15,10 +15,13 @@ import contextlib
 import gc
 import json
 import os
+import socket
+import ssl
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 import uuid
@@ -27,6 +30,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import linq
 
 import linq_nb
@@ -87,7 +91,31 @@ def ours(base_url: str, chats: list[str], workers: int) -> Iterator[Run]:
             yield run
 
 
-CLIENTS: dict[str, Client] = {"SDK": sdk, "async SDK": sdk_async, "linq_nb": ours}
+@contextlib.contextmanager
+def bare(base_url: str, chats: list[str], workers: int) -> Iterator[Run]:
+    """Give a run of sockets alone, one a thread, without journal or any reading: what this machine and the stub let."""
+    where, mine = httpx.URL(base_url), threading.local()
+    body = b'{"attachment_id":"%b"}' % ATTACHMENT.encode()
+    head = b"Host: %b\r\nAuthorization: Bearer demo_bench\r\nContent-Type: application/json\r\n" % where.netloc
+
+    def send(chat: str) -> bytes:
+        if not hasattr(mine, "link"):
+            mine.link = socket.create_connection((where.host, where.port), 60)
+            if where.scheme == "https":
+                mine.link = ssl.create_default_context().wrap_socket(mine.link, server_hostname=where.host)
+        path = f"{where.path}/v3/chats/{chat}/voicememo".encode()
+        mine.link.sendall(b"POST %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n%b" % (path, head, len(body), body))
+        return bytes(mine.link.recv(65_536)[9:12])
+
+    with ThreadPoolExecutor(workers) as pool:
+
+        def run() -> None:
+            assert set(pool.map(send, chats)) == {b"202"}
+
+        yield run
+
+
+CLIENTS: dict[str, Client] = {"SDK": sdk, "async SDK": sdk_async, "linq_nb": ours, "bare": bare}
 
 
 @dataclass(frozen=True)
@@ -147,13 +175,13 @@ def row(case: str, ideal: float, found: list[dict[str, Figures]]) -> str:
         return statistics.median(map(value, found))
 
     rates = " | ".join(f"{median(lambda one, name=name: one[name].rate):.0f}" for name in CLIENTS)
-    share = median(lambda one: one["linq_nb"].rate / ideal)
+    share, most = (median(lambda one, name=name: one[name].rate / ideal) for name in ("linq_nb", "bare"))
     others = list(CLIENTS)[:2]
     faster = " | ".join(f"{median(lambda one, n=n: one['linq_nb'].rate / one[n].rate):.2f}" for n in others)
     cpu = median(lambda one: one["linq_nb"].cpu_s / one["SDK"].cpu_s)
     spent = " / ".join(f"{median(lambda one, name=name: one[name].cpu_s * 1e3):.2f}" for name in CLIENTS)
     opened = " / ".join(f"{median(lambda one, name=name: one[name].connections):.0f}" for name in CLIENTS)
-    return f"| {case} | {rates} | {share:.0%} | {faster} | {cpu:.2f} | {spent} | {opened} |"
+    return f"| {case} | {rates} | {share:.0%} / {most:.0%} | {faster} | {cpu:.2f} | {spent} | {opened} |"
 
 
 def fault_free(server: Server, sends: int, workers: int) -> str:
@@ -201,9 +229,10 @@ def main() -> None:
         stack.callback(plain.close)
         stack.callback(tls.close)
         print(f"up to {args.sends} sends a round, {args.rounds} rounds, {args.delay_ms:g} ms an answer")
-        print("| workers | " + "/s | ".join(CLIENTS) + "/s | of ideal | x SDK | x async | CPU ratio | CPU ms a send "
-              f"({' / '.join(CLIENTS)}) | connections |")  # fmt: skip
-        print("|---" * 10 + "|")
+        heads = ["workers", *(f"{name}/s" for name in CLIENTS), "of ideal (linq_nb / bare)", "x SDK", "x async"]
+        heads += ["CPU ratio", f"CPU ms a send ({' / '.join(CLIENTS)})", "connections"]
+        print(f"| {' | '.join(heads)} |")
+        print("|---" * len(heads) + "|")
         for case in args.cases:
             workers, server = int(case.split("-")[0]), tls if case.endswith("-tls") else plain
             ideal = workers * 1000 / args.delay_ms if args.delay_ms else float("inf")
