@@ -326,7 +326,6 @@ class Journal:
                 self._migrate()
             self._ledger = Ledger(self._engine, self._lock if self._one_writer else None)
             self._sql = _Sql(self._ledger)
-        self._linked: set[tuple[str, ...]] = set()  # names once linked stay so
 
     def __repr__(self) -> str:
         return f"Journal({self.label!r})"
@@ -648,10 +647,9 @@ class Journal:
 
     def link(self, known_as: Sequence[str]) -> None:
         """Note that these names stand for the same content."""
-        if len(known_as) < 2 or tuple(known_as) in self._linked:
+        if len(known_as) < 2:
             return
         self._hot(self._link, known_as)
-        self._linked.add(tuple(known_as))
 
     def _link(self, cursor: Any, known_as: Sequence[str]) -> None:
         kept = [self._sql.content.rows(cursor, {"name": name}) for name in known_as]
