@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from core_samples import TOKEN
-from demo_process import ROOT, Socket, ask
+from demo_process import Socket, ask, started
 from raw_server import RawServer
 
 import linq_nb
@@ -76,12 +74,8 @@ def live(server: RawServer, tmp_path: Path) -> Iterator[Callable[..., Outbox]]:
 
 @pytest.fixture(scope="session")
 def demo_process() -> Iterator[Socket]:
-    command = [sys.executable, "-m", "linq_nb.demo", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stdout is not None
-        lines = [process.stdout.readline().strip().partition("=")[2] for _ in range(2)]
-        yield Socket(lines[0], lines[1], lines[0].removesuffix("/api/partner"))
-        process.terminate()
+    with started() as made:
+        yield made
 
 
 @pytest.fixture

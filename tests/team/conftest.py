@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from importlib.util import find_spec
@@ -13,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from demo_process import Socket, started
 from postgres import Server, missing, running
-from team_samples import Socket, Wall, admin
+from team_samples import Wall, admin
 
 import linq_nb
 from linq_nb import Outbox, VoiceMemo
@@ -108,9 +107,5 @@ def connect(demo: Demo, url: str) -> Iterator[Callable[..., Outbox]]:
 
 @pytest.fixture
 def demo_socket() -> Iterator[Socket]:
-    command = [sys.executable, "-m", "linq_nb.demo", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stdout is not None
-        lines = [process.stdout.readline().strip().partition("=")[2] for _ in range(2)]
-        yield Socket(lines[0], lines[1], lines[0].removesuffix("/api/partner"))
-        process.terminate()
+    with started() as made:
+        yield made

@@ -6,9 +6,8 @@ import dataclasses
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-import httpx
 from postgres import Server
 
 from linq_nb import Draft, Event, Send, VoiceMemo
@@ -74,17 +73,3 @@ def until(told: Callable[[], Any], seconds: float = 10) -> None:
     while not told():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.005)
-
-
-class Socket(NamedTuple):
-    """A demo in a process of its own."""
-
-    base_url: str
-    api_key: str
-    origin: str
-
-
-def ask(demo: Socket, method: str, what: str, **arguments: Any) -> Any:
-    """Use the demo's own handles over its socket."""
-    with httpx.Client(trust_env=False) as http:
-        return http.request(method, f"{demo.origin}/demo/{what}", json=arguments or None).raise_for_status().json()

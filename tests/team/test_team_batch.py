@@ -12,8 +12,9 @@ from typing import Any
 
 import httpx
 import pytest
+from demo_process import Socket, ask
 from postgres import Server
-from team_samples import Socket, ask, customers
+from team_samples import customers
 
 from linq_nb import JournalError, Outbox, OutcomeUnknown, VoiceMemo
 from linq_nb.demo import Demo
