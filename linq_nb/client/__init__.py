@@ -1,7 +1,7 @@
 """The HTTP adapter: every request to Linq, with its time limits, its retries and its errors.
 
-A memo POST is repeated only where nothing can have been sent; what ``rules`` decides, this does. One connection
-a thread (a client shared by many threads opens connections without end), one TLS context for all: see ``lane``.
+A memo POST is repeated only where nothing can have been sent; what ``rules`` decides, this does. A connection for
+each request that is under way, used again by the next, and one TLS context for all: see ``lane``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from linq_nb import rules, wire
+from linq_nb.client.direct import KEEP_ALIVE_S
 from linq_nb.client.lane import FAULTS, Body, Headers, Lane, Reply
 from linq_nb.errors import ApiError, NotSent, OutcomeUnknown
 from linq_nb.hosts import is_loopback
@@ -72,8 +73,8 @@ class Client:
         self.base_url, self.timeout = base_url, timeout
         self._closed_until = 0.0
         self._key, self._transport, self._sleep, self._now = api_key, transport, sleep, now
-        self._opened: dict[threading.Thread, Lane] = {}
-        self._local = threading.local()
+        self._lanes: set[Lane] = set()
+        self._free: list[Lane] = []
         self._lock = threading.Lock()
         self.clock_ahead = timedelta()
 
@@ -83,8 +84,8 @@ class Client:
     def close(self) -> None:
         """Close the connections; a later request opens new ones."""
         with self._lock:
-            opened = list(self._opened.values())
-        for one in opened:
+            lanes = list(self._lanes)
+        for one in lanes:
             one.close()
 
     # --- the memo ---
@@ -382,12 +383,12 @@ class Client:
         if body is not None:
             content = wire.to_bytes(body)
         deadline, sent = time.monotonic() + self.timeout, Body(content, at_write)
-        reply = None
+        reply, lane = None, self._taken_lane()
         try:
             if ours:
-                reply = self._lane().to_linq(method, f"{path}?{urlencode(params)}" if params else path, sent, deadline)
+                reply = lane.to_linq(method, f"{path}?{urlencode(params)}" if params else path, sent, deadline)
             else:
-                reply = self._lane().elsewhere(method, path, headers, sent)
+                reply = lane.elsewhere(method, path, headers, sent)
                 deadline = time.monotonic() + self.timeout  # what took long was the upload, not the answer
             answer = self._answer(reply, deadline)
         except FAULTS as error:
@@ -395,6 +396,7 @@ class Client:
         finally:
             if reply is not None:
                 reply.close()
+            self._give_back(lane)
         if ours and (server_time := answer.server_time):
             self.clock_ahead = server_time - answer.at
         return answer
@@ -442,19 +444,25 @@ class Client:
         here = is_loopback(httpx.URL(self.base_url).host)
         return where.scheme == "https" or (where.scheme == "http" and here and is_loopback(where.host))
 
-    def _lane(self) -> Lane:
-        """Return this thread's way to Linq; those of threads that ended are closed when another thread begins."""
-        known: Lane | None = getattr(self._local, "lane", None)
-        if known is not None:
-            return known
+    def _taken_lane(self) -> Lane:
+        """Return a way to Linq that nobody else uses until it is given back: the one used last, or a new one."""
         with self._lock:
-            for thread in [one for one in self._opened if not one.is_alive()]:
-                self._opened.pop(thread).close()
-            mine = self._opened[threading.current_thread()] = Lane(
-                self.base_url, self._key, self.timeout, self._transport
-            )
-            self._local.lane = mine
-            return mine
+            if self._free:
+                return self._free.pop()
+            made = Lane(self.base_url, self._key, self.timeout, self._transport)
+            self._lanes.add(made)
+            return made
+
+    def _give_back(self, lane: Lane) -> None:
+        """Let others use a way to Linq; one that nobody needed for long is closed."""
+        lane.rested_at = time.monotonic()
+        with self._lock:
+            self._free.append(lane)
+            old = self._free.pop(0) if lane.rested_at - self._free[0].rested_at > KEEP_ALIVE_S else None
+            if old is not None:
+                self._lanes.discard(old)
+        if old is not None:
+            old.close()
 
 
 def taken(answer: Answer, chat_id: str, chat_label: Callable[[], str]) -> Answer:

@@ -1,4 +1,4 @@
-"""One thread's way to Linq: a connection of its own that is used again and again, and httpx for all else.
+"""A way to Linq, for one request at a time: a connection that is used again and again, and httpx for all else.
 
 A memo costs a fraction of the processor time that httpx takes for it: no pool, no redirects, no cookies, one write.
 Where a proxy stands in between, the caller brought a transport, or bytes go to another host, httpx does the work.
@@ -90,7 +90,7 @@ class Reply:
 
 
 class Lane:
-    """One thread's way out; not for several threads at once, but may be closed by any."""
+    """A way out; not for several requests at once, but may be closed by any thread."""
 
     def __init__(self, base_url: str, key: Secret, timeout: float, transport: httpx.BaseTransport | None) -> None:
         self._base, self._key, self._transport = httpx.URL(base_url), key, transport
@@ -99,6 +99,7 @@ class Lane:
         self._is_direct = transport is None and (here or not _has_proxy(self._base.scheme))
         self._connection: Connection | None = None
         self._http: httpx.Client | None = None
+        self.rested_at = 0.0
 
     def close(self) -> None:
         """Close what is open; the next request opens anew."""

@@ -397,14 +397,32 @@ def test_sixteen_threads_get_each_its_own_answer(client: Client, server: RawServ
     assert len({one.connection for one in server.requests}) <= 16
 
 
-def test_the_connections_of_threads_that_ended_are_closed(client: Client, server: RawServer) -> None:
+def test_a_thread_goes_on_with_the_connection_of_one_that_ended(client: Client, server: RawServer) -> None:
     server.will(answer(200, {"phone_numbers": []}))
     for _ in range(5):
         thread = threading.Thread(target=client.phone_numbers)
         thread.start()
         thread.join()
-    client.phone_numbers()
-    assert len(client._opened) == 1
+    assert {one.connection for one in server.requests} == {1}
+
+
+def test_connections_that_nobody_needed_for_long_are_closed(
+    client: Client, server: RawServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(server: RawServer, link: socket.socket) -> None:
+        time.sleep(0.2)  # until all four are under way
+        answer(200, {"phone_numbers": []})(server, link)
+
+    server.will(slow)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: client.phone_numbers(), range(4)))
+    lanes = set(client._lanes)
+    assert len(lanes) == 4
+    monkeypatch.setattr("linq_nb.client.KEEP_ALIVE_S", -1.0)
+    for _ in range(4):
+        client.phone_numbers()
+    assert len(client._lanes) <= 1
+    assert sum(one._connection is not None for one in lanes) <= 1
 
 
 # --- the key ---
