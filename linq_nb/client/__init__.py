@@ -16,9 +16,9 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from linq_nb import rules, wire
+from linq_nb import crew, rules, wire
 from linq_nb.client.direct import KEEP_ALIVE_S
-from linq_nb.client.lane import FAULTS, Body, Headers, Lane, Reply
+from linq_nb.client.lane import FAULTS, Body, Headers, Lane, Reply, is_direct
 from linq_nb.errors import ApiError, NotSent, OutcomeUnknown
 from linq_nb.hosts import is_loopback
 from linq_nb.model import Attachment, Capability, Chat, Line, Message, Subscription
@@ -80,6 +80,11 @@ class Client:
 
     def __repr__(self) -> str:
         return f"Client({self.base_url!r})"
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether requests to Linq take no proxy and no transport of the caller's."""
+        return is_direct(httpx.URL(self.base_url), self._transport)
 
     def close(self) -> None:
         """Close the connections; a later request opens new ones."""
@@ -332,7 +337,7 @@ class Client:
             tries += 1
             if wait := self._turn_in():
                 between()
-                self._sleep(wait)
+                crew.aside(self._sleep, wait)
             before()
             try:
                 answer = self._once(method, path, **request)
@@ -349,7 +354,7 @@ class Client:
                 if answer.http_status == 429:
                     self._closed_until = max(self._closed_until, time.monotonic() + pause)
             between()
-            self._sleep(pause)
+            crew.aside(self._sleep, pause)
 
     def wait_turn(self, before: Callable[[], None] | None = None) -> None:
         """Wait as long as Linq asked any thread to wait (429): its limits are for all of them together.
@@ -359,7 +364,7 @@ class Client:
         if wait := self._turn_in():
             if before is not None:
                 before()
-            self._sleep(wait)
+            crew.aside(self._sleep, wait)
 
     def _turn_in(self) -> float:
         """Return the seconds until requests may go out again; 0 where time is not real, as in the demo."""

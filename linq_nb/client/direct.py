@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import httpx
 
+from linq_nb import crew
+
 MAX_HEAD_BYTES = 65_536
 READ_BYTES = 16_384
 KEEP_ALIVE_S = 3.0
@@ -130,9 +132,9 @@ class Connection:
                 try:
                     request = request[self._link.send(request) :]
                 except (BlockingIOError, ssl.SSLWantWriteError):
-                    self._await_room(deadline)
+                    self._await(deadline, to_write=True)
                 except ssl.SSLWantReadError:
-                    self._await(self._look, deadline)
+                    self._await(deadline)
         except TimeoutError as error:
             raise httpx.WriteTimeout(str(error)) from error
         except (OSError, ValueError) as error:
@@ -145,23 +147,23 @@ class Connection:
         try:
             while True:
                 if not self._unpacked():
-                    self._await(self._look, deadline)
+                    self._await(deadline)
                 try:
                     return self._link.recv(READ_BYTES)
                 except (BlockingIOError, ssl.SSLWantReadError):
                     continue  # what came is not whole yet, or for TLS alone
                 except ssl.SSLWantWriteError:
-                    self._await_room(deadline)
+                    self._await(deadline, to_write=True)
         except TimeoutError as error:
             raise httpx.ReadTimeout(str(error)) from error
         except (OSError, ValueError) as error:
             raise httpx.ReadError(str(error)) from error
 
-    def _await_room(self, deadline: float) -> None:
-        self._await(_looker(self._link, to_write=True), deadline)
-
-    def _await(self, look: Look, deadline: float) -> None:
+    def _await(self, deadline: float, *, to_write: bool = False) -> None:
         """Wait until there is something to read or room to write; raises TimeoutError at the deadline."""
+        if crew.ready(self._link, deadline, to_write=to_write):
+            return
+        look = _looker(self._link, to_write=True) if to_write else self._look
         while not look(_left(deadline)):
             pass
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from linq_nb import crew
 from linq_nb.client.direct import KEEP_ALIVE_S, Connection, opened
 from linq_nb.hosts import is_loopback
 from linq_nb.secret import Secret
@@ -95,8 +96,7 @@ class Lane:
     def __init__(self, base_url: str, key: Secret, timeout: float, transport: httpx.BaseTransport | None) -> None:
         self._base, self._key, self._transport = httpx.URL(base_url), key, transport
         self._timeout = {"connect": min(CONNECT_TIMEOUT_S, timeout), "read": timeout, "write": timeout, "pool": timeout}
-        here = is_loopback(self._base.host)  # no proxy may stand between us and ourselves
-        self._is_direct = transport is None and (here or not _has_proxy(self._base.scheme))
+        self._is_direct = is_direct(self._base, transport)
         self._connection: Connection | None = None
         self._http: httpx.Client | None = None
         self.rested_at = 0.0
@@ -150,7 +150,8 @@ class Lane:
             if known.is_usable():
                 return known
             known.close()
-        made = self._connection = opened(
+        made = self._connection = crew.aside(
+            opened,
             self._base,
             tls() if self._base.scheme == "https" else None,
             min(CONNECT_TIMEOUT_S, max(deadline - time.monotonic(), 0.001)),
@@ -196,9 +197,12 @@ def _unpacked(chunks: Iterable[bytes], headers: Mapping[str, str]) -> Iterable[b
     return (unpack.decompress(chunk, MAX_ANSWER_BYTES + 1) for chunk in chunks)
 
 
-def _has_proxy(scheme: str) -> bool:
+def is_direct(base: httpx.URL, transport: httpx.BaseTransport | None) -> bool:
+    """Whether nothing stands between us and Linq: no proxy, which none may be between us and ourselves."""
+    if transport is not None or is_loopback(base.host):
+        return transport is None
     proxies = urllib.request.getproxies()
-    return scheme in proxies or "all" in proxies
+    return base.scheme not in proxies and "all" not in proxies
 
 
 @functools.cache

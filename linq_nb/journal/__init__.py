@@ -331,6 +331,11 @@ class Journal:
         return f"Journal({self.label!r})"
 
     @property
+    def is_local(self) -> bool:
+        """Whether it is SQLite, which is in this process."""
+        return self._one_writer
+
+    @property
     def in_memory(self) -> bool:
         return self._one_writer and not _file(self.url)
 

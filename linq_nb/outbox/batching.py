@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
-from linq_nb import views
+from linq_nb import crew, views
 from linq_nb.errors import LinqError, OutcomeUnknown
 from linq_nb.frames import Handles, to_frame
 from linq_nb.model import BadDraft, Plan, PlanRow, Send
@@ -55,12 +55,8 @@ class Batch:
         self._in_a_row = 0
         self._changed = threading.Condition()
         self._crashed: BaseException | None = None
-        self._threads = [
-            threading.Thread(target=self._work, name=f"linq_nb batch {number}", daemon=True)
-            for number in range(min(workers, max(len(plan.rows), 1)))
-        ]
-        for thread in self._threads:
-            thread.start()
+        number, apart = min(workers, max(len(plan.rows), 1)), not outbox.never_blocks
+        self._threads = crew.start(number, self._work, "linq_nb batch", apart=apart)
 
     def __repr__(self) -> str:
         return f"Batch({self.line()})"
@@ -201,7 +197,7 @@ class Batch:
     def _same_as(self, row: PlanRow) -> Send:
         """Return the Send of the row that this one repeats."""
         first = self._first[row.wanted.send_id] if row.wanted else row.row
-        return dataclasses.replace(self._result(first), repeated=True)
+        return dataclasses.replace(crew.aside(self._result, first), repeated=True)
 
     def _not_sent(self, row: PlanRow, why: str) -> Send:
         """Make the Send of a row that never went to the journal."""

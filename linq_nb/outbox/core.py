@@ -475,6 +475,11 @@ class Outbox:
         )
 
     @property
+    def never_blocks(self) -> bool:
+        """Whether sending waits for nothing but connections of ours: no proxy's, no database server's."""
+        return self.client.is_direct and self.journal.is_local
+
+    @property
     def owner(self) -> str:
         return self._owner
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from linq_nb import preflight, rules, views, wire
+from linq_nb import crew, preflight, rules, views, wire
 from linq_nb.errors import (
     ApiError,
     JournalError,
@@ -133,7 +133,7 @@ def _claim(outbox: Outbox, draft: Draft, wanted: Send, last: Accepted | None) ->
                 "another notebook is sending this memo to this chat right now; nothing was sent from here; "
                 "look again with outbox.sends()"
             )
-        time.sleep(WAIT_STEP_S)
+        crew.aside(time.sleep, WAIT_STEP_S)
         if wanted.posted_at is not None:
             wanted = dataclasses.replace(wanted, posted_at=outbox.now())
 
@@ -152,7 +152,7 @@ def _claim_after(outbox: Outbox, draft: Draft, wanted: Send, last: Accepted) -> 
 def _report(outbox: Outbox, recorded: Send) -> Send:
     """Return a send that was made before; look for it in the chat first when that is not sure."""
     if not rules.is_settled(recorded):
-        recorded = reading.reconcile(outbox, [recorded])[0]
+        recorded = crew.aside(reading.reconcile, outbox, [recorded])[0]
     if rules.is_settled(recorded):
         return recorded.but(repeated=True, repeated_at=outbox.now())
     now = outbox.now()
@@ -220,7 +220,7 @@ class _Attempt:
         self._update(**_of_chat(chat))
         refuse(preflight.check_chat(chat, self.draft.memo), self.accept, self.draft)
         if self.draft.memo.data is not None and not self.draft.memo.url:
-            self._update(attachment_id=self._uploaded())
+            self._update(attachment_id=crew.aside(self._uploaded))
         self.draft.memo.unchanged()
 
     def _uploaded(self) -> str:
@@ -262,7 +262,7 @@ class _Attempt:
         self._mark("preparing")
         self.outbox.uploaded.pop(str(self.draft.memo.sha256), None)
         self.outbox.journal.forget_attachment(self.outbox.account, str(self.draft.memo.sha256))
-        self._update(attachment_id=self._uploaded())
+        self._update(attachment_id=crew.aside(self._uploaded))
         return self._posted()
 
     def _posted(self) -> wire.Answer:

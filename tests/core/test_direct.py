@@ -8,8 +8,10 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ import pytest
 from core_samples import ATTACHMENT_ID, CHAT_ID, MESSAGE_ID, TOKEN, accepted_body
 from raw_server import RawServer, answer, drip, raw
 
+from linq_nb import crew
 from linq_nb.client import Client, direct, lane
 from linq_nb.errors import NotSent, OutcomeUnknown
 from linq_nb.secret import Secret
@@ -33,8 +36,32 @@ def chunked(data: bytes, size: int, more: bytes = b"", trailer: bytes = b"") -> 
     return b"".join(b"%X%b\r\n%b\r\n" % (len(one), more, one) for one in parts) + b"0\r\n" + trailer + b"\r\n"
 
 
+@pytest.fixture(autouse=True, params=["alone", "in a crew"])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send from a thread alone, and as one of several workers in one thread."""
+    monkeypatch.setattr(sys.modules[__name__], "WORKERS", 1 if request.param == "alone" else 2)
+
+
+WORKERS = 1
+
+
 def send(client: Client) -> str:
-    return message_id(client.voicememo(CHAT_ID, attachment_id=ATTACHMENT_ID))
+    """Send a memo, and return its message id; the other workers have nothing to do."""
+    works = deque([lambda: message_id(client.voicememo(CHAT_ID, attachment_id=ATTACHMENT_ID))])
+    done: list[str] = []
+    faults: list[Exception] = []
+
+    def work() -> None:
+        try:
+            done.extend(one() for one in iter(lambda: works.pop() if works else None, None))
+        except Exception as fault:  # noqa: BLE001  it is raised below
+            faults.append(fault)
+
+    for thread in crew.start(WORKERS, work, "sends"):
+        thread.join()
+    for fault in faults:
+        raise fault
+    return done[0]
 
 
 def bit_by_bit(server: RawServer, link: socket.socket) -> None:

@@ -152,7 +152,7 @@ class World:
             "api_key": self.demo.api_key,
             "base_url": self.demo.base_url,
             "timeout": TIMEOUT_S,
-            "workers": 4,
+            "workers": 4 if self.figures.seed % 2 else 16,
             "stop_after": 0,
             "audio": UNPACKED if self.by == signal.SIGINT else AUDIO,
             "chats": self.chats,

@@ -1,0 +1,166 @@
+"""A batch over a socket with its journal in a file: all its workers share one thread, and nobody holds anybody up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import linq_nb
+from linq_nb import Draft, Outbox, VoiceMemo
+from linq_nb.demo import Demo, Server
+
+AUDIO = Path(__file__).parents[2] / "notebooks" / "audio"
+
+
+@pytest.fixture
+def demo() -> Iterator[Demo]:
+    made = Demo()
+    with Server(made):
+        yield made
+
+
+@pytest.fixture
+def connect(demo: Demo, tmp_path: Path) -> Iterator[Callable[..., Outbox]]:
+    opened: list[Outbox] = []
+
+    def made(**more: Any) -> Outbox:
+        given = {"api_key": demo.api_key, "base_url": demo.base_url, "journal": str(tmp_path / "journal.sqlite")}
+        opened.append(linq_nb.connect(**{"timeout": 10} | given | more))
+        return opened[-1]
+
+    yield made
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def memo() -> VoiceMemo:
+    return VoiceMemo.from_file(AUDIO / "hello.amr")
+
+
+def customers(demo: Demo, memo: VoiceMemo, number: int) -> list[Draft]:
+    return [Draft(memo=memo, chat=chat_id) for chat_id in demo.add_chats(number).values()]
+
+
+def test_all_workers_share_one_thread_and_each_row_goes_out_once(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+    outbox = connect()
+    batch = outbox.send_all(outbox.plan(customers(demo, memo, 100)), workers=32)
+    assert len(batch._threads) == 1
+    assert [one.status for one in batch] == ["queued"] * 100
+    assert Counter(demo.bubbles().values()) == {1: 100}
+    assert sum(one.method == "PUT" for one in demo.requests) == 1
+    assert {one.message_id for one in batch} == {one.message_id for one in outbox.sends()}
+
+
+def test_a_transport_of_the_callers_gets_a_thread_for_each_worker(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+    with httpx.HTTPTransport() as transport:
+        outbox = connect(transport=transport)
+        batch = outbox.send_all(outbox.plan(customers(demo, memo, 8)), workers=4)
+        assert len(batch._threads) == 4
+        assert [one.status for one in batch] == ["queued"] * 8
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_on_a_bad_day_every_row_says_what_is_true(demo: Demo, memo: VoiceMemo, connect: Any, seed: int) -> None:
+    outbox = connect(timeout=1)
+    demo.faults(lost=0.1, error_after_accept=0.1, reset_before=0.1, rate_limit=0.02, slow=0.05, slow_s=1.3, seed=seed)
+    sends = list(outbox.send_all(outbox.plan(customers(demo, memo, 80)), workers=32, stop_after=0))
+    bubbles = demo.bubbles()
+    assert max(bubbles.values()) == 1
+    told = {"queued": {1}, "unknown": {0, 1}, "not_sent": {0}}
+    assert [one.status for one in sends if bubbles.get(one.chat_id, 0) not in told[one.status]] == []
+    kept = {one.send_id: one for one in outbox.sends()}
+    assert [kept[one.send_id].status for one in sends] == [one.status for one in sends]
+    assert {"queued", "unknown"} <= {one.status for one in sends}
+    demo.faults()
+    found = {one.status for one in outbox.reconcile()}
+    assert found <= {"queued", "unknown"}
+    assert sum(one.message_id is not None for one in outbox.sends()) == len(bubbles)
+
+
+def test_an_answer_that_does_not_come_holds_up_its_own_row_only(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+    outbox = connect(timeout=3)
+    drafts = customers(demo, memo, 60)
+    plan = outbox.plan(drafts)
+    outbox.send(memo, drafts[0].chat_id)  # uploads the file
+    demo.lose_next_answer(how="stall")
+    batch = outbox.send_all(plan, workers=8, stop_after=0)
+    deadline = time.monotonic() + 2.5
+    while batch.done < 59 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert batch.done == 59
+    sends = list(batch)
+    assert Counter(one.status for one in sends) == {"queued": 59, "unknown": 1}
+
+
+def test_an_upload_that_waits_holds_up_nobody_else(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+    outbox = connect()
+    drafts = customers(demo, memo, 20)
+    outbox.send(memo, drafts[0].chat_id)
+    other = VoiceMemo.from_file(AUDIO / "hello.mp3")
+    mixed = [Draft(memo=other, chat=drafts[0].chat_id), *drafts[1:], Draft(memo=other, chat=drafts[1].chat_id)]
+    with outbox.upload_lock(str(other.sha256)):
+        batch = outbox.send_all(outbox.plan(mixed), workers=4)
+        deadline = time.monotonic() + 5
+        while batch.done < 19 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert batch.done == 19
+    assert [one.status for one in batch] == ["queued"] * 21
+    assert sum(one.method == "PUT" for one in demo.requests) == 2
+
+
+def test_a_row_that_is_repeated_waits_for_the_first(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+    outbox = connect()
+    first, *others = customers(demo, memo, 6)
+    demo.slow_next(0.5)
+    sends = list(outbox.send_all(outbox.plan([first, first, *others, first]), workers=3))
+    assert [one.repeated for one in sends] == [False, True, *[False] * 5, True]
+    assert len({one.message_id for one in sends}) == 6
+
+
+def test_where_linq_asks_to_wait_all_wait_and_then_go_on(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+    outbox = connect()
+    drafts = customers(demo, memo, 30)
+    outbox.send(memo, drafts[0].chat_id)
+    demo.fail_next(429, retry_after=1)
+    begun = time.monotonic()
+    sends = list(outbox.send_all(outbox.plan(drafts), workers=8))
+    assert time.monotonic() - begun >= 1
+    assert [one.status for one in sends] == ["queued"] * 30
+    assert Counter(demo.bubbles().values()) == {1: 30}
+
+
+def test_two_notebooks_with_one_journal_share_the_rows(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+    drafts = customers(demo, memo, 60)
+    plans = [(one, one.plan(drafts)) for one in (connect(), connect())]
+    batches = [outbox.send_all(plan, workers=16) for outbox, plan in plans]
+    sends = [list(batch) for batch in batches]
+    assert [one.message_id for one in sends[0]] == [one.message_id for one in sends[1]]
+    assert Counter(demo.bubbles().values()) == {1: 60}
+
+
+def test_a_server_that_is_gone_ends_every_row_as_not_sent(memo: VoiceMemo, connect: Any, demo: Demo) -> None:
+    outbox = connect()
+    plan = outbox.plan(customers(demo, memo, 12))
+    away = connect(base_url="http://127.0.0.1:9/api/partner", sleep=lambda seconds: None)
+    batch = away.send_all(plan, workers=6, stop_after=0)
+    assert {one.status for one in batch} == {"not_sent"}
+    assert demo.bubbles() == {}
+
+
+def test_closing_the_outbox_stops_the_batch_and_leaves_no_thread(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+    outbox = connect()
+    batch = outbox.send_all(outbox.plan(customers(demo, memo, 200)), workers=4)
+    outbox.close()
+    assert not any(one.name.startswith(("linq_nb batch", "linq_nb aside")) for one in threading.enumerate())
+    sends = batch.results()
+    assert len(sends) == 200
+    assert {one.status for one in sends} <= {"queued", "not_sent"}
+    assert sum(one.status == "queued" for one in sends) == len(demo.bubbles())
