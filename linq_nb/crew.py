@@ -1,27 +1,34 @@
 """Many workers in one thread: while one waits for an answer, another works on.
 
 A worker's code is plain code, the same that runs in a thread alone. Where it has to wait it says so here: ``ready`` for
-a connection, ``aside`` for what blocks, ``gather`` for what is done for several at once. In a thread alone these just
-wait or work. Nothing that another worker may want, a lock or what belongs to a thread, may be held across such a call.
+a connection, ``sleep``, ``aside`` for what blocks, ``gather`` for what is done for several at once. In a thread alone
+these just wait or work. Nothing that another worker may want, a lock or what is a thread's own, may be held across one.
 
 Why: 64 threads spend as much time on waiting for Python's lock as on sending (``tests/bench/bench_send.py``).
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
-import math
 import selectors
 import socket
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from greenlet import getcurrent, greenlet
 
 T = TypeVar("T")
+
+LOOK_EVERY_S = 1.0
+"""How often a crew that waits looks whether another thread has closed a connection: no system tells it."""
+
+END_S = 2.0
+"""How long the end of Python waits for a crew to come to rest, in seconds."""
 
 _local = threading.local()
 
@@ -34,7 +41,7 @@ def start(number: int, work: Callable[[], None], name: str, *, apart: bool = Fal
     if apart or number == 1:
         made = [threading.Thread(target=work, name=f"{name} {one}", daemon=True) for one in range(number)]
     else:
-        made = [threading.Thread(target=lambda: _Crew().run(number, work), name=name, daemon=True)]
+        made = [threading.Thread(target=_Crew().run, args=(number, work), name=name, daemon=True)]
     for thread in made:
         thread.start()
     return made
@@ -52,6 +59,15 @@ def ready(link: socket.socket, deadline: float, *, to_write: bool = False) -> bo
     return True
 
 
+def sleep(seconds: float) -> None:
+    """Wait so many seconds while the other workers go on."""
+    crew = _crew()
+    if crew is None:
+        time.sleep(seconds)
+    else:
+        crew.sleep(seconds)
+
+
 def aside(work: Callable[..., T], *given: Any) -> T:
     """Call what blocks, and return what it returns or raise what it raises, while the other workers go on."""
     crew = _crew()
@@ -61,7 +77,7 @@ def aside(work: Callable[..., T], *given: Any) -> T:
 def gather(most: int) -> None:
     """Wait until so many workers wait here or nobody else can go on, so that one can do something for all of them.
 
-    The first to return is the one to do it; the others return after it, and before anybody else goes on.
+    The first to return is the one to do it.
     """
     crew = _crew()
     if crew is not None:
@@ -72,22 +88,44 @@ def _crew() -> _Crew | None:
     return getattr(_local, "crew", None)
 
 
+_crews: weakref.WeakSet[_Crew] = weakref.WeakSet()
+
+
+@atexit.register
+def _rest() -> None:
+    """Stop every crew between two workers: a thread that Python ends while a greenlet is at work takes all with it."""
+    crews = list(_crews)
+    for one in crews:
+        one.end()
+    for one in crews:
+        one.is_at_rest.wait(END_S)
+
+
 class _Crew:
     """The workers of one thread. Each is a greenlet, which keeps its place in the code while others work.
 
-    A worker stands in exactly one place: at work, among those who can go on (``_can``), among those who gather, at a
-    connection, or aside.
+    A worker stands in exactly one place: at work, among those who can go on (``_can``), those who gather, those who
+    sleep, at a connection, or aside.
     """
 
     def __init__(self) -> None:
         self._can: deque[tuple[greenlet, Any]] = deque()
         self._gathered: list[tuple[greenlet, Any]] = []
         self._waiting = selectors.DefaultSelector()
-        self._soonest = math.inf  # no deadline of one who waits is before this
+        self._asleep: dict[greenlet, float] = {}
+        self._soonest = 0.0  # nobody who waits or sleeps is to be woken before this
         self._came_back: deque[tuple[greenlet, Any]] = deque()
         self._bell, self._rope = socket.socketpair()
-        self._turns = getcurrent()
+        self._turns: greenlet
         self._left = 0
+        self._is_over, self.is_at_rest = False, threading.Event()
+        _crews.add(self)
+
+    def end(self) -> None:
+        """Let no worker go on; called by another thread."""
+        self._is_over = True
+        with contextlib.suppress(OSError):  # it has ended by itself
+            self._rope.send(b"\0")
 
     def run(self, number: int, work: Callable[[], None]) -> None:
         """Let so many workers work until all have ended, then raise what one of them raised."""
@@ -107,6 +145,9 @@ class _Crew:
         try:
             while self._left:
                 for _ in range(len(self._can)):
+                    if self._is_over:
+                        self.is_at_rest.set()
+                        threading.Event().wait()  # for good: Python ends
                     one, told = self._can.popleft()
                     one.switch(told)
                 if self._gathered and not self._can:
@@ -115,6 +156,7 @@ class _Crew:
                     self._look()
         finally:
             _local.crew = None
+            self.is_at_rest.set()
             self._waiting.close()
             self._bell.close()
             self._rope.close()
@@ -123,8 +165,8 @@ class _Crew:
 
     def _look(self) -> None:
         """Find out who can go on; where nobody can, wait for it."""
-        patience = 0.0 if self._can else max(0.0, self._soonest - time.monotonic())
-        for key in self._asked(None if patience == math.inf else patience):
+        patience = 0.0 if self._can or self._is_over else max(0.0, self._soonest - time.monotonic())
+        for key in self._asked(patience):
             if key.data is None:
                 self._bell.recv(4096)
             else:
@@ -134,20 +176,24 @@ class _Crew:
         if self._soonest <= time.monotonic():
             self._expire()
 
-    def _asked(self, patience: float | None) -> list[selectors.SelectorKey]:
+    def _asked(self, patience: float) -> list[selectors.SelectorKey]:
         try:
             return [key for key, _ in self._waiting.select(patience)]
         except (OSError, ValueError):  # another thread closed a connection: each worker finds out whether it is its own
             return [key for key in self._waiting.get_map().values() if key.data is not None]
 
     def _expire(self) -> None:
-        """Wake those who have waited for as long as they wanted."""
+        """Wake those who have waited or slept for as long as they wanted, and those whose connection is closed."""
         now = time.monotonic()
-        waiting = [key for key in self._waiting.get_map().values() if key.data is not None]
-        for key in waiting:
-            if key.data[1] <= now:
-                self._wake(key, in_time=False)
-        self._soonest = min((key.data[1] for key in waiting if key.data[1] > now), default=math.inf)
+        for key in [key for key in self._waiting.get_map().values() if key.data is not None]:
+            is_open = cast("socket.socket", key.fileobj).fileno() >= 0
+            if key.data[1] <= now or not is_open:
+                self._wake(key, in_time=not is_open)
+        for one in [one for one, until in self._asleep.items() if until <= now]:
+            del self._asleep[one]
+            self._can.append((one, None))
+        still = [key.data[1] for key in self._waiting.get_map().values() if key.data is not None]
+        self._soonest = min([now + LOOK_EVERY_S, *still, *self._asleep.values()])
 
     def _wake(self, key: selectors.SelectorKey, *, in_time: bool) -> None:
         self._waiting.unregister(key.fileobj)
@@ -155,7 +201,7 @@ class _Crew:
 
     def _go_on(self) -> None:
         """Let those who have gathered be the next."""
-        self._can.extendleft(reversed(self._gathered))
+        self._can.extend(self._gathered)
         self._gathered.clear()
 
     # --- called by a worker ---
@@ -171,24 +217,31 @@ class _Crew:
         if not self._turns.switch():
             raise TimeoutError("the answer did not end in time")
 
+    def sleep(self, seconds: float) -> None:
+        until = self._asleep[getcurrent()] = time.monotonic() + seconds
+        self._soonest = min(self._soonest, until)
+        self._turns.switch()
+
     def aside(self, work: Callable[..., T], given: tuple[Any, ...]) -> T:
         one = getcurrent()
         done: list[T] = []
+        faults: list[BaseException] = []
 
         def call() -> None:
-            fault = None
             try:
                 done.append(work(*given))
-            except BaseException as raised:  # noqa: BLE001  whatever it is, it is raised where it was asked for
-                fault = raised
-            self._came_back.append((one, fault))
+            except BaseException as fault:  # noqa: BLE001  whatever it is, it is raised where it was asked for
+                faults.append(fault)
+            self._came_back.append((one, None))
             with contextlib.suppress(OSError):  # nobody is there any more
                 self._rope.send(b"\0")
 
-        threading.Thread(target=call, name="linq_nb aside", daemon=True).start()
-        fault = self._turns.switch()
-        if fault is not None:
-            raise fault
+        thread = threading.Thread(target=call, name="linq_nb aside", daemon=True)
+        thread.start()
+        self._turns.switch()
+        thread.join()
+        if faults:
+            raise faults.pop()  # not kept: it holds this frame
         return done[0]
 
     def gather(self, most: int) -> None:

@@ -33,6 +33,10 @@ MAX_BARREN_PAGES = 20
 _KEPT_HEADERS = ("x-trace-id", "retry-after", "date", "content-type", "location")
 
 
+REST_STEP_S = 0.2
+"""How often a pause looks whether it is still wanted, in seconds."""
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -106,12 +110,13 @@ class Client:
         before: Callable[[], None] = _nothing,
         between: Callable[[], None] = _nothing,
         at_write: Callable[[], None] = _nothing,
+        rest: Callable[[float], None] | None = None,
     ) -> Answer:
         """Send a memo and return Linq's 2xx, read well enough to know its message id (``wire.accepted``).
 
         Repeats itself only on a request that never left whole, 429 with a short Retry-After, 404/2007 and
         409/2009; ``before`` is called right before each request, ``at_write`` right before its body goes out,
-        ``between`` when one is known to have sent nothing and a pause begins.
+        ``between`` when one is known to have sent nothing and a pause begins, which ``rest`` makes.
         Source: linq docs, endpoint page and error pages; see ``rules``.
         """
         body = wire.memo_body(
@@ -119,7 +124,7 @@ class Client:
         )
         path = f"/v3/chats/{_segment(chat_id)}/voicememo"
         try:
-            answer = self._repeated("memo", "POST", path, before, between, body=body, at_write=at_write)
+            answer = self._repeated("memo", "POST", path, before, between, rest, body=body, at_write=at_write)
         except NoAnswer as failure:
             doing = f"the voice memo for {chat_label()}"
             if not failure.left:
@@ -329,15 +334,16 @@ class Client:
         path: str,
         before: Callable[[], None] = _nothing,
         between: Callable[[], None] = _nothing,
+        rest: Callable[[float], None] | None = None,
         **request: Any,
     ) -> Answer:
         """Make a request until it is answered for good or ``rules`` says that it is enough."""
-        tries = 0
+        tries, rest = 0, rest or self.rest
         while True:
             tries += 1
-            if wait := self._turn_in():
+            if wait := self.turn_in():
                 between()
-                crew.aside(self._sleep, wait)
+                rest(wait)
             before()
             try:
                 answer = self._once(method, path, **request)
@@ -354,20 +360,22 @@ class Client:
                 if answer.http_status == 429:
                     self._closed_until = max(self._closed_until, time.monotonic() + pause)
             between()
-            crew.aside(self._sleep, pause)
+            rest(pause)
 
-    def wait_turn(self, before: Callable[[], None] | None = None) -> None:
-        """Wait as long as Linq asked any thread to wait (429): its limits are for all of them together.
+    def rest(self, seconds: float, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Pause for so many seconds, or until ``is_over``, which is asked where time is real."""
+        if self._sleep is not time.sleep:
+            crew.aside(self._sleep, seconds)
+            return
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not is_over():
+            crew.sleep(min(left, REST_STEP_S))
 
-        ``before`` is called where there is something to wait for.
+    def turn_in(self) -> float:
+        """Return the seconds for which Linq asked to wait (429): its limits are for all requests together.
+
+        0 where time is not real, as in the demo.
         """
-        if wait := self._turn_in():
-            if before is not None:
-                before()
-            crew.aside(self._sleep, wait)
-
-    def _turn_in(self) -> float:
-        """Return the seconds until requests may go out again; 0 where time is not real, as in the demo."""
         if not self._closed_until or self._sleep is not time.sleep:
             return 0.0
         return max(0.0, self._closed_until - time.monotonic())

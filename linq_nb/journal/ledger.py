@@ -176,7 +176,7 @@ class Shapes:
 
 
 class _Job:
-    """A thread's work on the journal, and what came of it."""
+    """One worker's work on the journal, and what came of it."""
 
     __slots__ = ("error", "given", "is_done", "result", "work")
 
@@ -218,8 +218,8 @@ class Ledger:
     def run(self, work: Callable[..., T], *given: Any) -> T:
         """Call ``work`` with a cursor; what it does is committed before this returns, or not at all.
 
-        On SQLite the work of threads that wait for each other is committed together. ``work`` must change nothing but
-        the database, since it is called again where what it was committed with has failed.
+        On SQLite the work of workers and threads that wait for each other is committed together. ``work`` must change
+        nothing but the database, since it is called again where what it was committed with has failed.
         """
         if self._lock is None:
             return self._run_pooled(work, *given)
@@ -239,8 +239,10 @@ class Ledger:
         return cast("T", job.result)
 
     def _do_waiting(self, mine: _Job) -> None:
-        """Do what all threads wait for in one transaction; where that fails, each in one of its own."""
+        """Do what all wait for in one transaction; where that fails, each in one of its own."""
         jobs = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        if mine not in jobs:  # an interrupt came after another thread had taken it and before it was done
+            jobs.append(mine)
         try:
             self._try(jobs)
         finally:
@@ -249,7 +251,7 @@ class Ledger:
     def _try(self, jobs: Sequence[_Job]) -> None:
         try:
             self._do(jobs)
-        except Exception as error:  # noqa: BLE001  whatever it is, it is raised in the thread whose work it was
+        except Exception as error:  # noqa: BLE001  whatever it is, it is raised where it was asked for
             if len(jobs) == 1:
                 jobs[0].error, jobs[0].is_done = error, True
             else:

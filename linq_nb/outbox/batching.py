@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import dataclasses
+import math
+import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from linq_nb import crew, views
-from linq_nb.errors import LinqError, OutcomeUnknown
+from linq_nb.errors import LinqError, NotSent, OutcomeUnknown
 from linq_nb.frames import Handles, to_frame
 from linq_nb.model import BadDraft, Plan, PlanRow, Send
 from linq_nb.outbox import sending
@@ -28,6 +32,26 @@ GRACE_S = 2.0
 
 LOOK_EVERY_S = 0.2
 """How often who waits for rows looks whether they have ended, in seconds."""
+
+
+_running: weakref.WeakSet[Batch] = weakref.WeakSet()
+
+
+def end_all(why: str, outbox: Outbox | None = None, seconds: float | None = None) -> list[Batch]:
+    """Stop the batches that go on, all or those of an outbox, and wait for what is under way; returns them."""
+    batches = [one for one in list(_running) if not one.is_done and one.is_of(outbox)]
+    for one in batches:
+        one.stop(why)
+    for one in batches:
+        one.join(seconds)
+    return batches
+
+
+@atexit.register
+def _end_with_python() -> None:
+    """Let no batch end in the middle of a request, nor without a word, when a script does not wait for it."""
+    for one in end_all("Python ended", seconds=GRACE_S):
+        sys.stderr.write(f"linq_nb: {one.line()}; run it again to go on; batch.wait() waits for all rows\n")
 
 
 class Batch:
@@ -55,7 +79,8 @@ class Batch:
         self._in_a_row = 0
         self._changed = threading.Condition()
         self._crashed: BaseException | None = None
-        number, apart = min(workers, max(len(plan.rows), 1)), not outbox.never_blocks
+        _running.add(self)
+        number, apart = min(workers, max(len(plan.rows), 1)), not outbox.shares_a_thread
         self._threads = crew.start(number, self._work, "linq_nb batch", apart=apart)
 
     def __repr__(self) -> str:
@@ -71,6 +96,10 @@ class Batch:
         with self._interruptible():
             for row in range(len(self)):
                 yield self._result(row)
+
+    def is_of(self, outbox: Outbox | None) -> bool:
+        """Whether this outbox sends it; None is any."""
+        return outbox is None or outbox is self._outbox
 
     @property
     def done(self) -> int:
@@ -90,7 +119,10 @@ class Batch:
                 counts[word] = counts.get(word, 0) + 1
         told = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
         head = f"{self.done} of {len(self)} rows" + (f": {told}" if told else "")
-        return head + (f"; stopped: {self.stopped_by}" if self.stopped_by else "")
+        if self.stopped_by:
+            return f"{head}; stopped: {self.stopped_by}"
+        wait = 0.0 if self.is_done else self._outbox.client.turn_in()
+        return f"{head}; Linq asks to wait {math.ceil(wait)} s" if wait else head
 
     def wait(self, timeout: float | None = None, tick: Callable[[Batch], None] | None = None) -> Batch:
         """Wait until every row has ended, at most ``timeout`` seconds; ``tick`` is called as it goes on."""
@@ -180,9 +212,15 @@ class Batch:
             return self._same_as(row)
         try:
             wanted = row.wanted or self._outbox.wanted(row.draft)
-            return sending.send_planned(self._outbox, row.draft, wanted, self._accept, last)
+            return sending.send_planned(self._outbox, row.draft, wanted, self._accept, last, self._rest)
         except LinqError as error:
             return self._failed(row, error)
+
+    def _rest(self, seconds: float) -> None:
+        """Pause as Linq asks for it, but not longer than the batch goes on; raises NotSent when it has stopped."""
+        self._outbox.client.rest(seconds, lambda: bool(self.stopped_by))
+        if self.stopped_by:
+            raise NotSent(f"not sent: the batch stopped ({self.stopped_by}); run it again to go on")
 
     def _failed(self, row: PlanRow, error: LinqError) -> Send:
         """Return what the journal holds of a row that failed; what it could not hold is told here."""

@@ -103,10 +103,8 @@ class Outbox:
         self.close()
 
     def close(self) -> None:
-        """Stop a batch that still goes on, close the connections and, unless the demo has it in memory, the journal."""
-        if self.last_batch is not None:
-            self.last_batch.stop("the outbox was closed")
-            self.last_batch.join()
+        """Stop what is still being sent, close the connections and, unless the demo has it in memory, the journal."""
+        batching.end_all("the outbox was closed", self)
         for end in list(self._ends):
             end()
         self.client.close()
@@ -239,6 +237,7 @@ class Outbox:
     ) -> batching.Batch:
         """Start sending a plan with so many requests at once; returns the Batch, also as ``last_batch``.
 
+        It goes on by itself: ``wait()`` for it, or iterate over it. A script that ends before stops it.
         What is sent is what the plan said: its ``send`` rows. After ``stop_after`` failures in a row (0: never)
         no further row starts. Run again after a crash or an interrupt, a new plan goes on where it stopped.
         """
@@ -475,8 +474,8 @@ class Outbox:
         )
 
     @property
-    def never_blocks(self) -> bool:
-        """Whether sending waits for nothing but connections of ours: no proxy's, no database server's."""
+    def shares_a_thread(self) -> bool:
+        """Whether the workers of a batch can: what they wait for is connections of ours, no proxy's, no database's."""
         return self.client.is_direct and self.journal.is_local
 
     @property

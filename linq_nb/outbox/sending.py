@@ -48,21 +48,30 @@ def send_checked(outbox: Outbox, draft: Draft, accept: Collection[str] = ()) -> 
 
 
 def send_planned(
-    outbox: Outbox, draft: Draft, wanted: Send, accept: Collection[str] = (), last: Accepted | None = None
+    outbox: Outbox,
+    draft: Draft,
+    wanted: Send,
+    accept: Collection[str] = (),
+    last: Accepted | None = None,
+    rest: Callable[[float], None] | None = None,
 ) -> Send | Accepted:
     """Send a row of a plan, once. Where only the POST is left to do, the claim says ``sending`` at once.
 
-    ``last`` is the row before, which is closed on the way: written down with this one's claim.
+    ``last`` is the row before, which is closed on the way: written down with this one's claim. ``rest`` makes the
+    pauses; it may raise NotSent.
     """
     draft.memo.unchanged()
-    outbox.client.wait_turn(last.close if last else None)
+    if wait := outbox.client.turn_in():
+        if last is not None:
+            last.close()
+        (rest or outbox.client.rest)(wait)
     now = outbox.now()
     ready = _ready(outbox, draft, accept)
     if ready is None:
         wanted = wanted.but(created_at=now)
     else:
         wanted = wanted.but(created_at=now, posted_at=now, status="sending", attempts=1, **ready)
-    return _send(outbox, draft, wanted, accept, last)
+    return _send(outbox, draft, wanted, accept, last, rest)
 
 
 def _ready(outbox: Outbox, draft: Draft, accept: Collection[str]) -> dict[str, Any] | None:
@@ -81,13 +90,18 @@ def _ready(outbox: Outbox, draft: Draft, accept: Collection[str]) -> dict[str, A
 
 
 def _send(
-    outbox: Outbox, draft: Draft, wanted: Send, accept: Collection[str], last: Accepted | None = None
+    outbox: Outbox,
+    draft: Draft,
+    wanted: Send,
+    accept: Collection[str],
+    last: Accepted | None = None,
+    rest: Callable[[float], None] | None = None,
 ) -> Send | Accepted:
     claim, recorded = _claim(outbox, draft, wanted, last)
     if claim is None:
         return _report(outbox, recorded)
     with outbox.heart.beating(claim.send.send_id):
-        return _Attempt(outbox, draft, claim, accept).run()
+        return _Attempt(outbox, draft, claim, accept, rest).run()
 
 
 def already(send: Send, now: datetime) -> str:
@@ -133,7 +147,7 @@ def _claim(outbox: Outbox, draft: Draft, wanted: Send, last: Accepted | None) ->
                 "another notebook is sending this memo to this chat right now; nothing was sent from here; "
                 "look again with outbox.sends()"
             )
-        crew.aside(time.sleep, WAIT_STEP_S)
+        crew.sleep(WAIT_STEP_S)
         if wanted.posted_at is not None:
             wanted = dataclasses.replace(wanted, posted_at=outbox.now())
 
@@ -198,8 +212,15 @@ class Accepted:
 class _Attempt:
     """One attempt at a claimed send."""
 
-    def __init__(self, outbox: Outbox, draft: Draft, claim: Claim, accept: Collection[str]) -> None:
-        self.outbox, self.draft, self.claim, self.accept = outbox, draft, claim, accept
+    def __init__(
+        self,
+        outbox: Outbox,
+        draft: Draft,
+        claim: Claim,
+        accept: Collection[str],
+        rest: Callable[[float], None] | None,
+    ) -> None:
+        self.outbox, self.draft, self.claim, self.accept, self.rest = outbox, draft, claim, accept, rest
         self.now_send = claim.send
         self._is_marked = claim.send.status == "sending"  # by the claim itself: nothing is left to prepare
 
@@ -276,6 +297,7 @@ class _Attempt:
             before=self._before,
             between=lambda: self._mark("preparing"),
             at_write=self._check_awake,
+            rest=self.rest,
         )
 
     def _before(self) -> None:

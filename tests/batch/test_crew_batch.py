@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -162,5 +165,74 @@ def test_closing_the_outbox_stops_the_batch_and_leaves_no_thread(demo: Demo, mem
     assert not any(one.name.startswith(("linq_nb batch", "linq_nb aside")) for one in threading.enumerate())
     sends = batch.results()
     assert len(sends) == 200
+    assert {one.status for one in sends} <= {"queued", "not_sent"}
+    assert sum(one.status == "queued" for one in sends) == len(demo.bubbles())
+
+
+ENDS = """
+import sys, time
+import linq_nb
+from linq_nb import Draft, VoiceMemo
+
+base_url, key, journal, memo, chats, seconds = sys.argv[1:]
+outbox = linq_nb.connect(api_key=key, base_url=base_url, journal=journal)
+memo = VoiceMemo.from_file(memo)
+drafts = [Draft(memo=memo, chat=one) for one in chats.split(",")]
+batch = outbox.send_all(outbox.plan(drafts), workers=16)
+while batch.done < 5:
+    time.sleep(0.001)
+time.sleep(float(seconds))
+"""
+
+
+def test_a_script_that_does_not_wait_ends_well_says_so_and_loses_nothing(
+    demo: Demo, connect: Any, tmp_path: Path
+) -> None:
+    chats, journal = ",".join(demo.add_chats(2000).values()), str(tmp_path / "journal.sqlite")
+    sent = 0
+    for turn in range(8):
+        given = [demo.base_url, demo.api_key, journal, str(AUDIO / "hello.amr"), chats, str(0.01 * turn)]
+        done = subprocess.run([sys.executable, "-c", ENDS, *given], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert re.fullmatch(
+            r"linq_nb: \d+ of 2000 rows: .*; stopped: Python ended; run it again to go on; .*\n", done.stderr
+        )
+        assert len(demo.bubbles()) > sent
+        sent = len(demo.bubbles())
+    outbox = connect()
+    assert {one.status for one in outbox.sends()} == {"queued"}
+    assert len(outbox.sends()) == sent
+    assert max(demo.bubbles().values()) == 1
+
+
+def test_after_a_stop_nobody_who_waits_for_a_rate_limit_sends(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+    outbox = connect()
+    drafts = customers(demo, memo, 40)
+    outbox.send(memo, drafts[0].chat_id)
+    demo.fail_next(429, retry_after=30)
+    batch = outbox.send_all(outbox.plan(drafts), workers=8)
+    deadline = time.monotonic() + 5
+    while "Linq asks to wait" not in batch.line() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert re.search(r"rows.*; Linq asks to wait (30|29) s$", batch.line())
+    time.sleep(0.5)
+    batch.stop("enough")
+    batch.join(3)
+    assert batch.is_done
+    bubbles = demo.bubbles()
+    sends = list(batch)
+    assert Counter(one.status for one in sends if not one.repeated)["not_sent"] == 40 - len(bubbles)
+    assert all(bubbles.get(one.chat_id, 0) == (one.status == "queued") for one in sends)
+    assert {one.status for one in outbox.sends()} <= {"queued", "not_sent"}
+    assert batch.line().endswith("stopped: enough")
+
+
+def test_closing_the_outbox_ends_every_batch_of_it(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+    outbox = connect(timeout=20)
+    drafts = customers(demo, memo, 200)
+    batches = [outbox.send_all(outbox.plan(drafts[at::2]), workers=4) for at in (0, 1)]
+    outbox.close()
+    assert [one.is_done for one in batches] == [True, True]
+    sends = [one for batch in batches for one in batch.results()]
     assert {one.status for one in sends} <= {"queued", "not_sent"}
     assert sum(one.status == "queued" for one in sends) == len(demo.bubbles())

@@ -3,7 +3,7 @@
 ``python tests/bench/bench_send.py [--sends 2000] [--rounds 5] [--delay-ms 20] [--cases 1 16 64 64-tls]`` runs against
 ``stub.py`` in a process of its own; linq_nb with its journal on disk, from plan to results, the plan not counted.
 The clients take turns, each figure is the median of its rounds, ratios are those of one round. TLS is by a certificate
-made for the run, which all clients trust. ``--fault-free 100000`` sends so many on 64 threads as well, and tells how
+made for the run, which all clients trust. ``--fault-free 100000`` lets 64 workers send so many as well, and tells how
 many raised or took over ten seconds.
 """
 
@@ -199,7 +199,7 @@ def fault_free(server: Server, sends: int, workers: int) -> str:
     raised = sum(one.status != "queued" for one in found)
     slow = sum((one.accept_s or LONG_S) >= LONG_S for one in found)
     return (
-        f"{sends:,} fault-free sends on {workers} threads: {raised} raised, {slow} took over {LONG_S:g} s, "
+        f"{sends:,} fault-free sends by {workers} workers: {raised} raised, {slow} took over {LONG_S:g} s, "
         f"the slowest {max(one.accept_s or LONG_S for one in found):.2f} s; {sends / wall:.0f} a second; "
         f"{server.connections() - opened - 1} connections"
     )

@@ -277,3 +277,70 @@ def test_who_waits_for_a_connection_that_is_closed_finds_out(pairs: Callable[[],
 
     run(waits, takes_its_number)
     assert sorted(found) == ["closed", "mine"]
+
+
+def test_a_connection_that_another_thread_closes_wakes_who_waits_for_it(pairs: Callable[[], Pair]) -> None:
+    link, _ = pairs()
+    other, _ = pairs()
+    found: list[str] = []
+
+    def waits() -> None:
+        crew.ready(link, soon())
+        with pytest.raises(OSError, match="descriptor"):
+            link.recv(9)
+        found.append("closed")
+
+    def waits_for_nothing() -> None:
+        with pytest.raises(TimeoutError):
+            crew.ready(other, time.monotonic() + 3)
+        found.append("nothing came")
+
+    threading.Timer(0.2, link.close).start()
+    run(waits, waits_for_nothing)
+    assert found == ["closed", "nothing came"]
+
+
+def test_who_sleeps_lets_the_others_work_and_wakes_in_time() -> None:
+    woken: list[int] = []
+
+    def worker(number: int) -> Callable[[], None]:
+        def work() -> None:
+            crew.sleep(0.1 * number)
+            woken.append(number)
+
+        return work
+
+    begun = time.monotonic()
+    run(*[worker(number) for number in (4, 2, 3, 1)])
+    assert woken == [1, 2, 3, 4]
+    assert 0.4 <= time.monotonic() - begun < 2
+
+
+def test_those_who_always_can_go_on_do_not_keep_the_others_waiting(pairs: Callable[[], Pair]) -> None:
+    link, other = pairs()
+    turns: list[int] = []
+
+    def waits() -> None:
+        assert crew.ready(link, soon())
+        turns.append(-1)
+
+    def busy() -> None:
+        for turn in range(1000):
+            if not turn:
+                other.send(b"here")
+            crew.gather(4)
+            turns.append(turn)
+
+    run(waits, *[busy] * 6)
+    assert turns.index(-1) < 100
+
+
+def test_a_crew_that_cannot_begin_says_so_before_anybody_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left() -> Pair:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(socket, "socketpair", none_left)
+    worked: list[int] = []
+    with pytest.raises(OSError, match="Too many"):
+        crew.start(3, lambda: worked.append(1), "test")
+    assert worked == []

@@ -167,15 +167,19 @@ def test_a_request_is_whole_however_little_a_write_takes(
     client: Client, server: RawServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = socket.socket.send
-    mine = threading.current_thread()
+    cut: list[int] = []
 
     def little(self: socket.socket, data: Any, *rest: Any) -> int:
-        return real(self, data[:7] if threading.current_thread() is mine else data, *rest)
+        if len(data) < 8 or not threading.current_thread().name.startswith("sends"):
+            return real(self, data, *rest)
+        cut.append(len(data))
+        return real(self, data[:7], *rest)
 
     monkeypatch.setattr(socket.socket, "send", little, raising=False)
     server.will(answer(202, accepted_body()))
     assert send(client) == MESSAGE_ID
     assert server.requests[0].json == {"attachment_id": ATTACHMENT_ID}
+    assert len(cut) > 20
 
 
 def test_a_key_that_no_header_takes_is_not_sent(server: RawServer) -> None:
