@@ -35,7 +35,7 @@ def test_the_ten_lines_run_on_the_demo(shell: InteractiveShell, monkeypatch: Any
     lines = block.group(1).strip().splitlines()
     assert len(lines) == 10
     for line in lines:
-        shell.run_cell(line.split("  #")[0].rstrip()).raise_error()
+        shell.run_cell(line).raise_error()
     assert len(shell.user_ns["outbox"].sends()) == 2
 
 

@@ -21,8 +21,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _stop)
     try:
         serve(options.host, options.port, seed=options.seed)
-    except (ValueError, OSError) as error:
-        parser.error(str(error))
+    except (ValueError, OSError, OverflowError) as error:
+        parser.error(f"{error}; --port 0 takes a free port")
 
 
 if __name__ == "__main__":

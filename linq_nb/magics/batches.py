@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 PROGRESS_AFTER_S = 1.0
 """A batch that is quicker than this shows its end only, so that a saved notebook is the same each run."""
 
+_TAKES = "the name of a DataFrame or of drafts, or {an expression} for one"
+
 COLUMNS = ("chat", "audio")
 CHATS = ("chat", "chat_id", "chat_name")
 AUDIO = ("audio", "path", "voice_memo_url", "attachment_id")
@@ -29,6 +31,7 @@ AUDIO = ("audio", "path", "voice_memo_url", "attachment_id")
 
 def of_cell(text: str) -> list[Draft | BadDraft]:
     """Read a CSV cell with the header ``chat,audio[,copy]``; raises SettingsError."""
+    from linq_nb.model import BadDraft
     from linq_nb.outbox import drafting
 
     lines = [line for line in text.splitlines() if line.strip()]
@@ -41,8 +44,13 @@ def of_cell(text: str) -> list[Draft | BadDraft]:
             "nothing was sent"
         )
     reader.fieldnames = header
-    rows = [(row.get("chat"), row.get("audio"), row.get("copy")) for row in reader]
-    return drafting.drafts(rows, Path())
+    lines_read = list(reader)
+    found = drafting.drafts([(row.get("chat"), row.get("audio"), row.get("copy")) for row in lines_read], Path())
+    why = f"the line has more fields than the first one ({','.join(header)}); a name with a comma goes in quotes"
+    return [
+        BadDraft(chat=row["chat"] or "", audio=row["audio"] or "", why=why) if None in row else one
+        for row, one in zip(lines_read, found, strict=True)
+    ]
 
 
 def of_value(value: Any, scope: Mapping[str, Any]) -> list[Draft | BadDraft]:
@@ -51,11 +59,14 @@ def of_value(value: Any, scope: Mapping[str, Any]) -> list[Draft | BadDraft]:
     Columns: ``chat``, ``chat_id`` or ``chat_name``; ``audio``, ``path``, ``voice_memo_url`` or
     ``attachment_id``; and ``copy`` where there is one.
     """
-    value = scope.get(value, value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        if value not in scope:
+            raise SettingsError(f"--from {value}: there is no such name; nothing was sent; it takes {_TAKES}")
+        value = scope[value]
     if isinstance(value, list | tuple):
         return list(value)
     if not hasattr(value, "columns"):
-        raise SettingsError(f"--from takes a DataFrame or drafts, not {type(value).__name__}; nothing was sent")
+        raise SettingsError(f"--from takes {_TAKES}, not {type(value).__name__}; nothing was sent")
     from linq_nb.outbox import drafting
 
     chat, audio = _column(value, CHATS), _column(value, AUDIO)

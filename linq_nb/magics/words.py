@@ -2,7 +2,8 @@
 
 Quotes work as in a shell. A backslash escapes only a space, a quote, a brace or a dollar, and nothing at all on
 Windows, so that paths survive. ``{expression}`` and ``$name`` are filled in, but not inside single quotes; a word
-that is nothing but one of them keeps its type. ``{{``, ``}}`` and ``$$`` are the signs themselves.
+that is nothing but one of them keeps its type. ``{{``, ``}}`` and ``$$`` are the signs themselves. What follows a
+``#`` that stands alone is a comment.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ def split(line: str, *, windows: bool = WINDOWS) -> list[Piece]:
             at += 1
             continue
         piece, at = _piece(line, at, windows)
+        if (piece.text, piece.quoted) == ("#", False):
+            break
         found.append(piece)
     return found
 
@@ -79,7 +82,7 @@ def fill(pieces: Iterable[Piece], scope: Mapping[str, Any]) -> list[Word]:
 
 def quote(text: str) -> str:
     """Write a text so that ``read`` gives it back as one word, as it is."""
-    if text and not text.startswith("-") and not re.search(r"""[\s"'\\{}$;]""", text):
+    if text and text != "#" and not text.startswith("-") and not re.search(r"""[\s"'\\{}$;]""", text):
         return text
     if not re.search(r'["\\{}$]', text):
         return f'"{text}"'

@@ -228,7 +228,7 @@ class Batch:
         with contextlib.suppress(LinqError):
             kept = self._outbox.journal.get(wanted.send_id) if wanted else None
             if kept is not None and kept.status not in ("preparing", "sending"):
-                return kept
+                return kept if kept.error_message else dataclasses.replace(kept, error_message=str(error))
         told = self._not_sent(row, str(error))
         return dataclasses.replace(told, status="unknown") if isinstance(error, OutcomeUnknown) else told
 
@@ -308,6 +308,9 @@ def start(
     outbox: Outbox, plan: Plan, *, workers: int, accept: Collection[str] = (), stop_after: int = STOP_AFTER
 ) -> Batch:
     """Start sending a plan."""
+    if not isinstance(plan, Plan):
+        given = type(plan).__name__
+        raise LinqError(f"what is sent is a plan, not a value of type {given}; nothing was sent; outbox.plan makes one")
     if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= 256:
         raise LinqError(f"workers is a whole number from 1 to 256, not {workers!r}; nothing was sent")
     return Batch(outbox, plan, workers=workers, accept=accept, stop_after=stop_after)

@@ -21,11 +21,18 @@ PAIR_LIMIT = 30
 SANDBOX_LIMIT = 100
 """Messages that a sandbox account may send in a day (linq docs, rate limits)."""
 
+_NO_DRAFTS = (
+    "a plan takes Drafts, not a value of type {}; nothing was sent; Draft(memo=memo, chat=chat) makes one, "
+    'df.linq.drafts(chat="chat", audio="path") those of a DataFrame'
+)
+
 
 def plan(
     outbox: Outbox, drafts: Iterable[Draft | BadDraft], accept: Collection[str] = (), *, strict: bool = False
 ) -> Plan:
     """Validate every row; raises PreflightError when ``strict`` and a row is refused."""
+    if isinstance(drafts, str) or hasattr(drafts, "columns") or not isinstance(drafts, Iterable):
+        raise PreflightError(_NO_DRAFTS.format(type(drafts).__name__))
     judge = _Judge(outbox, accept)
     rows = tuple(judge.row(number, one) for number, one in enumerate(drafts))
     bad = [row for row in rows if row.verdict == "refused"]
@@ -48,8 +55,13 @@ class _Judge:
         self._listed = False
 
     def row(self, number: int, draft: Draft | BadDraft) -> PlanRow:
+        if isinstance(draft, Draft) and not isinstance(draft.memo, VoiceMemo):
+            why = f"its memo is no VoiceMemo but a value of type {type(draft.memo).__name__}; VoiceMemo.load makes one"
+            draft = BadDraft(chat=str(draft.chat), audio=str(draft.memo), why=why)
         if isinstance(draft, BadDraft):
             return PlanRow(row=number, draft=draft, verdict="refused", why=draft.why)
+        if not isinstance(draft, Draft):
+            raise PreflightError(_NO_DRAFTS.format(type(draft).__name__))
         try:
             return self._judged(number, draft)
         except PreflightError as error:

@@ -256,6 +256,7 @@ def test_what_may_have_been_sent_by_a_notebook_that_died_is_never_called_not_sen
     assert [row.verdict for row in plan.rows] == ["unclear"]
     (done,) = outbox.send_all(plan, workers=1)
     assert done.status == "unknown"
+    assert "outbox.resolve(send" in str(done.error_message)
     assert demo.bubbles() == {}
 
 

@@ -53,12 +53,29 @@ def test_a_frame_is_planned_with_from(shell: InteractiveShell) -> None:
     assert list(run(shell, "%linq_voicememo --from {df} --workers 2")["status"]) == ["queued", "queued"]
 
 
+@pytest.mark.usefixtures("there")
+def test_a_line_with_more_fields_than_the_first_is_refused(shell: InteractiveShell) -> None:
+    cell = "chat,audio\nAda Lovelace,audio/hello.m4a\nBook Club,audio/hello.m4a,2\nfor Ada, Bob,audio/hello.m4a"
+    frame = run(shell, f"%%linq_voicememo\n{cell}")
+    assert list(frame["status"]) == ["queued", "not_sent", "not_sent"]
+    assert "more fields than the first one (chat,audio)" in frame["error_message"][1]
+    assert sum(shell.user_ns["outbox"].demo.bubbles().values()) == 1
+
+
+@pytest.mark.usefixtures("there")
+def test_a_comment_may_follow(shell: InteractiveShell) -> None:
+    shell.user_ns["df"] = pd.DataFrame({"chat": ["Ada Lovelace"], "path": "audio/hello.m4a"})
+    assert list(run(shell, "%linq_voicememo --from df  # today's")["status"]) == ["queued"]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("%%linq_voicememo\nwho,what\na,b", "first line is chat,audio or chat,audio,copy"),
         ("%%linq_voicememo --from df\nchat,audio\na,b", "one of the two"),
-        ("%linq_voicememo --from nothing", "takes a DataFrame or drafts, not str"),
+        ("%linq_voicememo --from nothing", "--from nothing: there is no such name"),
+        ("%linq_voicememo --from {3}", "--from takes the name of a DataFrame or of drafts"),
+        ("%linq_voicememo --from {['Ada']}", "a plan takes Drafts, not a value of type str"),
         ("%%linq_voicememo --strict\nchat,audio\nNobody,x.m4a", "1 of 1 rows cannot be sent"),
     ],
 )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 import linq_nb
 import linq_nb.accessor
-from linq_nb import BadDraft, Draft, Outbox, PreflightError, SettingsError, VoiceMemo
+from linq_nb import BadDraft, Draft, LinqError, Outbox, PreflightError, SettingsError, VoiceMemo
 
 AUDIO = Path(__file__).parents[2] / "notebooks" / "audio"
 
@@ -94,6 +95,28 @@ def test_a_table_is_drafted_row_by_row(memo: VoiceMemo) -> None:
 def test_a_file_that_many_rows_name_is_read_once() -> None:
     frame = pd.DataFrame({"chat_id": ["a", "b", "c"], "path": ["hello.m4a"] * 3})
     assert len({id(one.memo) for one in frame.linq.drafts(folder=AUDIO)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("drafts", "what"),
+    [("Ada", "str"), (None, "NoneType"), (pd.DataFrame({"chat": ["Ada"]}), "DataFrame"), (["Ada"], "str"), (3, "int")],
+)
+def test_what_is_no_draft_is_said_in_one_line(outbox: Outbox, drafts: Any, what: str) -> None:
+    with pytest.raises(PreflightError, match=f"not a value of type {what}; nothing was sent; Draft"):
+        outbox.plan(drafts)
+    with pytest.raises(
+        LinqError, match=f"what is sent is a plan, not a value of type {type(drafts).__name__}; nothing"
+    ):
+        outbox.send_all(drafts)
+
+
+def test_a_draft_of_a_path_is_refused_and_stops_nobody(outbox: Outbox, memo: VoiceMemo) -> None:
+    path: Any = "hello.m4a"
+    chats = list(outbox.demo.chat_ids.values())
+    plan = outbox.plan([Draft(memo=path, chat=chats[0]), Draft(memo=memo, chat=chats[1])])
+    assert [row.verdict for row in plan.rows] == ["refused", "send"]
+    assert [one.status for one in outbox.send_all(plan)] == ["not_sent", "queued"]
+    assert "VoiceMemo.load makes one" in plan.rows[0].why
 
 
 def test_a_missing_column_is_named() -> None:
