@@ -320,7 +320,16 @@ class LinqMagics(Magics):
 
     def _reconcile(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
         outbox = self._outbox(args, scope)
-        return _frame(outbox, outbox.reconcile(), args, "sends")
+        from linq_nb.journal import LEASE_S
+
+        looked_for = outbox.reconcile()
+        if left := len(outbox.sends("sending")):
+            told = "1 send is" if left == 1 else f"{left} sends are"
+            print(  # noqa: T201  told to the person
+                f"{told} being made right now, or left by a notebook that died just now; "
+                f"%linq_reconcile looks for what is left in {LEASE_S:.0f} s."
+            )
+        return _frame(outbox, looked_for, args, "sends")
 
     def _webhooks(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
         from linq_nb.magics.hooks import act

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from linq_nb import Outbox, Send, VoiceMemo
+from linq_nb import Draft, Outbox, Send, VoiceMemo
 from linq_nb.demo import Demo
 
 ADA = '--chat "Ada Lovelace"'
@@ -382,6 +382,15 @@ def test_status_asks_linq_and_reconcile_finds_a_lost_answer(shell: Any, demo: De
     assert list(shell.run("%linq_status").status) == ["read", "unknown"]
     assert shell.run("%linq_reconcile").status[0] == "delivered"
     assert len(shell.run("%linq_reconcile")) == 0
+
+
+def test_reconcile_tells_of_sends_that_are_too_fresh_to_be_looked_for(shell: Any, demo: Demo) -> None:
+    outbox = shell["outbox"]
+    memo = VoiceMemo.from_attachment("11111111-1111-4111-8111-111111111111")
+    wanted = outbox.wanted(Draft(memo=memo, chat=next(iter(demo.chat_ids.values()))))
+    outbox.journal.claim(wanted.but(status="sending", posted_at=outbox.now()), memo.names, "a notebook that died")
+    assert len(shell.run("%linq_reconcile")) == 0
+    assert "1 send is being made right now" in shell.said
 
 
 def test_chats_of_a_line(shell: Any, demo: Demo) -> None:
