@@ -6,7 +6,7 @@ Pure functions; the journal, the client and the outbox act on what they decide.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -190,6 +190,8 @@ def match(
     timeout_s: float,
     complete: bool,
     ahead: timedelta = timedelta(),
+    rivals: Sequence[Send] = (),
+    under_way: Set[str] = frozenset(),
 ) -> Match:
     """Look for an unknown send among the messages of its chat.
 
@@ -198,19 +200,41 @@ def match(
     and is the only one that does. ``complete`` says that the list was read back to the start of the window,
     ``ahead`` how far Linq's clock is before ours. A message that does not tell when it was made or what it
     carries (a line that keeps nothing) may be ours, so the answer is never ``not_found`` then.
+
+    ``rivals`` are the chat's other sends that may have a message and have none yet, as the journal knew them after the
+    list was read; ``under_way`` names those of which an answer may still come. What carries a rival's attachment is
+    the rival's; what a rival may have made as well is nobody's. Copies of one memo share their messages in the order
+    in which they were sent: nobody can tell them apart.
     """
     if send.posted_at is None:
         return Match("ambiguous", "the time of the request is not known")
+    theirs = {one.attachment_id for one in rivals if one.content != send.content} - {None, send.attachment_id}
     near = [m for m in messages if m.message_id not in known and _is_near(send, m, timeout_s, ahead)]
+    near = [m for m in near if not any(one.attachment_id in theirs for one in m.media)]
     candidates = [m for m in near if m.created_at and len(m.media) == 1 and _is_audio(m.media[0])]
-    proven = [m for m in candidates if send.attachment_id and m.media[0].attachment_id == send.attachment_id]
+    proven = [m for m in candidates if _carries(send, m.media[0])]
     alike = [m for m in candidates if _looks_alike(send, m.media[0])]
     likeness = "same file name and size" if send.size_bytes else "same file name"
-    for those, evidence in ((proven, "same attachment id"), (alike, likeness)):
-        if len(those) == 1:
-            return Match("found", evidence, those[0])
-        if those:
+    for those, evidence, is_its in ((proven, "same attachment id", _carries), (alike, likeness, _looks_alike)):
+        if not those:
+            continue
+        may_be = [
+            one for one in rivals for m in those if is_its(one, m.media[0]) and _is_near(one, m, timeout_s, ahead)
+        ]
+        if any(one.send_id in under_way for one in may_be):
+            return Match("ambiguous", f"a message with the {evidence} may be that of a send that is under way")
+        if any(one.content != send.content for one in may_be):
+            return Match("ambiguous", f"a message with the {evidence} may be that of another send")
+        copies = sorted(
+            {one.send_id: one for one in (send, *may_be)}.values(), key=lambda one: (one.posted_at, one.copy)
+        )
+        mine = copies.index(send)
+        if len(those) > len(copies):
             return Match("ambiguous", f"{len(those)} messages with the {evidence}")
+        if mine < len(those):
+            return Match("found", evidence, sorted(those, key=lambda m: (m.created_at, m.message_id))[mine])
+        candidates = []  # they are those of the copies sent before
+        break
     if candidates:
         return Match("ambiguous", f"{len(candidates)} audio messages in the window, none proven to be it")
     if any(m.created_at is None or not m.parts for m in near):
@@ -238,6 +262,10 @@ def _is_near(send: Send, message: Message, timeout_s: float, ahead: timedelta) -
 
 def _is_audio(media: Attachment) -> bool:
     return (media.mime_type or "audio/").startswith("audio/")
+
+
+def _carries(send: Send, media: Attachment) -> bool:
+    return bool(send.attachment_id) and send.attachment_id == media.attachment_id
 
 
 def _looks_alike(send: Send, media: Attachment) -> bool:

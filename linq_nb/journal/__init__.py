@@ -629,6 +629,21 @@ class Journal:
         with self._read() as db:
             return list(db.execute(wanted).scalars())
 
+    def unplaced(self, base_url: str, chat_id: str) -> tuple[list[Send], set[str]]:
+        """Return a chat's sends that may have a message and have none yet, and the ids of those under way right now."""
+        wanted = sa.select(sends).where(
+            sends.c.base_url == base_url,
+            sends.c.chat_id == chat_id,
+            sends.c.message_id.is_(None),
+            sends.c.posted_at.is_not(None),
+            sends.c.status.not_in(("preparing", "not_sent", "rejected")),
+        )
+        with self._read() as db:
+            rows = db.execute(wanted).mappings().all()
+        now = self._now()
+        alive = {row["send_id"] for row in rows if row["status"] == "sending" and (row["lease_until"] or 0) > now}
+        return [_send(row) for row in rows], alive
+
     def message_ids(self, chat_id: str) -> set[str]:
         """Return the message ids of a chat that belong to known sends."""
         wanted = sa.select(sends.c.message_id).where(sends.c.chat_id == chat_id, sends.c.message_id.is_not(None))

@@ -78,10 +78,13 @@ def _looked_for(outbox: Outbox, send: Send) -> Send:
     except LinqError as error:
         found = rules.Match("ambiguous", f"the chat could not be read: {error}")
     else:
+        rivals, under_way = outbox.journal.unplaced(send.base_url, send.chat_id)  # asked after the chat was read
         found = rules.match(
             send,
             messages,
             outbox.journal.message_ids(send.chat_id) - {send.message_id or ""},
+            rivals=[one for one in rivals if one.send_id != send.send_id],
+            under_way=under_way - {send.send_id},
             now=outbox.now(),
             timeout_s=outbox.client.timeout,
             complete=complete,

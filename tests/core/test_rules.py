@@ -132,6 +132,63 @@ def test_a_message_that_is_known_as_another_send_is_not_ours() -> None:
     assert matched(a_send(), *both, known={"other"})[0] == "found"
 
 
+def rival(**fields: Any) -> Any:
+    return a_send(**{"content": "sha256:" + "cd" * 32, **fields})
+
+
+URL = {"content": "url:https://x.example/1/hello.wav", "size_bytes": None}
+COPY = {"copy": 2, **BY_ID, "posted_at": AT + timedelta(seconds=1)}
+
+
+@pytest.mark.parametrize(
+    ("send", "rivals", "messages", "result", "evidence"),
+    [
+        # what carries a rival's attachment is the rival's, however alike
+        ({}, [rival(attachment_id="b")], [{"part_id": "b"}], "not_found", "no such"),
+        (URL, [rival(attachment_id="b")], [{"part_id": "b"}], "not_found", "no such"),
+        ({}, [rival(attachment_id="b")], [{"part_id": "b"}, {"message_id": "o"}], "ambiguous", "another send"),
+        # what a rival may have made as well is nobody's
+        ({}, [rival()], [{}], "ambiguous", "may be that of another send"),
+        (URL, [rival(content="url:https://x.example/2/hello.wav", size_bytes=None)], [{}], "ambiguous", "another send"),
+        # unless it is of another name, size or time, or ours carries our attachment
+        ({}, [rival(filename="b.wav")], [{}], "found", "file name and size"),
+        ({}, [rival(size_bytes=9)], [{}], "found", "file name and size"),
+        ({}, [rival(posted_at=AT - timedelta(hours=1))], [{}], "found", "file name and size"),
+        (BY_ID, [rival()], [{"part_id": ATTACHMENT_ID}], "found", "attachment id"),
+        # copies share their messages in the order in which they were sent
+        (BY_ID, [a_send(**COPY)], [{"part_id": ATTACHMENT_ID}], "found", "attachment id"),
+        (COPY, [a_send(**BY_ID)], [{"part_id": ATTACHMENT_ID}], "not_found", "no such"),
+        (BY_ID, [a_send(**COPY)], [{"part_id": ATTACHMENT_ID, "message_id": one} for one in "ab"], "found", "id"),
+        (COPY, [a_send(**BY_ID)], [{"part_id": ATTACHMENT_ID, "message_id": one} for one in "ab"], "found", "id"),
+        (COPY, [a_send(**BY_ID)], [{"part_id": ATTACHMENT_ID, "message_id": one} for one in "abc"], "ambiguous", "3"),
+    ],
+)
+def test_a_message_that_may_be_another_sends_is_not_taken(
+    send: Any, rivals: Any, messages: Any, result: str, evidence: str
+) -> None:
+    found = matched(a_send(**send), *(a_message(**one) for one in messages), rivals=rivals)
+    assert found[0] == result
+    assert evidence in found[1]
+
+
+def test_copies_find_each_their_own_message() -> None:
+    first, second = a_send(**BY_ID), a_send(**COPY)
+    times = {"late": AT + timedelta(seconds=5), "early": AT}
+    listed = [a_message(part_id=ATTACHMENT_ID, message_id=name, created_at=at) for name, at in times.items()]
+    given: Any = {"now": LATER, "timeout_s": 60.0, "complete": True}
+    found = [
+        rules.match(one, listed, set(), rivals=[other], **given) for one, other in ((first, second), (second, first))
+    ]
+    assert [one.message and one.message.message_id for one in found] == ["early", "late"]
+
+
+def test_nothing_is_taken_while_a_send_that_may_be_it_is_under_way() -> None:
+    other = a_send(**COPY)
+    mine = a_message(part_id=ATTACHMENT_ID)
+    assert matched(a_send(**BY_ID), mine, rivals=[other], under_way={other.send_id})[0] == "ambiguous"
+    assert matched(a_send(**BY_ID), mine, rivals=[other])[0] == "found"
+
+
 def test_not_found_is_not_said_before_the_time_when_it_is_sure() -> None:
     for seconds, result in ((89, "ambiguous"), (90, "not_found")):
         assert matched(a_send(), now=AT + timedelta(seconds=seconds))[0] == result
