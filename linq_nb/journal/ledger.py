@@ -187,6 +187,14 @@ class _Job:
         self.is_done = False
 
 
+class _NotBegun(Exception):
+    """A transaction that could not begin: the journal is locked, or not to be written."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class Ledger:
     """Runs compiled statements in a transaction of its own, on the driver's connection."""
 
@@ -251,6 +259,9 @@ class Ledger:
     def _try(self, jobs: Sequence[_Job]) -> None:
         try:
             self._do(jobs)
+        except _NotBegun as fault:  # which is the fault of none of them: to try each alone would only wait again
+            for job in jobs:
+                job.error, job.is_done = fault.error, True
         except Exception as error:  # noqa: BLE001  whatever it is, it is raised where it was asked for
             if len(jobs) == 1:
                 jobs[0].error, jobs[0].is_done = error, True
@@ -261,7 +272,10 @@ class Ledger:
     def _do(self, jobs: Sequence[_Job]) -> None:
         cursor, was_done = self._only.cursor(), False
         try:
-            cursor.execute("BEGIN IMMEDIATE")  # inside: an interrupt right after it must not leave it open
+            try:
+                cursor.execute("BEGIN IMMEDIATE")  # inside: an interrupt right after it must not leave it open
+            except self.errors as error:
+                raise _NotBegun(error) from error
             for job in jobs:
                 job.result = job.work(cursor, *job.given)
             was_done = True
@@ -272,6 +286,7 @@ class Ledger:
             elif was_done:
                 for job in jobs:
                     job.is_done = True
+            cursor.close()
 
     def _run_pooled(self, work: Callable[..., T], *given: Any) -> T:
         connection = self._engine.raw_connection()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from linq_nb import crew, views
-from linq_nb.errors import LinqError, NotSent, OutcomeUnknown
+from linq_nb.errors import JournalError, LinqError, NotSent, OutcomeUnknown
 from linq_nb.frames import Handles, to_frame
 from linq_nb.model import BadDraft, Plan, PlanRow, Send
 from linq_nb.outbox import sending
@@ -79,9 +79,20 @@ class Batch:
         self._in_a_row = 0
         self._changed = threading.Condition()
         self._crashed: BaseException | None = None
-        _running.add(self)
+        self._threads: list[threading.Thread] = []
         number, apart = min(workers, max(len(plan.rows), 1)), not outbox.shares_a_thread
-        self._threads = crew.start(number, self._work, "linq_nb batch", apart=apart)
+        outbox.last_batch = self  # before anything goes out: an interrupt must leave what can be stopped
+        _running.add(self)
+        try:
+            self._threads = crew.start(number, self._work, "linq_nb batch", apart=apart)
+        except BaseException as error:
+            self.stop("interrupted" if isinstance(error, KeyboardInterrupt) else str(error))
+            if not isinstance(error, OSError | RuntimeError):
+                raise
+            self._give_up(None)
+            raise LinqError(
+                f"the batch could not begin ({error}); nothing was sent; close files or programs"
+            ) from error
 
     def __repr__(self) -> str:
         return f"Batch({self.line()})"
@@ -224,13 +235,14 @@ class Batch:
 
     def _failed(self, row: PlanRow, error: LinqError) -> Send:
         """Return what the journal holds of a row that failed; what it could not hold is told here."""
-        wanted = row.wanted
+        wanted, lost = row.wanted, isinstance(error, JournalError)  # to ask what just failed would only wait again
         with contextlib.suppress(LinqError):
-            kept = self._outbox.journal.get(wanted.send_id) if wanted else None
+            kept = self._outbox.journal.get(wanted.send_id) if wanted and not lost else None
             if kept is not None and kept.status not in ("preparing", "sending"):
                 return kept if kept.error_message else dataclasses.replace(kept, error_message=str(error))
         told = self._not_sent(row, str(error))
-        return dataclasses.replace(told, status="unknown") if isinstance(error, OutcomeUnknown) else told
+        went = row.verdict in ("already_sent", "unclear") if lost else isinstance(error, OutcomeUnknown)
+        return dataclasses.replace(told, status="unknown") if went else told
 
     def _same_as(self, row: PlanRow) -> Send:
         """Return the Send of the row that this one repeats."""

@@ -241,8 +241,7 @@ class Outbox:
         What is sent is what the plan said: its ``send`` rows. After ``stop_after`` failures in a row (0: never)
         no further row starts. Run again after a crash or an interrupt, a new plan goes on where it stopped.
         """
-        self.last_batch = batching.start(self, plan, workers=workers, accept=accept, stop_after=stop_after)
-        return self.last_batch
+        return batching.start(self, plan, workers=workers, accept=accept, stop_after=stop_after)
 
     def timeline(self, start: datetime) -> contextlib.AbstractContextManager[None]:
         """Give this thread its own time in the demo, so that a batch has the same times each run."""

@@ -9,6 +9,9 @@ from collections.abc import Callable, Collection, Iterator
 from linq_nb.errors import JournalError
 from linq_nb.journal import LEASE_S
 
+END_S = 5.0
+"""How long to wait for a beat that is under way, in seconds."""
+
 IDLE_BEATS = 6
 """After so many beats without a claim the thread ends; the next claim starts another."""
 
@@ -42,10 +45,12 @@ class Heart:
                 self._held.discard(send_id)
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the thread, and wait for a beat that is under way: after this the journal may be closed."""
         with self._lock:
             self._stop.set()
-            self._thread = None
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join(END_S)
 
     def _run(self, stop: threading.Event) -> None:
         idle = 0

@@ -63,7 +63,10 @@ class _Judge:
         if not isinstance(draft, Draft):
             raise PreflightError(_NO_DRAFTS.format(type(draft).__name__))
         try:
-            return self._judged(number, draft)
+            made = self._judged(number, draft)
+            if made.wanted is not None:  # only then can another row repeat it
+                self._seen.setdefault(_key(made.wanted), number)
+            return made
         except PreflightError as error:
             return PlanRow(row=number, draft=draft, verdict="refused", why=str(error), findings=error.findings)
         except (AudioError, LinqError) as error:
@@ -74,9 +77,7 @@ class _Judge:
         draft = Draft(memo=draft.memo, chat=chat, copy=draft.copy, override_optout=draft.override_optout)
         sending.check_shape(draft)
         wanted = self._outbox.wanted(draft)
-        key = (wanted.chat_id, wanted.content, wanted.copy)
-        first = self._seen.setdefault(key, number)
-        if first != number:
+        if (first := self._seen.get(_key(wanted))) is not None:
             why = f"the same memo, chat and copy as row {first}"
             return PlanRow(row=number, draft=draft, verdict="duplicate", why=why, wanted=wanted)
         before = self._outbox.journal.find(wanted, draft.memo.names)
@@ -123,6 +124,10 @@ class _Judge:
         if id(memo) not in self._memos:
             self._memos[id(memo)] = (memo, preflight.check_memo(memo))
         return self._memos[id(memo)][1]
+
+
+def _key(wanted: Send) -> tuple[str, str, int]:
+    return wanted.chat_id, wanted.content, wanted.copy
 
 
 def _fingerprint(rows: Iterable[PlanRow]) -> str:

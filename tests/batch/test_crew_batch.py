@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 import linq_nb
 from linq_nb import Draft, Outbox, VoiceMemo
+from linq_nb.client import utc_now
 from linq_nb.demo import Demo, Server
 
 AUDIO = Path(__file__).parents[2] / "notebooks" / "audio"
@@ -236,3 +241,112 @@ def test_closing_the_outbox_ends_every_batch_of_it(demo: Demo, memo: VoiceMemo, 
     sends = [one for batch in batches for one in batch.results()]
     assert {one.status for one in sends} <= {"queued", "not_sent"}
     assert sum(one.status == "queued" for one in sends) == len(demo.bubbles())
+
+
+@contextlib.contextmanager
+def locked(journal: Path) -> Iterator[None]:
+    """Hold a journal as another program would."""
+    with contextlib.closing(sqlite3.connect(journal, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def impatient(outbox: Outbox) -> Outbox:
+    """Let it wait for a locked journal for a fifth of a second."""
+    with outbox.journal._lock:
+        outbox.journal._ledger._only.execute("PRAGMA busy_timeout=200")
+    return outbox
+
+
+def test_a_repeated_row_of_a_journal_that_cannot_be_read_ends_too(
+    demo: Demo, memo: VoiceMemo, connect: Any, tmp_path: Path
+) -> None:
+    outbox = impatient(connect())
+    (draft,) = customers(demo, memo, 1)
+    outbox.chats()
+    with locked(tmp_path / "journal.sqlite"):
+        plan = outbox.plan([draft, draft])
+    assert [row.verdict for row in plan.rows] == ["refused", "refused"]
+    assert outbox.send_all(plan, workers=4).wait(timeout=5).is_done
+
+
+def test_a_journal_that_is_locked_is_waited_for_once_by_all_together(
+    demo: Demo, memo: VoiceMemo, connect: Any, tmp_path: Path
+) -> None:
+    outbox = impatient(connect())
+    drafts = customers(demo, memo, 24)
+    outbox.send(memo, drafts[0].chat_id)
+    plan = outbox.plan(drafts)
+    with locked(tmp_path / "journal.sqlite"):
+        begun = time.monotonic()
+        sends = list(outbox.send_all(plan, workers=24, stop_after=0))
+        took = time.monotonic() - begun
+    assert {one.status for one in sends} == {"not_sent", "unknown"}, "the first had been sent, and nobody can look"
+    assert sends[0].status == "unknown"
+    assert len(demo.bubbles()) == 1
+    assert took < 24 * 0.2, "one by one it would take longer"
+
+
+def test_a_batch_that_cannot_begin_says_so_and_ends_every_row(
+    demo: Demo, memo: VoiceMemo, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = connect()
+    plan = outbox.plan(customers(demo, memo, 5))
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "linq_nb.crew.socket.socketpair", lambda: (_ for _ in ()).throw(OSError(24, "Too many open files"))
+        )
+        with pytest.raises(linq_nb.LinqError, match=r"could not begin .*Too many open files.*; nothing was sent"):
+            outbox.send_all(plan, workers=4)
+    assert outbox.last_batch.is_done
+    assert {one.status for one in outbox.last_batch.results()} == {"not_sent"}
+    assert [one.status for one in outbox.send_all(plan, workers=4)] == ["queued"] * 5
+
+
+def test_an_interrupt_while_a_batch_begins_stops_it(
+    demo: Demo, memo: VoiceMemo, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = connect()
+    drafts = customers(demo, memo, 40)
+    outbox.send(memo, drafts[0].chat_id)
+    plan = outbox.plan(drafts)
+    demo.slow_next(0.3, times=40)
+    begin = threading.Thread.start
+
+    def begun(thread: threading.Thread) -> None:
+        begin(thread)
+        if thread.name.startswith("linq_nb batch"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", begun)
+    with pytest.raises(KeyboardInterrupt):
+        outbox.send_all(plan, workers=4)
+    assert outbox.last_batch.stopped_by == "interrupted"
+    assert outbox.last_batch.wait(timeout=5).is_done
+    assert len(demo.bubbles()) <= 6
+
+
+@pytest.mark.parametrize("kind", ["file", "url"])
+def test_two_memos_of_one_name_are_told_apart_when_their_answers_are_lost(
+    demo: Demo, connect: Any, tmp_path: Path, kind: str
+) -> None:
+    ahead = timedelta()
+    outbox = connect(timeout=1, clock=lambda: utc_now() + ahead)
+    outbox.journal._wall = lambda: time.time() + ahead.total_seconds()
+    (chat,) = demo.add_chats(1).values()
+    tones = [np.sin(np.arange(16_000) * step).astype("float32") * 0.5 for step in (0.1, 0.2)]
+    never, lost = (VoiceMemo.from_samples(one, 16_000) for one in tones)
+    if kind == "url":
+        never = VoiceMemo.from_url(f"https://files.example.com/1/{lost.filename}")
+    assert never.filename == lost.filename
+    for how, memo in ((demo.reset_next, never), (demo.lose_next_answer, lost)):
+        how()
+        with pytest.raises(linq_nb.OutcomeUnknown):
+            outbox.send(memo, chat)
+    ahead = timedelta(minutes=2)
+    demo.advance(minutes=2)
+    found = {one.content: (one.reconcile_result, one.message_id is None) for one in outbox.reconcile()}
+    assert found == {never.content: ("not_found", True), lost.content: ("found", False)}
+    (message,) = demo.memos(chat)
+    assert message["sha256"] == lost.sha256
