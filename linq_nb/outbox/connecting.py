@@ -66,7 +66,7 @@ def connect(
         found.api_key,
         timeout=timeout,
         transport=transport,
-        sleep=pace.sleep if sleep else time.sleep,  # in real time the client itself holds back every thread
+        sleep=pace.sleep if sleep else time.sleep,  # in real time the client itself holds back every request
         now=clock or utc_now,
     )
     return Outbox(
