@@ -39,12 +39,13 @@ _running: weakref.WeakSet[Batch] = weakref.WeakSet()
 
 def end_all(why: str, outbox: Outbox | None = None, seconds: float | None = None) -> list[Batch]:
     """Stop the batches that go on, all or those of an outbox, and wait for what is under way; returns them."""
-    batches = [one for one in list(_running) if not one.is_done and one.is_of(outbox)]
-    for one in batches:
+    batches = [one for one in list(_running) if one.is_of(outbox)]
+    stopped = [one for one in batches if not one.is_done]
+    for one in stopped:
         one.stop(why)
     for one in batches:
         one.join(seconds)
-    return batches
+    return stopped
 
 
 @atexit.register
