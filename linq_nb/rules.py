@@ -208,6 +208,7 @@ def match(
     """
     if send.posted_at is None:
         return Match("ambiguous", "the time of the request is not known")
+    messages = list(messages)
     theirs = {one.attachment_id for one in rivals if one.content != send.content} - {None, send.attachment_id}
     near = [m for m in messages if m.message_id not in known and _is_near(send, m, timeout_s, ahead)]
     near = [m for m in near if not any(one.attachment_id in theirs for one in m.media)]
@@ -237,6 +238,8 @@ def match(
         break
     if candidates:
         return Match("ambiguous", f"{len(candidates)} audio messages in the window, none proven to be it")
+    if any(_carries(send, one) for m in messages if m not in near and m.message_id not in known for one in m.media):
+        return Match("ambiguous", "a message with the same attachment id is of another time: a clock may be off")
     if any(m.created_at is None or not m.parts for m in near):
         return Match("ambiguous", "a message in the chat does not tell enough of itself to know whether it is it")
     if not complete:

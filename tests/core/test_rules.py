@@ -117,6 +117,8 @@ BY_ID = {"attachment_id": ATTACHMENT_ID}
         ({}, [{"created_at": AT - timedelta(seconds=9)}], "found", "file name"),
         ({}, [{"created_at": AT + timedelta(seconds=99)}], "found", "file name"),
         ({}, [{"created_at": AT + timedelta(seconds=101)}], "not_found", "no such"),
+        (BY_ID, [{"part_id": ATTACHMENT_ID, "created_at": AT - timedelta(hours=3)}], "ambiguous", "of another time"),
+        (BY_ID, [{"part_id": ATTACHMENT_ID, "created_at": AT + timedelta(days=1)}], "ambiguous", "a clock may be off"),
         ({"posted_at": None}, [{}], "ambiguous", "time of the request"),
     ],
 )
