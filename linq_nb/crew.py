@@ -146,10 +146,12 @@ class _Crew:
             while self._left:
                 for _ in range(len(self._can)):
                     if self._is_over:
-                        self.is_at_rest.set()
-                        threading.Event().wait()  # for good: Python ends
+                        break
                     one, told = self._can.popleft()
                     one.switch(told)
+                if self._is_over:
+                    self.is_at_rest.set()
+                    threading.Event().wait()  # for good: Python ends
                 if self._gathered and not self._can:
                     self._go_on()
                 elif self._left:
@@ -165,7 +167,7 @@ class _Crew:
 
     def _look(self) -> None:
         """Find out who can go on; where nobody can, wait for it."""
-        patience = 0.0 if self._can or self._is_over else max(0.0, self._soonest - time.monotonic())
+        patience = 0.0 if self._can else max(0.0, self._soonest - time.monotonic())
         for key in self._asked(patience):
             if key.data is None:
                 self._bell.recv(4096)

@@ -6,6 +6,8 @@ import contextlib
 import random
 import selectors
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -344,3 +346,22 @@ def test_a_crew_that_cannot_begin_says_so_before_anybody_works(monkeypatch: pyte
     with pytest.raises(OSError, match="Too many"):
         crew.start(3, lambda: worked.append(1), "test")
     assert worked == []
+
+
+ENDS = """
+import socket, time
+from linq_nb import crew
+
+crew.END_S = 60
+links = [socket.socketpair() for _ in range(3)]
+left = list(links)
+crew.start(3, lambda: crew.ready(left.pop()[0], time.monotonic() + 60), "test")
+time.sleep(0.1)
+"""
+
+
+def test_python_ends_at_once_though_a_crew_waits() -> None:
+    begun = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", ENDS], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert time.monotonic() - begun < 20
