@@ -184,7 +184,7 @@ outbox = linq_nb.connect(api_key=key, base_url=base_url, journal=journal)
 memo = VoiceMemo.from_file(memo)
 drafts = [Draft(memo=memo, chat=one) for one in chats.split(",")]
 batch = outbox.send_all(outbox.plan(drafts), workers=16)
-while batch.done < 5:
+while sum(not one.repeated for one in batch.results()) < 5:
     time.sleep(0.001)
 time.sleep(float(seconds))
 """
