@@ -23,7 +23,7 @@ from linq_nb import crew
 
 T = TypeVar("T")
 
-GROUP = 4
+GROUP = 3
 """Workers of a crew whose work is committed together: more save little time, and their requests come all at once."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
