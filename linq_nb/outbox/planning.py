@@ -51,7 +51,7 @@ class _Judge:
     def __init__(self, outbox: Outbox, accept: Collection[str]) -> None:
         self._outbox, self._accept = outbox, accept
         self._memos: dict[int, tuple[VoiceMemo, list[Finding]]] = {}
-        self._seen: dict[tuple[str, str, int], int] = {}
+        self._seen: dict[str, int] = {}
         self._listed = False
 
     def row(self, number: int, draft: Draft | BadDraft) -> PlanRow:
@@ -65,7 +65,7 @@ class _Judge:
         try:
             made = self._judged(number, draft)
             if made.wanted is not None:  # only then can another row repeat it
-                self._seen.setdefault(_key(made.wanted), number)
+                self._seen.setdefault(made.wanted.send_id, number)
             return made
         except PreflightError as error:
             return PlanRow(row=number, draft=draft, verdict="refused", why=str(error), findings=error.findings)
@@ -77,7 +77,7 @@ class _Judge:
         draft = Draft(memo=draft.memo, chat=chat, copy=draft.copy, override_optout=draft.override_optout)
         sending.check_shape(draft)
         wanted = self._outbox.wanted(draft)
-        if (first := self._seen.get(_key(wanted))) is not None:
+        if (first := self._seen.get(wanted.send_id)) is not None:
             why = f"the same memo, chat and copy as row {first}"
             return PlanRow(row=number, draft=draft, verdict="duplicate", why=why, wanted=wanted)
         before = self._outbox.journal.find(wanted, draft.memo.names)
@@ -124,10 +124,6 @@ class _Judge:
         if id(memo) not in self._memos:
             self._memos[id(memo)] = (memo, preflight.check_memo(memo))
         return self._memos[id(memo)][1]
-
-
-def _key(wanted: Send) -> tuple[str, str, int]:
-    return wanted.chat_id, wanted.content, wanted.copy
 
 
 def _fingerprint(rows: Iterable[PlanRow]) -> str:
