@@ -43,7 +43,7 @@ def send(outbox: Outbox, draft: Draft, accept: Collection[str] = ()) -> Send:
 def send_checked(outbox: Outbox, draft: Draft, accept: Collection[str] = ()) -> Send:
     """Send a draft whose memo was checked before, as in a plan; all else as ``send``."""
     draft.memo.unchanged()
-    done = _send(outbox, draft, outbox.wanted(draft), accept)
+    done = _send(outbox, draft, outbox.wanted(draft), accept, None, outbox.client.rest)
     return done.write() if isinstance(done, Accepted) else done
 
 
@@ -51,9 +51,9 @@ def send_planned(
     outbox: Outbox,
     draft: Draft,
     wanted: Send,
-    accept: Collection[str] = (),
-    last: Accepted | None = None,
-    rest: Callable[[float], None] | None = None,
+    accept: Collection[str],
+    last: Accepted | None,
+    rest: Callable[[float], None],
 ) -> Send | Accepted:
     """Send a row of a plan, once. Where only the POST is left to do, the claim says ``sending`` at once.
 
@@ -64,7 +64,7 @@ def send_planned(
     if wait := outbox.client.turn_in():
         if last is not None:
             last.close()
-        (rest or outbox.client.rest)(wait)
+        rest(wait)
     now = outbox.now()
     ready = _ready(outbox, draft, accept)
     if ready is None:
@@ -94,8 +94,8 @@ def _send(
     draft: Draft,
     wanted: Send,
     accept: Collection[str],
-    last: Accepted | None = None,
-    rest: Callable[[float], None] | None = None,
+    last: Accepted | None,
+    rest: Callable[[float], None],
 ) -> Send | Accepted:
     claim, recorded = _claim(outbox, draft, wanted, last)
     if claim is None:
@@ -218,7 +218,7 @@ class _Attempt:
         draft: Draft,
         claim: Claim,
         accept: Collection[str],
-        rest: Callable[[float], None] | None,
+        rest: Callable[[float], None],
     ) -> None:
         self.outbox, self.draft, self.claim, self.accept, self.rest = outbox, draft, claim, accept, rest
         self.now_send = claim.send
