@@ -21,7 +21,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _stop)
     try:
         serve(options.host, options.port, seed=options.seed)
-    except (ValueError, OSError, OverflowError) as error:
+    except ValueError as error:
+        parser.error(str(error))
+    except (OSError, OverflowError) as error:
         parser.error(f"{error}; --port 0 takes a free port")
 
 
