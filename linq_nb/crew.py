@@ -182,19 +182,22 @@ class _Crew:
         try:
             return [key for key, _ in self._waiting.select(patience)]
         except (OSError, ValueError):  # another thread closed a connection: each worker finds out whether it is its own
-            return [key for key in self._waiting.get_map().values() if key.data is not None]
+            return self._at_connections()
+
+    def _at_connections(self) -> list[selectors.SelectorKey]:
+        return [key for key in self._waiting.get_map().values() if key.data is not None]
 
     def _expire(self) -> None:
         """Wake those who have waited or slept for as long as they wanted, and those whose connection is closed."""
         now = time.monotonic()
-        for key in [key for key in self._waiting.get_map().values() if key.data is not None]:
+        for key in self._at_connections():
             is_open = cast("socket.socket", key.fileobj).fileno() >= 0
             if key.data[1] <= now or not is_open:
                 self._wake(key, in_time=not is_open)
         for one in [one for one, until in self._asleep.items() if until <= now]:
             del self._asleep[one]
             self._can.append((one, None))
-        still = [key.data[1] for key in self._waiting.get_map().values() if key.data is not None]
+        still = [key.data[1] for key in self._at_connections()]
         self._soonest = min([now + LOOK_EVERY_S, *still, *self._asleep.values()])
 
     def _wake(self, key: selectors.SelectorKey, *, in_time: bool) -> None:

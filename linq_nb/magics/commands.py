@@ -319,9 +319,9 @@ class LinqMagics(Magics):
         return _status_frame(outbox, chosen, args, horizon)
 
     def _reconcile(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
-        outbox = self._outbox(args, scope)
         from linq_nb.journal import LEASE_S
 
+        outbox = self._outbox(args, scope)
         looked_for = outbox.reconcile()
         if left := len(outbox.sends("sending")):
             told = "1 send is" if left == 1 else f"{left} sends are"
