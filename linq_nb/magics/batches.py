@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from IPython.display import display
-
-from linq_nb import views
 from linq_nb.errors import SettingsError
 
 if TYPE_CHECKING:
     from linq_nb.model import BadDraft, Draft
-    from linq_nb.outbox.batching import Batch
-
-PROGRESS_AFTER_S = 1.0
-"""A batch that is quicker than this shows its end only, so that a saved notebook is the same each run."""
 
 _TAKES = "the name of a DataFrame or of drafts, or {an expression} for one"
 
@@ -80,27 +71,3 @@ def _column(frame: Any, names: tuple[str, ...]) -> str:
         has = ", ".join(map(str, frame.columns)) or "none"
         raise SettingsError(f"the frame has no column {' or '.join(names)}; nothing was sent; its columns: {has}")
     return found
-
-
-def show_progress(quiet: bool) -> tuple[Callable[[Batch], None], Callable[[Batch], None]]:
-    """Return what to call as a batch goes on and at its end: one line that is rewritten, and stays."""
-    shown = SimpleNamespace(handle=None, started=time.monotonic(), line="")
-
-    def tick(batch: Batch) -> None:
-        if quiet or time.monotonic() - shown.started < PROGRESS_AFTER_S or batch.line() == shown.line:
-            return
-        _draw(shown, batch.line())
-
-    def end(batch: Batch) -> None:
-        if not quiet:
-            _draw(shown, batch.line())
-
-    return tick, end
-
-
-def _draw(shown: SimpleNamespace, line: str) -> None:
-    shown.line = line
-    if shown.handle is None:
-        shown.handle = display(views.progress(line), display_id=True)  # type: ignore[no-untyped-call]
-    else:
-        shown.handle.update(views.progress(line))

@@ -264,7 +264,7 @@ class LinqMagics(Magics):
 
     def _batch(self, args: SimpleNamespace, scope: Scope, cell: str | None) -> Any:
         """Plan, show, ask, send; returns the Plan with --plan, else the frame of what happened to each row."""
-        from linq_nb import views
+        from linq_nb import live, views
         from linq_nb.magics import batches
 
         if (cell is None) == (args.from_ is None):
@@ -278,12 +278,12 @@ class LinqMagics(Magics):
             _show(plan)
         if plan.counts["send"] and not self._may(outbox, f"{outbox.mode}: {views.plan_line(plan)}; send?", args):
             return None
-        tick, end = batches.show_progress(args.quiet)
+        progress = live.Progress(quiet=args.quiet)
         batch = outbox.send_all(plan, workers=args.workers or 4, accept=args.accept)
         try:
-            batch.wait(tick=tick)
+            batch.wait(tick=lambda running: progress.show(views.progress(running.line())))
         finally:
-            end(batch)
+            progress.end(views.progress(batch.line()))
             self._store(args.into, batch.frame())
         return batch.frame()
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-import time
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from linq_nb import rules, views
+from linq_nb import live, rules, views
 from linq_nb.errors import LinqError
 from linq_nb.frames import Handles, to_frame
 from linq_nb.model import Send
@@ -22,9 +20,6 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 5.0
 """How often the journal is read again meanwhile, since webhooks and other notebooks write to it too; in seconds."""
-
-SHOWN_AFTER_S = 1.0
-"""A watch that is quicker than this shows its end only, so that a saved notebook is the same each run."""
 
 
 class Schedule:
@@ -88,8 +83,8 @@ class Watched(list[Send]):
 
     def _ipython_display_(self) -> None:
         """Show the table, but not below itself: in the cell that watched it stands already."""
-        if self._cell is None or self._cell != _cell():
-            _display(self._shown)
+        if self._cell is None or self._cell != live.cell_number():
+            live.Output().show(self._shown)
 
     def frame(self, handles: Handles = "masked") -> pd.DataFrame:
         """Return the sends as a DataFrame."""
@@ -118,7 +113,7 @@ class _Watch:
         self, outbox: Outbox, sends: list[Send], timeout: float, horizon: timedelta | None, quiet: bool
     ) -> None:
         self._outbox, self._sends, self._horizon = outbox, sends, horizon
-        self._schedule, self._table = Schedule(horizon), Table(quiet)
+        self._schedule, self._progress = Schedule(horizon), live.Progress(quiet=quiet)
         self._started = outbox.now()
         self._deadline = self._started + timedelta(seconds=min(timeout, 1e9))
         self._failed: asking.Asking | None = None
@@ -145,7 +140,7 @@ class _Watch:
         while True:
             self._sends = reading.as_they_stand(self._outbox, self._sends)
             now = self._outbox.now()
-            self._table.show(self._shown())
+            self._progress.show(self._shown())
             waiting = self._schedule.waiting(reading.askable(self._outbox, self._sends), now)
             if not waiting:
                 self._failed = None
@@ -188,55 +183,5 @@ class _Watch:
         with contextlib.suppress(LinqError):  # what ended it is raised, not what happens on the way out
             self._sends = reading.as_they_stand(self._outbox, self._sends)
         shown = self._shown(note)
-        cell = self._table.end(shown)
-        return Watched(self._sends, shown, unconfirmed=self._unconfirmed(), cell=cell, key=self._key)
-
-
-class Table:
-    """The live table of a notebook: rewritten in place, and one static output at the end."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._quiet, self._began = quiet, time.monotonic()
-        self._handle: Any = None
-
-    def show(self, shown: views.Shown) -> None:
-        """Show how it stands, where somebody may be looking."""
-        if not self._quiet and _is_live() and time.monotonic() - self._began >= SHOWN_AFTER_S:
-            self._draw(shown)
-
-    def end(self, shown: views.Shown) -> object:
-        """Show how it ended; returns the cell that it stands in, None where nothing is shown."""
-        if self._quiet or _shell() is None:
-            return None
-        self._draw(shown)
-        return _cell()
-
-    def _draw(self, shown: views.Shown) -> None:
-        if self._handle is None:
-            self._handle = _display(shown, display_id=True)
-        else:
-            self._handle.update(shown)
-
-
-def _shell() -> Any:
-    """Return the IPython that runs us, None in a plain script, which need not have IPython loaded."""
-    if "IPython" not in sys.modules:
-        return None
-    from IPython.core.getipython import get_ipython
-
-    return get_ipython()
-
-
-def _is_live() -> bool:
-    """Whether an output can be rewritten: a terminal would print it again."""
-    return hasattr(_shell(), "kernel")
-
-
-def _cell() -> object:
-    return getattr(_shell(), "execution_count", None)
-
-
-def _display(shown: views.Shown, **more: Any) -> Any:
-    from IPython.display import display
-
-    return display(shown, **more)  # type: ignore[no-untyped-call]  # IPython's display has no types
+        self._progress.end(shown)
+        return Watched(self._sends, shown, unconfirmed=self._unconfirmed(), cell=self._progress.cell, key=self._key)
