@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from linq_nb import audio, views
+from linq_nb import audio, consent, views
 from linq_nb.errors import AudioError, LinqError
 from linq_nb.forms import code, notebook, sources, wording
 from linq_nb.forms.controls import arranged, controls
@@ -62,7 +62,6 @@ class SendForm:
         self._batch: Batch | None = None
         self._following: threading.Thread | None = None
         self._asking: Plan | None = None
-        self._allowed = False
         self._recorder: Any = None
         self._next: Any = None
         self._settled_at = 0.0
@@ -334,21 +333,21 @@ class SendForm:
             self._send(plan)
 
     def _must_ask(self) -> bool:
-        ask = notebook.asking()
-        return self.outbox.mode == "LIVE" and ask != "never" and not (ask == "once" and self._allowed)
+        return consent.must_ask(notebook.asking(), self.outbox.mode, self.outbox.account)
 
     def _ask(self, plan: Plan) -> None:
         """Ask once more before a live send; the cursor goes to No, so Enter is no."""
         self._asking = plan
         going = [row.draft for row in plan.rows if row.verdict == "send" and isinstance(row.draft, Draft)]
         self.controls.yes.description = f"Yes, {wording.press(plan).replace('Send', 'send', 1)}"
-        self._say(self.outbox.question(going).removeprefix("LIVE: "), tag="LIVE", tone="ask")
+        chats = [self.outbox.chat_of(draft) for draft in going]
+        self._say(consent.question(going[0].memo, chats, self.outbox.journal.label), tag="LIVE", tone="ask")
         self._next = self.controls.no
 
     def _agree(self) -> None:
         plan, self._asking = self._asking, None
         if plan is not None:
-            self._allowed = True
+            consent.remember(self.outbox.account)
             self._send(plan)
 
     def _refuse(self) -> None:

@@ -68,7 +68,6 @@ class LinqMagics(Magics):
     def __init__(self, shell: Any, **more: Any) -> None:
         super().__init__(shell, **more)
         self._shell = shell
-        self._allowed: set[str] = set()
 
     # --- the magics: each reads its line and hands over ---
 
@@ -223,27 +222,29 @@ class LinqMagics(Magics):
 
     def _may_send(self, outbox: Outbox, drafts: Sequence[Draft], args: SimpleNamespace) -> bool:
         """Ask before a live send, but not for what the checks refuse anyway. Raises PreflightError."""
-        if self._is_free(outbox, args):
+        if not self._must_ask(outbox, args):
             return True
+        from linq_nb import consent
         from linq_nb.outbox.sending import refuse
 
         for draft in drafts:
             refuse(outbox.check(draft.memo, draft.chat, copy=draft.copy), args.accept, draft)
-        return self._may(outbox, outbox.question(drafts), args)
+        chats = [outbox.chat_of(draft) for draft in drafts]
+        return self._confirm(outbox, consent.question(drafts[0].memo, chats, outbox.journal.label))
 
-    def _is_free(self, outbox: Outbox, args: SimpleNamespace) -> bool:
-        """Whether nobody needs to be asked: the demo, --yes, or the settings."""
-        allowed = self.ask == "once" and outbox.account in self._allowed
-        return args.yes or outbox.mode == "DEMO" or self.ask == "never" or allowed
+    def _must_ask(self, outbox: Outbox, args: SimpleNamespace) -> bool:
+        """Whether a person has to say yes first."""
+        from linq_nb import consent
 
-    def _may(self, outbox: Outbox, question: str, args: SimpleNamespace) -> bool:
-        """Ask where it is needed; only a plain yes is one."""
-        if self._is_free(outbox, args):
-            return True
-        from linq_nb.magics.asking import confirmed
+        return not args.yes and consent.must_ask(self.ask, outbox.mode, outbox.account)
 
-        if confirmed(question):
-            self._allowed.add(outbox.account)
+    def _confirm(self, outbox: Outbox, question: str) -> bool:
+        """Ask at the prompt, and remember a yes. Raises PreflightError where nobody can answer."""
+        from linq_nb import consent
+        from linq_nb.magics.confirm import confirm
+
+        if confirm(question):
+            consent.remember(outbox.account)
             return True
         print("Nothing was sent.")  # noqa: T201  the answer to the person at the prompt
         return False
@@ -264,7 +265,7 @@ class LinqMagics(Magics):
 
     def _batch(self, args: SimpleNamespace, scope: Scope, cell: str | None) -> Any:
         """Plan, show, ask, send; returns the Plan with --plan, else the frame of what happened to each row."""
-        from linq_nb import live, views
+        from linq_nb import consent, live, views
         from linq_nb.magics import batches
 
         if (cell is None) == (args.from_ is None):
@@ -276,7 +277,8 @@ class LinqMagics(Magics):
             return plan
         if not args.quiet:
             _show(plan)
-        if plan.counts["send"] and not self._may(outbox, f"{outbox.mode}: {views.plan_line(plan)}; send?", args):
+        must_ask = plan.counts["send"] and self._must_ask(outbox, args)
+        if must_ask and not self._confirm(outbox, consent.batch_question(plan, outbox.journal.label)):
             return None
         progress = live.Progress(quiet=args.quiet)
         batch = outbox.send_all(plan, workers=args.workers or 4, accept=args.accept)

@@ -260,14 +260,6 @@ class Outbox:
         note = self.journal_note if self.mode == "LIVE" else None
         return views.draft_card(draft, chat, found, mode=self.mode, line=chat.line or self.line, journal_note=note)
 
-    def question(self, drafts: Sequence[Draft]) -> str:
-        """Say what sending these drafts will do, for the person who is asked."""
-        chats = [self.chat_of(draft) for draft in drafts]
-        whom = names_of([views.chat_whom(chat) for chat in chats])
-        memo = drafts[0].memo
-        length = f" ({views.duration(memo.duration_ms)})" if memo.duration_ms is not None else ""
-        return f"{self.mode}: send {views.clean(memo.label)}{length} to {whom}? Journal: {self.journal.label}."
-
     def fetch(self, memo: VoiceMemo, *, allow_private: bool = False) -> VoiceMemo:
         """Download a URL memo to hear and check it; returns a memo that knows its sha256 and goes by its URL still.
 

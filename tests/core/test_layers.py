@@ -15,7 +15,7 @@ LAYERS = {
     8: "magics forms board accessor receiver",
     7: "outbox recorder",
     6: "settings client download journal export widgets demo",
-    5: "preflight wire rules webhooks frames reports plots live",
+    5: "preflight wire rules webhooks frames reports plots consent live",
     4: "model",
     3: "views",
     2: "audio",

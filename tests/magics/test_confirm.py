@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from IPython.core.error import StdinNotImplementedError
+from IPython.core.interactiveshell import InteractiveShell
 
 from linq_nb.demo import Demo
 
@@ -114,6 +115,43 @@ def test_setting_says_how_often_it_asks(shell: Any, live: Demo, person: Person, 
     shell.run(f"{LINE} --copy 2")
     assert len(person.asked) == questions
     assert live.bubbles() == {live.chat_ids["Ada Lovelace"]: 2}
+
+
+def test_a_batch_asks_once_and_names_the_journal(shell: Any, live: Demo, person: Person, tmp_path: Path) -> None:
+    person.answer = "y"
+    shell.run("%%linq_voicememo\nchat,audio\nAda Lovelace,hello.wav\nBook Club,hello.wav")
+    (asked,) = person.asked
+    assert asked.startswith("LIVE: 2 to send; 2 rows; plan ")
+    assert str(tmp_path / "journal.sqlite") in asked
+    assert set(live.bubbles().values()) == {1}
+
+
+@pytest.mark.parametrize("doors", [("magic", "form"), ("form", "magic")], ids=" then ".join)
+def test_once_is_once_for_magics_and_form_together(
+    shell: Any, live: Demo, person: Person, monkeypatch: pytest.MonkeyPatch, doors: tuple[str, str]
+) -> None:
+    monkeypatch.setattr(InteractiveShell, "_instance", shell.ip)  # this shell is the notebook's
+    person.answer = "y"
+    shell.run("%config LinqMagics.ask = 'once'")
+    ada = live.chat_ids["Ada Lovelace"]
+    questions = 0
+    for copy, door in enumerate(doors, 1):
+        if door == "magic":
+            shell.run(f"{LINE} --copy {copy}")
+        else:
+            questions += send_by_form(shell.run("%linq_form --into form;") or shell["form"], ada, copy)
+    assert questions + len(person.asked) == 1
+    assert live.bubbles() == {ada: 2}
+
+
+def send_by_form(form: Any, chat_id: str, copy: int) -> bool:
+    """Send hello.wav by the form, with a yes where it asks; returns whether it asked."""
+    controls = form.controls
+    controls.picker.chosen, controls.source.value, controls.copy.value = [chat_id], "hello.wav", copy
+    controls.send.click()
+    asks = controls.yes.layout.display == ""
+    controls.yes.click()
+    return bool(asks)
 
 
 def test_no_does_not_count_as_once(shell: Any, live: Demo, person: Person) -> None:
