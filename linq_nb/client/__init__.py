@@ -16,9 +16,9 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from linq_nb import crew, rules, wire
+from linq_nb import rules, wire
 from linq_nb.client.direct import KEEP_ALIVE_S
-from linq_nb.client.lane import FAULTS, Body, Headers, Lane, Reply, is_direct
+from linq_nb.client.lane import FAULTS, Body, Headers, Lane, Reply
 from linq_nb.errors import ApiError, NotSent, OutcomeUnknown
 from linq_nb.hosts import is_loopback
 from linq_nb.model import Attachment, Capability, Chat, Line, Message, Subscription
@@ -84,11 +84,6 @@ class Client:
 
     def __repr__(self) -> str:
         return f"Client({self.base_url!r})"
-
-    @property
-    def is_direct(self) -> bool:
-        """Whether requests to Linq take no proxy and no transport of the caller's."""
-        return is_direct(httpx.URL(self.base_url), self._transport)
 
     def close(self) -> None:
         """Close the connections; a later request opens new ones."""
@@ -365,11 +360,11 @@ class Client:
     def rest(self, seconds: float, is_over: Callable[[], bool] = lambda: False) -> None:
         """Pause for so many seconds, or until ``is_over``, which is asked where time is real."""
         if self._sleep is not time.sleep:
-            crew.aside(self._sleep, seconds)
+            self._sleep(seconds)
             return
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not is_over():
-            crew.sleep(min(left, REST_STEP_S))
+            time.sleep(min(left, REST_STEP_S))
 
     def turn_in(self) -> float:
         """Return the seconds for which Linq asked to wait (429): its limits are for all requests together.

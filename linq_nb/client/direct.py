@@ -18,8 +18,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import httpx
 
-from linq_nb import crew
-
 MAX_HEAD_BYTES = 65_536
 READ_BYTES = 16_384
 KEEP_ALIVE_S = 3.0
@@ -161,8 +159,6 @@ class Connection:
 
     def _await(self, deadline: float, *, to_write: bool = False) -> None:
         """Wait until there is something to read or room to write; raises TimeoutError at the deadline."""
-        if crew.ready(self._link, deadline, to_write=to_write):
-            return
         look = _looker(self._link, to_write=True) if to_write else self._look
         while not look(_left(deadline)):
             pass

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import httpx
 
-from linq_nb import crew
 from linq_nb.client.direct import KEEP_ALIVE_S, Connection, opened
 from linq_nb.hosts import is_loopback
 from linq_nb.secret import Secret
@@ -150,8 +149,7 @@ class Lane:
             if known.is_usable():
                 return known
             known.close()
-        made = self._connection = crew.aside(
-            opened,
+        made = self._connection = opened(
             self._base,
             tls() if self._base.scheme == "https" else None,
             min(CONNECT_TIMEOUT_S, max(deadline - time.monotonic(), 0.001)),

@@ -254,15 +254,6 @@ class Claim:
     epoch: int
 
 
-@dataclass(slots=True)
-class Step:
-    """What a claimed send has come to, ready to be written; ``is_written`` says whether its claim still held."""
-
-    row: Mapping[str, Any]
-    told: Sequence[Mapping[str, Any]]
-    is_written: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class Ingested:
     """A webhook event as it stands in the journal; ``is_new`` False when it was there before."""
@@ -352,28 +343,12 @@ class Journal:
 
     # --- claims ---
 
-    def claim(
-        self, wanted: Send, known_as: Sequence[str], owner: str, last: Step | None = None
-    ) -> tuple[Send, Claim | None, rules.Next]:
+    def claim(self, wanted: Send, known_as: Sequence[str], owner: str) -> tuple[Send, Claim | None, rules.Next]:
         """Take the send for ``owner`` if it is free, or return it as it stands with what to do about it.
 
-        ``wanted`` stands at ``preparing``, or at ``sending`` where nothing but the POST is left to do.
-        ``known_as`` are all names of its content; a send of any of them is the same send. ``last`` is what the one
-        before has come to: it is committed with the claim, since a transaction costs as much as what is in it.
+        ``known_as`` are all names of its content; a send of any of them is the same send.
         """
-        given = (wanted, known_as or [wanted.content], owner)
-        if last is None:
-            return self._hot(self._claimed, *given)
-        if not self._one_writer:  # a server has locks: what waits for one must not hold another
-            self.write(last)
-            return self._hot(self._claimed, *given)
-        last.is_written, found = self._hot(self._advanced_and_claimed, last, *given)
-        return found
-
-    def _advanced_and_claimed(
-        self, cursor: Any, last: Step, *given: Any
-    ) -> tuple[bool, tuple[Send, Claim | None, rules.Next]]:
-        return self._advanced(cursor, last), self._claimed(cursor, *given)
+        return self._hot(self._claimed, wanted, known_as or [wanted.content], owner)
 
     def _claimed(
         self, cursor: Any, wanted: Send, known_as: Sequence[str], owner: str
@@ -428,27 +403,18 @@ class Journal:
         A claim is lost when another owner took it over, or when somebody settled the send meanwhile. Returns the
         claim of the send as it now is.
         """
-        step = self.step(claim, send, *observed)
-        self.write(step)
-        return Claim(send, claim.owner, claim.epoch) if step.is_written else None
-
-    def step(self, claim: Claim, send: Send, *observed: Event) -> Step:
-        """Return what ``advance`` writes, for ``write`` or for the next ``claim``."""
         row = _SENDS.write_changed(send, claim.send)
         row["lease_until"] = self._lease() if send.status in ("preparing", "sending") else None
         row |= {"its_id": send.send_id, "its_epoch": claim.epoch, "its_owner": claim.owner}
-        return Step(row, [_EVENTS.write_told(one) for one in observed])
+        held = self._hot(self._advanced, row, [_EVENTS.write_told(event) for event in observed])
+        return Claim(send, claim.owner, claim.epoch) if held else None
 
-    def write(self, step: Step) -> None:
-        """Write a step, unless its claim is lost."""
-        step.is_written = self._hot(self._advanced, step)
-
-    def _advanced(self, cursor: Any, step: Step) -> bool:
-        self._sql.advance.run(cursor, step.row)
+    def _advanced(self, cursor: Any, row: Mapping[str, Any], observed: Sequence[Mapping[str, Any]]) -> bool:
+        self._sql.advance.run(cursor, row)
         if cursor.rowcount != 1:
             return False
-        for one in step.told:
-            self._sql.insert_event.run(cursor, one)
+        for event in observed:
+            self._sql.insert_event.run(cursor, event)
         return True
 
     def renew(self, owner: str, held: Collection[str] | None = None) -> None:

@@ -12,19 +12,14 @@ import hashlib
 import json
 import operator
 import threading
-from collections import deque
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from linq_nb import crew
-
 T = TypeVar("T")
-
-GROUP = 3
-"""Workers of a crew whose work is committed together: more save little time, and their requests come all at once."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -175,32 +170,13 @@ class Shapes:
         known.run(cursor, row)
 
 
-class _Job:
-    """One worker's work on the journal, and what came of it."""
-
-    __slots__ = ("error", "given", "is_done", "result", "work")
-
-    def __init__(self, work: Callable[..., Any], given: tuple[Any, ...]) -> None:
-        self.work, self.given = work, given
-        self.result: Any = None
-        self.error: Exception | None = None
-        self.is_done = False
-
-
-class _NotBegun(Exception):
-    """A transaction that could not begin: the journal is locked, or not to be written."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
 class Ledger:
     """Runs compiled statements in a transaction of its own, on the driver's connection."""
 
     def __init__(self, engine: sa.Engine, lock: threading.RLock | None) -> None:
         self._engine, self._lock = engine, lock
-        self._waiting: deque[_Job] = deque()
+        self._refused_at = 0.0
+        self._refusal: Exception | None = None
         dialect: Any = type(engine.dialect)
         self._dialect: sa.Dialect = dialect(paramstyle="qmark" if engine.dialect.name == "sqlite" else "format")
         self.errors: tuple[type[Exception], ...] = (engine.dialect.import_dbapi().Error,)
@@ -224,69 +200,34 @@ class Ledger:
         return self.compiled(maker(table).on_conflict_do_nothing(), column_keys=list(names))
 
     def run(self, work: Callable[..., T], *given: Any) -> T:
-        """Call ``work`` with a cursor; what it does is committed before this returns, or not at all.
-
-        On SQLite the work of workers and threads that wait for each other is committed together. ``work`` must change
-        nothing but the database, since it is called again where what it was committed with has failed.
-        """
+        """Call ``work`` with a cursor; what it does is committed before this returns, or not at all."""
         if self._lock is None:
             return self._run_pooled(work, *given)
-        job = _Job(work, given)
-        self._waiting.append(job)
-        try:
-            crew.gather(GROUP)
-            with self._lock:
-                if not job.is_done:
-                    self._do_waiting(job)
-        except BaseException:  # an interrupt: what nobody waits for is not done
-            with contextlib.suppress(ValueError):
-                self._waiting.remove(job)
-            raise
-        if job.error is not None:
-            raise job.error
-        return cast("T", job.result)
+        asked_at = time.monotonic()
+        with self._lock:
+            if self._refusal is not None and self._refused_at > asked_at:
+                raise self._refusal  # the file was locked for as long as this thread waited: waiting again helps nobody
+            return self._run_alone(work, *given)
 
-    def _do_waiting(self, mine: _Job) -> None:
-        """Do what all wait for in one transaction; where that fails, each in one of its own."""
-        jobs = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        if mine not in jobs:  # an interrupt came after another thread had taken it and before it was done
-            jobs.append(mine)
+    def _run_alone(self, work: Callable[..., T], *given: Any) -> T:
+        cursor = self._only.cursor()
         try:
-            self._try(jobs)
-        finally:
-            self._waiting.extend(job for job in jobs if not (job.is_done or job is mine))  # who is next does them
-
-    def _try(self, jobs: Sequence[_Job]) -> None:
-        try:
-            self._do(jobs)
-        except _NotBegun as fault:  # which is the fault of none of them: to try each alone would only wait again
-            for job in jobs:
-                job.error, job.is_done = fault.error, True
-        except Exception as error:  # noqa: BLE001  whatever it is, it is raised where it was asked for
-            if len(jobs) == 1:
-                jobs[0].error, jobs[0].is_done = error, True
-            else:
-                for job in jobs:
-                    self._try([job])
-
-    def _do(self, jobs: Sequence[_Job]) -> None:
-        cursor, was_done = self._only.cursor(), False
-        try:
-            try:
-                cursor.execute("BEGIN IMMEDIATE")  # inside: an interrupt right after it must not leave it open
-            except self.errors as error:
-                raise _NotBegun(error) from error
-            for job in jobs:
-                job.result = job.work(cursor, *job.given)
-            was_done = True
+            self._begin(cursor)  # inside: an interrupt right after it must not leave it open
+            result = work(cursor, *given)
             cursor.execute("COMMIT")
+            return result
         finally:
             if self._only.in_transaction:
                 cursor.execute("ROLLBACK")
-            elif was_done:
-                for job in jobs:
-                    job.is_done = True
             cursor.close()
+
+    def _begin(self, cursor: Any) -> None:
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+        except self.errors as error:
+            self._refused_at, self._refusal = time.monotonic(), error
+            raise
+        self._refusal = None
 
     def _run_pooled(self, work: Callable[..., T], *given: Any) -> T:
         connection = self._engine.raw_connection()

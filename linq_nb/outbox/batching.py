@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
-from linq_nb import crew, views
+from linq_nb import views
 from linq_nb.errors import JournalError, LinqError, NotSent, OutcomeUnknown
 from linq_nb.frames import Handles, to_frame
 from linq_nb.model import BadDraft, Plan, PlanRow, Send
@@ -80,17 +80,20 @@ class Batch:
         self._in_a_row = 0
         self._changed = threading.Condition()
         self._crashed: BaseException | None = None
-        self._threads: list[threading.Thread] = []
-        number, apart = min(workers, max(len(plan.rows), 1)), not outbox.shares_a_thread
+        self._threads = [
+            threading.Thread(target=self._work, name=f"linq_nb batch {number}", daemon=True)
+            for number in range(min(workers, max(len(plan.rows), 1)))
+        ]
         outbox.last_batch = self  # before anything goes out: an interrupt must leave what can be stopped
         _running.add(self)
         try:
-            self._threads = crew.start(number, self._work, "linq_nb batch", apart=apart)
+            for thread in self._threads:
+                thread.start()
         except BaseException as error:
             self.stop("interrupted" if isinstance(error, KeyboardInterrupt) else str(error))
             if not isinstance(error, OSError | RuntimeError):
                 raise
-            self._give_up(None)
+            self._give_up(None, error)
             raise LinqError(
                 f"the batch could not begin ({error}); nothing was sent; close files or programs"
             ) from error
@@ -170,38 +173,14 @@ class Batch:
 
     def _work(self) -> None:
         row: PlanRow | None = None
-        last: sending.Accepted | None = None
         try:
             while (row := self._take()) is not None:
                 with self._outbox.timeline(self._started):
-                    last = self._brought(row, last)
-            _close(last)
+                    self._finish(row, self._sent(row))
         except BaseException as error:  # noqa: BLE001  a fault of ours must reach whoever waits, not die in a thread
             self._crashed = error
             self.stop(f"{type(error).__name__}: {error}")
-            with contextlib.suppress(Exception):
-                _close(last)
-            self._give_up(row)
-
-    def _brought(self, row: PlanRow, last: sending.Accepted | None) -> sending.Accepted | None:
-        """Bring a row to its end, and the one before to its own; returns what Linq took and nobody has written yet."""
-        done = self._sent(row, last)
-        if isinstance(done, sending.Accepted):
-            done.then = lambda taken: self._finish(row, self._written(row, taken))
-            return done
-        _close(last)
-        self._finish(row, done)
-        return None
-
-    def _written(self, row: PlanRow, taken: sending.Accepted) -> Send:
-        try:
-            return taken.write()
-        except LinqError as error:
-            return self._failed(row, error)
-        except Exception as error:
-            words = f"accepted as message {taken.send.message_id}, which could not be written down ({error})"
-            self._finish(row, dataclasses.replace(self._not_sent(row, words), status="unknown"))  # nobody else ends it
-            raise
+            self._give_up(row, error)
 
     def _take(self) -> PlanRow | None:
         with self._changed:
@@ -215,16 +194,14 @@ class Batch:
             self._changed.notify_all()
             return None
 
-    def _sent(self, row: PlanRow, last: sending.Accepted | None) -> Send | sending.Accepted:
+    def _sent(self, row: PlanRow) -> Send:
         """Send one row, or say why not."""
         if row.verdict == "refused" or isinstance(row.draft, BadDraft):
             return self._not_sent(row, row.why)
         if row.verdict == "duplicate":
-            _close(last)  # it may be what this one repeats
             return self._same_as(row)
         try:
-            wanted = row.wanted or self._outbox.wanted(row.draft)
-            return sending.send_planned(self._outbox, row.draft, wanted, self._accept, last, self._rest)
+            return sending.send_checked(self._outbox, row.draft, self._accept, self._rest)
         except LinqError as error:
             return self._failed(row, error)
 
@@ -234,21 +211,26 @@ class Batch:
         if self.stopped_by:
             raise NotSent(f"not sent: the batch stopped ({self.stopped_by}); run it again to go on")
 
-    def _failed(self, row: PlanRow, error: LinqError) -> Send:
-        """Return what the journal holds of a row that failed; what it could not hold is told here."""
-        wanted, lost = row.wanted, isinstance(error, JournalError)  # to ask what just failed would only wait again
+    def _failed(self, row: PlanRow, error: BaseException) -> Send:
+        """Return what the journal holds of a row that failed, else a Send that says what the error means for it."""
+        wanted, is_unreadable = row.wanted, isinstance(error, JournalError)  # reading it too would only wait again
+        journalled = None
         with contextlib.suppress(LinqError):
-            kept = self._outbox.journal.get(wanted.send_id) if wanted and not lost else None
-            if kept is not None and kept.status not in ("preparing", "sending"):
-                return kept if kept.error_message else dataclasses.replace(kept, error_message=str(error))
-        told = self._not_sent(row, str(error))
-        went = row.verdict in ("already_sent", "unclear") if lost else isinstance(error, OutcomeUnknown)
-        return dataclasses.replace(told, status="unknown") if went else told
+            journalled = self._outbox.journal.get(wanted.send_id) if wanted and not is_unreadable else None
+        if journalled is not None and journalled.status not in ("preparing", "sending"):
+            return journalled if journalled.error_message else dataclasses.replace(journalled, error_message=str(error))
+        send = self._not_sent(row, str(error) or type(error).__name__)
+        may_be_sent = (
+            row.verdict in ("already_sent", "unclear")
+            if is_unreadable
+            else isinstance(error, OutcomeUnknown) or (journalled is not None and journalled.status == "sending")
+        )
+        return dataclasses.replace(send, status="unknown") if may_be_sent else send
 
     def _same_as(self, row: PlanRow) -> Send:
         """Return the Send of the row that this one repeats."""
         first = self._first[row.wanted.send_id] if row.wanted else row.row
-        return dataclasses.replace(crew.aside(self._result, first), repeated=True)
+        return dataclasses.replace(self._result(first), repeated=True)
 
     def _not_sent(self, row: PlanRow, why: str) -> Send:
         """Make the Send of a row that never went to the journal."""
@@ -275,12 +257,15 @@ class Batch:
         if self.is_done:
             self._changed.notify_all()
 
-    def _give_up(self, row: PlanRow | None) -> None:
-        """Let nobody wait for rows that will never end after a fault of ours."""
+    def _give_up(self, current: PlanRow | None, error: BaseException) -> None:
+        """End the rows that no worker will end after a fault of ours; ``current`` is the row at which it happened."""
+        ended = self._failed(current, error) if current is not None else None
         with self._changed:
-            for one in self.plan.rows:
-                if self._results[one.row] is None and (one.row >= self._next or one is row):
-                    self._end(one, self._not_sent(one, f"not sent: {self.stopped_by}"))
+            for row in self.plan.rows:
+                if self._results[row.row] is None and row is current and ended is not None:
+                    self._end(row, ended)
+                elif self._results[row.row] is None and row.row >= self._next:
+                    self._end(row, self._not_sent(row, f"not sent: {self.stopped_by}"))
             self._next = len(self)  # another worker must not end them a second time
             self._changed.notify_all()
 
@@ -293,7 +278,7 @@ class Batch:
     def join(self, seconds: float | None = None) -> None:
         """Wait for the requests that are under way, at most so many seconds; rows not begun are not waited for."""
         deadline = None if seconds is None else time.monotonic() + seconds
-        for thread in self._threads:
+        for thread in [thread for thread in self._threads if thread.ident is not None]:
             thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
 
     @contextlib.contextmanager
@@ -305,11 +290,6 @@ class Batch:
             self.stop("interrupted")
             self.join(GRACE_S)
             raise
-
-
-def _close(last: sending.Accepted | None) -> None:
-    if last is not None:
-        last.close()
 
 
 def _is_fault(send: Send) -> bool:

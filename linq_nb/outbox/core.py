@@ -465,11 +465,6 @@ class Outbox:
         )
 
     @property
-    def shares_a_thread(self) -> bool:
-        """Whether the workers of a batch can: what they wait for is connections of ours, no proxy's, no database's."""
-        return self.client.is_direct and self.journal.is_local
-
-    @property
     def owner(self) -> str:
         return self._owner
 

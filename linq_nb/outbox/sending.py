@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from linq_nb import crew, preflight, rules, views, wire
+from linq_nb import preflight, rules, views, wire
 from linq_nb.errors import (
     ApiError,
     JournalError,
@@ -40,64 +40,18 @@ def send(outbox: Outbox, draft: Draft, accept: Collection[str] = ()) -> Send:
     return send_checked(outbox, draft, accept)
 
 
-def send_checked(outbox: Outbox, draft: Draft, accept: Collection[str] = ()) -> Send:
-    """Send a draft whose memo was checked before, as in a plan; all else as ``send``."""
-    draft.memo.unchanged()
-    done = _send(outbox, draft, outbox.wanted(draft), accept, None, outbox.client.rest)
-    return done.write() if isinstance(done, Accepted) else done
-
-
-def send_planned(
+def send_checked(
     outbox: Outbox,
     draft: Draft,
-    wanted: Send,
-    accept: Collection[str],
-    last: Accepted | None,
-    rest: Callable[[float], None],
-) -> Send | Accepted:
-    """Send a row of a plan, once. Where only the POST is left to do, the claim says ``sending`` at once.
-
-    ``last`` is the row before, which is closed on the way: written down with this one's claim. ``rest`` makes the
-    pauses; it may raise NotSent.
-    """
+    accept: Collection[str] = (),
+    rest: Callable[[float], None] | None = None,
+) -> Send:
+    """Send a draft whose memo was checked before, as in a plan. ``rest`` makes the pauses; it may raise NotSent."""
     draft.memo.unchanged()
+    rest = rest or outbox.client.rest
     if wait := outbox.client.turn_in():
-        if last is not None:
-            last.close()
         rest(wait)
-    now = outbox.now()
-    ready = _ready(outbox, draft, accept)
-    if ready is None:
-        wanted = wanted.but(created_at=now)
-    else:
-        wanted = wanted.but(created_at=now, posted_at=now, status="sending", attempts=1, **ready)
-    return _send(outbox, draft, wanted, accept, last, rest)
-
-
-def _ready(outbox: Outbox, draft: Draft, accept: Collection[str]) -> dict[str, Any] | None:
-    """Return what is still to be filled in before the POST, None when something has to be done first."""
-    if not isinstance(draft.chat, Chat):
-        return None
-    found = preflight.settle(
-        preflight.check_chat(draft.chat, draft.memo), accept, optout=draft.override_optout is not None
-    )
-    if preflight.errors(found):
-        return None
-    if draft.memo.data is None or draft.memo.url:
-        return {}
-    kept = outbox.uploaded.get(str(draft.memo.sha256))
-    return {"attachment_id": kept} if kept else None
-
-
-def _send(
-    outbox: Outbox,
-    draft: Draft,
-    wanted: Send,
-    accept: Collection[str],
-    last: Accepted | None,
-    rest: Callable[[float], None],
-) -> Send | Accepted:
-    claim, recorded = _claim(outbox, draft, wanted, last)
+    claim, recorded = _claim(outbox, draft)
     if claim is None:
         return _report(outbox, recorded)
     with outbox.heart.beating(claim.send.send_id):
@@ -130,16 +84,12 @@ def refuse(findings: list[Finding], accept: Collection[str], draft: Draft) -> No
         raise PreflightError(f"{draft.memo.label}: {words}; nothing was sent", findings=found)
 
 
-def _claim(outbox: Outbox, draft: Draft, wanted: Send, last: Accepted | None) -> tuple[Claim | None, Send]:
-    """Take the send, waiting for another owner who is at it right now; closes ``last`` before anything else is done."""
+def _claim(outbox: Outbox, draft: Draft) -> tuple[Claim | None, Send]:
+    """Take the send, waiting for another owner who is at it right now."""
     deadline = time.monotonic() + outbox.client.timeout + 2 * LEASE_S
     outbox.journal.link(draft.memo.names)
     while True:
-        if last is not None:
-            recorded, claim, step = _claim_after(outbox, draft, wanted, last)
-            last = None
-        else:
-            recorded, claim, step = outbox.journal.claim(wanted, draft.memo.names, outbox.owner)
+        recorded, claim, step = outbox.journal.claim(outbox.wanted(draft), draft.memo.names, outbox.owner)
         if claim is not None or step != "wait":
             return claim, recorded
         if time.monotonic() > deadline:
@@ -147,26 +97,13 @@ def _claim(outbox: Outbox, draft: Draft, wanted: Send, last: Accepted | None) ->
                 "another notebook is sending this memo to this chat right now; nothing was sent from here; "
                 "look again with outbox.sends()"
             )
-        crew.sleep(WAIT_STEP_S)
-        if wanted.posted_at is not None:
-            wanted = dataclasses.replace(wanted, posted_at=outbox.now())
-
-
-def _claim_after(outbox: Outbox, draft: Draft, wanted: Send, last: Accepted) -> tuple[Send, Claim | None, rules.Next]:
-    """Take the send and write ``last`` down together; what is wrong with the one does not stop the other."""
-    try:
-        taken = outbox.journal.claim(wanted, draft.memo.names, outbox.owner, last.step)
-    except JournalError:
-        last.close()
-        return outbox.journal.claim(wanted, draft.memo.names, outbox.owner)
-    last.close()
-    return taken
+        time.sleep(WAIT_STEP_S)
 
 
 def _report(outbox: Outbox, recorded: Send) -> Send:
     """Return a send that was made before; look for it in the chat first when that is not sure."""
     if not rules.is_settled(recorded):
-        recorded = crew.aside(reading.reconcile, outbox, [recorded])[0]
+        recorded = reading.reconcile(outbox, [recorded])[0]
     if rules.is_settled(recorded):
         return recorded.but(repeated=True, repeated_at=outbox.now())
     now = outbox.now()
@@ -185,30 +122,6 @@ def _label(send: Send) -> str:
     return views.mask_text(send.chat_name) if send.chat_name else f"chat {views.short_id(send.chat_id)}"
 
 
-class Accepted:
-    """A memo that Linq has taken, and what is still to be written of it: by the next claim, or by ``write``.
-
-    ``then`` is called with it, once, when it is closed.
-    """
-
-    def __init__(self, attempt: _Attempt, send: Send, event: Event) -> None:
-        self.send, self._attempt, self._event = send, attempt, event
-        self.step = attempt.outbox.journal.step(attempt.claim, send, event)
-        self.then: Callable[[Accepted], None] | None = None
-
-    def close(self) -> None:
-        """Let nobody wait any longer for what became of it."""
-        then, self.then = self.then, None
-        if then is not None:
-            then(self)
-
-    def write(self) -> Send:
-        """Write it down unless that is done; raises OutcomeUnknown when the journal cannot be written."""
-        if not self.step.is_written:
-            self._attempt.take_down(self.send, self._event)
-        return self.send
-
-
 class _Attempt:
     """One attempt at a claimed send."""
 
@@ -222,12 +135,11 @@ class _Attempt:
     ) -> None:
         self.outbox, self.draft, self.claim, self.accept, self.rest = outbox, draft, claim, accept, rest
         self.now_send = claim.send
-        self._is_marked = claim.send.status == "sending"  # by the claim itself: nothing is left to prepare
+        self._is_marked = False
 
-    def run(self) -> Accepted:
+    def run(self) -> Send:
         try:
-            if not self._is_marked:
-                self._prepare()
+            self._prepare()
             answer = self._post()
         except BaseException as error:
             self._failed(error)
@@ -241,7 +153,7 @@ class _Attempt:
         self._update(**_of_chat(chat))
         refuse(preflight.check_chat(chat, self.draft.memo), self.accept, self.draft)
         if self.draft.memo.data is not None and not self.draft.memo.url:
-            self._update(attachment_id=crew.aside(self._uploaded))
+            self._update(attachment_id=self._uploaded())
         self.draft.memo.unchanged()
 
     def _uploaded(self) -> str:
@@ -283,7 +195,7 @@ class _Attempt:
         self._mark("preparing")
         self.outbox.uploaded.pop(str(self.draft.memo.sha256), None)
         self.outbox.journal.forget_attachment(self.outbox.account, str(self.draft.memo.sha256))
-        self._update(attachment_id=crew.aside(self._uploaded))
+        self._update(attachment_id=self._uploaded())
         return self._posted()
 
     def _posted(self) -> wire.Answer:
@@ -328,11 +240,9 @@ class _Attempt:
             if not isinstance(error, JournalError):
                 error.add_note(f"The journal could not take this down: {lost}")
 
-    def _accepted(self, answer: wire.Answer) -> Accepted:
-        return Accepted(self, *accepted(self.now_send, answer))
-
-    def take_down(self, sent: Send, event: Event) -> None:
+    def _accepted(self, answer: wire.Answer) -> Send:
         """Write what Linq has taken."""
+        sent, event = accepted(self.now_send, answer)
         try:
             self._write(sent, event)
         except JournalError as error:
@@ -340,6 +250,7 @@ class _Attempt:
                 f"the memo for {_label(sent)} was accepted as message {sent.message_id}, but the journal could not "
                 f"take it down ({error}); do not send it again; outbox.reconcile() adopts it when the journal is back"
             ) from None
+        return sent
 
     # --- writing ---
 

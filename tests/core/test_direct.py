@@ -8,10 +8,8 @@ import shutil
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,6 @@ import pytest
 from core_samples import ATTACHMENT_ID, CHAT_ID, MESSAGE_ID, TOKEN, accepted_body
 from raw_server import RawServer, answer, drip, raw
 
-from linq_nb import crew
 from linq_nb.client import Client, direct, lane
 from linq_nb.errors import NotSent, OutcomeUnknown
 from linq_nb.secret import Secret
@@ -36,32 +33,9 @@ def chunked(data: bytes, size: int, more: bytes = b"", trailer: bytes = b"") -> 
     return b"".join(b"%X%b\r\n%b\r\n" % (len(one), more, one) for one in parts) + b"0\r\n" + trailer + b"\r\n"
 
 
-@pytest.fixture(autouse=True, params=["alone", "in a crew"])
-def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send from a thread alone, and as one of several workers in one thread."""
-    monkeypatch.setattr(sys.modules[__name__], "WORKERS", 1 if request.param == "alone" else 2)
-
-
-WORKERS = 1
-
-
 def send(client: Client) -> str:
-    """Send a memo, and return its message id; the other workers have nothing to do."""
-    works = deque([lambda: message_id(client.voicememo(CHAT_ID, attachment_id=ATTACHMENT_ID))])
-    done: list[str] = []
-    faults: list[Exception] = []
-
-    def work() -> None:
-        try:
-            done.extend(one() for one in iter(lambda: works.pop() if works else None, None))
-        except Exception as fault:  # noqa: BLE001  it is raised below
-            faults.append(fault)
-
-    for thread in crew.start(WORKERS, work, "sends"):
-        thread.join()
-    for fault in faults:
-        raise fault
-    return done[0]
+    """Send a memo, and return its message id."""
+    return message_id(client.voicememo(CHAT_ID, attachment_id=ATTACHMENT_ID))
 
 
 def bit_by_bit(server: RawServer, link: socket.socket) -> None:
@@ -170,7 +144,7 @@ def test_a_request_is_whole_however_little_a_write_takes(
     cut: list[int] = []
 
     def little(self: socket.socket, data: Any, *rest: Any) -> int:
-        if len(data) < 8 or not threading.current_thread().name.startswith("sends"):
+        if len(data) < 8 or threading.current_thread() is not threading.main_thread():
             return real(self, data, *rest)
         cut.append(len(data))
         return real(self, data[:7], *rest)

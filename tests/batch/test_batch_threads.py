@@ -1,9 +1,10 @@
-"""A batch over a socket with its journal in a file: all its workers share one thread, and nobody holds anybody up."""
+"""A batch over a socket with its journal in a file: each worker has a thread, and none delays another."""
 
 from __future__ import annotations
 
 import contextlib
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -57,22 +58,21 @@ def customers(demo: Demo, memo: VoiceMemo, number: int) -> list[Draft]:
     return [Draft(memo=memo, chat=chat_id) for chat_id in demo.add_chats(number).values()]
 
 
-def test_all_workers_share_one_thread_and_each_row_goes_out_once(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+def test_each_worker_has_a_thread_and_each_row_goes_out_once(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
     outbox = connect()
     batch = outbox.send_all(outbox.plan(customers(demo, memo, 100)), workers=32)
-    assert len(batch._threads) == 1
-    assert [one.status for one in batch] == ["queued"] * 100
+    assert len(batch._threads) == 32
+    assert [send.status for send in batch] == ["queued"] * 100
     assert Counter(demo.bubbles().values()) == {1: 100}
-    assert sum(one.method == "PUT" for one in demo.requests) == 1
-    assert {one.message_id for one in batch} == {one.message_id for one in outbox.sends()}
+    assert sum(request.method == "PUT" for request in demo.requests) == 1
+    assert {send.message_id for send in batch} == {send.message_id for send in outbox.sends()}
 
 
-def test_a_transport_of_the_callers_gets_a_thread_for_each_worker(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+def test_a_transport_of_the_callers_serves_all_workers(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
     with httpx.HTTPTransport() as transport:
         outbox = connect(transport=transport)
         batch = outbox.send_all(outbox.plan(customers(demo, memo, 8)), workers=4)
-        assert len(batch._threads) == 4
-        assert [one.status for one in batch] == ["queued"] * 8
+        assert [send.status for send in batch] == ["queued"] * 8
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -167,7 +167,7 @@ def test_closing_the_outbox_stops_the_batch_and_leaves_no_thread(demo: Demo, mem
     outbox = connect()
     batch = outbox.send_all(outbox.plan(customers(demo, memo, 200)), workers=4)
     outbox.close()
-    assert not any(one.name.startswith(("linq_nb batch", "linq_nb aside")) for one in threading.enumerate())
+    assert not any(one.name.startswith("linq_nb batch") for one in threading.enumerate())
     sends = batch.results()
     assert len(sends) == 200
     assert {one.status for one in sends} <= {"queued", "not_sent"}
@@ -288,20 +288,69 @@ def test_a_journal_that_is_locked_is_waited_for_once_by_all_together(
     assert took < 24 * 0.2, "one by one it would take longer"
 
 
-def test_a_batch_that_cannot_begin_says_so_and_ends_every_row(
-    demo: Demo, memo: VoiceMemo, connect: Any, monkeypatch: pytest.MonkeyPatch
+KILLED = """
+import dataclasses, os, signal, sys
+from pathlib import Path
+import linq_nb
+from linq_nb import Draft, VoiceMemo
+
+base_url, key, journal, audio, first, second = sys.argv[1:]
+
+class Deadly(type(Path())):
+    def exists(self, *more, **options):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+outbox = linq_nb.connect(api_key=key, base_url=base_url, journal=journal)
+memo = VoiceMemo.from_file(audio)
+next_memo = dataclasses.replace(memo, path=Deadly(audio))
+outbox.send_all(outbox.plan([Draft(memo=memo, chat=first), Draft(memo=next_memo, chat=second)]), workers=1).wait()
+"""
+
+
+def test_an_answer_is_in_the_journal_before_the_worker_looks_at_its_next_row(
+    demo: Demo, connect: Any, tmp_path: Path
 ) -> None:
-    outbox = connect()
-    plan = outbox.plan(customers(demo, memo, 5))
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            "linq_nb.crew.socket.socketpair", lambda: (_ for _ in ()).throw(OSError(24, "Too many open files"))
-        )
-        with pytest.raises(linq_nb.LinqError, match=r"could not begin .*Too many open files.*; nothing was sent"):
-            outbox.send_all(plan, workers=4)
-    assert outbox.last_batch.is_done
-    assert {one.status for one in outbox.last_batch.results()} == {"not_sent"}
-    assert [one.status for one in outbox.send_all(plan, workers=4)] == ["queued"] * 5
+    """The process is killed at the first thing that a worker does for a row: reading the next memo's file."""
+    first, second = demo.add_chats(2).values()
+    given = [demo.base_url, demo.api_key, str(tmp_path / "journal.sqlite"), str(AUDIO / "hello.amr"), first, second]
+    killed = subprocess.run([sys.executable, "-c", KILLED, *given], capture_output=True, text=True, timeout=60)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    (send,) = connect().sends()
+    (message,) = demo.memos(first)
+    assert (send.chat_id, send.status, send.message_id) == (first, "queued", message["id"])
+    assert demo.bubbles() == {first: 1}
+
+
+NO_THREADS = """
+import resource, sys, threading
+import linq_nb
+from linq_nb import Draft, VoiceMemo
+
+outbox = linq_nb.connect(demo=True)
+memo = VoiceMemo.from_file(sys.argv[1])
+plan = outbox.plan([Draft(memo=memo, chat=name) for name in ("Ada Lovelace", "Book Club")])
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, resource.RLIM_INFINITY))
+threading.stack_size(2**30)
+try:
+    outbox.send_all(plan, workers=4)
+except linq_nb.LinqError as error:
+    print(error)
+print(outbox.last_batch.is_done, {send.status for send in outbox.last_batch.results()})
+resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+threading.stack_size(0)
+print([send.status for send in outbox.send_all(plan, workers=4)])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits its memory by a call of Linux")
+def test_a_batch_that_cannot_begin_says_so_and_ends_every_row() -> None:
+    command = [sys.executable, "-c", NO_THREADS, str(AUDIO / "hello.amr")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    refusal, ended, again = done.stdout.splitlines()
+    assert re.fullmatch(r"the batch could not begin \(.*thread.*\); nothing was sent; close .*", refusal)
+    assert ended == "True {'not_sent'}"
+    assert again == "['queued', 'queued']"
 
 
 def test_an_interrupt_while_a_batch_begins_stops_it(
