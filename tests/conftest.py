@@ -1,28 +1,36 @@
-"""What every test starts from: no key of the machine's, no journal of the user's, a shell of its own."""
+"""What every test starts from: a clean environment, a demo of its own, a fresh IPython shell."""
 
 from __future__ import annotations
 
 import atexit
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from shared import AUDIO
 from traitlets.config import Config
 
-SETTINGS = ("LINQ_", "BINDER_")
+import linq_nb
+from linq_nb import Outbox, VoiceMemo
+from linq_nb.demo import Demo
 
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started in the background: the tests press Ctrl-C all the same
+SETTINGS = ("LINQ_", "BINDER_", "PG")
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell in the background ignores Ctrl-C, which tests press
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
 def clean_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide the settings of whoever runs the tests, and give them a home of their own."""
-    for name in [one for one in os.environ if one.startswith(SETTINGS) and not one.startswith("LINQ_NB_")]:
-        monkeypatch.delenv(name)
+    """Hide the settings and proxies of the user, and give each test a home of its own."""
+    for name in list(os.environ):
+        is_setting = name.startswith(SETTINGS) and not name.startswith("LINQ_NB_")
+        if is_setting or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
     for name in ("LINQ_NB_DEMO", "LINQ_NB_JOURNAL", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
@@ -40,3 +48,36 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Interacti
     yield made
     made.restore_sys_module_state()
     atexit.unregister(made.atexit_operations)
+
+
+@pytest.fixture
+def demo() -> Demo:
+    """A fresh demo in process."""
+    return Demo()
+
+
+@pytest.fixture
+def memo() -> VoiceMemo:
+    return VoiceMemo.from_file(AUDIO / "hello.amr")
+
+
+@pytest.fixture
+def connect(demo: Demo, tmp_path: Path) -> Iterator[Callable[..., Outbox]]:
+    """Connect to the demo as to Linq, as often as wanted, with one journal on disk: each outbox is a notebook."""
+    outboxes: list[Outbox] = []
+
+    def connected(**arguments: Any) -> Outbox:
+        defaults: dict[str, Any] = {
+            "api_key": demo.api_key,
+            "base_url": demo.base_url,
+            "transport": demo.transport(),
+            "journal": str(tmp_path / "journal.sqlite"),
+            "clock": demo.now,
+            "sleep": demo.sleep,
+        }
+        outboxes.append(linq_nb.connect(**{**defaults, **arguments}))
+        return outboxes[-1]
+
+    yield connected
+    for outbox in outboxes:
+        outbox.close()

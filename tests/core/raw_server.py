@@ -7,7 +7,6 @@ import json
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -178,11 +177,3 @@ def _read(reader: Any, number: int) -> Got | None:
     if len(body) < length:
         return None
     return Got(first[0], first[1], headers, body, number)
-
-
-def wait_for(what: Callable[[], bool], seconds: float = 5) -> None:
-    """Wait until something holds."""
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)

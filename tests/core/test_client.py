@@ -19,7 +19,8 @@ from typing import Any
 import httpx
 import pytest
 from core_samples import ATTACHMENT_ID, CHAT_ID, MESSAGE_ID, TOKEN, accepted_body, error_body
-from raw_server import RawServer, answer, by_target, close, drip, raw, reset, silent, wait_for
+from raw_server import RawServer, answer, by_target, close, drip, raw, reset, silent
+from shared import wait_for
 
 from linq_nb import wire
 from linq_nb.client import Client, utc_now

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,20 +14,10 @@ from demo_process import Socket, started
 from postgres import Server, missing, running
 from team_samples import Wall, admin
 
-import linq_nb
-from linq_nb import Outbox, VoiceMemo
-from linq_nb.demo import Demo
+from linq_nb import Outbox
 from linq_nb.journal import Journal
 
-ROOT = Path(__file__).parents[2]
-AUDIO = ROOT / "notebooks" / "audio"
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [one for one in os.environ if one.lower().endswith("_proxy") or one.startswith("PG")]:
-        monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")
@@ -81,28 +70,9 @@ def book(books: Callable[..., Journal], wall: Wall) -> Journal:
 
 
 @pytest.fixture
-def memo() -> VoiceMemo:
-    return VoiceMemo.from_file(AUDIO / "hello.amr")
-
-
-@pytest.fixture
-def demo() -> Demo:
-    return Demo()
-
-
-@pytest.fixture
-def connect(demo: Demo, url: str) -> Iterator[Callable[..., Outbox]]:
-    """Connect to one demo with one journal on the server, as often as is wanted: each is a notebook."""
-    opened: list[Outbox] = []
-
-    def made(clock: Callable[[], datetime] = demo.now, transport: Any = None) -> Outbox:
-        given: dict[str, Any] = {"api_key": demo.api_key, "base_url": demo.base_url, "sleep": demo.sleep}
-        opened.append(linq_nb.connect(**given, transport=transport or demo.transport(), clock=clock, journal=url))
-        return opened[-1]
-
-    yield made
-    for one in opened:
-        one.close()
+def connect(connect: Callable[..., Outbox], url: str) -> Callable[..., Outbox]:
+    """Connect to one demo with one journal on the server, as often as wanted: each outbox is a notebook."""
+    return functools.partial(connect, journal=url)
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,11 +63,3 @@ def at_status(book: Journal, status: str, send: Send | None = None) -> Send:
 
 def event(status: str | None, **fields: Any) -> Event:
     return Event(**{"send_id": wanted().send_id, "at": AT, "source": "webhook", "status": status, **fields})
-
-
-def until(told: Callable[[], Any], seconds: float = 10) -> None:
-    """Wait for something that another thread or the server brings about."""
-    deadline = time.monotonic() + seconds
-    while not told():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.005)

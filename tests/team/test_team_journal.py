@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 from postgres import PASSWORD, Server
-from team_samples import AT, CHAT_ID, SHA, URL, admin, at_status, claimed, event, until, wanted
+from shared import wait_for
+from team_samples import AT, CHAT_ID, SHA, URL, admin, at_status, claimed, event, wanted
 
 from linq_nb import Event, JournalError, Send
 from linq_nb.journal import POOL, Journal
@@ -57,7 +58,7 @@ def test_a_name_that_is_linked_during_a_claim_makes_no_second_claim(
         assert reached.wait(10)
         other.link((SHA, URL))
         second = pool.submit(other.claim, wanted(SHA), (SHA, URL), "other")
-        until(lambda: admin(server, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+        wait_for(lambda: admin(server, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
         go.set()
         assert (first.result()[2], second.result()[2]) == ("send", "wait")
 
