@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from linq_nb import views
 from linq_nb.errors import PreflightError
-from linq_nb.model import Chat, Plan, VoiceMemo, names_of
+from linq_nb.model import Chat, Plan, VoiceMemo
+from linq_nb.text import clean, names_of
 
 _agreed: set[str] = set()
 """Accounts for which a person has said yes in this kernel."""
@@ -30,7 +31,7 @@ def question(memo: VoiceMemo, chats: Sequence[Chat], journal: str) -> str:
     """Return the question before a memo is sent to these chats; ``journal`` is the journal's label."""
     length = f" ({views.duration(memo.duration_ms)})" if memo.duration_ms is not None else ""
     recipients = names_of([views.chat_whom(chat) for chat in chats])
-    return f"send {views.clean(memo.label)}{length} to {recipients}? Journal: {journal}."
+    return f"send {clean(memo.label)}{length} to {recipients}? Journal: {journal}."
 
 
 def batch_question(plan: Plan, journal: str) -> str:

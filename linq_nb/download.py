@@ -18,7 +18,8 @@ import httpx
 
 from linq_nb.errors import AudioError
 from linq_nb.hosts import is_private_host, is_public_address
-from linq_nb.model import MAX_MEMO_BYTES, plain_url
+from linq_nb.model import MAX_MEMO_BYTES
+from linq_nb.text import plain_url
 
 MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})

@@ -15,9 +15,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-from linq_nb import catalog, views
+from linq_nb import catalog
 from linq_nb.errors import SettingsError
 from linq_nb.model import Chat, Event, Finding, Handle, Line, Message, Send
+from linq_nb.text import mask, mask_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -382,7 +383,7 @@ def _reader(name: str, masked: Mask, handles: str, *, raw: bool) -> Read | None:
 
 
 def _free(text: str, handles: str) -> str:
-    return text if handles == "full" else views.mask_text(text)
+    return text if handles == "full" else mask_text(text)
 
 
 def _as_text(value: Any) -> str:
@@ -425,7 +426,7 @@ def _mask(handles: str, key: bytes | None) -> Mask:
     if handles == "full":
         return str
     if handles == "masked":
-        return views.mask
+        return mask
     if handles != "hashed":
         raise SettingsError(f'handles is "masked", "hashed" or "full", not {handles!r}')
     if not key:

@@ -11,15 +11,16 @@ import operator
 import os
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from linq_nb import audio, views
+from linq_nb import audio, status, views
 from linq_nb.errors import AudioError
+from linq_nb.text import plain_url, writable
 
 MAX_MEMO_BYTES = 10_000_000
 """Linq's cap on a voice memo is written "10MB" (error 413/5001); we take the smaller reading."""
@@ -29,23 +30,13 @@ MAX_FILENAME = 255
 
 MemoSource = Literal["file", "bytes", "samples", "url", "attachment"]
 
-LINQ_STATUSES = ("pending", "queued", "sent", "delivered", "read", "failed", "received")
-OUR_STATUSES = ("preparing", "sending", "not_sent", "rejected", "unknown", "expired")
-FINAL_STATUSES = ("delivered", "read", "failed", "received")
-RUNNABLE = frozenset({"not_sent", "rejected"})
-"""Statuses from which the same send may be tried again: nothing has reached the recipient."""
-
 _SIGNS = re.compile(
     r"(?i)(x-amz-.*|x-goog-.*|x-oss-.*|q-.*|awsaccesskeyid|googleaccessid|ossaccesskeyid|key-pair-id|policy"
     r"|signature|sig|s[vpretsk]|sr|st|spr|ske|skoid|sktid|skt|sks|skv|expires|exp|hmac|hdnts|token|auth)"
 ).fullmatch
 """Query parameters that sign a URL and change each time it is signed (S3, GCS, CloudFront, Azure, OSS, COS)."""
 
-_RANK = {"pending": 1, "queued": 2, "sent": 3, "expired": 4, "failed": 5, "delivered": 6, "read": 7}
-
-
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_PORTS = {"https": 443, "http": 80}
 
 
 class _Shown:
@@ -139,7 +130,7 @@ class VoiceMemo(_Shown):
         ``outbox.fetch(memo)`` downloads it to hear and check it. Raises AudioError when it is not a URL.
         """
         parts = _split_url(url)
-        filename = _writable(unquote(parts.path.rsplit("/", 1)[-1])) or None
+        filename = writable(unquote(parts.path.rsplit("/", 1)[-1])) or None
         form = audio.extension_format(filename) if filename else None
         mime = audio.FORMATS[form].mime_type if form else None
         return cls(source="url", url=url, filename=filename, format=form, mime_type=mime)
@@ -176,7 +167,7 @@ class VoiceMemo(_Shown):
         return cls(
             source=source,
             data=data,
-            filename=_writable(filename) if filename else f"memo{info.extension}",
+            filename=writable(filename) if filename else f"memo{info.extension}",
             mime_type=info.mime_type,
             declared_type=mime_type,
             size_bytes=len(data),
@@ -543,10 +534,8 @@ class Send(_Shown):
 
     @property
     def is_open(self) -> bool:
-        """Whether Linq may still tell more of it; a word that is new may be on its way to any other."""
-        if self.status in OUR_STATUSES or self.status in FINAL_STATUSES:
-            return False
-        return self.status != "sent" or not (self.is_group or self.service == "SMS")
+        """Whether Linq may report more of it."""
+        return status.is_open(self.status, is_group=self.is_group, service=self.service)
 
     def observed(self, event: Event) -> Send:
         """Return this send with what ``event`` tells, by the rank rule.
@@ -557,7 +546,7 @@ class Send(_Shown):
         status says that there is one; the history keeps all. Of several times for one step the earliest stands, of
         several failures the latest, so that events may come in any order.
         """
-        status = _later(self, event)
+        word = status.later(self.status, _reported(event), _reached(self))
         found = {
             name: value
             for name in ("message_id", "service", "sent_at", "delivered_at", "read_at", "failed_at",
@@ -569,16 +558,16 @@ class Send(_Shown):
         is_older = bool(self.failed_at and event.failed_at and event.failed_at < self.failed_at)
         if is_older:
             found.pop("failed_at")
-        if status in _RANK and status != "failed":
+        if status.is_going_well(word):
             found |= {"error_code": None, "error_message": None, "doc_url": None}
         elif (event.error_code is not None or event.error_message is not None) and not is_older:
             found |= {name: getattr(event, name) for name in ("error_code", "error_message", "doc_url")}
         if self.trace_id is not None and event.source != "post":
             found.pop("trace_id", None)
-        if self.service is not None and _RANK.get(status, 0) > _RANK.get(event.status or "", 0):
+        if self.service is not None and status.rank(word) > status.rank(event.status):
             found.pop("service", None)
         checked_at = max(event.at, self.checked_at or event.at)
-        return self.but(status=status, checked_at=checked_at, **found)
+        return self.but(status=word, checked_at=checked_at, **found)
 
 
 _PUTS: dict[str, Any] = {one.name: getattr(Send, one.name).__set__ for one in dataclasses.fields(Send)}
@@ -607,15 +596,6 @@ def is_uuid(text: object) -> bool:
         return False
 
 
-def plain_url(url: str) -> str:
-    """Return the URL without user, query and fragment: what may be shown and kept."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    host += f":{parts.port}" if parts.port and parts.port != _PORTS.get(parts.scheme.lower()) else ""
-    return f"{parts.scheme.lower()}://{host}{parts.path}"
-
-
 def url_name(url: str) -> str:
     """Name a URL for comparison: what signs it is dropped, what else its query says is kept as a hash."""
     query = [(k, v) for k, v in parse_qsl(urlsplit(url).query, keep_blank_values=True) if not _SIGNS(k)]
@@ -624,33 +604,15 @@ def url_name(url: str) -> str:
     return f"{plain_url(url)}#{hashlib.sha256(repr(query).encode()).hexdigest()[:16]}"
 
 
-def names_of(values: Sequence[str]) -> str:
-    """Join names for a sentence: ``a, b and c``."""
-    *most, last = values
-    return f"{', '.join(most)} and {last}" if most else last
-
-
-def _later(send: Send, event: Event) -> str:
-    """Choose between the status so far and the one that an event tells."""
-    told, status = _told(event), send.status
-    if told is None:
-        return status
-    if told in _RANK and status in _RANK:
-        return max(told, status, key=_RANK.__getitem__)
-    if told in _RANK and status not in OUR_STATUSES:  # a word newly made up: the times tell how far it was before
-        return max((told, *_reached(send)), key=_RANK.__getitem__)
-    return status if told in OUR_STATUSES and status in _RANK else told
-
-
-def _reached(send: Send) -> list[str]:
+def _reached(send: Send) -> tuple[str, ...]:
     """Return the statuses that the times of a send prove."""
-    return [word for word in ("sent", "failed", "delivered", "read") if getattr(send, f"{word}_at") is not None]
+    return tuple(word for word in ("sent", "failed", "delivered", "read") if getattr(send, f"{word}_at") is not None)
 
 
-def _told(event: Event) -> str | None:
-    """Read the status that an event tells, its times being evidence too: ``delivered_at`` outranks ``sent``."""
+def _reported(event: Event) -> str | None:
+    """Read the status that an event reports, its times being evidence too: ``delivered_at`` outranks ``sent``."""
     word = None if event.status == "received" else event.status
-    if event.read_at and (word is None or word in _RANK):
+    if event.read_at and (word is None or status.rank(word)):
         return "read"
     if event.delivered_at and word in (None, "pending", "queued", "sent"):
         return "delivered"
@@ -669,14 +631,9 @@ def _split_url(url: str) -> Any:
         _ = parts.port
     except ValueError:
         raise AudioError("this is not a URL; give an https URL of an audio file; nothing was sent") from None
-    if not parts.scheme or not parts.hostname or any(c.isspace() for c in url) or url != _writable(url):
+    if not parts.scheme or not parts.hostname or any(c.isspace() for c in url) or url != writable(url):
         raise AudioError("this is not a URL; give an https URL of an audio file; nothing was sent")
     return parts
-
-
-def _writable(text: str) -> str:
-    """Replace what UTF-8 or a database cannot keep: bytes of a file name that are no text, and NUL."""
-    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def _expanded(path: str | os.PathLike[str]) -> Path:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 
 from linq_nb.errors import SettingsError
-from linq_nb.model import names_of
+from linq_nb.text import names_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

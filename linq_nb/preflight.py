@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from linq_nb import audio, views
 from linq_nb.errors import AudioError
 from linq_nb.hosts import is_private_host
-from linq_nb.model import MAX_FILENAME, MAX_MEMO_BYTES, Chat, Finding, VoiceMemo, names_of
+from linq_nb.model import MAX_FILENAME, MAX_MEMO_BYTES, Chat, Finding, VoiceMemo
+from linq_nb.text import names_of
 
 LIMITS = MappingProxyType(
     {

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from linq_nb.errors import SettingsError
-from linq_nb.model import OUR_STATUSES, RUNNABLE, Attachment, Message, Send
+from linq_nb.model import Attachment, Message, Send
+from linq_nb.status import is_resolved, status_of
 
 MAX_SLEEP_S = 60.0
 """A longer Retry-After is shown to the user, not slept through (a daily cap can mean hours)."""
@@ -70,30 +71,15 @@ def _nth(pauses: tuple[float, ...], tries: int) -> float | None:
     return pauses[tries - 1] if tries <= len(pauses) else None
 
 
-def when_asked_again(send: Send, *, lease_over: bool) -> Next:
-    """Decide what the same send asked for again does; ``lease_over`` when the owner of its claim is gone."""
-    if send.status in RUNNABLE:
+def next_step(send: Send, *, lease_over: bool) -> Next:
+    """Decide what happens when the same send is asked for again; ``lease_over``: the owner of its claim is gone."""
+    if status_of(send.status).may_run_again:
         return "send"
     if send.status == "preparing":
         return "send" if lease_over else "wait"
     if send.status == "sending":
         return "reconcile" if lease_over else "wait"
     return "reconcile" if send.status == "unknown" else "report"
-
-
-def how_far(send: Send) -> int:
-    """Rank the rows of one send key by what they forbid: a bubble that is there, then one that may be."""
-    if is_settled(send):
-        return len(_HOLDING)
-    return _HOLDING.index(send.status) if send.status in _HOLDING else -1
-
-
-_HOLDING = ("preparing", "sending", "unknown")
-
-
-def is_settled(send: Send) -> bool:
-    """Whether the recipient's side has the memo for all we know: any of Linq's words, or expired."""
-    return send.status not in OUR_STATUSES or send.status == "expired"
 
 
 # --- delivery -------------------------------------------------------------------------------------------------
@@ -113,7 +99,7 @@ def may_be_asked(send: Send, *, settled: bool = False) -> bool:
     """
     if send.message_id is None:
         return False
-    return send.is_open or (settled and is_settled(send) and send.status != "read")
+    return send.is_open or (settled and is_resolved(send.status) and send.status != "read")
 
 
 def ask_at(send: Send, asked: int, last: datetime | None, now: datetime) -> datetime:

@@ -14,32 +14,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeGuard, TypeVar
-from urllib.parse import urlsplit
 
-from linq_nb import catalog, views
+from linq_nb import catalog
 from linq_nb.errors import BY_STATUS, ApiError, OutcomeUnknown, RateLimitError
-from linq_nb.model import (
-    MAX_FILENAME,
-    OUR_STATUSES,
-    Attachment,
-    Capability,
-    Chat,
-    Event,
-    Handle,
-    Line,
-    Message,
-    Subscription,
-    plain_url,
-)
+from linq_nb.model import MAX_FILENAME, Attachment, Capability, Chat, Event, Handle, Line, Message, Subscription
+from linq_nb.status import OUR_STATUSES
+from linq_nb.text import clean, redact, writable
 
 T = TypeVar("T")
 Raw = Mapping[str, Any]
 
 MAX_ANSWER_BYTES = 10_000_000
 """More than this of an answer is not read: a page of 100 messages is well under 1 MB."""
-
-MAX_DEPTH = 40
-"""Deeper than this an answer's JSON is not kept."""
 
 
 class Unreadable(ValueError):
@@ -397,7 +383,7 @@ def facts_of(answer: Answer) -> dict[str, Any]:
         "code": answer.code,
         "doc_url": redact(_str(answer.error, "doc_url")),
         "trace_id": answer.trace_id,
-        "response": redact(dict(answer.body)) or one_line(answer.text, 500),
+        "response": redact(dict(answer.body)) or clean(answer.text, 500),
     }
 
 
@@ -417,47 +403,7 @@ def trace(answer: Answer) -> str:
 
 def _message(answer: Answer) -> str | None:
     text = _str(answer.error, "message")
-    return one_line(text, 300).rstrip(".") if text else None
-
-
-def one_line(text: str, limit: int) -> str:
-    """Fold a text from outside into one line without control characters and full handles."""
-    folded = " ".join("".join(c if c.isprintable() else " " for c in text[: limit * 4]).split())
-    return views.mask_text(folded if len(folded) <= limit else folded[: limit - 1] + "…")
-
-
-_SECRET_KEYS = frozenset({"upload_url", "signing_secret", "authorization", "required_headers"})
-
-
-def redact(value: Any, depth: int = MAX_DEPTH) -> Any:
-    """Return JSON without secrets: no upload address, no signing secret, no query of any URL."""
-    if isinstance(value, str):
-        return _URL.sub(lambda found: _plain(found.group()), value) if "://" in value else value
-    if not isinstance(value, dict | list):
-        return value
-    if not depth:
-        return "[too deep]"
-    if isinstance(value, list):
-        return [redact(one, depth - 1) for one in value]
-    told = {}
-    for name, one in value.items():
-        is_plain = "://" not in one if type(one) is str else type(one) in _ATOMS  # most are: looking deeper costs more
-        told[name] = "[removed]" if name.lower() in _SECRET_KEYS else one if is_plain else redact(one, depth - 1)
-    return told
-
-
-_ATOMS = frozenset({int, float, bool, type(None)})
-
-_URL = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
-
-
-def _plain(url: str) -> str:
-    """Drop what may sign a URL or log in with it: its query and its user; a link to a page keeps its fragment."""
-    try:
-        parts = urlsplit(url)
-        return url if not parts.query and "@" not in parts.netloc and "=" not in parts.fragment else plain_url(url)
-    except ValueError:
-        return "[a URL]"
+    return clean(text, 300).rstrip(".") if text else None
 
 
 # --- small readers --------------------------------------------------------------------------------------------
@@ -465,15 +411,7 @@ def _plain(url: str) -> str:
 
 def _str(raw: Raw, key: str) -> str | None:
     value = raw.get(key)
-    return _writable(value) if isinstance(value, str) and value else None
-
-
-def _writable(text: str) -> str:
-    return text if text.isascii() and "\0" not in text else _UNWRITABLE.sub("\ufffd", text)
-
-
-_UNWRITABLE = re.compile("[\ud800-\udfff\0]")
-"""What JSON can say but neither UTF-8 nor every database can keep."""
+    return writable(value) if isinstance(value, str) and value else None
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
@@ -513,7 +451,7 @@ def _dicts(raw: Raw, key: str) -> list[Raw]:
 
 def _strs(raw: Raw, key: str) -> list[str]:
     value = raw.get(key)
-    return [_writable(one) for one in value if isinstance(one, str)] if isinstance(value, list) else []
+    return [writable(one) for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
 def _need(raw: Raw, key: str) -> str:
@@ -558,7 +496,7 @@ def webhook(raw: Raw, at: datetime) -> Event:
         source="webhook",
         status=None if inbound else _TOLD.get(kind),
         error_code=_int(data, "code") if kind == "message.failed" else None,
-        error_message=one_line(reason, 300) if reason else None,
+        error_message=clean(reason, 300) if reason else None,
         trace_id=_str(raw, "trace_id"),
         message_id=_str(data, "message_id") or _str(of_message, "id"),
         service=_str(data, "service") or _str(nested, "service"),

@@ -23,6 +23,7 @@ from linq_nb.errors import ApiError, NotSent, OutcomeUnknown
 from linq_nb.hosts import is_loopback
 from linq_nb.model import Attachment, Capability, Chat, Line, Message, Subscription
 from linq_nb.secret import Secret
+from linq_nb.text import clean
 from linq_nb.wire import Answer, Unreadable
 
 T = TypeVar("T")
@@ -502,8 +503,8 @@ def _reason(error: Exception, timeout: float) -> str:
     if isinstance(error, httpx.TimeoutException):
         return f"no answer in {timeout:g} s"
     if isinstance(error, httpx.ConnectError):
-        return wire.one_line(str(error), 120) or "no connection"
-    return wire.one_line(str(error), 120) or type(error).__name__
+        return clean(str(error), 120) or "no connection"
+    return clean(str(error), 120) or type(error).__name__
 
 
 def _segment(text: str) -> str:

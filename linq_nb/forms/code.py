@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from linq_nb import views
 from linq_nb.model import Chat, VoiceMemo, is_uuid, source_of
+from linq_nb.text import clean
 
 _PLAIN = re.compile(r"[\w./:@%+=,~?&#-]+")
 _QUOTABLE = re.compile(r"[^\"\\{}$\x00-\x1f\x7f]+")
@@ -75,9 +76,9 @@ def _chat_word(chat: Chat, known: Sequence[Chat]) -> str:
     name = chat.chat_name or ""
     folded = " ".join(name.split()).casefold()
     alike = sum(" ".join((one.chat_name or "").split()).casefold() == folded for one in known)
-    readable = name == views.clean(name) and _QUOTABLE.fullmatch(name) and not is_uuid(name)
-    return f'"{name}"' if readable and alike == 1 else views.clean(chat.chat_id)
+    readable = name == clean(name) and _QUOTABLE.fullmatch(name) and not is_uuid(name)
+    return f'"{name}"' if readable and alike == 1 else clean(chat.chat_id)
 
 
 def _comment(chat: Chat) -> str:
-    return views.clean(views.chat_whom(chat).partition(" · ")[0], 60)
+    return clean(views.chat_whom(chat).partition(" · ")[0], 60)

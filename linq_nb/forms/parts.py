@@ -15,6 +15,7 @@ import traitlets
 from linq_nb import views
 from linq_nb.errors import AudioError
 from linq_nb.model import Chat
+from linq_nb.text import clean
 from linq_nb.widgets.parts import Part
 
 HERE = Path(__file__).parent
@@ -86,13 +87,13 @@ class Upload(Part):
             data, self._parts = b"".join(self._parts), []
             self._take(name, data, content.get("size"))
         elif kind == "refused":
-            self.on_error(AudioError(f"{views.clean(name)} is larger than 100 MiB; nothing was taken; shorten it"))
+            self.on_error(AudioError(f"{clean(name)} is larger than 100 MiB; nothing was taken; shorten it"))
 
     def _take(self, name: str, data: bytes, size: object) -> None:
         if len(data) == size:
             self.on_file(name, data)
         else:
-            what = f"{len(data)} of {size} bytes of {views.clean(name)} arrived from the browser"
+            what = f"{len(data)} of {size} bytes of {clean(name)} arrived from the browser"
             self.on_error(AudioError(f"{what}; nothing was sent; choose it again"))
 
 
@@ -145,8 +146,8 @@ class Snippets(Part):
 def chat_row(chat: Chat) -> Row:
     """Return what the list shows of a chat, all masked, and what it may be found by: name, people, handles."""
     name, _, rest = views.chat_whom(chat).partition(" · ")
-    health = "" if chat.health_status in (None, "HEALTHY") else views.clean(chat.health_status, 40)
-    service = views.clean(chat.service, 40) if chat.service else ""
+    health = "" if chat.health_status in (None, "HEALTHY") else clean(chat.health_status, 40)
+    service = clean(chat.service, 40) if chat.service else ""
     handles = " ".join(one.handle for one in chat.others).encode("utf-8", "replace").decode()  # no half characters
     return {
         "id": chat.chat_id,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from linq_nb.errors import AudioError
 from linq_nb.model import VoiceMemo, source_of
-from linq_nb.views import clean, mask_text
+from linq_nb.text import clean, mask_text
 
 SUFFIXES = frozenset(
     (

@@ -7,6 +7,7 @@ from typing import Literal
 
 from linq_nb import views
 from linq_nb.model import Chat, Draft, Plan, Send, VoiceMemo
+from linq_nb.text import clean
 
 Stand = Literal["empty", "ready", "unclear", "sent", "blocked"]
 """How things stand: nothing to judge yet, something to send, only to look up, all sent, nothing may go."""
@@ -43,15 +44,15 @@ def under_way(done: int, number: int) -> str:
 
 def what(memo: VoiceMemo) -> str:
     """Name a memo by its length, else by its name."""
-    return views.duration(memo.duration_ms) if memo.duration_ms is not None else views.clean(memo.label, 40)
+    return views.duration(memo.duration_ms) if memo.duration_ms is not None else clean(memo.label, 40)
 
 
 def receivers(chats: Sequence[Chat]) -> str:
     """Tell who gets it: one chat by name, several by number; people are counted once, you are not."""
-    services = ", ".join(dict.fromkeys(views.clean(one.service, 20) for one in chats if one.service))
+    services = ", ".join(dict.fromkeys(clean(one.service, 20) for one in chats if one.service))
     if len(chats) == 1:
         chat = chats[0]
-        name = views.clean(views.chat_whom(chat).partition(" · ")[0], 40)
+        name = clean(views.chat_whom(chat).partition(" · ")[0], 40)
         people = f"{len(chat.others) + 1} people" if chat.is_group and chat.others else ""
         return " · ".join(part for part in (name, people, services) if part)
     reached = {person.handle for chat in chats for person in chat.others}
@@ -80,5 +81,5 @@ def ended(sends: Sequence[Send]) -> tuple[str, bool]:
     for one in sends:
         word = "already sent" if one.repeated and one.status in _ARRIVED else one.status
         counts[word] = counts.get(word, 0) + 1
-    told = ", ".join(f"{number} {views.clean(word, 40)}" for word, number in counts.items())
+    told = ", ".join(f"{number} {clean(word, 40)}" for word, number in counts.items())
     return f"{len(sends)} chats: {told}.", all(one.status in _ARRIVED for one in sends)

@@ -41,8 +41,9 @@ from linq_nb.journal.ledger import (
     to_micros,
     to_words,
 )
-from linq_nb.model import FINAL_STATUSES, OUR_STATUSES, Event, Send
-from linq_nb.views import mask_text
+from linq_nb.model import Event, Send
+from linq_nb.status import CLOSED_STATUSES, precedence
+from linq_nb.text import mask_text
 
 T = TypeVar("T")
 
@@ -363,7 +364,7 @@ class Journal:
         if found is None:
             return self._claim_new(cursor, wanted, content, owner)
         send, epoch, lease = found
-        step = rules.when_asked_again(send, lease_over=lease is None or lease <= self._now())
+        step = rules.next_step(send, lease_over=lease is None or lease <= self._now())
         if step != "send":
             return send, None, step
         return self._claim_again(cursor, send, epoch, owner, wanted)
@@ -527,7 +528,7 @@ class Journal:
 
     def moving(self) -> list[Send]:
         """Return the sends of which Linq may still tell more."""
-        still = sends.c.status.not_in((*OUR_STATUSES, *FINAL_STATUSES))
+        still = sends.c.status.not_in(CLOSED_STATUSES)
         with self._read() as db:
             self._adopt(db)
             found = db.execute(sa.select(sends).where(still).order_by(sends.c.send_no)).mappings()
@@ -696,7 +697,7 @@ class Journal:
         key = {"base_url": wanted.base_url, "chat_id": wanted.chat_id, "copy": wanted.copy}
         rows = [row for one in group for row in self._sql.by_key.rows(cursor, key | {"content": one})]
         found = [(_SENDS.read(row), row[-2], row[-1]) for row in rows]
-        return max(found, key=lambda one: rules.how_far(one[0]), default=None)
+        return max(found, key=lambda one: precedence(one[0].status), default=None)
 
     def _hold(self, db: sa.Connection, which: sa.ColumnElement[bool]) -> None:
         """Lock rows until the transaction ends, always in one order, so that two writers cannot deadlock."""

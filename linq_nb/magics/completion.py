@@ -116,7 +116,7 @@ def _values(option: Option, typed: str, names: dict[str, Any]) -> Iterable[Offer
 
 def _words(option: Option) -> Iterable[str]:
     if option.name == "--status":
-        from linq_nb.model import LINQ_STATUSES, OUR_STATUSES  # asked for by Tab only: the magics load without
+        from linq_nb.status import LINQ_STATUSES, OUR_STATUSES  # asked for by Tab only: the magics load without
 
         return (*LINQ_STATUSES, *OUR_STATUSES)
     if option.name == "--accept":
@@ -139,7 +139,7 @@ def _operands(command: Command, typed: str, names: dict[str, Any]) -> Iterator[O
 
 def _chats(typed: str, names: dict[str, Any]) -> Iterator[Offer]:
     """Offer the chats that were read already: by name, else by id; the id where a name does not tell."""
-    from linq_nb.views import mask_text  # asked for by Tab only: the magics load without
+    from linq_nb.text import mask_text  # asked for by Tab only: the magics load without
 
     known = _known_chats(names)
     shared = [chat.chat_name for chat in known]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from linq_nb import __version__, audio, views
+from linq_nb.text import mask
 
 if TYPE_CHECKING:
     from linq_nb.outbox import Outbox
@@ -48,7 +49,7 @@ def _settings(found: list[Outbox], connected: Callable[[], Outbox]) -> str:
 
 
 def _lines(outbox: Outbox) -> str:
-    said = [f"{views.mask(one.phone_number)} ({one.reputation or 'no rating'})" for one in outbox.lines()]
+    said = [f"{mask(one.phone_number)} ({one.reputation or 'no rating'})" for one in outbox.lines()]
     return f"answers; lines: {', '.join(said) or 'none'}"
 
 

@@ -14,8 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 from linq_nb.errors import SettingsError
 from linq_nb.magics import table
 from linq_nb.magics.options import wrong
-from linq_nb.model import Subscription, plain_url
+from linq_nb.model import Subscription
 from linq_nb.secret import Secret
+from linq_nb.text import mask, plain_url
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,15 +123,13 @@ def frame(subscriptions: Sequence[Subscription]) -> pd.DataFrame:
     """Return subscriptions as a DataFrame, without secrets: no query of a URL but the version of its payloads."""
     import pandas as pd
 
-    from linq_nb import views
-
     rows = [
         {
             "subscription_id": one.subscription_id,
             "target_url": _shown(one.target_url),
             "version": _version(one.target_url),
             "subscribed_events": " ".join(one.subscribed_events),
-            "lines": " ".join(views.mask(number) for number in one.phone_numbers) or None,
+            "lines": " ".join(mask(number) for number in one.phone_numbers) or None,
             "is_active": one.is_active,
             "created_at": one.created_at,
         }

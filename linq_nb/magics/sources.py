@@ -11,7 +11,7 @@ from typing import Any
 from linq_nb.errors import AudioError, LinqError, SettingsError
 from linq_nb.magics.words import Word, nearest
 from linq_nb.model import VoiceMemo, source_of
-from linq_nb.views import clean
+from linq_nb.text import clean
 
 _NO_AUDIO = (type(None), bool, int, float, Mapping, set, frozenset)
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from linq_nb import wire
 from linq_nb.errors import (
     ApiError,
     AuthenticationError,
@@ -22,6 +21,7 @@ from linq_nb.errors import (
     RateLimitError,
 )
 from linq_nb.model import Event, Message, Send
+from linq_nb.text import redact
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -184,7 +184,7 @@ def read(outbox: Outbox, send: Send) -> Event:
             trace_id=error.trace_id,
             body=error.response,
         )
-    body = wire.redact(dict(answer.body))
+    body = redact(dict(answer.body))
     return event_of(send, message, "poll", answer.at, http_status=answer.http_status, body=body)
 
 

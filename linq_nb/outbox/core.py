@@ -36,14 +36,14 @@ from linq_nb.model import (
     Send,
     VoiceMemo,
     is_uuid,
-    names_of,
-    plain_url,
     send_id,
 )
 from linq_nb.outbox import batching, ingesting, planning, reading, replaying, sending, watching
 from linq_nb.outbox.heart import Heart
 from linq_nb.outbox.pace import Pace
 from linq_nb.secret import Secret
+from linq_nb.status import is_resolved
+from linq_nb.text import mask, mask_text, names_of, plain_url
 
 CHATS_FRESH = timedelta(minutes=5)
 """How long a chat that was read is taken as it was; Linq's 403/2024 stays the authority."""
@@ -126,7 +126,7 @@ class Outbox:
     @property
     def line(self) -> str | None:
         """Your lines, masked, as far as they were read."""
-        return names_of([views.mask(one.phone_number) for one in self._lines]) if self._lines else None
+        return names_of([mask(one.phone_number) for one in self._lines]) if self._lines else None
 
     # --- reading Linq ---
 
@@ -250,7 +250,7 @@ class Outbox:
     def is_sent(self, draft: Draft) -> bool:
         """Whether this draft was sent before, by the journal, so that sending it again sends nothing."""
         found = self.journal.find(self.wanted(draft), draft.memo.names)
-        return found is not None and rules.is_settled(found)
+        return found is not None and is_resolved(found.status)
 
     def card(self, draft: Draft, *, accept: Collection[str] = ()) -> views.Shown:
         """Return the card of a draft: the memo, whom it goes to, what the checks found, DEMO or LIVE."""
@@ -491,13 +491,13 @@ def choose_chat(name: str, chats: Sequence[Chat]) -> Chat:
     found = [chat for chat in chats if wanted in (_name(chat), *_handles(chat))]
     if len(found) == 1:
         return found[0]
-    shown = views.mask_text(name)
+    shown = mask_text(name)
     if found:
         listed = ", ".join(f"{chat.chat_id} ({views.chat_whom(chat)})" for chat in found[:8])
         raise PreflightError(f"{len(found)} chats are called {shown!r}; nothing was sent; give an id: {listed}")
     names = [chat.chat_name for chat in chats if chat.chat_name]
     close = [one for one in names if wanted in one.casefold()] or difflib.get_close_matches(name, names, 3)
-    listed = ", ".join(repr(views.mask_text(one)) for one in (close or names)[:8])
+    listed = ", ".join(repr(mask_text(one)) for one in (close or names)[:8])
     hint = f"did you mean {listed}?" if close else f"there are {listed or 'no chats with a name'}"
     raise PreflightError(f"no chat is called {shown!r}; nothing was sent; {hint}; %linq_chats lists all")
 

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from linq_nb import preflight, rules
+from linq_nb import preflight
 from linq_nb.errors import AudioError, LinqError, PreflightError
 from linq_nb.model import BadDraft, Chat, Draft, Finding, Plan, PlanRow, Send, Verdict, VoiceMemo
 from linq_nb.outbox import sending
+from linq_nb.status import is_resolved
 
 if TYPE_CHECKING:
     from linq_nb.outbox.core import Outbox
@@ -90,7 +91,7 @@ class _Judge:
 
     def _before(self, number: int, draft: Draft, before: Send, wanted: Send) -> PlanRow | None:
         """Judge a row that the journal knows: sent, unclear, or free to go again (None)."""
-        if rules.is_settled(before):
+        if is_resolved(before.status):
             why = sending.already(before, self._outbox.now())
             return PlanRow(row=number, draft=draft, verdict="already_sent", why=why, wanted=wanted)
         if before.status in ("unknown", "sending"):  # on its way from another notebook, or left there by one that died

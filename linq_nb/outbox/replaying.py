@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from linq_nb import audio, views, webhooks, wire
+from linq_nb import audio, webhooks, wire
 from linq_nb.client import no_answer, taken
 from linq_nb.errors import LinqError, SettingsError
 from linq_nb.model import Chat, Draft, Event, Send, VoiceMemo
 from linq_nb.outbox import asking, sending
+from linq_nb.text import mask_text
 
 if TYPE_CHECKING:
     from linq_nb.demo.month import Day, Page, Posted
@@ -54,7 +55,7 @@ class _Replay:
     def _post(self, posted: Posted) -> None:
         send = self._wanted(posted)
         try:
-            answer = taken(_answered(posted, send), posted.chat_id, lambda: views.mask_text(send.chat_name or ""))
+            answer = taken(_answered(posted, send), posted.chat_id, lambda: mask_text(send.chat_name or ""))
             send, event = sending.accepted(send, answer)
         except LinqError as error:
             send, event = sending.refused(send, error, posted.answered_at)
@@ -112,7 +113,7 @@ class _Replay:
 def _answered(posted: Posted, send: Send) -> wire.Answer:
     """Return the answer to a POST; raises OutcomeUnknown when none came."""
     if posted.reply is None:
-        doing = f"the voice memo for {views.mask_text(send.chat_name or '')}"
+        doing = f"the voice memo for {mask_text(send.chat_name or '')}"
         seconds = (posted.answered_at - posted.posted_at).total_seconds()
         raise no_answer(doing, f"no answer in {seconds:g} s")
     return _answer(posted.reply, posted.answered_at)

@@ -25,6 +25,8 @@ from linq_nb.errors import (
 from linq_nb.journal import LEASE_S, Claim
 from linq_nb.model import Chat, Draft, Event, Finding, Send, is_uuid
 from linq_nb.outbox import reading
+from linq_nb.status import is_resolved
+from linq_nb.text import mask_text, redact, short_id
 
 if TYPE_CHECKING:
     from linq_nb.outbox.core import Outbox
@@ -61,7 +63,7 @@ def send_checked(
 def already(send: Send, now: datetime) -> str:
     """Say that a send was made before, when, and how to ask for another."""
     when = views.ago(send.accepted_at or send.created_at or now, now)
-    named = f" as message {views.short_id(send.message_id)}" if send.message_id else f" (status {send.status})"
+    named = f" as message {short_id(send.message_id)}" if send.message_id else f" (status {send.status})"
     return f"already sent {when}{named}; nothing sent; --copy {send.copy + 1} for another bubble"
 
 
@@ -102,9 +104,9 @@ def _claim(outbox: Outbox, draft: Draft) -> tuple[Claim | None, Send]:
 
 def _report(outbox: Outbox, recorded: Send) -> Send:
     """Return a send that was made before; look for it in the chat first when that is not sure."""
-    if not rules.is_settled(recorded):
+    if not is_resolved(recorded.status):
         recorded = reading.reconcile(outbox, [recorded])[0]
-    if rules.is_settled(recorded):
+    if is_resolved(recorded.status):
         return recorded.but(repeated=True, repeated_at=outbox.now())
     now = outbox.now()
     raise OutcomeUnknown(
@@ -119,7 +121,7 @@ def _report(outbox: Outbox, recorded: Send) -> Send:
 
 
 def _label(send: Send) -> str:
-    return views.mask_text(send.chat_name) if send.chat_name else f"chat {views.short_id(send.chat_id)}"
+    return mask_text(send.chat_name) if send.chat_name else f"chat {short_id(send.chat_id)}"
 
 
 class _Attempt:
@@ -262,7 +264,7 @@ class _Attempt:
         self.now_send = send
         if self.outbox.journal.advance(self.claim, send, event):
             return
-        if rules.is_settled(send):
+        if is_resolved(send.status):
             self.outbox.journal.observe(event)
         else:
             self.outbox.journal.note(dataclasses.replace(event, status=None))
@@ -289,7 +291,7 @@ def accepted(send: Send, answer: wire.Answer) -> tuple[Send, Event]:
         trace_id=answer.trace_id,
         message_id=sent.message_id,
         service=sent.service,
-        body=wire.redact(dict(answer.body)),
+        body=redact(dict(answer.body)),
     )
     return sent, event
 

@@ -12,6 +12,7 @@ from linq_nb.audio.refusals import INSTALL
 from linq_nb.audio.wav import wav_file
 from linq_nb.errors import AudioError
 from linq_nb.model import VoiceMemo
+from linq_nb.text import clean
 
 MOST_BYTES = 400_000_000
 """Sound that the page may send for one take: over an hour at 48 kHz, far above any limit of a memo."""
@@ -121,7 +122,7 @@ def loaded(take_id: str, filename: str, data: bytes, limit_bytes: int) -> Take:
     length_ms = memo.duration_ms or 0
     heard = _heard(memo, limit_bytes)
     return Take(
-        take_id=take_id, name=views.clean(filename, 60), memo=memo, recorded_ms=length_ms, start_ms=0, end_ms=length_ms,
+        take_id=take_id, name=clean(filename, 60), memo=memo, recorded_ms=length_ms, start_ms=0, end_ms=length_ms,
         peaks=_outline(memo.data or b""), notes=(*_notes(memo), *_said_of(heard)), heard=heard,
     )  # fmt: skip
 
@@ -178,7 +179,7 @@ def card(take: Take, *, chosen: bool) -> dict[str, Any]:
         "end_ms": take.end_ms,
         "can_trim": take.pcm is not None,
         "can_play": take.pcm is not None or take.heard is not None,
-        "filename": views.clean(take.memo.filename or take.name),
+        "filename": clean(take.memo.filename or take.name),
         "peaks": list(take.peaks),
         "notes": list(take.notes),
         "chosen": chosen,
@@ -203,7 +204,7 @@ def _notes(memo: VoiceMemo) -> tuple[str, ...]:
     """Return what the checks found: silence, clipping, a name that does not fit."""
     found = [one.message for one in preflight.check_memo(memo) if one.level != "info"]
     shrunk = ["too large as it was: an M4A of it is sent"] if memo.origin_sha256 else []
-    return tuple(views.clean(one, 300) for one in [*shrunk, *found])
+    return tuple(clean(one, 300) for one in [*shrunk, *found])
 
 
 def _heard(memo: VoiceMemo, limit_bytes: int) -> audio.Preview | None:

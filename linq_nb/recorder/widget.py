@@ -14,6 +14,7 @@ from linq_nb.errors import LinqError, SettingsError
 from linq_nb.model import MAX_MEMO_BYTES, VoiceMemo
 from linq_nb.recorder import takes as making
 from linq_nb.recorder.takes import Parcel, Take
+from linq_nb.text import clean
 from linq_nb.widgets.display import note, show_note, show_record, show_widget
 from linq_nb.widgets.parts import Part
 
@@ -114,7 +115,7 @@ class Recorder(Part):
 
     def _failed(self, error: Exception, words: str) -> Answer:
         self.error = error
-        return {"kind": "failed", "why": views.clean(words, 600)}
+        return {"kind": "failed", "why": clean(words, 600)}
 
     def _obey(self, content: Mapping[str, Any], buffers: Sequence[memoryview]) -> Answer:
         acts: dict[str, Callable[[], Answer]] = {

@@ -29,10 +29,10 @@ from typing import TypeVar
 import narwhals as nw
 
 from linq_nb.errors import SettingsError
-from linq_nb.model import FINAL_STATUSES, OUR_STATUSES
 from linq_nb.reports import explaining, parts
-from linq_nb.reports.parts import COUNTS, REFUSED, SPAN, TIMES, UNCLEAR
+from linq_nb.reports.parts import COUNTS, SPAN, TIMES
 from linq_nb.rules import horizon_of
+from linq_nb.status import CLOSED_STATUSES, ERROR_STATUSES, RUNNABLE_STATUSES, UNCLEAR_STATUSES
 
 Frame = TypeVar("Frame")
 
@@ -152,7 +152,7 @@ def errors(frame: Frame, by: str | Sequence[str] = ()) -> Frame:
     keys = tuple(dict.fromkeys((*parts.keys(by, "errors", own), "status", "http_status", "error_code")))
     chats = [nw.col("chat_id").n_unique().alias("chats")] if "chat_id" not in keys else []
     rows = parts.asked(frame, "errors", *keys, "chat_id", "created_at")
-    rows = rows.filter(nw.col("status").is_in(["failed", "unknown", *REFUSED]))
+    rows = rows.filter(nw.col("status").is_in(ERROR_STATUSES))
     answered = nw.when(nw.col("status") != "failed").then(nw.col("http_status"))
     found = parts.few(rows.with_columns(parts.whole(answered, "http_status")), keys, *chats)
     found = found.with_columns(explaining.meaning(), explaining.what_to_do(), *(parts.whole("chats") for _ in chats))
@@ -174,7 +174,7 @@ def unconfirmed(frame: Frame, horizon: str | float | timedelta = "1h", now: date
     shown = ("send_id", "chat_id", "chat_name", "is_group", "service", "status", "message_id", "accepted_at",
              "checked_at")  # fmt: skip
     asked = parts.asked(frame, "unconfirmed", *shown, "posted_at", "created_at")
-    is_open = parts.is_not([*OUR_STATUSES, *FINAL_STATUSES])
+    is_open = parts.is_not(CLOSED_STATUSES)
     is_enough = (nw.col("status") == "sent") & parts.is_silent()
     asked = asked.with_columns(nw.coalesce("accepted_at", "posted_at", "created_at").alias("since"))
     found = asked.filter(is_open & ~is_enough & parts.until(asked, "since", parts.zoned(now) - span))
@@ -191,10 +191,10 @@ def duplicates(frame: Frame) -> Frame:
     """
     keys = ("chat_id", "sha256", "attachment_id", "status")
     asked = parts.asked(frame, "duplicates", *keys, "created_at")
-    few = parts.few(asked.filter(parts.is_not([*REFUSED, "preparing"])), keys)
+    few = parts.few(asked.filter(parts.is_not([*RUNNABLE_STATUSES, "preparing"])), keys)
     few = few.with_columns(nw.coalesce(parts.text("sha256"), parts.text("attachment_id")).alias("audio"))
     few = few.filter(~nw.col("audio").is_null())
-    is_unclear = nw.col("status").is_in(UNCLEAR)
+    is_unclear = nw.col("status").is_in(UNCLEAR_STATUSES)
     both = {"bubbles": ~is_unclear, "unclear": is_unclear}
     few = few.with_columns(*(parts.where(one, "sends").alias(name) for name, one in both.items()))
     found = few.group_by("chat_id", "audio").agg(*(nw.col(name).sum() for name in both), *SPAN)

@@ -10,19 +10,15 @@ from zoneinfo import ZoneInfo
 import narwhals as nw
 
 from linq_nb.errors import SettingsError
-from linq_nb.model import OUR_STATUSES
+from linq_nb.status import NO_RECEIPT_SERVICE, OUR_STATUSES, RUNNABLE_STATUSES, UNCLEAR_STATUSES, is_resolved
 
 Frame = TypeVar("Frame")
 
-REFUSED = ("not_sent", "rejected")
-UNCLEAR = ("sending", "unknown")
-NOT_ACCEPTED = tuple(one for one in OUR_STATUSES if one != "expired")
-SILENT = "SMS"
-"""The service that never reports a delivery."""
+NOT_ACCEPTED = tuple(word for word in OUR_STATUSES if not is_resolved(word))
 
 WORDS: Mapping[str, Sequence[str]] = {
-    "delivered": ("delivered", "read"), "read": ("read",), "failed": ("failed",), "refused": REFUSED,
-    "unclear": UNCLEAR,
+    "delivered": ("delivered", "read"), "read": ("read",), "failed": ("failed",), "refused": RUNNABLE_STATUSES,
+    "unclear": UNCLEAR_STATUSES,
 }  # fmt: skip
 """The counts of a report and the statuses that each counts, beside ``sends`` and ``accepted``."""
 
@@ -97,7 +93,7 @@ def is_not(words: Sequence[str]) -> nw.Expr:
 def is_silent() -> nw.Expr:
     """Whether a send can never be reported as delivered."""
     is_group = nw.col("is_group").fill_null(value=False).cast(nw.Boolean)
-    return is_group | (nw.col("service") == SILENT).fill_null(value=False)
+    return is_group | (nw.col("service") == NO_RECEIPT_SERVICE).fill_null(value=False)
 
 
 def where(condition: nw.Expr, name: str) -> nw.Expr:

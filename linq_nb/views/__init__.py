@@ -13,14 +13,13 @@ from linq_nb.views.following import followed, followed_line, followed_rows
 from linq_nb.views.page import BOX, Shown, div, esc, facts, summary
 from linq_nb.views.records import chat_whom, kind_of, line, rows
 from linq_nb.views.several import outcomes, several_card
-from linq_nb.views.words import ago, clean, duration, mask, mask_text, moment, place, short_id, size
+from linq_nb.views.words import ago, duration, moment, size
 
 __all__ = [
     "Shown",
     "ago",
     "bundle",
     "chat_whom",
-    "clean",
     "draft_card",
     "duration",
     "esc",
@@ -29,17 +28,13 @@ __all__ = [
     "followed_line",
     "followed_rows",
     "line",
-    "mask",
-    "mask_text",
     "moment",
     "outcomes",
-    "place",
     "plan_line",
     "planned",
     "progress",
     "sent",
     "several_card",
-    "short_id",
     "size",
     "summary",
 ]

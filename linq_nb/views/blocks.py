@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from linq_nb import catalog
+from linq_nb.status import is_going_well, no_receipts, status_of
+from linq_nb.text import clean, mask_text, short_id
 from linq_nb.views import records
 from linq_nb.views.page import (
     AMBER,
@@ -23,9 +25,10 @@ from linq_nb.views.page import (
     esc,
     facts,
     pill,
+    status_ground,
     table,
 )
-from linq_nb.views.words import ago, clean, mask_text, short_id
+from linq_nb.views.words import ago
 
 if TYPE_CHECKING:
     from linq_nb.model import Finding, Plan, PlanRow, Send
@@ -36,26 +39,6 @@ MOST_FINDINGS = 40
 NOTHING_FOUND = "nothing found: ready to send"
 
 _LEVELS = {"error": RED, "warning": AMBER, "journal": AMBER, "info": BLUE, "ok": GREEN}
-
-STATUSES: dict[str, tuple[str, str]] = {
-    "pending": (BLUE, "Linq has accepted it"),
-    "queued": (BLUE, "Linq has accepted it and will deliver it"),
-    "sent": (GREEN, "it has left the line"),
-    "delivered": (GREEN, "it is on the recipient's device"),
-    "read": (GREEN, "the recipient has opened it"),
-    "failed": (RED, "Linq could not deliver it"),
-    "preparing": (GREY, "nothing has left this machine yet"),
-    "sending": (BLUE, "it is on its way to Linq, no answer yet"),
-    "not_sent": (AMBER, "nothing was sent; it is safe to run the same again"),
-    "rejected": (RED, "Linq said no; nothing was sent"),
-    "unknown": (
-        AMBER,
-        "it left, no clear answer came, it may have arrived; outbox.reconcile() looks it up",
-    ),
-    "expired": (GREY, "Linq no longer keeps this message; nothing more will be known of it"),
-}
-_ARRIVED = ("sent", "delivered", "read")
-_REACHED = ("pending", "queued", "sent", "delivered", "read", "expired")
 
 
 def findings(found: Sequence[Finding]) -> Shown:
@@ -80,11 +63,14 @@ def finding_rows(found: Sequence[Finding]) -> list[Row]:
 
 def sent(send: Send, *, now: datetime | None = None) -> Shown:
     """Show the record of one send; a repeated one says how long before ``now`` (else ``repeated_at``) it went."""
-    status, rows = clean(send.status, 40), send_rows(send)
-    ground, words = STATUSES.get(send.status, (GREY, "a word of Linq's that linq_nb does not know"))
-    said = _again(send, now or send.repeated_at) if send.repeated else _words(send, words)
+    status, ground, rows = clean(send.status, 40), status_ground(send.status), send_rows(send)
+    said = _again(send, now or send.repeated_at) if send.repeated else _words(send)
     return Shown(
-        html=div(FRAME, f'<div style="margin:0 0 6px">{pill(status, ground)} {esc(said)}</div>', facts(rows)),
+        html=div(
+            FRAME,
+            f'<div style="margin:0 0 6px">{pill(status, ground)} {esc(said)}</div>',
+            facts(rows),
+        ),
         text=f"{status}: {said}\n{columns(rows)}",
     )
 
@@ -99,16 +85,16 @@ def send_rows(send: Send) -> list[Row]:
     return rows + _error_rows(send)
 
 
-def _words(send: Send, words: str) -> str:
-    """Add where no further receipt will come."""
-    if send.status == "sent" and (send.is_group or send.service == "SMS"):
-        return f"{words}; {'groups give' if send.is_group else 'SMS gives'} no further receipts"
-    return words
+def _words(send: Send) -> str:
+    """Say what the status means, and where no further receipt will come."""
+    meaning = status_of(send.status).meaning
+    last = no_receipts(is_group=send.is_group, service=send.service) if send.status == "sent" else None
+    return f"{meaning}; {last}" if last else meaning
 
 
 def _again(send: Send, now: datetime | None) -> str:
     """Say that the same was asked for before and nothing went out now."""
-    done = "sent" if send.status in _REACHED else "tried"
+    done = "sent" if is_going_well(send.status) else "tried"
     then = send.accepted_at or send.posted_at or send.created_at
     when = f" {ago(then, now)}" if then and now else ""
     under = f" as message {short_id(send.message_id)}" if send.message_id else ""
@@ -121,7 +107,7 @@ def _error_rows(send: Send) -> list[Row]:
     http = send.http_status if send.http_status and send.http_status >= 400 else None
     if http is None and send.error_code is None and not send.error_message:
         return []
-    if send.status in _ARRIVED:
+    if is_going_well(send.status):
         return [("answer", f"{_number(http, send.error_code)} at first; it went all the same")] if http else []
     known = catalog.explain(http, send.error_code)
     number = _number(http, send.error_code)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from linq_nb import audio
 from linq_nb.errors import AudioError
+from linq_nb.text import clean, mask
 from linq_nb.views import bubble, records
 from linq_nb.views.blocks import finding_rows, finding_table
 from linq_nb.views.page import (
@@ -24,7 +25,7 @@ from linq_nb.views.page import (
     pill,
     quiet,
 )
-from linq_nb.views.words import clean, duration, mask
+from linq_nb.views.words import duration
 
 if TYPE_CHECKING:
     from linq_nb.audio import Preview

@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from linq_nb import catalog
+from linq_nb.status import STATUSES, is_going_well, is_settled, no_receipts, status_of
+from linq_nb.text import clean
 from linq_nb.views import records
-from linq_nb.views.page import AMBER, BLUE, BOX, GREEN, GREY, RED, Shown, div, esc, name, pill, quiet
-from linq_nb.views.words import ago, clean, duration
+from linq_nb.views.page import AMBER, BOX, Shown, div, esc, name, pill, quiet, status_ground
+from linq_nb.views.words import ago, duration
 
 if TYPE_CHECKING:
     from linq_nb.model import Send
@@ -18,19 +20,8 @@ if TYPE_CHECKING:
 MOST_FOLLOWED = 50
 """A longer table shows the rows that need a look first, and says how many more there are."""
 
-_GROUNDS = {
-    "read": GREEN, "delivered": GREEN, "sent": GREEN, "queued": BLUE, "pending": BLUE, "sending": BLUE,
-    "preparing": GREY, "waiting": GREY, "unconfirmed": AMBER, "unknown": AMBER, "not_sent": AMBER, "expired": GREY,
-    "failed": RED, "rejected": RED,
-}  # fmt: skip
-"""The states from the best end to the worst, with their colours; the counts come in this order."""
-
-_LAST = ("delivered", "read", "sent", "expired", "queued", "pending")
-"""States that need no look: of a long table they are left out first."""
-
-
-_UNSETTLED = ("waiting", "preparing", "sending", "unknown")
-"""States of ours from which there is a way on."""
+_STATES = [state for word in STATUSES for state in (["waiting", "unconfirmed", word] if word == "unknown" else [word])]
+"""The states of a row, from the best to the worst: all statuses, and two that only this table knows."""
 
 
 class Bubble(NamedTuple):
@@ -72,11 +63,11 @@ def followed_rows(
 def followed_line(sends: Sequence[Send], *, now: datetime, started: datetime, unconfirmed: Collection[str] = ()) -> str:
     """Count sends in one line: ``3 of 4 settled after 0:17: 1 read, 2 delivered, 1 queued``."""
     counts = Counter(_state(one, unconfirmed) for one in sends)
-    order = [*_GROUNDS, *sorted(set(counts) - set(_GROUNDS))]
+    order = [*_STATES, *sorted(set(counts) - set(_STATES))]
     told = ", ".join(f"{counts[state]} {clean(state, 40)}" for state in order if counts[state])
     if not sends:
         return "nothing to follow"
-    settled = sum(not (one.is_open or one.status in _UNSETTLED) for one in sends)
+    settled = sum(is_settled(one.status, is_group=one.is_group, service=one.service) for one in sends)
     passed = duration(round(max((now - started).total_seconds(), 0)) * 1000)
     return f"{settled} of {len(sends)} settled after {passed}: {told}"
 
@@ -96,17 +87,15 @@ def _note(send: Send, state: str, now: datetime) -> str:
     """Say how long a step took, what is missing, or why it failed."""
     if state == "unconfirmed":
         return f"{clean(send.status, 40)} for {_since(send, now)}, no word of its delivery; it may have arrived"
-    if state == "sent" and (send.is_group or send.service == "SMS"):
-        return f"{'groups give' if send.is_group else 'SMS gives'} no further receipts"
+    if state == "sent":
+        return no_receipts(is_group=send.is_group, service=send.service) or ""
     if state in ("delivered", "read"):
         took = _took(send.accepted_at, send.delivered_at)
         read = _took(send.delivered_at, send.read_at) if state == "read" else ""
         return ", ".join([*([f"delivered in {took}"] if took else []), *([f"read {read} later"] if read else [])])
-    if state in ("failed", "rejected", "not_sent", "unknown"):
+    if status_of(state).is_error:
         return _reason(send, state)
-    if state == "expired":
-        return "Linq no longer keeps this message; nothing more will be known of it"
-    return ""
+    return status_of(state).meaning if state == "expired" else ""
 
 
 def _reason(send: Send, state: str) -> str:
@@ -135,10 +124,14 @@ def _chosen(sends: Sequence[Send], unconfirmed: Collection[str]) -> list[Send]:
     """Leave out the rows of a long table that need no look; the others keep their order."""
     if len(sends) <= MOST_FOLLOWED:
         return list(sends)
-    calm = {id(one) for one in sends if _state(one, unconfirmed) in _LAST}
+    calm = {id(one) for one in sends if is_going_well(_state(one, unconfirmed))}
     first = sorted(sends, key=lambda one: id(one) in calm)[:MOST_FOLLOWED]
     kept = {id(one) for one in first}
     return [one for one in sends if id(one) in kept]
+
+
+def _ground(state: str) -> str:
+    return AMBER if state == "unconfirmed" else status_ground(state)
 
 
 def _table(rows: Sequence[Bubble]) -> str:
@@ -149,7 +142,7 @@ def _table(rows: Sequence[Bubble]) -> str:
         for title, width in (("state", "width:92px"), ("bubble", ""))
     )
     body = "".join(
-        f'<tr style="background:none"><td style="{cell}">{pill(row.state, _GROUNDS.get(row.state, GREY))}</td>'
+        f'<tr style="background:none"><td style="{cell}">{pill(row.state, _ground(row.state))}</td>'
         f'<td style="{cell}">{name(row.whom)}<br>{quiet(row.note)}</td></tr>'
         for row in rows
     )

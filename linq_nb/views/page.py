@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from linq_nb.views.words import clean
+from linq_nb.status import Colour, status_of
+from linq_nb.text import clean
 
 Row = tuple[str, str]
 
@@ -28,6 +29,8 @@ _TABLE = "table-layout:fixed;width:100%;border-collapse:collapse;border:none;mar
 
 GREEN, AMBER, RED, GREY, BLUE = "#1a7f37", "#9a6700", "#c62828", "#5f6368", "#0070e0"
 """Grounds for white text, each with a contrast of at least 4.5:1."""
+
+COLOURS: Mapping[Colour, str] = {"green": GREEN, "amber": AMBER, "red": RED, "grey": GREY, "blue": BLUE}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -76,6 +79,11 @@ def pill(text: str, ground: str) -> str:
         "padding:0 8px;font-size:11px;font-weight:600;line-height:18px;letter-spacing:0.3px"
     )
     return f'<span style="{style}">{esc(text)}</span>'
+
+
+def status_ground(word: str) -> str:
+    """Return the ground of a status."""
+    return COLOURS[status_of(word).colour]
 
 
 def table(rows: Iterable[tuple[str, str]], first: str = "68px") -> str:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from linq_nb import audio
-from linq_nb.views.words import clean, duration, mask, mask_text, moment, place, rate, short_id, size
+from linq_nb.status import status_of
+from linq_nb.text import clean, mask, mask_text, place, short_id
+from linq_nb.views.words import duration, moment, rate, size
 
 if TYPE_CHECKING:
     from linq_nb.model import (
@@ -248,7 +250,7 @@ def _event(event: Event) -> list[Fact]:
 
 
 def _send(send: Send) -> list[Fact]:
-    failed = send.status in ("failed", "rejected", "not_sent", "unknown")
+    failed = status_of(send.status).is_error
     return [
         Fact("status", clean(send.status)),
         *_if(send.repeated, "repeated", "already sent before, nothing sent now"),

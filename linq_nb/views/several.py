@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from linq_nb import catalog
+from linq_nb.status import status_of
+from linq_nb.text import clean, mask
 from linq_nb.views import records
-from linq_nb.views.blocks import MOST_ROWS, STATUSES, VERDICTS, finding_rows, finding_table
+from linq_nb.views.blocks import MOST_ROWS, VERDICTS, finding_rows, finding_table
 from linq_nb.views.card import memo_html
-from linq_nb.views.page import FRAME, GREY, RED, Shown, columns, div, esc, pill, tagged
-from linq_nb.views.words import clean, mask
+from linq_nb.views.page import FRAME, GREY, RED, Shown, columns, div, esc, pill, status_ground, tagged
 
 if TYPE_CHECKING:
     from linq_nb.model import Finding, Plan, PlanRow, Send
@@ -62,7 +63,7 @@ def _receiver(row: PlanRow, common: Sequence[Finding]) -> Told:
 
 
 def _outcome(send: Send) -> Told:
-    ground, words = STATUSES.get(send.status, (GREY, "a word of Linq's that linq_nb does not know"))
+    ground, words = status_ground(send.status), status_of(send.status).meaning
     whom = records.send_whom(send)
     if send.http_status is None or send.http_status < 400:
         return (

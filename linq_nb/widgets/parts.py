@@ -7,7 +7,7 @@ from pathlib import Path
 import anywidget
 import traitlets
 
-from linq_nb import views
+from linq_nb.text import clean
 
 HERE = Path(__file__).parent
 
@@ -30,7 +30,7 @@ class StatusLine(Part):
 
     def say(self, words: str, *, tag: str = "", tone: str = "quiet") -> None:
         with self.hold_sync():
-            self.words, self.tag, self.tone = views.clean(words, 600), tag, tone
+            self.words, self.tag, self.tone = clean(words, 600), tag, tone
 
     def look(self) -> None:
         """Bring the line, and what is right above it, into sight where it is not."""

@@ -21,8 +21,9 @@ from core_samples import AT, BASE, CHAT_ID, a_send
 
 from linq_nb.errors import JournalError
 from linq_nb.journal import LEASE_S, MIGRATIONS, Claim, Journal
-from linq_nb.model import LINQ_STATUSES, OUR_STATUSES, Event, Send, send_id
+from linq_nb.model import Event, Send, send_id
 from linq_nb.outbox.heart import Heart
+from linq_nb.status import LINQ_STATUSES, OUR_STATUSES
 
 SHA, URL, ATTACHMENT = "sha256:" + "ab" * 32, "url:https://x.example/a.wav", "attachment:a1"
 

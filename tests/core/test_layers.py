@@ -19,7 +19,7 @@ LAYERS = {
     4: "model",
     3: "views",
     2: "audio",
-    1: "errors catalog hosts secret",
+    1: "errors catalog status text hosts secret",
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names.split()}
 SIDEWAYS = {("magics", "forms"), ("webhooks", "wire"), ("reports", "rules"), ("export", "journal")}

@@ -17,22 +17,18 @@ from hypothesis import strategies as st
 
 from linq_nb import AudioError, VoiceMemo
 from linq_nb.model import (
-    FINAL_STATUSES,
-    LINQ_STATUSES,
-    OUR_STATUSES,
-    RUNNABLE,
     Draft,
     Event,
     Finding,
     Findings,
     Send,
     is_uuid,
-    names_of,
-    plain_url,
     send_id,
     source_of,
     url_name,
 )
+from linq_nb.status import CLOSED_STATUSES, LINQ_STATUSES, OUR_STATUSES, RUNNABLE_STATUSES
+from linq_nb.text import names_of, plain_url
 
 
 def event(status: str | None, n: int = 0, **fields: Any) -> Event:
@@ -145,8 +141,8 @@ def test_when_it_was_checked_and_its_trace_do_not_go_back() -> None:
 
 def test_statuses_do_not_overlap() -> None:
     assert not set(LINQ_STATUSES) & set(OUR_STATUSES)
-    assert set(OUR_STATUSES) > RUNNABLE
-    assert set(FINAL_STATUSES) < set(LINQ_STATUSES)
+    assert set(OUR_STATUSES) > set(RUNNABLE_STATUSES)
+    assert set(CLOSED_STATUSES) > set(OUR_STATUSES)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +152,7 @@ def test_statuses_do_not_overlap() -> None:
         ({"status": "sent"}, True),
         ({"status": "sent", "is_group": True}, False),
         ({"status": "sent", "service": "SMS"}, False),
-        *[({"status": status}, False) for status in (*OUR_STATUSES, *FINAL_STATUSES)],
+        *[({"status": status}, False) for status in CLOSED_STATUSES],
     ],
 )
 def test_a_send_is_open_while_linq_may_tell_more(fields: Any, expected: bool) -> None:

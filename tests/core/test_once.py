@@ -43,7 +43,7 @@ from linq_nb import (
 )
 from linq_nb.demo import Demo
 from linq_nb.journal import Journal
-from linq_nb.model import LINQ_STATUSES
+from linq_nb.status import LINQ_STATUSES
 
 ADA, LOU = "Ada Lovelace", "Lou Lost Answer"
 HOUR_S = 3600

@@ -10,7 +10,7 @@ import pytest
 from core_samples import AT, ATTACHMENT_ID, a_message, a_send
 
 from linq_nb import rules
-from linq_nb.model import LINQ_STATUSES, OUR_STATUSES
+from linq_nb.status import LINQ_STATUSES, OUR_STATUSES, is_resolved, precedence
 
 LATER = AT + timedelta(minutes=10)
 
@@ -63,7 +63,7 @@ NEXT = {
 @pytest.mark.parametrize(("case", "step"), NEXT.items())
 def test_what_the_same_send_asked_again_does(case: tuple[str, bool], step: str) -> None:
     status, lease_over = case
-    assert rules.when_asked_again(a_send(status=status), lease_over=lease_over) == step
+    assert rules.next_step(a_send(status=status), lease_over=lease_over) == step
 
 
 def test_every_status_is_in_the_table() -> None:
@@ -72,12 +72,12 @@ def test_every_status_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("status", OUR_STATUSES)
 def test_of_our_own_words_only_expired_is_settled(status: str) -> None:
-    assert rules.is_settled(a_send(status=status)) == (status == "expired")
+    assert is_resolved(status) == (status == "expired")
 
 
 def test_of_several_rows_the_one_that_forbids_most_counts() -> None:
     order = ["not_sent", "preparing", "sending", "unknown", "queued"]
-    assert sorted(order, key=lambda status: rules.how_far(a_send(status=status))) == order
+    assert sorted(order, key=lambda status: precedence(status)) == order
 
 
 def matched(send: Any, *messages: Any, known: set[str] | None = None, **more: Any) -> tuple[str, str]:

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linq_nb import errors, wire
-from linq_nb.model import OUR_STATUSES
+from linq_nb.status import OUR_STATUSES
+from linq_nb.text import redact
 from linq_nb.wire import Unreadable
 
 NEW_YEAR = "2026-01-01T00:00:00Z"
@@ -222,7 +223,7 @@ def test_an_answer_that_was_cut_for_its_size_is_unreadable() -> None:
 def test_a_deep_answer_is_read_and_kept_no_deeper_than_is_sensible() -> None:
     answer = an_answer(202, DEEP)
     assert wire.accepted(answer)["message_id"] == "m"
-    assert "[too deep]" in json.dumps(wire.redact(dict(answer.body)))
+    assert "[too deep]" in json.dumps(redact(dict(answer.body)))
 
 
 @pytest.mark.parametrize(
@@ -270,7 +271,7 @@ SECRETS = ["s3cr3t", "whsec_", "hunter2", "X-Amz"]
 
 def test_what_is_kept_of_an_answer_has_no_secret_and_no_query_of_a_url() -> None:
     kept = json.dumps(
-        wire.redact(
+        redact(
             {
                 "upload_url": "https://up.example/x?X-Amz-Signature=s3cr3t",
                 "Upload_URL": "s3cr3t",

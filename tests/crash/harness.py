@@ -35,7 +35,7 @@ sys.path[:0] = [] if str(ROOT) in sys.path else [str(ROOT)]
 from linq_nb import Send  # noqa: E402
 from linq_nb.demo import Demo, Server  # noqa: E402
 from linq_nb.journal import LEASE_S, Journal  # noqa: E402
-from linq_nb.model import OUR_STATUSES  # noqa: E402
+from linq_nb.status import OUR_STATUSES  # noqa: E402
 
 SAMPLES = ROOT / "notebooks" / "audio"
 AUDIO = [str(SAMPLES / name) for name in ("hello.amr", "hello.mp3", "hello.caf")]

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from linq_nb import reports, to_frame
-from linq_nb.model import LINQ_STATUSES, OUR_STATUSES, Attachment, Message, Send
+from linq_nb.model import Attachment, Message, Send
+from linq_nb.status import LINQ_STATUSES, OUR_STATUSES
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 NOW = START + timedelta(days=2)

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from view_samples import HOSTILE, NOW
 
-from linq_nb.views import ago, clean, duration, mask, mask_text, moment, place, short_id, size
+from linq_nb.text import clean, mask, mask_text, place, short_id
+from linq_nb.views import ago, duration, moment, size
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,153 @@
+"""The life of a send: one table of every status, and what follows from a status alone.
+
+    preparing -> sending -> pending -> queued -> sent -> delivered -> read
+
+``failed`` may follow any of Linq's own words, and a failed send may still be delivered. Linq may add words of its own
+at any time: ``status_of`` describes those too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Colour = Literal["green", "blue", "amber", "red", "grey"]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One status of a send.
+
+    ``rank`` orders Linq's reports: a status never goes back to a lower rank; 0 has no order. ``is_ours``: Linq does not
+    say this word, only this machine does. ``is_final``: no further report is expected. ``may_run_again``: nothing has
+    reached the recipient, so the same send may be tried again. ``is_error``: something went wrong, there is a reason.
+    """
+
+    word: str
+    rank: int
+    is_ours: bool
+    is_final: bool
+    may_run_again: bool
+    is_error: bool
+    meaning: str
+    colour: Colour
+
+
+def _linqs(word: str, rank: int, colour: Colour, meaning: str, *, final: bool = False, error: bool = False) -> Status:
+    return Status(word, rank, False, final, False, error, meaning, colour)
+
+
+def _ours(
+    word: str,
+    colour: Colour,
+    meaning: str,
+    *,
+    rank: int = 0,
+    final: bool = False,
+    again: bool = False,
+    error: bool = False,
+) -> Status:
+    return Status(word, rank, True, final, again, error, meaning, colour)
+
+
+_TABLE = (
+    _linqs("read", 7, "green", "the recipient has opened it", final=True),
+    _linqs("delivered", 6, "green", "it is on the recipient's device", final=True),
+    _linqs("sent", 3, "green", "it has left the line"),
+    _linqs("queued", 2, "blue", "Linq has accepted it and will deliver it"),
+    _linqs("pending", 1, "blue", "Linq has accepted it"),
+    _ours("sending", "blue", "it is on its way to Linq, no answer yet"),
+    _ours("preparing", "grey", "nothing has left this machine yet"),
+    _ours("unknown", "amber", "it left, no clear answer came, it may have arrived; outbox.reconcile() looks it up",
+          error=True),
+    _ours("not_sent", "amber", "nothing was sent; it is safe to run the same again", final=True, again=True,
+          error=True),
+    _ours("expired", "grey", "Linq no longer keeps this message; there will be no further reports", rank=4, final=True),
+    _linqs("failed", 5, "red", "Linq could not deliver it", final=True, error=True),
+    _ours("rejected", "red", "Linq said no; nothing was sent", final=True, again=True, error=True),
+    _linqs("received", 0, "grey", "a message to you, not from you", final=True),
+)  # fmt: skip
+
+STATUSES: Mapping[str, Status] = {status.word: status for status in _TABLE}
+"""Every known status, from the best outcome to the worst."""
+
+LINQ_STATUSES = tuple(status.word for status in _TABLE if not status.is_ours)
+OUR_STATUSES = tuple(status.word for status in _TABLE if status.is_ours)
+RUNNABLE_STATUSES = tuple(status.word for status in _TABLE if status.may_run_again)
+CLOSED_STATUSES = tuple(status.word for status in _TABLE if status.is_ours or status.is_final)
+"""Statuses that no report of Linq is waited for."""
+
+ERROR_STATUSES = tuple(status.word for status in _TABLE if status.is_error)
+
+UNCLEAR_STATUSES = ("sending", "unknown")
+"""The request may have left and no clear answer came."""
+
+NO_RECEIPT_SERVICE = "SMS"
+NO_RECEIPTS = "Groups and SMS cannot report a delivery."
+
+
+def status_of(word: str) -> Status:
+    """Return what is known of a status; a word that Linq added later is one of Linq's, without rank or end."""
+    return STATUSES.get(word) or _linqs(word, 0, "grey", "a word of Linq's that linq_nb does not know")
+
+
+def rank(word: str | None) -> int:
+    """Return the rank of a status, 0 for one without."""
+    return status_of(word).rank if word else 0
+
+
+def is_resolved(word: str) -> bool:
+    """Whether Linq has accepted the send: every word of Linq's says so, and ``expired``."""
+    status = status_of(word)
+    return not status.is_ours or status.rank > 0
+
+
+def is_going_well(word: str) -> bool:
+    """Whether Linq has accepted the send and reported no failure; False for a word that is not known."""
+    status = status_of(word)
+    return status.rank > 0 and not status.is_error
+
+
+def is_open(word: str, *, is_group: bool | None, service: str | None) -> bool:
+    """Whether Linq may report more of a send; a new word may be on its way to any other."""
+    if word in CLOSED_STATUSES:
+        return False
+    return word != "sent" or no_receipts(is_group=is_group, service=service) is None
+
+
+def is_settled(word: str, *, is_group: bool | None, service: str | None) -> bool:
+    """Whether nothing is waited for: neither a report of Linq's nor a step of ours."""
+    return status_of(word).is_final or (word == "sent" and no_receipts(is_group=is_group, service=service) is not None)
+
+
+def no_receipts(*, is_group: bool | None, service: str | None) -> str | None:
+    """Say why ``sent`` is the last report of a send, None when ``delivered`` may follow."""
+    if is_group:
+        return "groups give no further receipts"
+    return "SMS gives no further receipts" if service == NO_RECEIPT_SERVICE else None
+
+
+def precedence(word: str) -> int:
+    """Rank the rows of one send key by what they forbid: a bubble that is there, then one that may be."""
+    if is_resolved(word):
+        return len(_PRECEDENCE)
+    return _PRECEDENCE.index(word) if word in _PRECEDENCE else -1
+
+
+_PRECEDENCE = ("preparing", "sending", "unknown")
+
+
+def later(before: str, reported: str | None, reached: tuple[str, ...] = ()) -> str:
+    """Choose between the status so far and a reported one: it never goes back to a lower rank.
+
+    A word that is not known is kept until a known one comes; ``reached`` are the statuses that the times of the send
+    prove, which then count too.
+    """
+    if reported is None:
+        return before
+    if rank(reported) and rank(before):
+        return max(reported, before, key=rank)
+    if rank(reported) and before not in OUR_STATUSES:
+        return max((reported, *reached), key=rank)
+    return before if reported in OUR_STATUSES and rank(before) else reported
