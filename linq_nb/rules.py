@@ -6,7 +6,7 @@ Pure functions; the journal, the client and the outbox act on what they decide.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Generator, Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -14,6 +14,7 @@ from typing import Literal
 from linq_nb.errors import SettingsError
 from linq_nb.model import Attachment, Message, Send
 from linq_nb.status import is_resolved, status_of
+from linq_nb.wire import Answer, NoAnswer
 
 MAX_SLEEP_S = 60.0
 """A longer Retry-After is shown to the user, not slept through (a daily cap can mean hours)."""
@@ -37,6 +38,46 @@ def memo_outcome(http_status: int) -> Outcome:
     if http_status == 429:
         return "not_sent"
     return "rejected" if 400 <= http_status < 500 and http_status != 408 else "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Make the request now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait before the request is made again; ``is_rate_limit`` when Linq asked for it (429)."""
+
+    seconds: float
+    is_rate_limit: bool = False
+
+
+def steps(kind: Kind) -> Generator[Post | Pause, Answer | NoAnswer | None, Answer | NoAnswer]:
+    """Decide how a request is repeated: yields ``Post`` or ``Pause``, and returns the last outcome.
+
+    Send in the outcome of each ``Post``. A memo is repeated only where nothing can have been sent.
+    """
+    tries = 0
+    while True:
+        outcome = yield Post()
+        assert outcome is not None, "each Post is followed by send(outcome)"
+        tries += 1
+        pause = _pause_after(kind, tries, outcome)
+        if pause is None:
+            return outcome
+        yield pause
+
+
+def _pause_after(kind: Kind, tries: int, outcome: Answer | NoAnswer) -> Pause | None:
+    if isinstance(outcome, NoAnswer):
+        seconds = pause_after_failure(kind, tries, left=outcome.left)
+        return None if seconds is None else Pause(seconds)
+    if outcome.is_success:
+        return None
+    status = outcome.http_status
+    seconds = pause_after_answer(kind, tries, status, outcome.code, outcome.retry_after)
+    return None if seconds is None else Pause(seconds, is_rate_limit=status == 429)
 
 
 def pause_after_answer(

@@ -106,6 +106,17 @@ class Answer:
         return body if isinstance(body, dict) else f"it is a JSON {type(body).__name__}, not an object"
 
 
+class NoAnswer(Exception):
+    """A request that got no whole answer; ``left`` when all of it may have reached the server.
+
+    ``begun`` is the answer as far as it came, None when not even its status did.
+    """
+
+    def __init__(self, why: str, *, left: bool, begun: Answer | None = None) -> None:
+        super().__init__(why)
+        self.left, self.begun = left, begun
+
+
 def _not_json(text: str) -> str:
     start = text.lstrip()[:200].lower()
     if start.startswith(("<!doctype html", "<html")):

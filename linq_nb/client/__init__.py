@@ -19,12 +19,13 @@ import httpx
 from linq_nb import rules, wire
 from linq_nb.client.direct import KEEP_ALIVE_S
 from linq_nb.client.lane import FAULTS, Body, Headers, Lane, Reply
+from linq_nb.client.throttle import Throttle
 from linq_nb.errors import ApiError, NotSent, OutcomeUnknown
 from linq_nb.hosts import is_loopback
 from linq_nb.model import Attachment, Capability, Chat, Line, Message, Subscription
 from linq_nb.secret import Secret
 from linq_nb.text import clean
-from linq_nb.wire import Answer, Unreadable
+from linq_nb.wire import Answer, NoAnswer, Unreadable
 
 T = TypeVar("T")
 
@@ -34,27 +35,12 @@ MAX_BARREN_PAGES = 20
 _KEPT_HEADERS = ("x-trace-id", "retry-after", "date", "content-type", "location")
 
 
-REST_STEP_S = 0.2
-"""How often a pause looks whether it is still wanted, in seconds."""
-
-
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
 def _nothing() -> None:
     """What is done around a request unless the caller says more."""
-
-
-class NoAnswer(Exception):
-    """A request that got no whole answer; ``left`` when all of it may have reached the server.
-
-    ``begun`` is what came of the answer, where its status line did.
-    """
-
-    def __init__(self, why: str, *, left: bool, begun: Answer | None = None) -> None:
-        super().__init__(why)
-        self.left, self.begun = left, begun
 
 
 class Client:
@@ -73,11 +59,12 @@ class Client:
         timeout: float = 60.0,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        throttle: Throttle | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self.base_url, self.timeout = base_url, timeout
-        self._closed_until = 0.0
-        self._key, self._transport, self._sleep, self._now = api_key, transport, sleep, now
+        self.throttle = throttle or Throttle(sleep)
+        self._key, self._transport, self._now = api_key, transport, now
         self._lanes: set[Lane] = set()
         self._free: list[Lane] = []
         self._lock = threading.Lock()
@@ -129,6 +116,26 @@ class Client:
                 raise no_answer(doing, failure) from None
             answer = failure.begun
         return taken(answer, chat_id, chat_label)
+
+    def post_memo(
+        self,
+        chat_id: str,
+        *,
+        voice_memo_url: str | None = None,
+        attachment_id: str | None = None,
+        override_optout: bool = False,
+        at_write: Callable[[], None] = _nothing,
+    ) -> Answer:
+        """Make one request that sends a memo, and return Linq's answer, whatever it is; nothing is repeated.
+
+        ``at_write`` is called when the connection stands, right before the first byte goes out; when it raises,
+        nothing is sent. Raises NoAnswer when no whole answer came. ``rules.steps("memo")`` says when to ask again,
+        ``require_accepted`` what the last outcome means.
+        """
+        body = wire.memo_body(
+            voice_memo_url=voice_memo_url, attachment_id=attachment_id, override_optout=override_optout
+        )
+        return self._once("POST", f"/v3/chats/{_segment(chat_id)}/voicememo", body=body, at_write=at_write)
 
     # --- attachments ---
 
@@ -334,47 +341,40 @@ class Client:
         **request: Any,
     ) -> Answer:
         """Make a request until it is answered for good or ``rules`` says that it is enough."""
-        tries, rest = 0, rest or self.rest
-        while True:
-            tries += 1
-            if wait := self.turn_in():
-                between()
-                rest(wait)
-            before()
-            try:
-                answer = self._once(method, path, **request)
-            except NoAnswer as failure:
-                pause = rules.pause_after_failure(kind, tries, left=failure.left)
-                if pause is None:
-                    raise
-            else:
-                if answer.is_success:
-                    return answer
-                pause = rules.pause_after_answer(kind, tries, answer.http_status, answer.code, answer.retry_after)
-                if pause is None:
-                    return answer
-                if answer.http_status == 429:
-                    self._closed_until = max(self._closed_until, time.monotonic() + pause)
-            between()
-            rest(pause)
+        steps, rest = rules.steps(kind), rest or self.rest
+        step: rules.Post | rules.Pause = next(steps)
+        try:
+            while True:
+                if isinstance(step, rules.Pause):
+                    between()
+                    if step.is_rate_limit:
+                        self.throttle.limit(step.seconds)
+                    rest(step.seconds)
+                    step = next(steps)
+                    continue
+                if wait := self.turn_in():
+                    between()
+                    rest(wait)
+                before()
+                step = steps.send(self._outcome(method, path, **request))
+        except StopIteration as end:
+            outcome: Answer | NoAnswer = end.value
+        if isinstance(outcome, NoAnswer):
+            raise outcome
+        return outcome
+
+    def _outcome(self, method: str, path: str, **request: Any) -> Answer | NoAnswer:
+        try:
+            return self._once(method, path, **request)
+        except NoAnswer as failure:
+            return failure
 
     def rest(self, seconds: float, is_over: Callable[[], bool] = lambda: False) -> None:
         """Pause for so many seconds, or until ``is_over``, which is asked where time is real."""
-        if self._sleep is not time.sleep:
-            self._sleep(seconds)
-            return
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and not is_over():
-            time.sleep(min(left, REST_STEP_S))
+        self.throttle.pause(seconds, is_over)
 
     def turn_in(self) -> float:
-        """Return the seconds for which Linq asked to wait (429): its limits are for all requests together.
-
-        0 where time is not real, as in the demo.
-        """
-        if not self._closed_until or self._sleep is not time.sleep:
-            return 0.0
-        return max(0.0, self._closed_until - time.monotonic())
+        return self.throttle.rate_limit_wait_s()
 
     def _once(
         self,
@@ -486,6 +486,20 @@ def taken(answer: Answer, chat_id: str, chat_label: Callable[[], str]) -> Answer
     except Unreadable as error:
         raise wire.unknown_of(answer, chat_label(), f"the answer cannot be read, {error}") from None
     return answer
+
+
+def require_accepted(outcome: Answer | NoAnswer, chat_id: str, label: str) -> Answer:
+    """Return the answer to a memo when it says that Linq accepted it for this chat; ``label`` names the chat.
+
+    Raises ApiError when Linq said no, NotSent when the request did not reach Linq, OutcomeUnknown for anything else.
+    """
+    if isinstance(outcome, NoAnswer):
+        if not outcome.left:
+            raise NotSent(f"the voice memo for {label} did not reach Linq ({outcome}); nothing was sent; run it again")
+        if outcome.begun is None:
+            raise no_answer(f"the voice memo for {label}", outcome)
+        outcome = outcome.begun
+    return taken(outcome, chat_id, lambda: label)
 
 
 def no_answer(doing: str, why: object) -> OutcomeUnknown:

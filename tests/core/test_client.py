@@ -18,12 +18,13 @@ from typing import Any
 
 import httpx
 import pytest
-from core_samples import ATTACHMENT_ID, CHAT_ID, MESSAGE_ID, TOKEN, accepted_body, error_body
+from core_samples import ATTACHMENT_ID, CHAT_ID, MESSAGE_ID, TOKEN, accepted_body, an_answer, error_body
 from raw_server import RawServer, answer, by_target, close, drip, raw, reset, silent
 from shared import wait_for
 
 from linq_nb import wire
-from linq_nb.client import Client, utc_now
+from linq_nb.client import Client, require_accepted, utc_now
+from linq_nb.client.throttle import Throttle
 from linq_nb.errors import (
     ApiError,
     AuthenticationError,
@@ -37,6 +38,7 @@ from linq_nb.errors import (
 )
 from linq_nb.model import Attachment
 from linq_nb.secret import Secret
+from linq_nb.wire import NoAnswer
 
 OK = answer(202, accepted_body(), X_Trace_ID="a" * 32)
 
@@ -267,10 +269,47 @@ def test_an_unclear_answer_after_a_pause_is_still_not_repeated(client: Client, s
 
 def test_before_is_called_for_each_request_and_between_before_each_pause(client: Client, server: RawServer) -> None:
     seen: list[str] = []
-    client._sleep = lambda _: seen.append("sleep")
+    client.throttle = Throttle(lambda _: seen.append("sleep"))
     server.will(refusal(429, 1007), refusal(404, 2007), OK)
     send(client, before=lambda: seen.append("before"), between=lambda: seen.append("between"))
     assert seen == ["before", "between", "sleep"] * 2 + ["before"]
+
+
+def test_one_request_for_a_memo_is_not_repeated_and_gives_whatever_linq_says(client: Client, server: RawServer) -> None:
+    server.will(refusal(429, 1007), refusal(404, 2007), OK, close)
+    asked = [client.post_memo(CHAT_ID, attachment_id=ATTACHMENT_ID) for _ in range(3)]
+    assert [answer.http_status for answer in asked] == [429, 404, 202]
+    with pytest.raises(NoAnswer) as caught:
+        client.post_memo(CHAT_ID, attachment_id=ATTACHMENT_ID)
+    assert caught.value.left
+    assert len(server.memos) == 4
+    assert client.slept == []  # type: ignore[attr-defined]
+
+
+def test_nothing_leaves_when_the_last_check_before_the_write_says_no(client: Client, server: RawServer) -> None:
+    def no() -> None:
+        raise NotSent("slept")
+
+    server.will(OK)
+    with pytest.raises(NotSent, match="slept"):
+        client.post_memo(CHAT_ID, attachment_id=ATTACHMENT_ID, at_write=no)
+    assert client.post_memo(CHAT_ID, attachment_id=ATTACHMENT_ID).http_status == 202
+    assert len(server.requests) == 1
+
+
+def test_the_outcome_of_a_memo_is_accepted_or_says_why_not() -> None:
+    yes = an_answer(202, json.dumps(accepted_body()))
+    assert require_accepted(yes, CHAT_ID, "Ada") is yes
+    assert require_accepted(NoAnswer("cut", left=True, begun=yes), CHAT_ID, "Ada") is yes
+    for outcome, kind in (
+        (NoAnswer("refused", left=False), NotSent),
+        (NoAnswer("cut", left=True), OutcomeUnknown),
+        (NoAnswer("cut", left=True, begun=an_answer(403)), PermissionDeniedError),
+        (an_answer(500), OutcomeUnknown),
+        (an_answer(202, json.dumps(accepted_body(chat={"id": MESSAGE_ID}))), OutcomeUnknown),
+    ):
+        with pytest.raises(kind, match="Ada"):
+            require_accepted(outcome, CHAT_ID, "Ada")
 
 
 def test_nothing_leaves_when_before_says_no(client: Client, server: RawServer) -> None:

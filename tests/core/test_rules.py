@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from core_samples import AT, ATTACHMENT_ID, a_message, a_send
+from core_samples import AT, ATTACHMENT_ID, a_message, a_send, an_answer
 
 from linq_nb import rules
 from linq_nb.status import LINQ_STATUSES, OUR_STATUSES, is_resolved, precedence
+from linq_nb.wire import NoAnswer
 
 LATER = AT + timedelta(minutes=10)
 
@@ -46,6 +47,43 @@ def test_a_memo_that_left_is_never_repeated(kind: Any, left: bool, again: bool) 
     pauses = [rules.pause_after_failure(kind, tries, left=left) for tries in range(1, 6)]
     assert (pauses[0] is not None) == again
     assert pauses[-1] is None
+
+
+def driven(kind: Any, *outcomes: Any) -> tuple[list[float], Any]:
+    """Drive the steps of a request with these outcomes; returns the pauses, and the outcome it ended with."""
+    steps, pauses, left = rules.steps(kind), list[float](), iter(outcomes)
+    step = next(steps)
+    try:
+        while True:
+            if isinstance(step, rules.Pause):
+                pauses.append(step.seconds)
+                step = next(steps)
+            else:
+                step = steps.send(next(left))
+    except StopIteration as end:
+        assert next(left, None) is None, "asked less often than there are outcomes"
+        return pauses, end.value
+
+
+YES, LATER_429, NOT_READY = an_answer(202), an_answer(429, retry_after="3"), an_answer(404, '{"error": {"code": 2007}}')
+LOST, UNSENT = NoAnswer("cut", left=True), NoAnswer("refused", left=False)
+
+
+def test_a_request_is_driven_to_its_last_outcome() -> None:
+    assert driven("memo", YES) == ([], YES)
+    assert driven("memo", LOST) == ([], LOST)
+    assert driven("memo", UNSENT, LATER_429, NOT_READY, LOST) == ([0.5, 3.0, 4.0], LOST)
+    assert driven("memo", UNSENT, UNSENT, UNSENT) == ([0.5, 1.0], UNSENT)
+    assert driven("read", LOST, an_answer(500), YES) == ([0.5, 1.0], YES)
+
+
+def test_only_a_429_is_a_pause_that_linq_asked_for() -> None:
+    for outcome, is_rate_limit in ((LATER_429, True), (NOT_READY, False), (UNSENT, False)):
+        steps = rules.steps("memo")
+        assert next(steps) == rules.Post()
+        pause = steps.send(outcome)
+        assert isinstance(pause, rules.Pause)
+        assert pause.is_rate_limit == is_rate_limit
 
 
 NEXT = {
