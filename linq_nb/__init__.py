@@ -6,99 +6,38 @@
     send = outbox.send(memo, outbox.find_chat("Ada Lovelace"))
     linq_nb.to_frame(outbox.sends())
 
-Importing this loads no third-party package; each name below is loaded when it is first used.
+Importing this loads no third-party package. The public names are listed in ``__init__.pyi``, for type checkers and for
+this module, which loads each name when it is first used.
 """
 
-from __future__ import annotations
-
 import importlib
-from typing import TYPE_CHECKING, Any
+import os
 
 __version__ = "0.1.0"
 
-if TYPE_CHECKING:
-    from linq_nb import plots, reports
-    from linq_nb.board import StatusBoard
-    from linq_nb.errors import (
-        ApiError,
-        AudioError,
-        AuthenticationError,
-        ConflictError,
-        JournalError,
-        LinqError,
-        NotFoundError,
-        NotSent,
-        OutcomeUnknown,
-        PermissionDeniedError,
-        PreflightError,
-        RateLimitError,
-        SettingsError,
-        WebhookError,
-    )
-    from linq_nb.export import read_parquet
-    from linq_nb.forms import SendForm
-    from linq_nb.frames import errors_frame, to_frame
-    from linq_nb.magics import load_ipython_extension, unload_ipython_extension
-    from linq_nb.model import (
-        BadDraft,
-        Chat,
-        Draft,
-        Event,
-        Finding,
-        Handle,
-        Line,
-        Message,
-        Plan,
-        PlanRow,
-        Send,
-        VoiceMemo,
-    )
-    from linq_nb.outbox import Outbox, connect
-    from linq_nb.recorder import Recorder
 
-_HOME = {
-    "board": ("StatusBoard",),
-    "errors": (
-        "ApiError", "AudioError", "AuthenticationError", "ConflictError", "JournalError", "LinqError", "NotFoundError",
-        "NotSent", "OutcomeUnknown", "PermissionDeniedError", "PreflightError", "RateLimitError", "SettingsError",
-        "WebhookError",
-    ),
-    "export": ("read_parquet",),
-    "forms": ("SendForm",),
-    "frames": ("errors_frame", "to_frame"),
-    "magics": ("load_ipython_extension", "unload_ipython_extension"),
-    "model": (
-        "BadDraft", "Chat", "Draft", "Event", "Finding", "Handle", "Line", "Message", "Plan", "PlanRow", "Send",
-        "VoiceMemo",
-    ),
-    "outbox": ("Outbox", "connect"),
-    "recorder": ("Recorder",),
-}  # fmt: skip
-_MODULES = ("plots", "reports")
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+def _modules_by_name() -> dict[str, str]:
+    """Return the public names with the module that each is imported from, read from the stub file."""
+    import ast  # not needed to import the package, and slower than the rest of it
 
-__all__ = [  # noqa: RUF022  in the order of the layers
-    "ApiError", "AudioError", "AuthenticationError", "ConflictError", "JournalError", "LinqError", "NotFoundError",
-    "NotSent", "OutcomeUnknown", "PermissionDeniedError", "PreflightError", "RateLimitError", "SettingsError",
-    "WebhookError",
-    "BadDraft", "Chat", "Draft", "Event", "Finding", "Handle", "Line", "Message", "Plan", "PlanRow", "Send",
-    "VoiceMemo",
-    "errors_frame", "to_frame", "plots", "reports", "read_parquet", "Outbox", "connect", "SendForm", "Recorder",
-    "StatusBoard",
-    "load_ipython_extension", "unload_ipython_extension",
-]  # fmt: skip
+    with open(os.path.join(os.path.dirname(__file__), "__init__.pyi"), encoding="utf-8") as stub:
+        imports = [node for node in ast.parse(stub.read()).body if isinstance(node, ast.ImportFrom)]
+    return {alias.name: node.module or __name__ for node in imports for alias in node.names}
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    module = _MODULE_OF.get(name)
-    if module is None:
+def __getattr__(name: str) -> object:
+    modules = _modules_by_name()
+    if name == "__all__":
+        return list(modules)
+    if name not in modules:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if modules[name] == __name__:
+        return importlib.import_module(f"{__name__}.{name}")
     if name == "to_frame":
-        importlib.import_module(f"{__name__}.accessor")  # df.linq is there wherever a frame of ours is
-    return getattr(importlib.import_module(f"{__name__}.{module}"), name)
+        importlib.import_module(f"{__name__}.accessor")  # frames and df.linq come together
+    value = globals()[name] = getattr(importlib.import_module(modules[name]), name)
+    return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULE_OF, *_MODULES})
+    return [*_modules_by_name(), "__version__", "__doc__", "__file__", "__name__", "__path__"]
