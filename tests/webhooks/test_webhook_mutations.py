@@ -82,7 +82,7 @@ def test_by_the_receiver_they_get_401_and_leave_a_count_but_no_row(
 ) -> None:
     answers: Counter[int] = Counter()
     with Receiver(book, SECRET, port=0, scheme=scheme) as hooks:
-        link = HTTPConnection("127.0.0.1", hooks.server_address[1], timeout=20)
+        link = HTTPConnection("127.0.0.1", hooks.port, timeout=20)
         for one in changed(scheme, SEED + 2, 700, datetime.now(UTC)):
             if (pairs := _over_http(one)) is not None:
                 answers[_post(link, one.body, pairs)] += 1
