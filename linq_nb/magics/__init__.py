@@ -1,4 +1,4 @@
-"""The magics: ``%load_ext linq_nb``. Words in, display out; what they do is the Outbox's."""
+"""The magics, loaded by ``%load_ext linq_nb``. They read a line, call the Outbox and display the result."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ _LOADED = "_linq_nb_loaded"
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Register the magics and their completion; prints nothing, and twice is as good as once."""
+    """Register the magics, their completion and ``df.linq``. Prints nothing; loading twice changes nothing."""
     from traitlets import TraitError
 
     from linq_nb.errors import SettingsError
-    from linq_nb.magics.commands import LinqMagics  # needs IPython, which a script may go without
+    from linq_nb.magics.commands import LinqMagics, register_accessor  # these need IPython, a script may lack it
     from linq_nb.magics.completion import matcher_for
-    from linq_nb.magics.pandas_hook import register
 
     unload_ipython_extension(shell)
     try:
         magics = LinqMagics(shell)
     except TraitError as error:
-        raise SettingsError(f"LinqMagics is configured wrongly: {error}") from None
+        raise SettingsError(f"invalid configuration of LinqMagics: {error}") from None
     shell.register_magics(magics)
     matcher = matcher_for(shell)
     shell.Completer.custom_matchers.append(matcher)
+    shell.events.register("pre_run_cell", register_accessor)
+    register_accessor()
     vars(shell)[_LOADED] = (magics, matcher)
-    register()
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Take the magics and their completion back out; the notebook's own names stay."""
-    from linq_nb.magics.pandas_hook import unregister
-
-    unregister()
+    """Remove the magics and their completion; the notebook's own names stay, and so does ``df.linq``."""
     magics, matcher = vars(shell).pop(_LOADED, (None, None))
     if magics is None:
         return
+    from linq_nb.magics.commands import register_accessor
+
+    shell.events.unregister("pre_run_cell", register_accessor)
     for name in magics.magics["line"]:
         shell.magics_manager.magics["line"].pop(name, None)
     shell.magics_manager.registry.pop(type(magics).__name__, None)
@@ -46,6 +46,6 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     _remove(shell.Completer.custom_matchers, matcher)
 
 
-def _remove(items: list[Any], one: Any) -> None:
-    if one in items:
-        items.remove(one)
+def _remove(items: list[Any], item: Any) -> None:
+    if item in items:
+        items.remove(item)

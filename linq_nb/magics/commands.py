@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import keyword
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -133,6 +135,7 @@ class LinqMagics(Magics):
         args.quiet = getattr(args, "quiet", False) or text.endswith(";") or self.quiet
         args.into = _name(args.into)
         result = act(args, scope)
+        register_accessor()
         self._store(NAME if command is table.CONNECT and args.into is None else args.into, result)
         return None if args.quiet else result
 
@@ -359,6 +362,12 @@ class LinqMagics(Magics):
         from linq_nb.magics.doctor import examine
 
         return examine(lambda: self._outbox(args, scope))
+
+
+def register_accessor(_info: object = None) -> None:
+    """Register ``df.linq`` if pandas is loaded. IPython calls this before each cell; loading pandas would be slow."""
+    if "pandas" in sys.modules:
+        importlib.import_module("linq_nb.accessor")
 
 
 def _name(name: Any) -> str | None:

@@ -1,50 +1,59 @@
-"""``df.linq`` is there after ``%load_ext``, whichever of it and pandas came first, and after ``to_frame``."""
+"""``df.linq`` is there after ``to_frame``, after a magic that returns a frame, and one cell after pandas is imported."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
-EXTENSION = "InteractiveShell.instance().run_line_magic('load_ext', 'linq_nb')"
-WAYS = {
-    "the extension first": f"{EXTENSION}; assert 'pandas' not in sys.modules; import pandas as pd",
-    "pandas first": f"import pandas as pd; {EXTENSION}",
-    "the extension again": f"{EXTENSION}; import pandas as pd; {EXTENSION.replace('load', 'reload')}",
-    "a look whether pandas is there": f"{EXTENSION}; from importlib.util import find_spec; assert find_spec('pandas')"
-    "; import pandas as pd",
-    "polars in between": f"{EXTENSION}; import polars; import pandas as pd",
-    "to_frame alone": "import linq_nb; linq_nb.to_frame([]); import pandas as pd",
+LOAD = "%load_ext linq_nb"
+CELLS = {
+    "pandas is imported after the extension": [LOAD, "import pandas as pd", "df = pd.DataFrame()"],
+    "pandas is imported before the extension": ["import pandas as pd", LOAD + "\ndf = pd.DataFrame()"],
+    "the extension is loaded again": [LOAD, "import pandas as pd", "%reload_ext linq_nb", "df = pd.DataFrame()"],
+    "pandas fails to load at first": [
+        LOAD,
+        "import sys; sys.modules['numpy'] = None",
+        "try: import pandas\nexcept ImportError: del sys.modules['numpy']",
+        "import pandas as pd",
+        "df = pd.DataFrame()",
+    ],
+    "a magic returns a frame in the same cell": [LOAD + "\ndf = %linq_errors"],
+    "to_frame is looked up": ["import linq_nb\ndf = linq_nb.to_frame([])"],
+    "the accessor is imported": ["import linq_nb.accessor, pandas as pd; df = pd.DataFrame()"],
 }
 
 
-def run(code: str) -> str:
-    start = "import sys; from IPython.core.interactiveshell import InteractiveShell; "
-    done = subprocess.run([sys.executable, "-c", start + code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+def has_accessor(cells: list[str]) -> str:
+    """Run cells in a notebook's shell of its own, the last with ``print`` of whether ``df`` has the accessor."""
+    *before, last = cells
+    code = f"""
+        from IPython.core.interactiveshell import InteractiveShell
+        from traitlets.config import Config
+        config = Config()
+        config.HistoryManager.enabled = False
+        shell = InteractiveShell.instance(config=config)
+        for cell in {[*before, last + chr(10) + "print(hasattr(df, 'linq'))"]!r}:
+            result = shell.run_cell(cell)
+            result.raise_error()
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()[-1]
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_frame_has_the_accessor(way: str) -> None:
-    assert run(f"{WAYS[way]}; print(type(pd.DataFrame().linq).__name__)").splitlines()[-1] == "LinqAccessor"
+@pytest.mark.parametrize("case", CELLS)
+def test_a_frame_has_the_accessor(case: str) -> None:
+    assert has_accessor(CELLS[case]) == "True"
 
 
-def test_pandas_is_found_as_ever_after_the_extension() -> None:
-    code = "import pandas; print(pandas.__spec__.name, type(pandas.__loader__).__name__, len(pandas.__path__))"
-    assert run(f"{EXTENSION}; {code}") == run(code)
+def test_an_unloaded_extension_registers_nothing() -> None:
+    cells = [LOAD, "%unload_ext linq_nb", "import pandas as pd", "df = pd.DataFrame()"]
+    assert has_accessor(cells) == "False"
 
 
-def test_a_frame_has_the_accessor_though_pandas_failed_to_load_at_first() -> None:
-    failed = """
-sys.modules["numpy"] = None
-try: import pandas
-except ImportError: del sys.modules["numpy"]
-import pandas as pd; print(hasattr(pd.DataFrame, "linq"))"""
-    assert run(f"{EXTENSION}{failed}") == "True"
-
-
-def test_an_extension_that_was_taken_out_waits_for_pandas_no_longer() -> None:
-    unload = "InteractiveShell.instance().run_line_magic('unload_ext', 'linq_nb')"
-    assert run(f"{EXTENSION}; {unload}; import pandas as pd; print(hasattr(pd.DataFrame, 'linq'))") == "False"
+def test_nothing_of_ours_takes_part_in_imports() -> None:
+    code = "import sys; before = list(sys.meta_path); get_ipython().run_line_magic('load_ext', 'linq_nb'); df = None"
+    assert has_accessor([code, "assert sys.meta_path == before"]) == "False"

@@ -40,6 +40,7 @@ def test_unloading_undoes_all(new_shell: Callable[..., Any]) -> None:
         set(shell.ip.magics_manager.registry),
         list(shell.ip.Completer.custom_matchers),
         list(shell.ip.configurables),
+        list(shell.ip.events.callbacks["pre_run_cell"]),
         {name for name in vars(shell.ip) if "linq" in name},
     )
     before = state()
@@ -73,7 +74,7 @@ print(*sorted(name for name in set(sys.modules) - before if not name.startswith(
     assert not loaded & {*heavy, "linq_nb.audio", "linq_nb.model"}
     assert {name for name in loaded if name.startswith("linq_nb")} == {
         "linq_nb", "linq_nb.errors", "linq_nb.magics", "linq_nb.magics.commands", "linq_nb.magics.completion",
-        "linq_nb.magics.helping", "linq_nb.magics.options", "linq_nb.magics.pandas_hook", "linq_nb.magics.table",
+        "linq_nb.magics.helping", "linq_nb.magics.options", "linq_nb.magics.table",
         "linq_nb.magics.words",
     }  # fmt: skip
 
@@ -109,7 +110,7 @@ def test_settings_come_from_the_configuration_file(new_shell: Callable[..., Any]
 
 def test_wrong_setting_is_one_line(new_shell: Callable[..., Any]) -> None:
     shell = new_shell(LinqMagics={"ask": "always"})
-    assert "LinqMagics is configured wrongly" in shell.fails("%load_ext linq_nb")
+    assert "invalid configuration of LinqMagics" in shell.fails("%load_ext linq_nb")
 
 
 # --- connecting ---
