@@ -9,22 +9,22 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]  # ipywidgets has no types
 
 from linq_nb import rules, views
-from linq_nb.errors import LinqError
 from linq_nb.model import Send
 from linq_nb.outbox import Outbox, asking, reading
 from linq_nb.outbox.batching import Batch
 from linq_nb.outbox.watching import Schedule
 from linq_nb.views.page import BOX, FRAME, GREY, RED, div, esc, pill
-from linq_nb.widgets.display import show_note, show_record, show_widget
-from linq_nb.widgets.parts import StatusLine
+from linq_nb.widgets.buttons import button, row_layout, set_shown
+from linq_nb.widgets.guard import Guard, error_text
+from linq_nb.widgets.output import WidgetOutput
+from linq_nb.widgets.status_line import StatusLine
 
 LOOK_S = 0.5
 """How long the board waits between two looks into the journal, in seconds; a long look makes longer pauses."""
@@ -40,6 +40,8 @@ KEEP_S = 3.0
 
 WAITING = "waiting"
 """The state of a row that has not begun."""
+
+ENDED = "This board has ended."
 
 
 class StatusBoard:
@@ -72,7 +74,7 @@ class StatusBoard:
         self._lock = threading.RLock()
         self._due: dict[str, float] = {}
         self._shown: dict[str, str] = {}
-        self._display_id: str | None = None
+        self._output = WidgetOutput()
         self._make_widgets()
         outbox.on_close(self._outbox_closes)
         self._thread = threading.Thread(target=self._run, name="linq_nb board", daemon=True)
@@ -104,11 +106,10 @@ class StatusBoard:
     def _ipython_display_(self) -> None:
         """Show the board, and below it a static output that keeps how it stands."""
         with self._lock:
-            self._display_id = self._display_id or uuid.uuid4().hex
-            show_widget(self.widget, repr(self), f"{self._display_id}-board")
-            show_record(self.record(), f"{self._display_id}-record")
             if self._ended_by:
-                show_note("This board has ended.", f"{self._display_id}-board")
+                self._output.show_ended(ENDED, self.record())
+            else:
+                self._output.show(self.widget, repr(self), self.record())
 
     @property
     def is_running(self) -> bool:
@@ -139,32 +140,21 @@ class StatusBoard:
     def _make_widgets(self) -> None:
         self.head, self.table, self.said = widgets.HTML(), widgets.HTML(), StatusLine()
         self.said.add_class("linq-nb-heard")  # the head of the board shows the same, and sooner
-        self.stop_sending = _button("Stop sending", "start no further row; what is under way ends", danger=True)
-        self.stop_watching = _button("Stop watching", "end this board; the sends are not touched")
-        self.stop_sending.on_click(self._guarded(self._stop_batch))
-        self.stop_watching.on_click(self._guarded(lambda: self.stop("stopped on the board")))
-        row = widgets.Layout(flex_flow="row wrap", width="auto")
-        self.buttons = widgets.HBox([self.stop_sending, self.stop_watching], layout=row)
+        self.stop_sending = button("Stop sending", tooltip="start no further send; those under way end", kind="danger")
+        self.stop_watching = button("Stop watching", tooltip="end this board; the sends go on")
+        guard = Guard(self._fail)
+        self.stop_sending.on_click(guard.event(self._stop_batch))
+        self.stop_watching.on_click(guard.event(lambda: self.stop("stopped on the board")))
+        self.buttons = widgets.HBox([self.stop_sending, self.stop_watching], layout=row_layout())
         self.widget = widgets.VBox(
             [self.head, self.table, self.buttons, self.said], layout=widgets.Layout(width="auto", max_width="660px")
         )
         self._draw()
 
-    def _guarded(self, act: Callable[[], None]) -> Callable[[object], None]:
-        """Show what a press raises: the front end would hide it."""
-
-        def run(button: Any) -> None:
-            button.disabled = True
-            try:
-                act()
-            except Exception as error:  # noqa: BLE001  whatever it is, the person at the board must see it
-                self._fail(error)
-
-        return run
-
     def _stop_batch(self) -> None:
         batch = self._batch()
         if batch is not None:
+            self.stop_sending.disabled = True
             batch.stop("stopped on the board")
 
     # --- the thread ---
@@ -181,7 +171,7 @@ class StatusBoard:
                 if not self._end.wait(pause) and self.outbox.demo is not None:
                     self.outbox.pace.rest(pause)
         except Exception as error:  # noqa: BLE001  a thread's exception would be seen by nobody
-            self._fail(error)
+            self._fail(error, error_text(error))
             self._ended_by = self._ended_by or str(self.error)
         finally:
             self._finish()
@@ -210,7 +200,7 @@ class StatusBoard:
         elif isinstance(error, asking.HOPELESS):
             raise error
         else:
-            self._fail(error)
+            self._fail(error, error_text(error))
 
     def _read(self) -> None:
         """Take the sends as they stand: the rows of the batch, and what is or was open beside them."""
@@ -245,7 +235,7 @@ class StatusBoard:
         self._set(self.head, div(BOX, f"{tag} <b>{esc(self.line())}</b>"))
         self._set(self.table, rows.html if self._sends else "")
         batch = self._batch()
-        self.stop_sending.layout.display = "none" if batch is None or batch.is_done else ""
+        set_shown(self.stop_sending, batch is not None and not batch.is_done)
         self.stop_sending.disabled = batch is None or batch.is_done or bool(batch.stopped_by)
         counts = self.line().partition(": ")[2]
         if self._sends and self.error is None and self._changed("said", counts, SAY_S):
@@ -267,25 +257,23 @@ class StatusBoard:
 
     def _keep(self) -> None:
         with self._lock:
-            if self._display_id is not None:
-                show_record(self.record(), f"{self._display_id}-record", update=True)
+            self._output.update(self.record())
 
-    def _fail(self, error: BaseException) -> None:
+    def _fail(self, error: BaseException, text: str) -> None:
         self.error = error
-        words = str(error) if isinstance(error, LinqError) else f"{type(error).__name__}: {error}"
-        self.said.say(words, tag="error", tone="error")
+        self.said.say(text, tag="error", tone="error")
 
     def _finish(self) -> None:
         """Leave the final state in the widget and in the record, which takes the widget's place."""
         self._draw()
-        for button in (self.stop_sending, self.stop_watching):
-            button.disabled, button.layout.display = True, "none"
+        for control in (self.stop_sending, self.stop_watching):
+            control.disabled = True
+            set_shown(control, False)
         if self.error is None:
             self.said.say(f"{self.line()}; ended: {self._ended_by}")
         self._keep()
         with self._lock:
-            if self._display_id is not None:
-                show_note("This board has ended.", f"{self._display_id}-board")
+            self._output.end(ENDED)
 
 
 def _of_batch(outbox: Outbox, batch: Batch) -> list[Send]:
@@ -306,12 +294,3 @@ def _distinct(sends: Iterable[Send]) -> list[Send]:
             seen.add(one.send_id)
             kept.append(one)
     return kept
-
-
-def _button(description: str, tooltip: str, *, danger: bool = False) -> Any:
-    return widgets.Button(
-        description=description,
-        tooltip=tooltip,
-        button_style="danger" if danger else "",
-        layout=widgets.Layout(width="auto"),
-    )

@@ -6,6 +6,6 @@ a list of a thousand chats, a file of any size, a line that is read out, code to
 
 from __future__ import annotations
 
-from linq_nb.forms.sendform import SendForm
+from linq_nb.forms.send_form import SendForm
 
 __all__ = ["SendForm"]

@@ -7,8 +7,9 @@ from typing import Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]  # ipywidgets has no types
 
-from linq_nb.forms.parts import Card, ChatPicker, Snippets, Upload
-from linq_nb.widgets.parts import StatusLine
+from linq_nb.forms.form_widgets import Card, ChatPicker, Snippets, Upload
+from linq_nb.widgets.buttons import button, row_layout
+from linq_nb.widgets.status_line import StatusLine
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,9 @@ def controls() -> Controls:
 
     Those that look alike share their layout and style: each of these is one more message to the page.
     """
-    plain, pressed = widgets.Layout(), widgets.ButtonStyle()
+    plain, style = widgets.Layout(), widgets.ButtonStyle()
     heading = widgets.HTML(layout=plain)
-
-    def button(description: str, shown: str = "", **more: Any) -> Any:
-        layout = widgets.Layout(width="auto", display=shown)
-        return widgets.Button(description=description, layout=layout, style=pressed, **more)
-
-    named = {"style": {"description_width": "56px"}}
+    labelled = {"style": {"description_width": "56px"}}
     copy = widgets.BoundedIntText(
         value=1,
         min=1,
@@ -54,7 +50,7 @@ def controls() -> Controls:
         description="Copy",
         tooltip="2 is a second bubble of the same memo",
         layout=widgets.Layout(width="130px", display="none"),
-        **named,
+        **labelled,
     )
     convert = widgets.Checkbox(
         description="Convert it to M4A, which Linq takes",
@@ -66,19 +62,19 @@ def controls() -> Controls:
         picker=ChatPicker(layout=plain),
         source=widgets.Combobox(
             description="Audio", placeholder="a path, https URL or attachment id", continuous_update=False,
-            layout=widgets.Layout(flex="1 1 240px", width="auto", min_width="0"), **named,
+            layout=widgets.Layout(flex="1 1 240px", width="auto", min_width="0"), **labelled,
         ),
         upload=Upload(layout=plain),
-        record=button("Record"),
+        record=button("Record", style=style),
         studio=widgets.VBox(layout=widgets.Layout(width="auto", display="none")),
         copy=copy,
         convert=convert,
-        options=widgets.HBox([copy, convert], layout=_row("none")),
+        options=widgets.HBox([copy, convert], layout=row_layout(shown=False)),
         card=Card(layout=plain),
-        send=button("Send", button_style="primary", disabled=True),
-        stop=button("Stop sending", "none", tooltip="start no further one; what is under way ends"),
-        no=button("No, send nothing", "none"),
-        yes=button("Yes", "none", button_style="danger"),
+        send=button("Send", kind="primary", style=style),
+        stop=button("Stop sending", tooltip="start no further send; those under way end", shown=False, style=style),
+        no=button("No, send nothing", shown=False, style=style),
+        yes=button("Yes", kind="danger", shown=False, style=style),
         status=StatusLine(layout=plain),
         result=widgets.HTML(layout=plain, style=heading.style),
         snippets=Snippets(layout=widgets.Layout(display="none")),
@@ -87,7 +83,7 @@ def controls() -> Controls:
 
 def arranged(c: Controls) -> Any:
     """Lay the controls out; rows wrap where the page is narrow."""
-    row = _row()
+    row = row_layout()
     form = widgets.VBox(
         [
             c.heading,
@@ -105,7 +101,3 @@ def arranged(c: Controls) -> Any:
     )
     form.add_class("linq-nb-form")
     return form
-
-
-def _row(shown: str = "") -> Any:
-    return widgets.Layout(flex_flow="row wrap", align_items="center", width="auto", display=shown)

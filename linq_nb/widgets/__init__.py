@@ -1,1 +1,1 @@
-"""What the form, the board and the recorder are made of in a page: small widgets, and outputs that need no kernel."""
+"""Parts that the form, the board and the recorder share: small widgets, buttons, a guard, and their output."""

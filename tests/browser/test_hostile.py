@@ -15,8 +15,6 @@ pytestmark = pytest.mark.browser
 SETUP = """import json, linq_nb
 from pathlib import Path
 from linq_nb.demo.people import Person
-from linq_nb.forms import sendform
-sendform.SETTLE_S = 0
 strings = json.loads(Path("hostile.json").read_text())
 sound = Path("tone.wav").read_bytes()
 outbox = linq_nb.connect(demo=True, fresh=True)
@@ -27,7 +25,7 @@ chats = [world.add_person(Person(f"chat {number}", (f"{number}@example.com",))) 
 whole = [one.encode("utf-8", "replace").decode() for one in strings]  # the demo writes UTF-8, without half characters
 for chat, one in zip(chats, whole):
     chat.name = chat.service = chat.handles[1].handle = one
-form = linq_nb.SendForm(outbox)
+form = linq_nb.SendForm(outbox, double_click_s=0)
 form"""
 NAMES = """form.controls.upload.on_file(strings[0], sound)
 form.controls.picker.chosen = [chat.id for chat in chats]

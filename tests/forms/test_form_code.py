@@ -12,8 +12,6 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import linq_nb
 from linq_nb import LinqError, SendForm
-from linq_nb.forms import notebook
-from linq_nb.widgets import display
 
 NAMES = ("Ada Lovelace", "Book Club")
 
@@ -22,8 +20,7 @@ NAMES = ("Ada Lovelace", "Book Club")
 def book(shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InteractiveShell:
     """A notebook with audio of several names beside it."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(notebook, "get_ipython", lambda: shell)
-    monkeypatch.setattr(display, "_show", lambda *args, **more: None)
+    monkeypatch.setattr(InteractiveShell, "_instance", shell)
     (tmp_path / "hello.wav").write_bytes(silence())
     return shell
 

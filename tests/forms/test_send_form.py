@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import math
-import signal
 import struct
+import sys
 import threading
 import wave
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,16 @@ from typing import Any
 import ipywidgets as widgets
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 from ipywidgets.widgets.widget import _instances as open_widgets
+from shared import HANG_S, wait_for
+from slow_linq import Door, press_ctrl_c
 from traitlets.config import Config
 
 import linq_nb
 from linq_nb import AudioError, NotFoundError, OutcomeUnknown, SendForm, VoiceMemo
 from linq_nb.demo import Demo
-from linq_nb.forms import notebook, sendform
-from linq_nb.widgets import display
+from linq_nb.widgets.output import WIDGET_VIEW
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ADA, BOOK_CLUB = "Ada Lovelace", "Book Club"
@@ -40,12 +42,6 @@ def tone(seconds: float = 2, rate_hz: int = 16_000) -> bytes:
     return out.getvalue()
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_pressed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests press faster than people; the tests of double clicks set this back."""
-    monkeypatch.setattr(sendform, "SETTLE_S", 0.0)
-
-
 @pytest.fixture
 def outbox() -> linq_nb.Outbox:
     return linq_nb.connect(demo=True, fresh=True)
@@ -57,9 +53,9 @@ def demo(outbox: linq_nb.Outbox) -> Demo:
     return world
 
 
-def opened(outbox: linq_nb.Outbox) -> SendForm:
-    """Make a form as a page shows it: once it is drawn, the page asks for the chats."""
-    made = SendForm(outbox)
+def opened(outbox: linq_nb.Outbox, double_click_s: float = 0) -> SendForm:
+    """Make a form as a page shows it: once it is drawn, the page asks for the chats. Tests click faster than people."""
+    made = SendForm(outbox, double_click_s=double_click_s)
     say(made.controls.picker, {"kind": "ready"})
     return made
 
@@ -72,20 +68,22 @@ def form(outbox: linq_nb.Outbox) -> Iterator[SendForm]:
 
 
 @pytest.fixture
-def live(tmp_path: Path) -> Iterator[tuple[SendForm, Demo]]:
-    """A form on a demo that it takes for a real account: its host is not this machine."""
-    world = Demo()
-    with linq_nb.connect(
-        api_key=world.api_key,
-        base_url=world.base_url,
-        transport=world.transport(),
-        journal=str(tmp_path / "journal.sqlite"),
-        clock=world.now,
-        sleep=world.sleep,
-    ) as outbox:
-        made = opened(outbox)
-        yield made, world
-        made.close()
+def open_live(connect: Callable[..., linq_nb.Outbox], demo: Demo) -> Iterator[Callable[..., SendForm]]:
+    """Open forms on a demo that they take for a real account: its host is not this machine."""
+    made: list[SendForm] = []
+
+    def open_form(on_memo: Callable[[int], None] = lambda number: None) -> SendForm:
+        made.append(opened(connect(transport=Door(demo, path="/voicememo", on=on_memo))))
+        return made[-1]
+
+    yield open_form
+    for form in made:
+        form.close()
+
+
+@pytest.fixture
+def live(open_live: Callable[..., SendForm], demo: Demo) -> tuple[SendForm, Demo]:
+    return open_live(), demo
 
 
 @pytest.fixture
@@ -404,14 +402,15 @@ def test_copy_sends_another_bubble(form: SendForm, demo: Demo) -> None:
     assert form.record().text.count("queued") == 2
 
 
-def test_double_click_tries_once(form: SendForm, demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sendform, "SETTLE_S", 5.0)
+def test_double_click_tries_once(outbox: linq_nb.Outbox, demo: Demo) -> None:
+    form = opened(outbox, double_click_s=3600)
     fill(form)
     demo.fail_next(400, 1005)
     press(form)
     press(form)
     assert demo.bubbles() == {}
     assert form.sends[0].attempts == 1
+    form.close()
 
 
 def test_what_was_sent_elsewhere_is_not_sent_again(form: SendForm, demo: Demo, outbox: linq_nb.Outbox) -> None:
@@ -491,26 +490,46 @@ def test_several_chats_that_all_got_it_are_no_alert(form: SendForm, demo: Demo) 
 
 
 @pytest.fixture
-def door(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+def door() -> Iterator[threading.Event]:
     """Opened, lets memos through to Linq; until then each waits."""
-    opened = threading.Event()
-    real = linq_nb.outbox.sending.send_planned
-
-    def wait(*given: Any) -> Any:
-        assert opened.wait(10)
-        return real(*given)
-
-    monkeypatch.setattr(linq_nb.outbox.sending, "send_planned", wait)
-    return opened
+    event = threading.Event()
+    yield event
+    event.set()
 
 
-def test_a_batch_is_stopped_in_the_form(form: SendForm, demo: Demo, door: threading.Event) -> None:
+@pytest.fixture
+def held(open_live: Callable[..., SendForm], door: threading.Event) -> SendForm:
+    """A form whose memos wait at the door."""
+    return open_live(lambda number: raise_unless(door.wait(HANG_S)))
+
+
+def raise_unless(condition: object) -> None:
+    assert condition
+
+
+def start(form: SendForm) -> None:
+    """Press send and yes, and do not wait."""
+    form.controls.send.click()
+    form.controls.yes.click()
+
+
+def choose_nine(form: SendForm) -> None:
+    choose(form, *[row["name"] for row in form.controls.picker.rows if row["service"] == "iMessage"][:9])
+
+
+def test_a_batch_is_stopped_in_the_form(open_live: Callable[..., SendForm], demo: Demo, door: threading.Event) -> None:
     names = list(demo.add_chats(12))
-    form._has_read = False
-    say(form.controls.picker, {"kind": "ready"})
+    waiting: list[int] = []
+
+    def hold(number: int) -> None:
+        waiting.append(number)
+        raise_unless(door.wait(HANG_S))
+
+    form = open_live(hold)
     upload(form, tone())
     choose(form, *names)
-    form.controls.send.click()
+    start(form)
+    wait_for(lambda: len(waiting) == 4)
     assert label(form) == "Sending 1 of 12 …"
     assert (form.controls.send.disabled, form.controls.stop.disabled) == (True, False)
     assert is_shown(form.controls.stop)
@@ -525,97 +544,127 @@ def test_a_batch_is_stopped_in_the_form(form: SendForm, demo: Demo, door: thread
     assert status(form).startswith("12 chats: 4 queued, 8 not_sent")
     assert not is_shown(form.controls.stop)
     assert label(form).startswith("Send 0:02 to 8 chats")
-    press(form)
+    start(form)
+    form.wait()
     assert set(demo.bubbles().values()) == {1}
     assert sum(demo.bubbles().values()) == 12
 
 
 def test_nothing_else_is_chosen_or_pressed_while_a_batch_goes_on(
-    form: SendForm, demo: Demo, door: threading.Event
+    held: SendForm, demo: Demo, door: threading.Event
 ) -> None:
-    upload(form, tone())
-    choose(form, ADA, BOOK_CLUB)
-    form.controls.send.click()
-    form.controls.send.click()
+    upload(held, tone())
+    choose(held, ADA, BOOK_CLUB)
+    start(held)
+    held.controls.send.click()
     for name in ("picker", "source", "upload", "record", "copy", "convert"):
-        assert getattr(form.controls, name).disabled, name
-    upload(form, tone(3), "late.wav")
+        assert getattr(held.controls, name).disabled, name
+    upload(held, tone(3), "late.wav")
     door.set()
-    form.wait()
+    held.wait()
     assert demo.bubbles() == {demo.chat_ids[ADA]: 1, demo.chat_ids[BOOK_CLUB]: 1}
-    assert not form.controls.picker.disabled
-    assert label(form) == "Send 0:03 to 2 chats · 3 people · iMessage"
+    assert not held.controls.picker.disabled
+    assert label(held) == "Send 0:03 to 2 chats · 3 people · iMessage"
 
 
-def test_a_form_that_is_closed_starts_nothing_more(form: SendForm, demo: Demo, door: threading.Event) -> None:
+def test_a_form_that_is_closed_starts_nothing_more(
+    open_live: Callable[..., SendForm], demo: Demo, door: threading.Event
+) -> None:
+    waiting: list[int] = []
+
+    def hold(number: int) -> None:
+        waiting.append(number)
+        wait_for(lambda: stopped_by(form))
+
+    form = open_live(hold)
     upload(form, tone())
-    choose(form, *[row["name"] for row in form.controls.picker.rows if row["service"] == "iMessage"][:9])
-    form.controls.send.click()
-    threading.Timer(0.2, door.set).start()
+    choose_nine(form)
+    start(form)
+    wait_for(lambda: waiting)
     form.close()
     assert 0 < sum(demo.bubbles().values()) < 9
     assert form.record().text.count("not_sent") > 0
 
 
-def test_an_interrupt_of_the_wait_stops_the_batch(
-    form: SendForm, demo: Demo, door: threading.Event, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    upload(form, tone())
-    choose(form, *[row["name"] for row in form.controls.picker.rows if row["service"] == "iMessage"][:9])
-    form.controls.send.click()
-    following = form._following
-    assert following is not None
-    with monkeypatch.context() as patch:
-        patch.setattr(following, "join", lambda: signal.raise_signal(signal.SIGINT))
-        with pytest.raises(KeyboardInterrupt):
-            form.wait()
+def stopped_by(form: SendForm) -> str:
+    batch = form.outbox.last_batch
+    return batch.stopped_by if batch is not None else ""
+
+
+def test_an_interrupt_of_the_wait_stops_the_batch(held: SendForm, demo: Demo, door: threading.Event) -> None:
+    upload(held, tone())
+    choose_nine(held)
+    start(held)
+    main = threading.main_thread().ident or 0
+
+    def interrupt() -> None:
+        wait_for(lambda: runs(main, "wait", "send_form.py"))
+        press_ctrl_c()
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        held.wait()
+    assert stopped_by(held) == "interrupted"
     door.set()
-    form.wait()
+    held.wait()
     assert sum(demo.bubbles().values()) < 9
 
 
-def test_a_fault_in_a_batch_is_shown(form: SendForm, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linq_nb.outbox.sending, "send_planned", lambda *given: 1 / 0)
+def runs(thread: int, function: str, file: str) -> bool:
+    """Whether a thread is in a function and waits there."""
+    frame = sys._current_frames().get(thread)
+    if frame is None or not frame.f_code.co_filename.endswith("threading.py"):
+        return False
+    while frame is not None and not frame.f_code.co_filename.endswith(file):
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_name == function
+
+
+def divide_by_zero(number: int) -> None:
+    raise ZeroDivisionError("division by zero")
+
+
+def test_a_fault_in_a_batch_is_shown(open_live: Callable[..., SendForm]) -> None:
+    form = open_live(divide_by_zero)
     upload(form, tone())
     choose(form, ADA, BOOK_CLUB)
-    press(form)
+    start(form)
+    form.wait()
     assert isinstance(form.error, ZeroDivisionError)
     assert "ZeroDivisionError" in status(form)
     assert not form.controls.send.disabled
 
 
-def test_any_other_error_is_shown_too(form: SendForm, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type(form.outbox), "send_draft", lambda *args: 1 / 0)
+def test_any_other_error_is_shown_too(open_live: Callable[..., SendForm]) -> None:
+    form = open_live(divide_by_zero)
     fill(form)
-    press(form)
+    start(form)
     assert isinstance(form.error, ZeroDivisionError)
     assert "ZeroDivisionError: division by zero" in status(form)
 
 
-def test_interrupt_is_shown_and_raised(form: SendForm, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*args: Any) -> None:
+def test_interrupt_is_shown_and_raised(open_live: Callable[..., SendForm]) -> None:
+    def interrupt(number: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(type(form.outbox), "send_draft", interrupted)
+    form = open_live(interrupt)
     fill(form)
     with pytest.raises(KeyboardInterrupt):
-        press(form)
+        start(form)
     assert "stopped by KeyboardInterrupt" in status(form)
     assert not form.controls.send.disabled
 
 
-def test_buttons_are_off_while_it_sends(form: SendForm, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
-    send_draft = type(form.outbox).send_draft
+def test_buttons_are_off_while_it_sends(open_live: Callable[..., SendForm]) -> None:
+    seen: list[tuple[bool, bool, bool]] = []
 
-    def watched(outbox: Any, draft: Any) -> Any:
-        seen.append((form.controls.send.disabled, "Sending" in status(form)))
-        return send_draft(outbox, draft)
+    def look(number: int) -> None:
+        seen.append((form.controls.send.disabled, form.controls.yes.disabled, "Sending" in status(form)))
 
-    monkeypatch.setattr(type(form.outbox), "send_draft", watched)
+    form = open_live(look)
     fill(form)
-    press(form)
-    assert seen == [(True, True)]
+    start(form)
+    assert seen == [(True, True, True)]
 
 
 def test_without_a_connection_the_form_says_so(outbox: linq_nb.Outbox, demo: Demo) -> None:
@@ -686,8 +735,7 @@ def test_setting_says_how_often_it_asks(
     config.LinqMagics.ask = ask
     shell = InteractiveShell(config=config)
     linq_nb.load_ipython_extension(shell)
-    monkeypatch.setattr(notebook, "get_ipython", lambda: shell)
-    monkeypatch.setattr(display, "_show", lambda *args, **more: None)
+    monkeypatch.setattr(InteractiveShell, "_instance", shell)
     form, world = live
     fill(form)
     asked = 0
@@ -720,22 +768,25 @@ def test_record_says_the_same_as_html_and_text(form: SendForm) -> None:
     assert "up.wav · 0:02 · WAV · to Ada Lovelace" in form.record().html
 
 
-def test_display_is_the_widget_and_a_static_record(form: SendForm, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown: list[tuple[dict[str, Any], str, bool]] = []
-    monkeypatch.setattr(display, "_show", lambda bundle, name, update=False: shown.append((bundle, name, update)))
-    form._ipython_display_()
-    (control, first, _), (record, second, _) = shown
-    assert control["text/plain"] == repr(form)
-    assert "text/html" not in control
-    assert control[display.WIDGET_VIEW]["model_id"] == form.widget.model_id
-    assert record["text/plain"].startswith("Nothing was sent from this form yet.")
-    fill(form)
-    press(form)
-    assert shown[2][1:] == (second, True)
-    assert "queued" in shown[2][0]["text/html"]
-    form.close()
-    assert shown[3][1:] == (first, True)
-    assert "closed" in shown[3][0]["text/plain"]
+def test_display_is_the_widget_and_a_static_record(
+    form: SendForm, shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(InteractiveShell, "_instance", shell)
+    model_id = form.widget.model_id
+    with capture_output() as captured:
+        form._ipython_display_()
+        fill(form)
+        press(form)
+        form.close()
+    widget, record, kept, closed = captured.outputs
+    assert widget.data["text/plain"] == "SendForm(DEMO, nothing sent yet)"
+    assert "text/html" not in widget.data
+    assert widget.data[WIDGET_VIEW]["model_id"] == model_id
+    assert record.data["text/plain"].startswith("Nothing was sent from this form yet.")
+    assert (kept.update, kept.transient) == (True, record.transient)
+    assert "queued" in kept.data["text/html"]
+    assert (closed.update, closed.transient) == (True, widget.transient)
+    assert "closed" in closed.data["text/plain"]
 
 
 def test_second_form_in_the_same_cell_sends_once_too(form: SendForm, outbox: linq_nb.Outbox, demo: Demo) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,21 +9,25 @@ from typing import Any
 import traitlets
 
 from linq_nb import views
-from linq_nb.errors import LinqError, SettingsError
+from linq_nb.errors import SettingsError
 from linq_nb.model import MAX_MEMO_BYTES, VoiceMemo
 from linq_nb.recorder import takes as making
 from linq_nb.recorder.takes import Parcel, Take
 from linq_nb.text import clean
-from linq_nb.widgets.display import note, show_note, show_record, show_widget
-from linq_nb.widgets.parts import Part
+from linq_nb.widgets.base import Widget
+from linq_nb.widgets.guard import error_text
+from linq_nb.widgets.output import WidgetOutput, note
 
 PART_BYTES = 1_000_000
 """Sound goes to the page and comes from it in parts: a message above about 10 MB never arrives."""
 
-Answer = dict[str, Any]
+CLOSED = "This recorder is closed."
+
+Reply = dict[str, Any]
+"""A message to the page, the answer to one of its own."""
 
 
-class Recorder(Part):
+class Recorder(Widget):
     """Records voice memos with the microphone of the page, and takes audio files where there is none.
 
     ``memo`` is the chosen take as a VoiceMemo, None while there is none: ``recorder.observe(act, "memo")`` tells when
@@ -57,7 +60,7 @@ class Recorder(Part):
         self._chosen: str | None = None
         self._parcels: dict[str, tuple[object, Parcel, Mapping[str, Any]]] = {}
         self._count = 0
-        self._display_id: str | None = None
+        self._output = WidgetOutput()
         super().__init__(_limit_bytes=limit_bytes, _m4a_seconds=making.m4a_seconds(limit_bytes), _starts=bool(start))
         self.on_msg(self._hear)
 
@@ -77,8 +80,8 @@ class Recorder(Part):
 
     def close(self) -> None:
         """Close the widget, which lets the microphone go; ``memo`` and ``takes`` stay."""
-        if self.comm is not None and self._display_id is not None:
-            show_note("This recorder is closed.", f"{self._display_id}-widget")
+        if self.comm is not None:
+            self._output.end(CLOSED)
         super().close()
 
     # --- display ---
@@ -92,12 +95,10 @@ class Recorder(Part):
 
     def _ipython_display_(self) -> None:
         """Show the widget, and below it a static output that keeps what was recorded."""
-        self._display_id = self._display_id or uuid.uuid4().hex
         if self.comm is None:
-            show_note("This recorder is closed.", f"{self._display_id}-widget", update=False)
+            self._output.show_ended(CLOSED, self.record())
         else:
-            show_widget(self, repr(self), f"{self._display_id}-widget")
-        show_record(self.record(), f"{self._display_id}-record")
+            self._output.show(self, repr(self), self.record())
 
     # --- what the page asks ---
 
@@ -107,18 +108,13 @@ class Recorder(Part):
             return
         try:
             answer = self._obey(content, buffers)
-        except LinqError as error:
-            answer = self._failed(error, str(error))
-        except Exception as error:  # noqa: BLE001  whatever it is, the person at the page must see it
-            answer = self._failed(error, f"{type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001  the person at the page must see any error
+            self.error = error
+            answer = {"kind": "failed", "why": clean(error_text(error), 600)}
         self.send({**answer, "take": content.get("take"), "attempt": content.get("attempt")})
 
-    def _failed(self, error: Exception, words: str) -> Answer:
-        self.error = error
-        return {"kind": "failed", "why": clean(words, 600)}
-
-    def _obey(self, content: Mapping[str, Any], buffers: Sequence[memoryview]) -> Answer:
-        acts: dict[str, Callable[[], Answer]] = {
+    def _obey(self, content: Mapping[str, Any], buffers: Sequence[memoryview]) -> Reply:
+        acts: dict[str, Callable[[], Reply]] = {
             "begin": lambda: self._begin(content),
             "part": lambda: self._take_part(content, buffers),
             "choose": lambda: self._choose(str(content.get("take"))),
@@ -129,13 +125,13 @@ class Recorder(Part):
         act = acts.get(str(content.get("kind")))
         return act() if act else {"kind": "done"}
 
-    def _begin(self, content: Mapping[str, Any]) -> Answer:
+    def _begin(self, content: Mapping[str, Any]) -> Reply:
         """Open a parcel for a take; one that was begun before and not finished starts anew."""
         parcel = Parcel(content.get("size_bytes"), content.get("parts"), content.get("crc32"))
         self._parcels[str(content.get("take"))] = (content.get("attempt"), parcel, content)
         return {"kind": "next", "part": 0}
 
-    def _take_part(self, content: Mapping[str, Any], buffers: Sequence[memoryview]) -> Answer:
+    def _take_part(self, content: Mapping[str, Any], buffers: Sequence[memoryview]) -> Reply:
         take_id = str(content.get("take"))
         attempt, parcel, announced = self._parcels.get(take_id, (None, None, {}))
         if parcel is None or attempt != content.get("attempt"):
@@ -161,13 +157,13 @@ class Recorder(Part):
         self._takes[take.take_id] = take
         self._choose(take.take_id)
 
-    def _choose(self, take_id: str | None) -> Answer:
+    def _choose(self, take_id: str | None) -> Reply:
         if take_id is None or take_id in self._takes:
             self._chosen = take_id
             self._changed()
         return {"kind": "done"}
 
-    def _trim(self, content: Mapping[str, Any]) -> Answer:
+    def _trim(self, content: Mapping[str, Any]) -> Reply:
         take = self._takes.get(str(content.get("take")))
         if take is not None:
             cut = making.trimmed(take, content.get("start_ms"), content.get("end_ms"), self._limit_bytes)
@@ -175,7 +171,7 @@ class Recorder(Part):
             self._changed()
         return {"kind": "done"}
 
-    def _discard(self, take_id: str) -> Answer:
+    def _discard(self, take_id: str) -> Reply:
         """Forget a take; the newest of the others takes its place if it was the chosen one."""
         self._takes.pop(take_id, None)
         if self._chosen not in self._takes:
@@ -183,7 +179,7 @@ class Recorder(Part):
         self._changed()
         return {"kind": "done"}
 
-    def _hand_out(self, take_id: str) -> Answer:
+    def _hand_out(self, take_id: str) -> Reply:
         """Send the sound of a take to a page that does not have it, one that was reloaded."""
         take = self._takes.get(take_id)
         if take is None:
@@ -202,6 +198,5 @@ class Recorder(Part):
     def _changed(self) -> None:
         """Tell the page, the record in the notebook, and whoever observes ``memo``."""
         self._cards = [making.card(one, chosen=self._is_chosen(one)) for one in self.takes]
-        if self._display_id is not None:
-            show_record(self.record(), f"{self._display_id}-record", update=True)
+        self._output.update(self.record())
         self.set_trait("memo", self._takes[self._chosen].memo if self._chosen else None)

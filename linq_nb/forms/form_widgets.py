@@ -16,7 +16,7 @@ from linq_nb import views
 from linq_nb.errors import AudioError
 from linq_nb.model import Chat
 from linq_nb.text import clean
-from linq_nb.widgets.parts import Part
+from linq_nb.widgets.base import Widget
 
 HERE = Path(__file__).parent
 MAX_UPLOAD = 104_857_600
@@ -25,7 +25,7 @@ MAX_UPLOAD = 104_857_600
 Row = Mapping[str, str]
 
 
-class ChatPicker(Part):
+class ChatPicker(Widget):
     """A list of chats to filter by name or handle and to choose from; ``chosen`` is the ids, in order.
 
     ``on_find`` is called with a text that fits no chat of the list, when the person presses Enter; ``on_ready`` when a
@@ -60,7 +60,7 @@ class ChatPicker(Part):
             self.on_find(str(content.get("text", "")))
 
 
-class Upload(Part):
+class Upload(Widget):
     """A button that takes a file from the browser, in parts: one large message would be lost with the connection.
 
     ``on_file`` is called with the name and the bytes, ``on_error`` with an AudioError when not all arrived.
@@ -97,7 +97,7 @@ class Upload(Part):
             self.on_error(AudioError(f"{what}; nothing was sent; choose it again"))
 
 
-class Card(Part):
+class Card(Widget):
     """The card of the memo; ``value`` is its HTML, in which every text is escaped."""
 
     _esm = HERE / "card.js"
@@ -121,7 +121,7 @@ class Card(Part):
         self.send({"kind": "card", "html": self._html})
 
 
-class Snippets(Part):
+class Snippets(Widget):
     """Two buttons that show what the form does as code to paste, and copy it where the browser lets them.
 
     ``on_ask`` is called with ``magic`` or ``python`` and answers with ``show``.

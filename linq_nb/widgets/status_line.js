@@ -1,4 +1,4 @@
-// One line on how things stand. Both regions are there from the start: a screen reader reads out what changes in them.
+// One line about the current state. Both regions exist from the start: a screen reader reads out changes in them.
 function render({ model, el }) {
   const polite = document.createElement("div");
   const urgent = document.createElement("div");
@@ -25,13 +25,13 @@ function render({ model, el }) {
   }
 
   function onMessage(message) {
-    if (message.kind === "look") setTimeout(look, 100); // after what was changed before it is drawn
+    if (message.kind === "scroll") setTimeout(scrollIntoView, 100); // after the changes before it are drawn
   }
 
-  /** Bring this line into sight, and what is shown below it as far as there is room. */
-  function look() {
-    const shown = [...el.parentElement.children].filter((one) => one.offsetParent);
-    for (const one of [...shown.slice(shown.indexOf(el) + 1).reverse(), el]) one.scrollIntoView({ block: "nearest" });
+  /** Scroll this line into view, and the controls below it as far as there is room. */
+  function scrollIntoView() {
+    const shown = [...el.parentElement.children].filter((node) => node.offsetParent);
+    for (const node of [...shown.slice(shown.indexOf(el) + 1).reverse(), el]) node.scrollIntoView({ block: "nearest" });
   }
 
   model.on("change", draw);

@@ -6,27 +6,28 @@ The form decides nothing: it calls the Outbox and shows what that says.
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from linq_nb import audio, consent, views
 from linq_nb.errors import AudioError, LinqError
-from linq_nb.forms import code, notebook, sources, wording
+from linq_nb.forms import audio_field, code, notebook, wording
 from linq_nb.forms.controls import arranged, controls
-from linq_nb.forms.guard import Guard
 from linq_nb.model import Chat, Draft, Finding, Plan, Send, VoiceMemo
 from linq_nb.views.page import BOX, GREY, RED, div, pill
-from linq_nb.widgets import display
+from linq_nb.widgets.buttons import set_shown
+from linq_nb.widgets.guard import Guard
+from linq_nb.widgets.output import WidgetOutput, note
 
 if TYPE_CHECKING:
     from linq_nb.outbox import Outbox
     from linq_nb.outbox.batching import Batch
 
-SETTLE_S = 0.4
-"""A click that is read so soon after the last one was worked off was the second of a double click."""
+DOUBLE_CLICK_S = 0.4
+"""A click this soon after the end of the last send is the second of a double click, in seconds."""
 
 TICK_S = 0.2
 """How often the form looks how far its batch is, in seconds."""
@@ -45,7 +46,7 @@ class SendForm:
     Several chats are sent to in threads, so that the kernel stays free for the stop button; ``wait()`` waits for them.
     """
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, *, double_click_s: float = DOUBLE_CLICK_S) -> None:
         self.outbox = outbox
         self.chats: tuple[Chat, ...] = ()
         self.memo: VoiceMemo | None = None
@@ -64,10 +65,9 @@ class SendForm:
         self._asking: Plan | None = None
         self._recorder: Any = None
         self._next: Any = None
-        self._settled_at = 0.0
-        self._display_id = uuid.uuid4().hex
-        self._is_displayed = False
-        self._guard = Guard(self._lock, self._unlock, self._fail)
+        self._settled_at, self._double_click_s = -math.inf, double_click_s
+        self._output = WidgetOutput()
+        self._guard = Guard(self._fail, before=self._lock, after=self._unlock)
         tag = pill(outbox.mode, RED if outbox.mode == "LIVE" else GREY)
         self.controls.heading.value = div(BOX, f"{tag} <b>Send a voice memo</b>")
         self._listen()
@@ -81,15 +81,13 @@ class SendForm:
 
     def _ipython_display_(self) -> None:
         """Show the form, and below it a static output that keeps what it did."""
-        self._is_displayed = True
-        display.show_widget(self.widget, repr(self), f"{self._display_id}-form")
-        display.show_record(self.record(), f"{self._display_id}-record")
+        self._output.show(self.widget, repr(self), self.record())
         self._guard(self._read_chats)()  # while the page draws it
 
     def record(self) -> views.Shown:
         """Return what was done with this form, as a display that needs no kernel."""
         if not self._done:
-            return display.note(f"Nothing was sent from this form yet. {KEPT_ALIVE}")
+            return note(f"Nothing was sent from this form yet. {KEPT_ALIVE}")
         told = [views.line(one).removeprefix("Send ") for one in self._done.values()]
         rows = [(str(number), line) for number, line in enumerate(told, 1)]
         return views.summary(f"{self.outbox.mode}: sent from this form", rows)
@@ -110,8 +108,7 @@ class SendForm:
         if self._batch is not None:
             self._batch.stop("the form was closed")
             self.wait()
-        if self._is_displayed:
-            display.show_note("This form is closed.", f"{self._display_id}-form")
+        self._output.end("This form is closed.")
         self._close_recorder()
         for one in (*vars(self.controls).values(), self.widget):
             one.close()
@@ -159,7 +156,7 @@ class SendForm:
         for button in (c.yes, c.no):
             button.disabled = not asking
         for button, shown in ((c.send, not asking), (c.stop, batch is not None), (c.yes, asking), (c.no, asking)):
-            _show(button, shown)
+            set_shown(button, shown)
 
     def _set_choices(self) -> None:
         """Show what can be chosen; while a batch goes on, nothing."""
@@ -169,15 +166,15 @@ class SendForm:
         again = c.copy.value > 1 or wording.stand_of(self._plan) in ("sent", "unclear")
         convert = c.convert.value or self._may_convert()
         for control, shown in ((c.copy, again), (c.convert, convert), (c.options, again or convert)):
-            _show(control, shown)
-        _show(c.snippets, self._plan is not None)
+            set_shown(control, shown)
+        set_shown(c.snippets, self._plan is not None)
 
     # --- what is chosen ---
 
     def _fill(self) -> None:
         """Offer chats and files to a page. They are read once and for a page only: it may take a while."""
         if not self.controls.source.options:
-            self.controls.source.options = tuple(sources.audio_files())
+            self.controls.source.options = tuple(audio_field.audio_files())
         try:
             self._read_chats()
         finally:
@@ -210,18 +207,18 @@ class SendForm:
 
     def _take_source(self) -> None:
         text = self.controls.source.value.strip().strip("\"'")
-        folder = sources.folder_of(text)
+        folder = audio_field.folder_of(text)
         if folder is not None:
             self._offer_files(folder)
             return
-        self._take(text or None, (lambda convert: sources.load(text, convert)) if text else None)
+        self._take(text or None, (lambda convert: audio_field.load(text, convert)) if text else None)
 
     def _offer_files(self, folder: str) -> None:
         """Offer the audio files of a folder that was typed."""
         self._take(None, None, field=folder)
-        files = sources.audio_files(folder)
+        files = audio_field.audio_files(folder)
         if not files:
-            raise sources.none_there(folder)
+            raise audio_field.none_there(folder)
         self.controls.source.options = tuple(files)
         self._say(f"{len(files)} audio {'file' if len(files) == 1 else 'files'} there: type on, or choose one.")
 
@@ -235,13 +232,13 @@ class SendForm:
     def _take(self, source: str | None, load: Callable[[bool], VoiceMemo] | None, field: str = "") -> None:
         """Take audio from one place, and forget what came from another; ``field`` is what the field then shows."""
         self._source, self._load = source, load
-        self.controls.source.value = sources.shown(source) if source else field
+        self.controls.source.value = audio_field.shown(source) if source else field
         self._load_memo()
 
     def _may_convert(self) -> bool:
         """Whether there is audio which Linq does not take, and a part that makes an M4A of it."""
         refused = self._load is not None and self.memo is None and isinstance(self.error, AudioError)
-        return refused and audio.can_transcode() and (self._source is None or sources.is_file(self._source))
+        return refused and audio.can_transcode() and (self._source is None or audio_field.is_file(self._source))
 
     def _load_memo(self) -> None:
         self.memo = None
@@ -250,7 +247,7 @@ class SendForm:
         finally:
             self._refresh()
         if wording.stand_of(self._plan) == "ready":
-            self.controls.status.look()  # the card may have pushed the button out of sight
+            self.controls.status.scroll_into_view()  # the card may have pushed the button out of sight
 
     # --- recording ---
 
@@ -263,14 +260,14 @@ class SendForm:
         self._recorder = Recorder(start=True)
         self._recorder.observe(self._guard.event(self._take_recording), names="memo")
         self.controls.studio.children = (self._recorder,)
-        _show(self.controls.studio, True)
+        set_shown(self.controls.studio, True)
         self.controls.record.description = "Close the recorder"
 
     def _close_recorder(self) -> None:
         if self._recorder is None:
             return
         self.controls.studio.children = ()
-        _show(self.controls.studio, False)
+        set_shown(self.controls.studio, False)
         self.controls.record.description = "Record"
         self._recorder.close()
         self._recorder = None
@@ -324,7 +321,7 @@ class SendForm:
 
     def _press(self) -> None:
         plan = self._plan
-        if plan is None or self._batch is not None or time.monotonic() - self._settled_at < SETTLE_S:
+        if plan is None or self._batch is not None or time.monotonic() - self._settled_at < self._double_click_s:
             return
         stand = wording.stand_of(plan)
         if stand == "ready" and self._must_ask():
@@ -366,7 +363,7 @@ class SendForm:
         with self._settling(drafts):
             self._keep([self.outbox.send_draft(drafts[0])])
         self._tell_end()
-        self.controls.status.look()
+        self.controls.status.scroll_into_view()
 
     def _start(self, plan: Plan) -> None:
         self._batch = self.outbox.send_all(plan)
@@ -390,7 +387,7 @@ class SendForm:
         with self._settling([row.draft for row in batch.plan.rows if isinstance(row.draft, Draft)]):
             self._keep(batch.wait())
         self._tell_end()
-        self.controls.status.look()
+        self.controls.status.scroll_into_view()
 
     @contextlib.contextmanager
     def _settling(self, drafts: Sequence[Draft]) -> Iterator[None]:
@@ -437,8 +434,7 @@ class SendForm:
         one, several = self.sends[0], len(self.sends) > 1
         shown = views.outcomes(self.sends) if several else views.sent(one, now=self.outbox.now())
         self.controls.result.value = shown.html
-        if self._is_displayed:
-            display.show_record(self.record(), f"{self._display_id}-record", update=True)
+        self._output.update(self.record())
 
     # --- the same as code ---
 
@@ -456,7 +452,3 @@ class SendForm:
 
     def _show_code(self, how: str) -> None:
         self.controls.snippets.show(self.as_code(how))
-
-
-def _show(control: Any, shown: bool) -> None:
-    control.layout.display = "" if shown else "none"
