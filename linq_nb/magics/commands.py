@@ -21,10 +21,10 @@ from IPython.display import display
 from traitlets import Bool, Enum
 
 from linq_nb.errors import SettingsError
-from linq_nb.magics import table
-from linq_nb.magics.helping import help_of, help_text
+from linq_nb.magics import commands_spec as spec
+from linq_nb.magics.help import help_of, help_text
+from linq_nb.magics.lexer import fill, split
 from linq_nb.magics.options import Command, asks_help, parse, wrong
-from linq_nb.magics.words import fill, split
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -73,47 +73,47 @@ class LinqMagics(Magics):
 
     # --- the magics: each reads its line and hands over ---
 
-    @_magic(table.CONNECT)
+    @_magic(spec.CONNECT)
     def linq_connect(self, line: str, local_ns: Scope | None = None) -> Any:
-        return self._run(table.CONNECT, line, local_ns, self._connect)
+        return self._run(spec.CONNECT, line, local_ns, self._connect)
 
-    @_magic(table.VOICEMEMO, line_cell_magic)
+    @_magic(spec.VOICEMEMO, line_cell_magic)
     def linq_voicememo(self, line: str, cell: str | None = None, local_ns: Scope | None = None) -> Any:
         if cell is None and not any(piece.text == "--from" for piece in split(line)):
-            return self._run(table.VOICEMEMO, line, local_ns, self._voicememo)
-        return self._run(table.BATCH, line, local_ns, lambda args, scope: self._batch(args, scope, cell))
+            return self._run(spec.VOICEMEMO, line, local_ns, self._voicememo)
+        return self._run(spec.BATCH, line, local_ns, lambda args, scope: self._batch(args, scope, cell))
 
-    @_magic(table.CHATS)
+    @_magic(spec.CHATS)
     def linq_chats(self, line: str, local_ns: Scope | None = None) -> Any:
-        return self._run(table.CHATS, line, local_ns, self._chats)
+        return self._run(spec.CHATS, line, local_ns, self._chats)
 
-    @_magic(table.SENDS)
+    @_magic(spec.SENDS)
     def linq_sends(self, line: str, local_ns: Scope | None = None) -> Any:
-        return self._run(table.SENDS, line, local_ns, self._sends)
+        return self._run(spec.SENDS, line, local_ns, self._sends)
 
-    @_magic(table.STATUS)
+    @_magic(spec.STATUS)
     def linq_status(self, line: str, local_ns: Scope | None = None) -> Any:
-        return self._run(table.STATUS, line, local_ns, self._status)
+        return self._run(spec.STATUS, line, local_ns, self._status)
 
-    @_magic(table.RECONCILE)
+    @_magic(spec.RECONCILE)
     def linq_reconcile(self, line: str, local_ns: Scope | None = None) -> Any:
-        return self._run(table.RECONCILE, line, local_ns, self._reconcile)
+        return self._run(spec.RECONCILE, line, local_ns, self._reconcile)
 
-    @_magic(table.WEBHOOKS)
+    @_magic(spec.WEBHOOKS)
     def linq_webhooks(self, line: str, local_ns: Scope | None = None) -> Any:
-        return self._run(table.WEBHOOKS, line, local_ns, self._webhooks)
+        return self._run(spec.WEBHOOKS, line, local_ns, self._webhooks)
 
-    @_magic(table.ERRORS)
+    @_magic(spec.ERRORS)
     def linq_errors(self, line: str, local_ns: Scope | None = None) -> Any:
-        return self._run(table.ERRORS, line, local_ns, self._errors)
+        return self._run(spec.ERRORS, line, local_ns, self._errors)
 
-    @_magic(table.FORM)
+    @_magic(spec.FORM)
     def linq_form(self, line: str, local_ns: Scope | None = None) -> Any:
-        return self._run(table.FORM, line, local_ns, self._form)
+        return self._run(spec.FORM, line, local_ns, self._form)
 
-    @_magic(table.DOCTOR)
+    @_magic(spec.DOCTOR)
     def linq_doctor(self, line: str, local_ns: Scope | None = None) -> Any:
-        return self._run(table.DOCTOR, line, local_ns, self._doctor)
+        return self._run(spec.DOCTOR, line, local_ns, self._doctor)
 
     # --- what they have in common ---
 
@@ -136,7 +136,7 @@ class LinqMagics(Magics):
         args.into = _name(args.into)
         result = act(args, scope)
         register_accessor()
-        self._store(NAME if command is table.CONNECT and args.into is None else args.into, result)
+        self._store(NAME if command is spec.CONNECT and args.into is None else args.into, result)
         return None if args.quiet else result
 
     def _store(self, name: str | None, value: Any) -> None:
@@ -184,8 +184,8 @@ class LinqMagics(Magics):
 
     def _voicememo(self, args: SimpleNamespace, scope: Scope) -> Any:
         """Return the Send, or a list for several chats; of a preview the memo or the cards."""
-        from linq_nb.magics.previewing import preview
-        from linq_nb.magics.sources import load
+        from linq_nb.magics.memo_source import load
+        from linq_nb.magics.preview_cards import preview
 
         if not args.chat and not args.preview:
             raise SettingsError(
@@ -269,12 +269,12 @@ class LinqMagics(Magics):
     def _batch(self, args: SimpleNamespace, scope: Scope, cell: str | None) -> Any:
         """Plan, show, ask, send; returns the Plan with --plan, else the frame of what happened to each row."""
         from linq_nb import consent, live, views
-        from linq_nb.magics import batches
+        from linq_nb.magics import batch_input
 
         if (cell is None) == (args.from_ is None):
             raise SettingsError("give the rows in the cell or by --from, one of the two; nothing was sent")
         outbox = self._outbox(args, scope)
-        drafts = batches.of_value(args.from_, scope) if cell is None else batches.of_cell(cell)
+        drafts = batch_input.of_value(args.from_, scope) if cell is None else batch_input.of_cell(cell)
         plan = outbox.plan(drafts, accept=args.accept, strict=args.strict)
         if args.plan:
             return plan
@@ -304,9 +304,9 @@ class LinqMagics(Magics):
     def _status(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
         """Ask for the chosen sends; what was learnt goes to --into also when it is interrupted."""
         if args.timeout is not None and not args.watch:
-            raise wrong(table.STATUS, "--timeout goes with --watch")
+            raise wrong(spec.STATUS, "--timeout goes with --watch")
         if args.settled and args.watch:
-            raise wrong(table.STATUS, "--settled asks once, --watch until they are settled: give one of the two")
+            raise wrong(spec.STATUS, "--settled asks once, --watch until they are settled: give one of the two")
         from linq_nb.rules import horizon_of
 
         horizon = horizon_of(args.horizon)
@@ -337,7 +337,7 @@ class LinqMagics(Magics):
         return _frame(outbox, looked_for, args, "sends")
 
     def _webhooks(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
-        from linq_nb.magics.hooks import act
+        from linq_nb.magics.webhook_commands import act
 
         return act(self._outbox(args, scope), args, self._shell.user_ns)
 

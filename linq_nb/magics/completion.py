@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
 from linq_nb.errors import LinqError
+from linq_nb.magics.commands_spec import COMMANDS
+from linq_nb.magics.lexer import Piece, quote, split
 from linq_nb.magics.options import HELP, Command, Option
-from linq_nb.magics.table import COMMANDS
-from linq_nb.magics.words import Piece, quote, split
 
 _LINE = re.compile(r"^\s*(?:[^%=]+=\s*)?%(linq_\w+)\s(.*)$", re.DOTALL)
 _AUDIO = frozenset(

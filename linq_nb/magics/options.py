@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from linq_nb.errors import SettingsError
-from linq_nb.magics.words import Piece, Word, nearest, quote
+from linq_nb.magics.lexer import Piece, Word, nearest, quote
 
 
 class Option(NamedTuple):

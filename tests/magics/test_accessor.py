@@ -1,4 +1,4 @@
-"""``df.linq`` is there after ``to_frame``, after a magic that returns a frame, and one cell after pandas is imported."""
+"""``df.linq`` is there after ``to_frame``, after a magic that returns a frame, and in the cell after pandas' import."""
 
 from __future__ import annotations
 

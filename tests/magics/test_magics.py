@@ -74,8 +74,8 @@ print(*sorted(name for name in set(sys.modules) - before if not name.startswith(
     assert not loaded & {*heavy, "linq_nb.audio", "linq_nb.model"}
     assert {name for name in loaded if name.startswith("linq_nb")} == {
         "linq_nb", "linq_nb.errors", "linq_nb.magics", "linq_nb.magics.commands", "linq_nb.magics.completion",
-        "linq_nb.magics.helping", "linq_nb.magics.options", "linq_nb.magics.table",
-        "linq_nb.magics.words",
+        "linq_nb.magics.help", "linq_nb.magics.options", "linq_nb.magics.commands_spec",
+        "linq_nb.magics.lexer",
     }  # fmt: skip
 
 

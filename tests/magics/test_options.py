@@ -8,10 +8,10 @@ import pytest
 
 from linq_nb import SettingsError
 from linq_nb.magics.commands import LinqMagics
-from linq_nb.magics.helping import help_html, help_text
+from linq_nb.magics.commands_spec import COMMANDS, CONNECT, ERRORS, SENDS, VOICEMEMO
+from linq_nb.magics.help import help_html, help_text
+from linq_nb.magics.lexer import read, split
 from linq_nb.magics.options import asks_help, parse
-from linq_nb.magics.table import COMMANDS, CONNECT, ERRORS, SENDS, VOICEMEMO
-from linq_nb.magics.words import read, split
 
 
 def parsed(line: str, command: Any = VOICEMEMO, **scope: Any) -> Any:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linq_nb import SettingsError
-from linq_nb.magics.words import Word, quote, read, split
+from linq_nb.magics.lexer import Word, quote, read, split
 
 
 def texts(line: str, windows: bool = False) -> list[str]:

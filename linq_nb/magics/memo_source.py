@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from linq_nb.errors import AudioError, LinqError, SettingsError
-from linq_nb.magics.words import Word, nearest
+from linq_nb.magics.lexer import Word, nearest
 from linq_nb.model import VoiceMemo, source_of
 from linq_nb.text import clean
 

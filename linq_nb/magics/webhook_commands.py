@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from linq_nb.errors import SettingsError
-from linq_nb.magics import table
+from linq_nb.magics import commands_spec as spec
 from linq_nb.magics.options import wrong
 from linq_nb.model import Subscription
 from linq_nb.secret import Secret
@@ -45,11 +45,11 @@ def act(outbox: Outbox, args: SimpleNamespace, names: dict[str, Any]) -> pd.Data
 def _check(args: SimpleNamespace) -> None:
     """Refuse options that do not go together, before anything is done."""
     if args.create and args.delete:
-        raise wrong(table.WEBHOOKS, "--create and --delete are two lines")
+        raise wrong(spec.WEBHOOKS, "--create and --delete are two lines")
     if not args.create and (args.events or args.line or args.secret_into or args.secret_file):
-        raise wrong(table.WEBHOOKS, "--events, --line, --secret-into and --secret-file go with --create")
+        raise wrong(spec.WEBHOOKS, "--events, --line, --secret-into and --secret-file go with --create")
     if args.secret_into and args.secret_file:
-        raise wrong(table.WEBHOOKS, "--secret-into and --secret-file: give one of the two")
+        raise wrong(spec.WEBHOOKS, "--secret-into and --secret-file: give one of the two")
 
 
 def _created(outbox: Outbox, args: SimpleNamespace, names: dict[str, Any]) -> Subscription:
