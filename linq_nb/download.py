@@ -16,9 +16,9 @@ from urllib.parse import urljoin
 
 import httpx
 
+from linq_nb.audio import MAX_MEMO_BYTES
 from linq_nb.errors import AudioError
 from linq_nb.hosts import is_private_host, is_public_address
-from linq_nb.model import MAX_MEMO_BYTES
 from linq_nb.text import plain_url
 
 MAX_REDIRECTS = 5

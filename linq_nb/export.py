@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from linq_nb import frames
 from linq_nb.errors import SettingsError
-from linq_nb.frames import BOOL, CATEGORY, FLOAT, INT, TEXT, TIME, Handles
+from linq_nb.frames import Handles
+from linq_nb.frames.series import MISSING_TIME
 from linq_nb.journal import Journal
-from linq_nb.model import Event, Send
+from linq_nb.model import BOOL, CATEGORY, FLOAT, INT, TEXT, TIME, Event, Send, columns_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,49 +33,6 @@ ROWS = 50_000
 
 NO_DAY = "__HIVE_DEFAULT_PARTITION__"
 """Hive's name for a day that is not known."""
-
-MEANING: Mapping[str, tuple[str, str]] = {
-    "send_id": ("name of the send: the same question has the same id", ""),
-    "chat_id": ("Linq's id of the chat", ""),
-    "chat_name": ("display name of the chat", ""),
-    "is_group": ("whether more than one other person is in the chat", ""),
-    "from_handle": ("your line, as the export's handles are written", ""),
-    "to_handles": ("the recipients, joined by a space, as the export's handles are written", ""),
-    "memo_source": ("what the memo was made of: file, bytes, samples, url, attachment", ""),
-    "filename": ("file name that the recipient may see", ""),
-    "format": ("audio format: mp3, m4a, aac, caf, wav, aiff, amr", ""),
-    "mime_type": ("type of the file", ""),
-    "size_bytes": ("size of the file", "bytes"),
-    "duration_ms": ("length of the memo", "ms"),
-    "sha256": ("SHA-256 of the file, as hex", ""),
-    "attachment_id": ("Linq's id of the uploaded file", ""),
-    "message_id": ("Linq's id of the message, missing when none was made", ""),
-    "service": ("what carried the message: iMessage, RCS, SMS", ""),
-    "status": ("Linq's word for where it stands, or ours where Linq cannot speak", ""),
-    "http_status": ("HTTP status of the answer", ""),
-    "error_code": ("Linq's error code; what it means depends on http_status", ""),
-    "error_message": ("what went wrong, in words, handles masked", ""),
-    "doc_url": ("Linq's page about the error", ""),
-    "trace_id": ("Linq's id of the request, for its support", ""),
-    "attempts": ("how often it was tried from here", ""),
-    "created_at": ("when it was asked for", "UTC"),
-    "posted_at": ("when the request left", "UTC"),
-    "accepted_at": ("when Linq's 2xx came", "UTC"),
-    "sent_at": ("when it left the line", "UTC"),
-    "delivered_at": ("when it reached the device", "UTC"),
-    "read_at": ("when it was read", "UTC"),
-    "failed_at": ("when Linq gave it up", "UTC"),
-    "checked_at": ("when it was looked at last", "UTC"),
-    "accept_s": ("from posted_at to accepted_at", "s"),
-    "delivery_s": ("from posted_at to delivered_at", "s"),
-    "read_s": ("from delivered_at to read_at", "s"),
-    "at": ("when it was seen", "UTC"),
-    "source": ("who told it: post, prepare, poll, webhook, reconcile, resolve", ""),
-    "reconcile_result": ("what looking in the chat gave: found, not_found, ambiguous", ""),
-    "event_id": ("Linq's id of the webhook event", ""),
-    "event_type": ("type of the webhook event", ""),
-}
-"""What each column says, and its unit; ``day``, the day of created_at (or at) in UTC, is in the folder's name."""
 
 _RECORDS: Mapping[str, type] = {"sends": Send, "history": Event}
 _NOT_IN_FILES = frozenset({"body", "day"})
@@ -146,8 +104,13 @@ def read_parquet(folder: str | os.PathLike[str]) -> pd.DataFrame:
         found = dataset.dataset(
             [str(one) for one in files], format="parquet", partitioning=day, partition_base_dir=str(root)
         )
+        unique = {name for name, column in columns_of(_RECORDS[table]).items() if column.is_unique}
         made = {  # one column at a time: the table as a whole would be in memory twice
-            name: _series(found.to_table(columns=[name]).column(name), name, dtype)
+            name: _series(
+                found.to_table(columns=[name]).column(name),
+                dtype,
+                is_unique=name in unique,
+            )
             for name, dtype in _read_columns(table).items()
         }
     except (pa.ArrowException, KeyError, OSError) as error:
@@ -278,8 +241,9 @@ def _schema(table: str, handles: str) -> Any:
     }
     fields = []
     for name, dtype in columns(table).items():
-        says, unit = MEANING[name]
-        fields.append(pa.field(name, types[dtype], metadata={"description": says, **({"unit": unit} if unit else {})}))
+        declared = columns_of(_RECORDS[table])[name]
+        described = {"description": declared.meaning, "unit": declared.unit}
+        fields.append(pa.field(name, types[dtype], metadata={key: text for key, text in described.items() if text}))
     schema = pa.schema(fields)
     empty = frames.from_chunks(_RECORDS[table], (), 0, leave=("body",))
     as_pandas = pa.Table.from_pandas(empty[schema.names], schema, preserve_index=False).schema.metadata[b"pandas"]
@@ -332,16 +296,16 @@ def _told(target: Path) -> Iterator[None]:
 # --- reading --------------------------------------------------------------------------------------------------
 
 
-def _series(column: Any, name: str, dtype: str) -> Any:
+def _series(column: Any, dtype: str, *, is_unique: bool) -> Any:
     """Return a column of Arrow as ``to_frame`` holds it."""
     import pandas as pd
 
     if dtype == TIME:
-        micros = column.cast("int64").fill_null(frames.MISSING_TIME).to_numpy()
+        micros = column.cast("int64").fill_null(MISSING_TIME).to_numpy()
         return pd.Series(micros.view("datetime64[us]"), copy=False).dt.tz_localize("UTC")
     if dtype == CATEGORY:
         return _words(column)
-    if dtype == TEXT and name not in frames.ONCE:
+    if dtype == TEXT and not is_unique:
         return _texts(column)
     kind: Any = pd.api.types.pandas_dtype(dtype)
     return pd.Series(kind.__from_arrow__(column), copy=False)

@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 from linq_nb import audio, views
 from linq_nb.errors import AudioError
 from linq_nb.hosts import is_private_host
-from linq_nb.model import MAX_FILENAME, MAX_MEMO_BYTES, Chat, Finding, VoiceMemo
+from linq_nb.model import Chat, Finding, VoiceMemo
 from linq_nb.text import names_of
 
 LIMITS = MappingProxyType(
     {
-        "size_bytes": MAX_MEMO_BYTES,  # 413/5001 "10MB"; the smaller reading of the two
-        "filename_characters": MAX_FILENAME,  # POST /v3/attachments
+        "size_bytes": audio.MAX_MEMO_BYTES,  # 413/5001 "10MB"; the smaller reading of the two
+        "filename_characters": audio.MAX_FILENAME,  # POST /v3/attachments
         "silence_peak": 0.003,  # our own: nothing above -50 dBFS is silence to a listener
         "clipped_share": 0.001,  # our own: one sample in a thousand at full scale is audible
     }
@@ -111,7 +111,7 @@ def size(memo: VoiceMemo) -> Iterator[Finding]:
 
 def filename(memo: VoiceMemo) -> Iterator[Finding]:
     if memo.data is not None and len(upload_name(memo)) > LIMITS["filename_characters"]:
-        yield _error("filename", f"the file name has over {MAX_FILENAME} characters; give a shorter one")
+        yield _error("filename", f"the file name has over {audio.MAX_FILENAME} characters; give a shorter one")
 
 
 def https_url(memo: VoiceMemo) -> Iterator[Finding]:

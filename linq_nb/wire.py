@@ -16,8 +16,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeGuard, TypeVar
 
 from linq_nb import catalog
+from linq_nb.audio import MAX_FILENAME, MAX_UPLOAD_BYTES
 from linq_nb.errors import BY_STATUS, ApiError, OutcomeUnknown, RateLimitError
-from linq_nb.model import MAX_FILENAME, Attachment, Capability, Chat, Event, Handle, Line, Message, Subscription
+from linq_nb.model import Attachment, Capability, Chat, Event, Handle, Line, Message, Subscription
 from linq_nb.status import OUR_STATUSES
 from linq_nb.text import clean, redact, writable
 
@@ -149,7 +150,7 @@ def memo_body(*, voice_memo_url: str | None, attachment_id: str | None, override
 
 def attachment_body(filename: str, content_type: str, size_bytes: int) -> dict[str, Any]:
     """Return the body of ``POST /v3/attachments``."""
-    if not 1 <= len(filename) <= MAX_FILENAME or not 1 <= size_bytes <= 104_857_600:
+    if not 1 <= len(filename) <= MAX_FILENAME or not 1 <= size_bytes <= MAX_UPLOAD_BYTES:
         raise ValueError("an upload takes a file name of 1 to 255 characters and 1 to 104857600 bytes")
     return {"filename": filename, "content_type": content_type, "size_bytes": size_bytes}
 

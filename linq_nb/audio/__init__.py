@@ -5,7 +5,16 @@ Loads nothing but the standard library; mutagen and PyAV come in where a functio
 
 from linq_nb.audio.codec import can_transcode
 from linq_nb.audio.converting import convert
-from linq_nb.audio.formats import FORMATS, FormatFacts, extension_format, mime_format
+from linq_nb.audio.formats import (
+    FORMATS,
+    MAX_FILENAME,
+    MAX_MEMO_BYTES,
+    MAX_UPLOAD_BYTES,
+    SUFFIXES,
+    FormatFacts,
+    extension_format,
+    mime_format,
+)
 from linq_nb.audio.levels import Levels, levels, peaks
 from linq_nb.audio.previewing import Preview, preview
 from linq_nb.audio.probing import AudioInfo, probe
@@ -13,6 +22,10 @@ from linq_nb.audio.wav import wav_from_samples
 
 __all__ = [
     "FORMATS",
+    "MAX_FILENAME",
+    "MAX_MEMO_BYTES",
+    "MAX_UPLOAD_BYTES",
+    "SUFFIXES",
     "AudioInfo",
     "FormatFacts",
     "Levels",

@@ -1,10 +1,19 @@
-"""The seven formats that Linq takes, in one table: names, MIME types and extensions."""
+"""The seven formats that Linq takes, in one table: names, MIME types and extensions; and the limits of a file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+
+MAX_MEMO_BYTES = 10_000_000
+"""Linq's limit for a voice memo is written "10MB" (error 413/5001); this is the smaller reading."""
+
+MAX_UPLOAD_BYTES = 104_857_600
+"""Largest file that ``POST /v3/attachments`` takes: 100 MiB."""
+
+MAX_FILENAME = 255
+"""Longest file name that ``POST /v3/attachments`` takes, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,9 @@ _BY_MIME = {mime: name for name, facts in FORMATS.items() for mime in (facts.mim
 _BY_EXTENSION = {
     extension: name for name, facts in FORMATS.items() for extension in (facts.extension, *facts.other_extensions)
 }
+
+SUFFIXES = frozenset(_BY_EXTENSION) | {".flac", ".oga", ".ogg", ".opus", ".webm"}
+"""Extensions of the audio files that are offered to choose from: what Linq takes and what ``convert`` reads."""
 
 
 def mime_format(mime: str) -> str | None:

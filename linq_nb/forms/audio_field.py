@@ -7,16 +7,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from linq_nb.audio import SUFFIXES
 from linq_nb.errors import AudioError
 from linq_nb.model import VoiceMemo, source_of
 from linq_nb.text import clean, mask_text
 
-SUFFIXES = frozenset(
-    (
-        ".aac", ".aif", ".aifc", ".aiff", ".amr", ".caf", ".flac", ".m4a", ".m4b", ".mp3", ".mp4", ".oga", ".ogg",
-        ".opus", ".wav", ".webm",
-    )
-)  # fmt: skip
 MOST_FILES = 200
 MOST_LOOKED_AT = 5_000
 """So many entries of folders are looked at for files to offer: a home folder of a hub may hold millions."""

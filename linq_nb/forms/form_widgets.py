@@ -13,14 +13,13 @@ from typing import Any
 import traitlets
 
 from linq_nb import views
+from linq_nb.audio import MAX_UPLOAD_BYTES
 from linq_nb.errors import AudioError
 from linq_nb.model import Chat
 from linq_nb.text import clean
 from linq_nb.widgets.base import Widget
 
 HERE = Path(__file__).parent
-MAX_UPLOAD = 104_857_600
-"""The largest file that is taken from the browser, in bytes: what an upload to Linq takes (100 MiB)."""
 
 Row = Mapping[str, str]
 
@@ -67,7 +66,7 @@ class Upload(Widget):
     """
 
     _esm = HERE / "upload.js"
-    limit = traitlets.Int(MAX_UPLOAD).tag(sync=True)
+    limit = traitlets.Int(MAX_UPLOAD_BYTES).tag(sync=True)
     disabled = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self, **more: Any) -> None:

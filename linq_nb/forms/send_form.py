@@ -290,7 +290,7 @@ class SendForm:
     def _judge(self) -> None:
         self._plan = None
         drafts = self._drafts()
-        self.controls.card.value = views.bundle(self.memo)["text/html"] if self.memo is not None else ""
+        self.controls.card.value = views.mimebundle(self.memo)["text/html"] if self.memo is not None else ""
         if not drafts:
             return
         self._plan = self.outbox.plan(drafts)

@@ -16,12 +16,6 @@ from linq_nb.magics.lexer import Piece, quote, split
 from linq_nb.magics.options import HELP, Command, Option
 
 _LINE = re.compile(r"^\s*(?:[^%=]+=\s*)?%(linq_\w+)\s(.*)$", re.DOTALL)
-_AUDIO = frozenset(
-    (
-        ".aac", ".adts", ".aif", ".aifc", ".aiff", ".amr", ".awb", ".caf", ".flac", ".m4a", ".m4b", ".mp3",
-        ".mp4", ".oga", ".ogg", ".opus", ".wav", ".wave", ".webm",
-    )
-)  # fmt: skip
 
 Matcher = Callable[[CompletionContext], SimpleMatcherResult]
 
@@ -110,7 +104,7 @@ def _values(option: Option, typed: str, names: dict[str, Any]) -> Iterable[Offer
     if option.name == "--via":
         return [Offer(name, "Outbox") for name in _named("Outbox", names) if name.startswith(typed)]
     if option.name == "--journal":
-        return _files(typed, frozenset((".sqlite", ".db")))
+        return _files(typed, frozenset((".sqlite", ".db")), "file")
     return [Offer(one, "value") for one in _words(option) if one.startswith(typed)]
 
 
@@ -133,8 +127,10 @@ def _operands(command: Command, typed: str, names: dict[str, Any]) -> Iterator[O
         codes = dict.fromkeys(str(one.code) for one in CODES if one.code)
         yield from (Offer(code, "code") for code in codes if code.startswith(typed))
     elif command.operand == "SOURCE":
+        from linq_nb.audio import SUFFIXES
+
         yield from (Offer(name, "VoiceMemo") for name in _named("VoiceMemo", names) if name.startswith(typed))
-        yield from _files(typed, _AUDIO)
+        yield from _files(typed, SUFFIXES, "audio")
 
 
 def _chats(typed: str, names: dict[str, Any]) -> Iterator[Offer]:
@@ -174,7 +170,7 @@ def _named(kind: str, names: dict[str, Any]) -> list[str]:
     return [name for name, value in names.items() if type(value).__name__ == kind and not name.startswith("_")]
 
 
-def _files(typed: str, suffixes: frozenset[str]) -> Iterator[Offer]:
+def _files(typed: str, suffixes: frozenset[str], kind: str) -> Iterator[Offer]:
     """Offer the folders and files that the typed path can go on with."""
     cut = max(typed.rfind("/"), typed.rfind(os.sep)) + 1
     lead, start = typed[:cut], typed[cut:]
@@ -188,7 +184,7 @@ def _files(typed: str, suffixes: frozenset[str]) -> Iterator[Offer]:
         if one.is_dir():
             yield Offer(f"{lead}{one.name}/", "folder", more=True)
         elif one.suffix.lower() in suffixes:
-            yield Offer(lead + one.name, "audio" if suffixes is _AUDIO else "file")
+            yield Offer(lead + one.name, kind)
 
 
 def _written(offer: Offer, word: str, after: str) -> str:

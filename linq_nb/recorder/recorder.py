@@ -9,8 +9,9 @@ from typing import Any
 import traitlets
 
 from linq_nb import views
+from linq_nb.audio import MAX_MEMO_BYTES
 from linq_nb.errors import SettingsError
-from linq_nb.model import MAX_MEMO_BYTES, VoiceMemo
+from linq_nb.model import VoiceMemo
 from linq_nb.recorder import takes as making
 from linq_nb.recorder.takes import Parcel, Take
 from linq_nb.text import clean

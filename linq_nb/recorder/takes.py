@@ -66,7 +66,7 @@ class Take:
         return f"Take({', '.join(part for part in (self.name, told(self)) if part)})"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {**views.bundle(self.memo), "text/plain": repr(self)}
+        return {**views.mimebundle(self.memo), "text/plain": repr(self)}
 
 
 class Parcel:

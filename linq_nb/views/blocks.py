@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from linq_nb import catalog
+from linq_nb.model import Finding, Plan, PlanRow, Send
 from linq_nb.status import is_going_well, no_receipts, status_of
 from linq_nb.text import clean, mask_text, short_id
 from linq_nb.views import records
@@ -23,15 +24,12 @@ from linq_nb.views.page import (
     columns,
     div,
     esc,
-    facts,
+    fact_table,
     pill,
     status_ground,
     table,
 )
-from linq_nb.views.words import ago
-
-if TYPE_CHECKING:
-    from linq_nb.model import Finding, Plan, PlanRow, Send
+from linq_nb.views.phrases import ago
 
 MOST_FINDINGS = 40
 """A longer list is cut, and says so."""
@@ -69,7 +67,7 @@ def sent(send: Send, *, now: datetime | None = None) -> Shown:
         html=div(
             FRAME,
             f'<div style="margin:0 0 6px">{pill(status, ground)} {esc(said)}</div>',
-            facts(rows),
+            fact_table(rows),
         ),
         text=f"{status}: {said}\n{columns(rows)}",
     )
@@ -151,7 +149,7 @@ def planned(plan: Plan) -> Shown:
     cells = [(esc(number), f"{pill(word, ground)} {esc(told)}") for number, (ground, word), told in rows]
     text = [f"{number:>4}  {word}: {told}" for number, (_, word), told in rows]
     return Shown(
-        html=div(FRAME, f"<b>{esc(head)}</b>", table(cells), *(esc(one) for one in tail), facts(notes)),
+        html=div(FRAME, f"<b>{esc(head)}</b>", table(cells), *(esc(one) for one in tail), fact_table(notes)),
         text="\n".join([head, *text, *tail, *(f"note  {note}" for _, note in notes)]),
     )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from linq_nb import audio
+from linq_nb.audio import Preview
 from linq_nb.errors import AudioError
+from linq_nb.model import Chat, Draft, Finding, VoiceMemo
 from linq_nb.text import clean, mask
 from linq_nb.views import bubble, records
 from linq_nb.views.blocks import finding_rows, finding_table
@@ -25,11 +27,7 @@ from linq_nb.views.page import (
     pill,
     quiet,
 )
-from linq_nb.views.words import duration
-
-if TYPE_CHECKING:
-    from linq_nb.audio import Preview
-    from linq_nb.model import Chat, Draft, Finding, VoiceMemo
+from linq_nb.views.phrases import duration
 
 PLAYER_BYTES = 1_000_000
 """At most so much sound goes into a card: about 1.34 MB as base64, so a card stays below 1.5 MB."""

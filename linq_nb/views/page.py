@@ -113,7 +113,7 @@ def tagged(rows: Iterable[tuple[str, str]], first: str) -> str:
     return f'<table style="{_TABLE}"><tbody>{body}</tbody></table>'
 
 
-def facts(rows: Sequence[Row]) -> str:
+def fact_table(rows: Sequence[Row]) -> str:
     """Return labels and plain texts as a table; a column of longer labels is wider, so that none breaks."""
     longest = max((len(label) for label, _ in rows), default=0)
     return table(
@@ -131,6 +131,6 @@ def summary(title: str, rows: Sequence[Row]) -> Shown:
     """Show a title and a small two-column table."""
     head, cells = clean(title), [(clean(label), clean(value, 600)) for label, value in rows]
     return Shown(
-        html=div(BOX, f"<b>{esc(head)}</b>", facts(cells)),
+        html=div(BOX, f"<b>{esc(head)}</b>", fact_table(cells)),
         text="\n".join(part for part in (head, columns(cells)) if part),
     )

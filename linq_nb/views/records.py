@@ -1,62 +1,61 @@
-"""What there is to say of each record: a name and some facts, in the order in which they are read.
-
-Records are told apart by the name of their type: this layer lies below the one that defines them.
-"""
+"""The facts of each record, in the order in which they are read, and the short names of memos, chats and sends."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+import functools
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from linq_nb import audio
+from linq_nb.model import (
+    BadDraft,
+    Capability,
+    Chat,
+    Draft,
+    Event,
+    Finding,
+    Handle,
+    Line,
+    Message,
+    Plan,
+    PlanRow,
+    Send,
+    VoiceMemo,
+)
 from linq_nb.status import status_of
 from linq_nb.text import clean, mask, mask_text, place, short_id
-from linq_nb.views.words import duration, moment, rate, size
-
-if TYPE_CHECKING:
-    from linq_nb.model import (
-        BadDraft,
-        Capability,
-        Chat,
-        Draft,
-        Event,
-        Finding,
-        Handle,
-        Line,
-        Message,
-        Plan,
-        PlanRow,
-        Send,
-        VoiceMemo,
-    )
+from linq_nb.views.phrases import duration, moment, rate, size
 
 
 class Fact(NamedTuple):
-    """One thing to say; ``said`` puts the label before the value in a line too."""
+    """One fact; ``with_label`` puts the label before the value in a line too."""
 
     label: str
     value: str
-    said: bool = False
+    with_label: bool = False
 
 
-def line(record: Any) -> str:
+@functools.singledispatch
+def facts(record: object) -> Iterable[Fact]:
+    """Return the facts of a record, the most important first; none for a type without a function below."""
+    return ()
+
+
+def line(record: object) -> str:
     """Describe a record in one line: no full handle, no signed URL, no control character."""
-    kind, tell = _teller(record)
-    if tell is None:
-        return f"<{kind}>"
-    parts = [f"{fact.label} {fact.value}" if fact.said else fact.value for fact in tell(record)]
-    return f"{kind} {' · '.join(parts)}".strip()
+    parts = [f"{fact.label} {fact.value}" if fact.with_label else fact.value for fact in facts(record)]
+    return f"{kind_of(record)} {' · '.join(parts)}" if parts else f"<{kind_of(record)}>"
 
 
-def rows(record: Any) -> list[tuple[str, str]]:
+def rows(record: object) -> list[tuple[str, str]]:
     """Return the facts of a record as labels and texts."""
-    _, tell = _teller(record)
-    return [(fact.label, fact.value) for fact in tell(record)] if tell else []
+    return [(fact.label, fact.value) for fact in facts(record)]
 
 
-def kind_of(record: Any) -> str:
-    """Name the type that says how a record is shown: its own or the nearest one known here."""
-    return _teller(record)[0]
+def kind_of(record: object) -> str:
+    """Name the type of a record: the nearest one whose facts are registered, else its own."""
+    kinds = (kind for kind in type(record).__mro__ if kind is not object and kind in facts.registry)
+    return next(kinds, type(record)).__name__
 
 
 def memo_name(memo: VoiceMemo) -> str:
@@ -136,13 +135,13 @@ def _format(form: str | None, codec: str | None) -> str:
     return f"{label} ({clean(codec, 40)})" if codec and codec.lower() not in label.lower() else label
 
 
-def _if(known: object, label: str, value: str, said: bool = False) -> list[Fact]:
-    return [Fact(label, value, said)] if known else []
+def _if(known: object, label: str, value: str, with_label: bool = False) -> list[Fact]:
+    return [Fact(label, value, with_label)] if known else []
 
 
-def _opt(label: str, value: object, said: bool = False, limit: int = 120) -> list[Fact]:
+def _opt(label: str, value: object, with_label: bool = False, limit: int = 120) -> list[Fact]:
     """Tell a value from outside where there is one."""
-    return [Fact(label, clean(value, limit), said)] if value not in (None, "") else []
+    return [Fact(label, clean(value, limit), with_label)] if value not in (None, "") else []
 
 
 def _id(label: str, identity: str | None) -> list[Fact]:
@@ -153,7 +152,8 @@ def _at(label: str, at: Any) -> list[Fact]:
     return [Fact(label, moment(at), True)] if at else []
 
 
-def _memo(memo: VoiceMemo) -> list[Fact]:
+@facts.register
+def _memo(memo: VoiceMemo) -> Iterable[Fact]:
     origin, title = memo_origin(memo), memo_title(memo)
     return [
         Fact("memo", memo_name(memo)),
@@ -164,7 +164,8 @@ def _memo(memo: VoiceMemo) -> list[Fact]:
     ]
 
 
-def _handle(person: Handle) -> list[Fact]:
+@facts.register
+def _handle(person: Handle) -> Iterable[Fact]:
     return [
         Fact("handle", clean(mask(person.handle))),
         *_if(person.is_me, "is", "you"),
@@ -174,7 +175,8 @@ def _handle(person: Handle) -> list[Fact]:
     ]
 
 
-def _chat(chat: Chat) -> list[Fact]:
+@facts.register
+def _chat(chat: Chat) -> Iterable[Fact]:
     return [
         Fact("to", chat_whom(chat)),
         *_if(chat.line, "from", clean(mask(chat.line or "")), True),
@@ -185,7 +187,8 @@ def _chat(chat: Chat) -> list[Fact]:
     ]
 
 
-def _line(own: Line) -> list[Fact]:
+@facts.register
+def _line(own: Line) -> Iterable[Fact]:
     return [
         Fact("line", clean(mask(own.phone_number))),
         *_opt("line type", own.line_type),
@@ -193,18 +196,20 @@ def _line(own: Line) -> list[Fact]:
     ]
 
 
-def _capability(answer: Capability) -> list[Fact]:
+@facts.register
+def _capability(answer: Capability) -> Iterable[Fact]:
     words: dict[bool | None, str] = {True: "can be reached", False: "cannot be reached"}
     return [
         Fact("address", clean(mask(answer.address))),
         *_opt("service", answer.service),
         Fact("answer", words.get(answer.available, "not known")),
         *_opt("reason", answer.reason, limit=600),
-        *_opt("would go by", answer.selected_service, said=True),
+        *_opt("would go by", answer.selected_service, with_label=True),
     ]
 
 
-def _message(message: Message) -> list[Fact]:
+@facts.register
+def _message(message: Message) -> Iterable[Fact]:
     return [
         Fact("message", short_id(message.message_id)),
         *_opt("status", message.delivery_status),
@@ -216,7 +221,8 @@ def _message(message: Message) -> list[Fact]:
     ]
 
 
-def _finding(found: Finding) -> list[Fact]:
+@facts.register
+def _finding(found: Finding) -> Iterable[Fact]:
     return [
         Fact("level", clean(found.level)),
         Fact("finding", clean(found.message, 600)),
@@ -224,7 +230,8 @@ def _finding(found: Finding) -> list[Fact]:
     ]
 
 
-def _draft(draft: Draft) -> list[Fact]:
+@facts.register
+def _draft(draft: Draft) -> Iterable[Fact]:
     memo = draft.memo
     return [
         Fact("memo", memo_name(memo)),
@@ -235,7 +242,8 @@ def _draft(draft: Draft) -> list[Fact]:
     ]
 
 
-def _event(event: Event) -> list[Fact]:
+@facts.register
+def _event(event: Event) -> Iterable[Fact]:
     return [
         Fact("at", moment(event.at)),
         Fact("source", clean(event.source)),
@@ -249,7 +257,8 @@ def _event(event: Event) -> list[Fact]:
     ]
 
 
-def _send(send: Send) -> list[Fact]:
+@facts.register
+def _send(send: Send) -> Iterable[Fact]:
     failed = status_of(send.status).is_error
     return [
         Fact("status", clean(send.status)),
@@ -263,42 +272,22 @@ def _send(send: Send) -> list[Fact]:
     ]
 
 
+@facts.register
 def _bad_draft(draft: BadDraft) -> Iterable[Fact]:
     yield Fact("why", clean(draft.why, 300))
-    yield Fact("audio", clean(draft.audio), said=True)
-    yield Fact("chat", clean(mask_text(draft.chat)), said=True)
+    yield Fact("audio", clean(draft.audio), with_label=True)
+    yield Fact("chat", clean(mask_text(draft.chat)), with_label=True)
 
 
+@facts.register
 def _plan_row(row: PlanRow) -> Iterable[Fact]:
     yield Fact("row", str(row.row))
     yield Fact("verdict", row.verdict)
     yield from _if(bool(row.why), "why", clean(row.why, 300))
 
 
+@facts.register
 def _plan(plan: Plan) -> Iterable[Fact]:
     yield from (Fact(verdict, f"{number} {verdict}") for verdict, number in plan.counts.items() if number)
     yield Fact("rows", f"{len(plan.rows)} rows")
     yield Fact("plan", plan.fingerprint)
-
-
-_TELLERS: dict[str, Callable[[Any], Iterable[Fact]]] = {
-    "VoiceMemo": _memo,
-    "Handle": _handle,
-    "Chat": _chat,
-    "Line": _line,
-    "Capability": _capability,
-    "Message": _message,
-    "Finding": _finding,
-    "Draft": _draft,
-    "BadDraft": _bad_draft,
-    "PlanRow": _plan_row,
-    "Plan": _plan,
-    "Event": _event,
-    "Send": _send,
-}
-
-
-def _teller(record: Any) -> tuple[str, Callable[[Any], Iterable[Fact]] | None]:
-    """Find who tells of this type or of the nearest one above it."""
-    names = [kind.__name__ for kind in type(record).__mro__]
-    return next(((name, _TELLERS[name]) for name in names if name in _TELLERS), (names[0], None))

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from linq_nb import catalog
+from linq_nb.model import Finding, Plan, PlanRow, Send
 from linq_nb.status import status_of
 from linq_nb.text import clean, mask
 from linq_nb.views import records
 from linq_nb.views.blocks import MOST_ROWS, VERDICTS, finding_rows, finding_table
 from linq_nb.views.card import memo_html
 from linq_nb.views.page import FRAME, GREY, RED, Shown, columns, div, esc, pill, status_ground, tagged
-
-if TYPE_CHECKING:
-    from linq_nb.model import Finding, Plan, PlanRow, Send
 
 Told = tuple[str, str, str]
 """The ground of a tag, its word, and what there is to say."""

@@ -73,14 +73,14 @@ def test_card_of_a_cell_that_ran_plays(notebook: Any, memo_file: Path, theme: st
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_card_in_an_untrusted_notebook_plays(notebook: Any, memo_file: Path, theme: str) -> None:
     memo = VoiceMemo.from_file(memo_file)
-    notebook.open("memo", outputs=[views.bundle(memo)]).theme(theme)
+    notebook.open("memo", outputs=[views.mimebundle(memo)]).theme(theme)
     assert_plays(notebook.output(0), _seconds(memo))
 
 
 def test_untrusted_card_keeps_every_style(notebook: Any, memo_file: Path) -> None:
     memo = VoiceMemo.from_file(memo_file)
     cell = f"from linq_nb.model import VoiceMemo\nVoiceMemo.from_file({str(memo_file)!r})"
-    notebook.open("memo", cell, outputs=[views.bundle(memo)])
+    notebook.open("memo", cell, outputs=[views.mimebundle(memo)])
     notebook.run(1)
     styles = "nodes => nodes.map(node => node.tagName + ' ' + node.style.cssText)"
     stored, ran = (notebook.output(i).locator(".linq-nb, .linq-nb *").evaluate_all(styles) for i in (0, 1))
@@ -95,7 +95,7 @@ def test_hostile_file_name_runs_no_script(notebook: Any, stored: bool) -> None:
         f"VoiceMemo.from_bytes(Path('hostile.wav').read_bytes(), {HOSTILE!r})"
     )
     (notebook.lab.root / "hostile.wav").write_bytes(tone())
-    notebook.open(cell, outputs=[views.bundle(memo)] if stored else [])
+    notebook.open(cell, outputs=[views.mimebundle(memo)] if stored else [])
     if not stored:
         notebook.run(0)
     assert "<script>window.hacked=2</script>" in notebook.output(0).inner_text()
@@ -108,7 +108,7 @@ def test_cards_fit_a_phone(lab_page: Any, memo_file: Path) -> None:
     found = [Finding(level="warning", code="long", message=long)]
     card = views.draft_card(Draft(memo=memo, chat=long), long, found, mode="LIVE", line="+12025550100")
     send = Send(send_id="1", base_url="u", content="c", chat_id=long, error_message=long, trace_id=long)
-    shown = [views.bundle(memo)["text/html"], card.html, views.sent(send, now=None).html]
+    shown = [views.mimebundle(memo)["text/html"], card.html, views.sent(send, now=None).html]
     page = lab_page.context.new_page()
     try:
         page.set_viewport_size({"width": 320, "height": 480})

@@ -13,8 +13,8 @@ from core_samples import TOKEN, wav
 from raw_server import RawServer, answer, by_target, close, drip, raw, reset, silent
 
 from linq_nb import AudioError, Outbox, VoiceMemo
+from linq_nb.audio import MAX_MEMO_BYTES
 from linq_nb.download import download
-from linq_nb.model import MAX_MEMO_BYTES
 
 
 def fetch(server: RawServer, path: str = "/a.wav", **more: Any) -> bytes:

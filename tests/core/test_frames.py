@@ -13,7 +13,7 @@ from core_samples import AT, a_message, a_send, chat
 
 import linq_nb
 from linq_nb import SettingsError, catalog, frames, to_frame
-from linq_nb.model import Event, Finding, Handle, Line
+from linq_nb.model import Event, Finding, Handle, Line, Send
 
 DESIGN = """
 send_id chat_id chat_name is_group from_handle to_handles memo_source filename format mime_type size_bytes
@@ -57,7 +57,7 @@ def cells(frame: pd.DataFrame) -> list[str]:
 
 
 def test_the_columns_of_sends_are_the_designs() -> None:
-    assert list(to_frame([]).columns) == DESIGN == list(frames.SEND_COLUMNS)
+    assert list(to_frame([]).columns) == DESIGN == list(frames.COLUMNS[Send])
 
 
 @pytest.mark.parametrize("kind", FULL)

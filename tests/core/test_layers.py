@@ -16,13 +16,14 @@ LAYERS = {
     7: "outbox recorder",
     6: "settings client download journal export widgets demo",
     5: "preflight wire rules webhooks frames reports plots consent live",
-    4: "model",
-    3: "views",
+    4: "views",
+    3: "model",
     2: "audio",
     1: "errors catalog status text hosts secret",
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names.split()}
 SIDEWAYS = {("magics", "forms"), ("webhooks", "wire"), ("reports", "rules"), ("export", "journal"), ("rules", "wire")}
+SIDEWAYS |= {("model", "views")}  # a record asks for its display, by one lazy import
 """%linq_form is the form by another door: it shows it and adds nothing. A webhook's payload is Linq's JSON. A report
 counts by the send rules: when a send is open, what a horizon is.
 The export copies the journal. The rules judge answers."""

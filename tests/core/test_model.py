@@ -341,7 +341,7 @@ def test_a_file_that_cannot_be_read_says_so_without_its_folder(tmp_path: Path, n
 
 
 def test_the_home_of_a_stranger_is_an_audio_error() -> None:
-    with pytest.raises(AudioError, match="not known"):
+    with pytest.raises(AudioError, match="unknown user"):
         VoiceMemo.from_file("~nobody-of-that-name/hello.wav")
 
 

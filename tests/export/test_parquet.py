@@ -20,7 +20,7 @@ from pyarrow import parquet
 import linq_nb
 from linq_nb import SettingsError, export, frames, read_parquet, to_frame
 from linq_nb.journal import Journal
-from linq_nb.model import Event, Send
+from linq_nb.model import Event, Send, columns_of
 from linq_nb.outbox import Outbox
 
 CHILD = Path(__file__).with_name("export_child.py")
@@ -149,11 +149,10 @@ def test_polars_reads_all_rows_and_the_days(month: Outbox, folder: Path) -> None
 def test_each_column_says_what_it_means(folder: Path) -> None:
     schema = parquet.read_schema(next(folder.rglob("*.parquet")))
     for name in schema.names:
-        assert schema.field(name).metadata[b"description"].decode() == export.MEANING[name][0]
+        assert schema.field(name).metadata[b"description"].decode() == columns_of(Send)[name].meaning
     assert schema.field("delivery_s").metadata[b"unit"] == b"s"
     assert schema.metadata[b"linq_nb.handles"] == b"masked"
-    assert {*export.columns("sends"), *export.columns("history")} == set(export.MEANING)
-    assert set(export.columns("sends")) == set(frames.SEND_COLUMNS) - {"day"}
+    assert set(export.columns("sends")) == set(frames.COLUMNS[Send]) - {"day"}
 
 
 @pytest.mark.parametrize("table", ["sends", "history"])

@@ -114,7 +114,7 @@ def assert_survives(html: str) -> Page:
 
 
 def bundles(shown: Any) -> dict[str, str]:
-    found = shown._repr_mimebundle_() if hasattr(shown, "_repr_mimebundle_") else views.bundle(shown)
+    found = shown._repr_mimebundle_() if hasattr(shown, "_repr_mimebundle_") else views.mimebundle(shown)
     return dict(found)
 
 
@@ -126,9 +126,9 @@ def test_every_display_survives_the_sanitizer() -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_only_text(text: str) -> None:
     for record, tame in zip(every(text), every("words"), strict=True):
-        html = views.bundle(record)["text/html"]
+        html = views.mimebundle(record)["text/html"]
         tags = [tag for tag, _ in assert_survives(html).tags]
-        assert tags == [tag for tag, _ in Page(views.bundle(tame)["text/html"]).tags]
+        assert tags == [tag for tag, _ in Page(views.mimebundle(tame)["text/html"]).tags]
         assert len(html) < 100_000
 
 
@@ -152,12 +152,12 @@ def test_both_forms_tell_the_same_facts() -> None:
 def test_the_same_record_gives_the_same_bytes() -> None:
     memo = VoiceMemo.from_bytes(wav(), "tone.wav")
     again = VoiceMemo.from_bytes(wav(), "tone.wav")
-    assert views.bundle(memo) == views.bundle(memo) == views.bundle(again)
+    assert views.mimebundle(memo) == views.mimebundle(memo) == views.mimebundle(again)
 
 
 def test_card_plays_the_bytes_that_go() -> None:
     data = wav()
-    read = Page(views.bundle(VoiceMemo.from_bytes(data, "tone.wav"))["text/html"])
+    read = Page(views.mimebundle(VoiceMemo.from_bytes(data, "tone.wav"))["text/html"])
     (player,) = read.all("audio")
     kind, _, sound = (player["src"] or "").partition(";base64,")
     assert kind in ("data:audio/wav", "data:audio/x-wav")
@@ -167,7 +167,7 @@ def test_card_plays_the_bytes_that_go() -> None:
 
 
 def test_card_draws_the_waveform() -> None:
-    (image,) = Page(views.bundle(VoiceMemo.from_bytes(wav(), "tone.wav"))["text/html"]).all("img")
+    (image,) = Page(views.mimebundle(VoiceMemo.from_bytes(wav(), "tone.wav"))["text/html"]).all("img")
     assert image["alt"] == "waveform of a 0:02 voice memo"
     root = ElementTree.fromstring(base64.b64decode((image["src"] or "").partition("base64,")[2]))
     assert root.tag.endswith("svg")
@@ -182,7 +182,7 @@ def test_card_without_peaks_or_player_says_so(answer: Exception | None, monkeypa
 
     monkeypatch.setattr(audio, "peaks", none)
     monkeypatch.setattr(audio, "preview", none)
-    read = Page(views.bundle(replace(HELLO, data=b"x"))["text/html"])
+    read = Page(views.mimebundle(replace(HELLO, data=b"x"))["text/html"])
     assert read.all("img")[0]["alt"] == "a 0:04 voice memo"
     assert not read.all("audio")
     assert "pip install linq_nb[audio]" in read.text
@@ -199,7 +199,7 @@ def test_card_says_when_it_plays_a_preview(cut: bool, note: str, monkeypatch: py
     made = SimpleNamespace(data=b"ID3", mime_type="audio/mpeg", is_original=False, seconds=300.0, cut=cut)
     monkeypatch.setattr(audio, "peaks", lambda data, n: [0.5] * n)
     monkeypatch.setattr(audio, "preview", lambda data, info=None, limit_bytes=0: made)
-    read = Page(views.bundle(replace(HELLO, data=b"x"))["text/html"])
+    read = Page(views.mimebundle(replace(HELLO, data=b"x"))["text/html"])
     assert note in read.text
     assert read.all("audio")[0]["src"] == "data:audio/mpeg;base64,SUQz"
 
@@ -217,11 +217,11 @@ def test_card_refuses_a_preview_that_does_not_fit(made: Any, monkeypatch: pytest
     preview = SimpleNamespace(is_original=True, seconds=1.0, cut=False, **made)
     monkeypatch.setattr(audio, "peaks", lambda data, n: None)
     monkeypatch.setattr(audio, "preview", lambda data, info=None, limit_bytes=0: preview)
-    assert not assert_survives(views.bundle(replace(HELLO, data=b"x"))["text/html"]).all("audio")
+    assert not assert_survives(views.mimebundle(replace(HELLO, data=b"x"))["text/html"]).all("audio")
 
 
 def test_url_memo_shows_host_and_path_and_no_player() -> None:
-    html = views.bundle(LINKED)["text/html"]
+    html = views.mimebundle(LINKED)["text/html"]
     read = Page(html)
     assert "cdn.example.com/a/memo.m4a" in read.text
     assert "outbox.fetch(memo) downloads it to hear it" in read.text
@@ -230,7 +230,7 @@ def test_url_memo_shows_host_and_path_and_no_player() -> None:
 
 
 def test_fetched_url_memo_is_a_full_card() -> None:
-    read = Page(views.bundle(LINKED.fetched(wav(), "memo.wav"))["text/html"])
+    read = Page(views.mimebundle(LINKED.fetched(wav(), "memo.wav"))["text/html"])
     assert "cdn.example.com/a/memo.m4a" in read.text
     assert read.all("audio")
 
@@ -250,12 +250,12 @@ def test_card_stays_below_its_size(size_bytes: int) -> None:
     card = views.draft_card(
         Draft(memo=memo, chat=ADAS), ADAS, noisy, mode="LIVE", line="+12025550100", journal_note="<" * 9000
     )
-    assert len(views.bundle(memo)["text/html"].encode()) <= LARGEST
+    assert len(views.mimebundle(memo)["text/html"].encode()) <= LARGEST
     assert len(card.html.encode()) <= LARGEST
 
 
 def test_small_parts_are_small() -> None:
-    html = views.bundle(replace(HELLO, data=None))["text/html"]
+    html = views.mimebundle(replace(HELLO, data=None))["text/html"]
     assert len(html) < 4000
 
 

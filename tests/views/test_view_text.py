@@ -104,7 +104,7 @@ def test_hostile_text_stays_on_its_line(text: str) -> None:
         line = views.line(record)
         assert line.isprintable()
         assert len(line) < 3000
-        assert all(part.isprintable() for part in views.bundle(record)["text/plain"].split("\n"))
+        assert all(part.isprintable() for part in views.mimebundle(record)["text/plain"].split("\n"))
 
 
 SENT = [
@@ -198,7 +198,7 @@ def test_sent(send: Send, text: str) -> None:
 
 
 def test_sent_without_a_clock_tells_no_time() -> None:
-    text = views.bundle(replace(QUEUED, repeated=True))["text/plain"]
+    text = views.mimebundle(replace(QUEUED, repeated=True))["text/plain"]
     assert text.startswith("queued: already sent as message 69a3…; nothing sent")
 
 
@@ -263,7 +263,7 @@ def test_summary() -> None:
 
 
 def test_text_of_a_card_is_the_same_without_the_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = views.bundle(HELLO)["text/plain"]
+    before = views.mimebundle(HELLO)["text/plain"]
     monkeypatch.setattr("linq_nb.audio.peaks", lambda data, n: None)
     monkeypatch.setattr("linq_nb.audio.preview", lambda data, info=None, limit_bytes=0: None)
-    assert views.bundle(HELLO)["text/plain"] == before
+    assert views.mimebundle(HELLO)["text/plain"] == before

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from linq_nb import catalog
+from linq_nb.model import Send
 from linq_nb.status import STATUSES, is_going_well, is_settled, no_receipts, status_of
 from linq_nb.text import clean
 from linq_nb.views import records
 from linq_nb.views.page import AMBER, BOX, Shown, div, esc, name, pill, quiet, status_ground
-from linq_nb.views.words import ago, duration
-
-if TYPE_CHECKING:
-    from linq_nb.model import Send
+from linq_nb.views.phrases import ago, duration
 
 MOST_FOLLOWED = 50
 """A longer table shows the rows that need a look first, and says how many more there are."""

@@ -1,0 +1,47 @@
+"""The records that everything else reads and makes: frozen, flat, without IO except loading a memo from a file.
+
+Times are aware UTC and named ``*_at``; lengths say their unit; handles are E.164 or an email address.
+"""
+
+from linq_nb.model.chat import Capability, Chat, Handle, Line
+from linq_nb.model.draft import BadDraft, Draft, Finding, Findings, Plan, PlanRow, Verdict
+from linq_nb.model.memo import MemoSource, VoiceMemo
+from linq_nb.model.message import Attachment, Message, Subscription
+from linq_nb.model.naming import is_uuid, send_id, source_of, url_name
+from linq_nb.model.record import BOOL, CATEGORY, FLOAT, INT, TEXT, TIME, Column, columns_of, frame_columns
+from linq_nb.model.send import SPANS, Event, Send
+
+__all__ = [
+    "BOOL",
+    "CATEGORY",
+    "FLOAT",
+    "INT",
+    "SPANS",
+    "TEXT",
+    "TIME",
+    "Attachment",
+    "BadDraft",
+    "Capability",
+    "Chat",
+    "Column",
+    "Draft",
+    "Event",
+    "Finding",
+    "Findings",
+    "Handle",
+    "Line",
+    "MemoSource",
+    "Message",
+    "Plan",
+    "PlanRow",
+    "Send",
+    "Subscription",
+    "Verdict",
+    "VoiceMemo",
+    "columns_of",
+    "frame_columns",
+    "is_uuid",
+    "send_id",
+    "source_of",
+    "url_name",
+]

@@ -1,0 +1,89 @@
+"""Chats and the people in them, your lines, and whether an address can be reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+from linq_nb.model.record import INT, TEXT, Column, Record, column, derived
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Handle(Record):
+    """One person (or one of your lines, ``is_me``) in a chat."""
+
+    handle: str = field(metadata=column("phone number in E.164, or email address", handle=True))
+    handle_id: str | None = field(default=None, metadata=column("Linq's id of the handle", unique=True))
+    is_me: bool | None = field(default=None, metadata=column("whether it is one of your lines"))
+    service: str | None = field(
+        default=None, metadata=column("service of the handle: iMessage, RCS, SMS", category=True)
+    )
+    status: str | None = field(
+        default=None, metadata=column("status of the handle in the chat: active, left, removed", category=True)
+    )
+    line_type: str | None = field(default=None, metadata=column("kind of line", category=True))
+    joined_at: datetime | None = field(default=None, metadata=column("when it joined the chat"))
+    left_at: datetime | None = field(default=None, metadata=column("when it left the chat"))
+
+    _derived: ClassVar[tuple[Column, ...]] = (
+        derived("chat_id", TEXT, "Linq's id of the chat", read=lambda handle: None),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Chat(Record):
+    """A chat that you can send to. ``service`` is the chat's, not each message's."""
+
+    chat_name: str | None = field(default=None, metadata=column("display name of the chat", free_text=True))
+    is_group: bool | None = field(default=None, metadata=column("whether more than one other person is in the chat"))
+    service: str | None = field(default=None, metadata=column("service of the chat: iMessage, RCS, SMS", category=True))
+    health_status: str | None = field(default=None, metadata=column("Linq's rating of the chat", category=True))
+    is_active: bool | None = field(default=None, metadata=column("whether you can send to it"))
+    is_archived: bool | None = field(default=None, metadata=column("whether it is archived"))
+    handles: tuple[Handle, ...] = ()
+    created_at: datetime | None = field(default=None, metadata=column("when it was created"))
+    updated_at: datetime | None = field(default=None, metadata=column("when it was last changed"))
+    chat_id: str = field(metadata=column("Linq's id of the chat"))
+
+    _derived: ClassVar[tuple[Column, ...]] = (
+        derived("people", INT, "number of people, without you", read=lambda chat: len(chat.others), before="service"),
+        derived("to_handles", TEXT, "the people in it, joined by a space", handle=True, json=True,
+                read=lambda chat: tuple(person.handle for person in chat.others), before="is_active"),
+        derived("from_handle", TEXT, "your line in it", handle=True, read=lambda chat: chat.line, before="is_active"),
+    )  # fmt: skip
+
+    @property
+    def id(self) -> str:
+        return self.chat_id
+
+    @property
+    def line(self) -> str | None:
+        """Your line in this chat, in E.164."""
+        return next((h.handle for h in self.handles if h.is_me), None)
+
+    @property
+    def others(self) -> tuple[Handle, ...]:
+        """The people in this chat who are not you and have not left."""
+        return tuple(h for h in self.handles if not h.is_me and h.status not in ("left", "removed"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Line(Record):
+    """One of your phone lines."""
+
+    line_id: str | None = field(default=None, metadata=column("Linq's id of the line", unique=True))
+    phone_number: str = field(metadata=column("your line, in E.164", handle=True))
+    reputation: str | None = field(default=None, metadata=column("Linq's rating of the line", category=True))
+    line_type: str | None = field(default=None, metadata=column("kind of line", category=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Capability(Record):
+    """Whether an address can be reached by a service; ``available`` None means that Linq could not tell."""
+
+    address: str
+    service: str
+    available: bool | None
+    reason: str | None = None
+    selected_service: str | None = None

@@ -1,0 +1,59 @@
+"""Files and URLs that a memo is loaded from: read or refused in one line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from linq_nb.audio import MAX_UPLOAD_BYTES
+from linq_nb.errors import AudioError
+from linq_nb.text import writable
+
+
+def split_url(url: str) -> Any:
+    """Return the parts of a URL; raises AudioError when it is none."""
+    refusal = AudioError("this is not a URL; give an https URL of an audio file; nothing was sent")
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise refusal from None
+    if not parts.scheme or not parts.hostname or any(char.isspace() for char in url) or url != writable(url):
+        raise refusal
+    return parts
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return a path with ``~`` replaced by the home folder; raises AudioError when there is none."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise AudioError("the path begins with the home folder of an unknown user; nothing was sent") from None
+
+
+def read_file(file: Path) -> bytes:
+    """Read a file of at most 100 MiB, the limit of an upload; raises AudioError.
+
+    The messages name no folder of this machine: a relative path as it was given, else the file name alone.
+    """
+    shown = file.name if file.is_absolute() else os.fspath(file)
+    try:
+        if file.exists() and not file.is_file() and not file.is_dir():
+            raise AudioError(f"{shown!r} is a device or a pipe, not an audio file; nothing was sent")
+        with file.open("rb") as stream:
+            data = stream.read(MAX_UPLOAD_BYTES + 1)
+    except FileNotFoundError:
+        where = " at that path" if file.is_absolute() else f", seen from the folder {Path.cwd().name!r}"
+        raise AudioError(f"there is no file {shown!r}{where}; nothing was sent") from None
+    except IsADirectoryError:
+        raise AudioError(f"{shown!r} is a folder, not an audio file; nothing was sent") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "the path is not valid"
+        raise AudioError(f"cannot read {shown!r}: {why}; nothing was sent") from None
+    if len(data) > MAX_UPLOAD_BYTES:
+        raise AudioError(
+            f"{file.name!r} is larger than 100 MiB; Linq takes memos up to 10 MB; nothing was sent; shorten it"
+        )
+    return data

@@ -1,0 +1,201 @@
+"""VoiceMemo: audio bytes with the facts about them, or a URL or an attachment id that stands for them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import unquote
+
+from linq_nb import audio
+from linq_nb.errors import AudioError
+from linq_nb.model.loading import expanded, read_file, split_url
+from linq_nb.model.naming import is_uuid, source_of, url_name
+from linq_nb.model.record import Record
+from linq_nb.text import plain_url, writable
+
+MemoSource = Literal["file", "bytes", "samples", "url", "attachment"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class VoiceMemo(Record):
+    """A voice memo: audio bytes with what is known of them, or a URL or an attachment id that stands for them.
+
+    Load one with ``from_file``, ``from_bytes``, ``from_samples``, ``from_url`` or ``from_attachment``.
+    ``duration_ms`` is in milliseconds, ``sample_rate`` in Hz, ``size_bytes`` in bytes; what is not known is None.
+    """
+
+    source: MemoSource
+    data: bytes | None = field(default=None, compare=False)
+    path: Path | None = None
+    url: str | None = None
+    attachment_id: str | None = None
+    filename: str | None = None
+    mime_type: str | None = None
+    declared_type: str | None = None
+    size_bytes: int | None = None
+    duration_ms: int | None = None
+    sha256: str | None = None
+    origin_sha256: str | None = None
+    format: str | None = None
+    codec: str | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
+    title: str | None = None
+    artist: str | None = None
+
+    @classmethod
+    def load(cls, text: str, *, folder: str | os.PathLike[str] = "", convert: bool = False) -> VoiceMemo:
+        """Make the memo that a text stands for: an https URL, an attachment id (a uuid), else a path.
+
+        A relative path starts at ``folder``; ``convert`` is for files. Raises AudioError.
+        """
+        kind = source_of(text)
+        if kind == "url":
+            return cls.from_url(text)
+        if kind == "attachment":
+            return cls.from_attachment(text)
+        return cls.from_file(Path(folder) / expanded(text), convert=convert)
+
+    @classmethod
+    def from_file(
+        cls, path: str | os.PathLike[str], *, mime_type: str | None = None, convert: bool = False
+    ) -> VoiceMemo:
+        """Load a memo from a file; its format comes from its content, never from its name.
+
+        ``mime_type`` is a type that you declare, to be checked against the content.
+        ``convert=True`` makes an M4A of audio that Linq does not take (needs ``linq_nb[audio]``).
+        Raises AudioError when the file cannot be read or is not audio that Linq takes.
+        """
+        file = expanded(path)
+        memo = cls._load(read_file(file), file.name, "file", mime_type=mime_type, convert=convert)
+        return dataclasses.replace(memo, path=file.absolute())
+
+    @classmethod
+    def from_bytes(
+        cls, data: bytes, filename: str | None = None, *, mime_type: str | None = None, convert: bool = False
+    ) -> VoiceMemo:
+        """Load a memo from audio bytes; the file name is what the recipient of an SMS or RCS sees.
+
+        Raises AudioError when the bytes are not audio that Linq takes.
+        """
+        return cls._load(bytes(data), filename, "bytes", mime_type=mime_type, convert=convert)
+
+    @classmethod
+    def from_samples(cls, samples: Any, rate: int, filename: str = "memo.wav") -> VoiceMemo:
+        """Make a 16-bit WAV memo of samples, one row a frame, at ``rate`` Hz; floats run from -1 to 1.
+
+        Raises AudioError for a shape, a rate or a value that is no audio.
+        """
+        return cls._load(audio.wav_from_samples(samples, rate), filename, "samples")
+
+    @classmethod
+    def from_url(cls, url: str) -> VoiceMemo:
+        """Stand for audio at a public https URL, which Linq downloads on each send; nothing is fetched here.
+
+        ``outbox.fetch(memo)`` downloads it to hear and check it. Raises AudioError when it is not a URL.
+        """
+        parts = split_url(url)
+        filename = writable(unquote(parts.path.rsplit("/", 1)[-1])) or None
+        form = audio.extension_format(filename) if filename else None
+        mime = audio.FORMATS[form].mime_type if form else None
+        return cls(source="url", url=url, filename=filename, format=form, mime_type=mime)
+
+    @classmethod
+    def from_attachment(cls, attachment_id: str) -> VoiceMemo:
+        """Stand for audio that was uploaded before with ``POST /v3/attachments``.
+
+        Raises AudioError when the id is not a uuid.
+        """
+        if not is_uuid(attachment_id):
+            raise AudioError(f"{attachment_id!r} is not an attachment id (a uuid); nothing was sent")
+        return cls(source="attachment", attachment_id=attachment_id.lower())
+
+    @classmethod
+    def _load(
+        cls,
+        data: bytes,
+        filename: str | None,
+        source: MemoSource,
+        *,
+        mime_type: str | None = None,
+        convert: bool = False,
+    ) -> VoiceMemo:
+        origin = None
+        try:
+            info = audio.probe(data)
+        except AudioError:
+            if not convert:
+                raise
+            origin, data = hashlib.sha256(data).hexdigest(), audio.convert(data)
+            info = audio.probe(data)
+            filename = f"{Path(filename).stem}{info.extension}" if filename else None
+        return cls(
+            source=source,
+            data=data,
+            filename=writable(filename) if filename else f"memo{info.extension}",
+            mime_type=info.mime_type,
+            declared_type=mime_type,
+            size_bytes=len(data),
+            duration_ms=info.duration_ms,
+            sha256=hashlib.sha256(data).hexdigest(),
+            origin_sha256=origin,
+            format=info.format,
+            codec=info.codec,
+            sample_rate=info.sample_rate,
+            channels=info.channels,
+            title=info.title,
+            artist=info.artist,
+        )
+
+    def fetched(self, data: bytes, filename: str | None = None) -> VoiceMemo:
+        """Return this URL memo with the bytes that the URL gave; it is still sent by its URL.
+
+        Raises AudioError when the bytes are not audio that Linq takes.
+        """
+        loaded = self._load(data, filename or self.filename, "bytes")
+        return dataclasses.replace(loaded, source=self.source, url=self.url, filename=filename or self.filename)
+
+    def convert(self) -> VoiceMemo:
+        """Return the same audio as an M4A (AAC, mono); it counts as the same memo as this one.
+
+        Raises AudioError without the ``audio`` extra, or when there are no bytes to convert.
+        """
+        if self.data is None:
+            raise AudioError("there are no bytes to convert; outbox.fetch(memo) downloads a URL memo first")
+        name = f"{Path(self.filename or 'memo').stem}.m4a"
+        made = self._load(audio.convert(self.data), name, "bytes")
+        return dataclasses.replace(made, origin_sha256=self.origin_sha256 or self.sha256, title=self.title)
+
+    def peaks(self, n: int = 100) -> list[float] | None:
+        """Return ``n`` loudness peaks from 0 to 1, or None without bytes or without the part that decodes them."""
+        return audio.peaks(self.data, n) if self.data is not None else None
+
+    def unchanged(self) -> None:
+        """Check that the file still holds the bytes that were loaded; raises AudioError when it does not."""
+        if self.path is None:
+            return
+        if hashlib.sha256(read_file(self.path)).hexdigest() != (self.origin_sha256 or self.sha256):
+            raise AudioError(f"{self.path.name} changed since it was loaded; nothing was sent; load it again")
+
+    @property
+    def content(self) -> str:
+        """The name of what is heard, for the send key: a sha256 where known, else the URL or attachment id."""
+        digest = self.origin_sha256 or self.sha256
+        return f"sha256:{digest}" if digest else self.names[0]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that stands for this content; any of them counts as the same memo."""
+        found = [f"sha256:{digest}" for digest in (self.origin_sha256, self.sha256) if digest]
+        found += [f"url:{url_name(self.url)}"] if self.url else []
+        found += [f"attachment:{self.attachment_id}"] if self.attachment_id else []
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def label(self) -> str:
+        """A short name for messages: the file name, else host and path of the URL, else the attachment id."""
+        return self.filename or (plain_url(self.url) if self.url else None) or f"attachment {self.attachment_id}"
