@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import itertools
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -24,8 +25,15 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell in the backgrou
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """New folders, one for each test; pytest's own would look through all that are there each time."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def clean_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def clean_environment(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide the settings and proxies of the user, and give each test a home of its own."""
     for name in list(os.environ):
         is_setting = name.startswith(SETTINGS) and not name.startswith("LINQ_NB_")
@@ -33,7 +41,9 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
             monkeypatch.delenv(name)
     for name in ("LINQ_NB_DEMO", "LINQ_NB_JOURNAL", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    home = next(homes)
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
 
 
 @pytest.fixture

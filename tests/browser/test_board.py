@@ -54,17 +54,17 @@ class Board:
         return self.at.get_by_role("button", name=name, exact=True)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_board_moves_while_a_batch_runs_and_ends_static(notebook: Any, theme: str) -> None:
+def test_board_moves_while_a_batch_runs_and_ends_static(notebook: Any) -> None:
     board = Board(notebook, SEND, "print(2 + 2)", "board.is_running, board.error")
-    notebook.theme(theme)
     board.live.evaluate(HEADS)
     notebook.run(1)
     expect(board.live.get_by_text(re.compile("^(queued|sent|delivered)$")).first).to_be_visible()
     notebook.run(2)
     expect(notebook.output(2)).to_have_text("4")  # the kernel is free meanwhile
     expect(board.live.get_by_text("sent", exact=True).first).to_be_visible()
-    assert not serious(notebook.page, ".jp-OutputArea")
+    for theme in ("dark", "light"):
+        notebook.theme(theme)
+        assert not serious(notebook.page, ".jp-OutputArea"), theme
     expect(board.at.get_by_role("status").first).to_contain_text("of 6 settled")
     expect(board.at.get_by_text("This board has ended.")).to_be_visible()
     heads = [head for head in notebook.page.evaluate("() => window.heads") if head]
