@@ -137,6 +137,11 @@ def explain(http_status: int | None, code: int | None = None) -> Code:
     return _BY_STATUS.get(http_status, _OTHER_4XX)
 
 
+def numbers(http_status: int | None, code: int | None) -> str:
+    """Write an HTTP status and Linq's code as people quote them: ``404/2001``."""
+    return "/".join(str(number) for number in (http_status, code) if number is not None)
+
+
 def by_code(code: int) -> tuple[Code, ...]:
     """Return every documented meaning of a code number."""
     return tuple(entry for entry in CODES if entry.code == code)

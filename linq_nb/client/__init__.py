@@ -196,12 +196,12 @@ class Client:
     def message_answer(self, message_id: str) -> tuple[Message, Answer]:
         """Read a message, with the answer as it came, for the journal."""
         answer = self._read("GET", f"/v3/messages/{_segment(message_id)}", "the message")
-        return self._parsed(answer, "the message", lambda a: wire.one(a, wire.message)), answer
+        return self._parsed(answer, "the message", lambda a: wire.record(a, wire.message)), answer
 
     def phone_numbers(self) -> list[Line]:
         """List your lines: ``GET /v3/phone_numbers``."""
         answer = self._read("GET", "/v3/phone_numbers", "your lines")
-        return self._parsed(answer, "your lines", lambda a: wire.many(a, "phone_numbers", wire.line)[0])
+        return self._parsed(answer, "your lines", lambda a: wire.page(a, "phone_numbers", wire.line)[0])
 
     # --- capability ---
 
@@ -235,7 +235,7 @@ class Client:
         """List the webhook subscriptions, active or not."""
         answer = self._read("GET", "/v3/webhook-subscriptions", "the webhook subscriptions")
         return self._parsed(
-            answer, "the webhook subscriptions", lambda a: wire.many(a, "subscriptions", wire.subscription)[0]
+            answer, "the webhook subscriptions", lambda a: wire.page(a, "subscriptions", wire.subscription)[0]
         )
 
     def subscription(self, subscription_id: str) -> Subscription:
@@ -257,7 +257,7 @@ class Client:
                 f"{doing} got no answer ({failure}); if it was made, its secret is lost: "
                 "list the subscriptions, delete it and create it again"
             ) from None
-        return self._parsed(self._success(answer, doing), doing, lambda a: wire.one(a, wire.subscription))
+        return self._parsed(self._success(answer, doing), doing, lambda a: wire.record(a, wire.subscription))
 
     def update_subscription(self, subscription_id: str, **fields: Any) -> Subscription:
         """Change a webhook subscription; what is not given stays (``is_active``, ``target_url``, ...)."""
@@ -273,7 +273,7 @@ class Client:
 
     def _one(self, method: str, path: str, read: Callable[[wire.Raw], T], doing: str, *, body: Any = None) -> T:
         answer = self._read(method, path, doing, body=body)
-        return self._parsed(answer, doing, lambda a: wire.one(a, read))
+        return self._parsed(answer, doing, lambda a: wire.record(a, read))
 
     def _walk(
         self,
@@ -293,7 +293,7 @@ class Client:
             known = len(seen)
             page = wire.query(limit=min(limit or 100, 100), cursor=cursor, **params)
             answer = self._read("GET", path, doing, params=page)
-            records, cursor = self._parsed(answer, doing, lambda a: wire.many(a, key, read))
+            records, cursor = self._parsed(answer, doing, lambda a: wire.page(a, key, read))
             for record in records:
                 name = getattr(record, "chat_id" if key == "chats" else "message_id")
                 if name not in seen:

@@ -100,7 +100,7 @@ class _Replay:
 
     def _read(self, page: Page) -> None:
         answer = _answer(page.reply, page.at)
-        for message in wire.many(answer, "messages", wire.message)[0]:
+        for message in wire.page(answer, "messages", wire.message)[0]:
             send = self._sends[self._of_message[message.message_id]]
             self._seen(asking.listed(send, message, page.at))
 

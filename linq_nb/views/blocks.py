@@ -106,19 +106,14 @@ def _error_rows(send: Send) -> list[Row]:
     if http is None and send.error_code is None and not send.error_message:
         return []
     if is_going_well(send.status):
-        return [("answer", f"{_number(http, send.error_code)} at first; it went all the same")] if http else []
+        return [("answer", f"{catalog.numbers(http, send.error_code)} at first; it went all the same")] if http else []
     known = catalog.explain(http, send.error_code)
-    number = _number(http, send.error_code)
+    number = catalog.numbers(http, send.error_code)
     rows = [("error", f"{number} {known.meaning}")] if number else []
     rows += [("reason", clean(send.error_message, 600))] if send.error_message else []
     rows += [("to do", known.todo)] if number else []
     rows += [("docs", clean(send.doc_url, 200))] if send.doc_url else []
     return rows + ([("trace id", clean(send.trace_id))] if send.trace_id else [])
-
-
-def _number(http: int | None, code: int | None) -> str:
-    """Write an HTTP status and Linq's code as people quote them: ``404/2001``."""
-    return "/".join(str(part) for part in (http, code) if part is not None)
 
 
 VERDICTS: dict[str, tuple[str, str]] = {

@@ -70,7 +70,7 @@ def _outcome(send: Send) -> Told:
             _joined(whom, clean(send.error_message, 300) if send.error_message else words),
         )
     known = catalog.explain(send.http_status, send.error_code)
-    number = "/".join(str(part) for part in (send.http_status, send.error_code) if part is not None)
+    number = catalog.numbers(send.http_status, send.error_code)
     return ground, clean(send.status, 40), _joined(whom, f"{number} {known.meaning}; {words}; {known.todo}")
 
 

@@ -103,14 +103,14 @@ def test_null_and_missing_are_alike() -> None:
 
 
 def test_a_list_that_is_null_is_empty_and_one_that_is_missing_is_unreadable() -> None:
-    assert wire.many(an_answer(200, '{"chats": null, "next_cursor": null}'), "chats", wire.chat) == ([], None)
+    assert wire.page(an_answer(200, '{"chats": null, "next_cursor": null}'), "chats", wire.chat) == ([], None)
     with pytest.raises(Unreadable, match="no list 'chats'"):
-        wire.many(an_answer(200, '{"messages": []}'), "chats", wire.chat)
+        wire.page(an_answer(200, '{"messages": []}'), "chats", wire.chat)
 
 
 def test_records_without_an_id_are_passed_over_in_a_list() -> None:
     page = an_answer(200, json.dumps({"chats": [{}, CHAT, 7], "next_cursor": ""}))
-    found, cursor = wire.many(page, "chats", wire.chat)
+    found, cursor = wire.page(page, "chats", wire.chat)
     assert [one.chat_id for one in found] == [CHAT_ID]
     assert cursor is None
 
