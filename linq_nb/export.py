@@ -10,7 +10,7 @@ import contextlib
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from linq_nb.errors import SettingsError
 from linq_nb.frames import Handles
 from linq_nb.frames.series import MISSING_TIME
 from linq_nb.journal import Journal
-from linq_nb.model import BOOL, CATEGORY, FLOAT, INT, TEXT, TIME, Event, Send, columns_of
+from linq_nb.model import BOOL, CATEGORY, FLOAT, INT, TEXT, TIME, Column, Event, Send, columns_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Table = Literal["sends", "history"]
 
 ROWS = 50_000
-"""Rows that are held and written at a time; a day with more has several row groups in its file."""
+"""Rows that are in memory at once; a day with more has several row groups in its file."""
 
 NO_DAY = "__HIVE_DEFAULT_PARTITION__"
 """Hive's name for a day that is not known."""
@@ -40,7 +40,7 @@ _NOT_IN_FILES = frozenset({"body", "day"})
 
 @dataclass(frozen=True, repr=False)
 class Exported:
-    """What an export wrote: so many rows in so many files, one a day, of so many bytes."""
+    """The size of an export: rows, files (one a day) and bytes."""
 
     folder: Path
     table: str
@@ -55,10 +55,10 @@ class Exported:
         )
 
 
-def columns(table: str) -> dict[str, str]:
-    """Return the columns that a table's files have, with their dtypes; ``day`` comes from the folder's name."""
-    found = frames.COLUMNS[_RECORDS[table]]
-    return {name: dtype for name, dtype in found.items() if name not in _NOT_IN_FILES}
+def columns(table: str) -> dict[str, Column]:
+    """Return the columns of a table's files by name; ``day`` is in the folder's name."""
+    declared = columns_of(_RECORDS[table])
+    return {name: column for name, column in declared.items() if column.in_frame and name not in _NOT_IN_FILES}
 
 
 def to_parquet(
@@ -68,167 +68,171 @@ def to_parquet(
     *,
     since: date | None = None,
     table: Table = "sends",
+    rows_at_once: int = ROWS,
 ) -> Exported:
     """Write a journal's sends, or their history, to a folder, as ``Outbox.to_parquet`` says."""
-    _pyarrow("nothing was written")
+    _require_pyarrow("nothing was written")
     if table not in _RECORDS:
         raise SettingsError(f'table is "sends" or "history", not {table!r}; nothing was written')
     key = journal.hash_key()
-    frames.to_frame([], handles, key=key)  # refuses what handles cannot be, before anything is written
+    frames.to_frame([], handles, key=key)  # refuses an unknown value of handles before anything is written
     target = Path(os.path.abspath(Path(folder).expanduser()))  # "." has no name to write beside
-    with _told(target):
+    with _disk_errors(target):
         _refuse_foreign(target, table)
-        return _Export(journal, target, table, handles, key, _midnight(since)).run()
+        source = _Source(journal, table, handles, key, _start_of_day(since), rows_at_once)
+        part = target.with_name(f".{target.name}.part")
+        shutil.rmtree(part, ignore_errors=True)  # left by a killed export
+        try:
+            rows = _write(source, part)
+            files = _move(part, target, table)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        _drop_empty_days(source, target, {file.parent.name for file in files})
+        return Exported(target, table, rows, len(files), sum(file.stat().st_size for file in files))
 
 
 def read_parquet(folder: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read an export: the frame that ``to_frame`` gives of the same sends, with the same dtypes and categories.
+    """Read an export into the frame that ``to_frame`` gives of the same sends, with the same dtypes and categories.
 
     Its rows are in the order of their days, within a day in the journal's. An exported history gives the frame of
     ``to_frame(outbox.history())`` without its bodies, and with the ``day`` as the last column.
     Raises SettingsError when the folder holds no export.
     """
-    _pyarrow("nothing was read")
+    _require_pyarrow("nothing was read")
     import pandas as pd
     import pyarrow as pa
     from pyarrow import dataset
 
     root = Path(folder).expanduser()
     files = sorted(root.glob("day=*/*.parquet"))
-    tables = {one.stem for one in files}
+    tables = {file.stem for file in files}
     if len(tables) != 1 or not tables <= set(_RECORDS):
         raise SettingsError(f"the folder {root.name!r} holds no export of linq_nb; outbox.to_parquet(folder) makes one")
     (table,) = tables
     day = dataset.partitioning(pa.schema([("day", pa.string())]), flavor="hive")
     try:
-        found = dataset.dataset(
-            [str(one) for one in files], format="parquet", partitioning=day, partition_base_dir=str(root)
+        export = dataset.dataset(
+            [str(file) for file in files], format="parquet", partitioning=day, partition_base_dir=str(root)
         )
-        unique = {name for name, column in columns_of(_RECORDS[table]).items() if column.is_unique}
-        made = {  # one column at a time: the table as a whole would be in memory twice
-            name: _series(
-                found.to_table(columns=[name]).column(name),
-                dtype,
-                is_unique=name in unique,
-            )
-            for name, dtype in _read_columns(table).items()
+        series = {  # one column at a time: the table as a whole would be in memory twice
+            column.name: _series(export.to_table(columns=[column.name]).column(column.name), column)
+            for column in _read_columns(table)
         }
     except (pa.ArrowException, KeyError, OSError) as error:
         why = " ".join(str(error).split())[:200]
         raise SettingsError(f"the export in {root.name!r} cannot be read ({why}); write it again") from None
-    return pd.DataFrame(made, copy=False)
+    return pd.DataFrame(series, copy=False)
 
 
-def _read_columns(table: str) -> dict[str, str]:
-    """Return the columns of the frame that an export is read as."""
-    found = frames.COLUMNS[_RECORDS[table]]
-    return {name: dtype for name, dtype in found.items() if name != "body"} | {"day": CATEGORY}
+def _read_columns(table: str) -> list[Column]:
+    """Return the columns of the frame into which an export is read."""
+    declared = [column for name, column in columns_of(_RECORDS[table]).items() if column.in_frame and name != "body"]
+    has_day = any(column.name == "day" for column in declared)
+    return declared if has_day else [*declared, Column(name="day", dtype=CATEGORY)]
 
 
 # --- writing --------------------------------------------------------------------------------------------------
 
 
-class _Export:
-    """One export: each day's file is written beside the folder, and all are put in their places at the end."""
+@dataclass(frozen=True)
+class _Source:
+    """The rows to export: which table of which journal, from which day on, and how its handles are written."""
 
-    def __init__(
-        self, journal: Journal, target: Path, table: str, handles: Handles, key: bytes, since: datetime | None
-    ) -> None:
-        self._journal, self._target, self._table, self._since = journal, target, table, since
-        self._handles, self._key, self._record = handles, key, _RECORDS[table]
-        self._part = target.with_name(f".{target.name}.part")
-        self._schema = _schema(table, handles)
-        self._words = {
-            name: journal.words(self._record, name, since)
-            for name, dtype in columns(table).items()
-            if dtype == CATEGORY
-        }
+    journal: Journal
+    table: str
+    handles: Handles
+    key: bytes
+    since: datetime | None
+    rows_at_once: int
 
-    def run(self) -> Exported:
-        shutil.rmtree(self._part, ignore_errors=True)  # what a killed export left
-        try:
-            self._part.mkdir(parents=True)
-            days: dict[date | None, Any] = {**self._journal.by_day(self._record, self._since)} or {None: _NONE}
-            rows = [self._written(day, pages) for day, pages in days.items()]
-            self._target.mkdir(exist_ok=True)
-            placed = [self._placed(day) for day in days]
-            self._clear({_folder(day) for day in days})
-        finally:
-            shutil.rmtree(self._part, ignore_errors=True)
-        size = sum(one.stat().st_size for one in placed)
-        return Exported(self._target, self._table, sum(rows), len(placed), size)
-
-    def _written(self, day: date | None, pages: Any) -> int:
-        """Write one day's file; gives the number of its rows."""
-        from pyarrow import parquet
-
-        names = [name for name in frames.stored(self._record) if name != "body"]
-        with (self._part / _folder(day)).open("wb") as file:
-            with parquet.ParquetWriter(file, self._schema, compression="zstd") as writer:
-                for some, length in _gathered(pages.chunks(names)):
-                    writer.write_table(self._arrow(some, length))
-            file.flush()
-            os.fsync(file.fileno())
-        return len(pages)
-
-    def _arrow(self, chunks: Sequence[frames.Chunk], length: int) -> Any:
-        """Return some rows as Arrow; each category has all words of the export, so that all files have the same."""
-        import pandas as pd
-        import pyarrow as pa
-
-        frame = frames.from_chunks(self._record, chunks, length, self._handles, key=self._key, leave=("body",))
-        for name, words in self._words.items():
-            new = sorted(set(frame[name].cat.categories) - set(words))  # written down since the export began
-            frame[name] = frame[name].cat.set_categories(pd.Index([*words, *new], dtype="string"))
-        return pa.Table.from_pandas(frame[self._schema.names], self._schema, preserve_index=False)
-
-    def _placed(self, day: date | None) -> Path:
-        """Put a day's file in its place, at once: a reader sees the old one or the new one."""
-        place = self._target / _folder(day) / f"{self._table}.parquet"
-        place.parent.mkdir(exist_ok=True)
-        os.replace(self._part / _folder(day), place)
-        return place
-
-    def _clear(self, kept: set[str]) -> None:
-        """Drop the days of an earlier export that hold nothing any more, of those that this one is about."""
-        first = "" if self._since is None else _folder(self._since.date())
-        for place in self._target.glob("day=*"):
-            if place.name in kept or place.name < first or (self._since and place.name == _folder(None)):
-                continue
-            (place / f"{self._table}.parquet").unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # somebody keeps something else there
-                place.rmdir()
+    @property
+    def record(self) -> type:
+        return _RECORDS[self.table]
 
 
-class _Nothing:
-    """The pages of a journal without rows: the export has one empty file, so that it can be read."""
+def _write(source: _Source, part: Path) -> int:
+    """Write one file a day into the new folder ``part``; returns the number of rows."""
+    import pyarrow as pa
+    from pyarrow import dataset, parquet
 
-    def __len__(self) -> int:
-        return 0
+    part.mkdir(parents=True)
+    schema = _schema(source.table, source.handles)
+    days = source.journal.by_day(source.record, source.since)
+    if days:
+        day = pa.field("day", pa.string())
+        dataset.write_dataset(
+            pa.RecordBatchReader.from_batches(schema.append(day), _batches(source, schema, days)),
+            part,
+            basename_template=f"{source.table}{{i}}.parquet",
+            format="parquet",
+            partitioning=dataset.partitioning(pa.schema([day]), flavor="hive"),
+            file_options=dataset.ParquetFileFormat().make_write_options(compression="zstd"),
+            max_open_files=2,  # the days come in order
+            use_threads=False,  # keeps the rows of a day in order
+        )
+    else:  # an empty file, so that the export can be read
+        (part / f"day={NO_DAY}").mkdir()
+        parquet.write_table(schema.empty_table(), part / f"day={NO_DAY}" / f"{source.table}0.parquet")
+    return sum(map(len, days.values()))
 
-    def chunks(self, names: Sequence[str]) -> Iterator[frames.Chunk]:
-        return iter(())
+
+def _batches(source: _Source, schema: Any, days: Mapping[date | None, Any]) -> Iterator[Any]:
+    """Read the rows as Arrow, day by day; a category has all words of the export, the same ones in all files."""
+    import pandas as pd
+    import pyarrow as pa
+
+    names = [name for name in frames.stored(source.record) if name != "body"]
+    categories = [name for name, column in columns(source.table).items() if column.dtype == CATEGORY]
+    words = {name: source.journal.words(source.record, name, source.since) for name in categories}
+    for day, pages in days.items():
+        for chunks, length in _gathered(pages.chunks(names), source.rows_at_once):
+            frame = frames.from_chunks(source.record, chunks, length, source.handles, key=source.key, leave=("body",))
+            for name in categories:
+                new = sorted(set(frame[name].cat.categories) - set(words[name]))  # written since the export began
+                frame[name] = frame[name].cat.set_categories(pd.Index([*words[name], *new], dtype="string"))
+            rows = pa.Table.from_pandas(frame[schema.names], schema, preserve_index=False).combine_chunks()
+            yield from rows.append_column("day", pa.array([day and str(day)] * length, pa.string())).to_batches()
 
 
-_NONE = _Nothing()
-
-
-def _gathered(chunks: Iterator[frames.Chunk]) -> Iterator[tuple[list[frames.Chunk], int]]:
-    """Put pages together to about ``ROWS`` rows, with their number."""
-    some: list[frames.Chunk] = []
+def _gathered(chunks: Iterable[frames.Chunk], size: int) -> Iterator[tuple[list[frames.Chunk], int]]:
+    """Put small chunks together until they have ``size`` rows; yields them with their number of rows."""
+    gathered: list[frames.Chunk] = []
     length = 0
     for chunk in chunks:
-        some.append(chunk)
+        gathered.append(chunk)
         length += len(next(iter(chunk.values())))
-        if length >= ROWS:
-            yield some, length
-            some, length = [], 0
-    if some:
-        yield some, length
+        if length >= size:
+            yield gathered, length
+            gathered, length = [], 0
+    if gathered:
+        yield gathered, length
+
+
+def _move(part: Path, target: Path, table: str) -> list[Path]:
+    """Put the file of each day in its place by a rename: a reader sees the old file or the new one."""
+    written = sorted(part.glob("day=*/*.parquet"))
+    for file in written:
+        with file.open("r+b") as opened:
+            os.fsync(opened.fileno())
+    places = [target / file.parent.name / f"{table}.parquet" for file in written]
+    for file, place in zip(written, places, strict=True):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(file, place)
+    return places
+
+
+def _drop_empty_days(source: _Source, target: Path, written: set[str]) -> None:
+    """Remove the days of an earlier export that have no rows any more, as far as this export covers them."""
+    for day in target.glob("day=*"):
+        is_covered = source.since is None or f"day={source.since.date()}" <= day.name < f"day={NO_DAY}"
+        if is_covered and day.name not in written:
+            (day / f"{source.table}.parquet").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a file of somebody else is in it
+                day.rmdir()
 
 
 def _schema(table: str, handles: str) -> Any:
-    """Return the schema of a table's files: types, what each column says, and what pandas makes of it."""
+    """Return the schema of a table's files: types, meanings, units, and the dtypes that pandas reads."""
     import pyarrow as pa
 
     types = {
@@ -240,22 +244,17 @@ def _schema(table: str, handles: str) -> Any:
         CATEGORY: pa.dictionary(pa.int32(), pa.string()),
     }
     fields = []
-    for name, dtype in columns(table).items():
-        declared = columns_of(_RECORDS[table])[name]
-        described = {"description": declared.meaning, "unit": declared.unit}
-        fields.append(pa.field(name, types[dtype], metadata={key: text for key, text in described.items() if text}))
+    for name, column in columns(table).items():
+        metadata = {"description": column.meaning} | ({"unit": column.unit} if column.unit else {})
+        fields.append(pa.field(name, types[column.dtype], metadata=metadata))
     schema = pa.schema(fields)
     empty = frames.from_chunks(_RECORDS[table], (), 0, leave=("body",))
     as_pandas = pa.Table.from_pandas(empty[schema.names], schema, preserve_index=False).schema.metadata[b"pandas"]
     return schema.with_metadata({b"pandas": as_pandas, b"linq_nb.table": table, b"linq_nb.handles": handles})
 
 
-def _folder(day: date | None) -> str:
-    return f"day={day or NO_DAY}"
-
-
-def _midnight(since: date | None) -> datetime | None:
-    """Return the beginning, in UTC, of the day that is meant: a day is exported whole."""
+def _start_of_day(since: date | None) -> datetime | None:
+    """Return when the day of ``since`` begins in UTC: a day is exported whole."""
     if since is None:
         return None
     if isinstance(since, datetime):
@@ -264,65 +263,65 @@ def _midnight(since: date | None) -> datetime | None:
 
 
 def _refuse_foreign(target: Path, table: str) -> None:
-    """Refuse a folder that holds anything but an earlier export of the same table: it would be mixed up or lost."""
+    """Refuse a folder that holds anything but an earlier export of the same table."""
     if not target.exists():
         return
-    inside = [one for day in target.iterdir() for one in (day.iterdir() if day.name.startswith("day=") else [day])]
-    if other := sorted(one.name for one in inside if one.name != f"{table}.parquet"):
+    files = [file for day in target.iterdir() for file in (day.iterdir() if day.name.startswith("day=") else [day])]
+    if foreign := sorted(file.name for file in files if file.name != f"{table}.parquet"):
         raise SettingsError(
-            f"the folder {target.name!r} holds something else ({other[0]!r}) than an export of {table}; "
+            f"the folder {target.name!r} holds something else ({foreign[0]!r}) than an export of {table}; "
             "nothing was written; give a new folder"
         )
 
 
-def _pyarrow(outcome: str) -> None:
-    """Raise SettingsError that says what to install when pyarrow is not there."""
+def _require_pyarrow(outcome: str) -> None:
+    """Raise SettingsError with the command to install pyarrow when it is missing."""
     if importlib.util.find_spec("pyarrow") is None:
         raise SettingsError(f'Parquet needs pyarrow, which is not installed; {outcome}; pip install "linq_nb[parquet]"')
 
 
 @contextlib.contextmanager
-def _told(target: Path) -> Iterator[None]:
-    """Turn a fault of the disk into one line."""
+def _disk_errors(target: Path) -> Iterator[None]:
+    """Turn an error of the disk into one line."""
     try:
         yield
     except OSError as error:
         raise SettingsError(
-            f"the export to {target.name!r} could not be written ({error.strerror or error}); what stood there is "
-            "whole; nothing was sent; free the disk or give another folder"
+            f"the export to {target.name!r} could not be written ({error.strerror or error}); an earlier export there "
+            "is complete; nothing was sent; free the disk or give another folder"
         ) from None
 
 
 # --- reading --------------------------------------------------------------------------------------------------
 
 
-def _series(column: Any, dtype: str, *, is_unique: bool) -> Any:
-    """Return a column of Arrow as ``to_frame`` holds it."""
+def _series(data: Any, column: Column) -> Any:
+    """Return an Arrow column with the dtype of ``to_frame``."""
     import pandas as pd
 
-    if dtype == TIME:
-        micros = column.cast("int64").fill_null(MISSING_TIME).to_numpy()
+    if column.dtype == TIME:
+        micros = data.cast("int64").fill_null(MISSING_TIME).to_numpy()
         return pd.Series(micros.view("datetime64[us]"), copy=False).dt.tz_localize("UTC")
-    if dtype == CATEGORY:
-        return _words(column)
-    if dtype == TEXT and not is_unique:
-        return _texts(column)
-    kind: Any = pd.api.types.pandas_dtype(dtype)
-    return pd.Series(kind.__from_arrow__(column), copy=False)
+    if column.dtype == CATEGORY:
+        return _categories(data)
+    if column.dtype == TEXT and not column.is_unique:
+        return _texts(data)
+    kind: Any = pd.api.types.pandas_dtype(column.dtype)
+    return pd.Series(kind.__from_arrow__(data), copy=False)
 
 
 def _coded(column: Any) -> tuple[Any, list[str]]:
-    """Return a column of text as numbers, -1 for missing, and the texts that they stand for."""
+    """Return a text column as codes, -1 for a missing value, and the texts that the codes stand for."""
     import pyarrow as pa
 
-    coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    whole = pa.chunked_array(coded.unify_dictionaries().chunks, coded.type).combine_chunks()
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    whole = pa.chunked_array(encoded.unify_dictionaries().chunks, encoded.type).combine_chunks()
     whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
     return whole.indices.fill_null(-1).to_numpy(zero_copy_only=False), whole.dictionary.to_pylist()
 
 
-def _words(column: Any) -> Any:
-    """Return a categorical with the words that there are, in order."""
+def _categories(column: Any) -> Any:
+    """Return a categorical with the words in use, in order."""
     import numpy as np
     import pandas as pd
 
@@ -330,12 +329,12 @@ def _words(column: Any) -> Any:
     used = sorted(np.unique(codes[codes >= 0]).tolist(), key=words.__getitem__)
     place = np.full(len(words) + 1, -1, "int32")  # the last one is for code -1: missing
     place[used] = range(len(used))
-    index = pd.Index(pd.array([words[one] for one in used], dtype="string"))
+    index = pd.Index(pd.array([words[code] for code in used], dtype="string"))
     return pd.Series(pd.Categorical.from_codes(place[codes], categories=index))
 
 
 def _texts(column: Any) -> Any:
-    """Return text that repeats, each value held once."""
+    """Return text whose values repeat, each value in memory once."""
     import numpy as np
     import pandas as pd
 

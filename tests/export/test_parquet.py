@@ -16,6 +16,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from pyarrow import parquet
+from shared import wait_for
 
 import linq_nb
 from linq_nb import SettingsError, export, frames, read_parquet, to_frame
@@ -29,9 +30,9 @@ CHILD = Path(__file__).with_name("export_child.py")
 @pytest.fixture(scope="module")
 def folder(month: Outbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An export of the month's sends."""
-    found = tmp_path_factory.mktemp("export") / "sends"
-    month.to_parquet(found)
-    return found
+    target = tmp_path_factory.mktemp("export") / "sends"
+    month.to_parquet(target)
+    return target
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def a_send(number: int, **more: Any) -> Send:
 
 def plain(frame: pd.DataFrame, names: list[str]) -> list[tuple[Any, ...]]:
     """Return the cells of these columns as Python has them, missing ones as None."""
-    columns = [[None if pd.isna(one) else one for one in frame[name]] for name in names]
+    columns = [[None if pd.isna(cell) else cell for cell in frame[name]] for name in names]
     return list(zip(*columns, strict=True))
 
 
@@ -99,12 +100,11 @@ def test_an_empty_journal_is_an_empty_frame(outbox: Outbox, tmp_path: Path) -> N
     pd.testing.assert_frame_equal(read_parquet(tmp_path / "sends"), to_frame(outbox.sends()))
 
 
-def test_a_long_day_is_written_in_parts(outbox: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "ROWS", 2_000)
+def test_a_long_day_is_written_in_parts(outbox: Outbox, tmp_path: Path) -> None:
     outbox.journal.take_in([a_send(number, status=f"word {number % 7}") for number in range(5_000)], [])
-    outbox.to_parquet(tmp_path / "sends")
+    export.to_parquet(outbox.journal, tmp_path / "sends", rows_at_once=3_000)
     (file,) = (tmp_path / "sends").rglob("*.parquet")
-    assert parquet.ParquetFile(file).metadata.num_row_groups == 3
+    assert parquet.ParquetFile(file).metadata.num_row_groups == 2
     pd.testing.assert_frame_equal(read_parquet(tmp_path / "sends"), to_frame(outbox.sends()))
 
 
@@ -186,7 +186,7 @@ def test_running_it_again_replaces_and_never_doubles(outbox: Outbox, tmp_path: P
     other.take_in([a_send(3)], [])
     export.to_parquet(other, target)
     assert read_parquet(target)["send_id"].tolist() == ["s3"]
-    assert [one.name for one in target.iterdir()] == ["day=2026-03-02"]
+    assert [day.name for day in target.iterdir()] == ["day=2026-03-02"]
     other.close()
 
 
@@ -208,20 +208,21 @@ def test_an_export_that_is_killed_leaves_no_half(month: Outbox, outbox: Outbox, 
     target = tmp_path / "sends"
     outbox.to_parquet(target)
     whole = to_frame(outbox.sends())
-    left = 0
-    for number in range(6):
+    part, left = tmp_path / ".sends.part", 0
+    for number in range(4):
         command = [sys.executable, str(CHILD), str(tmp_path / "journal.sqlite"), str(target)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
             assert child.stdout is not None
             assert child.stdout.readline() == b"begun\n"
-            time.sleep(0.05 + 0.11 * number)
+            wait_for(lambda: any(part.glob("*/*.parquet")))
+            time.sleep(0.05 * number)  # each is killed at another place
             child.kill()
         pd.testing.assert_frame_equal(read_parquet(target), whole)
         assert duckdb.sql(f"SELECT count(*) FROM '{target}/**/*.parquet'").fetchall() == [(len(whole),)]
-        left += (tmp_path / ".sends.part").exists()
-    assert left  # it was killed in the middle
+        left += part.exists()
+    assert left  # at least one was killed before its end
     outbox.to_parquet(target)
-    assert sorted(one.name for one in tmp_path.iterdir() if "sends" in one.name) == ["sends"]
+    assert sorted(file.name for file in tmp_path.iterdir() if "sends" in file.name) == ["sends"]
 
 
 # --- what is refused ------------------------------------------------------------------------------------------
@@ -238,7 +239,7 @@ def test_a_folder_with_something_else_is_left_alone(outbox: Outbox, tmp_path: Pa
         outbox.to_parquet(tmp_path / "sends", table="history")
     with pytest.raises(SettingsError, match="could not be written"):
         outbox.to_parquet(mine / "notes.txt")
-    assert [one.name for one in mine.iterdir()] == ["notes.txt"]
+    assert [file.name for file in mine.iterdir()] == ["notes.txt"]
 
 
 @pytest.mark.parametrize(("more", "why"), [({"table": "chats"}, "sends"), ({"handles": "shown"}, "masked")])
