@@ -1,9 +1,9 @@
-"""The magics themselves."""
+"""The magics: each reads its line, calls the Outbox and returns the result."""
 
 from __future__ import annotations
 
+import functools
 import importlib
-import keyword
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
@@ -24,7 +24,9 @@ from linq_nb.errors import SettingsError
 from linq_nb.magics import commands_spec as spec
 from linq_nb.magics.help import help_of, help_text
 from linq_nb.magics.lexer import fill, split
-from linq_nb.magics.options import Command, asks_help, parse, wrong
+from linq_nb.magics.options import Command, asks_help, is_variable_name, parse, wrong
+
+# Most of linq_nb is imported inside functions, so that %load_ext is quick.
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -37,23 +39,26 @@ if TYPE_CHECKING:
 
 NAME = "outbox"
 Scope = dict[str, Any]
+Method = Callable[..., Any]
 
 
-def _magic(
-    command: Command, kind: Callable[..., Any] = line_magic
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Make a magic that gets its line as it was typed and sees local names.
+def _magic(command: Command) -> Callable[[Method], Method]:
+    """Make a line magic of a method that takes the parsed line and the names that the line can use.
 
-    IPython's own way to keep still after a ``;`` reads the line as Python, which fails on a path with a
-    backslash from Python 3.12 on; ``_run`` looks at the end of the line itself.
+    The magic gets its line as it was typed. IPython's own way to suppress the output after a ``;`` is not used: it
+    reads the line as Python, which fails from Python 3.12 on for a path with a backslash. ``_run`` looks for the ``;``.
     """
 
-    def wrap(method: Callable[..., Any]) -> Callable[..., Any]:
-        method.__doc__ = help_text(command)
-        made: Callable[..., Any] = kind(method)
-        return no_var_expand(needs_local_scope(made))
+    def decorate(method: Method) -> Method:
+        @functools.wraps(method)
+        def magic(self: LinqMagics, line: str, local_ns: Scope | None = None) -> Any:
+            return self._run(command, line, local_ns, functools.partial(method, self))
 
-    return wrap
+        magic.__doc__ = help_text(command)
+        prepared: Method = no_var_expand(needs_local_scope(line_magic(magic)))
+        return prepared
+
+    return decorate
 
 
 @magics_class
@@ -63,59 +68,13 @@ class LinqMagics(Magics):
     ask = Enum(
         ["each", "once", "never"],
         "each",
-        help="Ask before sending to a real account: each time, once in this kernel, or never; the demo never asks.",
+        help="Ask before sending to a real account: each time, once in this kernel, or never. The demo never asks.",
     ).tag(config=True)
     quiet = Bool(False, help="Show and return nothing, as with --quiet.").tag(config=True)
 
     def __init__(self, shell: Any, **more: Any) -> None:
         super().__init__(shell, **more)
         self._shell = shell
-
-    # --- the magics: each reads its line and hands over ---
-
-    @_magic(spec.CONNECT)
-    def linq_connect(self, line: str, local_ns: Scope | None = None) -> Any:
-        return self._run(spec.CONNECT, line, local_ns, self._connect)
-
-    @_magic(spec.VOICEMEMO, line_cell_magic)
-    def linq_voicememo(self, line: str, cell: str | None = None, local_ns: Scope | None = None) -> Any:
-        if cell is None and not any(piece.text == "--from" for piece in split(line)):
-            return self._run(spec.VOICEMEMO, line, local_ns, self._voicememo)
-        return self._run(spec.BATCH, line, local_ns, lambda args, scope: self._batch(args, scope, cell))
-
-    @_magic(spec.CHATS)
-    def linq_chats(self, line: str, local_ns: Scope | None = None) -> Any:
-        return self._run(spec.CHATS, line, local_ns, self._chats)
-
-    @_magic(spec.SENDS)
-    def linq_sends(self, line: str, local_ns: Scope | None = None) -> Any:
-        return self._run(spec.SENDS, line, local_ns, self._sends)
-
-    @_magic(spec.STATUS)
-    def linq_status(self, line: str, local_ns: Scope | None = None) -> Any:
-        return self._run(spec.STATUS, line, local_ns, self._status)
-
-    @_magic(spec.RECONCILE)
-    def linq_reconcile(self, line: str, local_ns: Scope | None = None) -> Any:
-        return self._run(spec.RECONCILE, line, local_ns, self._reconcile)
-
-    @_magic(spec.WEBHOOKS)
-    def linq_webhooks(self, line: str, local_ns: Scope | None = None) -> Any:
-        return self._run(spec.WEBHOOKS, line, local_ns, self._webhooks)
-
-    @_magic(spec.ERRORS)
-    def linq_errors(self, line: str, local_ns: Scope | None = None) -> Any:
-        return self._run(spec.ERRORS, line, local_ns, self._errors)
-
-    @_magic(spec.FORM)
-    def linq_form(self, line: str, local_ns: Scope | None = None) -> Any:
-        return self._run(spec.FORM, line, local_ns, self._form)
-
-    @_magic(spec.DOCTOR)
-    def linq_doctor(self, line: str, local_ns: Scope | None = None) -> Any:
-        return self._run(spec.DOCTOR, line, local_ns, self._doctor)
-
-    # --- what they have in common ---
 
     def _run(
         self,
@@ -124,16 +83,17 @@ class LinqMagics(Magics):
         local_ns: Scope | None,
         act: Callable[[SimpleNamespace, Scope], Any],
     ) -> Any:
-        """Parse a line, act, store the result where it is wanted; --help shows the help instead."""
+        """Parse a line, act and store the result; with --help, show the help instead."""
         scope = {**self._shell.user_ns, **(local_ns or {})}
         text = line.rstrip()
-        pieces = split(text.removesuffix(";"))
-        if asks_help(pieces):
+        tokens = split(text.removesuffix(";"))
+        if asks_help(tokens):
             _show(help_of(command, {name: str(getattr(self, name)) for name in ("ask", "quiet")}))
             return None
-        args = parse(command, fill(pieces, scope))
+        args = parse(command, fill(tokens, scope))
         args.quiet = getattr(args, "quiet", False) or text.endswith(";") or self.quiet
-        args.into = _name(args.into)
+        if args.into is not None and not is_variable_name(args.into):
+            raise SettingsError(f"--into takes a name for a variable, not {args.into!r}; nothing was done")
         result = act(args, scope)
         register_accessor()
         self._store(NAME if command is spec.CONNECT and args.into is None else args.into, result)
@@ -144,34 +104,35 @@ class LinqMagics(Magics):
             self._shell.user_ns[name] = value
 
     def _outbox(self, args: SimpleNamespace, scope: Scope) -> Outbox:
-        """Return the notebook's Outbox; without one, connect from the settings."""
+        """Return the notebook's Outbox; if there is none, connect from the settings."""
         from linq_nb.outbox import Outbox, connect
 
         name = args.via or NAME
-        found = scope.get(name) if isinstance(name, str) else name
-        if isinstance(found, Outbox):
-            return found
-        if found is not None:
+        value = scope.get(name) if isinstance(name, str) else name
+        if isinstance(value, Outbox):
+            return value
+        if value is not None:
             raise SettingsError(
-                f"{NAME if found is not name else '--via'} is of type {type(found).__name__} here, not an Outbox; "
+                f"{NAME if value is not name else '--via'} is of type {type(value).__name__} here, not an Outbox; "
                 f"nothing was sent; %linq_connect --into {NAME} binds it anew, or name yours with --via"
             )
         if args.via:
             raise SettingsError(f"there is no Outbox called {name!r}; nothing was sent")
-        made = connect()
-        self._store(NAME, made)
-        return made
+        outbox = connect()
+        self._store(NAME, outbox)
+        return outbox
 
-    # --- what each does ---
+    # --- connecting ---
 
-    def _connect(self, args: SimpleNamespace, scope: Scope) -> Outbox:
+    @_magic(spec.CONNECT)
+    def linq_connect(self, args: SimpleNamespace, scope: Scope) -> Outbox:
         from linq_nb.outbox import Outbox, connect
 
-        taken = self._shell.user_ns.get(NAME)
-        if args.into is None and not isinstance(taken, Outbox | None):
+        present = self._shell.user_ns.get(NAME)
+        if args.into is None and not isinstance(present, Outbox | None):
             raise SettingsError(
-                f"the name {NAME!r} is of type {type(taken).__name__} here, and stays so; "
-                f"--into NAME binds another name, --into {NAME} takes this one"
+                f"the name {NAME!r} is of type {type(present).__name__} here and was not changed; "
+                f"--into NAME binds another name, --into {NAME} replaces this one"
             )
         return connect(
             demo=True if args.demo else None,
@@ -182,14 +143,39 @@ class LinqMagics(Magics):
             timeout=args.timeout or 60.0,
         )
 
-    def _voicememo(self, args: SimpleNamespace, scope: Scope) -> Any:
-        """Return the Send, or a list for several chats; of a preview the memo or the cards."""
+    @_magic(spec.DOCTOR)
+    def linq_doctor(self, args: SimpleNamespace, scope: Scope) -> Any:
+        from linq_nb.magics.doctor import examine
+
+        return examine(lambda: self._outbox(args, scope))
+
+    @_magic(spec.FORM)
+    def linq_form(self, args: SimpleNamespace, scope: Scope) -> Any:
+        from linq_nb.forms import SendForm
+
+        return SendForm(self._outbox(args, scope))
+
+    # --- sending ---
+
+    @no_var_expand
+    @needs_local_scope
+    @line_cell_magic
+    def linq_voicememo(self, line: str, cell: str | None = None, local_ns: Scope | None = None) -> Any:
+        if cell is None and not any(token.text == "--from" for token in split(line)):
+            return self._run(spec.VOICEMEMO, line, local_ns, self._one_memo)
+        return self._run(spec.BATCH, line, local_ns, lambda args, scope: self._batch(args, scope, cell))
+
+    linq_voicememo.__doc__ = help_text(spec.VOICEMEMO)
+
+    def _one_memo(self, args: SimpleNamespace, scope: Scope) -> Any:
+        """Return the Send, a list of them for several chats, or what --preview shows."""
         from linq_nb.magics.memo_source import load
         from linq_nb.magics.preview_cards import preview
 
         if not args.chat and not args.preview:
             raise SettingsError(
-                "say --chat CHAT to send it, or --preview to look; nothing was sent; %linq_chats lists your chats"
+                "--chat CHAT sends the memo, --preview only shows it: give one of the two; nothing was sent; "
+                "%linq_chats lists your chats"
             )
         memo = load(args.operand, scope, rate=args.rate, convert=args.convert)
         if not args.chat:
@@ -207,13 +193,14 @@ class LinqMagics(Magics):
         return self._send(outbox, drafts, args)
 
     def _drafts(self, outbox: Outbox, memo: VoiceMemo, args: SimpleNamespace) -> list[Draft]:
-        """Return a draft for each chat; one that is named twice counts once."""
+        """Return a draft for each chat, one for a chat that is named twice."""
         from linq_nb.model import Chat, Draft
 
-        for one in args.chat:
-            if not isinstance(one, str | Chat):
+        for chat in args.chat:
+            if not isinstance(chat, str | Chat):
                 raise SettingsError(
-                    f"--chat takes a chat, its id or its name, not one of type {type(one).__name__}; nothing was sent"
+                    f"--chat takes a chat, its id or its name, not a value of type {type(chat).__name__}; "
+                    "nothing was sent"
                 )
         chats: dict[str, Chat | str] = {}
         for chat in map(outbox.find_chat, args.chat):
@@ -224,7 +211,7 @@ class LinqMagics(Magics):
         ]
 
     def _may_send(self, outbox: Outbox, drafts: Sequence[Draft], args: SimpleNamespace) -> bool:
-        """Ask before a live send, but not for what the checks refuse anyway. Raises PreflightError."""
+        """Ask before a live send. Raises PreflightError, before the question, if the checks refuse a draft."""
         if not self._must_ask(outbox, args):
             return True
         from linq_nb import consent
@@ -236,7 +223,6 @@ class LinqMagics(Magics):
         return self._confirm(outbox, consent.question(drafts[0].memo, chats, outbox.journal.label))
 
     def _must_ask(self, outbox: Outbox, args: SimpleNamespace) -> bool:
-        """Whether a person has to say yes first."""
         from linq_nb import consent
 
         return not args.yes and consent.must_ask(self.ask, outbox.mode, outbox.account)
@@ -253,28 +239,28 @@ class LinqMagics(Magics):
         return False
 
     def _send(self, outbox: Outbox, drafts: Sequence[Draft], args: SimpleNamespace) -> Send | list[Send]:
-        """Send one after the other; when one fails, those before it are shown and kept."""
-        done: list[Send] = []
+        """Send the drafts in turn. When one fails, the sends before it are shown and stored."""
+        sends: list[Send] = []
         try:
             for draft in drafts:
-                done.append(outbox.send_draft(draft, accept=args.accept))
+                sends.append(outbox.send_draft(draft, accept=args.accept))
         except BaseException:
             if len(drafts) > 1:
-                self._store(args.into, done)
-            for send in done if not args.quiet else ():
+                self._store(args.into, sends)
+            for send in sends if not args.quiet else ():
                 _show(send)
             raise
-        return done[0] if len(done) == 1 else done
+        return sends[0] if len(sends) == 1 else sends
 
     def _batch(self, args: SimpleNamespace, scope: Scope, cell: str | None) -> Any:
-        """Plan, show, ask, send; returns the Plan with --plan, else the frame of what happened to each row."""
+        """Plan, show, ask and send. Returns the Plan with --plan, else a frame with the outcome of each row."""
         from linq_nb import consent, live, views
         from linq_nb.magics import batch_input
 
         if (cell is None) == (args.from_ is None):
-            raise SettingsError("give the rows in the cell or by --from, one of the two; nothing was sent")
+            raise SettingsError("give the rows either in the cell or by --from; nothing was sent")
         outbox = self._outbox(args, scope)
-        drafts = batch_input.of_value(args.from_, scope) if cell is None else batch_input.of_cell(cell)
+        drafts = batch_input.from_value(args.from_, scope) if cell is None else batch_input.from_cell(cell)
         plan = outbox.plan(drafts, accept=args.accept, strict=args.strict)
         if args.plan:
             return plan
@@ -292,21 +278,26 @@ class LinqMagics(Magics):
             self._store(args.into, batch.frame())
         return batch.frame()
 
-    def _chats(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
+    # --- frames ---
+
+    @_magic(spec.CHATS)
+    def linq_chats(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
         outbox = self._outbox(args, scope)
         chats = outbox.chats(to=args.to, from_=args.from_, limit=args.limit)
         return _frame(outbox, chats, args, "chats")
 
-    def _sends(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
+    @_magic(spec.SENDS)
+    def linq_sends(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
         outbox = self._outbox(args, scope)
         return _frame(outbox, _chosen(outbox, args), args, "sends")
 
-    def _status(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
-        """Ask for the chosen sends; what was learnt goes to --into also when it is interrupted."""
+    @_magic(spec.STATUS)
+    def linq_status(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
+        """The sends as they are go to --into also when this is interrupted."""
         if args.timeout is not None and not args.watch:
-            raise wrong(spec.STATUS, "--timeout goes with --watch")
+            raise wrong(spec.STATUS, "--timeout is for --watch")
         if args.settled and args.watch:
-            raise wrong(spec.STATUS, "--settled asks once, --watch until they are settled: give one of the two")
+            raise wrong(spec.STATUS, "--settled and --watch cannot be used together")
         from linq_nb.rules import horizon_of
 
         horizon = horizon_of(args.horizon)
@@ -323,58 +314,44 @@ class LinqMagics(Magics):
             raise
         return _status_frame(outbox, chosen, args, horizon)
 
-    def _reconcile(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
+    @_magic(spec.RECONCILE)
+    def linq_reconcile(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
         from linq_nb.journal import LEASE_S
 
         outbox = self._outbox(args, scope)
-        looked_for = outbox.reconcile()
-        if left := len(outbox.sends("sending")):
-            told = "1 send is" if left == 1 else f"{left} sends are"
-            print(  # noqa: T201  told to the person
-                f"{told} being made right now, or left by a notebook that died just now; "
-                f"%linq_reconcile looks for what is left in {LEASE_S:.0f} s."
+        reconciled = outbox.reconcile()
+        if count := len(outbox.sends("sending")):
+            sends = "1 send is" if count == 1 else f"{count} sends are"
+            print(  # noqa: T201  a message to the person
+                f"{sends} under way, or left behind by a notebook that stopped just now; "
+                f"run %linq_reconcile again in {LEASE_S:.0f} s."
             )
-        return _frame(outbox, looked_for, args, "sends")
+        return _frame(outbox, reconciled, args, "sends")
 
-    def _webhooks(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
-        from linq_nb.magics.webhook_commands import act
+    @_magic(spec.WEBHOOKS)
+    def linq_webhooks(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
+        from linq_nb.magics.webhook_commands import run
 
-        return act(self._outbox(args, scope), args, self._shell.user_ns)
+        return run(self._outbox(args, scope), args, self._shell.user_ns)
 
-    def _errors(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
+    @_magic(spec.ERRORS)
+    def linq_errors(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
         from linq_nb.frames import errors_frame
 
         code = args.operand.value if args.operand else None
         try:
-            found = errors_frame(None if code is None else int(code))
+            errors = errors_frame(None if code is None else int(code))
         except (TypeError, ValueError):
             raise SettingsError(f"%linq_errors takes a code such as 2001, not {code!r}") from None
-        if found.empty:
-            raise SettingsError(f"Linq documents no error code {code}; %linq_errors lists all")
-        return found
-
-    def _form(self, args: SimpleNamespace, scope: Scope) -> Any:
-        from linq_nb.forms import SendForm
-
-        return SendForm(self._outbox(args, scope))
-
-    def _doctor(self, args: SimpleNamespace, scope: Scope) -> Any:
-        from linq_nb.magics.doctor import examine
-
-        return examine(lambda: self._outbox(args, scope))
+        if errors.empty:
+            raise SettingsError(f"Linq documents no error code {code}; %linq_errors lists all codes")
+        return errors
 
 
 def register_accessor(_info: object = None) -> None:
     """Register ``df.linq`` if pandas is loaded. IPython calls this before each cell; loading pandas would be slow."""
     if "pandas" in sys.modules:
         importlib.import_module("linq_nb.accessor")
-
-
-def _name(name: Any) -> str | None:
-    """Return the name to store under, looked at before anything is done."""
-    if name is None or (isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)):
-        return name
-    raise SettingsError(f"--into takes a name for a variable, not {name!r}; nothing was done")
 
 
 def _frame(outbox: Outbox, records: Iterable[Any], args: SimpleNamespace, kind: str) -> pd.DataFrame:
@@ -388,23 +365,24 @@ def _chosen(outbox: Outbox, args: SimpleNamespace) -> Sequence[Send]:
     status = args.status or None
     if not args.chat:
         return outbox.sends(status=status)
-    return list({one.send_id: one for chat in args.chat for one in outbox.sends(status=status, chat=chat)}.values())
+    sends = (send for chat in args.chat for send in outbox.sends(status=status, chat=chat))
+    return list({send.send_id: send for send in sends}.values())
 
 
 def _status_frame(
     outbox: Outbox, chosen: Sequence[Send] | None, args: SimpleNamespace, horizon: timedelta | None
 ) -> pd.DataFrame:
-    """Return these sends (all) as they stand now, with the column ``unconfirmed`` where a horizon is given."""
+    """Return the chosen sends, or all, as the journal has them now; a horizon adds the column ``unconfirmed``."""
     from linq_nb.outbox.reading import as_they_stand
     from linq_nb.rules import is_unconfirmed
 
     frame = _frame(outbox, outbox.sends() if chosen is None else as_they_stand(outbox, chosen), args, "sends")
     if horizon is not None:
         now = outbox.now()
-        late = [one.send_id for one in outbox.journal.moving() if is_unconfirmed(one, now, horizon)]
+        late = [send.send_id for send in outbox.journal.moving() if is_unconfirmed(send, now, horizon)]
         frame["unconfirmed"] = frame["send_id"].isin(late)
     return frame
 
 
-def _show(what: Any) -> None:
-    display(what)  # type: ignore[no-untyped-call]  # IPython's display has no types
+def _show(value: Any) -> None:
+    display(value)  # type: ignore[no-untyped-call]  # IPython's display has no types

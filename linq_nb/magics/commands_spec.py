@@ -1,4 +1,4 @@
-"""What each magic takes: the one table that parsing, help and completion read."""
+"""The magics: their options, help texts and examples. Parser, help and Tab completion read this table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from linq_nb.magics.options import Command, Option
 
 VIA = Option("--via", "use the Outbox of this name instead of `outbox`", "NAME")
 INTO = Option("--into", "store the result under this name", "NAME")
-QUIET = Option("--quiet", "show and return nothing; --into takes the result", None)
+QUIET = Option("--quiet", "show and return nothing; --into still stores the result")
 HANDLES = Option(
     "--handles", "masked (default), hashed (to join on) or full", "HOW", choices=("masked", "hashed", "full")
 )
@@ -14,36 +14,36 @@ CHAT = Option("--chat", "a chat id, or a name or handle that only one chat has",
 
 CONNECT = Command(
     "linq_connect",
-    "Connect to Linq, or to the demo that is built in; binds `outbox` and returns it.",
+    "Connect to Linq, or to the built-in demo. Binds the name `outbox` and returns it.",
     (
-        Option("--demo", "a whole small Linq in this process: no key, no network"),
-        Option("--fresh", "start the demo anew, with an empty journal"),
-        Option("--profile", "a profile of the Linq CLI", "P"),
-        Option("--base-url", "another base URL", "U"),
-        Option("--journal", "a file or database URL for the journal", "URL"),
-        Option("--timeout", "seconds that a request may take (60)", "S", number=True),
+        Option("--demo", "a small Linq in this process, without API key and network"),
+        Option("--fresh", "start a new demo with an empty journal"),
+        Option("--profile", "use this profile of the Linq CLI", "P"),
+        Option("--base-url", "use this base URL", "U"),
+        Option("--journal", "keep the journal in this file or database URL", "URL"),
+        Option("--timeout", "time limit of a request, in seconds (60)", "S", number=True),
         Option("--into", "bind this name instead of `outbox`", "NAME"),
         QUIET,
     ),
     examples=("%linq_connect --demo", "%linq_connect --profile work --journal ~/audit/journal.sqlite"),
     notes=(
         "The API key comes from LINQ_API_V3_API_KEY, LINQ_API_KEY, LINQ_TOKEN, the Linq CLI's profile,",
-        "Colab's secrets, or a prompt; it is never shown, stored or taken on the command line.",
+        "Colab's secrets or a prompt. It is never shown or stored, and it cannot be given in the line.",
     ),
 )
 
 VOICEMEMO = Command(
     "linq_voicememo",
-    "Show a voice memo as its card, check it, and send it to one or several chats, each once.",
+    "Show the card of a voice memo, check the memo, and send it once to each of the chats.",
     (
         CHAT,
-        Option("--preview", "show and check only, send nothing"),
-        Option("--copy", "2 sends a second bubble; asked for again it sends nothing", "N", number=True),
+        Option("--preview", "show and check, send nothing"),
+        Option("--copy", "2 sends a second bubble; --copy 2 again sends nothing", "N", number=True),
         Option("--yes", "send without asking"),
         Option("--rate", "sample rate in Hz, when SOURCE is samples", "HZ", number=True),
-        Option("--accept", "take a finding upon you: chat_critical, too_large", "CODE", many=True),
-        Option("--override-optout", "why you write to someone who opted out; the journal keeps it", "REASON"),
-        Option("--convert", "make an M4A of audio that Linq does not take (needs linq_nb[audio])"),
+        Option("--accept", "send despite this finding: chat_critical, too_large", "CODE", many=True),
+        Option("--override-optout", "send to a person who opted out, for this reason; the journal keeps it", "REASON"),
+        Option("--convert", "convert audio that Linq does not accept to M4A (needs linq_nb[audio])"),
         INTO,
         QUIET,
         VIA,
@@ -58,23 +58,25 @@ VOICEMEMO = Command(
         "%linq_voicememo $samples --rate 16000 --chat {chat} --copy 2",
     ),
     notes=(
-        "{expression} and $name are Python values; 'single quotes' keep the signs as they are.",
-        "Against a real account it asks before it sends; where nobody can answer it refuses, unless --yes.",
-        "Many at once: %%linq_voicememo with a CSV cell, or a DataFrame: see %linq_voicememo --from --help.",
+        "{expression} and $name are Python values, except in 'single quotes'.",
+        "With a real account it asks before it sends. Where nobody can answer, it sends only with --yes.",
+        "To send many memos, use a CSV cell or a DataFrame: see %linq_voicememo --from --help.",
     ),
     sends=True,
 )
 
 BATCH = Command(
     "linq_voicememo",
-    "Send many memos, each once: a CSV cell (%%linq_voicememo) or a DataFrame (--from). Shows the plan first.",
+    "Send many memos, each once, from a CSV cell (%%linq_voicememo) or a DataFrame (--from). Shows the plan first.",
     (
-        Option("--from", "a DataFrame with chat or chat_id, audio or path, and copy; or a list of drafts", "FRAME"),
-        Option("--plan", "show what would happen, send nothing; returns the Plan"),
+        Option(
+            "--from", "a DataFrame with columns chat or chat_id, audio or path, and copy; or a list of drafts", "FRAME"
+        ),
+        Option("--plan", "show the plan and return it, send nothing"),
         Option("--yes", "send without asking"),
-        Option("--workers", "so many requests at once (4)", "N", number=True),
-        Option("--strict", "one bad row stops all"),
-        Option("--accept", "take a finding upon you: chat_critical, too_large", "CODE", many=True),
+        Option("--workers", "number of requests at the same time (4)", "N", number=True),
+        Option("--strict", "send nothing if a row is refused"),
+        Option("--accept", "send despite this finding: chat_critical, too_large", "CODE", many=True),
         INTO,
         QUIET,
         VIA,
@@ -83,9 +85,7 @@ BATCH = Command(
         "%%linq_voicememo --into sends\\n  chat,audio\\n  Ada Lovelace,hello.m4a",
         "%linq_voicememo --from df --plan",
     ),
-    notes=(
-        "Run again after a crash or an interrupt it goes on where it stopped: what was accepted is not sent again.",
-    ),
+    notes=("After a crash or an interrupt, run it again: it sends the rest. Accepted memos are not sent again.",),
     sends=True,
 )
 
@@ -95,7 +95,7 @@ CHATS = Command(
     (
         Option("--to", "only chats with this handle", "HANDLE"),
         Option("--from", "only chats of this line", "LINE"),
-        Option("--limit", "at most so many", "N", number=True),
+        Option("--limit", "maximum number of chats", "N", number=True),
         HANDLES,
         INTO,
         QUIET,
@@ -105,20 +105,20 @@ CHATS = Command(
 )
 SENDS = Command(
     "linq_sends",
-    "List the journal's sends as a DataFrame: what was sent, refused, lost.",
-    (Option("--status", "only sends that stand so", "STATUS", many=True), CHAT, HANDLES, INTO, QUIET, VIA),
+    "List the sends of the journal as a DataFrame, also those that were refused or are unclear.",
+    (Option("--status", "only sends with this status", "STATUS", many=True), CHAT, HANDLES, INTO, QUIET, VIA),
     examples=("%linq_sends --status unknown", '%linq_sends --chat "Ada Lovelace" --into sends'),
 )
 STATUS = Command(
     "linq_status",
-    "Ask Linq for the delivery status of open sends; returns the sends as a DataFrame.",
+    "Ask Linq for the delivery status of open sends. Returns the sends as a DataFrame.",
     (
-        Option("--watch", "ask again and again until all are settled, in a live table"),
-        Option("--timeout", "watch so many seconds at most (120)", "S", number=True),
-        Option("--horizon", "open for so long is unconfirmed, as in 30m, 1h, 2d", "TIME"),
-        Option("--settled", "ask for settled ones too: failed may be delivered since, delivered read"),
+        Option("--watch", "ask again until all sends are final, with a live table"),
+        Option("--timeout", "stop --watch after this many seconds (120)", "S", number=True),
+        Option("--horizon", "a send that is open for longer is unconfirmed, as in 30m, 1h, 2d", "TIME"),
+        Option("--settled", "ask for final sends too: a failed send may be delivered by now, a delivered one read"),
         CHAT,
-        Option("--status", "only sends that stand so now", "STATUS", many=True),
+        Option("--status", "only sends with this status", "STATUS", many=True),
         HANDLES,
         INTO,
         QUIET,
@@ -126,13 +126,13 @@ STATUS = Command(
     ),
     examples=("%linq_status", "%linq_status --watch --timeout 60 --into sends", "%linq_status --horizon 1h"),
     notes=(
-        "Settled are delivered, read and failed, and sent in groups and by SMS, which give no further receipts.",
-        "--horizon adds the column `unconfirmed`: open for so long, which is not failed.",
+        "Final are delivered, read and failed, and also sent in groups and by SMS, which give no further receipts.",
+        "--horizon adds the column `unconfirmed`. An unconfirmed send is late, not failed.",
     ),
 )
 RECONCILE = Command(
     "linq_reconcile",
-    "Look in the chats for sends whose answer was lost; sends nothing. Returns them as a DataFrame.",
+    "Look in the chats for sends whose answer was lost. Sends nothing. Returns them as a DataFrame.",
     (HANDLES, INTO, QUIET, VIA),
     examples=("%linq_reconcile",),
 )
@@ -140,11 +140,11 @@ WEBHOOKS = Command(
     "linq_webhooks",
     "List your webhook subscriptions as a DataFrame, or create or delete one.",
     (
-        Option("--create", "have Linq post what becomes of memos to this address", "URL"),
+        Option("--create", "make Linq post the status of memos to this URL", "URL"),
         Option("--events", "other event types than sent, delivered, read and failed", "TYPE", many=True),
         Option("--line", "only events of this line (E.164)", "LINE", many=True),
-        Option("--secret-into", "keep the signing secret under this name (webhook_secret)", "NAME"),
-        Option("--secret-file", "write the signing secret to this new file, for its owner only", "FILE"),
+        Option("--secret-into", "store the signing secret under this name (webhook_secret)", "NAME"),
+        Option("--secret-file", "write the signing secret to this new file, readable only by you", "FILE"),
         Option("--delete", "delete the subscription with this id", "ID"),
         INTO,
         QUIET,
@@ -155,13 +155,13 @@ WEBHOOKS = Command(
         "%linq_webhooks --create https://hooks.example.com/linq --secret-file linq.secret",
     ),
     notes=(
-        "Linq tells a subscription's secret once, at its creation. It is not shown, since outputs are saved: it goes",
-        "to a file, for `python -m linq_nb.webhooks --secret-file`, or to a variable, for outbox.ingest.",
+        "Linq gives the signing secret once, at creation. It is not shown, because outputs are saved: it goes to a",
+        "file, for `python -m linq_nb.webhooks --secret-file`, or to a variable, for outbox.ingest.",
     ),
 )
 ERRORS = Command(
     "linq_errors",
-    "List Linq's error codes as a DataFrame: what each means, whether again helps and is safe, what to do.",
+    "List Linq's error codes as a DataFrame: the meaning, whether a retry helps and is safe, and what to do.",
     (INTO, QUIET),
     operand="CODE",
     operand_about="only this code, as in 2001",
@@ -169,18 +169,19 @@ ERRORS = Command(
 )
 FORM = Command(
     "linq_form",
-    "Show a form to choose chats and audio, see the card and send.",
+    "Show a form: choose chats and audio, see the card, send.",
     (INTO, VIA),
     examples=("%linq_form", "%linq_form --into form"),
-    notes=("Against a real account its button asks once more, as %config LinqMagics.ask says.",),
+    notes=("With a real account the button asks before it sends, as %config LinqMagics.ask says.",),
 )
 DOCTOR = Command(
     "linq_doctor",
-    "Check the settings, the key, whether Linq answers, the journal and the optional parts; sends nothing.",
+    "Check the settings, the API key, the answer of Linq, the journal and the optional packages. Sends nothing.",
     (INTO, QUIET, VIA),
     examples=("%linq_doctor",),
 )
 
 COMMANDS = {
-    one.name: one for one in (CONNECT, VOICEMEMO, CHATS, SENDS, STATUS, RECONCILE, WEBHOOKS, ERRORS, FORM, DOCTOR)
+    command.name: command
+    for command in (CONNECT, VOICEMEMO, CHATS, SENDS, STATUS, RECONCILE, WEBHOOKS, ERRORS, FORM, DOCTOR)
 }

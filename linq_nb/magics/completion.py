@@ -1,4 +1,4 @@
-"""Tab completion of the magics: options, chats by name, audio files, memos; never asks the network."""
+"""Tab completion of the magics: options, chats by name, audio files, memos. It never calls the network."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 
 from linq_nb.errors import LinqError
 from linq_nb.magics.commands_spec import COMMANDS
-from linq_nb.magics.lexer import Piece, quote, split
+from linq_nb.magics.lexer import Token, quote, split
 from linq_nb.magics.options import HELP, Command, Option
 
+# Modules that are imported inside functions here are slow to load, and only Tab needs them.
+
 _LINE = re.compile(r"^\s*(?:[^%=]+=\s*)?%(linq_\w+)\s(.*)$", re.DOTALL)
+_JOURNALS = frozenset((".sqlite", ".db"))
 
 Matcher = Callable[[CompletionContext], SimpleMatcherResult]
 
 
 class Offer(NamedTuple):
-    """One completion: the word as it should read, its type as shown beside it, and whether it can go on."""
+    """One completion: the whole word, the type shown beside it, and whether more can follow, as in a folder."""
 
     text: str
     kind: str
@@ -32,85 +35,83 @@ def matcher_for(shell: Any) -> Matcher:
     """Return a matcher that knows the notebook's names."""
 
     def linq_matcher(context: CompletionContext) -> SimpleMatcherResult:
-        line, at = context.line_with_cursor, context.cursor_position
-        word, offers = complete(line[:at], shell.user_ns)
-        shown = [SimpleCompletion(text=_written(one, word, line[at:]), type=one.kind) for one in offers]
+        line, cursor = context.line_with_cursor, context.cursor_position
+        word, offers = complete(line[:cursor], shell.user_ns)
+        completions = [SimpleCompletion(text=_written(offer, word, line[cursor:]), type=offer.kind) for offer in offers]
         return {
-            "completions": shown,
+            "completions": completions,
             "matched_fragment": word,
-            "suppress": bool(shown),
+            "suppress": bool(completions),
             "ordered": True,
         }
 
-    made: Matcher = context_matcher()(linq_matcher)
-    return made
+    matcher: Matcher = context_matcher()(linq_matcher)
+    return matcher
 
 
 def complete(before: str, names: dict[str, Any]) -> tuple[str, list[Offer]]:
-    """Return the word under way as it stands before the cursor, and what it may become."""
-    found = _LINE.match(before)
-    command = COMMANDS.get(found.group(1)) if found else None
-    if found is None or command is None:
+    """Return the unfinished word before the cursor, as it is written, and what it may become."""
+    match = _LINE.match(before)
+    command = COMMANDS.get(match.group(1)) if match else None
+    if match is None or command is None:
         return "", []
-    text = found.group(2)
-    pieces = split(text)
-    last = pieces.pop() if pieces and pieces[-1].end == len(text) else None
-    typed = last.plain if last else ""
-    return text[last.start :] if last else "", list(_offers(command, pieces, typed, last, names))
+    text = match.group(2)
+    tokens = split(text)
+    last = tokens.pop() if tokens and tokens[-1].end == len(text) else None
+    return text[last.start :] if last else "", list(_offers(command, tokens, last, names))
 
 
-def _offers(
-    command: Command, pieces: list[Piece], typed: str, last: Piece | None, names: dict[str, Any]
-) -> Iterator[Offer]:
-    quoted = last is not None and last.quoted
-    option, _, value = typed.partition("=")
-    wanting = _wanting(command, pieces)
-    if wanting is not None:
-        yield from _values(wanting, typed, names)
-    elif not quoted and value is not typed and "=" in typed and (known := command.option(option)):
-        yield from (one._replace(text=f"{option}={one.text}") for one in _values(known, value, names))
-    elif not quoted and typed.startswith("-"):
-        yield from _options(command, pieces, typed)
-    elif command.operand and not _has_operand(command, pieces):
+def _offers(command: Command, tokens: list[Token], last: Token | None, names: dict[str, Any]) -> Iterator[Offer]:
+    """Offer what may stand after ``tokens`` and begins with the unfinished word ``last``."""
+    typed, quoted = (last.plain, last.quoted) if last else ("", False)
+    name, equals, value = typed.partition("=")
+    expecting = _option_before(command, tokens)
+    if expecting is not None:
+        yield from _values(expecting, typed, names)
+    elif equals and not quoted and (option := command.option(name)):
+        yield from (offer._replace(text=f"{name}={offer.text}") for offer in _values(option, value, names))
+    elif typed.startswith("-") and not quoted:
+        yield from _options(command, tokens, typed)
+    elif command.operand and not _has_operand(command, tokens):
         yield from _operands(command, typed, names)
     elif not typed:
-        yield from _options(command, pieces, typed)
+        yield from _options(command, tokens, typed)
 
 
-def _wanting(command: Command, pieces: list[Piece]) -> Option | None:
-    """Return the option whose value comes next."""
-    option = command.option(pieces[-1].plain) if pieces and not pieces[-1].quoted else None
+def _option_before(command: Command, tokens: list[Token]) -> Option | None:
+    """Return the option whose value comes next, None when no value does."""
+    option = command.option(tokens[-1].plain) if tokens and not tokens[-1].quoted else None
     return option if option is not None and option.value else None
 
 
-def _has_operand(command: Command, pieces: list[Piece]) -> bool:
-    for index, one in enumerate(pieces):
-        is_option = one.plain.startswith("-") and not one.quoted
-        if not is_option and _wanting(command, pieces[:index]) is None:
+def _has_operand(command: Command, tokens: list[Token]) -> bool:
+    for index, token in enumerate(tokens):
+        is_option = token.plain.startswith("-") and not token.quoted
+        if not is_option and _option_before(command, tokens[:index]) is None:
             return True
     return False
 
 
-def _options(command: Command, pieces: list[Piece], typed: str) -> Iterator[Offer]:
-    used = {one.plain.partition("=")[0] for one in pieces if not one.quoted}
-    for one in (*command.options, HELP):
-        if one.name.startswith(typed) and (one.many or one.name not in used):
-            yield Offer(one.name, "option")
+def _options(command: Command, tokens: list[Token], typed: str) -> Iterator[Offer]:
+    used = {token.plain.partition("=")[0] for token in tokens if not token.quoted}
+    for option in (*command.options, HELP):
+        if option.name.startswith(typed) and (option.many or option.name not in used):
+            yield Offer(option.name, "option")
 
 
 def _values(option: Option, typed: str, names: dict[str, Any]) -> Iterable[Offer]:
     if option.name == "--chat":
         return _chats(typed, names)
     if option.name == "--via":
-        return [Offer(name, "Outbox") for name in _named("Outbox", names) if name.startswith(typed)]
+        return [Offer(name, "Outbox") for name in _names_of_type("Outbox", names) if name.startswith(typed)]
     if option.name == "--journal":
-        return _files(typed, frozenset((".sqlite", ".db")), "file")
-    return [Offer(one, "value") for one in _words(option) if one.startswith(typed)]
+        return _files(typed, _JOURNALS, "file")
+    return [Offer(choice, "value") for choice in _choices(option) if choice.startswith(typed)]
 
 
-def _words(option: Option) -> Iterable[str]:
+def _choices(option: Option) -> Iterable[str]:
     if option.name == "--status":
-        from linq_nb.status import LINQ_STATUSES, OUR_STATUSES  # asked for by Tab only: the magics load without
+        from linq_nb.status import LINQ_STATUSES, OUR_STATUSES
 
         return (*LINQ_STATUSES, *OUR_STATUSES)
     if option.name == "--accept":
@@ -124,82 +125,82 @@ def _operands(command: Command, typed: str, names: dict[str, Any]) -> Iterator[O
     if command.operand == "CODE":
         from linq_nb.catalog import CODES
 
-        codes = dict.fromkeys(str(one.code) for one in CODES if one.code)
+        codes = dict.fromkeys(str(row.code) for row in CODES if row.code)
         yield from (Offer(code, "code") for code in codes if code.startswith(typed))
     elif command.operand == "SOURCE":
         from linq_nb.audio import SUFFIXES
 
-        yield from (Offer(name, "VoiceMemo") for name in _named("VoiceMemo", names) if name.startswith(typed))
+        memos = _names_of_type("VoiceMemo", names)
+        yield from (Offer(name, "VoiceMemo") for name in memos if name.startswith(typed))
         yield from _files(typed, SUFFIXES, "audio")
 
 
 def _chats(typed: str, names: dict[str, Any]) -> Iterator[Offer]:
-    """Offer the chats that were read already: by name, else by id; the id where a name does not tell."""
-    from linq_nb.text import mask_text  # asked for by Tab only: the magics load without
+    """Offer the chats that were read before. Chats whose name is shared, missing or a handle are offered by id."""
+    from linq_nb.text import mask_text
 
-    known = _known_chats(names)
-    shared = [chat.chat_name for chat in known]
-    wanted = typed.casefold()
+    chats = _known_chats(names)
+    all_names = [chat.chat_name for chat in chats]
+    typed_folded = typed.casefold()
     by_id = []
-    for chat in known:
-        named = chat.chat_name or ""
-        tells = shared.count(named) == 1 and named == mask_text(named) != ""
-        fits = f" {named.casefold()}".find(f" {wanted}") >= 0
-        if fits and tells:
-            yield Offer(named, "chat")
-        elif fits or (wanted and chat.chat_id.startswith(wanted)):
-            by_id.append(Offer(chat.chat_id, f"chat {mask_text(named)}".strip()))
-    yield from by_id  # after the names, which say more
+    for chat in chats:
+        name = chat.chat_name or ""
+        is_match = f" {typed_folded}" in f" {name.casefold()}"  # at the start of a word
+        if is_match and name and all_names.count(name) == 1 and name == mask_text(name):
+            yield Offer(name, "chat")
+        elif is_match or (typed_folded and chat.chat_id.startswith(typed_folded)):
+            by_id.append(Offer(chat.chat_id, f"chat {mask_text(name)}".strip()))
+    yield from by_id
 
 
 def _known_chats(names: dict[str, Any]) -> list[Any]:
-    """Return the chats of the notebook's Outboxes; the demo in this process may be asked, as it is no network."""
-    found: dict[str, Any] = {}
-    for name in _named("Outbox", names):
+    """Return the chats that the notebook's Outboxes have read. A demo lists its chats without the network."""
+    chats: dict[str, Any] = {}
+    for name in _names_of_type("Outbox", names):
         outbox = names[name]
         try:
-            known = outbox.known_chats() or (outbox.chats() if outbox.demo is not None else [])
+            of_outbox = outbox.known_chats() or (outbox.chats() if outbox.demo is not None else [])
         except LinqError:
             continue
-        found |= {chat.chat_id: chat for chat in known}
-    return list(found.values())
+        chats |= {chat.chat_id: chat for chat in of_outbox}
+    return list(chats.values())
 
 
-def _named(kind: str, names: dict[str, Any]) -> list[str]:
-    """Return the names of the values of one of our types; by the type's name, so that nothing is loaded."""
-    return [name for name, value in names.items() if type(value).__name__ == kind and not name.startswith("_")]
+def _names_of_type(type_name: str, names: dict[str, Any]) -> list[str]:
+    """Return the names of values of one of our types, compared by its name, so that no module is loaded."""
+    return [name for name, value in names.items() if type(value).__name__ == type_name and not name.startswith("_")]
 
 
 def _files(typed: str, suffixes: frozenset[str], kind: str) -> Iterator[Offer]:
-    """Offer the folders and files that the typed path can go on with."""
+    """Offer the folders and files that continue the typed path."""
     cut = max(typed.rfind("/"), typed.rfind(os.sep)) + 1
-    lead, start = typed[:cut], typed[cut:]
+    folder, start = typed[:cut], typed[cut:]
     try:
-        found = sorted(Path(os.path.expanduser(lead or ".")).iterdir())
+        entries = sorted(Path(os.path.expanduser(folder or ".")).iterdir())
     except OSError:
         return
-    for one in found:
-        if not one.name.startswith(start) or (one.name.startswith(".") and not start):
+    for entry in entries:
+        if not entry.name.startswith(start) or (entry.name.startswith(".") and not start):
             continue
-        if one.is_dir():
-            yield Offer(f"{lead}{one.name}/", "folder", more=True)
-        elif one.suffix.lower() in suffixes:
-            yield Offer(lead + one.name, kind)
+        if entry.is_dir():
+            yield Offer(f"{folder}{entry.name}/", "folder", more=True)
+        elif entry.suffix.lower() in suffixes:
+            yield Offer(folder + entry.name, kind)
 
 
 def _written(offer: Offer, word: str, after: str) -> str:
-    """Write an offer with the quotes that it needs; one that can go on, or has its quote, is not closed."""
+    """Write an offer with quotes where it needs them. The closing quote is left out if it is there or more follows."""
     if offer.kind == "option":
         return offer.text
     head, value = "", offer.text
     if word.startswith("--") and "=" in word:
-        head, _, value = offer.text.partition("=")
-        head, word = head + "=", word.partition("=")[2]
-    opened = word[:1] if word[:1] in ("'", '"') else ""
+        name, _, value = offer.text.partition("=")
+        head, word = f"{name}=", word.partition("=")[2]
+    open_quote = word[:1] if word[:1] in ("'", '"') else ""
     text = quote(value)
-    if text == value and opened:
-        text = opened + value + opened
-    closed = text[-1] if text[0] in "\"'" else ""
-    if closed and (offer.more or after.startswith(closed)):
+    if text == value and open_quote:
+        text = open_quote + value + open_quote
+    closing = text[-1] if text[0] in "\"'" else ""
+    if closing and (offer.more or after.startswith(closing)):
         text = text[:-1]
     return head + text

@@ -1,4 +1,4 @@
-"""%linq_doctor: what works, what does not, and what to do about it; sends nothing and never raises."""
+"""%linq_doctor: what works, what does not, and what to do about it. It sends nothing and never raises."""
 
 from __future__ import annotations
 
@@ -13,55 +13,57 @@ from linq_nb.text import mask
 if TYPE_CHECKING:
     from linq_nb.outbox import Outbox
 
-PARTS = {
+OPTIONAL = {
     "av": ("audio", "waveform, preview and conversion of compressed audio"),
     "matplotlib": ("plots", "charts"),
     "psycopg": ("team", "a journal on PostgreSQL"),
 }
-NEEDED = ("ipython", "ipykernel", "ipywidgets", "httpx", "sqlalchemy", "pandas", "mutagen")
+"""Packages, each with the extra of linq_nb that installs it and its use."""
+
+REQUIRED = ("ipython", "ipykernel", "ipywidgets", "httpx", "sqlalchemy", "pandas", "mutagen")
 
 
-def examine(connected: Callable[[], Outbox]) -> views.Shown:
-    """Check one thing after the other and say how each stands."""
+def examine(connect: Callable[[], Outbox]) -> views.Shown:
+    """Run all checks and show their results."""
     rows = [("linq_nb", f"{__version__} on Python {platform.python_version()}, {platform.system()}")]
-    found: list[Outbox] = []
-    rows.append(("settings", _told(lambda: _settings(found, connected))))
-    if found:
-        rows.append(("Linq", _told(lambda: _lines(found[0]))))
-        rows.append(("journal", _told(lambda: _journal(found[0]))))
-    rows += [(f"linq_nb[{extra}]", f"{_part(name, extra)} ({use})") for name, (extra, use) in PARTS.items()]
-    rows.append(("packages", ", ".join(f"{name} {_version(name)}" for name in NEEDED)))
+    outboxes: list[Outbox] = []  # empty when connecting fails
+    rows.append(("settings", _result(lambda: _settings(outboxes, connect))))
+    if outboxes:
+        rows.append(("Linq", _result(lambda: _lines(outboxes[0]))))
+        rows.append(("journal", _result(lambda: _journal(outboxes[0]))))
+    rows += [(f"linq_nb[{extra}]", f"{_extra(name, extra)} ({use})") for name, (extra, use) in OPTIONAL.items()]
+    rows.append(("packages", ", ".join(f"{name} {_version(name)}" for name in REQUIRED)))
     return views.summary("linq_doctor", rows)
 
 
-def _told(check: Callable[[], str]) -> str:
-    """Return what a check says, or in one line why it could not."""
+def _result(check: Callable[[], str]) -> str:
+    """Return the result of a check, or its error in one line."""
     try:
         return check()
-    except Exception as error:  # noqa: BLE001  a doctor names every trouble and falls ill of none
+    except Exception as error:  # noqa: BLE001  the doctor reports every error and raises none
         return f"not ready: {type(error).__name__}: {error}"
 
 
-def _settings(found: list[Outbox], connected: Callable[[], Outbox]) -> str:
-    outbox = connected()
-    found.append(outbox)
+def _settings(outboxes: list[Outbox], connect: Callable[[], Outbox]) -> str:
+    outbox = connect()
+    outboxes.append(outbox)
     return f"{outbox.mode}, {outbox.client.base_url}, API key from {outbox.key_from}"
 
 
 def _lines(outbox: Outbox) -> str:
-    said = [f"{mask(one.phone_number)} ({one.reputation or 'no rating'})" for one in outbox.lines()]
-    return f"answers; lines: {', '.join(said) or 'none'}"
+    lines = [f"{mask(line.phone_number)} ({line.reputation or 'no rating'})" for line in outbox.lines()]
+    return f"answers; lines: {', '.join(lines) or 'none'}"
 
 
 def _journal(outbox: Outbox) -> str:
     sends = outbox.sends()
-    unclear = sum(one.status in ("unknown", "sending") for one in sends)
+    unclear = sum(send.status in ("unknown", "sending") for send in sends)
     todo = f"; {unclear} unclear: %linq_reconcile looks for them" if unclear else ""
     note = f"; {outbox.journal_note}" if outbox.journal_note else ""
     return f"{outbox.journal.label}: {len(sends)} {'send' if len(sends) == 1 else 'sends'}{todo}{note}"
 
 
-def _part(package: str, extra: str) -> str:
+def _extra(package: str, extra: str) -> str:
     version = _version(package) if package != "av" or audio.can_transcode() else "missing"
     return version if version != "missing" else f"not installed: pip install linq_nb[{extra}]"
 

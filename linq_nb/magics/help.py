@@ -1,4 +1,4 @@
-"""The help of a magic, as text and as HTML; apart from the views, so that it costs no time to load."""
+"""The help of a magic, as text and as HTML. It does not use the views, so it is quick to load."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _BOX = (
 _CODE = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12px;background:none"
 
 
-class HelpShown(NamedTuple):
-    """The help as it is displayed."""
+class Help(NamedTuple):
+    """The help of a magic, ready to display."""
 
     html: str
     text: str
@@ -28,9 +28,9 @@ class HelpShown(NamedTuple):
         return self.text
 
 
-def help_of(command: Command, settings: Mapping[str, str]) -> HelpShown:
-    """Return the help of a magic with the settings that it follows now."""
-    return HelpShown(help_html(command, settings), help_text(command, settings))
+def help_of(command: Command, settings: Mapping[str, str]) -> Help:
+    """Return the help of a magic with the present settings."""
+    return Help(help_html(command, settings), help_text(command, settings))
 
 
 def help_text(command: Command, settings: Mapping[str, str] | None = None) -> str:
@@ -39,16 +39,16 @@ def help_text(command: Command, settings: Mapping[str, str] | None = None) -> st
     width = max(len(name) for name, _ in rows) + 2
     lines = [usage(command), "", command.about, "", *(f"  {name:<{width}}{about}" for name, about in rows)]
     if command.examples:
-        lines += ["", "Examples:", *(f"  {one}" for one in command.examples)]
+        lines += ["", "Examples:", *(f"  {example}" for example in command.examples)]
     if command.notes:
         lines += ["", *command.notes]
     if settings:
-        lines += ["", "Settings (%config LinqMagics):", *(f"  {one}" for one in _settings(settings))]
+        lines += ["", "Settings (%config LinqMagics):", *(f"  {setting}" for setting in _settings(settings))]
     return "\n".join(lines)
 
 
 def help_html(command: Command, settings: Mapping[str, str] | None = None) -> str:
-    """Return the same as HTML: all of it is our own text."""
+    """Return the help as HTML."""
     rows = "".join(
         f'<tr style="background:none"><td style="{_CELL};padding:1px 16px 1px 0;white-space:nowrap">'
         f'{_code(name)}</td><td style="{_CELL};padding:1px 0">{_escape(about)}</td></tr>'
@@ -65,16 +65,16 @@ def help_html(command: Command, settings: Mapping[str, str] | None = None) -> st
 
 
 def usage(command: Command) -> str:
-    """Return the line that a magic takes, in one look."""
+    """Return the synopsis of a magic: ``%linq_errors [CODE] [--into NAME] ...``."""
     operand = command.operand or ""
-    shown = [operand if command.operand_needed else f"[{operand}]"] if operand else []
-    options = [f"[{one.usage}]{'...' if one.many else ''}" for one in command.options]
-    return " ".join([f"%{command.name}", *shown, *options])
+    synopsis = [operand if command.operand_needed else f"[{operand}]"] if operand else []
+    options = [f"[{option.usage}]{'...' if option.many else ''}" for option in command.options]
+    return " ".join([f"%{command.name}", *synopsis, *options])
 
 
 def _rows(command: Command) -> list[tuple[str, str]]:
     operand = [(command.operand, command.operand_about)] if command.operand else []
-    return [*operand, *((one.usage, one.about) for one in (*command.options, HELP))]
+    return [*operand, *((option.usage, option.about) for option in (*command.options, HELP))]
 
 
 def _settings(settings: Mapping[str, str]) -> list[str]:
@@ -82,8 +82,8 @@ def _settings(settings: Mapping[str, str]) -> list[str]:
 
 
 def _listed(title: str, lines: Iterable[str]) -> str:
-    shown = "".join(f"<div>{_code(line)}</div>" for line in lines)
-    return f'<div style="margin:6px 0 0"><b>{title}</b>{shown}</div>' if shown else ""
+    rows = "".join(f"<div>{_code(line)}</div>" for line in lines)
+    return f'<div style="margin:6px 0 0"><b>{title}</b>{rows}</div>' if rows else ""
 
 
 def _code(text: str) -> str:

@@ -1,9 +1,9 @@
-"""Splitting a magic's line into words, and filling in Python values: after the splitting, so one stays one.
+"""The words of a magic's line. Python values are filled in after the split, so a value with spaces stays one word.
 
-Quotes work as in a shell. A backslash escapes only a space, a quote, a brace or a dollar, and nothing at all on
-Windows, so that paths survive. ``{expression}`` and ``$name`` are filled in, but not inside single quotes; a word
-that is nothing but one of them keeps its type. ``{{``, ``}}`` and ``$$`` are the signs themselves. What follows a
-``#`` that stands alone is a comment.
+Quotes work as in a shell. A backslash escapes only a space, a quote, a brace or a dollar sign, and nothing on Windows,
+so that paths survive. ``{expression}`` and ``$name`` become their values, but not inside single quotes; a word that is
+nothing else keeps the value's type. ``{{``, ``}}`` and ``$$`` are a literal brace or dollar sign. A word ``#`` starts
+a comment.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from linq_nb.errors import SettingsError
 
 WINDOWS = os.name == "nt"
 
-_MARK = "\0"
-"""Stands before a sign that is to be taken as it is, until the values are filled in."""
+_LITERAL = "\0"
+"""Stands before a character that is literal, until the values are filled in."""
 
-_SIGNS = re.compile(
-    _MARK + r"(.)"
+_VALUES = re.compile(
+    _LITERAL + r"(.)"
     r"|(\{\{|\}\}|\$\$)"
     r"|\{(?!\{)((?:[^{}]|\{[^{}]*\})+)\}"
     r"|\$([A-Za-z_][A-Za-z_0-9]*)",
@@ -29,24 +29,24 @@ _SIGNS = re.compile(
 )
 
 
-class Piece(NamedTuple):
-    """One word as it stands in the line; ``open`` is the quote that was not closed."""
+class Token(NamedTuple):
+    """One word as it stands in the line. ``open_quote`` is its quote if that is not closed."""
 
     start: int
     end: int
     text: str
     quoted: bool
-    open: str
+    open_quote: str
 
     @property
     def plain(self) -> str:
-        return self.text.replace(_MARK, "")
+        return self.text.replace(_LITERAL, "")
 
 
 class Word(NamedTuple):
-    """One word with its value filled in; ``filled`` when it is nothing but one Python value.
+    """One word with its value. ``filled``: the word is nothing but one Python value.
 
-    The value of ``--option=value`` is that of the part behind the sign.
+    Of ``--option=value``, ``value`` is the part after the equals sign.
     """
 
     text: str
@@ -54,34 +54,39 @@ class Word(NamedTuple):
     quoted: bool = False
     filled: bool = False
 
+    @property
+    def is_option(self) -> bool:
+        return not self.quoted and self.text.startswith("-") and self.text != "-"
+
 
 def read(line: str, scope: Mapping[str, Any], *, windows: bool = WINDOWS) -> list[Word]:
-    """Split a line and fill in Python values from ``scope``; raises SettingsError for a quote left open."""
+    """Split a line and fill in Python values from ``scope``. Raises SettingsError as ``fill`` does."""
     return fill(split(line, windows=windows), scope)
 
 
-def split(line: str, *, windows: bool = WINDOWS) -> list[Piece]:
-    """Split a line into words; never raises, as completion reads lines that are still being written."""
-    found: list[Piece] = []
-    at = 0
-    while at < len(line):
-        if line[at].isspace():
-            at += 1
+def split(line: str, *, windows: bool = WINDOWS) -> list[Token]:
+    """Split a line into words. Never raises, since Tab completion reads unfinished lines."""
+    tokens: list[Token] = []
+    position = 0
+    while position < len(line):
+        if line[position].isspace():
+            position += 1
             continue
-        piece, at = _piece(line, at, windows)
-        if (piece.text, piece.quoted) == ("#", False):
+        token = _token(line, position, windows)
+        if (token.text, token.quoted) == ("#", False):
             break
-        found.append(piece)
-    return found
+        tokens.append(token)
+        position = token.end
+    return tokens
 
 
-def fill(pieces: Iterable[Piece], scope: Mapping[str, Any]) -> list[Word]:
-    """Fill in Python values; raises SettingsError for an unknown name, a failing expression, an open quote."""
-    return [_word(piece, scope) for piece in pieces]
+def fill(tokens: Iterable[Token], scope: Mapping[str, Any]) -> list[Word]:
+    """Fill in Python values. Raises SettingsError for an unknown name, a failing expression or an open quote."""
+    return [_word(token, scope) for token in tokens]
 
 
 def quote(text: str) -> str:
-    """Write a text so that ``read`` gives it back as one word, as it is."""
+    """Write a text so that ``read`` gives it back as one word."""
     if text and text != "#" and not text.startswith("-") and not re.search(r"""[\s"'\\{}$;]""", text):
         return text
     if not re.search(r'["\\{}$]', text):
@@ -90,101 +95,101 @@ def quote(text: str) -> str:
 
 
 def nearest(name: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Return the one of ``names`` that is most like ``name``, None when none is."""
+    """Return the name that is most similar to ``name``, None when no name is."""
     import difflib  # slow to load, and only an error needs it
 
     return next(iter(difflib.get_close_matches(name, list(names), 1, cutoff)), None)
 
 
-def _piece(line: str, at: int, windows: bool) -> tuple[Piece, int]:
-    """Read the word that starts at ``at``; returns it and where it ends."""
-    start, text, opened = at, "", ""
-    while at < len(line) and not line[at].isspace():
-        char = line[at]
+def _token(line: str, start: int, windows: bool) -> Token:
+    """Read the word that starts here."""
+    position, text, open_quote = start, "", ""
+    while position < len(line) and not line[position].isspace():
+        char = line[position]
         if char in "\"'":
-            inside, at, opened = _quoted(line, at, windows)
+            inside, position, open_quote = _quoted(line, position, windows)
             text += inside
-        elif char == "{" and (end := _brace_end(line, at)):
-            text, at = text + line[at:end], end
-        elif char == "\\" and not windows and (sign := line[at + 1 : at + 2]) and sign in " \t\"'{}$":
-            text, at = text + _marked(sign), at + 2
+        elif char == "{" and (end := _end_of_expression(line, position)):
+            text, position = text + line[position:end], end
+        elif escaped := _escaped(line, position, " \t\"'{}$", windows):
+            text, position = text + _literal(escaped), position + 2
         else:
-            text, at = text + char, at + 1
-    return Piece(start, at, text, line[start] in "\"'", opened), at
+            text, position = text + char, position + 1
+    return Token(start, position, text, line[start] in "\"'", open_quote)
 
 
-def _quoted(line: str, at: int, windows: bool) -> tuple[str, int, str]:
-    """Read what is quoted from ``at`` on; returns it, where it ends, and the quote if that was left open."""
-    quote, text = line[at], ""
-    at += 1
-    while at < len(line):
-        char = line[at]
+def _quoted(line: str, position: int, windows: bool) -> tuple[str, int, str]:
+    """Read what is in quotes. Returns it, the position after it, and the quote if that is not closed."""
+    quote, text = line[position], ""
+    position += 1
+    while position < len(line):
+        char = line[position]
         if char == quote:
-            return text, at + 1, ""
+            return text, position + 1, ""
         if quote == "'":
-            char = _marked(char)
-        elif char == "\\" and not windows and (sign := line[at + 1 : at + 2]) and sign in '"{}$':
-            at += 1
-            char = _marked(sign)
-        text, at = text + char, at + 1
-    return text, at, quote
+            char = _literal(char)
+        elif escaped := _escaped(line, position, '"{}$', windows):
+            char = _literal(escaped)
+            position += 1
+        text, position = text + char, position + 1
+    return text, position, quote
 
 
-def _marked(char: str) -> str:
-    return _MARK + char if char in "{}$" else char
+def _escaped(line: str, position: int, characters: str, windows: bool) -> str:
+    """Return the character that a backslash here escapes, if it is one of ``characters``."""
+    escaped = line[position + 1 : position + 2] if line[position] == "\\" and not windows else ""
+    return escaped if escaped in characters else ""
 
 
-def _brace_end(line: str, at: int) -> int | None:
-    """Return where the ``{expression}`` at ``at`` ends, so that it may hold spaces; None when it does not."""
+def _literal(char: str) -> str:
+    return _LITERAL + char if char in "{}$" else char
+
+
+def _end_of_expression(line: str, start: int) -> int | None:
+    """Return where the ``{expression}`` that starts here ends, None when it does not. It may hold spaces."""
     depth = 0
-    for index in range(at, len(line)):
-        depth += {"{": 1, "}": -1}.get(line[index], 0)
+    for position in range(start, len(line)):
+        depth += {"{": 1, "}": -1}.get(line[position], 0)
         if depth == 0:
-            return index + 1
+            return position + 1
     return None
 
 
-def _word(piece: Piece, scope: Mapping[str, Any]) -> Word:
-    if piece.open:
-        raise SettingsError(f"the quote {piece.open} is not closed; nothing was sent")
-    joined = None if piece.quoted else re.match(r"--[\w-]+=", piece.text)
-    text = piece.text[joined.end() :] if joined else piece.text
-    return Word(piece.plain, fill_in(text, scope), piece.quoted, _expression(text) is not None)
-
-
-def fill_in(text: str, scope: Mapping[str, Any]) -> Any:
-    """Fill in ``{expression}`` and ``$name``; a text that is nothing else keeps the value's type."""
+def _word(token: Token, scope: Mapping[str, Any]) -> Word:
+    if token.open_quote:
+        raise SettingsError(f"the quote {token.open_quote} is not closed; nothing was sent")
+    option = None if token.quoted else re.match(r"--[\w-]+=", token.text)
+    text = token.text[option.end() :] if option else token.text
     expression = _expression(text)
-    if expression is not None:
-        return _value(expression, scope)
-    return _SIGNS.sub(_filler(scope), text)
+    value = _VALUES.sub(_filler(scope), text) if expression is None else _evaluate(expression, scope)
+    return Word(token.plain, value, token.quoted, expression is not None)
 
 
 def _expression(text: str) -> str | None:
     """Return the expression of a text that is nothing but one."""
-    whole = _SIGNS.fullmatch(text)
-    return (whole.group(3) or whole.group(4)) if whole else None
+    match = _VALUES.fullmatch(text)
+    return (match.group(3) or match.group(4)) if match else None
 
 
 def _filler(scope: Mapping[str, Any]) -> Callable[[re.Match[str]], str]:
-    def fill_one(found: re.Match[str]) -> str:
-        escaped, doubled, expression, name = found.groups()
-        if escaped or doubled:
-            return str(escaped or doubled[0])
-        return str(_value(expression or name, scope))
+    def text_of(match: re.Match[str]) -> str:
+        literal, doubled, expression, name = match.groups()
+        if literal or doubled:
+            return str(literal or doubled[0])
+        return str(_evaluate(expression or name, scope))
 
-    return fill_one
+    return text_of
 
 
-def _value(expression: str, scope: Mapping[str, Any]) -> Any:
-    """Evaluate the user's own expression in the user's own names, as IPython itself does."""
+def _evaluate(expression: str, scope: Mapping[str, Any]) -> Any:
+    """Evaluate the user's own expression with the user's own names, as IPython itself does."""
     try:
         return eval(expression.strip(), {**scope, "__builtins__": __builtins__})
     except NameError as error:
         name = getattr(error, "name", None) or expression
-        close = nearest(name, (one for one in scope if not one.startswith("_")))
+        close = nearest(name, (name for name in scope if not name.startswith("_")))
         hint = f"; did you mean {close!r}?" if close else ""
         raise SettingsError(f"the name {name!r} is not defined{hint}; nothing was sent") from None
-    except Exception as error:  # noqa: BLE001  whatever the user's expression raises is shown in one line
-        said = f"{{{expression}}} failed: {type(error).__name__}: {error}"
-        raise SettingsError(f"{said}; nothing was sent") from None
+    except Exception as error:  # noqa: BLE001  any error of the user's expression is shown in one line
+        message = f"{{{expression}}} failed: {type(error).__name__}: {error}"
+        raise SettingsError(f"{message}; nothing was sent") from None

@@ -1,4 +1,4 @@
-"""What SOURCE means: a path, an https URL, an attachment id or a Python value."""
+"""The SOURCE of a memo: a path, an https URL, an attachment id or a Python value."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from linq_nb.magics.lexer import Word, nearest
 from linq_nb.model import VoiceMemo, source_of
 from linq_nb.text import clean
 
-_NO_AUDIO = (type(None), bool, int, float, Mapping, set, frozenset)
+_NOT_AUDIO = (type(None), bool, int, float, Mapping, set, frozenset)
 
 
 def load(word: Word, scope: Mapping[str, Any], *, rate: int | None = None, convert: bool = False) -> VoiceMemo:
-    """Load the memo that SOURCE stands for; raises AudioError or SettingsError."""
+    """Load the memo that SOURCE stands for. Raises AudioError or SettingsError."""
     if word.filled or not isinstance(word.value, str):
-        return of_value(word.value, rate, convert)
+        return from_value(word.value, rate, convert)
     text = word.value
     is_name = text.isidentifier() and text in scope
     if is_name and _exists(text):
@@ -27,22 +27,22 @@ def load(word: Word, scope: Mapping[str, Any], *, rate: int | None = None, conve
             f"{text!r} is both a file and a Python name (of type {type(scope[text]).__name__}); nothing was sent; "
             f"write ./{text} for the file or {{{text}}} for the name"
         )
-    return of_value(scope[text], rate, convert) if is_name else _of_text(text, scope, rate, convert)
+    return from_value(scope[text], rate, convert) if is_name else _from_text(text, scope, rate, convert)
 
 
-def of_value(value: Any, rate: int | None = None, convert: bool = False) -> VoiceMemo:
-    """Make a memo of a Python value: a VoiceMemo, a path, bytes, or samples with their rate."""
+def from_value(value: Any, rate: int | None = None, convert: bool = False) -> VoiceMemo:
+    """Make a memo from a Python value: a VoiceMemo, a path, bytes, or samples with their rate."""
     if isinstance(value, str | os.PathLike):
-        return _of_text(os.fspath(value), {}, rate, convert)
+        return _from_text(os.fspath(value), {}, rate, convert)
     if isinstance(value, VoiceMemo):
-        _no_rate(rate, value.label)
+        _refuse_rate(rate, value.label)
         return value.convert() if convert else value
     if isinstance(value, bytes | bytearray | memoryview):
-        _no_rate(rate, "this")
+        _refuse_rate(rate, "this value")
         return VoiceMemo.from_bytes(bytes(value), convert=convert)
-    if isinstance(value, _NO_AUDIO) or not isinstance(value, Iterable):
+    if isinstance(value, _NOT_AUDIO) or not isinstance(value, Iterable):
         raise SettingsError(
-            f"a value of type {type(value).__name__} is no audio; nothing was sent; give a memo, path, bytes or samples"
+            f"a value of type {type(value).__name__} is not audio; nothing was sent; use a memo, path, bytes or samples"
         )
     if rate is None:
         raise SettingsError("samples need their rate: --rate 16000 (in Hz); nothing was sent")
@@ -50,32 +50,32 @@ def of_value(value: Any, rate: int | None = None, convert: bool = False) -> Voic
     return memo.convert() if convert else memo
 
 
-def _of_text(text: str, scope: Mapping[str, Any], rate: int | None, convert: bool) -> VoiceMemo:
-    _no_rate(rate, text)
+def _from_text(text: str, scope: Mapping[str, Any], rate: int | None, convert: bool) -> VoiceMemo:
+    _refuse_rate(rate, text)
     if source_of(text) == "file" and not _exists(text):
-        raise _nothing(text, os.path.expanduser(text), scope)
+        raise _missing(text, os.path.expanduser(text), scope)
     return VoiceMemo.load(text, convert=convert)
 
 
-def _no_rate(rate: int | None, name: str) -> None:
+def _refuse_rate(rate: int | None, name: str) -> None:
     if rate is not None:
-        raise SettingsError(f"--rate is for samples, and {name} tells its own; nothing was sent")
+        raise SettingsError(f"--rate is for samples only, and {name} has its own rate; nothing was sent")
 
 
-def _nothing(text: str, file: str, scope: Mapping[str, Any]) -> LinqError:
-    """Say what there is not, with what is most like it."""
-    known = re.match(r"([A-Za-z_]\w*)[.\[(]", text)
-    if known and known[1] in scope:
+def _missing(text: str, file: str, scope: Mapping[str, Any]) -> LinqError:
+    """Return the error for a source that does not exist, with the most similar name."""
+    expression = re.match(r"([A-Za-z_]\w*)[.\[(]", text)
+    if expression and expression[1] in scope:
         return SettingsError(
-            f"there is no file {clean(text)!r}; nothing was sent; a Python value goes in braces, as in {{memos[0]}}"
+            f"there is no file {clean(text)!r}; nothing was sent; put a Python value in braces, as in {{memos[0]}}"
         )
     path = Path(file)
     could_be_name = text.isidentifier()
-    what = "file and no Python name" if could_be_name else "file"
+    kinds = "file and no Python name" if could_be_name else "file"
     close = nearest(path.name, [*_files(path.parent), *(_names(scope) if could_be_name else ())])
-    where = "" if path.parent.is_dir() else f" (there is no folder {clean(path.parent.name)!r} either)"
+    where = "" if path.parent.is_dir() else f" (and no folder {clean(path.parent.name)!r})"
     hint = f"; did you mean {close!r}?" if close else ""
-    return AudioError(f"there is no {what} {clean(path.name)!r}{where}{hint}; nothing was sent")
+    return AudioError(f"there is no {kinds} {clean(path.name)!r}{where}{hint}; nothing was sent")
 
 
 def _files(folder: Path) -> list[str]:

@@ -1,17 +1,18 @@
-"""The command lines of the magics: what one takes, and one parser for all. Pure, and quick to load."""
+"""The options of a magic, and the parser of its line. Quick to load."""
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from linq_nb.errors import SettingsError
-from linq_nb.magics.lexer import Piece, Word, nearest, quote
+from linq_nb.magics.lexer import Token, Word, nearest, quote
 
 
 class Option(NamedTuple):
-    """One option: a flag without ``value``; ``many`` may be given several times; ``number`` must be whole."""
+    """One option. Without ``value`` it is a flag; ``many`` may be repeated; ``number`` takes a whole number."""
 
     name: str
     about: str
@@ -31,7 +32,7 @@ class Option(NamedTuple):
 
 
 class Command(NamedTuple):
-    """What a magic takes; ``sends`` when its errors say that nothing was sent."""
+    """The line that a magic takes. ``sends``: its errors say that nothing was sent."""
 
     name: str
     about: str
@@ -44,113 +45,92 @@ class Command(NamedTuple):
     sends: bool = False
 
     def option(self, name: str) -> Option | None:
-        return next((one for one in self.options if name == one.name), None)
+        return next((option for option in self.options if option.name == name), None)
 
 
-HELP = Option("--help", "show this, as -h does")
+HELP = Option("--help", "show this help, as -h does")
 
 
-def asks_help(pieces: Iterable[Piece]) -> bool:
-    """Whether a line asks for help, whatever else stands in it."""
-    return any(one.plain in ("-h", HELP.name) and not one.quoted for one in pieces)
+def asks_help(tokens: Iterable[Token]) -> bool:
+    """Whether a line asks for help, wherever in the line."""
+    return any(token.plain in ("-h", HELP.name) and not token.quoted for token in tokens)
 
 
 def parse(command: Command, words: Sequence[Word]) -> SimpleNamespace:
-    """Return the options of a line and its ``operand``, a Word; raises SettingsError that says what is wrong."""
-    found = _empty(command)
-    operands: list[tuple[Word, str]] = []
-    before = ""
+    """Return the values of the options by name, and the ``operand``, a Word. Raises SettingsError."""
+    values: dict[str, Any] = {"operand": None}
+    values |= {option.attribute: [] if option.many else None if option.value else False for option in command.options}
+    value_before = ""
     rest = list(words)
     while rest:
         word = rest.pop(0)
-        if _is_operand(word):
-            operands.append((word, before))
-        else:
-            before = _take(command, found, word, rest)
-    found["operand"] = _operand(command, operands)
-    return SimpleNamespace(**found)
-
-
-def _empty(command: Command) -> dict[str, Any]:
-    return {one.attribute: [] if one.many else None if one.value else False for one in command.options}
-
-
-def _is_operand(word: Word) -> bool:
-    return word.quoted or not word.text.startswith("-") or word.text == "-"
-
-
-def _take(command: Command, found: dict[str, Any], word: Word, rest: list[Word]) -> str:
-    """Take an option with its value, from the same word or the next; returns the value as it was written."""
-    name, joined, _ = word.text.partition("=")
-    option = command.option(name) or _unknown(command, name)
-    if option.value is None:
-        if joined:
+        if not word.is_option:
+            _check_operand(command, values["operand"], word, value_before)
+            values["operand"] = word
+            continue
+        name, has_value, value_before = word.text.partition("=")
+        option = command.option(name) or _raise_unknown(command, name)
+        if has_value and not option.value:
             raise wrong(command, f"{name} takes no value")
-        _set(command, found, option, True)
-        return ""
-    if joined:
-        _set(command, found, option, word.value)
-        return word.text.partition("=")[2]
-    if not rest or (rest[0].text.startswith("--") and not rest[0].quoted):
-        raise wrong(command, f"{name} wants a value ({option.value})")
-    given = rest.pop(0)
-    _set(command, found, option, given.value)
-    return given.text
+        if option.value and not has_value:
+            if not rest or (rest[0].is_option and rest[0].text.startswith("--")):
+                raise wrong(command, f"{name} needs a value ({option.value})")
+            word = rest.pop(0)
+            value_before = word.text
+        _store(command, values, option, word.value if option.value else True)
+    if command.operand_needed and values["operand"] is None:
+        raise wrong(command, f"{command.operand} is missing")
+    return SimpleNamespace(**values)
 
 
-def _set(command: Command, found: dict[str, Any], option: Option, value: Any) -> None:
-    if option.number:
-        value = _whole(command, option, value)
+def is_variable_name(value: object) -> bool:
+    """Whether a value can be the name of a variable."""
+    return isinstance(value, str) and value.isidentifier() and not keyword.iskeyword(value)
+
+
+def wrong(command: Command, message: str) -> SettingsError:
+    """Return the error for a line that cannot be read."""
+    nothing_sent = "nothing was sent; " if command.sends else ""
+    return SettingsError(f"%{command.name}: {message}; {nothing_sent}%{command.name} --help shows all options")
+
+
+def _store(command: Command, values: dict[str, Any], option: Option, value: Any) -> None:
     if option.choices and value not in option.choices:
-        raise wrong(command, f"{option.name} is one of {', '.join(option.choices)}, not {value!r}")
+        raise wrong(command, f"{option.name} takes {', '.join(option.choices)}, not {value!r}")
+    if option.number:
+        value = _whole_number(command, option, value)
     if option.many:
-        found[option.attribute].append(value)
-    elif found[option.attribute] not in (None, False):
-        raise wrong(command, f"{option.name} is given twice")
+        values[option.attribute].append(value)
+    elif values[option.attribute] is None or values[option.attribute] is False:
+        values[option.attribute] = value
     else:
-        found[option.attribute] = value
+        raise wrong(command, f"{option.name} is given twice")
 
 
-def _whole(command: Command, option: Option, value: Any) -> int:
+def _whole_number(command: Command, option: Option, value: Any) -> int:
     try:
         number = int(value)
     except (TypeError, ValueError, OverflowError):
         number = 0
     if number < 1 or isinstance(value, bool) or (not isinstance(value, str) and number != value):
-        raise wrong(command, f"{option.name} wants a whole number from 1 on, not {value!r}")
+        raise wrong(command, f"{option.name} takes a whole number from 1 up, not {value!r}")
     return number
 
 
-def _operand(command: Command, operands: list[tuple[Word, str]]) -> Word | None:
-    if command.operand is None and operands:
-        raise wrong(command, f"{_said(operands[0][0])} is too much: it takes options only")
-    if len(operands) > 1:
-        raise wrong(command, f"{_said(operands[1][0])} is too much: {_meant(command, operands)}")
-    if not operands and command.operand_needed:
-        raise wrong(command, f"{command.operand} is missing")
-    return operands[0][0] if operands else None
+def _check_operand(command: Command, operand: Word | None, word: Word, value_before: str) -> None:
+    """Refuse a word that is one too many, and guess which words belong together in quotes."""
+    if command.operand is not None and operand is None:
+        return
+    problem = f"unexpected {word.value if isinstance(word.value, str) else word.text!r}"
+    if operand is None:
+        raise wrong(command, f"{problem}; it takes only options")
+    limit = "" if value_before else f"; it takes one {command.operand}"
+    quoted = quote(f"{value_before or operand.text} {word.text}")
+    raise wrong(command, f"{problem}{limit}; quotes keep words together, as in {quoted}")
 
 
-def _meant(command: Command, operands: list[tuple[Word, str]]) -> str:
-    """Guess which words belonged together: the value of an option and what came behind it, else the operands."""
-    (first, _), (second, value) = operands[:2]
-    if value:
-        return f"quotes keep words together, as in {quote(f'{value} {second.text}')}"
-    return f"it takes one {command.operand}; quotes keep words together, as in {quote(f'{first.text} {second.text}')}"
-
-
-def _said(word: Word) -> str:
-    return repr(word.value if isinstance(word.value, str) else word.text)
-
-
-def _unknown(command: Command, name: str) -> Option:
-    names = [one.name for one in (*command.options, HELP)]
+def _raise_unknown(command: Command, name: str) -> Option:
+    names = [option.name for option in (*command.options, HELP)]
     close = nearest(name, names, 0.5)
     hint = f"did you mean {close}?" if close else f"it takes {' '.join(names)}"
-    raise wrong(command, f"there is no option {name}; {hint}")
-
-
-def wrong(command: Command, words: str) -> SettingsError:
-    """Return the error for a line that cannot be read."""
-    tail = "nothing was sent; " if command.sends else ""
-    return SettingsError(f"%{command.name}: {words}; {tail}%{command.name} --help shows all")
+    raise wrong(command, f"unknown option {name}; {hint}")

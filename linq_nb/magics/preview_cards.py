@@ -1,4 +1,4 @@
-"""What ``--preview`` gives back: the cards, with the drafts that they show."""
+"""The result of ``--preview``: the cards, with their drafts."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Preview(Shown):
-    """Cards that were looked at; ``outbox.send_draft(preview.drafts[0])`` sends one."""
+    """The cards of drafts, shown together. ``outbox.send_draft(preview.drafts[0])`` sends the first draft."""
 
     drafts: tuple[Draft, ...]
 
 
 def preview(outbox: Outbox, drafts: Sequence[Draft], accept: Collection[str]) -> Preview:
-    """Return the cards of drafts as one display; sends nothing."""
+    """Return the cards of drafts as one display. Sends nothing."""
     cards = [outbox.card(draft, accept=accept) for draft in drafts]
-    html = '<div style="height:10px"></div>'.join(one.html for one in cards)
-    return Preview(html, "\n\n".join(one.text for one in cards), tuple(drafts))
+    html = '<div style="height:10px"></div>'.join(card.html for card in cards)
+    return Preview(html, "\n\n".join(card.text for card in cards), tuple(drafts))

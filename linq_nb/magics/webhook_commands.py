@@ -1,9 +1,8 @@
-"""``%linq_webhooks``: list, create and delete subscriptions; first of all, where the one-time secret shall go."""
+"""``%linq_webhooks``: list, create and delete subscriptions, and keep the signing secret of a new one."""
 
 from __future__ import annotations
 
 import contextlib
-import keyword
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from linq_nb.errors import SettingsError
 from linq_nb.magics import commands_spec as spec
-from linq_nb.magics.options import wrong
+from linq_nb.magics.options import is_variable_name, wrong
 from linq_nb.model import Subscription
 from linq_nb.secret import Secret
 from linq_nb.text import mask, plain_url
@@ -24,93 +23,93 @@ if TYPE_CHECKING:
     from linq_nb.outbox import Outbox
 
 VERSION = "2026-02-03"
-"""The payloads that a new subscription asks for; without it Linq takes its newest of that day."""
+"""The payload version of a new subscription; without it, Linq uses the newest version of that day."""
 
 EVENTS = ("message.sent", "message.delivered", "message.read", "message.failed")
-"""What becomes of memos, and nothing that other people write."""
+"""The status of memos, and nothing that other people write."""
 
 SECRET_NAME = "webhook_secret"
 
 
-def act(outbox: Outbox, args: SimpleNamespace, names: dict[str, Any]) -> pd.DataFrame:
-    """Do what the line says; returns the subscriptions as they then are, or the one that was made."""
+def run(outbox: Outbox, args: SimpleNamespace, names: dict[str, Any]) -> pd.DataFrame:
+    """Run a line. Returns the new subscription with --create, else all subscriptions."""
     _check(args)
     if args.create:
-        return frame([_created(outbox, args, names)])
+        return frame([_create(outbox, args, names)])
     if args.delete:
         outbox.client.delete_subscription(str(args.delete))
     return frame(outbox.client.subscriptions())
 
 
 def _check(args: SimpleNamespace) -> None:
-    """Refuse options that do not go together, before anything is done."""
+    """Refuse options that cannot be used together, before anything is done."""
     if args.create and args.delete:
-        raise wrong(spec.WEBHOOKS, "--create and --delete are two lines")
+        raise wrong(spec.WEBHOOKS, "--create and --delete cannot be used together")
     if not args.create and (args.events or args.line or args.secret_into or args.secret_file):
-        raise wrong(spec.WEBHOOKS, "--events, --line, --secret-into and --secret-file go with --create")
+        raise wrong(spec.WEBHOOKS, "--events, --line, --secret-into and --secret-file are for --create")
     if args.secret_into and args.secret_file:
-        raise wrong(spec.WEBHOOKS, "--secret-into and --secret-file: give one of the two")
+        raise wrong(spec.WEBHOOKS, "--secret-into and --secret-file cannot be used together")
 
 
-def _created(outbox: Outbox, args: SimpleNamespace, names: dict[str, Any]) -> Subscription:
-    """Subscribe, with a place for the secret made ready first, since Linq tells it this once only."""
+def _create(outbox: Outbox, args: SimpleNamespace, names: dict[str, Any]) -> Subscription:
+    """Create a subscription. Its secret comes only once, so the place for it is prepared first."""
     url, events = _with_version(str(args.create)), _events(args.events)
-    lines = [str(one) for one in args.line]
+    lines = [str(line) for line in args.line]
     if args.secret_file:
         with _secret_file(str(args.secret_file)) as keep:
-            made = outbox.client.create_subscription(url, events, phone_numbers=lines)
-            keep(made.signing_secret or "")
-        told = f"in the file {Path(str(args.secret_file)).name!r}, for --secret-file of the receiver"
+            subscription = outbox.client.create_subscription(url, events, phone_numbers=lines)
+            keep(subscription.signing_secret or "")
+        place = f"in the file {Path(str(args.secret_file)).name!r}, for --secret-file of the receiver"
     else:
         name = _free_name(args.secret_into, names)
-        made = outbox.client.create_subscription(url, events, phone_numbers=lines)
-        names[name] = Secret(made.signing_secret or "")
-        told = f"in the variable {name!r}, until this kernel ends: outbox.ingest(body, headers, {name})"
-    if not made.signing_secret:
-        raise SettingsError("the subscription was made, but Linq told no secret; delete it and create it again")
+        subscription = outbox.client.create_subscription(url, events, phone_numbers=lines)
+        names[name] = Secret(subscription.signing_secret or "")
+        place = f"in the variable {name!r}, until this kernel ends: outbox.ingest(body, headers, {name})"
+    if not subscription.signing_secret:
+        raise SettingsError("the subscription was created, but Linq gave no secret; delete it and create it again")
     if not args.quiet:
-        print(f"The signing secret comes this once and is not shown; it is {told}.")  # noqa: T201  told to the person
-    return made
+        print(f"Linq gives the signing secret only once. It is not shown; it is {place}.")  # noqa: T201  for the person
+    return subscription
 
 
 def _with_version(url: str) -> str:
-    """Pin the version of the payloads, unless the URL does."""
+    """Add the payload version to a URL that names none."""
     try:
         parts = urlsplit(url)
-        named = "version" in parse_qs(parts.query, keep_blank_values=True)
+        has_version = "version" in parse_qs(parts.query, keep_blank_values=True)
     except ValueError:
-        raise SettingsError("--create wants the URL that Linq shall post to; nothing was made") from None
-    query = parts.query if named else "&".join(filter(None, (parts.query, f"version={VERSION}")))
+        raise SettingsError("--create takes the URL that Linq posts to; nothing was created") from None
+    query = parts.query if has_version else "&".join(filter(None, (parts.query, f"version={VERSION}")))
     return parts._replace(query=query).geturl()
 
 
 def _events(given: Sequence[Any]) -> list[str]:
-    named = [name for one in given for name in str(one).replace(",", " ").split()]
-    return list(dict.fromkeys(named)) or list(EVENTS)
+    events = [event for value in given for event in str(value).replace(",", " ").split()]
+    return list(dict.fromkeys(events)) or list(EVENTS)
 
 
 def _free_name(given: Any, names: Mapping[str, Any]) -> str:
-    """Return a name for the secret under which nothing is kept: it may be another subscription's."""
+    """Return an unused name for the secret: a used one may hold the secret of another subscription."""
     name = SECRET_NAME if given is None else given
-    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
-        raise SettingsError(f"--secret-into takes a name for a variable, not {name!r}; nothing was made")
+    if not is_variable_name(name):
+        raise SettingsError(f"--secret-into takes a name for a variable, not {name!r}; nothing was created")
     if names.get(name) is not None:
-        raise SettingsError(
-            f"the name {name!r} holds something already, and stays so; nothing was made; --secret-into takes another"
-        )
-    return name
+        raise SettingsError(f"the name {name!r} is used already; nothing was created; --secret-into takes another name")
+    return str(name)
 
 
 @contextlib.contextmanager
 def _secret_file(name: str) -> Iterator[Any]:
-    """Make a new file for its owner only (0600), and take it back when there was nothing to write."""
+    """Create a new file that only its owner can read (0600); it is removed if no secret comes."""
     file = Path(name).expanduser()
     try:
         handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
-        raise SettingsError(f"there is a file {file.name!r} already; nothing was made; name a new one") from None
+        raise SettingsError(f"the file {file.name!r} exists already; nothing was created; name a new file") from None
     except OSError as error:
-        raise SettingsError(f"the file {file.name!r} cannot be made: {error.strerror}; nothing was made") from None
+        raise SettingsError(
+            f"the file {file.name!r} cannot be written: {error.strerror}; nothing was created"
+        ) from None
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         try:
             yield lambda secret: stream.write(f"{secret}\n")
@@ -120,30 +119,30 @@ def _secret_file(name: str) -> Iterator[Any]:
 
 
 def frame(subscriptions: Sequence[Subscription]) -> pd.DataFrame:
-    """Return subscriptions as a DataFrame, without secrets: no query of a URL but the version of its payloads."""
+    """Return subscriptions as a DataFrame without secrets. Of a URL's query, only the payload version is shown."""
     import pandas as pd
 
     rows = [
         {
-            "subscription_id": one.subscription_id,
-            "target_url": _shown(one.target_url),
-            "version": _version(one.target_url),
-            "subscribed_events": " ".join(one.subscribed_events),
-            "lines": " ".join(mask(number) for number in one.phone_numbers) or None,
-            "is_active": one.is_active,
-            "created_at": one.created_at,
+            "subscription_id": subscription.subscription_id,
+            "target_url": _masked_url(subscription.target_url),
+            "version": _version(subscription.target_url),
+            "subscribed_events": " ".join(subscription.subscribed_events),
+            "lines": " ".join(mask(number) for number in subscription.phone_numbers) or None,
+            "is_active": subscription.is_active,
+            "created_at": subscription.created_at,
         }
-        for one in subscriptions
+        for subscription in subscriptions
     ]
     names = ("subscription_id", "target_url", "version", "subscribed_events", "lines", "is_active", "created_at")
-    made = pd.DataFrame(rows, columns=list(names)).astype(
+    table = pd.DataFrame(rows, columns=list(names)).astype(
         {name: "boolean" if name == "is_active" else "string" for name in names[:-1]}
     )
-    made["created_at"] = pd.to_datetime(made["created_at"], utc=True).astype("datetime64[us, UTC]")
-    return made
+    table["created_at"] = pd.to_datetime(table["created_at"], utc=True).astype("datetime64[us, UTC]")
+    return table
 
 
-def _shown(url: str) -> str:
+def _masked_url(url: str) -> str:
     try:
         return plain_url(url)
     except ValueError:

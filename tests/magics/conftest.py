@@ -16,15 +16,10 @@ import linq_nb
 from linq_nb.demo import Demo
 from linq_nb.outbox import Outbox
 
-VARIABLES = (
-    "LINQ_API_V3_API_KEY", "LINQ_API_KEY", "LINQ_TOKEN", "LINQ_PROFILE", "LINQ_API_V3_BASE_URL",
-    "LINQ_NB_JOURNAL", "LINQ_NB_DEMO",
-)  # fmt: skip
-
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with audio in it; no settings of this machine are seen."""
+    """A working folder with audio in it. Nobody answers a question for the API key."""
     work = tmp_path / "work"
     work.mkdir()
     for name, hz in (("hello.wav", 440), ("my memo.wav", 550)):
@@ -33,13 +28,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("linq_nb.settings.getpass.getpass", _nobody)
+    monkeypatch.setattr("getpass.getpass", _nobody_answers)
     return work
 
 
-def _nobody(prompt: str) -> str:
+def _nobody_answers(prompt: str) -> str:
     raise EOFError
 
 
@@ -55,7 +48,7 @@ class Shell:
         self.said = ""
 
     def close(self) -> None:
-        """Let go of the shell: kept until the end, hundreds of them would each take their time then."""
+        """Release the shell now: at the end of Python, hundreds of them would take long."""
         atexit.unregister(self.ip.atexit_operations)
         self.ip.restore_sys_module_state()
 

@@ -9,28 +9,26 @@ from typing import Any
 import pytest
 from IPython.core.completer import provisionalcompleter, rectify_completions
 
-from linq_nb import VoiceMemo, connect
+from linq_nb import Outbox, VoiceMemo, connect
 from linq_nb.demo import Demo
 from linq_nb.magics.completion import complete
 from linq_nb.model import is_uuid
-from linq_nb.outbox.core import Outbox
 
-OPENED = "|"
-"""Where the cursor stands."""
+CURSOR = "|"
 
 
 def completed(shell: Any, cell: str) -> dict[str, str]:
     """Return the cell as it would read after each completion, with the type that is shown beside it."""
-    at = cell.index(OPENED)
-    code = cell.replace(OPENED, "")
+    at = cell.index(CURSOR)
+    code = cell.replace(CURSOR, "")
     with provisionalcompleter():
-        found = list(rectify_completions(code, shell.ip.Completer.completions(code, at)))
-    return {code[: one.start] + one.text + code[one.end :]: one.type for one in found}
+        offers = list(rectify_completions(code, shell.ip.Completer.completions(code, at)))
+    return {code[: offer.start] + offer.text + code[offer.end :]: offer.type for offer in offers}
 
 
 @pytest.fixture
 def audio(shell: Any, folder: Path) -> Path:
-    """Some audio and what is not, in folders with and without spaces."""
+    """Audio files and others, in folders with and without spaces."""
     for name in ("new calls/one.m4a", "calls/two.mp3", "it's {odd}.wav", "notes.txt", ".hidden.wav"):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy("hello.wav", name)
@@ -39,8 +37,7 @@ def audio(shell: Any, folder: Path) -> Path:
 
 
 def test_options_are_offered_that_are_not_given_yet(shell: Any) -> None:
-    found = completed(shell, "%linq_voicememo a.wav --c|")
-    assert found == {
+    assert completed(shell, "%linq_voicememo a.wav --c|") == {
         "%linq_voicememo a.wav --chat": "option",
         "%linq_voicememo a.wav --copy": "option",
         "%linq_voicememo a.wav --convert": "option",
@@ -66,7 +63,7 @@ def test_options_are_offered_that_are_not_given_yet(shell: Any) -> None:
     ],
 )
 def test_words_are_offered_where_they_fit(shell: Any, cell: str, words: list[str]) -> None:
-    head, tail = cell.split(OPENED)
+    head, tail = cell.split(CURSOR)
     start = head[: len(head) - len(head.split(" ")[-1])]
     assert list(completed(shell, cell))[: len(words)] == [start + word + tail for word in words]
 
@@ -100,8 +97,8 @@ def test_other_lines_are_left_to_ipython(shell: Any) -> None:
     ],
 )
 def test_audio_files_folders_and_memos_are_offered(shell: Any, audio: Path, typed: str, read: list[str]) -> None:
-    found = completed(shell, f"%linq_voicememo {typed} --preview")
-    assert list(found) == [f"%linq_voicememo {one} --preview" for one in read]
+    cells = completed(shell, f"%linq_voicememo {typed} --preview")
+    assert list(cells) == [f"%linq_voicememo {source} --preview" for source in read]
 
 
 def test_offered_file_can_be_read(shell: Any, audio: Path) -> None:
@@ -116,15 +113,14 @@ def test_files_below_home_keep_the_tilde(shell: Any, audio: Path) -> None:
 
 def test_chats_with_a_name_of_their_own_are_offered_before_ids() -> None:
     outbox = connect(demo=True, fresh=True)
-    found = complete('%linq_voicememo x --chat "', {"outbox": outbox})[1]
-    ids = [is_uuid(one.text) for one in found]
-    assert any(ids)
-    assert ids == sorted(ids)
+    offers = complete('%linq_voicememo x --chat "', {"outbox": outbox})[1]
+    are_ids = [is_uuid(offer.text) for offer in offers]
+    assert any(are_ids)
+    assert are_ids == sorted(are_ids)
 
 
-def test_types_are_told(shell: Any, audio: Path) -> None:
-    found = completed(shell, "%linq_voicememo |")
-    assert set(found.values()) == {"audio", "folder", "VoiceMemo"}
+def test_type_of_each_offer_is_shown(shell: Any, audio: Path) -> None:
+    assert set(completed(shell, "%linq_voicememo |").values()) == {"audio", "folder", "VoiceMemo"}
 
 
 @pytest.mark.parametrize(
@@ -141,8 +137,8 @@ def test_types_are_told(shell: Any, audio: Path) -> None:
     ],
 )
 def test_chats_are_offered_by_name(shell: Any, demo: Demo, typed: str, read: list[str]) -> None:
-    found = completed(shell, f"%linq_voicememo hello.wav {typed}")
-    assert list(found) == [f"%linq_voicememo hello.wav {one}" for one in read]
+    cells = completed(shell, f"%linq_voicememo hello.wav {typed}")
+    assert list(cells) == [f"%linq_voicememo hello.wav {options}" for options in read]
 
 
 def test_chat_is_offered_by_the_start_of_its_id(shell: Any, demo: Demo) -> None:
@@ -152,8 +148,7 @@ def test_chat_is_offered_by_the_start_of_its_id(shell: Any, demo: Demo) -> None:
 
 def test_chat_whose_name_is_a_number_is_offered_by_id(shell: Any, demo: Demo) -> None:
     chat_id = demo.chat_ids["+12025550133"]
-    found = completed(shell, "%linq_sends --chat +1|")
-    assert found == {f"%linq_sends --chat {chat_id}": "chat +1•••••0133"}
+    assert completed(shell, "%linq_sends --chat +1|") == {f"%linq_sends --chat {chat_id}": "chat +1•••••0133"}
 
 
 def test_offered_chat_can_be_read(shell: Any, demo: Demo) -> None:
@@ -163,13 +158,13 @@ def test_offered_chat_can_be_read(shell: Any, demo: Demo) -> None:
         assert len(shell.run(cell)) == 0
 
 
-def test_live_completion_asks_nobody(shell: Any, live: Demo) -> None:
+def test_live_completion_never_calls_the_network(shell: Any, live: Demo) -> None:
     completed(shell, "%linq_voicememo a.wav --chat |")
     assert live.requests == []
     shell["outbox"].chats()
-    asked = len(live.requests)
+    before = len(live.requests)
     assert '%linq_voicememo a.wav --chat "Ada Lovelace"' in completed(shell, "%linq_voicememo a.wav --chat |")
-    assert len(live.requests) == asked
+    assert len(live.requests) == before
 
 
 def test_outboxes_are_offered(shell: Any, demo: Demo) -> None:

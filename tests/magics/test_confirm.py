@@ -15,7 +15,7 @@ LINE = '%linq_voicememo hello.wav --chat "Ada Lovelace"'
 
 
 class Person:
-    """Someone at the prompt."""
+    """The person at the prompt."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.answer: str | BaseException = ""
@@ -62,7 +62,7 @@ def test_question_names_memo_people_and_journal(shell: Any, live: Demo, person: 
 
 
 @pytest.mark.parametrize("nobody", [EOFError(), StdinNotImplementedError("no stdin"), OSError()])
-def test_where_nobody_can_answer_it_refuses(shell: Any, live: Demo, person: Person, nobody: BaseException) -> None:
+def test_send_is_refused_where_nobody_can_answer(shell: Any, live: Demo, person: Person, nobody: BaseException) -> None:
     person.answer = nobody
     said = shell.fails(LINE)
     assert said.startswith("PreflightError: this would send to a real account and nobody can answer here")
@@ -83,7 +83,7 @@ def test_option_yes_answers(shell: Any, live: Demo, person: Person) -> None:
     assert len(live.bubbles()) == 1
 
 
-def test_run_all_passes_over_what_was_sent(shell: Any, live: Demo, person: Person) -> None:
+def test_run_all_sends_and_asks_nothing_again(shell: Any, live: Demo, person: Person) -> None:
     shell.run(f"{LINE} --yes")
     person.answer = EOFError()
     assert shell.run(LINE).repeated
@@ -92,7 +92,7 @@ def test_run_all_passes_over_what_was_sent(shell: Any, live: Demo, person: Perso
     assert live.bubbles() == {live.chat_ids["Ada Lovelace"]: 1}
 
 
-def test_only_what_is_new_is_asked_about(shell: Any, live: Demo, person: Person) -> None:
+def test_question_is_only_about_new_sends(shell: Any, live: Demo, person: Person) -> None:
     shell.run(f"{LINE} --yes;")
     person.answer = "y"
     first, second = shell.run(f'{LINE} --chat "Book Club"')
@@ -100,7 +100,7 @@ def test_only_what_is_new_is_asked_about(shell: Any, live: Demo, person: Person)
     assert "Ada" not in person.asked[0]
 
 
-def test_what_the_checks_refuse_is_not_asked_about(shell: Any, live: Demo, person: Person) -> None:
+def test_refused_draft_is_an_error_without_a_question(shell: Any, live: Demo, person: Person) -> None:
     said = shell.fails(f'{LINE} --chat "Kim Opted Out"')
     assert "opted out" in said
     assert person.asked == []

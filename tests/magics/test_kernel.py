@@ -1,4 +1,4 @@
-"""The magics in a real kernel: what the front ends send and get."""
+"""The magics in a real kernel: the messages that front ends send and get."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ SEND = '%linq_voicememo hello.wav --chat "Ada Lovelace"'
 
 
 class Kernel:
-    """A kernel, and someone in front of it who answers its question."""
+    """A kernel, and a person who answers its question."""
 
     def __init__(self, client: BlockingKernelClient) -> None:
         self.client = client
 
     def run(self, cell: str, answer: str | None = None) -> list[dict[str, Any]]:
-        """Run a cell; returns the contents of what it put out. ``answer`` None: nobody is there."""
+        """Run a cell; returns the contents of its outputs. ``answer`` None: nobody can answer."""
         self.asked: list[str] = []
-        found: list[dict[str, Any]] = []
+        outputs: list[dict[str, Any]] = []
 
         def keep(message: dict[str, Any]) -> None:
             if message["msg_type"] in ("stream", "display_data", "execute_result", "error"):
-                found.append(message["content"])
+                outputs.append(message["content"])
 
         def reply(message: dict[str, Any]) -> None:
             self.asked.append(message["content"]["prompt"])
@@ -50,7 +50,7 @@ class Kernel:
         self.client.execute_interactive(
             cell, timeout=TIMEOUT_S, allow_stdin=answer is not None, output_hook=keep, stdin_hook=reply
         )
-        return found
+        return outputs
 
     def value(self, expression: str) -> str:
         """Return the repr of an expression."""
@@ -128,10 +128,10 @@ def test_error_is_one_line(kernel: Kernel) -> None:
 def test_completion_of_the_front_end(kernel: Kernel) -> None:
     kernel.run("%reload_ext linq_nb\n%linq_connect --demo --quiet")
     code = '%linq_voicememo "my memo.wav" --chat "Ada Lov'
-    found = kernel.complete(code)
-    assert found["matches"] == ['"Ada Lovelace"']
-    assert code[found["cursor_start"] : found["cursor_end"]] == '"Ada Lov'
-    assert found["metadata"]["_jupyter_types_experimental"][0]["type"] == "chat"
+    reply = kernel.complete(code)
+    assert reply["matches"] == ['"Ada Lovelace"']
+    assert code[reply["cursor_start"] : reply["cursor_end"]] == '"Ada Lov'
+    assert reply["metadata"]["_jupyter_types_experimental"][0]["type"] == "chat"
     files = kernel.complete("%linq_voicememo my")
     assert (files["matches"], files["cursor_start"]) == (['"my memo.wav"'], 16)
     assert kernel.complete("%linq_connect --d")["matches"] == ["--demo"]

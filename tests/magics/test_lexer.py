@@ -73,7 +73,7 @@ def test_expression_is_one_word(word: str, value: object) -> None:
     scope = {"folder": "a b", "d": {"k": "v"}, "names": ["a", "b"], "chosen": ["b"], "n": 2}
     if word.startswith("{{"):
         word = word.replace("{{", "{ {", 1)
-    assert [one.value for one in read(word, scope)] == [value]
+    assert [part.value for part in read(word, scope)] == [value]
 
 
 def test_joined_option_keeps_the_type_of_its_value() -> None:
@@ -90,7 +90,7 @@ def test_joined_option_keeps_the_type_of_its_value() -> None:
         ("it's", "the quote ' is not closed; nothing was sent"),
     ],
 )
-def test_what_cannot_be_read_says_why(line: str, words: str) -> None:
+def test_wrong_line_is_an_error_that_says_why(line: str, words: str) -> None:
     with pytest.raises(SettingsError) as caught:
         read(line, {"memo": 1})
     assert str(caught.value) == words
@@ -103,7 +103,7 @@ def test_quoted_words_are_read_as_they_were(words: list[str], windows: bool) -> 
 
 
 @given(st.text())
-def test_split_never_raises_and_knows_its_places(line: str) -> None:
-    pieces = split(line)
-    assert all(0 <= one.start < one.end <= len(line) for one in pieces)
-    assert [one.start for one in pieces] == sorted({one.start for one in pieces})
+def test_split_never_raises_and_keeps_the_positions(line: str) -> None:
+    tokens = split(line)
+    assert all(0 <= token.start < token.end <= len(line) for token in tokens)
+    assert [token.start for token in tokens] == sorted({token.start for token in tokens})

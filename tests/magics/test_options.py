@@ -1,4 +1,4 @@
-"""One parser for all magics: what is wrong with a line is said, with the nearest right one."""
+"""The parser of the magics: it says what is wrong with a line, with the most similar option."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ def test_value_may_be_of_any_type() -> None:
     ("line", "words"),
     [
         ("", "SOURCE is missing"),
-        ("a.wav --chaat Ada", "there is no option --chaat; did you mean --chat?"),
-        ("a.wav --zzz", "there is no option --zzz; it takes --chat --preview"),
+        ("a.wav --chaat Ada", "unknown option --chaat; did you mean --chat?"),
+        ("a.wav --zzz", "unknown option --zzz; it takes --chat --preview"),
         ("a.wav --yes --yes", "--yes is given twice"),
         ("a.wav --copy 2 --copy=2", "--copy is given twice"),
         ("a.wav --yes=1", "--yes takes no value"),
-        ("a.wav --chat", "--chat wants a value (CHAT)"),
-        ("a.wav --chat --yes", "--chat wants a value (CHAT)"),
-        ("my memo.wav", "'memo.wav' is too much: it takes one SOURCE; quotes keep words together, as in \"my memo"),
-        ("a.wav --chat Ada Lovelace", "'Lovelace' is too much: quotes keep words together, as in \"Ada Lovelace\""),
-        ("a.wav --chat=Ada Lovelace", "'Lovelace' is too much: quotes keep words together, as in \"Ada Lovelace\""),
-        ("a.wav -q", "there is no option -q"),
+        ("a.wav --chat", "--chat needs a value (CHAT)"),
+        ("a.wav --chat --yes", "--chat needs a value (CHAT)"),
+        ("my memo.wav", "unexpected 'memo.wav'; it takes one SOURCE; quotes keep words together, as in \"my memo"),
+        ("a.wav --chat Ada Lovelace", "unexpected 'Lovelace'; quotes keep words together, as in \"Ada Lovelace\""),
+        ("a.wav --chat=Ada Lovelace", "unexpected 'Lovelace'; quotes keep words together, as in \"Ada Lovelace\""),
+        ("a.wav -q", "unknown option -q"),
     ],
 )  # fmt: skip
 def test_wrong_line_says_what_and_where_help_is(line: str, words: str) -> None:
@@ -56,22 +56,22 @@ def test_wrong_line_says_what_and_where_help_is(line: str, words: str) -> None:
         parsed(line)
     said = str(caught.value)
     assert said.startswith(f"%linq_voicememo: {words}")
-    assert said.endswith("; nothing was sent; %linq_voicememo --help shows all")
+    assert said.endswith("; nothing was sent; %linq_voicememo --help shows all options")
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "two", "1.5", "{0}", "{1.5}", "{True}", "{None}", "''"])
 def test_copy_is_a_whole_number_from_1_on(value: str) -> None:
-    with pytest.raises(SettingsError, match="--copy wants a whole number from 1 on"):
+    with pytest.raises(SettingsError, match="--copy takes a whole number from 1 up"):
         parsed(f"a.wav --copy {value}")
 
 
 def test_choices_are_named() -> None:
-    with pytest.raises(SettingsError, match="--handles is one of masked, hashed, full, not 'maskd'"):
+    with pytest.raises(SettingsError, match="--handles takes masked, hashed, full, not 'maskd'"):
         parsed("--handles maskd", SENDS)
 
 
 def test_what_sends_nothing_does_not_say_so() -> None:
-    with pytest.raises(SettingsError, match=r"^%linq_connect: 'demo' is too much: it takes options only; %linq"):
+    with pytest.raises(SettingsError, match=r"^%linq_connect: unexpected 'demo'; it takes only options; %linq"):
         parsed("demo", CONNECT)
 
 
@@ -85,16 +85,16 @@ def test_help_is_not_asked_for(line: str) -> None:
     assert not asks_help(split(line))
 
 
-@pytest.mark.parametrize("command", COMMANDS.values(), ids=lambda one: one.name)
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=lambda command: command.name)
 def test_help_names_every_option_and_an_example(command: Any) -> None:
     for help_ in (help_text(command, {"ask": "each"}), help_html(command, {"ask": "each"})):
-        assert all(one.usage in help_ for one in command.options)
+        assert all(option.usage in help_ for option in command.options)
         assert f"%{command.name}" in help_
         assert "ask = each" in help_
     assert command.examples
 
 
-@pytest.mark.parametrize("command", COMMANDS.values(), ids=lambda one: one.name)
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=lambda command: command.name)
 def test_examples_can_be_read(command: Any) -> None:
     scope = dict.fromkeys(("memo", "chat", "samples"), "x")
     for example in command.examples:

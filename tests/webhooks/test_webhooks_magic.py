@@ -73,7 +73,7 @@ def test_the_secret_goes_to_a_new_file_of_its_owner(
     assert secret not in capsys.readouterr().out
     assert "webhook_secret" not in shell.user_ns
     for other in (file, tmp_path / "nowhere" / "x"):
-        with pytest.raises(SettingsError, match="nothing was made"):
+        with pytest.raises(SettingsError, match="nothing was created"):
             run(shell, f"--create {URL}/2 --secret-file {other}")
     assert file.read_text().strip() == secret
     assert len(made(outbox)) == 1
@@ -95,14 +95,14 @@ def test_a_refused_subscription_leaves_no_file_and_no_name(
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("--create {url} --delete x", "are two lines"),
-        ("--events message.sent", "go with --create"),
-        ("--secret-into x", "go with --create"),
-        ("--create {url} --secret-into a --secret-file b", "one of the two"),
+        ("--create {url} --delete x", "--create and --delete cannot be used"),
+        ("--events message.sent", "are for --create"),
+        ("--secret-into x", "are for --create"),
+        ("--create {url} --secret-into a --secret-file b", "--secret-into and --secret-file cannot"),
         ("--create {url} --secret-into class", "takes a name for a variable"),
         ("--create {url} --secret-into a.b", "takes a name for a variable"),
-        ("--create {url} --secret-into outbox", "holds something already"),
-        ("--create https://[x", "wants the URL"),
+        ("--create {url} --secret-into outbox", "is used already"),
+        ("--create https://[x", "takes the URL"),
     ],
 )
 def test_what_does_not_go_together_makes_nothing(
@@ -119,7 +119,7 @@ def test_what_does_not_go_together_makes_nothing(
 def test_a_secret_is_not_written_over_by_the_next(shell: InteractiveShell, outbox: Outbox) -> None:
     run(shell, f"--create {URL} --quiet")
     first = shell.user_ns["webhook_secret"]
-    with pytest.raises(SettingsError, match="'webhook_secret' holds something already"):
+    with pytest.raises(SettingsError, match="'webhook_secret' is used already"):
         run(shell, f"--create {URL}/2")
     assert shell.user_ns["webhook_secret"] is first
     assert len(made(outbox)) == 1
