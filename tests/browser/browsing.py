@@ -237,6 +237,12 @@ class Notebook:
         self.page.evaluate(_THEME, THEMES[name])
         self.page.wait_for_function(_THEMED, arg=name)
 
+    def themes(self) -> Iterator[str]:
+        """Switch to each theme in turn."""
+        for name in reversed(THEMES):
+            self.theme(name)
+            yield name
+
     def cell(self, index: int) -> Any:
         """Return the cell's locator; panels behind this one are left out."""
         return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-cell").nth(index)

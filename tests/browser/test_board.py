@@ -62,8 +62,7 @@ def test_board_moves_while_a_batch_runs_and_ends_static(notebook: Any) -> None:
     notebook.run(2)
     expect(notebook.output(2)).to_have_text("4")  # the kernel is free meanwhile
     expect(board.live.get_by_text("sent", exact=True).first).to_be_visible()
-    for theme in ("dark", "light"):
-        notebook.theme(theme)
+    for theme in notebook.themes():
         assert not serious(notebook.page, ".jp-OutputArea"), theme
     expect(board.at.get_by_role("status").first).to_contain_text("of 6 settled")
     expect(board.at.get_by_text("This board has ended.")).to_be_visible()
