@@ -1,22 +1,21 @@
 """Fetching audio from a public https URL, to hear and check a memo that goes by its URL.
 
-https only, also after redirects; never to an address that is not public: the name is looked up once and the
-connection made to that very address, so that a second look-up cannot lead elsewhere. Nothing of Linq's is sent.
+https only, also after redirects; never an address that is not public. The name is looked up once and the connection
+is made to that very address, so that a second look-up cannot lead elsewhere. Nothing of Linq's is sent.
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 import time
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urljoin
 
 import httpx
 
 from linq_nb.audio import MAX_MEMO_BYTES
+from linq_nb.client.transport import DirectTransport
 from linq_nb.errors import AudioError
 from linq_nb.hosts import is_private_host, is_public_address
 from linq_nb.text import plain_url
@@ -37,58 +36,24 @@ def download(
 
     Raises AudioError for anything else; nothing was sent then.
     """
-    with _Watch(timeout) as watch, httpx.Client(transport=transport, trust_env=False) as http:
+    deadline = time.monotonic() + timeout
+    with contextlib.ExitStack() as stack:
+        carrier = transport or stack.enter_context(DirectTransport())
         for _ in range(MAX_REDIRECTS + 1):
             where = _checked(url, allow_private)
             address = None if transport is not None else _public_address(where, allow_private)
             try:
-                answer = http.send(_request(http, where, address, watch), stream=True, follow_redirects=False)
+                response = carrier.handle_request(_request(where, address, deadline))
                 try:
-                    if answer.status_code not in REDIRECTS:
-                        return _read(answer, url, max_bytes, watch)
-                    url = _joined(url, answer.headers.get("location", ""))
+                    if response.status_code not in REDIRECTS:
+                        return _read(response, url, max_bytes, deadline)
+                    url = _joined(url, response.headers.get("location", ""))
                 finally:
-                    answer.close()
+                    response.close()
             except (httpx.HTTPError, httpx.StreamError) as error:
-                slow = watch.is_over or isinstance(error, httpx.TimeoutException)
-                why = "it took too long" if slow else type(error).__name__
+                why = "it took too long" if isinstance(error, httpx.TimeoutException) else type(error).__name__
                 raise AudioError(f"{plain_url(url)} could not be downloaded ({why}); nothing was sent") from None
     raise AudioError(f"{plain_url(url)} redirects more than {MAX_REDIRECTS} times; nothing was sent")
-
-
-class _Watch:
-    """The time limit of a download as a whole: cuts the connection, since drop by drop no read ever times out."""
-
-    def __init__(self, seconds: float) -> None:
-        self._deadline = time.monotonic() + seconds
-        self._timer = threading.Timer(seconds, self._cut)
-        self._timer.daemon = True
-        self._socket: socket.socket | None = None
-
-    def __enter__(self) -> _Watch:
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-
-    @property
-    def left_s(self) -> float:
-        return max(0.1, self._deadline - time.monotonic())
-
-    @property
-    def is_over(self) -> bool:
-        return time.monotonic() >= self._deadline
-
-    def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Learn from httpcore which connection is in use."""
-        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
-            self._socket = info["return_value"].get_extra_info("socket")
-
-    def _cut(self) -> None:
-        with contextlib.suppress(OSError):
-            if self._socket is not None:
-                self._socket.shutdown(socket.SHUT_RDWR)
 
 
 def _joined(url: str, location: str) -> str:
@@ -114,18 +79,19 @@ def _checked(url: str, allow_private: bool) -> httpx.URL:
 def _public_address(where: httpx.URL, allow_private: bool) -> str:
     """Look the host up and return the address to connect to; refuses when any of its addresses is not public."""
     try:
-        found = socket.getaddrinfo(where.raw_host.decode("ascii"), where.port or 443, type=socket.SOCK_STREAM)
+        answers = socket.getaddrinfo(where.raw_host.decode("ascii"), where.port or 443, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise AudioError(f"the host {where.host} was not found; nothing was sent") from None
-    addresses = [str(one[4][0]) for one in found]
-    if not allow_private and not all(is_public_address(one) for one in addresses):
+    addresses = [str(answer[4][0]) for answer in answers]
+    if not allow_private and not all(map(is_public_address, addresses)):
         raise AudioError(f"the host {where.host} has an address that is not public; nothing was sent")
     return addresses[0]
 
 
-def _request(http: httpx.Client, where: httpx.URL, address: str | None, watch: _Watch) -> httpx.Request:
+def _request(where: httpx.URL, address: str | None, deadline: float) -> httpx.Request:
     """Make a request to the looked-up address, under the host's own name for HTTP and TLS."""
-    extensions: dict[str, Any] = {"timeout": httpx.Timeout(watch.left_s).as_dict(), "trace": watch.trace}
+    left_s = max(0.1, deadline - time.monotonic())
+    extensions: dict[str, Any] = {"deadline": deadline, "timeout": httpx.Timeout(left_s).as_dict()}
     target = where
     if address is not None:
         target = where.copy_with(host=address)
@@ -134,24 +100,22 @@ def _request(http: httpx.Client, where: httpx.URL, address: str | None, watch: _
         "Host": where.netloc.decode("ascii"),
         "User-Agent": "linq_nb",
         "Accept": "audio/*, */*;q=0.1",
-        "Accept-Encoding": "identity",  # audio hardly shrinks, and what is packed small may unpack without end
+        "Accept-Encoding": "identity",  # audio hardly shrinks, and a small packed answer may unpack without end
     }
-    return http.build_request("GET", target, headers=headers, extensions=extensions)
+    return httpx.Request("GET", target, headers=headers, extensions=extensions)
 
 
-def _read(answer: httpx.Response, url: str, max_bytes: int, watch: _Watch) -> bytes:
-    if answer.status_code != 200:
-        raise AudioError(f"{plain_url(url)} answered HTTP {answer.status_code}; nothing was sent")
-    if answer.headers.get("content-encoding", "identity").lower() != "identity":
+def _read(response: httpx.Response, url: str, max_bytes: int, deadline: float) -> bytes:
+    if response.status_code != 200:
+        raise AudioError(f"{plain_url(url)} answered HTTP {response.status_code}; nothing was sent")
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
         raise AudioError(f"{plain_url(url)} answers packed, though it was asked not to; nothing was sent")
     data = bytearray()
-    for chunk in answer.iter_bytes():
+    for chunk in response.iter_bytes():
         data += chunk
         if len(data) > max_bytes:
             limit = max_bytes // 1_000_000
             raise AudioError(f"{plain_url(url)} is over {limit} MB, more than a voice memo may have; nothing was sent")
-        if watch.is_over:
-            break
-    if watch.is_over:  # asked again after the last chunk: a cut connection may look like the end
-        raise AudioError(f"{plain_url(url)} took too long to download; nothing was sent")
+        if time.monotonic() > deadline:  # another transport than ours knows no deadline
+            raise AudioError(f"{plain_url(url)} took too long to download; nothing was sent")
     return bytes(data)

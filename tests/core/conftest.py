@@ -10,9 +10,10 @@ import pytest
 from core_samples import TOKEN
 from demo_process import Socket, ask, started
 from raw_server import RawServer
+from shared import HANG_S
 
 import linq_nb
-from linq_nb.client import Client
+from linq_nb.client import Client, Throttle
 from linq_nb.journal import Journal
 from linq_nb.outbox import Outbox
 from linq_nb.secret import Secret
@@ -43,7 +44,7 @@ def server() -> Iterator[RawServer]:
 def client(server: RawServer) -> Iterator[Client]:
     """A client of the raw server; its pauses are noted in ``client.slept`` and not slept."""
     slept: list[float] = []
-    made = Client(server.base_url, Secret(TOKEN), timeout=0.4, sleep=slept.append)
+    made = Client(server.base_url, Secret(TOKEN), timeout=HANG_S, throttle=Throttle(slept.append))
     made.slept = slept  # type: ignore[attr-defined]
     yield made
     made.close()

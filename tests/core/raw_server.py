@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -90,8 +91,8 @@ def by_target(**answers: Answer) -> Answer:
     """Choose the answer by the first name that is in the request's target; ``other`` for the rest."""
 
     def act(server: RawServer, link: socket.socket) -> None:
-        target = server.requests[-1].target
-        chosen = next((one for name, one in answers.items() if name in target), answers.get("other"))
+        target = server.current[link].target
+        chosen = next((act for name, act in answers.items() if name in target), answers.get("other"))
         assert chosen is not None, target
         chosen(server, link)
 
@@ -104,6 +105,11 @@ class RawServer:
 
     script: list[Answer] = field(default_factory=list)
     requests: list[Got] = field(default_factory=list)
+    current: dict[socket.socket, Got] = field(default_factory=dict)
+    """The request that each connection answers."""
+    closed: int = 0
+    """How many connections the server has closed."""
+    tls: ssl.SSLContext | None = None
 
     def __post_init__(self) -> None:
         self.stopping = threading.Event()
@@ -112,7 +118,7 @@ class RawServer:
         self._links: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        self.origin = f"http://127.0.0.1:{self.port}"
+        self.origin = f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
         self.base_url = f"{self.origin}/api/partner"
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
@@ -150,11 +156,18 @@ class RawServer:
             thread.start()
 
     def _serve(self, link: socket.socket, number: int) -> None:
+        if self.tls:
+            try:
+                link = self.tls.wrap_socket(link, server_side=True)
+            except OSError:  # the client did not trust the certificate
+                link.close()
+                return
         reader = link.makefile("rb")
         try:
             while (request := _read(reader, number)) is not None:
                 with self._lock:
                     self.requests.append(request)
+                    self.current[link] = request
                     act = self.script.pop(0) if len(self.script) > 1 else (self.script or [close])[0]
                 act(self, link)
         except (OSError, ValueError):  # the other side went away, or never spoke HTTP
@@ -162,6 +175,8 @@ class RawServer:
         finally:
             reader.close()
             link.close()
+            with self._lock:
+                self.closed += 1
 
 
 def _read(reader: Any, number: int) -> Got | None:

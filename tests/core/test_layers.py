@@ -22,11 +22,18 @@ LAYERS = {
     1: "errors catalog status text hosts secret",
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names.split()}
-SIDEWAYS = {("magics", "forms"), ("webhooks", "wire"), ("reports", "rules"), ("export", "journal"), ("rules", "wire")}
+SIDEWAYS = {
+    ("magics", "forms"),
+    ("webhooks", "wire"),
+    ("reports", "rules"),
+    ("export", "journal"),
+    ("rules", "wire"),
+    ("download", "client"),
+}
 SIDEWAYS |= {("model", "views")}  # a record asks for its display, by one lazy import
 """%linq_form is the form by another door: it shows it and adds nothing. A webhook's payload is Linq's JSON. A report
 counts by the send rules: when a send is open, what a horizon is.
-The export copies the journal. The rules judge answers."""
+The export copies the journal. The rules judge answers. A download goes by the client's transport."""
 
 DOORS = {"webhooks/__main__.py": "receiver"}
 """Files that only open another part: ``python -m linq_nb.webhooks`` runs the receiver."""

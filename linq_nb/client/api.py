@@ -1,0 +1,398 @@
+"""Linq's Partner API v3, one method for each endpoint that voice memos and their audit need."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from linq_nb import rules, wire
+from linq_nb.client.exchange import Exchanges, nothing, utc_now
+from linq_nb.client.throttle import Throttle
+from linq_nb.errors import ApiError, NotSent, OutcomeUnknown
+from linq_nb.hosts import is_loopback
+from linq_nb.model import Attachment, Capability, Chat, Line, Message, Subscription
+from linq_nb.secret import Secret
+from linq_nb.wire import Answer, NoAnswer, Unreadable
+
+T = TypeVar("T")
+
+MAX_PAGES_WITHOUT_NEWS = 20
+"""A walk ends after so many pages in a row that bring nothing new, whatever cursor they give."""
+
+
+class Client:
+    """Linq's Partner API v3, the part that voice memos and their audit need.
+
+    ``timeout`` is in seconds, for each request as a whole. Reads and uploads are repeated as ``rules`` allows, and
+    return records; ``post_memo`` makes one request and returns its answer. Raises ApiError and its kinds when Linq
+    says no, NotSent when a request got no answer.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: Secret,
+        *,
+        timeout: float = 60.0,
+        transport: httpx.BaseTransport | None = None,
+        throttle: Throttle | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.base_url, self.timeout = base_url, timeout
+        self.throttle = throttle or Throttle(sleep)
+        self.clock_ahead = timedelta()
+        self._exchanges = Exchanges(base_url, api_key, transport=transport, now=now)
+
+    def __repr__(self) -> str:
+        return f"Client({self.base_url!r})"
+
+    def close(self) -> None:
+        """Close the connections; a later request opens new ones."""
+        self._exchanges.close()
+
+    # --- the memo ---
+
+    def post_memo(
+        self,
+        chat_id: str,
+        *,
+        voice_memo_url: str | None = None,
+        attachment_id: str | None = None,
+        override_optout: bool = False,
+        at_write: Callable[[], None] = nothing,
+    ) -> Answer:
+        """Make one request that sends a memo, and return Linq's answer, whatever it is; nothing is repeated.
+
+        ``at_write`` is called when the connection stands, right before the first byte goes out; when it raises,
+        nothing is sent. Raises NoAnswer when no whole answer came. ``rules.steps("memo")`` says when to ask again,
+        ``require_accepted`` what the last outcome means.
+        """
+        content = wire.to_bytes(
+            wire.memo_body(voice_memo_url=voice_memo_url, attachment_id=attachment_id, override_optout=override_optout)
+        )
+        return self._ask_linq("POST", f"/v3/chats/{_segment(chat_id)}/voicememo", content, at_write)
+
+    def voicememo(
+        self,
+        chat_id: str,
+        *,
+        chat_label: Callable[[], str] = lambda: "the chat",
+        before: Callable[[], None] = nothing,
+        between: Callable[[], None] = nothing,
+        rest: Callable[[float], None] | None = None,
+        **memo: Any,
+    ) -> Answer:
+        """Send a memo, repeated as ``rules`` says. Goes away: see ``post_memo``."""
+        steps, rest = rules.steps("memo"), rest or self.rest
+        step: rules.Post | rules.Pause = next(steps)
+        try:
+            while True:
+                if isinstance(step, rules.Pause):
+                    between()
+                    if step.is_rate_limit:
+                        self.throttle.limit(step.seconds)
+                    rest(step.seconds)
+                    step = next(steps)
+                    continue
+                if wait := self.turn_in():
+                    between()
+                    rest(wait)
+                before()
+                step = steps.send(_outcome(lambda: self.post_memo(chat_id, **memo)))
+        except StopIteration as end:
+            return require_accepted(end.value, chat_id, chat_label())
+
+    def rest(self, seconds: float, is_over: Callable[[], bool] = lambda: False) -> None:
+        self.throttle.pause(seconds, is_over)
+
+    def turn_in(self) -> float:
+        return self.throttle.rate_limit_wait_s()
+
+    # --- attachments ---
+
+    def create_attachment(self, filename: str, content_type: str, size_bytes: int) -> Attachment:
+        """Announce an upload: ``POST /v3/attachments``; its ``upload_url`` lives 15 minutes."""
+        body = wire.attachment_body(filename, content_type, size_bytes)
+        announced = self._read_one("POST", "/v3/attachments", wire.attachment, "the upload", body=body)
+        if not announced.upload_url or not self._may_upload_to(announced.upload_url):
+            raise ApiError("Linq gave no https address to upload to; nothing was sent; run it again")
+        return announced
+
+    def upload(self, attachment: Attachment, data: bytes) -> None:
+        """PUT the bytes to the address of the announcement, without the key.
+
+        Repeated on faults, since a PUT before ``expires_at`` overwrites itself.
+        """
+        headers = [(name.encode(), value.encode()) for name, value in attachment.required_headers.items()]
+        url = attachment.upload_url or ""
+        outcome = self._repeat("upload", lambda: self._exchanges.to_storage("PUT", url, headers, data, self.timeout))
+        if isinstance(outcome, NoAnswer):
+            raise NotSent(f"the upload got no answer ({outcome}); nothing was sent; run it again")
+        if not outcome.is_success:
+            raise ApiError(
+                f"the upload was refused by the file storage (HTTP {outcome.http_status}); nothing was sent; "
+                "run it again",
+                status=outcome.http_status,
+                trace_id=outcome.trace_id,
+            )
+
+    def attachment(self, attachment_id: str) -> Attachment:
+        """Read an attachment: ``GET /v3/attachments/{attachmentId}``."""
+        return self._read_one("GET", f"/v3/attachments/{_segment(attachment_id)}", wire.attachment, "the attachment")
+
+    def delete_attachment(self, attachment_id: str) -> None:
+        """Delete an attachment for good: ``DELETE /v3/attachments/{attachmentId}``."""
+        self._read("DELETE", f"/v3/attachments/{_segment(attachment_id)}", "deleting the attachment")
+
+    # --- chats, messages, lines ---
+
+    def chats(self, *, from_: str | None = None, to: str | None = None, limit: int | None = None) -> Iterator[Chat]:
+        """Walk the chats, page by page; each once, though pages may shift while they are read."""
+        return self._walk("/v3/chats", "chats", wire.chat, "the chats", limit, from_=from_, to=to)
+
+    def chat(self, chat_id: str) -> Chat:
+        """Read a chat: ``GET /v3/chats/{chatId}``."""
+        return self._read_one("GET", f"/v3/chats/{_segment(chat_id)}", wire.chat, "the chat")
+
+    def messages(self, chat_id: str, *, limit: int | None = None) -> Iterator[Message]:
+        """Walk the messages of a chat in Linq's order, which is not documented: sort by ``created_at``."""
+        path = f"/v3/chats/{_segment(chat_id)}/messages"
+        return self._walk(path, "messages", wire.message, "the chat's messages", limit)
+
+    def message(self, message_id: str) -> Message:
+        """Read a message: ``GET /v3/messages/{messageId}``."""
+        return self._read_one("GET", f"/v3/messages/{_segment(message_id)}", wire.message, "the message")
+
+    def message_answer(self, message_id: str) -> tuple[Message, Answer]:
+        """Read a message, with the answer as it came, for the journal."""
+        answer = self._read("GET", f"/v3/messages/{_segment(message_id)}", "the message")
+        return _parsed(answer, "the message", lambda answer: wire.record(answer, wire.message)), answer
+
+    def phone_numbers(self) -> list[Line]:
+        """List your lines: ``GET /v3/phone_numbers``."""
+        answer = self._read("GET", "/v3/phone_numbers", "your lines")
+        return _parsed(answer, "your lines", lambda answer: wire.page(answer, "phone_numbers", wire.line)[0])
+
+    # --- capability ---
+
+    def check_imessage(self, address: str, *, from_: str | None = None) -> Capability:
+        """Ask whether an address takes iMessage; Linq allows one check in 10 seconds."""
+        return self._check("imessage", "iMessage", address, from_)
+
+    def check_rcs(self, address: str, *, from_: str | None = None) -> Capability:
+        """Ask whether a number takes RCS; ``available`` is None when Linq cannot tell (503/4004, 4009, 4010)."""
+        try:
+            return self._check("rcs", "RCS", address, from_)
+        except ApiError as error:
+            if error.status != 503 or error.code not in (4004, 4009, 4010):
+                raise
+            return Capability(address=address, service="RCS", available=None, reason=f"503/{error.code}")
+
+    def _check(self, kind: str, service: str, address: str, from_: str | None) -> Capability:
+        body = wire.query(address=address, from_=from_)
+        path = f"/v3/capability/check_{kind}"
+        return self._read_one(
+            "POST", path, lambda raw: wire.capability(raw, service), f"the {service} check", body=body
+        )
+
+    # --- webhook subscriptions ---
+
+    def webhook_events(self) -> list[str]:
+        """List the event types that Linq knows; the list is never closed."""
+        answer = self._read("GET", "/v3/webhook-events", "the event types")
+        events = answer.body.get("events")
+        return [event for event in events if isinstance(event, str)] if isinstance(events, list) else []
+
+    def subscriptions(self) -> list[Subscription]:
+        """List the webhook subscriptions, active or not."""
+        answer = self._read("GET", "/v3/webhook-subscriptions", "the webhook subscriptions")
+        return _parsed(
+            answer, "the webhook subscriptions", lambda answer: wire.page(answer, "subscriptions", wire.subscription)[0]
+        )
+
+    def subscription(self, subscription_id: str) -> Subscription:
+        """Read a webhook subscription."""
+        path = f"/v3/webhook-subscriptions/{_segment(subscription_id)}"
+        return self._read_one("GET", path, wire.subscription, "the webhook subscription")
+
+    def create_subscription(
+        self, target_url: str, events: list[str], *, phone_numbers: list[str] | None = None
+    ) -> Subscription:
+        """Create a webhook subscription; its ``signing_secret`` comes this once only, so it is not repeated."""
+        body: dict[str, Any] = {"target_url": target_url, "subscribed_events": list(events)}
+        body |= {"phone_numbers": list(phone_numbers)} if phone_numbers else {}
+        path, doing = "/v3/webhook-subscriptions", "the webhook subscription"
+        try:
+            answer = self._ask_linq("POST", path, wire.to_bytes(body))
+        except NoAnswer as failure:
+            raise NotSent(
+                f"{doing} got no answer ({failure}); if it was made, its secret is lost: "
+                "list the subscriptions, delete it and create it again"
+            ) from None
+        return _parsed(_require_success(answer, doing), doing, lambda answer: wire.record(answer, wire.subscription))
+
+    def update_subscription(self, subscription_id: str, **fields: Any) -> Subscription:
+        """Change a webhook subscription; what is not given stays (``is_active``, ``target_url``, ...)."""
+        path = f"/v3/webhook-subscriptions/{_segment(subscription_id)}"
+        return self._read_one("PUT", path, wire.subscription, "the webhook subscription", body=fields)
+
+    def delete_subscription(self, subscription_id: str) -> None:
+        """Delete a webhook subscription."""
+        path = f"/v3/webhook-subscriptions/{_segment(subscription_id)}"
+        self._read("DELETE", path, "deleting the webhook subscription")
+
+    # --- how requests are made ---
+
+    def _read_one(self, method: str, path: str, read: Callable[[wire.Raw], T], doing: str, *, body: Any = None) -> T:
+        answer = self._read(method, path, doing, body=body)
+        return _parsed(answer, doing, lambda answer: wire.record(answer, read))
+
+    def _walk(
+        self,
+        path: str,
+        key: str,
+        read: Callable[[wire.Raw], T],
+        doing: str,
+        limit: int | None,
+        **params: Any,
+    ) -> Iterator[T]:
+        if limit is not None and limit < 1:
+            return
+        cursor: str | None = None
+        ids: set[str] = set()
+        pages_without_news = 0
+        while pages_without_news < MAX_PAGES_WITHOUT_NEWS:
+            ids_before = len(ids)
+            page = wire.query(limit=min(limit or 100, 100), cursor=cursor, **params)
+            answer = self._read("GET", path, doing, params=page)
+            records, cursor = _parsed(answer, doing, lambda answer: wire.page(answer, key, read))
+            for record in records:
+                record_id = getattr(record, "chat_id" if key == "chats" else "message_id")
+                if record_id not in ids:
+                    ids.add(record_id)
+                    yield record
+                if limit is not None and len(ids) >= limit:
+                    return
+            if cursor is None:
+                return
+            pages_without_news = pages_without_news + 1 if len(ids) == ids_before else 0
+
+    def _read(
+        self, method: str, path: str, doing: str, *, params: Mapping[str, str] | None = None, body: Any = None
+    ) -> Answer:
+        """Make a request that sends nobody anything, repeated on faults that pass."""
+        target = f"{path}?{urlencode(params)}" if params else path
+        content = b"" if body is None else wire.to_bytes(body)
+        outcome = self._repeat("read", lambda: self._ask_linq(method, target, content))
+        if isinstance(outcome, NoAnswer):
+            raise NotSent(
+                f"Linq could not be asked for {doing} ({outcome}); nothing was sent; check the network, run it again"
+            )
+        return _require_success(outcome, doing)
+
+    def _repeat(self, kind: rules.Kind, request: Callable[[], Answer]) -> Answer | NoAnswer:
+        """Make a request as often as ``rules`` says; returns the last outcome."""
+        steps = rules.steps(kind)
+        step: rules.Post | rules.Pause = next(steps)
+        try:
+            while True:
+                if isinstance(step, rules.Pause):
+                    wait = self.throttle.back_off if step.is_rate_limit else self.throttle.pause
+                    wait(step.seconds)
+                    step = next(steps)
+                else:
+                    self.throttle.wait_turn()
+                    step = steps.send(_outcome(request))
+        except StopIteration as end:
+            outcome: Answer | NoAnswer = end.value
+            return outcome
+
+    def _ask_linq(
+        self, method: str, target: str, content: bytes = b"", at_write: Callable[[], None] = nothing
+    ) -> Answer:
+        """Make one request to Linq, and note how far its clock is ahead of ours. Raises NoAnswer."""
+        answer = self._exchanges.to_linq(method, target, content, self.timeout, at_write)
+        if server_time := answer.server_time:
+            self.clock_ahead = server_time - answer.at
+        return answer
+
+    def _may_upload_to(self, url: str) -> bool:
+        """Whether bytes may go to this address: https, or this machine where Linq itself is on it."""
+        try:
+            where = httpx.URL(url)
+        except httpx.InvalidURL:
+            return False
+        is_local = is_loopback(httpx.URL(self.base_url).host)
+        return where.scheme == "https" or (where.scheme == "http" and is_local and is_loopback(where.host))
+
+
+def require_accepted(outcome: Answer | NoAnswer, chat_id: str, label: str) -> Answer:
+    """Return the answer to a memo when it says that Linq accepted it for this chat; ``label`` names the chat.
+
+    Raises ApiError when Linq said no, NotSent when the request did not reach Linq, OutcomeUnknown for anything else.
+    """
+    if isinstance(outcome, NoAnswer):
+        if not outcome.left:
+            raise NotSent(f"the voice memo for {label} did not reach Linq ({outcome}); nothing was sent; run it again")
+        if outcome.begun is None:
+            raise no_answer(f"the voice memo for {label}", outcome)
+        outcome = outcome.begun
+    meaning = rules.memo_outcome(outcome.http_status)
+    if meaning in ("rejected", "not_sent"):
+        raise wire.error_of(outcome, f"the voice memo for {label}")
+    if meaning == "unknown":
+        raise wire.unknown_of(outcome, label)
+    try:
+        wire.message_id(outcome, chat_id)
+    except Unreadable as error:
+        raise wire.unknown_of(outcome, label, f"the answer cannot be read, {error}") from None
+    return outcome
+
+
+def taken(answer: Answer, chat_id: str, chat_label: Callable[[], str]) -> Answer:
+    return require_accepted(answer, chat_id, chat_label())
+
+
+def no_answer(doing: str, why: object) -> OutcomeUnknown:
+    """Make the exception for a memo that left and got no answer at all."""
+    return OutcomeUnknown(
+        f"{doing} left and no answer came ({why}): it may have been sent or not, and is not sent "
+        "again; outbox.reconcile() reads the chat to find out"
+    )
+
+
+def _outcome(request: Callable[[], Answer]) -> Answer | NoAnswer:
+    try:
+        return request()
+    except NoAnswer as failure:
+        return failure
+
+
+def _require_success(answer: Answer, doing: str) -> Answer:
+    if answer.is_success:
+        return answer
+    if 300 <= answer.http_status < 400:
+        raise wire.unreadable(answer, doing, "it is a redirect, which is not followed")
+    raise wire.error_of(answer, doing)
+
+
+def _parsed(answer: Answer, doing: str, read: Callable[[Answer], T]) -> T:
+    try:
+        return read(answer)
+    except Unreadable as error:
+        raise wire.unreadable(answer, doing, str(error)) from None
+
+
+def _segment(text: str) -> str:
+    """Quote an id for a path, since a subscription's is a free string."""
+    return text if _IS_PLAIN(text) else quote(text, safe="")
+
+
+_IS_PLAIN = re.compile(r"[0-9A-Za-z-]+").fullmatch

@@ -1,0 +1,188 @@
+"""One HTTP/1.1 connection: h11 speaks the protocol, this owns the socket and keeps the time.
+
+httpx's own connections cannot promise what a memo needs: one deadline for the whole exchange, certainty whether the
+last byte was handed over, and no second use after unread bytes or an answer that was not understood.
+Errors are httpx's: ``ConnectError`` before a connection, ``WriteError`` before the last byte, others after it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import h11
+import httpx
+
+CONNECT_TIMEOUT_S = 10.0
+KEEP_ALIVE_S = 3.0
+"""An idle connection is not used again after this. Servers close theirs after 5 s or more, and the outcome of a memo
+that meets the closing is unknown."""
+
+MAX_HEAD_BYTES = 65_536
+READ_BYTES = 16_384
+_NOT_HTTP = "the answer is not valid HTTP/1.1"
+
+
+class Origin(NamedTuple):
+    """Where a connection leads; ``tls_name`` is the name that the certificate must have, None without TLS."""
+
+    host: str
+    port: int
+    tls_name: str | None
+
+    @classmethod
+    def of(cls, request: httpx.Request) -> Origin:
+        url, name = request.url, request.extensions.get("sni_hostname")
+        if url.scheme not in ("http", "https"):
+            raise httpx.UnsupportedProtocol("the address is neither http nor https")
+        host, is_tls = url.raw_host.decode("ascii"), url.scheme == "https"
+        return cls(host, url.port or (443 if is_tls else 80), (name or host) if is_tls else None)
+
+
+@functools.cache
+def tls() -> ssl.SSLContext:
+    """Return the one TLS context of this process: reading the system's certificates takes longer than a request."""
+    context = httpx.create_ssl_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class Connection:
+    """A connection for one exchange at a time. Another thread may ``cut`` it, but only its user closes it."""
+
+    def __init__(self, origin: Origin, deadline: float) -> None:
+        self.origin = origin
+        self.idle_since = 0.0
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
+        with _errors(httpx.ConnectTimeout, httpx.ConnectError):
+            timeout = min(CONNECT_TIMEOUT_S, _left(deadline))
+            self._socket = socket.create_connection((origin.host, origin.port), timeout)
+            try:
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if origin.tls_name is not None:
+                    self._socket = tls().wrap_socket(self._socket, server_hostname=origin.tls_name)
+            except BaseException:
+                self._socket.close()
+                raise
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def cut(self) -> None:
+        """End the connection under the thread that uses it, which gets an error and closes it.
+
+        Closing it here would free its number for another connection while that thread may still read from it.
+        """
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # below TLS, which would forget its keys first
+
+    def finish(self) -> bool:
+        """Prepare for the next exchange; returns False when there can be none on this connection."""
+        states_are_done = self._http.our_state is self._http.their_state is h11.DONE
+        if not states_are_done or self._http.trailing_data[0]:
+            return False
+        self._http.start_next_cycle()
+        self.idle_since = time.monotonic()
+        return True
+
+    def is_quiet(self) -> bool:
+        """Whether the server has neither closed the connection nor sent anything since the last answer."""
+        try:
+            self._socket.settimeout(0)
+            if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+                return False
+            socket.socket.recv(self._socket, 1, socket.MSG_PEEK)  # below TLS
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    # --- an exchange ---
+
+    def exchange(self, request: httpx.Request, deadline: float) -> h11.Response:
+        """Write a request and read the head of its answer, until ``deadline`` by the monotonic clock.
+
+        The request's body is asked for its end only after its last byte was handed over.
+        """
+        try:
+            self._write(request, deadline)
+        except httpx.WriteError:
+            with contextlib.suppress(httpx.HTTPError):
+                return self._read_head(deadline)  # a server may refuse a request before it has read it whole
+            raise
+        return self._read_head(deadline)
+
+    def read_body(self, deadline: float) -> Iterator[bytes]:
+        """Give the bytes of the answer as they come."""
+        while isinstance(event := self._next_event(deadline), h11.Data):
+            yield bytes(event.data)
+
+    def _write(self, request: httpx.Request, deadline: float) -> None:
+        unsent = self._encode_head(request)
+        for chunk in request.stream:  # type: ignore[union-attr]  # ours are never asynchronous
+            self._http.send(h11.Data(data=chunk))
+            self._send(memoryview(b"".join((unsent, chunk))), deadline)
+            unsent = memoryview(b"")
+        self._send(unsent, deadline)
+        self._http.send(h11.EndOfMessage())
+
+    def _encode_head(self, request: httpx.Request) -> memoryview:
+        """Return the first bytes of a request, as a view: a traceback does not show what a view holds."""
+        try:
+            head = h11.Request(method=request.method, target=request.url.raw_path, headers=request.headers.raw)
+            return memoryview(self._http.send(head))
+        except h11.LocalProtocolError:  # its text would show the header, and with it the key
+            raise httpx.LocalProtocolError("the request has a header that HTTP does not allow") from None
+
+    def _send(self, data: memoryview, deadline: float) -> None:
+        with _errors(httpx.WriteTimeout, httpx.WriteError):
+            while data:
+                self._socket.settimeout(_left(deadline))
+                data = data[self._socket.send(data) :]
+
+    def _read_head(self, deadline: float) -> h11.Response:
+        while isinstance(event := self._next_event(deadline), h11.InformationalResponse):
+            pass
+        if not isinstance(event, h11.Response):
+            raise httpx.RemoteProtocolError(_NOT_HTTP)
+        return event
+
+    def _next_event(self, deadline: float) -> object:
+        try:
+            while (event := self._http.next_event()) is h11.NEED_DATA:
+                with _errors(httpx.ReadTimeout, httpx.ReadError):
+                    self._socket.settimeout(_left(deadline))
+                    data = self._socket.recv(READ_BYTES)
+                self._http.receive_data(data)
+        except h11.RemoteProtocolError:  # its text would quote the answer, which may echo the key
+            is_closed = self._http.trailing_data[1]
+            why = (
+                "the connection was closed before the answer ended" if is_closed else "the answer is not valid HTTP/1.1"
+            )
+            raise httpx.RemoteProtocolError(why) from None
+        return event
+
+
+@contextlib.contextmanager
+def _errors(timeout: type[httpx.TransportError], failure: type[httpx.TransportError]) -> Iterator[None]:
+    """Raise httpx's errors for those of a socket."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise timeout(str(error)) from error
+    except (OSError, ValueError) as error:  # ValueError: a host name that no certificate can have
+        raise failure(str(error)) from error
+
+
+def _left(deadline: float) -> float:
+    """Return the seconds until a deadline; raises TimeoutError when there are none."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the exchange did not end in time")
+    return left

@@ -1,0 +1,198 @@
+"""The httpx transport for every request of linq_nb: directly to a host, or through the environment's proxy.
+
+A request carries its ``deadline`` (by the monotonic clock) in its extensions: it holds for the whole exchange.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import httpcore
+import httpx
+
+from linq_nb.client.connection import KEEP_ALIVE_S, Connection, Origin, tls
+from linq_nb.hosts import is_loopback
+
+
+class DirectTransport(httpx.BaseTransport):
+    """Talks to hosts directly: one connection for each request under way; the next request uses it again."""
+
+    def __init__(self, keep_alive_s: float = KEEP_ALIVE_S) -> None:
+        self._keep_alive_s = keep_alive_s
+        self._lock = threading.Lock()
+        self._idle: list[Connection] = []  # the one used last comes last
+        self._busy: set[Connection] = set()
+
+    def __len__(self) -> int:
+        """Return the number of open connections."""
+        return len(self._idle) + len(self._busy)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        deadline: float = request.extensions["deadline"]
+        connection = self._acquire(Origin.of(request), deadline)
+        try:
+            head = connection.exchange(request, deadline)
+        except BaseException:
+            self._release(connection)
+            raise
+        body = _Body(connection.read_body(deadline), lambda: self._release(connection))
+        return httpx.Response(head.status_code, headers=list(head.headers), stream=body)
+
+    def close(self) -> None:
+        """Close idle connections and cut those in use; a later request opens new ones."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+            busy = list(self._busy)
+        for connection in idle:
+            connection.close()
+        for connection in busy:
+            connection.cut()
+
+    def _acquire(self, origin: Origin, deadline: float) -> Connection:
+        while (connection := self._pop_idle(origin)) is not None:
+            if time.monotonic() - connection.idle_since <= self._keep_alive_s and connection.is_quiet():
+                return connection
+            self._drop(connection)
+        connection = Connection(origin, deadline)
+        with self._lock:
+            self._busy.add(connection)
+        return connection
+
+    def _pop_idle(self, origin: Origin) -> Connection | None:
+        with self._lock:
+            connection = next((idle for idle in reversed(self._idle) if idle.origin == origin), None)
+            if connection is not None:
+                self._idle.remove(connection)
+                self._busy.add(connection)
+            return connection
+
+    def _drop(self, connection: Connection) -> None:
+        with self._lock:
+            self._busy.discard(connection)
+        connection.close()
+
+    def _release(self, connection: Connection) -> None:
+        """Keep a connection for the next request or close it; one that nobody needed for long is closed too."""
+        if not connection.finish():
+            self._drop(connection)
+            return
+        with self._lock:
+            self._busy.discard(connection)
+            self._idle.append(connection)
+            is_stale = connection.idle_since - self._idle[0].idle_since > self._keep_alive_s
+            stale = self._idle.pop(0) if is_stale else None
+        if stale is not None:
+            stale.close()
+
+
+class _Body(httpx.SyncByteStream):
+    """The body of an answer; closing it gives the connection back."""
+
+    def __init__(self, chunks: Iterator[bytes], release: Callable[[], None]) -> None:
+        self._chunks, self._release = chunks, release
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks
+
+    def close(self) -> None:
+        self._release()
+
+
+class Transport(httpx.BaseTransport):
+    """Goes through the proxy that the environment names for a host, else directly; never by proxy to this machine."""
+
+    def __init__(self) -> None:
+        self._direct = DirectTransport()
+        self._by_proxy: dict[str, ProxyTransport] = {}
+        self._proxies: dict[tuple[str, str], str | None] = {}
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        where = (request.url.scheme, request.url.host)
+        if where not in self._proxies:
+            self._proxies[where] = proxy_for(*where)
+        proxy = self._proxies[where]
+        if proxy is None:
+            return self._direct.handle_request(request)
+        if proxy not in self._by_proxy:
+            self._by_proxy[proxy] = ProxyTransport(proxy)
+        return self._by_proxy[proxy].handle_request(request)
+
+    def close(self) -> None:
+        for transport in (self._direct, *self._by_proxy.values()):
+            transport.close()
+
+
+def proxy_for(scheme: str, host: str) -> str | None:
+    """Return the URL of the proxy that the environment names for a host."""
+    if is_loopback(host) or urllib.request.proxy_bypass(host):
+        return None
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(scheme) or proxies.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+
+
+class ProxyTransport(httpx.HTTPTransport):
+    """httpx's own transport through a proxy, with the request's deadline for each read and write."""
+
+    def __init__(self, proxy: str) -> None:
+        limits = httpx.Limits(max_connections=None, keepalive_expiry=KEEP_ALIVE_S)
+        try:
+            super().__init__(verify=tls(), trust_env=False, limits=limits, proxy=proxy)
+        except (ImportError, ValueError) as error:
+            raise httpx.ProxyError(str(error)) from error
+        self._pool._network_backend = _Backend()  # httpx has no argument for it
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        _deadline.set(request.extensions["deadline"])
+        return super().handle_request(request)
+
+
+_deadline: ContextVar[float] = ContextVar("deadline")
+"""The deadline of the exchange that this thread makes through a proxy."""
+
+
+def _clamped(timeout: float | None) -> float:
+    left = max(_deadline.get() - time.monotonic(), 0.001)
+    return left if timeout is None else min(timeout, left)
+
+
+class _Backend(httpcore.SyncBackend):
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        return _Stream(super().connect_tcp(host, port, _clamped(timeout), local_address, socket_options))
+
+
+class _Stream(httpcore.NetworkStream):
+    """A network stream that reads and writes no longer than until the deadline."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _clamped(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _clamped(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, _clamped(timeout)))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
