@@ -1,4 +1,4 @@
-"""One memo to several chats: its card before it goes, and what became of it chat by chat."""
+"""One memo to several chats: its card before it is sent, and the outcome for each chat."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from linq_nb.views.blocks import MOST_ROWS, VERDICTS, finding_rows, finding_tabl
 from linq_nb.views.card import memo_html
 from linq_nb.views.page import FRAME, GREY, RED, Shown, columns, div, esc, pill, status_ground, tagged
 
-Told = tuple[str, str, str]
-"""The ground of a tag, its word, and what there is to say."""
+TaggedRow = tuple[str, str, str]
+"""The ground of a tag, its word, and the text beside it."""
 
 
 def several_card(plan: Plan, *, mode: Literal["DEMO", "LIVE"], journal_note: str | None = None) -> Shown:
-    """Show what a plan of one memo would send: the memo once, what was found of all chats, then chat by chat."""
+    """Show what a plan of one memo would send: the memo, the findings that all chats share, then each chat."""
     drafts: list[Any] = [row.draft for row in plan.rows]
-    common = [one for one in plan.rows[0].findings if all(one in row.findings for row in plan.rows)]
-    notes = [("note", clean(one, 300)) for one in plan.notes]
+    common = [finding for finding in plan.rows[0].findings if all(finding in row.findings for row in plan.rows)]
+    notes = [("note", clean(note, 300)) for note in plan.notes]
     notes += [("journal", clean(journal_note, 600))] if journal_note else []
     checked = (finding_rows(common) if common else []) + notes
-    lines = dict.fromkeys(clean(mask(one.chat.line)) for one in drafts if getattr(one.chat, "line", None))
+    lines = dict.fromkeys(clean(mask(draft.chat.line)) for draft in drafts if getattr(draft.chat, "line", None))
     head = f"from {' and '.join(lines) or 'your line'} to {len(plan.rows)} chats"
     memo, shown = drafts[0].memo, _cut([_receiver(row, common) for row in plan.rows])
     tag = pill(mode, RED if mode == "LIVE" else GREY)
@@ -36,43 +36,38 @@ def several_card(plan: Plan, *, mode: Literal["DEMO", "LIVE"], journal_note: str
 
 
 def outcomes(sends: Sequence[Send]) -> Shown:
-    """Show how each of several sends stands; of one that did not go, why and what to do."""
-    shown = _cut([_outcome(one) for one in sends])
+    """Show the status of each of several sends; for a failed one also the reason and the remedy."""
+    shown = _cut([_outcome(send) for send in sends])
     return Shown(html=div(FRAME, shown.html), text=shown.text)
 
 
-def _cut(rows: Sequence[Told]) -> Shown:
-    """Show the first rows of many, and say how many more there are."""
+def _cut(rows: Sequence[TaggedRow]) -> Shown:
+    """Show the first rows, and say how many are left out."""
     seen = rows[:MOST_ROWS]
     more = [f"and {len(rows) - len(seen)} more"] if len(rows) > len(seen) else []
-    cells = [(pill(word, ground), esc(told)) for ground, word, told in seen]
+    cells = [(pill(word, ground), esc(text)) for ground, word, text in seen]
     return Shown(
-        html=tagged(cells, first="116px") + "".join(esc(one) for one in more),
-        text="\n".join([columns([(word, told) for _, word, told in seen]), *more]),
+        html=tagged(cells, first="116px") + "".join(map(esc, more)),
+        text="\n".join([columns([(word, text) for _, word, text in seen]), *more]),
     )
 
 
-def _receiver(row: PlanRow, common: Sequence[Finding]) -> Told:
-    """Tell to whom, and why it will not go or what was found of this chat alone."""
+def _receiver(row: PlanRow, common: Sequence[Finding]) -> TaggedRow:
+    """Name the chat, and the reason why it gets nothing, or the findings of this chat alone."""
     ground, word = VERDICTS[row.verdict]
     why = "" if row.verdict == "already_sent" else row.why
-    said = why or "; ".join(one.message for one in row.findings if one not in common)
-    return ground, word, _joined(records.chat_whom(row.draft.chat), clean(said, 300))
+    note = why or "; ".join(finding.message for finding in row.findings if finding not in common)
+    return ground, word, _joined(records.chat_whom(row.draft.chat), clean(note, 300))
 
 
-def _outcome(send: Send) -> Told:
-    ground, words = status_ground(send.status), status_of(send.status).meaning
-    whom = records.send_whom(send)
-    if send.http_status is None or send.http_status < 400:
-        return (
-            ground,
-            clean(send.status, 40),
-            _joined(whom, clean(send.error_message, 300) if send.error_message else words),
-        )
-    known = catalog.explain(send.http_status, send.error_code)
-    number = catalog.numbers(send.http_status, send.error_code)
-    return ground, clean(send.status, 40), _joined(whom, f"{number} {known.meaning}; {words}; {known.todo}")
+def _outcome(send: Send) -> TaggedRow:
+    note = clean(send.error_message, 300) if send.error_message else status_of(send.status).meaning
+    if send.http_status is not None and send.http_status >= 400:
+        entry = catalog.explain(send.http_status, send.error_code)
+        number = catalog.numbers(send.http_status, send.error_code)
+        note = f"{number} {entry.meaning}; {status_of(send.status).meaning}; {entry.todo}"
+    return status_ground(send.status), clean(send.status, 40), _joined(records.send_whom(send), note)
 
 
-def _joined(whom: str, said: str) -> str:
-    return f"{whom}: {said}" if said else whom
+def _joined(whom: str, note: str) -> str:
+    return f"{whom}: {note}" if note else whom

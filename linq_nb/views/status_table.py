@@ -1,4 +1,4 @@
-"""Sends that are followed: one line that counts them, and a row for each bubble with its state and the reason."""
+"""The delivery status of many sends: one line that counts them, and a row for each with its state and the reason."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from linq_nb.views.page import AMBER, BOX, Shown, div, esc, name, pill, quiet, s
 from linq_nb.views.phrases import ago, duration
 
 MOST_FOLLOWED = 50
-"""A longer table shows the rows that need a look first, and says how many more there are."""
+"""A longer table leaves out rows that go well first, and says how many it leaves out."""
 
 _STATES = [state for word in STATUSES for state in (["waiting", "unconfirmed", word] if word == "unknown" else [word])]
 """The states of a row, from the best to the worst: all statuses, and two that only this table knows."""
 
 
 class Bubble(NamedTuple):
-    """One row: the state of a bubble, whom it goes to, and what more there is to say."""
+    """One row: the state of a send, its recipient, and a note."""
 
     state: str
     whom: str
@@ -38,7 +38,7 @@ def followed(
     unconfirmed: Collection[str] = (),
     notes: Sequence[str] = (),
 ) -> Shown:
-    """Show how sends stand: the line that counts them and their rows."""
+    """Show the line that counts the sends, and their rows."""
     head = followed_line(sends, now=now, started=started, unconfirmed=unconfirmed)
     rows = followed_rows(sends, now=now, unconfirmed=unconfirmed, notes=notes)
     return Shown(html=div(BOX, f"<b>{esc(head)}</b>") + rows.html, text=f"{head}\n{rows.text}".rstrip())
@@ -47,34 +47,34 @@ def followed(
 def followed_rows(
     sends: Sequence[Send], *, now: datetime, unconfirmed: Collection[str] = (), notes: Sequence[str] = ()
 ) -> Shown:
-    """Show a row for each send; ``unconfirmed`` names those that were past the user's horizon."""
+    """Show a row for each send; ``unconfirmed`` are the ids of those past the user's horizon."""
     shown = _chosen(sends, unconfirmed)
-    rows = [bubble(one, now, is_unconfirmed=one.send_id in unconfirmed) for one in shown]
+    rows = [bubble(send, now, is_unconfirmed=send.send_id in unconfirmed) for send in shown]
     more = [f"and {len(sends) - len(shown)} more"] if len(sends) > len(shown) else []
-    tail = [*more, *(clean(one, 600) for one in notes)]
+    tail = [*more, *(clean(note, 600) for note in notes)]
     width = max((len(row.state) for row in rows), default=0)
     text = [f"{row.state:<{width}}  {row.whom}{f': {row.note}' if row.note else ''}" for row in rows]
-    html = [_table(rows) if rows else "", *(f"<div>{quiet(one)}</div>" for one in tail)]
+    html = [_table(rows) if rows else "", *(f"<div>{quiet(line)}</div>" for line in tail)]
     return Shown(html=div(BOX, *html), text="\n".join([*text, *tail]))
 
 
 def followed_line(sends: Sequence[Send], *, now: datetime, started: datetime, unconfirmed: Collection[str] = ()) -> str:
     """Count sends in one line: ``3 of 4 settled after 0:17: 1 read, 2 delivered, 1 queued``."""
-    counts = Counter(_state(one, unconfirmed) for one in sends)
+    counts = Counter(_state(send, unconfirmed) for send in sends)
     order = [*_STATES, *sorted(set(counts) - set(_STATES))]
-    told = ", ".join(f"{counts[state]} {clean(state, 40)}" for state in order if counts[state])
+    summary = ", ".join(f"{counts[state]} {clean(state, 40)}" for state in order if counts[state])
     if not sends:
         return "nothing to follow"
-    settled = sum(is_settled(one.status, is_group=one.is_group, service=one.service) for one in sends)
+    settled = sum(is_settled(send.status, is_group=send.is_group, service=send.service) for send in sends)
     passed = duration(round(max((now - started).total_seconds(), 0)) * 1000)
-    return f"{settled} of {len(sends)} settled after {passed}: {told}"
+    return f"{settled} of {len(sends)} settled after {passed}: {summary}"
 
 
 def bubble(send: Send, now: datetime, *, is_unconfirmed: bool = False) -> Bubble:
-    """Tell of one send in a row."""
+    """Describe one send in a row."""
     state = _state(send, (send.send_id,) if is_unconfirmed else ())
     notes = [records.send_memo(send), *([f"copy {send.copy}"] if send.copy != 1 else []), _note(send, state, now)]
-    return Bubble(clean(state, 40), records.send_whom(send), ", ".join(one for one in notes if one))
+    return Bubble(clean(state, 40), records.send_whom(send), ", ".join(filter(None, notes)))
 
 
 def _state(send: Send, unconfirmed: Collection[str]) -> str:
@@ -82,9 +82,9 @@ def _state(send: Send, unconfirmed: Collection[str]) -> str:
 
 
 def _note(send: Send, state: str, now: datetime) -> str:
-    """Say how long a step took, what is missing, or why it failed."""
+    """Return how long a step took, what is missing, or why it failed."""
     if state == "unconfirmed":
-        return f"{clean(send.status, 40)} for {_since(send, now)}, no word of its delivery; it may have arrived"
+        return f"{clean(send.status, 40)} for {_since(send, now)}, no report of its delivery; it may have arrived"
     if state == "sent":
         return no_receipts(is_group=send.is_group, service=send.service) or ""
     if state in ("delivered", "read"):
@@ -97,13 +97,12 @@ def _note(send: Send, state: str, now: datetime) -> str:
 
 
 def _reason(send: Send, state: str) -> str:
-    """Say why; a read of a message carries no reason, only the webhook of a failure does."""
-    known = catalog.explain(send.http_status, send.error_code) if send.error_code is not None else None
-    code = f"{send.error_code} {known.meaning}" if known else ""
-    told = [one for one in (code, clean(send.error_message, 300) if send.error_message else "") if one]
-    if not told and state == "failed":
-        return "Linq tells the reason by webhook only"
-    return ": ".join(told)
+    """Return the reason of an error; Linq reports that of a failed delivery by webhook only."""
+    code = f"{send.error_code} {catalog.explain(send.http_status, send.error_code).meaning}" if send.error_code else ""
+    message = clean(send.error_message, 300) if send.error_message else ""
+    if not code and not message and state == "failed":
+        return "Linq reports the reason by webhook only"
+    return ": ".join(filter(None, (code, message)))
 
 
 def _took(start: datetime | None, end: datetime | None) -> str:
@@ -115,17 +114,14 @@ def _took(start: datetime | None, end: datetime | None) -> str:
 
 def _since(send: Send, now: datetime) -> str:
     since = send.accepted_at or send.posted_at or send.created_at
-    return ago(since, now).removesuffix(" ago") if since else "a time that is not known"
+    return ago(since, now).removesuffix(" ago") if since else "an unknown time"
 
 
 def _chosen(sends: Sequence[Send], unconfirmed: Collection[str]) -> list[Send]:
-    """Leave out the rows of a long table that need no look; the others keep their order."""
-    if len(sends) <= MOST_FOLLOWED:
-        return list(sends)
-    calm = {id(one) for one in sends if is_going_well(_state(one, unconfirmed))}
-    first = sorted(sends, key=lambda one: id(one) in calm)[:MOST_FOLLOWED]
-    kept = {id(one) for one in first}
-    return [one for one in sends if id(one) in kept]
+    """Leave out rows of a long table that go well; the others keep their order."""
+    going_well = [is_going_well(_state(send, unconfirmed)) for send in sends]
+    kept = sorted(sorted(range(len(sends)), key=going_well.__getitem__)[:MOST_FOLLOWED])
+    return [sends[place] for place in kept]
 
 
 def _ground(state: str) -> str:

@@ -68,7 +68,7 @@ def test_board_moves_while_a_batch_runs_and_ends_static(notebook: Any) -> None:
     expect(board.at.get_by_text("This board has ended.")).to_be_visible()
     heads = [head for head in notebook.page.evaluate("() => window.heads") if head]
     assert len({head.partition(": ")[2] for head in heads if "settled" in head}) > 1, heads
-    for words in ("6 of 6 settled", "groups give no further receipts", "Linq tells the reason by webhook only"):
+    for words in ("6 of 6 settled", "groups give no further receipts", "Linq reports the reason by webhook only"):
         expect(board.record).to_contain_text(words)
     notebook.run(3)
     expect(notebook.output(3)).to_have_text("(False, None)")

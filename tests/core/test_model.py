@@ -297,7 +297,7 @@ def test_findings_are_a_list_that_shows_as_a_table() -> None:
     assert found == [Finding(level="warning", code="x", message="it is <long>")]
     assert shown["text/plain"] == "warning  it is <long>"
     assert "it is &lt;long&gt;" in shown["text/html"]
-    assert "nothing found" in Findings()._repr_mimebundle_()["text/plain"]
+    assert "no problems found" in Findings()._repr_mimebundle_()["text/plain"]
 
 
 def test_names_are_joined_for_a_sentence() -> None:

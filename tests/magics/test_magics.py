@@ -183,7 +183,7 @@ def test_memo_is_sent_once_and_again_only_as_a_copy(shell: Any, demo: Demo) -> N
     send = shell.run(f"%linq_voicememo hello.wav {ADA}")
     assert isinstance(send, Send)
     assert shell.said.index("DEMO from") < shell.said.index("queued:")
-    assert "nothing found: ready to send" in shell.said
+    assert "no problems found; ready to send" in shell.said
     again = shell.run(f"%linq_voicememo hello.wav {ADA}")
     assert again.repeated
     assert "already sent" in shell.said

@@ -214,7 +214,7 @@ FINDINGS = [
 
 
 def test_findings() -> None:
-    assert views.findings([]).text == "ok  nothing found: ready to send"
+    assert views.findings([]).text == "ok  no problems found; ready to send"
     assert views.findings(FINDINGS).text == (
         "error    12.1 MB; Linq takes at most 10 MB\nwarning  arrives as an attachment"
     )
@@ -231,7 +231,7 @@ def test_draft_card() -> None:
     assert shown.text == (
         "DEMO from +1•••••0100 to Ada Lovelace · +1•••••5597 · iMessage\n"
         "VoiceMemo hello.m4a · 0:04 · M4A (AAC-LC) · 33.1 kB · 24 kHz mono · sha256 8c1f0a2b3c4d\n"
-        "ok  nothing found: ready to send"
+        "ok  no problems found; ready to send"
     )
 
 

@@ -32,7 +32,7 @@ def rows(*sends: Send, unconfirmed: Any = ()) -> list[str]:
         ({"status": "sent", "is_group": True}, ", groups give no further receipts"),
         ({"status": "sent", "service": "SMS"}, ", SMS gives no further receipts"),
         ({"status": "delivered", "delivered_at": NINE + timedelta(seconds=2.5)}, ", delivered in 2.5 s"),
-        ({"status": "failed"}, ", Linq tells the reason by webhook only"),
+        ({"status": "failed"}, ", Linq reports the reason by webhook only"),
         ({"status": "not_sent", "error_message": "no such file"}, ", no such file"),
         ({"status": "teleported"}, ""),
     ],
@@ -57,7 +57,7 @@ def test_a_failure_with_a_code_is_explained() -> None:
 def test_unconfirmed_is_its_own_word_and_not_failed() -> None:
     (row,) = rows(a_send(), unconfirmed={"s"})
     assert row.startswith("unconfirmed")
-    assert row.endswith("queued for 2 hours, no word of its delivery; it may have arrived")
+    assert row.endswith("queued for 2 hours, no report of its delivery; it may have arrived")
 
 
 def test_the_line_counts_in_a_fixed_order() -> None:
