@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Again = Literal["no", "wait", "risk", "later"]
-"""For the identical voice memo: ``no`` never helps; ``wait`` helps and nothing was sent; ``risk`` may help but the
-first one may have been sent; ``later`` is a new send after the cause is gone."""
+"""Whether the identical voice memo may be sent again: ``no``: it never helps; ``wait``: it helps, nothing was sent;
+``risk``: it may help, but the first one may have been sent; ``later``: as a new send, once the cause is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +124,14 @@ _UNCLEAR = Code(None, None, "no clear answer", "risk", _SUPPORT, "")
 
 
 def explain(http_status: int | None, code: int | None = None) -> Code:
-    """Return what is known of an answer: by both numbers, else by HTTP status alone.
+    """Return the entry for an answer: by both numbers, else by HTTP status alone.
 
     An unknown code under a known HTTP status is explained by the status; ``http_status`` None means that the
     code came by webhook.
     """
-    known = _BY_BOTH.get((http_status, code))
-    if known or http_status is None:
-        return known or _UNCLEAR
+    entry = _BY_BOTH.get((http_status, code))
+    if entry or http_status is None:
+        return entry or _UNCLEAR
     if http_status == 408 or not 400 <= http_status < 500:
         return _UNCLEAR
     return _BY_STATUS.get(http_status, _OTHER_4XX)

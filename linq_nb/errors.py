@@ -12,7 +12,7 @@
     │  └─ RateLimitError         429, .retry_after in seconds
     ├─ NotSent                the request never reached Linq: safe to run again
     ├─ OutcomeUnknown         it left and no clear answer came: reconcile first
-    ├─ WebhookError           a delivery that is not taken; .reason says why; nothing was written down
+    ├─ WebhookError           a webhook delivery that is refused; .reason says why; nothing of it was recorded
     └─ JournalError           the journal cannot be read or written: nothing was sent
 
 In a notebook each shows as one line and stops Run All; in a script the traceback is whole.
@@ -48,8 +48,8 @@ class PreflightError(LinqError):
         self.findings = tuple(findings)
 
 
-class _Answered(LinqError):
-    """What a server's answer carried, where one came."""
+class _WithAnswer(LinqError):
+    """An error with the facts of a server's answer, where one came."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class _Answered(LinqError):
         self.response = response
 
 
-class ApiError(_Answered):
+class ApiError(_WithAnswer):
     """Linq answered with an error. For a voice memo this is a 4xx (but 408): nothing was sent."""
 
 
@@ -101,12 +101,12 @@ class NotSent(LinqError):
     """The request never reached Linq: it is safe to run the same again."""
 
 
-class OutcomeUnknown(_Answered):
+class OutcomeUnknown(_WithAnswer):
     """The memo left this machine and no clear answer came: reconcile before sending again."""
 
 
 class WebhookError(LinqError):
-    """A webhook delivery that is not taken, so nothing of it was written down.
+    """A webhook delivery that is refused; nothing of it was recorded.
 
     ``reason``: "headers" (of the signature, missing or broken), "signature", "age" or "body" (signed, but no event).
     """

@@ -1,7 +1,7 @@
-"""Checks before a send: one small function a rule, one table of Linq's limits. Pure; nothing leaves the machine.
+"""Checks before a send, one small function a rule. Pure: nothing leaves the machine.
 
-An ``error`` stops the send, a ``warning`` and an ``info`` are shown. Limits and rules are Linq's own (its page of
-the voice memo endpoint, its docs, its SDK), or follow from them where they are silent.
+An ``error`` stops the send, a ``warning`` and an ``info`` are shown. The rules are Linq's own (its page of the voice
+memo endpoint, its docs, its SDK), or follow from them where they are silent.
 """
 
 from __future__ import annotations
@@ -9,38 +9,35 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import PurePath
-from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from linq_nb import audio, views
 from linq_nb.errors import AudioError
 from linq_nb.hosts import is_private_host
 from linq_nb.model import Chat, Finding, VoiceMemo
+from linq_nb.status import NO_RECEIPT_SERVICE
 from linq_nb.text import names_of
 
-LIMITS = MappingProxyType(
-    {
-        "size_bytes": audio.MAX_MEMO_BYTES,  # 413/5001 "10MB"; the smaller reading of the two
-        "filename_characters": audio.MAX_FILENAME,  # POST /v3/attachments
-        "silence_peak": 0.003,  # our own: nothing above -50 dBFS is silence to a listener
-        "clipped_share": 0.001,  # our own: one sample in a thousand at full scale is audible
-    }
-)
+SILENCE_PEAK = 0.003
+"""Our own: nothing above -50 dBFS is silence to a listener."""
+
+CLIPPED_SHARE = 0.001
+"""Our own: one sample in a thousand at full scale is audible."""
 
 ACCEPTABLE = frozenset({"chat_critical", "too_large"})
-"""Errors that a caller may take upon himself with ``accept=``; the others cannot end well."""
+"""Errors that ``accept=`` turns into warnings; the others cannot succeed."""
 
 Rule = Callable[[VoiceMemo], Iterator[Finding]]
 ChatRule = Callable[[Chat, VoiceMemo], Iterator[Finding]]
 
 
 def check_memo(memo: VoiceMemo) -> list[Finding]:
-    """Return what can be said of a memo without knowing the chat, errors first."""
+    """Return the findings on a memo alone, errors first."""
     return _sorted(finding for rule in MEMO_RULES for finding in rule(memo))
 
 
 def check_chat(chat: Chat, memo: VoiceMemo) -> list[Finding]:
-    """Return what can be said of sending this memo to this chat, errors first."""
+    """Return the findings on sending this memo to this chat, errors first."""
     return _sorted(finding for rule in CHAT_RULES for finding in rule(chat, memo))
 
 
@@ -48,16 +45,16 @@ def settle(findings: Iterable[Finding], accept: Collection[str] = (), *, optout:
     """Turn the errors that the caller accepts into warnings: by code, or the opt-out by its own override."""
     accepted = (ACCEPTABLE & set(accept)) | ({"chat_opted_out"} if optout else set())
     return _sorted(
-        dataclasses.replace(one, level="warning", message=f"{one.message} (accepted)")
-        if one.level == "error" and one.code in accepted
-        else one
-        for one in findings
+        dataclasses.replace(finding, level="warning", message=f"{finding.message} (accepted)")
+        if finding.level == "error" and finding.code in accepted
+        else finding
+        for finding in findings
     )
 
 
 def errors(findings: Iterable[Finding]) -> list[Finding]:
     """Return the findings that stop a send."""
-    return [one for one in findings if one.level == "error"]
+    return [finding for finding in findings if finding.level == "error"]
 
 
 # --- the memo -------------------------------------------------------------------------------------------------
@@ -67,8 +64,8 @@ def one_source(memo: VoiceMemo) -> Iterator[Finding]:
     given = {"audio": memo.data and memo.source != "url", "URL": memo.url, "attachment id": memo.attachment_id}
     names = [name for name, value in given.items() if value]
     if len(names) != 1:
-        found = names_of(names) if names else "none"
-        yield _error("one_source", f"a memo has exactly one of audio, URL and attachment id; this one has {found}")
+        which = names_of(names) if names else "none"
+        yield _error("one_source", f"a memo has exactly one of audio, URL and attachment id; this one has {which}")
 
 
 def known_format(memo: VoiceMemo) -> Iterator[Finding]:
@@ -102,7 +99,7 @@ def extension(memo: VoiceMemo) -> Iterator[Finding]:
 
 
 def size(memo: VoiceMemo) -> Iterator[Finding]:
-    if memo.size_bytes is not None and memo.size_bytes > LIMITS["size_bytes"]:
+    if memo.size_bytes is not None and memo.size_bytes > audio.MAX_MEMO_BYTES:
         yield _error(
             "too_large",
             f"{views.size(memo.size_bytes)} is over Linq's 10 MB for voice memos; shorten it, or memo.convert() to M4A",
@@ -110,7 +107,7 @@ def size(memo: VoiceMemo) -> Iterator[Finding]:
 
 
 def filename(memo: VoiceMemo) -> Iterator[Finding]:
-    if memo.data is not None and len(upload_name(memo)) > LIMITS["filename_characters"]:
+    if memo.data is not None and len(upload_name(memo)) > audio.MAX_FILENAME:
         yield _error("filename", f"the file name has over {audio.MAX_FILENAME} characters; give a shorter one")
 
 
@@ -137,9 +134,9 @@ def sound(memo: VoiceMemo) -> Iterator[Finding]:
     except AudioError as error:
         yield _warning("undecodable", f"the audio could not be decoded to look at its loudness: {error}")
         return
-    if levels and levels.peak < LIMITS["silence_peak"]:
+    if levels and levels.peak < SILENCE_PEAK:
         yield _warning("silent", "the memo is silent")
-    elif levels and levels.clipped_ratio > LIMITS["clipped_share"]:
+    elif levels and levels.clipped_ratio > CLIPPED_SHARE:
         yield _warning("clipped", f"the memo is clipped: {levels.clipped_ratio:.1%} of it is at full scale")
 
 
@@ -160,10 +157,10 @@ MEMO_RULES: tuple[Rule, ...] = (
 
 def service(chat: Chat, memo: VoiceMemo) -> Iterator[Finding]:
     if chat.service in ("SMS", "RCS"):
-        doubt = "; on SMS its arrival is unproven" if chat.service == "SMS" else ""
-        words = f"this chat is {chat.service}: it arrives as an audio attachment, not as a memo bubble"
-        yield _warning("not_a_bubble", words + doubt)
-    if any(h.is_me and h.line_type == "RCS" for h in chat.handles):
+        doubt = "; on SMS its arrival is unproven" if chat.service == NO_RECEIPT_SERVICE else ""
+        message = f"this chat is {chat.service}: the memo arrives as an audio attachment, not as a memo bubble"
+        yield _warning("not_a_bubble", message + doubt)
+    if any(person.is_me and person.line_type == "RCS" for person in chat.handles):
         yield _warning("rcs_line", "your line never sends iMessage: the memo arrives as an attachment")
 
 
@@ -180,16 +177,16 @@ def health(chat: Chat, memo: VoiceMemo) -> Iterator[Finding]:
         case "AT_RISK":
             yield _warning("chat_at_risk", "Linq rates this chat AT_RISK: slow down, let them answer first")
         case "CRITICAL":
-            words = "Linq rates this chat CRITICAL: hold, or take it upon you by accepting chat_critical"
-            yield _error("chat_critical", words)
+            message = "Linq rates this chat CRITICAL: wait, or send despite this finding by accepting chat_critical"
+            yield _error("chat_critical", message)
         case "OPTED_OUT":
             yield _error("chat_opted_out", "the recipient opted out: do not send; they may write to you again first")
-        case word:
-            yield _warning("chat_health", f"Linq rates this chat {word}, a word that is not documented")
+        case rating:
+            yield _warning("chat_health", f"Linq rates this chat {rating}, which is not documented")
 
 
 def active(chat: Chat, memo: VoiceMemo) -> Iterator[Finding]:
-    left = any(h.is_me and h.status in ("left", "removed") for h in chat.handles)
+    left = any(person.is_me and person.status in ("left", "removed") for person in chat.handles)
     if chat.is_active is False or left:
         yield _error("chat_inactive", "your line is no longer in this chat; choose another chat")
     elif chat.handles and not chat.others:
@@ -223,7 +220,7 @@ _ORDER = {"error": 0, "warning": 1, "info": 2}
 
 
 def _sorted(findings: Iterable[Finding]) -> list[Finding]:
-    return sorted(findings, key=lambda one: _ORDER[one.level])
+    return sorted(findings, key=lambda finding: _ORDER[finding.level])
 
 
 def _error(code: str, message: str) -> Finding:

@@ -22,10 +22,10 @@ MemoSource = Literal["file", "bytes", "samples", "url", "attachment"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class VoiceMemo(Record):
-    """A voice memo: audio bytes with what is known of them, or a URL or an attachment id that stands for them.
+    """A voice memo: audio bytes with the facts about them, or a URL or an attachment id that stands for them.
 
     Load one with ``from_file``, ``from_bytes``, ``from_samples``, ``from_url`` or ``from_attachment``.
-    ``duration_ms`` is in milliseconds, ``sample_rate`` in Hz, ``size_bytes`` in bytes; what is not known is None.
+    ``duration_ms`` is in milliseconds, ``sample_rate`` in Hz, ``size_bytes`` in bytes; unknown values are None.
     """
 
     source: MemoSource
@@ -67,7 +67,7 @@ class VoiceMemo(Record):
         """Load a memo from a file; its format comes from its content, never from its name.
 
         ``mime_type`` is a type that you declare, to be checked against the content.
-        ``convert=True`` makes an M4A of audio that Linq does not take (needs ``linq_nb[audio]``).
+        ``convert=True`` makes an M4A of audio in another format (needs ``linq_nb[audio]``).
         Raises AudioError when the file cannot be read or is not audio that Linq takes.
         """
         file = expanded(path)
@@ -88,7 +88,7 @@ class VoiceMemo(Record):
     def from_samples(cls, samples: Any, rate: int, filename: str = "memo.wav") -> VoiceMemo:
         """Make a 16-bit WAV memo of samples, one row a frame, at ``rate`` Hz; floats run from -1 to 1.
 
-        Raises AudioError for a shape, a rate or a value that is no audio.
+        Raises AudioError for a shape, a rate or values that are no audio.
         """
         return cls._load(audio.wav_from_samples(samples, rate), filename, "samples")
 
@@ -165,13 +165,13 @@ class VoiceMemo(Record):
         Raises AudioError without the ``audio`` extra, or when there are no bytes to convert.
         """
         if self.data is None:
-            raise AudioError("there are no bytes to convert; outbox.fetch(memo) downloads a URL memo first")
+            raise AudioError("there are no bytes to convert; nothing was sent; outbox.fetch(memo) downloads a URL memo")
         name = f"{Path(self.filename or 'memo').stem}.m4a"
-        made = self._load(audio.convert(self.data), name, "bytes")
-        return dataclasses.replace(made, origin_sha256=self.origin_sha256 or self.sha256, title=self.title)
+        converted = self._load(audio.convert(self.data), name, "bytes")
+        return dataclasses.replace(converted, origin_sha256=self.origin_sha256 or self.sha256, title=self.title)
 
     def peaks(self, n: int = 100) -> list[float] | None:
-        """Return ``n`` loudness peaks from 0 to 1, or None without bytes or without the part that decodes them."""
+        """Return ``n`` loudness peaks from 0 to 1, or None without bytes or without a decoder for them."""
         return audio.peaks(self.data, n) if self.data is not None else None
 
     def unchanged(self) -> None:
@@ -183,17 +183,17 @@ class VoiceMemo(Record):
 
     @property
     def content(self) -> str:
-        """The name of what is heard, for the send key: a sha256 where known, else the URL or attachment id."""
+        """Name of the audio, for the send key: its sha256 where known, else its URL or attachment id."""
         digest = self.origin_sha256 or self.sha256
         return f"sha256:{digest}" if digest else self.names[0]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every name that stands for this content; any of them counts as the same memo."""
-        found = [f"sha256:{digest}" for digest in (self.origin_sha256, self.sha256) if digest]
-        found += [f"url:{url_name(self.url)}"] if self.url else []
-        found += [f"attachment:{self.attachment_id}"] if self.attachment_id else []
-        return tuple(dict.fromkeys(found))
+        """Every name of this content; any of them counts as the same memo."""
+        names = [f"sha256:{digest}" for digest in (self.origin_sha256, self.sha256) if digest]
+        names += [f"url:{url_name(self.url)}"] if self.url else []
+        names += [f"attachment:{self.attachment_id}"] if self.attachment_id else []
+        return tuple(dict.fromkeys(names))
 
     @property
     def label(self) -> str:

@@ -8,23 +8,23 @@
 Each takes a frame with the columns of ``to_frame(outbox.sends())`` (only those that it names) and returns a new one of
 the same kind: a table that is computed later, as DuckDB's, stays one. Counts are whole numbers, lengths of time
 seconds, times as in the frame: UTC, as those without a zone count. Categories that are counted by come back as text.
-What a report counts:
+The counts of a report:
 
 - ``sends``: rows, one for each memo, chat and copy that was asked for
-- ``accepted``: Linq took it, whatever became of it later; ``delivered`` (with the read ones) and ``read`` as Linq told
-- ``failed``: Linq took it and later said that it did not arrive
-- ``refused``: Linq said no, or it never left: nothing reached the recipient (``rejected``, ``not_sent``)
-- ``unclear``: it left and no clear answer came (``unknown``, and ``sending`` until its owner is done)
+- ``accepted``: Linq accepted it, whatever happened later; ``delivered`` (includes read) and ``read`` as Linq reported
+- ``failed``: Linq accepted it and later reported that it did not arrive
+- ``refused``: Linq refused it, or it never left: nothing reached the recipient (``rejected``, ``not_sent``)
+- ``unclear``: it left and no clear answer came (``unknown``, and ``sending`` while it is under way)
 
-Groups and SMS never report ``delivered`` (Linq's documentation, "Delivery receipts"). All raise SettingsError for what
-is no frame, or has not the columns. ``latency`` cannot be worked out of a pyarrow.Table.
+Groups and SMS never report ``delivered`` (Linq's documentation, "Delivery receipts"). All raise SettingsError for a
+value that is no frame, or that lacks a column. ``latency`` does not work on a pyarrow.Table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import narwhals as nw
 
@@ -44,11 +44,11 @@ STAGES = ("asked", "accepted", "sent", "delivered", "read")
 
 QUANTILES = (50, 90, 99)
 LENGTHS = ("accept_s", "delivery_s", "read_s")
-"""The columns that ``latency`` tells of, in seconds."""
+"""The columns that ``latency`` can describe, in seconds."""
 
 
 def by(frame: Frame, *columns: str) -> Frame:
-    """Count what became of the sends of each group: ``by(frame, "from_handle", "day")``.
+    """Count the outcomes of the sends of each group: ``by(frame, "from_handle", "day")``.
 
     Columns: those named; ``sends accepted delivered read failed refused unclear``; ``first_at`` and ``last_at``, when
     the first and the last of them were asked for. Ordered by the columns named.
@@ -62,9 +62,9 @@ def by(frame: Frame, *columns: str) -> Frame:
 
 
 def by_chat(frame: Frame) -> Frame:
-    """Count what became of the sends to each chat; those that fail most come first.
+    """Count the outcomes of the sends to each chat; the chats with most failures come first.
 
-    Columns: ``chat_id``, ``chat_name`` (the last that it had) and ``is_group``; ``sends accepted delivered read failed
+    Columns: ``chat_id``, ``chat_name`` (its latest name) and ``is_group``; ``sends accepted delivered read failed
     refused unclear``; ``first_at`` and ``last_at``, when the first and the last of them were asked for.
     """
     about = ("chat_name", "is_group")
@@ -73,14 +73,14 @@ def by_chat(frame: Frame) -> Frame:
     few = few.with_columns(nw.when(~nw.col("chat_name").is_null()).then(nw.col("last_at")).alias("named_at"))
     is_newest = nw.col("named_at") == nw.col("named_at").max().over("chat_id")
     few = few.with_columns(nw.when(is_newest).then(nw.col("chat_name")).alias("chat_name"))
-    found = parts.summed(few, ["chat_id"], *(nw.col(one).max() for one in about))
+    found = parts.summed(few, ["chat_id"], *(nw.col(name).max() for name in about))
     found = found.select("chat_id", *about, *COUNTS, *TIMES)
     order = ("failed", "refused", "unclear", "sends", "chat_id")
     return parts.done(found.sort(*order, descending=[True] * 4 + [False]), frame)
 
 
 def by_day(frame: Frame) -> Frame:
-    """Count what became of the sends of each day (UTC, of ``created_at``), in order.
+    """Count the outcomes of the sends of each day (UTC, of ``created_at``), in order.
 
     Columns: ``day``; ``sends accepted delivered read failed refused unclear``; ``first_at`` and ``last_at``, when the
     first and the last of them were asked for.
@@ -92,11 +92,12 @@ def funnel(frame: Frame) -> Frame:
     """Count how far the sends came: asked, accepted, sent, delivered, read.
 
     Columns: ``step`` (0 to 4), ``stage``, ``sends`` that reached it, ``of`` how many that could have, and ``share`` of
-    these (0 to 1, missing where there are none). Of the sent ones only those can report a delivery that went to a 1:1
-    chat by iMessage or RCS: they are the ``of`` of ``delivered``. A recipient may have read receipts off.
+    these (0 to 1, missing where there are none). Only sends to a
+    1:1 chat by iMessage or RCS can report a delivery: ``delivered`` is a share of these. A recipient may have read
+    receipts off.
     """
     asked = parts.asked(frame, "funnel", "status", "service", "is_group", "sent_at")
-    asked = asked.with_columns(nw.col("status").is_in(["delivered", "read"]).alias("arrived"))
+    asked = asked.with_columns(nw.col("status").is_in(parts.STATUSES_OF["delivered"]).alias("arrived"))
     reached = {
         "accepted": parts.is_accepted(),
         "sent": ~nw.col("sent_at").is_null() | (nw.col("status") == "sent") | nw.col("arrived"),
@@ -104,8 +105,8 @@ def funnel(frame: Frame) -> Frame:
         "delivered": nw.col("arrived"),
         "read": nw.col("status") == "read",
     }
-    for before, (name, one) in zip([None, *reached], reached.items(), strict=False):
-        asked = asked.with_columns((nw.col(before) & one if before else one).alias(name))
+    for before, (name, condition) in zip([None, *reached], reached.items(), strict=False):
+        asked = asked.with_columns((nw.col(before) & condition if before else condition).alias(name))
     sums = [parts.whole(parts.whole(name).sum().fill_null(0), name) for name in reached]
     counts = asked.select(parts.whole(nw.len(), "asked"), *sums)
     blank = asked.head(0).select(parts.whole(nw.len(), "step"))
@@ -121,27 +122,27 @@ def funnel(frame: Frame) -> Frame:
 
 
 def latency(frame: Frame, by: str | Sequence[str] = ("service", "is_group"), of: str = "delivery_s") -> Frame:
-    """Tell how long it took: the quantiles of a column of seconds for each group.
+    """Return quantiles of a column of seconds for each group.
 
     ``of``: ``delivery_s`` (from the POST to the delivery), ``accept_s`` (from the POST to Linq's answer) or ``read_s``
     (from the delivery to the read receipt). Columns: those of ``by``, ``sends`` (with such a length), ``p50_s``,
-    ``p90_s`` and ``p99_s``, between two values where none lies there (linear).
+    ``p90_s`` and ``p99_s`` (linear interpolation).
     """
     if of not in LENGTHS:
         raise SettingsError(f"of= is one of {', '.join(LENGTHS)}, not {of!r}")
-    keys = parts.keys(by, "latency", ("sends", of, *(f"p{one}_s" for one in QUANTILES)))
-    known = parts.asked(frame, "latency", *keys, of).filter(~nw.col(of).is_null())
-    quantiles = [nw.col(of).quantile(one / 100, "linear").alias(f"p{one}_s") for one in QUANTILES]
+    keys = parts.keys(by, "latency", ("sends", of, *(f"p{percent}_s" for percent in QUANTILES)))
+    rows = parts.asked(frame, "latency", *keys, of).filter(~nw.col(of).is_null())
+    quantiles = [nw.col(of).quantile(percent / 100, "linear").alias(f"p{percent}_s") for percent in QUANTILES]
     if not keys:
-        return parts.done(known.select(parts.whole(nw.len(), "sends"), *quantiles), frame)
-    if known.implementation.is_pyarrow():
-        raise SettingsError("latency cannot be worked out by pyarrow; give it polars.from_arrow(table) or a DataFrame")
-    found = known.group_by(*keys).agg(nw.len().alias("sends"), *quantiles)
+        return parts.done(rows.select(parts.whole(nw.len(), "sends"), *quantiles), frame)
+    if rows.implementation.is_pyarrow():
+        raise SettingsError("latency does not work on a pyarrow.Table; give it polars.from_arrow(table) or a DataFrame")
+    found = rows.group_by(*keys).agg(nw.len().alias("sends"), *quantiles)
     return parts.done(parts.worded(found.with_columns(parts.whole("sends"))).sort(*keys), frame)
 
 
 def errors(frame: Frame, by: str | Sequence[str] = ()) -> Frame:
-    """List what went wrong, by HTTP status and Linq's code, with its meaning and what to do.
+    """List the errors, by HTTP status and Linq's code, with their meaning and what to do.
 
     Columns: those of ``by`` (as ``"chat_id"``); ``status``; ``http_status`` (missing where the code came by webhook,
     or no answer came at all) and ``error_code``, as in ``linq_nb.errors_frame()``; ``meaning`` and ``what_to_do`` from
@@ -161,11 +162,11 @@ def errors(frame: Frame, by: str | Sequence[str] = ()) -> Frame:
 
 
 def unconfirmed(frame: Frame, horizon: str | float | timedelta = "1h", now: datetime | None = None) -> Frame:
-    """List the sends that Linq took a ``horizon`` ago or longer and of which it told nothing final yet.
+    """List the sends that Linq accepted a ``horizon`` ago or longer and that have no final status yet.
 
-    They have not failed: Linq names no time after which a message is dead. ``horizon``: "90s", "30m", "1h", "2d",
-    seconds or a timedelta. ``now``: the time to count back from, with its zone; the clock's if not given (for the demo,
-    whose clock is its own, give ``outbox.now()``). Columns: ``send_id chat_id chat_name is_group service status
+    They have not failed: Linq names no time after which it gives a message up. ``horizon``: "90s", "30m", "1h", "2d",
+    seconds or a timedelta. ``now``: the time to count back from, with its zone; by default now (for the demo, which has
+    its own clock, give ``outbox.now()``). Columns: ``send_id chat_id chat_name is_group service status
     message_id accepted_at checked_at``; the oldest first. In groups and by SMS ``sent`` is final.
     """
     span = horizon_of(horizon)
@@ -182,12 +183,12 @@ def unconfirmed(frame: Frame, horizon: str | float | timedelta = "1h", now: date
 
 
 def duplicates(frame: Frame) -> Frame:
-    """List the audio that went to the same chat more than once, or may have.
+    """List audio that was sent, or may have been sent, to the same chat more than once.
 
-    By one journal that is only a ``copy=`` asked for; frames of several journals, or of another tool's sends, may hold
-    others. Audio is the same by ``sha256``, or by ``attachment_id`` where the bytes are not known; a URL that was never
-    fetched has neither and is not compared. Columns: ``chat_id``, ``audio`` (the sha256 or attachment id), ``bubbles``
-    (accepted by Linq), ``unclear``, ``first_at``, ``last_at``; most bubbles first.
+    Within one journal these are the copies asked for by ``copy=``; frames of several journals, or of another tool's
+    sends, may hold others. Audio is the same by ``sha256``, or by ``attachment_id`` where the bytes are not known; a
+    URL that was never fetched has neither and is not compared. Columns: ``chat_id``, ``audio`` (the sha256 or
+    attachment id), ``bubbles`` (accepted by Linq), ``unclear``, ``first_at``, ``last_at``; most bubbles first.
     """
     keys = ("chat_id", "sha256", "attachment_id", "status")
     asked = parts.asked(frame, "duplicates", *keys, "created_at")
@@ -196,7 +197,7 @@ def duplicates(frame: Frame) -> Frame:
     few = few.filter(~nw.col("audio").is_null())
     is_unclear = nw.col("status").is_in(UNCLEAR_STATUSES)
     both = {"bubbles": ~is_unclear, "unclear": is_unclear}
-    few = few.with_columns(*(parts.where(one, "sends").alias(name) for name, one in both.items()))
+    few = few.with_columns(*(parts.where(condition, "sends").alias(name) for name, condition in both.items()))
     found = few.group_by("chat_id", "audio").agg(*(nw.col(name).sum() for name in both), *SPAN)
     found = found.filter(nw.col("bubbles") + nw.col("unclear") > 1).with_columns(*map(parts.whole, both))
     order, down = ("bubbles", "unclear", "chat_id", "audio"), (True, True, False, False)
@@ -211,16 +212,30 @@ def compare(sends: Frame, messages: Frame) -> Frame:
     ``accepted_at``, else Linq's ``created_at``). ``found`` says which side has it:
 
     - ``only_sends``: Linq does not list it: it expired, was deleted, or is of a chat that was not asked for
-    - ``only_messages``: audio from your line that our table does not know: sent by another tool or the app, or what
-      became of an ``unknown`` send, which ``outbox.reconcile()`` adopts
+    - ``only_messages``: audio from your line that is not in our table: sent by another tool or the app, or the
+      message of an ``unknown`` send, which ``outbox.reconcile()`` finds
     - ``other_status``: both have it; ``outbox.refresh()`` catches up
     """
     ours = parts.asked(sends, "compare", "message_id", "chat_id", "status", "accepted_at")
     theirs = parts.asked(messages, "compare", "message_id", "chat_id", "delivery_status", "created_at", "is_from_me",
                          "mime_type")  # fmt: skip
     if (type(ours), ours.implementation) != (type(theirs), theirs.implementation):
-        kinds = [f"{type(one).__module__.split('.')[0]}'s {type(one).__name__}" for one in (sends, messages)]
+        kinds = [f"{type(table).__module__.split('.')[0]}'s {type(table).__name__}" for table in (sends, messages)]
         raise SettingsError(f"compare takes two frames of one kind, not {' and '.join(kinds)}")
+    rows = _side_by_side(ours, theirs).select(
+        _difference().alias("found"),
+        nw.coalesce("message_id", "message_id_theirs").alias("message_id"),
+        nw.coalesce("chat_id", "their_chat").alias("chat_id"),
+        "status",
+        "delivery_status",
+        nw.coalesce("accepted_at", "created_at").alias("at"),
+    )
+    rows = rows.filter(nw.col("found") != "").sort("found", "chat_id", "at", "message_id", nulls_last=True)
+    return parts.done(rows, sends)
+
+
+def _side_by_side(ours: Any, theirs: Any) -> Any:
+    """Join our sends and Linq's messages by message id; rows of one side alone stay."""
     ours = ours.filter(~nw.col("message_id").is_null()).with_columns(
         parts.text("message_id"), parts.text("chat_id"), parts.text("status"), nw.lit(1).alias("in_sends")
     )
@@ -229,30 +244,23 @@ def compare(sends: Frame, messages: Frame) -> Frame:
         parts.text("message_id"), parts.text("chat_id").alias("their_chat"), parts.text("delivery_status"),
         "created_at", nw.lit(1).alias("in_messages"), is_memo.fill_null(value=False).alias("is_memo"),
     )  # fmt: skip
-    both = ours.join(theirs, on="message_id", how="full", suffix="_theirs")
-    is_told = ~nw.col("status").is_null() & ~nw.col("delivery_status").is_null()
-    other = (
-        nw.when(is_told & (nw.col("status") != nw.col("delivery_status")))
-        .then(nw.lit("other_status"))
-        .otherwise(nw.lit(""))
-    )
-    unknown = nw.when(nw.col("is_memo")).then(nw.lit("only_messages")).otherwise(nw.lit(""))
-    known = nw.when(nw.col("in_messages").is_null()).then(nw.lit("only_sends")).otherwise(other)
-    told = both.select(
-        nw.when(nw.col("in_sends").is_null()).then(unknown).otherwise(known).alias("found"),
-        nw.coalesce("message_id", "message_id_theirs").alias("message_id"),
-        nw.coalesce("chat_id", "their_chat").alias("chat_id"),
-        "status",
-        "delivery_status",
-        nw.coalesce("accepted_at", "created_at").alias("at"),
-    )
-    found = told.filter(nw.col("found") != "").sort("found", "chat_id", "at", "message_id", nulls_last=True)
-    return parts.done(found, sends)
+    return ours.join(theirs, on="message_id", how="full", suffix="_theirs")
+
+
+def _difference() -> nw.Expr:
+    """Name the difference between the two sides of a row, an empty text where there is none."""
+    none = nw.lit("")
+    have_status = ~nw.col("status").is_null() & ~nw.col("delivery_status").is_null()
+    differ = have_status & (nw.col("status") != nw.col("delivery_status"))
+    in_both = nw.when(differ).then(nw.lit("other_status")).otherwise(none)
+    in_sends = nw.when(nw.col("in_messages").is_null()).then(nw.lit("only_sends")).otherwise(in_both)
+    in_messages = nw.when(nw.col("is_memo")).then(nw.lit("only_messages")).otherwise(none)
+    return nw.when(nw.col("in_sends").is_null()).then(in_messages).otherwise(in_sends)
 
 
 def _of_step(names: Sequence[str]) -> nw.Expr:
-    """The column that each step of the funnel takes its number from: the first for step 0, and so on."""
-    made = nw.col(names[-1])
+    """Return the column of numbers by step: the first name for step 0, and so on."""
+    number = nw.col(names[-1])
     for step, name in list(enumerate(names))[-2::-1]:
-        made = nw.when(nw.col("step") == step).then(nw.col(name)).otherwise(made)
-    return made
+        number = nw.when(nw.col("step") == step).then(nw.col(name)).otherwise(number)
+    return number

@@ -1,4 +1,4 @@
-"""What an error means and what to do, looked up in the catalogue within the engine that holds the table."""
+"""Meaning and remedy of errors, looked up in the catalogue by the engine that holds the table."""
 
 from __future__ import annotations
 
@@ -9,34 +9,36 @@ from linq_nb.catalog import Code
 
 _NEVER_LEFT = Code(None, None, "it never reached Linq", "wait", "run it again: nothing was sent", "")
 _NO_REASON = Code(
-    None, None, "the delivery failed; no reason is known", "later", "its webhook tells: outbox.ingest", ""
+    None, None, "the delivery failed; no reason is known", "later", "its webhook has it: outbox.ingest", ""
 )
 
 _CODES_A_STATUS = 1_000_000
 """An HTTP status and a code make one number, to be looked up at once."""
 
-_BY_BOTH = {(one.http_status or 0) * _CODES_A_STATUS + one.code: one for one in catalog.CODES if one.code is not None}
+_BY_BOTH = {
+    (entry.http_status or 0) * _CODES_A_STATUS + entry.code: entry for entry in catalog.CODES if entry.code is not None
+}
 _BY_STATUS = {status: catalog.explain(status) for status in range(400, 500)}
 
 
 def meaning() -> nw.Expr:
     """The column ``meaning`` of rows with ``status``, ``http_status`` and ``error_code``."""
-    return _told("meaning").alias("meaning")
+    return _explained("meaning").alias("meaning")
 
 
 def what_to_do() -> nw.Expr:
     """The column ``what_to_do`` of rows with ``status``, ``http_status`` and ``error_code``."""
-    return _told("todo").alias("what_to_do")
+    return _explained("todo").alias("what_to_do")
 
 
-def _told(field: str) -> nw.Expr:
+def _explained(field: str) -> nw.Expr:
     """As ``catalog.explain``: by both numbers, else by HTTP status; ``failed`` and ``not_sent`` have no answer."""
     http, code = nw.col("http_status").fill_null(0), nw.col("error_code").fill_null(0)
     documented = (http * _CODES_A_STATUS + code).replace_strict(
-        {key: getattr(one, field) for key, one in _BY_BOTH.items()}, default=None, return_dtype=nw.String
+        {key: getattr(entry, field) for key, entry in _BY_BOTH.items()}, default=None, return_dtype=nw.String
     )
     by_status = http.replace_strict(
-        {key: getattr(one, field) for key, one in _BY_STATUS.items()},
+        {key: getattr(entry, field) for key, entry in _BY_STATUS.items()},
         default=nw.lit(getattr(catalog.explain(None), field)),
         return_dtype=nw.String,
     )

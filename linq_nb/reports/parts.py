@@ -1,4 +1,4 @@
-"""The parts that reports are made of: take the columns, count by all that matters, add up, give the same kind back."""
+"""The steps that reports share: select columns, count by group, add up, return the same kind of frame."""
 
 from __future__ import annotations
 
@@ -16,72 +16,72 @@ Frame = TypeVar("Frame")
 
 NOT_ACCEPTED = tuple(word for word in OUR_STATUSES if not is_resolved(word))
 
-WORDS: Mapping[str, Sequence[str]] = {
+STATUSES_OF: Mapping[str, Sequence[str]] = {
     "delivered": ("delivered", "read"), "read": ("read",), "failed": ("failed",), "refused": RUNNABLE_STATUSES,
     "unclear": UNCLEAR_STATUSES,
 }  # fmt: skip
 """The counts of a report and the statuses that each counts, beside ``sends`` and ``accepted``."""
 
-COUNTS = ("sends", "accepted", *WORDS)
+COUNTS = ("sends", "accepted", *STATUSES_OF)
 TIMES = ("first_at", "last_at")
 SPAN = (nw.col("first_at").min(), nw.col("last_at").max())
 
 
 def asked(frame: Any, report: str, *names: str) -> Any:
-    """Return the columns that a report names; raises SettingsError for a value that has them not."""
+    """Return the columns that a report needs; raises SettingsError for a value without them."""
     try:
-        told = nw.from_native(frame)
-        has = told.collect_schema().names()
+        table = nw.from_native(frame)
+        has = table.collect_schema().names()
     except TypeError:
         kind = type(frame).__name__
-        raise SettingsError(f"{report} takes a frame, as to_frame(outbox.sends()), not one of type {kind}") from None
+        raise SettingsError(f"{report} takes a frame such as to_frame(outbox.sends()), not a {kind}") from None
     except nw.exceptions.DuplicateError:
-        raise SettingsError(f"{report} takes a frame that has each column once; drop those that are twice") from None
-    if missing := [one for one in names if one not in has]:
+        raise SettingsError(f"{report} takes a frame without duplicate columns; drop the duplicates") from None
+    if missing := [name for name in names if name not in has]:
         raise SettingsError(
             f"{report} needs the column {missing[0]!r} of to_frame; the frame has {', '.join(map(str, has))}"
         )
-    told = told.select(*dict.fromkeys(names))
-    return nw.maybe_convert_dtypes(told) if _is_numpys(told.to_native()) else told
+    table = table.select(*dict.fromkeys(names))
+    return nw.maybe_convert_dtypes(table) if _has_numpy_dtypes(table.to_native()) else table
 
 
-def _is_numpys(native: Any) -> bool:
-    """Whether a table of pandas holds NumPy's floats or objects, as of DuckDB's ``.df()``: they cannot tell missing."""
+def _has_numpy_dtypes(native: Any) -> bool:
+    """Whether a pandas table has NumPy floats or objects, as from DuckDB's ``.df()``: they have no missing values."""
     if not nw.dependencies.is_pandas_like_dataframe(native):
         return False
-    return any(not hasattr(one, "na_value") and one.kind in "fO" for one in native.dtypes)
+    return any(not hasattr(dtype, "na_value") and dtype.kind in "fO" for dtype in native.dtypes)
 
 
-def done(found: Any, like: Frame) -> Frame:
-    """Return a report as the kind of frame that it was made of, its rows numbered anew."""
-    made: Frame = nw.maybe_reset_index(found).to_native()
-    return made
+def done(rows: Any, like: Frame) -> Frame:
+    """Return a report as the kind of frame that it was made of, with a new index."""
+    report: Frame = nw.maybe_reset_index(rows).to_native()
+    return report
 
 
 def few(rows: Any, columns: Sequence[str], *more: nw.Expr) -> Any:
-    """Count rows by all that matters: what follows works on a small table, however many sends there are."""
+    """Count rows by these columns: what follows works on a small table, however many sends there are."""
     span = (nw.col("created_at").min().alias("first_at"), nw.col("created_at").max().alias("last_at"))
     counted = rows.group_by(*dict.fromkeys(columns)).agg(nw.len().alias("sends"), *span, *more)
     return worded(counted.with_columns(whole("sends")))
 
 
 def worded(rows: Any) -> Any:
-    """Return a table with its categories as text, which has one order; theirs is that of who made them."""
+    """Return a table with its categories as text: text sorts alike on every engine, categories do not."""
     words = [text(name) for name, kind in rows.collect_schema().items() if kind in (nw.Categorical, nw.Enum)]
     return rows.with_columns(*words) if words else rows
 
 
 def summed(counted: Any, columns: Sequence[str], *more: nw.Expr) -> Any:
-    """Add up what was counted by status as the counts of a report."""
+    """Add up the counts by status as the counts of a report."""
     status = nw.col("status")
-    kinds = {"accepted": is_accepted(), **{name: status.is_in(of) for name, of in WORDS.items()}}
-    counted = counted.with_columns(*(where(one, "sends").alias(name) for name, one in kinds.items()))
+    kinds = {"accepted": is_accepted(), **{name: status.is_in(words) for name, words in STATUSES_OF.items()}}
+    counted = counted.with_columns(*(where(condition, "sends").alias(name) for name, condition in kinds.items()))
     found = counted.group_by(*columns).agg(*(nw.col(name).sum() for name in COUNTS), *SPAN, *more)
     return found.with_columns(*map(whole, COUNTS))
 
 
 def is_accepted() -> nw.Expr:
-    """Whether Linq took a send: all of its own words say so, and ``expired``."""
+    """Whether Linq accepted a send."""
     return is_not(NOT_ACCEPTED)
 
 
@@ -102,22 +102,22 @@ def where(condition: nw.Expr, name: str) -> nw.Expr:
 
 
 def text(name: str) -> nw.Expr:
-    """A column as text, whatever a categorical is to the engine."""
+    """A column as text, also a categorical one."""
     return nw.col(name).cast(nw.String)
 
 
 def whole(value: str | nw.Expr, name: str | None = None) -> nw.Expr:
-    """A column as whole numbers: what engines count and sum in differs."""
-    made = nw.col(value) if isinstance(value, str) else value
-    return made.cast(nw.Int64).alias(name or str(value))
+    """A column as whole numbers: engines count and sum in different types."""
+    expression = nw.col(value) if isinstance(value, str) else value
+    return expression.cast(nw.Int64).alias(name or str(value))
 
 
 def keys(by: str | Sequence[str], report: str, own: Sequence[str]) -> tuple[str, ...]:
-    """The columns that a report counts by; raises SettingsError for one that has the name of its ``own``."""
-    found = (by,) if isinstance(by, str) else tuple(dict.fromkeys(by))
-    if taken := [one for one in found if one in own]:
-        raise SettingsError(f"{report} makes a column {taken[0]!r} itself; rename yours to count by it")
-    return found
+    """The columns that a report counts by; raises SettingsError for a name in ``own``."""
+    names = (by,) if isinstance(by, str) else tuple(dict.fromkeys(by))
+    if clashes := [name for name in names if name in own]:
+        raise SettingsError(f"{report} has a column {clashes[0]!r} of its own; rename yours to count by it")
+    return names
 
 
 def until(rows: Any, name: str, at: datetime) -> nw.Expr:

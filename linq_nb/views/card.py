@@ -1,4 +1,4 @@
-"""The card of a voice memo: the bubble that the recipient gets, a player, and what is known of the file."""
+"""The card of a voice memo: the bubble that the recipient gets, a player, and the facts about the file."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from linq_nb.views.page import (
 from linq_nb.views.phrases import duration
 
 PLAYER_BYTES = 1_000_000
-"""At most so much sound goes into a card: about 1.34 MB as base64, so a card stays below 1.5 MB."""
+"""Limit of the sound in a card: about 1.34 MB as base64, so that a card stays below 1.5 MB."""
 
 _ROW = "display:flex;flex-wrap:wrap;align-items:center;gap:10px 20px;max-width:100%"
 _MIME = re.compile(r"audio/[A-Za-z0-9.+-]{1,40}")
 
 
 def memo_card(memo: VoiceMemo) -> Shown:
-    """Show a memo as a card; the text tells the same but for the player."""
+    """Show a memo as a card; the text says the same, without the player."""
     return Shown(html=div(BOX, memo_html(memo)), text=records.line(memo))
 
 
@@ -62,13 +62,13 @@ def draft_card(
     line: str | None,
     journal_note: str | None = None,
 ) -> Shown:
-    """Show what would be sent to whom, from which line, with what the checks found, tagged DEMO or LIVE."""
+    """Show what would be sent, to whom, from which line, with the findings, tagged DEMO or LIVE."""
     own = line or (None if chat is None or isinstance(chat, str) else chat.line)
     sender = f"from {clean(mask(own))}" if own else "line not known"
     receiver = records.chat_whom(chat) + (f" · copy {draft.copy}" if draft.copy != 1 else "")
-    who, dot, rest = receiver.partition(" · ")
+    recipient, dot, rest = receiver.partition(" · ")
     tag = pill(mode, RED if mode == "LIVE" else GREY)
-    head = f"<div>{tag} {esc(sender)} to {name(who)}{esc(dot + rest)}</div>"
+    head = f"<div>{tag} {esc(sender)} to {name(recipient)}{esc(dot + rest)}</div>"
     body = f'<div style="margin:10px 0">{memo_html(draft.memo)}</div>'
     notes = [("journal", clean(journal_note, 600))] if journal_note else []
     checked = finding_rows(findings) + notes
@@ -90,7 +90,7 @@ def _about(memo: VoiceMemo, preview: Preview | None) -> list[str]:
 
 
 def _player_note(memo: VoiceMemo, preview: Preview | None) -> str | None:
-    """Say what the player plays, where it is not the memo itself, or why there is none."""
+    """Say that the player plays a preview, or why there is no player; None when it plays the memo itself."""
     if memo.data is None:
         return "outbox.fetch(memo) downloads it to hear it" if memo.source == "url" else None
     if preview is None:
@@ -102,9 +102,9 @@ def _player_note(memo: VoiceMemo, preview: Preview | None) -> str | None:
 
 
 def _kind(mime_type: str) -> str:
-    """Name the format of a preview."""
-    known = {"mpeg": "MP3", "wav": "WAV", "x-wav": "WAV", "mp4": "M4A", "x-m4a": "M4A"}
-    return known.get(mime_type.partition("/")[2], clean(mime_type, 40))
+    """Return the name of a preview's format."""
+    format_name = audio.mime_format(mime_type)
+    return audio.FORMATS[format_name].label if format_name else clean(mime_type, 40)
 
 
 def _player(preview: Preview) -> str:
@@ -115,7 +115,7 @@ def _player(preview: Preview) -> str:
 
 
 def _peaks(memo: VoiceMemo) -> list[float] | None:
-    """Return the peaks of a memo, or None where they cannot be had: a card never raises."""
+    """Return the peaks of a memo, or None where they cannot be read: a card never raises."""
     try:
         return audio.peaks(memo.data, bubble.BARS) if memo.data else None
     except AudioError:
@@ -123,10 +123,10 @@ def _peaks(memo: VoiceMemo) -> list[float] | None:
 
 
 def _preview(memo: VoiceMemo) -> Preview | None:
-    """Return what the player plays, or None where nothing can be played."""
+    """Return the sound for the player, or None where nothing can be played."""
     try:
-        found = audio.preview(memo.data, limit_bytes=PLAYER_BYTES) if memo.data else None
+        preview = audio.preview(memo.data, limit_bytes=PLAYER_BYTES) if memo.data else None
     except AudioError:
         return None
-    fits = found is not None and len(found.data) <= PLAYER_BYTES and _MIME.fullmatch(found.mime_type)
-    return found if fits else None
+    fits = preview is not None and len(preview.data) <= PLAYER_BYTES and _MIME.fullmatch(preview.mime_type)
+    return preview if fits else None

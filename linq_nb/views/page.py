@@ -1,4 +1,4 @@
-"""The few pieces of HTML that every view is made of; they live through JupyterLab's sanitizer.
+"""The few pieces of HTML that every view is made of; JupyterLab's sanitizer keeps them.
 
 It strips inline SVG, style and script tags, ids, aria and data attributes, CSS variables and the ``src`` of
 ``source``; it keeps classes, inline styles, tables, images and players with a data URL.

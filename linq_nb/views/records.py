@@ -72,7 +72,7 @@ def memo_title(memo: VoiceMemo) -> str | None:
 
 
 def memo_audio(memo: VoiceMemo) -> list[Fact]:
-    """Tell what is known of the sound: length, format, size, rate."""
+    """Return the facts of the sound: length, format, size, rate."""
     return [
         *_if(memo.duration_ms is not None, "length", duration(memo.duration_ms)),
         *_if(memo.format is not None, "format", _format(memo.format, memo.codec)),
@@ -82,14 +82,14 @@ def memo_audio(memo: VoiceMemo) -> list[Fact]:
 
 
 def memo_origin(memo: VoiceMemo) -> str | None:
-    """Tell in words where a memo without bytes comes from."""
+    """Say where a memo without bytes comes from."""
     if memo.data is not None:
         return None
     return "uploaded before" if memo.source == "attachment" else "not downloaded"
 
 
 def chat_whom(chat: Chat | str | None) -> str:
-    """Tell to whom a chat goes: its name, its people, its service."""
+    """Name a chat: its name, its people, its service."""
     if chat is None or isinstance(chat, str):
         return f"chat {clean(chat)}" if chat else "no chat yet"
     people = [person.handle for person in chat.others]
@@ -97,7 +97,7 @@ def chat_whom(chat: Chat | str | None) -> str:
 
 
 def send_whom(send: Send) -> str:
-    """Tell to whom a send went, as the chat was when it was made."""
+    """Name the chat of a send, as it was when the send was made."""
     return _whom(send.chat_name, send.to_handles, send.is_group, send.service, send.chat_id)
 
 
@@ -130,17 +130,17 @@ def _people(handles: Sequence[str], most: int = 5) -> str:
 
 def _format(form: str | None, codec: str | None) -> str:
     """Name a format and its codec: ``M4A (AAC-LC)``."""
-    known = audio.FORMATS.get(form) if form else None
-    label = known.label if known else clean(form, 40).upper()
+    entry = audio.FORMATS.get(form) if form else None
+    label = entry.label if entry else clean(form, 40).upper()
     return f"{label} ({clean(codec, 40)})" if codec and codec.lower() not in label.lower() else label
 
 
-def _if(known: object, label: str, value: str, with_label: bool = False) -> list[Fact]:
-    return [Fact(label, value, with_label)] if known else []
+def _if(condition: object, label: str, value: str, with_label: bool = False) -> list[Fact]:
+    return [Fact(label, value, with_label)] if condition else []
 
 
 def _opt(label: str, value: object, with_label: bool = False, limit: int = 120) -> list[Fact]:
-    """Tell a value from outside where there is one."""
+    """Return a fact of a foreign value, where there is one."""
     return [Fact(label, clean(value, limit), with_label)] if value not in (None, "") else []
 
 
@@ -197,14 +197,14 @@ def _line(own: Line) -> Iterable[Fact]:
 
 
 @facts.register
-def _capability(answer: Capability) -> Iterable[Fact]:
-    words: dict[bool | None, str] = {True: "can be reached", False: "cannot be reached"}
+def _capability(capability: Capability) -> Iterable[Fact]:
+    answers: dict[bool | None, str] = {True: "can be reached", False: "cannot be reached"}
     return [
-        Fact("address", clean(mask(answer.address))),
-        *_opt("service", answer.service),
-        Fact("answer", words.get(answer.available, "not known")),
-        *_opt("reason", answer.reason, limit=600),
-        *_opt("would go by", answer.selected_service, with_label=True),
+        Fact("address", clean(mask(capability.address))),
+        *_opt("service", capability.service),
+        Fact("answer", answers.get(capability.available, "not known")),
+        *_opt("reason", capability.reason, limit=600),
+        *_opt("would go by", capability.selected_service, with_label=True),
     ]
 
 
@@ -222,11 +222,11 @@ def _message(message: Message) -> Iterable[Fact]:
 
 
 @facts.register
-def _finding(found: Finding) -> Iterable[Fact]:
+def _finding(finding: Finding) -> Iterable[Fact]:
     return [
-        Fact("level", clean(found.level)),
-        Fact("finding", clean(found.message, 600)),
-        Fact("code", clean(found.code), True),
+        Fact("level", clean(finding.level)),
+        Fact("finding", clean(finding.message, 600)),
+        Fact("code", clean(finding.code), True),
     ]
 
 

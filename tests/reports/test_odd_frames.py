@@ -124,19 +124,19 @@ def test_columns_to_count_by_are_named_once_and_not_as_a_reports_own(engine: str
     assert rows(reports.by(table, "day", "day")) == rows(reports.by(table, "day"))
     for ask, name in ((reports.by, "sends"), (reports.by, "first_at"), (reports.latency, "p50_s"),
                       (reports.latency, "delivery_s"), (reports.errors, "meaning")):  # fmt: skip
-        with pytest.raises(SettingsError, match=f"makes a column '{name}' itself; rename yours"):
+        with pytest.raises(SettingsError, match=f"has a column '{name}' of its own; rename yours"):
             ask(table, name)
 
 
 def test_what_a_report_cannot_read_is_said_in_one_line() -> None:
     frame, messages = to_frame(SENDS), to_frame(MESSAGES, kind="messages")
-    with pytest.raises(SettingsError, match=r"^by_chat takes a frame that has each column once; drop those .*$"):
+    with pytest.raises(SettingsError, match=r"^by_chat takes a frame without duplicate columns; drop the duplicates$"):
         reports.by_chat(pd.concat([frame, frame[["day"]]], axis=1))
     with pytest.raises(SettingsError, match="not pandas's DataFrame and polars's DataFrame"):
         reports.compare(frame, pl.from_pandas(messages))
     with pytest.raises(SettingsError, match="not polars's DataFrame and polars's LazyFrame"):
         reports.compare(pl.from_pandas(frame), pl.from_pandas(messages).lazy())
-    with pytest.raises(SettingsError, match="latency cannot be worked out by pyarrow"):
+    with pytest.raises(SettingsError, match="latency does not work on a pyarrow"):
         reports.latency(pl.from_pandas(frame).to_arrow())
     with pytest.raises(SettingsError, match="the frame has 0, 1"):
         reports.by_chat(pd.DataFrame([[1, 2]]))

@@ -25,7 +25,7 @@ def a_send(number: int, **more: Any) -> Send:
 
 @pytest.mark.parametrize("name", [one for one in reports.REPORTS if one not in ("by", "compare")])
 def test_what_is_no_frame_is_said_in_one_line(name: str) -> None:
-    with pytest.raises(SettingsError, match=r"takes a frame, as to_frame\(outbox.sends\(\)\), not one of type list"):
+    with pytest.raises(SettingsError, match=r"takes a frame such as to_frame\(outbox.sends\(\)\), not a list"):
         getattr(reports, name)([a_send(1)])
 
 
