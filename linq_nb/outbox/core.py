@@ -22,7 +22,7 @@ from linq_nb import export, frames, preflight, rules, views, webhooks
 from linq_nb.client import Client
 from linq_nb.download import download
 from linq_nb.errors import PreflightError
-from linq_nb.journal import Journal
+from linq_nb.journal import Journal, LeaseKeeper
 from linq_nb.model import (
     BadDraft,
     Chat,
@@ -39,7 +39,6 @@ from linq_nb.model import (
     send_id,
 )
 from linq_nb.outbox import batching, ingesting, planning, reading, replaying, sending, watching
-from linq_nb.outbox.heart import Heart
 from linq_nb.outbox.pace import Pace
 from linq_nb.secret import Secret
 from linq_nb.status import is_resolved
@@ -78,7 +77,7 @@ class Outbox:
         self._media_transport, self._keep_journal = media_transport, keep_journal
         self._account = hmac.new(journal.hash_key(), account.reveal().encode(), hashlib.sha256).hexdigest()[:24]
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._heart = Heart(lambda held: journal.renew(self._owner, held))
+        self._lease = LeaseKeeper(lambda held: journal.renew(self._owner, held))
         self.uploaded: dict[str, str] = {}
         self._chats: dict[str, tuple[datetime, Chat]] = {}
         self._all_chats: tuple[datetime, list[Chat]] | None = None
@@ -108,7 +107,7 @@ class Outbox:
         for end in list(self._ends):
             end()
         self.client.close()
-        self._heart.stop()
+        self._lease.stop()
         if not self._keep_journal:
             self.journal.close()
 
@@ -474,8 +473,8 @@ class Outbox:
         return self._account
 
     @property
-    def heart(self) -> Heart:
-        return self._heart
+    def lease(self) -> LeaseKeeper:
+        return self._lease
 
     def upload_lock(self, sha256: str) -> threading.Lock:
         """Return the lock under which these bytes are uploaded: one upload a distinct file."""

@@ -27,7 +27,7 @@ def replay(outbox: Outbox, month: Iterable[Day]) -> int:
     if outbox.demo is None:
         raise SettingsError("replay takes the demo's month, and this outbox is not the demo's; nothing was written")
     replaying = _Replay(outbox)
-    return sum(outbox.journal.take_in(*replaying.day(day)) for day in month)
+    return sum(outbox.journal.import_sends(*replaying.day(day)) for day in month)
 
 
 class _Replay:

@@ -56,7 +56,7 @@ def send_checked(
     claim, recorded = _claim(outbox, draft)
     if claim is None:
         return _report(outbox, recorded)
-    with outbox.heart.beating(claim.send.send_id):
+    with outbox.lease.holding(claim.send.send_id):
         return _Attempt(outbox, draft, claim, accept, rest).run()
 
 

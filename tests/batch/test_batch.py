@@ -239,7 +239,7 @@ def test_what_may_have_been_sent_by_a_notebook_that_died_is_never_called_not_sen
     wanted = dead.wanted(draft).but(status="sending", posted_at=dead.now(), attempts=1)
     assert dead.journal.claim(wanted, memo.names, "a notebook that died")[2] == "send"
     outbox = connect()
-    outbox.journal._wall = lambda: time.time() + 3600
+    outbox.journal.database.wall = lambda: time.time() + 3600
     if stopped_by == "an opt-out":
         demo.receive(draft.chat_id, "STOP")
     else:
@@ -263,7 +263,7 @@ def test_workers_is_a_sensible_number(workers: Any, memo: VoiceMemo) -> None:
 
 def refusing(outbox: Outbox, what: str, row: Any) -> None:
     """Let the journal refuse one step of one row, as a full disk would."""
-    with outbox.journal._engine.begin() as db:
+    with outbox.journal.database.write() as db:
         db.exec_driver_sql(
             f"CREATE TRIGGER refusing BEFORE {what} ON sends WHEN NEW.chat_id = '{row.draft.chat_id}' AND "
             f"NEW.status = '{'preparing' if what == 'INSERT' else 'queued'}' BEGIN SELECT RAISE(ABORT, 'full'); END"

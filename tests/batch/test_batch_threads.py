@@ -254,8 +254,8 @@ def locked(journal: Path) -> Iterator[None]:
 
 def impatient(outbox: Outbox) -> Outbox:
     """Let it wait for a locked journal for a fifth of a second."""
-    with outbox.journal._lock:
-        outbox.journal._ledger._only.execute("PRAGMA busy_timeout=200")
+    with outbox.journal.database.read() as db:
+        db.exec_driver_sql("PRAGMA busy_timeout=200")
     return outbox
 
 
@@ -382,7 +382,7 @@ def test_two_memos_of_one_name_are_told_apart_when_their_answers_are_lost(
 ) -> None:
     ahead = timedelta()
     outbox = connect(timeout=1, clock=lambda: utc_now() + ahead)
-    outbox.journal._wall = lambda: time.time() + ahead.total_seconds()
+    outbox.journal.database.wall = lambda: time.time() + ahead.total_seconds()
     (chat,) = demo.add_chats(1).values()
     tones = [np.sin(np.arange(16_000) * step).astype("float32") * 0.5 for step in (0.1, 0.2)]
     never, lost = (VoiceMemo.from_samples(one, 16_000) for one in tones)

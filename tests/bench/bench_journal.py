@@ -41,7 +41,7 @@ def make(file: Path, count: int) -> None:
     """Write a journal of so many sends with an event each."""
     many_sends.journal(file, count)
     book = Journal(f"sqlite:///{file}")
-    with book._engine.begin() as db:
+    with book.database.write() as db:
         db.exec_driver_sql(
             "INSERT INTO events (send_id, at, source, status, http_status, message_id, trace_id, body) "
             "SELECT send_id, checked_at, 'post', status, http_status, message_id, trace_id, "
@@ -61,7 +61,7 @@ def opening(file: Path, times: int = 9) -> float:
 def finding(file: Path, count: int, times: int = 1000) -> list[float]:
     """Return the milliseconds of finding send keys from all over the journal, sorted."""
     book, step = Journal(f"sqlite:///{file}"), max(count // times, 1)
-    with book._engine.begin() as db:
+    with book.database.read() as db:
         known = db.exec_driver_sql(f"SELECT send_id FROM sends WHERE send_no % {step} = 0").scalars().all()
     wanted = list(book.some(known).values())
     book.close()

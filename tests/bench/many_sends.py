@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import uuid
 from collections.abc import Iterator
@@ -9,10 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
-from linq_nb.journal import Journal, ledger
-from linq_nb.journal import sends as sends_table
+from linq_nb.journal import Journal
 from linq_nb.model import Send
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -111,12 +109,7 @@ def sends(count: int, seed: int = 1) -> Iterator[Send]:
 
 def journal(path: Path, count: int) -> None:
     """Write a journal of so many sends."""
-    book = Journal(f"sqlite:///{path}")
-    codec = ledger.Codec(Send, leave=("repeated", "repeated_at"))
-    insert = f"INSERT INTO sends ({', '.join(codec.names)}) VALUES ({', '.join('?' * len(codec.names))})"
-    engine: sa.Engine = book._engine
-    with engine.begin() as db:
-        cursor = db.connection.cursor()
-        cursor.executemany(insert, (tuple(codec.write(one).values()) for one in sends(count)))
-    assert set(codec.names) <= set(sends_table.columns.keys())
+    book, all_sends = Journal(f"sqlite:///{path}"), sends(count)
+    while some := list(itertools.islice(all_sends, 10_000)):
+        book.import_sends(some, [])
     book.close()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import queue
 import stat
 import subprocess
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,9 +20,9 @@ import pytest
 from core_samples import AT, BASE, CHAT_ID, a_send
 
 from linq_nb.errors import JournalError
-from linq_nb.journal import LEASE_S, MIGRATIONS, Claim, Journal
+from linq_nb.journal import LEASE_S, Claim, Journal, LeaseKeeper
+from linq_nb.journal.schema import MIGRATIONS
 from linq_nb.model import Event, Send, send_id
-from linq_nb.outbox.heart import Heart
 from linq_nb.status import LINQ_STATUSES, OUR_STATUSES
 
 SHA, URL, ATTACHMENT = "sha256:" + "ab" * 32, "url:https://x.example/a.wav", "attachment:a1"
@@ -71,7 +71,7 @@ def at_status(book: Journal, status: str, owner: str = "me") -> Send:
 
 def driver(book: Journal) -> Any:
     """The database's own connection, to break it."""
-    return book._engine.raw_connection().driver_connection
+    return book.database.engine.raw_connection().driver_connection
 
 
 # --- claims ---
@@ -181,24 +181,28 @@ def test_a_claim_that_nobody_works_on_any_more_is_not_renewed(book: Journal, wal
     assert book.claim(left.send, (), "third")[2] == "send"
 
 
-def test_the_heart_beats_while_something_is_held_and_stops() -> None:
-    beats: list[set[str]] = []
+def test_leases_are_renewed_while_a_send_is_held_and_no_longer() -> None:
+    rounds: queue.Queue[set[str]] = queue.Queue()
 
-    def beat(held: Collection[str]) -> None:
-        beats.append(set(held))
-        if len(beats) == 1:
+    def renew(held: Collection[str]) -> None:
+        rounds.put(set(held))
+        if rounds.qsize() == 1:
             raise JournalError("locked for a moment")
 
-    heart = Heart(beat, every_s=0.01)
-    with heart.beating("a"), heart.beating("b"):
-        while len(beats) < 3:
-            time.sleep(0.005)
-    assert beats[-1] == {"a", "b"}
-    time.sleep(0.03)
-    count = len(beats)
-    time.sleep(0.05)
-    assert len(beats) <= count + 1
-    heart.stop()
+    keeper = LeaseKeeper(renew, every_s=0.001)
+    with keeper.holding("a"):
+        with keeper.holding("b"):
+            while rounds.get() != {"a", "b"}:
+                pass
+            assert rounds.get() == {"a", "b"}
+        while rounds.get() != {"a"}:
+            pass
+        (thread,) = [thread for thread in threading.enumerate() if thread.name == "linq_nb lease"]
+    thread.join()  # with nothing held it ends by itself
+    with keeper.holding("c"):
+        while rounds.get() != {"c"}:
+            pass
+    keeper.stop()
 
 
 def test_orphans_are_those_at_sending_whose_owner_is_gone(book: Journal, wall: Wall) -> None:

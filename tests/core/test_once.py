@@ -100,7 +100,7 @@ def on_disk(demo: Demo, stages: Stages, tmp_path: Path) -> Iterator[Callable[...
 
 def run_out(outbox: Outbox) -> None:
     """Let every lease run out, as after a kill and a while."""
-    outbox.journal._wall = lambda: time.time() + HOUR_S
+    outbox.journal.database.wall = lambda: time.time() + HOUR_S
 
 
 def posts(demo: Demo) -> int:
@@ -449,7 +449,7 @@ def test_an_interrupt_in_the_pause_after_a_rate_limit_sent_nothing(on_disk: Call
 
 
 def pragma(outbox: Outbox, text: str) -> None:
-    outbox.journal._engine.raw_connection().driver_connection.execute(f"PRAGMA {text}")  # type: ignore[union-attr]
+    outbox.journal.database.engine.raw_connection().driver_connection.execute(f"PRAGMA {text}")  # type: ignore[union-attr]
 
 
 def test_with_a_journal_that_cannot_be_written_nothing_leaves(on_disk: Callable[..., Outbox], demo: Demo) -> None:

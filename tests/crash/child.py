@@ -7,12 +7,14 @@ ended; so a life begins in milliseconds, and no number of a process can be taken
 from __future__ import annotations
 
 import faulthandler
+import itertools
 import json
 import os
 import resource
 import select
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections import Counter
@@ -23,7 +25,6 @@ from typing import Any
 import linq_nb
 from linq_nb import Draft, JournalError, LinqError, Outbox, VoiceMemo
 from linq_nb.client import utc_now
-from linq_nb.journal import Step
 
 WAIT_S = 60.0
 """A life that lasts longer hangs; an interrupted one has ``INTERRUPT_S``."""
@@ -42,7 +43,7 @@ def connect(task: dict[str, Any]) -> Outbox:
         timeout=task["timeout"],
         clock=lambda: utc_now() + timedelta(seconds=shift),
     )
-    outbox.journal._wall = lambda: time.time() + shift
+    outbox.journal.database.wall = lambda: time.time() + shift
     return outbox
 
 
@@ -52,28 +53,29 @@ def drafts(task: dict[str, Any]) -> list[Draft]:
 
 
 def break_journal(outbox: Outbox, how: str, after: int) -> None:
-    """Let the journal fail after so many of its writes: ``full``, ``limit`` (the file may not grow) or ``readonly``."""
-    journal, step, done = outbox.journal, outbox.journal.step, [0]
+    """Let the journal fail after so many marks and answers: ``full``, ``limit`` (no larger file) or ``readonly``."""
+    journal, updates, is_due = outbox.journal, itertools.count(1), threading.Event()
 
-    def counted(*given: Any) -> Step:
-        done[0] += 1
-        if done[0] == after:
-            with journal._lock:
-                fail(journal._engine.raw_connection().driver_connection)
-        return step(*given)
+    def traced(sql: str) -> None:
+        if sql.startswith("UPDATE sends") and next(updates) == after:
+            is_due.set()
 
-    def fail(connection: Any) -> None:
-        if how == "limit":
-            _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-            files = [Path(journal.label), Path(journal.label + "-wal")]
-            resource.setrlimit(resource.RLIMIT_FSIZE, (max(one.stat().st_size for one in files), most))
-        elif how == "full":
-            (pages,) = connection.execute("PRAGMA page_count").fetchone()
-            connection.execute(f"PRAGMA max_page_count = {pages}")
-        else:
-            connection.execute("PRAGMA query_only = ON")
+    def fail() -> None:
+        is_due.wait()
+        with journal.database.read() as db:
+            if how == "limit":
+                _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+                files = [Path(journal.label), Path(journal.label + "-wal")]
+                resource.setrlimit(resource.RLIMIT_FSIZE, (max(file.stat().st_size for file in files), most))
+            elif how == "full":
+                pages = db.exec_driver_sql("PRAGMA page_count").scalar()
+                db.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+            else:
+                db.exec_driver_sql("PRAGMA query_only = ON")
 
-    journal.step = counted  # type: ignore[method-assign]
+    with journal.database.read() as db:
+        db.connection.driver_connection.set_trace_callback(traced)  # type: ignore[union-attr]
+    threading.Thread(target=fail, daemon=True).start()
 
 
 def send(outbox: Outbox, task: dict[str, Any], report: dict[str, Any]) -> None:

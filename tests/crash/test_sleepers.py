@@ -47,7 +47,7 @@ def connect(demo: Demo, transport: Sleeper, journal_url: str) -> Iterator[Connec
     def made() -> Outbox:
         given = {"api_key": demo.api_key, "base_url": demo.base_url, "journal": journal_url, "sleep": demo.sleep}
         opened.append(linq_nb.connect(**given, transport=transport, clock=demo.now))
-        opened[-1].journal._wall = lambda: demo.now().timestamp()
+        opened[-1].journal.database.wall = lambda: demo.now().timestamp()
         return opened[-1]
 
     yield made

@@ -206,7 +206,7 @@ def test_close_leaves_no_thread_and_no_widget(outbox: Outbox, demo: Demo, memo: 
     board.close()
     left = [open_widgets[one] for one in set(open_widgets) - before]
     assert {type(one).__name__ for one in left} <= {"Layout", "HTMLStyle", "ButtonStyle"}
-    assert not [one for one in threading.enumerate() if "linq_nb" in one.name and "heart" not in one.name]
+    assert not [one for one in threading.enumerate() if "linq_nb" in one.name and "lease" not in one.name]
 
 
 def test_names_are_text_and_handles_are_masked(

@@ -44,7 +44,7 @@ def emptied(server: Server) -> Iterator[Journal]:
 @pytest.fixture
 def book(emptied: Journal, server: Server, wall: Wall) -> Journal:
     admin(server, "TRUNCATE sends, events, names, attachments RESTART IDENTITY")
-    emptied._wall = wall
+    emptied.database.wall = wall
     return emptied
 
 

@@ -51,7 +51,7 @@ def posts(demo: Demo) -> int:
 
 def run_out(outbox: Outbox) -> Outbox:
     """Let every lease run out, as after a while."""
-    outbox.journal._wall = lambda: time.time() + 3600
+    outbox.journal.database.wall = lambda: time.time() + 3600
     return outbox
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import random
 import socket
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from shared import wait_for
 from team_samples import AT, CHAT_ID, SHA, URL, admin, at_status, claimed, event, wanted
 
 from linq_nb import Event, JournalError, Send
-from linq_nb.journal import POOL, Journal
+from linq_nb.journal import Journal
+from linq_nb.journal.engine import POOL
 
 Books = Callable[..., Journal]
 ROOT = Path(__file__).parents[2]
@@ -40,43 +42,49 @@ def test_64_threads_and_two_connections_make_one_claim(books: Books) -> None:
         assert sum(pool.map(take, range(64))) == 1
 
 
-def test_a_name_that_is_linked_during_a_claim_makes_no_second_claim(
-    books: Books, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@contextlib.contextmanager
+def holding(url: str, statement: str, *values: object) -> Iterator[Any]:
+    """Run a statement in a transaction of another program, which stays open until the block commits or ends."""
+    import psycopg
+
+    plain = url.replace("postgresql+psycopg", "postgresql")
+    with psycopg.connect(plain) as holder:
+        holder.execute(statement, values)  # type: ignore[call-overload]
+        yield holder
+        holder.rollback()
+
+
+def waiting(server: Server, kind: str) -> Callable[[], Any]:
+    """Ask whether some transaction waits for a lock of this kind."""
+    return lambda: admin(server, f"SELECT 1 FROM pg_locks WHERE locktype = '{kind}' AND NOT granted")
+
+
+def test_a_name_that_is_linked_during_a_claim_makes_no_second_claim(books: Books, server: Server, url: str) -> None:
     """One notebook claims the URL while another learns that it is the file, and claims the file."""
-    one, other = books(), books()
-    reached, go, claim_new = threading.Event(), threading.Event(), one._claim_new
-
-    def slow(*arguments: Any) -> Any:
-        reached.set()
-        assert go.wait(10)
-        return claim_new(*arguments)
-
-    monkeypatch.setattr(one, "_claim_new", slow)
+    first_book, other = books(), books()
+    same_row = "INSERT INTO sends (send_id, base_url, chat_id, content, copy) VALUES (%s, %s, %s, %s, 1)"
+    send = wanted(URL)
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(one.claim, wanted(URL), (URL,), "one")
-        assert reached.wait(10)
-        other.link((SHA, URL))
-        second = pool.submit(other.claim, wanted(SHA), (SHA, URL), "other")
-        wait_for(lambda: admin(server, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
-        go.set()
+        with holding(url, same_row, send.send_id, send.base_url, send.chat_id, URL):
+            first = pool.submit(first_book.claim, send, (URL,), "first")
+            wait_for(waiting(server, "transactionid"))  # its claim has read the names, and is about to insert the row
+            other.link((SHA, URL))
+            second = pool.submit(other.claim, wanted(SHA), (SHA, URL), "other")
+            wait_for(waiting(server, "advisory"))
         assert (first.result()[2], second.result()[2]) == ("send", "wait")
 
 
-def test_a_send_that_is_settled_during_a_claim_is_not_sent_again(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_send_that_is_resolved_during_a_claim_is_not_sent_again(books: Books, server: Server, url: str) -> None:
     """A webhook brings ``delivered`` for a row that stood at ``not_sent`` when the claim read it."""
-    one, other = books(), books()
-    at_status(one, "not_sent")
-    claim_again = one._claim_again
-
-    def late(*arguments: Any) -> Any:
-        other.observe(event("delivered", message_id="m1"))
-        return claim_again(*arguments)
-
-    monkeypatch.setattr(one, "_claim_again", late)
-    assert one.claim(wanted(), (), "me")[2] == "wait"
-    monkeypatch.undo()
-    assert one.claim(wanted(), (), "me")[2] == "report"
+    book = books()
+    at_status(book, "not_sent")
+    with ThreadPoolExecutor(1) as pool:
+        with holding(url, "UPDATE sends SET status = 'delivered', message_id = 'm1'") as holder:
+            claim = pool.submit(book.claim, wanted(), (SHA, URL), "me")  # of two names: it reads before it writes
+            wait_for(waiting(server, "transactionid"))  # it has read the row, and is about to take it over
+            holder.commit()
+        assert claim.result()[2] == "wait"
+    assert book.claim(wanted(), (), "me")[2] == "report"
 
 
 def test_names_linked_by_many_at_once_become_one_group(books: Books) -> None:
@@ -316,15 +324,16 @@ def test_connections_that_died_with_the_server_are_not_met_again(book: Journal, 
 def test_a_server_that_dies_in_the_middle_of_a_transaction(
     book: Journal, server: Server, capfd: pytest.CaptureFixture[str], error: type[BaseException] | None
 ) -> None:
-    def work(cursor: Any) -> None:
-        cursor.execute("INSERT INTO names VALUES ('a', 'b')")
-        server.crash()
-        if error:
-            raise error
-        cursor.execute("SELECT 1")
+    def write() -> None:
+        with book.database.write() as db:
+            db.exec_driver_sql("INSERT INTO names VALUES ('a', 'b')")
+            server.crash()
+            if error:
+                raise error
+            db.exec_driver_sql("SELECT 1")
 
     with pytest.raises(error or JournalError):
-        book._hot(work)
+        write()
     for use in (lambda: book.claim(wanted(), (), "me"), lambda: book.observe(event("sent")), book.sends, book.hash_key):
         with pytest.raises(JournalError, match="nothing was sent; start the server"):
             use()
@@ -344,14 +353,13 @@ def test_nothing_of_a_failed_write_is_kept(book: Journal) -> None:
     assert book.advance(claim, dataclasses.replace(claim.send, status="sending"))
 
 
-def test_a_lock_that_somebody_holds_for_ever_is_an_error_in_the_end(book: Journal, server: Server, url: str) -> None:
-    import psycopg
-
+def test_a_lock_that_somebody_holds_for_ever_is_an_error_in_the_end(book: Journal, url: str) -> None:
     made: Send = claimed(book).send
-    schema = url.rpartition("%3D")[2]
-    book._hot(lambda cursor: cursor.execute("SET lock_timeout = '50ms'"))  # the pool's only connection from here on
-    with psycopg.connect(server.url(driver="postgresql")) as holder:
-        holder.execute(f"SELECT 1 FROM {schema}.sends FOR UPDATE")  # type: ignore[call-overload]
-        with pytest.raises(JournalError, match=r"lock timeout.*nothing was sent"):
-            book.observe(event("delivered"))
+    with book.database.read() as db:
+        db.exec_driver_sql("SET lock_timeout = '50ms'")  # of the pool's only connection so far
+    with (
+        holding(url, "SELECT 1 FROM sends FOR UPDATE"),
+        pytest.raises(JournalError, match=r"lock timeout.*nothing was"),
+    ):
+        book.observe(event("delivered"))
     assert book.get(made.send_id) == made

@@ -196,7 +196,7 @@ def test_many_stored_events_are_written_in_one_go(outbox: Outbox) -> None:
 def test_a_journal_that_fails_says_so(outbox: Outbox) -> None:
     outbox.journal.close()
     closed = Journal("sqlite://")
-    closed._engine.raw_connection().driver_connection.execute("PRAGMA query_only = 1")  # type: ignore[union-attr]
+    closed.database.engine.raw_connection().driver_connection.execute("PRAGMA query_only = 1")  # type: ignore[union-attr]
     outbox.journal = closed
     with pytest.raises(linq_nb.JournalError):
         outbox.ingest(*signed(payload("sent"), at=outbox.now()), SECRET)

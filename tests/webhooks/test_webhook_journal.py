@@ -18,7 +18,8 @@ import pytest
 from hook_samples import AT, CHAT_ID, MESSAGE_ID, NEW, OLD, TRACE, answered, payload, sending, wanted
 
 from linq_nb import Event, Send, webhooks
-from linq_nb.journal import MIGRATIONS, Journal
+from linq_nb.journal import Journal
+from linq_nb.journal.schema import MIGRATIONS
 
 HERE = Path(__file__).parent
 OTHER_ID = "00000000-0000-4000-8000-000000000001"

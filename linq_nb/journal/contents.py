@@ -1,0 +1,68 @@
+"""What a memo's content is called, and which contents were uploaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from linq_nb.journal.engine import Database
+from linq_nb.journal.prepared import Prepared
+from linq_nb.journal.schema import attachments, names
+
+
+class Contents:
+    """The names that stand for the same content, and the attachment ids of uploads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database, dialect = database, database.engine.dialect
+        named, same = names.alias("named"), names.alias("same")
+        both = named.join(same, same.c.content == named.c.content)
+        its_name = sa.bindparam("its_name", type_=sa.Text)
+        self._linked = Prepared(
+            sa.select(same.c.content, same.c.name).select_from(both).where(named.c.name == its_name), dialect
+        )
+        self._content = Prepared(sa.select(names.c.content).where(names.c.name == its_name), dialect)
+
+    def group(self, db: sa.Connection, its_names: Sequence[str]) -> tuple[str, list[str]]:
+        """Return the name under which a content is stored, and all its names."""
+        rows = [row for name in its_names for row in self._linked.rows(db, {"its_name": name})]
+        if not rows:
+            return its_names[0], list(its_names)
+        contents = [content for content, _ in rows]
+        return min(contents), list(dict.fromkeys([*its_names, *contents, *(name for _, name in rows)]))
+
+    def link(self, its_names: Sequence[str]) -> None:
+        if len(its_names) < 2:
+            return
+        with self._database.write() as db:
+            if self._is_linked(db, its_names):
+                return  # as usual: nothing to write, nobody to wait for
+            self._database.lock(db, "names")
+            content, group = self.group(db, its_names)
+            db.execute(names.delete().where(names.c.name.in_(group)))
+            db.execute(names.insert(), [{"name": name, "content": content} for name in sorted(group)])
+
+    def _is_linked(self, db: sa.Connection, its_names: Sequence[str]) -> bool:
+        rows = [self._content.rows(db, {"its_name": name}) for name in its_names]
+        return all(rows) and len({content for found in rows for (content,) in found}) == 1
+
+    def attachment(self, account: str, sha256: str) -> str | None:
+        with self._database.read() as db:
+            return db.execute(sa.select(attachments.c.attachment_id).where(_upload(account, sha256))).scalar()
+
+    def keep_attachment(self, account: str, sha256: str, attachment_id: str, at: datetime) -> None:
+        row = {"account": account, "sha256": sha256, "attachment_id": attachment_id, "uploaded_at": at}
+        with self._database.write("attachments") as db:
+            db.execute(attachments.delete().where(_upload(account, sha256)))
+            db.execute(attachments.insert().values(**row))
+        self.link([f"sha256:{sha256}", f"attachment:{attachment_id}"])
+
+    def forget_attachment(self, account: str, sha256: str) -> None:
+        with self._database.write() as db:
+            db.execute(attachments.delete().where(_upload(account, sha256)))
+
+
+def _upload(account: str, sha256: str) -> sa.ColumnElement[bool]:
+    return sa.and_(attachments.c.account == account, attachments.c.sha256 == sha256)

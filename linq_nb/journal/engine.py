@@ -1,0 +1,234 @@
+"""The database of a journal: SQLite or PostgreSQL, its transactions and its locks.
+
+SQLite has one connection for each journal, used by one thread at a time. PostgreSQL has a pool of connections.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event as sa_event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from linq_nb.errors import JournalError
+from linq_nb.journal import faults
+
+POOL = 16
+"""Connections to a server at most, shared by all threads: each is held for a moment, and servers allow about 100."""
+
+_LOCK = "SELECT pg_advisory_xact_lock(%(key)s::BIGINT)"
+"""An advisory lock, held until the transaction ends; it works through a pooler such as PgBouncer too."""
+
+
+class Database:
+    """The database at a URL of SQLAlchemy's form; ``wall`` gives the time in seconds since 1970, for leases.
+
+    Raises JournalError when it cannot be opened, read or written.
+    """
+
+    def __init__(self, url: str, wall: Callable[[], float] = time.time) -> None:
+        self.url, self.wall = _parsed(url), wall
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.in_memory = self.is_sqlite and not _file(self.url)
+        self.label = _label(self.url)
+        self._turn: AbstractContextManager[object] = threading.RLock() if self.is_sqlite else contextlib.nullcontext()
+        self._errors: tuple[type[Exception], ...] = ()
+        self._locked_at = 0.0
+        self._locked_error: Exception | None = None
+        with faults.explained("opened", self.label):
+            self.engine = _sqlite(self.url) if self.is_sqlite else _server(self.url)
+            self._only = contextlib.nullcontext(self.engine.connect()) if self.is_sqlite else None
+        self._errors = (self.engine.dialect.loaded_dbapi.Error,)
+
+    def now(self) -> int:
+        """Return the time in microseconds since 1970."""
+        return int(self.wall() * 1e6)
+
+    def close(self) -> None:
+        with self._turn:  # closing SQLite's connection while another thread uses it would crash the process
+            if self._only is not None:
+                self._only.enter_result.close()
+            self.engine.dispose()
+
+    # --- transactions ---
+
+    def opening(self) -> AbstractContextManager[sa.Connection]:
+        """Begin the transaction that brings the schema up to date."""
+        return self._transaction("opened", "schema")
+
+    def read(self) -> AbstractContextManager[sa.Connection]:
+        """Begin a transaction to read in."""
+        return self._transaction("read")
+
+    def write(self, *locks: str) -> AbstractContextManager[sa.Connection]:
+        """Begin a transaction to write in, after taking these locks; an exception in it undoes what it wrote."""
+        return self._transaction("written", *locks)
+
+    @contextlib.contextmanager
+    def _transaction(self, action: str, *locks: str) -> Iterator[sa.Connection]:
+        asked_at = time.monotonic()
+        with faults.explained(action, self.label, *self._errors), self._turn, self._only or self.engine.connect() as db:
+            transaction = db.begin()
+            try:
+                if self.is_sqlite:
+                    self._begin(db.connection.driver_connection, asked_at)
+                for lock in locks:
+                    self.lock(db, lock)
+                yield db
+                transaction.commit()
+            except BaseException:
+                try:
+                    transaction.rollback()
+                except SQLAlchemyError:  # the server is gone; the first error says so
+                    db.invalidate()
+                raise
+
+    def _begin(self, driver: Any, asked_at: float) -> None:
+        """Become the one writer of an SQLite file.
+
+        When the file was locked by another process during all the time that this thread waited for its turn, the
+        error is the same at once: waiting again, one thread after the other, would help nobody.
+        """
+        if driver.in_transaction:  # left open by an interrupt
+            driver.rollback()
+        if self._locked_error is not None and self._locked_at > asked_at:
+            raise self._locked_error
+        self._locked_error = None
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        except self._errors as error:
+            self._locked_at, self._locked_error = time.monotonic(), error
+            raise
+
+    # --- locks, on a server ---
+
+    def lock(self, db: sa.Connection, *names: str) -> None:
+        """Wait until no other transaction holds the lock of this name; SQLite has one writer at a time anyway."""
+        if not self.is_sqlite:
+            db.exec_driver_sql(_LOCK, {"key": _lock_key(*names)})
+
+    def lock_rows(self, db: sa.Connection, table: sa.Table, condition: sa.ColumnElement[bool]) -> None:
+        """Lock rows until the transaction ends, always in the same order, so that two writers cannot deadlock."""
+        if not self.is_sqlite:
+            number = next(iter(table.primary_key))
+            db.execute(sa.select(number).where(condition).order_by(number).with_for_update()).all()
+
+    # --- statements ---
+
+    def insert_if_new(self, table: sa.Table) -> Any:
+        """Return an insert that does nothing where the row is there already."""
+        insert = sqlite.insert if self.is_sqlite else postgresql.insert
+        return insert(table).on_conflict_do_nothing()
+
+    def check_encoding(self, db: sa.Connection) -> None:
+        """Refuse a database that cannot store every name: its error would come after a memo was sent."""
+        if not self.is_sqlite and (encoding := db.exec_driver_sql("SHOW server_encoding").scalar()) != "UTF8":
+            raise JournalError(
+                f"the journal {self.label} is a database in {encoding}, which cannot keep every name; nothing was "
+                "sent; make one with ENCODING 'UTF8'"
+            )
+
+
+def _lock_key(*names: str) -> int:
+    """Return the number of the advisory lock with this name."""
+    text = "\0".join(("linq_nb", *names)).encode(errors="surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), signed=True)
+
+
+# --- engines ---
+
+
+def _parsed(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+    except (SQLAlchemyError, ValueError):
+        raise JournalError(
+            "the journal's URL is not one of SQLAlchemy's form, such as sqlite:///file; nothing was sent; correct it"
+        ) from None
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
+        raise JournalError(
+            "the journal's URL names another database than sqlite:///file or postgresql+psycopg://user@host/database; "
+            "nothing was sent; choose one of these"
+        )
+    return parsed
+
+
+def _file(url: sa.URL) -> Path | None:
+    """Return the file of an SQLite URL, None for a journal in memory (SQLite has two names for that)."""
+    database = url.database or ":memory:"
+    return None if database == ":memory:" or "mode=memory" in database else Path(database)
+
+
+def _label(url: sa.URL) -> str:
+    """Return the journal's place without a password."""
+    if url.get_backend_name() != "sqlite":
+        return url.set(query={}).render_as_string(hide_password=True)  # a query can hold a password too
+    return str(url.database) if _file(url) else "memory"
+
+
+def _sqlite(url: sa.URL) -> sa.Engine:
+    if file := _file(url):  # made for its owner only, before anything is written to it
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    engine = sa.create_engine(
+        url,
+        poolclass=sa.StaticPool,
+        connect_args={"check_same_thread": False, "timeout": 30},
+        hide_parameters=True,  # they are handles, and errors are shown
+    )
+
+    def connected(driver: Any, _: Any) -> None:
+        driver.isolation_level = None  # we begin transactions ourselves, with BEGIN IMMEDIATE
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "wal_autocheckpoint=4000"):
+            driver.execute(f"PRAGMA {pragma}")
+
+    def failed(context: sa.ExceptionContext) -> None:
+        context.is_disconnect = False  # an interrupt must not close the connection, and with it a journal in memory
+
+    sa_event.listen(engine, "connect", connected)
+    sa_event.listen(engine, "handle_error", failed)
+    return engine
+
+
+def _server(url: sa.URL) -> sa.Engine:
+    """Connect to PostgreSQL so that a dead server, a dead owner or a full pool is an error soon, never a hang."""
+    defaults: dict[str, Any] = {
+        "application_name": "linq_nb",
+        "client_encoding": "utf8",
+        "connect_timeout": 10,
+        "keepalives_idle": 15,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+    }
+    defaults = {name: value for name, value in defaults.items() if name not in url.query}
+    engine = sa.create_engine(
+        url,
+        connect_args={**defaults, "prepare_threshold": None},  # a pooler such as PgBouncer mixes up prepared statements
+        isolation_level="READ COMMITTED",  # our locks and conditions are made for it, whatever the server's default is
+        pool_pre_ping=True,
+        pool_size=POOL,
+        max_overflow=0,
+        pool_use_lifo=True,
+        hide_parameters=True,
+    )
+
+    def connected(driver: Any, _: Any) -> None:
+        with driver.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'")
+        driver.commit()
+
+    sa_event.listen(engine, "connect", connected)
+    return engine

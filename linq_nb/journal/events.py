@@ -1,0 +1,192 @@
+"""Observations of sends: what answers, polls, webhooks and people said, and what follows for the send.
+
+A webhook may come before the answer to the POST is written, when nobody knows yet whose message it is about. Such an
+event waits (``waits`` is 1) until a send learns its message id, or until no send is under way any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from linq_nb.journal.engine import Database
+from linq_nb.journal.prepared import PreparedByColumns, bound
+from linq_nb.journal.schema import EVENTS, SENDS, events, has_no_send, is_waiting, sends
+from linq_nb.model import Event, Send
+
+EVENTS_LOCK = "webhooks"
+"""Advisory lock, taken before any row lock, so that two writers of observations cannot deadlock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """A webhook event as it is in the journal; ``is_new`` False when it was there before."""
+
+    event: Event
+    is_new: bool
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is about a send of this journal."""
+        return bool(self.event.send_id)
+
+
+# --- statements ---
+
+_send_id = sa.bindparam("its_send_id", type_=sa.Text)
+_message_id = sa.bindparam("its_message_id", type_=sa.Text)
+_trace_id = sa.bindparam("its_trace_id", type_=sa.Text)
+_chat_id = sa.bindparam("its_chat_id", type_=sa.Text)
+_event_no = sa.bindparam("its_event_no", type_=sa.Integer)
+
+
+def _has_trace(trace_id: Any, chat_id: Any) -> sa.ColumnElement[bool]:
+    return sa.and_(sends.c.trace_id == trace_id, sa.or_(chat_id.is_(None), sends.c.chat_id == chat_id))
+
+
+_is_unknown = sends.c.status == "unknown"
+_was_posted = sends.c.status.not_in(("preparing", "not_sent", "rejected"))
+_is_under_way = sends.c.status.in_(("sending", "unknown"))
+
+_SEND = sa.select(*SENDS.columns).where(sends.c.send_id == _send_id)
+_BY_MESSAGE = sa.select(sends.c.send_id).where(sends.c.message_id == _message_id).order_by(sends.c.send_no)
+_BY_TRACE = sa.select(sends.c.send_id, sends.c.status).where(_has_trace(_trace_id, _chat_id), _is_unknown)
+_BY_TRACE_ALONE = sa.select(sends.c.send_id, sends.c.status).where(_has_trace(_trace_id, _chat_id), _was_posted)
+_UNDER_WAY = (
+    sa.select(sends.c.send_no).where(_is_under_way, _chat_id.is_(None) | (sends.c.chat_id == _chat_id)).limit(1)
+)
+_WITHOUT_SEND = (
+    sa.select(*EVENTS.columns, events.c.event_no)
+    .where(has_no_send, events.c.message_id == _message_id)
+    .order_by(events.c.event_no)
+)
+_ANY_WAITING = sa.select(events.c.event_no).where(is_waiting).limit(1)
+_IN_VAIN = sa.select(events.c.event_no).where(
+    is_waiting,
+    ~sa.exists().where(_is_under_way, events.c.chat_id.is_(None) | (sends.c.chat_id == events.c.chat_id)),
+)
+_of_same_trace = sa.and_(_has_trace(events.c.trace_id, events.c.chat_id), events.c.status.is_not(None))
+_ARRIVED = tuple(
+    sa.select(*EVENTS.columns, events.c.event_no, sends.c.send_id.label("its_send_id"), sends.c.status.label("was"))
+    .where(is_waiting, condition)
+    .order_by(events.c.event_no)
+    for condition in (
+        sends.c.message_id == events.c.message_id,
+        sa.and_(_of_same_trace, _is_unknown),
+        sa.and_(_of_same_trace, _was_posted, events.c.message_id.is_(None)),
+    )
+)
+"""Waiting events whose send is now known: by message id, by the trace id of a send whose outcome is unknown, or by
+trace id where the event has no message id."""
+
+_UPDATE_SEND = sends.update().where(sends.c.send_id == _send_id)
+_UPDATE_EVENT = events.update().where(events.c.event_no == _event_no)
+
+
+class Observations:
+    """Writes what was observed, and what follows for the sends by the rank rule (``Send.observed``)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._insert = PreparedByColumns(
+            lambda names: events.insert().values(bound(events, names)), database.engine.dialect
+        )
+        self._insert_if_new = database.insert_if_new(events).inline().execution_options(preserve_rowcount=True)
+
+    def log(self, db: sa.Connection, observed: Iterable[Event]) -> None:
+        """Write events as they are, and nothing else."""
+        for event in observed:
+            self._insert.run(db, EVENTS.filled(event))
+
+    def note(self, observed: Sequence[Event]) -> None:
+        with self._database.write() as db:
+            self.log(db, observed)
+
+    def observe(self, observed: Sequence[Event]) -> Send | None:
+        send = None
+        with self._database.write(EVENTS_LOCK) as db:
+            self._database.lock_rows(db, sends, sends.c.send_id.in_({event.send_id for event in observed}))
+            for event in observed:
+                send = self._apply(db, event) or send
+            self.log(db, observed)
+        return send
+
+    def ingest(self, received: Sequence[Event]) -> list[Ingested]:
+        in_one_order = sorted(range(len(received)), key=lambda n: str(received[n].event_id))  # prevents deadlocks
+        with self._database.write(EVENTS_LOCK) as db:
+            self.adopt(db)
+            ingested = {n: self._ingest(db, received[n]) for n in in_one_order}
+        return [ingested[n] for n in range(len(received))]
+
+    def adopt(self, db: sa.Connection) -> None:
+        """Give waiting events to their sends where these are known by now; events in vain wait no longer."""
+        if db.execute(_ANY_WAITING).first() is None:
+            return
+        self._database.lock(db, EVENTS_LOCK)
+        in_vain = set(db.execute(_IN_VAIN).scalars())  # asked first: an answer written meanwhile is seen below
+        arrived = [row for statement in _ARRIVED for row in db.execute(statement).all()]
+        self._database.lock_rows(db, sends, sends.c.send_id.in_({row.its_send_id for row in arrived}))
+        for row in arrived:
+            event = _of_send(EVENTS.make(row), row.its_send_id, row.was)
+            self._apply(db, event)
+            self._settle(db, row.event_no, send_id=event.send_id, reconcile_result=event.reconcile_result)
+        for number in sorted(in_vain - {row.event_no for row in arrived}):
+            self._settle(db, number)
+
+    def _settle(self, db: sa.Connection, event_no: int, **values: Any) -> None:
+        """Let an event wait no longer."""
+        db.execute(_UPDATE_EVENT, {"its_event_no": event_no, "waits": None, **values})
+
+    def _apply(self, db: sa.Connection, event: Event) -> Send | None:
+        """Write what follows of an event for its send; with a message id it also adopts the events of that message."""
+        row = db.execute(_SEND, {"its_send_id": event.send_id}).first()
+        if row is None:
+            return None
+        before: Send = SENDS.make(row)
+        send = before.observed(event)
+        if send.message_id != before.message_id:
+            for early in db.execute(_WITHOUT_SEND, {"its_message_id": send.message_id}).all():
+                send = send.observed(EVENTS.make(early))
+                self._settle(db, early.event_no, send_id=send.send_id)
+        db.execute(_UPDATE_SEND, {**SENDS.values(send), "its_send_id": event.send_id})
+        return send
+
+    def _ingest(self, db: sa.Connection, received: Event) -> Ingested:
+        """Write one webhook event, unless it is there already."""
+        event = self._with_send(db, received)
+        may_wait = not event.send_id and self._is_send_under_way(db, received)
+        if not event.send_id and not may_wait:
+            event = self._with_send(db, received)  # the answer may have been written between the two queries
+        row = EVENTS.values(event) | {"waits": 1 if may_wait else None}
+        if db.execute(self._insert_if_new, row).rowcount != 1:
+            return Ingested(event, is_new=False)
+        if event.send_id:
+            self._database.lock_rows(db, sends, sends.c.send_id == event.send_id)
+            self._apply(db, event)
+        return Ingested(event, is_new=True)
+
+    def _with_send(self, db: sa.Connection, event: Event) -> Event:
+        """Return the event with the send that it belongs to; one of an unknown outcome is found by its trace id."""
+        if event.message_id:
+            send_id = db.execute(_BY_MESSAGE, {"its_message_id": event.message_id}).scalar()
+            if send_id:
+                return replace(event, send_id=send_id)
+        if event.trace_id and event.status:
+            by_trace = _BY_TRACE if event.message_id else _BY_TRACE_ALONE
+            row = db.execute(by_trace, {"its_trace_id": event.trace_id, "its_chat_id": event.chat_id}).first()
+            if row is not None:
+                return _of_send(event, row.send_id, row.status)
+        return event
+
+    def _is_send_under_way(self, db: sa.Connection, event: Event) -> bool:
+        """Whether a send is under way that may turn out to be the one that this event is about."""
+        may_belong = bool(event.message_id or (event.trace_id and event.status))
+        return may_belong and db.execute(_UNDER_WAY, {"its_chat_id": event.chat_id}).first() is not None
+
+
+def _of_send(event: Event, send_id: str, was: str) -> Event:
+    """Return an event with its send; it also reconciles one whose outcome ``was`` unknown."""
+    return replace(event, send_id=send_id, reconcile_result="found" if was == "unknown" else None)

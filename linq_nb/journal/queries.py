@@ -1,0 +1,177 @@
+"""What is read from the journal: sends and events, few as a list, many as ``LazyRecords``."""
+
+from __future__ import annotations
+
+import contextlib
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from linq_nb.journal.engine import Database
+from linq_nb.journal.events import Observations
+from linq_nb.journal.pages import FEW, PAGE, LazyRecords
+from linq_nb.journal.prepared import converted, result_processors
+from linq_nb.journal.schema import EVENTS, SENDS, TABLES, RecordTable, events, read_meta, sends
+from linq_nb.model import Event, Send
+from linq_nb.status import CLOSED_STATUSES
+
+_PARAMETERS = 500
+"""Values in one statement at most: an old SQLite takes 999."""
+
+_DAY_US, _DAY, _FIRST_DAY = 86_400_000_000, timedelta(days=1), date(1970, 1, 1)
+
+
+class Queries:
+    """Reads; sends and events come with the waiting webhook events that belong to them by now."""
+
+    def __init__(self, database: Database, observations: Observations) -> None:
+        self._database, self._observations = database, observations
+        self._processors = {
+            kind.record: result_processors(kind.columns, database.engine.dialect) for kind in TABLES.values()
+        }
+
+    # --- sends ---
+
+    def get(self, send_id: str) -> Send | None:
+        return self.some([send_id]).get(send_id)
+
+    def some(self, send_ids: Iterable[str]) -> dict[str, Send]:
+        with self._adopted() as db:
+            chunks = _in_chunks(send_ids)
+            found = [send for ids in chunks for send in self._sends(db, sends.c.send_id.in_(ids))]
+        return {send.send_id: send for send in found}
+
+    def sends(
+        self, status: str | Sequence[str] | None, chat_id: str | None, since: datetime | None, until: datetime | None
+    ) -> Sequence[Send]:
+        conditions: list[sa.ColumnElement[bool]] = []
+        if status is not None:
+            conditions.append(sends.c.status.in_([status] if isinstance(status, str) else list(status)))
+        if chat_id is not None:
+            conditions.append(sends.c.chat_id == chat_id)
+        if since is not None:
+            conditions.append(sends.c.created_at >= since)
+        if until is not None:
+            conditions.append(sends.c.created_at < until)
+        return self._records(SENDS, [sa.select(sends.c.send_no).where(*conditions).order_by(sends.c.send_no)])
+
+    def moving(self) -> list[Send]:
+        with self._adopted() as db:
+            found = self._sends(db, sends.c.status.not_in(CLOSED_STATUSES))
+        return [send for send in found if send.is_open]
+
+    def orphans(self) -> list[Send]:
+        is_over = sends.c.lease_until.is_(None) | (sends.c.lease_until <= self._database.now())
+        with self._database.read() as db:
+            return self._sends(db, sends.c.status == "sending", is_over)
+
+    def unplaced(self, base_url: str, chat_id: str) -> tuple[list[Send], set[str]]:
+        conditions = (
+            sends.c.base_url == base_url,
+            sends.c.chat_id == chat_id,
+            sends.c.message_id.is_(None),
+            sends.c.posted_at.is_not(None),
+            sends.c.status.not_in(("preparing", "not_sent", "rejected")),
+        )
+        is_alive = sa.and_(sends.c.status == "sending", sends.c.lease_until > self._database.now())
+        with self._database.read() as db:
+            found = self._sends(db, *conditions)
+            under_way = set(db.execute(sa.select(sends.c.send_id).where(*conditions, is_alive)).scalars())
+        return found, under_way
+
+    def _sends(self, db: sa.Connection, *conditions: sa.ColumnElement[bool]) -> list[Send]:
+        rows = db.execute(sa.select(*SENDS.columns).where(*conditions).order_by(sends.c.send_no))
+        return [SENDS.make(row) for row in rows]
+
+    # --- events ---
+
+    def events(self, send_ids: str | Iterable[str] | None) -> Sequence[Event]:
+        all_of_them = sa.select(events.c.event_no).order_by(events.c.event_no)
+        if send_ids is None:
+            return self._records(EVENTS, [all_of_them])
+        chunks = _in_chunks([send_ids] if isinstance(send_ids, str) else send_ids)
+        return self._records(EVENTS, [all_of_them.where(events.c.send_id.in_(ids)) for ids in chunks])
+
+    # --- both ---
+
+    def by_day(self, record: type, since: datetime | None) -> dict[date | None, LazyRecords[Any]]:
+        kind = TABLES[record]
+        number, made_at = next(iter(kind.table.primary_key)), kind.table.c[kind.made_at]
+        wanted = sa.select(number, sa.type_coerce(made_at, sa.BigInteger)).order_by(number)
+        wanted = wanted if since is None else wanted.where(made_at >= since)
+        numbers: dict[date | None, array[int]] = {}
+        with self._adopted() as db:
+            for row_number, micros in db.execute(wanted).yield_per(PAGE):
+                day = None if micros is None else _FIRST_DAY + micros // _DAY_US * _DAY
+                numbers.setdefault(day, array("q")).append(row_number)
+        days = sorted(numbers, key=lambda day: (day is None, day or _FIRST_DAY))
+        return {day: LazyRecords(kind, numbers[day], self._read_rows, self._make) for day in days}
+
+    def words(self, record: type, column: str, since: datetime | None) -> list[str]:
+        kind = TABLES[record]
+        values, made_at = kind.table.c[column], kind.table.c[kind.made_at]
+        wanted = sa.select(values).distinct().where(values.is_not(None))
+        wanted = wanted if since is None else wanted.where(made_at >= since)
+        with self._database.read() as db:
+            return sorted(db.execute(wanted).scalars())
+
+    def _records(self, kind: RecordTable, wanted: Sequence[sa.Select[Any]]) -> Sequence[Any]:
+        """Return the records whose numbers these statements select."""
+        with self._adopted() as db:
+            numbers = array("q", (row[0] for query in wanted for row in db.execute(query).yield_per(PAGE)))
+            if len(wanted) > 1:
+                numbers = array("q", sorted(numbers))
+            if len(numbers) <= FEW:
+                return [self._make(kind, row) for row in _rows(db, kind, numbers, kind.names)]
+        return LazyRecords(kind, numbers, self._read_rows, self._make)
+
+    def _read_rows(self, kind: RecordTable, numbers: Sequence[int], names: Sequence[str]) -> list[tuple[Any, ...]]:
+        with self._database.read() as db:
+            return _rows(db, kind, numbers, names)
+
+    def _make(self, kind: RecordTable, row: tuple[Any, ...]) -> Any:
+        return kind.make(converted(row, self._processors[kind.record]))
+
+    # --- single facts ---
+
+    def chat_ids(self, base_url: str) -> list[str]:
+        wanted = sa.select(sends.c.chat_id).where(sends.c.base_url == base_url).distinct().order_by(sends.c.chat_id)
+        with self._database.read() as db:
+            return list(db.execute(wanted).scalars())
+
+    def message_ids(self, chat_id: str) -> set[str]:
+        wanted = sa.select(sends.c.message_id).where(sends.c.chat_id == chat_id, sends.c.message_id.is_not(None))
+        with self._database.read() as db:
+            return set(db.execute(wanted).scalars())
+
+    def hash_key(self) -> bytes:
+        with self._database.read() as db:
+            return bytes.fromhex(str(read_meta(db, "hash_key")))
+
+    @contextlib.contextmanager
+    def _adopted(self) -> Iterator[sa.Connection]:
+        """Begin a transaction to read in, after waiting events were given to their sends."""
+        with self._database.read() as db:
+            self._observations.adopt(db)
+            yield db
+
+
+def _in_chunks(ids: Iterable[str]) -> list[list[str]]:
+    distinct = list(dict.fromkeys(ids))
+    return [distinct[start : start + _PARAMETERS] for start in range(0, len(distinct), _PARAMETERS)]
+
+
+def _rows(db: sa.Connection, kind: RecordTable, numbers: Sequence[int], names: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Read columns of the rows with these ascending numbers as the driver has them: no type is converted twice."""
+    if not numbers:
+        return []
+    key = next(iter(kind.table.primary_key))
+    is_run = numbers[-1] - numbers[0] + 1 == len(numbers)
+    among = f"BETWEEN {numbers[0]} AND {numbers[-1]}" if is_run else f"IN ({', '.join(map(str, numbers))})"
+    wanted = sa.select(*(kind.table.c[name] for name in names)).where(sa.text(f"{key.name} {among}")).order_by(key)
+    with contextlib.closing(db.connection.cursor()) as cursor:
+        cursor.execute(str(wanted.compile(db.engine)))
+        return list(cursor.fetchall())

@@ -1,0 +1,258 @@
+"""The tables of the journal, made from the columns that the records declare, and the migrations from older journals.
+
+``sends`` has one row a send key, ``events`` every observation as it came (each webhook once), ``names`` the names that
+stand for the same content, ``attachments`` the uploads, ``meta`` the schema version and the key of hashed handles.
+Times are microseconds since 1970 in UTC.
+
+To add a migration, append a function to ``MIGRATIONS``. It may only add tables, indexes and nullable columns, because
+another process may have the journal open with the version before: that one must stay correct. (It is refused when it
+opens the journal anew.) A new journal is made by the first step with the tables of today, so each step adds only what
+is missing; ``_add_columns`` does so for columns.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from linq_nb.errors import JournalError
+from linq_nb.model import BOOL, CATEGORY, INT, TEXT, TIME, Event, Send, columns_of
+
+# --- types ---
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Micros(sa.TypeDecorator[datetime]):
+    """An aware UTC time as microseconds since 1970: exact, small and the same on every database."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encode_ascii = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class Json(sa.TypeDecorator[Any]):
+    """JSON as text."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
+        if value is None:
+            return None
+        text = _encode(value)
+        return text if _is_utf8(text) else _encode_ascii(value)
+
+    def process_result_value(self, value: str | None, dialect: Any) -> Any:
+        return None if value is None else json.loads(value)
+
+
+class Texts(Json):
+    """Several texts as a JSON list, a tuple when read."""
+
+    cache_ok = True
+
+    def process_result_value(self, value: str | None, dialect: Any) -> tuple[str, ...]:
+        return tuple(json.loads(value or "null") or ())
+
+
+class CleanText(sa.TypeDecorator[str]):
+    """Text from elsewhere. PostgreSQL cannot store NUL, and a record must not be lost for one: it is replaced."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        return value.replace("\0", "\ufffd") if value and "\0" in value else value
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether a text has no lone surrogate, which no database stores."""
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+# --- tables ---
+
+_TYPES: Mapping[str, Any] = {TEXT: CleanText, CATEGORY: CleanText, INT: sa.BigInteger, BOOL: sa.Boolean, TIME: Micros}
+_OTHER_TYPES: Mapping[str, Any] = {
+    **dict.fromkeys(("send_id", "base_url", "content", "chat_id"), sa.Text),
+    **dict.fromkeys(("copy", "attempts"), sa.Integer),
+    "to_handles": Texts,
+    "body": Json,
+}
+"""Columns whose type does not follow from their dtype. Rows are found by the first four, which are stored as they are,
+or refused."""
+
+
+def _stored(record: type) -> list[str]:
+    """Return the names of the fields of a record that the journal keeps."""
+    return [column.name for column in columns_of(record).values() if column.is_stored]
+
+
+def _columns(record: type) -> list[sa.Column[Any]]:
+    """Return the table's columns for the fields of a record."""
+    declared = columns_of(record)
+    return [sa.Column(name, _OTHER_TYPES.get(name) or _TYPES[declared[name].dtype]) for name in _stored(record)]
+
+
+def _partial(name: str, column: sa.Column[Any], condition: sa.ColumnElement[bool], *, unique: bool = False) -> sa.Index:
+    """Return an index of some rows only: the others cost nothing to write."""
+    return sa.Index(name, column, unique=unique, sqlite_where=condition, postgresql_where=condition)
+
+
+_metadata = sa.MetaData()
+meta = sa.Table("meta", _metadata, sa.Column("name", sa.Text, primary_key=True), sa.Column("value", sa.Text))
+sends = sa.Table(
+    "sends",
+    _metadata,
+    sa.Column("send_no", sa.Integer, primary_key=True, autoincrement=True),
+    *_columns(Send),
+    sa.Column("owner", sa.Text),
+    sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("lease_until", sa.BigInteger),
+    sa.UniqueConstraint("send_id", name="send_name"),
+    sa.UniqueConstraint("chat_id", "content", "copy", "base_url", name="send_key"),
+    sa.Index("sends_status", "status"),
+    sa.Index("sends_created", "created_at"),
+)
+"""``owner``, ``epoch`` and ``lease_until`` (microseconds) are the claim: each takeover increments the epoch."""
+
+events = sa.Table(
+    "events",
+    _metadata,
+    sa.Column("event_no", sa.Integer, primary_key=True, autoincrement=True),
+    *_columns(Event),
+    sa.Column("waits", sa.Integer),
+    sa.Index("events_send", "send_id"),
+)
+"""``waits`` is 1 for a webhook event that may belong to a send whose answer is not written yet."""
+
+names = sa.Table(
+    "names",
+    _metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Index("names_content", "content"),
+)
+attachments = sa.Table(
+    "attachments",
+    _metadata,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("sha256", sa.Text, primary_key=True),
+    sa.Column("attachment_id", sa.Text, nullable=False),
+    sa.Column("uploaded_at", Micros),
+)
+
+has_no_send, is_waiting = events.c.send_id == "", events.c.waits == 1
+_by_message = _partial("sends_message", sends.c.message_id, sends.c.message_id.is_not(None))
+_of_webhooks = (
+    _partial("events_once", events.c.event_id, events.c.event_id.is_not(None), unique=True),
+    _partial("events_loose", events.c.message_id, has_no_send),
+    _partial("events_waiting", events.c.waits, is_waiting),
+)
+
+
+class RecordTable:
+    """A kind of record with its table; ``made_at`` names the column of the time by which it is dated."""
+
+    def __init__(self, record: type, table: sa.Table, made_at: str) -> None:
+        self.record, self.table, self.made_at = record, table, made_at
+        self.names = tuple(_stored(record))
+        self._fields = operator.attrgetter(*self.names)
+
+    @property
+    def columns(self) -> list[sa.Column[Any]]:
+        """The columns of the record's fields, in their order."""
+        return [self.table.c[name] for name in self.names]
+
+    def values(self, record: Any) -> dict[str, Any]:
+        """Return the fields of a record as values of its row."""
+        return dict(zip(self.names, self._fields(record), strict=True))
+
+    def filled(self, record: Any) -> dict[str, Any]:
+        """Return the fields of a record that are not None: in a new row the others are NULL by themselves."""
+        fields = zip(self.names, self._fields(record), strict=True)
+        return {name: value for name, value in fields if value is not None}
+
+    def changed(self, record: Any, before: Any) -> dict[str, Any]:
+        """Return the fields of a record that differ from those of ``before``."""
+        fields = zip(self.names, self._fields(record), self._fields(before), strict=True)
+        return {name: value for name, value, old in fields if value != old}
+
+    def make(self, row: Iterable[Any]) -> Any:
+        """Return the record of a row that begins with ``columns``."""
+        return self.record(**dict(zip(self.names, row, strict=False)))
+
+
+SENDS, EVENTS = RecordTable(Send, sends, "created_at"), RecordTable(Event, events, "at")
+TABLES: Mapping[type, RecordTable] = {Send: SENDS, Event: EVENTS}
+
+
+# --- migrations ---
+
+
+def _add_columns(db: sa.Connection, table: sa.Table, *names: str) -> None:
+    """Add those of these columns that the table does not have yet."""
+    present = {column["name"] for column in sa.inspect(db).get_columns(table.name)}
+    for name in names:
+        if name not in present:
+            kind = table.c[name].type.compile(db.dialect)
+            db.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}")
+
+
+def _add_webhooks(db: sa.Connection) -> None:
+    """Version 2: webhook events have ids, and the index of message ids leaves out rows without one."""
+    _add_columns(db, events, "event_id", "event_type", "chat_id", "waits")
+    for index in _of_webhooks:
+        index.create(db, checkfirst=True)
+    _by_message.drop(db)
+    _by_message.create(db)
+
+
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_metadata.create_all, _add_webhooks)
+"""The steps from each schema version to the next; a journal's version is the number of steps done."""
+
+
+def migrate(db: sa.Connection, label: str) -> None:
+    """Bring a journal to the schema of today; raises JournalError for one of a newer version."""
+    is_new = not sa.inspect(db).has_table("meta")
+    version = 0 if is_new else int(read_meta(db, "schema_version") or 0)
+    if version > len(MIGRATIONS):
+        raise JournalError(
+            f"the journal {label} was written by a newer linq_nb (schema {version}); nothing was sent; upgrade linq_nb"
+        )
+    for step in MIGRATIONS[version:]:
+        step(db)
+    if version < len(MIGRATIONS):
+        _write_meta(db, "schema_version", str(len(MIGRATIONS)))
+    if read_meta(db, "hash_key") is None:
+        _write_meta(db, "hash_key", secrets.token_hex(32))
+
+
+def read_meta(db: sa.Connection, name: str) -> str | None:
+    """Return a value of the table ``meta``."""
+    return db.execute(sa.select(meta.c.value).where(meta.c.name == name)).scalar()
+
+
+def _write_meta(db: sa.Connection, name: str, value: str) -> None:
+    db.execute(meta.delete().where(meta.c.name == name))
+    db.execute(meta.insert().values(name=name, value=value))
