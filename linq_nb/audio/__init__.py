@@ -1,10 +1,11 @@
-"""Audio files and samples: what they are, how long they play, how they look, and how to convert them.
+"""Audio files and samples: format, length, waveform, preview and conversion.
 
-Loads nothing but the standard library; mutagen and PyAV come in where a function first needs them.
+Loads only the standard library; mutagen and PyAV are imported by the functions that need them.
 """
 
+from linq_nb.audio.audio_info import AudioInfo, probe
 from linq_nb.audio.codec import can_transcode
-from linq_nb.audio.converting import convert
+from linq_nb.audio.conversion import convert
 from linq_nb.audio.formats import (
     FORMATS,
     MAX_FILENAME,
@@ -15,9 +16,8 @@ from linq_nb.audio.formats import (
     extension_format,
     mime_format,
 )
-from linq_nb.audio.levels import Levels, levels, peaks
-from linq_nb.audio.previewing import Preview, preview
-from linq_nb.audio.probing import AudioInfo, probe
+from linq_nb.audio.loudness import Levels, levels, peaks
+from linq_nb.audio.playback import Preview, preview
 from linq_nb.audio.wav import wav_from_samples
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""AIFF and AIFF-C: how long by the samples that really are there."""
+"""AIFF and AIFF-C, measured by the samples in the file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from linq_nb.audio.sound import Pcm, Sound
 
 
 def _extended(raw: bytes) -> int:
-    """An 80-bit IEEE number as a whole one, 0 where it is none that a rate can be."""
+    """Return an 80-bit IEEE number as an integer, 0 where it cannot be a sample rate."""
     exponent = int.from_bytes(raw[:2], "big") - 16383
     mantissa = int.from_bytes(raw[2:], "big")
     return round(math.ldexp(mantissa, exponent - 63)) if 0 <= exponent < 32 else 0
@@ -57,7 +57,7 @@ class _Common(NamedTuple):
 
 
 def _common(view: memoryview, chunk: Chunk, is_aifc: bool) -> _Common:
-    """The COMM chunk."""
+    """Read the COMM chunk."""
     at, size = chunk.start, chunk.end - chunk.start
     if size < 18:
         raise refusals.cut_off("AIFF file ends in its header")
@@ -75,7 +75,7 @@ def _common(view: memoryview, chunk: Chunk, is_aifc: bool) -> _Common:
 
 
 def _aiff_pcm(common: _Common, start: int, end: int) -> Pcm | None:
-    """The plain samples of an AIFF, None where they are packed."""
+    """Return where the PCM samples of an AIFF are, None where they are compressed."""
     if common.compression not in _AIFC_PCM:
         return None
     kind, width, big = _AIFC_PCM[common.compression]
@@ -90,7 +90,7 @@ def _aiff_pcm(common: _Common, start: int, end: int) -> Pcm | None:
 
 
 def read(view: memoryview) -> Sound:
-    """Measure an AIFF or AIFF-C by the bytes that are there; raises Refusal."""
+    """Measure an AIFF or AIFF-C by the bytes in the file; raises Refusal."""
     chunks = read_chunks(view, "big", b"SSND")
     ssnd = chunks.get(b"SSND")
     if b"COMM" not in chunks or ssnd is None or ssnd.end - ssnd.start <= 8:

@@ -1,4 +1,4 @@
-"""AMR: narrowband and wideband speech, 20 ms a frame."""
+"""AMR: narrowband and wideband speech in frames of 20 ms."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAGICS = tuple(kind[0] for kind in _KINDS)
 
 
 def read(view: memoryview) -> Sound:
-    """Count the frames of an AMR file; raises Refusal where there are none or they make no sense."""
+    """Count the frames of an AMR file; raises Refusal when there are none or too many bytes are damaged."""
     head = bytes(view[:16])
     magic, codec, sizes, rate, multi = next(kind for kind in _KINDS if head.startswith(kind[0]))
     start = len(magic)
@@ -37,7 +37,7 @@ def read(view: memoryview) -> Sound:
 
 
 def _count(view: memoryview, pos: int, sizes: tuple[int, ...]) -> tuple[int, int]:
-    """How many whole frames follow ``pos``, and how many bytes that begin none."""
+    """Return the number of whole frames from ``pos`` on, and of bytes that begin no frame."""
     good = bad = 0
     end = len(view)
     while pos < end:

@@ -1,4 +1,4 @@
-"""Boxes, of which MP4, M4A and QuickTime files are made."""
+"""Boxes: the parts of MP4, M4A and QuickTime files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAX_CHILDREN = 20_000
 
 
 class Box(NamedTuple):
-    """A box's name, where its content lies in the file, and the end that it claims."""
+    """A box: its name, the range of its content in the file, and the end that its size field claims."""
 
     name: bytes
     start: int
@@ -23,7 +23,7 @@ class Box(NamedTuple):
 
 
 def boxes(view: memoryview, pos: int, end: int, most: int = _MAX_CHILDREN) -> Iterator[Box]:
-    """The boxes side by side in a range; stops where none can be."""
+    """Yield the boxes of a range in order; stops at bytes that are no box."""
     for _ in range(most):
         if pos + 8 > end:
             return
@@ -42,22 +42,22 @@ def boxes(view: memoryview, pos: int, end: int, most: int = _MAX_CHILDREN) -> It
 
 
 def child(view: memoryview, parent: Box, *path: bytes) -> Box | None:
-    """The first box along a path of names, None where it is not there."""
-    found: Box | None = parent
+    """Return the first box at a path of names, None when it is missing."""
+    current: Box | None = parent
     for name in path:
-        if found is None:
+        if current is None:
             return None
-        found = next((box for box in boxes(view, found.start, found.end) if box.name == name), None)
-    return found
+        current = next((box for box in boxes(view, current.start, current.end) if box.name == name), None)
+    return current
 
 
 def u32(view: memoryview, pos: int) -> int:
-    """A big-endian 32-bit number."""
+    """Read a big-endian 32-bit number."""
     return int.from_bytes(view[pos : pos + 4], "big")
 
 
 def words(view: memoryview, start: int, count: int, end: int, width: int = 4) -> array[int]:
-    """A table of big-endian numbers, no longer than the box that holds it."""
+    """Read a table of big-endian numbers, at most to the end of its box."""
     table = array("Q" if width == 8 else "H" if width == 2 else "B" if width == 1 else "I")
     table.frombytes(view[start : start + width * min(count, max(end - start, 0) // width)])
     if sys.byteorder == "little" and width > 1:

@@ -31,7 +31,7 @@ _CODECS = {
 
 
 class _Desc(NamedTuple):
-    """The desc chunk: how samples are packed."""
+    """The desc chunk: how the samples are encoded."""
 
     rate: float
     codec: bytes
@@ -43,21 +43,21 @@ class _Desc(NamedTuple):
 
 
 def _chunks(view: memoryview) -> dict[bytes, tuple[int, int]]:
-    """The byte range of the first chunk of each name, as far as the file goes."""
-    found: dict[bytes, tuple[int, int]] = {}
+    """Return the byte range of the first chunk of each name, cut at the end of the file."""
+    chunks: dict[bytes, tuple[int, int]] = {}
     pos, end = 8, len(view)
     for _ in range(_MAX_CHUNKS):
         if pos + 12 > end:
-            return found
+            return chunks
         name, size = struct.unpack_from(">4sq", view, pos)
         stop = end if size < 0 else min(pos + 12 + size, end)
-        found.setdefault(name, (pos + 12, stop))
+        chunks.setdefault(name, (pos + 12, stop))
         pos = stop
     raise refusals.damaged("CAF")
 
 
 def _pcm(desc: _Desc, start: int, end: int) -> Pcm | None:
-    """The plain samples of a CAF, None where they are packed."""
+    """Return where the PCM samples of a CAF are, None where they are compressed."""
     if desc.codec in (b"ulaw", b"alaw"):
         return Pcm("mu-law" if desc.codec == b"ulaw" else "A-law", 1, True, start, end)
     if desc.codec != b"lpcm":
@@ -69,9 +69,9 @@ def _pcm(desc: _Desc, start: int, end: int) -> Pcm | None:
 
 
 class _Table(NamedTuple):
-    """The pakt chunk: frames to be heard as it claims, and those whose packets are in the file.
+    """The pakt chunk: the number of frames that it claims to play, and of those whose packets are in the file.
 
-    ``trimmed`` frames are not to be heard; ``last`` is where the last packet begins in the data.
+    ``trimmed`` frames are not played; ``last`` is where the last packet begins in the data.
     """
 
     valid: int
@@ -81,7 +81,7 @@ class _Table(NamedTuple):
 
 
 def _packet_table(view: memoryview, desc: _Desc, pakt: tuple[int, int], data_bytes: int) -> _Table:
-    """Add up the packets as far as the data goes."""
+    """Add up the packets that lie in the data."""
     packets, valid, priming, remainder = struct.unpack_from(">qqii", view, pakt[0])
     trimmed = max(priming, 0) + max(remainder, 0)
     if desc.packet_bytes and desc.packet_frames:
@@ -110,14 +110,14 @@ def _packet_table(view: memoryview, desc: _Desc, pakt: tuple[int, int], data_byt
 
 
 def _alac_shortfall(view: memoryview, desc: _Desc, packet: int) -> int:
-    """Frames by which an ALAC packet is shorter than the rest, as only the packet itself tells."""
+    """Return by how many frames an ALAC packet is shorter than the others; only the packet itself says so."""
     head = int.from_bytes(view[packet : packet + 7], "big")
     has_size, frames = head >> 36 & 1, head >> 1 & 0xFFFFFFFF
     return desc.packet_frames - frames if has_size and 0 < frames < desc.packet_frames else 0
 
 
 def _packed_frames(view: memoryview, desc: _Desc, pakt: tuple[int, int] | None, start: int, end: int) -> int:
-    """Frames to be heard in a CAF whose samples are packed."""
+    """Return the number of frames that a compressed CAF plays."""
     data_bytes = end - start
     if pakt is not None and pakt[1] - pakt[0] >= 24:
         table = _packet_table(view, desc, pakt, data_bytes)
@@ -132,7 +132,7 @@ def _packed_frames(view: memoryview, desc: _Desc, pakt: tuple[int, int] | None, 
 
 
 def _names(view: memoryview, info: tuple[int, int] | None) -> tuple[str | None, str | None]:
-    """Title and artist of the info chunk."""
+    """Return title and artist from the info chunk."""
     if info is None:
         return None, None
     raw = bytes(view[info[0] + 4 : min(info[1], info[0] + 10_000)])
@@ -142,7 +142,7 @@ def _names(view: memoryview, info: tuple[int, int] | None) -> tuple[str | None, 
 
 
 def read(view: memoryview) -> Sound:
-    """Measure a CAF by the bytes that are there; raises Refusal."""
+    """Measure a CAF by the bytes in the file; raises Refusal."""
     chunks = _chunks(view)
     if b"desc" not in chunks or b"data" not in chunks or chunks[b"data"][1] - chunks[b"data"][0] <= 4:
         raise refusals.cut_off("CAF file has a header and no sound")

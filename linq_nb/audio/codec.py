@@ -1,4 +1,4 @@
-"""The one adapter to PyAV: decode whatever it can, encode AAC and MP3."""
+"""The adapter to PyAV: decodes what FFmpeg decodes, encodes AAC and MP3."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
 def load() -> Any | None:
-    """PyAV, None where it is not installed."""
+    """Return PyAV, None when it is not installed."""
     try:
         return importlib.import_module("av")
     except ImportError:
@@ -30,20 +30,20 @@ def load() -> Any | None:
 
 
 def can_transcode() -> bool:
-    """Whether PyAV is there, which the ``audio`` extra brings."""
+    """Return whether PyAV is installed (extra ``audio``)."""
     return load() is not None
 
 
-def _needed() -> Any:
+def _require_pyav() -> Any:
     av = load()
     if av is None:
-        raise AudioError(f"this needs PyAV; {refusals.INSTALL} brings it")
+        raise AudioError(f"this needs PyAV; {refusals.INSTALL} installs it")
     return av
 
 
 @contextmanager
-def _only_audio_errors(av: Any) -> Iterator[None]:
-    """Turn whatever FFmpeg says into an AudioError."""
+def _audio_errors(av: Any) -> Iterator[None]:
+    """Turn every error of FFmpeg into an AudioError."""
     try:
         yield
     except refusals.Refusal as refusal:
@@ -54,7 +54,7 @@ def _only_audio_errors(av: Any) -> Iterator[None]:
 
 
 class Decoder:
-    """The first audio track of some bytes, decoded packet by packet as far as it goes."""
+    """Decodes the first audio track of a file packet by packet, up to the first error of its container."""
 
     def __init__(self, av: Any, data: memoryview) -> None:
         self._av = av
@@ -73,11 +73,11 @@ class Decoder:
         self._is_amr = context.name.startswith(("amr", "libopencore_amr"))
 
     def close(self) -> None:
-        """Free the decoder."""
+        """Release the decoder."""
         self._container.close()
 
     def frames(self) -> Iterator[Any]:
-        """The frames, over packets that cannot be decoded; an AMR packet that fails is 20 ms of silence."""
+        """Yield the frames; skips packets that cannot be decoded, but an AMR packet that fails is 20 ms of silence."""
         seconds = 0.0
         packets = self._container.demux(self._stream)
         while seconds < _MAX_SECONDS:
@@ -104,7 +104,7 @@ class Decoder:
 
 
 def _resampled(av: Any, frames: Iterator[Any], sample_format: str, layout: str, rate: int) -> Iterator[Any]:
-    """Frames of one kind out of frames of any, with a new resampler where the kind changes."""
+    """Yield all frames in one sample format, layout and rate."""
     resampler, kind = None, None
     for frame in frames:
         now = (frame.format.name, frame.layout.name, frame.sample_rate)
@@ -118,7 +118,7 @@ def _resampled(av: Any, frames: Iterator[Any], sample_format: str, layout: str, 
 
 
 def _mono(av: Any, decoder: Decoder, rate: int, most_seconds: float) -> Iterator[Any]:
-    """Mono float frames at one rate, ready to be encoded."""
+    """Yield mono float frames at one rate, ready to encode."""
     most, done = round(most_seconds * rate), 0
     for frame in _resampled(av, decoder.frames(), "fltp", "mono", rate):
         if done >= most:
@@ -138,7 +138,7 @@ def _encode(
     bit_rate: int,
     most: float,
 ) -> float:
-    """Encode the sound of some bytes in mono; returns the seconds written."""
+    """Encode the sound of a file in mono; returns the seconds written."""
     decoder = Decoder(av, data)
     try:
         rate = rate or _aac_rate(decoder.rate)
@@ -159,32 +159,32 @@ def _encode(
 
 
 def _aac_rate(rate: int) -> int:
-    """The lowest rate of AAC that keeps all of a sound, at most 48 kHz."""
-    return next((known for known in _AAC_RATES if known >= rate), 48000)
+    """Return the lowest AAC rate that is not below ``rate``, at most 48 kHz."""
+    return next((aac_rate for aac_rate in _AAC_RATES if aac_rate >= rate), 48000)
 
 
 def m4a(view: memoryview) -> bytes:
-    """Any audio that PyAV decodes as a mono AAC M4A; raises AudioError."""
-    av = _needed()
-    with tempfile.TemporaryDirectory() as folder, _only_audio_errors(av):
+    """Encode any audio that PyAV decodes as a mono AAC M4A; raises AudioError."""
+    av = _require_pyav()
+    with tempfile.TemporaryDirectory() as folder, _audio_errors(av):
         path = Path(folder) / "memo.m4a"
         _encode(av, view, str(path), "ipod", "aac", None, 64_000, _MAX_SECONDS)
         return path.read_bytes()
 
 
 def mp3_preview(view: memoryview, rate: int, bit_rate: int, most_seconds: float) -> tuple[bytes, float]:
-    """A mono MP3 of the first seconds, and how many they are; raises AudioError."""
-    av = _needed()
+    """Return a mono MP3 of the first seconds, and its length in seconds; raises AudioError."""
+    av = _require_pyav()
     out = io.BytesIO()
-    with _only_audio_errors(av):
+    with _audio_errors(av):
         seconds = _encode(av, view, out, "mp3", "libmp3lame", rate, bit_rate, most_seconds)
     return out.getvalue(), seconds
 
 
 def blocks(view: memoryview, rate: int | None = None) -> tuple[int, int, Iterator[array[int]]]:
-    """Rate, channels and the sound as interleaved 16-bit numbers; mono at ``rate`` if that is given."""
-    av = _needed()
-    with _only_audio_errors(av):
+    """Return rate, channels and blocks of interleaved 16-bit samples; mono at ``rate`` when it is given."""
+    av = _require_pyav()
+    with _audio_errors(av):
         decoder = Decoder(av, view)
     channels = 1 if rate else decoder.channels
     return rate or decoder.rate, channels, _decoded(av, decoder, rate)
@@ -192,7 +192,7 @@ def blocks(view: memoryview, rate: int | None = None) -> tuple[int, int, Iterato
 
 def _decoded(av: Any, decoder: Decoder, rate: int | None) -> Iterator[array[int]]:
     try:
-        with _only_audio_errors(av):
+        with _audio_errors(av):
             layout = "mono" if rate or decoder.channels == 1 else decoder.layout
             for frame in _resampled(av, decoder.frames(), "s16", layout, rate or decoder.rate):
                 used = 2 * frame.samples * frame.layout.nb_channels

@@ -26,16 +26,16 @@ _LC, _SBR, _PS, _ESCAPE = 2, 5, 29, 31
 
 
 class Esds(NamedTuple):
-    """The object type of a stream (0x40 is AAC) and the bytes that set up its decoder."""
+    """The object type of a stream (0x40 is AAC) and the configuration of its decoder."""
 
     object_type: int
     config: bytes
 
 
 class AacConfig(NamedTuple):
-    """Codec name, output rate in Hz and channels, 0 where the config does not tell.
+    """Codec name, output rate in Hz and channels, 0 where the configuration does not say.
 
-    ``codec`` is None for what is not AAC; ``packet_seconds`` is what one packet plays, 0 if not known.
+    ``codec`` is None when it is not AAC; ``packet_seconds`` is the length of one packet, 0 if unknown.
     """
 
     codec: str | None
@@ -45,7 +45,7 @@ class AacConfig(NamedTuple):
 
 
 def _descriptor(raw: bytes, pos: int) -> tuple[int, int, int]:
-    """Tag, start and end of the descriptor at ``pos``; its length takes up to four bytes."""
+    """Return tag, start and end of the descriptor at ``pos``; its length field has up to four bytes."""
     tag, length = raw[pos], 0
     for _ in range(4):
         pos += 1
@@ -56,7 +56,7 @@ def _descriptor(raw: bytes, pos: int) -> tuple[int, int, int]:
 
 
 def find_esds(view: memoryview, start: int, end: int) -> Esds | None:
-    """The esds box somewhere in a sample entry, also within QuickTime's wave box; None if absent."""
+    """Find the esds box in a sample entry, also inside QuickTime's wave box; None when it is missing."""
     raw = bytes(view[start : min(end, start + _SEARCH_BYTES)])
     at = raw.find(b"esds")
     if at < 0:
@@ -84,25 +84,25 @@ def _read_esds(raw: bytes, pos: int) -> Esds | None:
 
 
 class _Bits:
-    """A reader of bits; past the end it reads zeros."""
+    """Reads bits; zeros after the end."""
 
     def __init__(self, raw: bytes) -> None:
         self.left = 8 * len(raw)
         self._value = int.from_bytes(raw, "big")
 
     def take(self, count: int) -> int:
-        """The next bits as a number."""
+        """Read the next bits as a number."""
         self.left -= count
         shifted = self._value >> self.left if self.left >= 0 else self._value << -self.left
         return shifted & ((1 << count) - 1)
 
     def object_type(self) -> int:
-        """An audio object type."""
+        """Read an audio object type."""
         kind = self.take(5)
         return 32 + self.take(6) if kind == _ESCAPE else kind
 
     def rate(self) -> int:
-        """A sample rate in Hz, 0 where reserved."""
+        """Read a sample rate in Hz, 0 where reserved."""
         index = self.take(4)
         if index == 15:
             return self.take(24)
@@ -110,7 +110,7 @@ class _Bits:
 
 
 def aac_config(raw: bytes) -> AacConfig:
-    """What an AudioSpecificConfig says of codec, rate and channels, also by its late extension."""
+    """Read codec, rate and channels from an AudioSpecificConfig and its late extension."""
     if len(raw) < 2:
         return AacConfig("AAC-LC", 0, 0, 0.0)
     bits = _Bits(raw[:64])
@@ -129,7 +129,7 @@ def aac_config(raw: bytes) -> AacConfig:
 
 
 def _late_extension(bits: _Bits, rate: int) -> tuple[int, int]:
-    """HE-AAC announced behind a plain config, so that old players skip it."""
+    """Read the HE-AAC extension after a plain configuration, where old players do not look."""
     if bits.take(1):
         bits.take(14)
     bits.take(1)

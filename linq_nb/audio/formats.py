@@ -1,4 +1,4 @@
-"""The seven formats that Linq takes, in one table: names, MIME types and extensions; and the limits of a file."""
+"""The seven formats that Linq accepts, in one table: names, MIME types and extensions; and the limits of a file."""
 
 from __future__ import annotations
 
@@ -10,46 +10,44 @@ MAX_MEMO_BYTES = 10_000_000
 """Linq's limit for a voice memo is written "10MB" (error 413/5001); this is the smaller reading."""
 
 MAX_UPLOAD_BYTES = 104_857_600
-"""Largest file that ``POST /v3/attachments`` takes: 100 MiB."""
+"""Largest file that ``POST /v3/attachments`` accepts: 100 MiB."""
 
 MAX_FILENAME = 255
-"""Longest file name that ``POST /v3/attachments`` takes, in characters."""
+"""Longest file name that ``POST /v3/attachments`` accepts, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class FormatFacts:
-    """What one format is called: by Linq's upload, by others, in a filename and to a reader."""
+    """The names of one format.
+
+    ``mime_type`` is the one for Linq's upload, ``browser_type`` the one that Chromium and Firefox accept in a data:
+    URI (None where they do not play the format), ``label`` the one for a reader.
+    """
 
     mime_type: str
     extension: str
     other_extensions: tuple[str, ...]
     mime_aliases: tuple[str, ...]
     label: str
+    browser_type: str | None = None
 
 
-FORMATS: Mapping[str, FormatFacts] = MappingProxyType(
-    {
-        "mp3": FormatFacts("audio/mpeg", ".mp3", (".mpga",), ("audio/mp3", "audio/x-mp3"), "MP3"),
-        "m4a": FormatFacts("audio/x-m4a", ".m4a", (".mp4", ".m4b", ".m4r", ".m4p"), ("audio/mp4", "audio/m4a"), "M4A"),
-        "aac": FormatFacts(
-            "audio/aac",
-            ".aac",
-            (".adts", ".adt"),
-            ("audio/x-aac", "audio/aacp", "audio/x-hx-aac-adts"),
-            "AAC",
-        ),
-        "caf": FormatFacts("audio/x-caf", ".caf", (".caff",), ("audio/caf",), "CAF"),
-        "wav": FormatFacts(
-            "audio/x-wav",
-            ".wav",
-            (".wave", ".bwf", ".rf64"),
-            ("audio/wav", "audio/wave", "audio/vnd.wave"),
-            "WAV",
-        ),
-        "aiff": FormatFacts("audio/x-aiff", ".aiff", (".aif", ".aifc"), ("audio/aiff",), "AIFF"),
-        "amr": FormatFacts("audio/amr", ".amr", (".awb",), ("audio/amr-wb",), "AMR"),
-    }
-)
+FORMATS: Mapping[str, FormatFacts] = MappingProxyType({
+    "mp3": FormatFacts("audio/mpeg", ".mp3", (".mpga",), ("audio/mp3", "audio/x-mp3"), "MP3", "audio/mpeg"),
+    "m4a": FormatFacts(
+        "audio/x-m4a", ".m4a", (".mp4", ".m4b", ".m4r", ".m4p"), ("audio/mp4", "audio/m4a"), "M4A", "audio/mp4"
+    ),
+    "aac": FormatFacts(
+        "audio/aac", ".aac", (".adts", ".adt"), ("audio/x-aac", "audio/aacp", "audio/x-hx-aac-adts"), "AAC", "audio/aac"
+    ),
+    "caf": FormatFacts("audio/x-caf", ".caf", (".caff",), ("audio/caf",), "CAF"),
+    "wav": FormatFacts(
+        "audio/x-wav", ".wav", (".wave", ".bwf", ".rf64"), ("audio/wav", "audio/wave", "audio/vnd.wave"), "WAV",
+        "audio/wav",
+    ),
+    "aiff": FormatFacts("audio/x-aiff", ".aiff", (".aif", ".aifc"), ("audio/aiff",), "AIFF"),
+    "amr": FormatFacts("audio/amr", ".amr", (".awb",), ("audio/amr-wb",), "AMR"),
+})  # fmt: skip
 
 _BY_MIME = {mime: name for name, facts in FORMATS.items() for mime in (facts.mime_type, *facts.mime_aliases)}
 _BY_EXTENSION = {
@@ -57,11 +55,11 @@ _BY_EXTENSION = {
 }
 
 SUFFIXES = frozenset(_BY_EXTENSION) | {".flac", ".oga", ".ogg", ".opus", ".webm"}
-"""Extensions of the audio files that are offered to choose from: what Linq takes and what ``convert`` reads."""
+"""Extensions of the audio files that a user may choose: those that Linq accepts and those that ``convert`` reads."""
 
 
 def mime_format(mime: str) -> str | None:
-    """The format of a MIME type or of any alias of it, None when unknown.
+    """Return the format of a MIME type or of one of its aliases, None when unknown.
 
     >>> mime_format("audio/mp4; codecs=mp4a.40.2")
     'm4a'
@@ -70,7 +68,7 @@ def mime_format(mime: str) -> str | None:
 
 
 def extension_format(filename_or_ext: str) -> str | None:
-    """The format that a filename or extension stands for, None when unknown.
+    """Return the format of a filename or extension, None when unknown.
 
     >>> extension_format("Hello.AIFC"), extension_format("m4a"), extension_format("hello.ogg")
     ('aiff', 'm4a', None)

@@ -1,4 +1,4 @@
-"""MP4, M4A and QuickTime: boxes, the audio track, and whether its bytes are all there."""
+"""MP4, M4A and QuickTime: the audio track, its codec, and whether all of its bytes are in the file."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ _PROTECTED = frozenset((b"enca", b"drms", b"drmi", b"aavd"))
 
 
 def _handler(view: memoryview, trak: Box) -> bytes:
-    """What a track holds: b"soun", b"vide" or other."""
+    """Return the kind of a track: b"soun", b"vide" or another."""
     hdlr = child(view, trak, b"mdia", b"hdlr")
     return bytes(view[hdlr.start + 8 : hdlr.start + 12]) if hdlr else b""
 
 
 def _is_picture(view: memoryview, trak: Box) -> bool:
-    """Whether a video track only holds a cover or chapter pictures: stills, at most one a second."""
+    """Return whether a video track holds only a cover or chapter pictures: stills, at most one a second."""
     track = tracks.read_track(view, trak)
     if track is None or not track.timescale:
         return False
@@ -77,7 +77,7 @@ def _is_picture(view: memoryview, trak: Box) -> bool:
 
 
 def _refuse_codec(view: memoryview, track: Track, where: str) -> None:
-    """Raise Refusal for sound that an M4A cannot bring to a phone."""
+    """Raise Refusal for a codec that phones do not play in an M4A."""
     name = track.entry.name
     if name in _PROTECTED:
         raise refusals.other_audio("a protected (DRM) M4A file")
@@ -88,7 +88,7 @@ def _refuse_codec(view: memoryview, track: Track, where: str) -> None:
 
 
 class _Codec(NamedTuple):
-    """The sound's codec; ``packet_seconds`` is what one sample of the file plays, 0 if not known."""
+    """The codec of the sound; ``packet_seconds`` is the length of one sample of the file, 0 if unknown."""
 
     name: str
     rate: int
@@ -97,7 +97,7 @@ class _Codec(NamedTuple):
 
 
 def _codec(view: memoryview, track: Track, where: str) -> _Codec:
-    """Name, rate in Hz and channels of a track of AAC or ALAC; raises Refusal for another."""
+    """Read the codec of an AAC or ALAC track; raises Refusal for another codec."""
     entry = track.entry
     _refuse_codec(view, track, where)
     channels = int.from_bytes(view[entry.start + 16 : entry.start + 18], "big")
@@ -118,7 +118,7 @@ def _codec(view: memoryview, track: Track, where: str) -> _Codec:
 
 
 def _alac(view: memoryview, entry: Box, rate: int, channels: int) -> _Codec:
-    """ALAC's own cookie, which knows better than the sample entry."""
+    """Read the ALAC cookie, which is more reliable than the sample entry."""
     at = bytes(view[entry.start : min(entry.end, entry.start + 4096)]).rfind(b"alac")
     cookie = bytes(view[entry.start + at + 8 : entry.start + at + 32]) if at >= 0 else b""
     if len(cookie) == 24:
@@ -128,25 +128,25 @@ def _alac(view: memoryview, entry: Box, rate: int, channels: int) -> _Codec:
 
 
 def _audio_tracks(view: memoryview, moov: Box, where: str) -> list[Track]:
-    """The tracks that sound; raises Refusal where there is a moving picture."""
-    found, moving = [], False
+    """Return the audio tracks; raises Refusal for a video."""
+    audio, moving = [], False
     for trak in boxes(view, moov.start, moov.end):
         handler = _handler(view, trak) if trak.name == b"trak" else b""
         moving = moving or (handler == b"vide" and not _is_picture(view, trak))
         track = tracks.read_track(view, trak) if handler == b"soun" else None
         if track is not None:
-            found.append(track)
-        if len(found) > _MAX_TRACKS:
+            audio.append(track)
+        if len(audio) > _MAX_TRACKS:
             raise refusals.damaged("M4A")
-    if moving and found:
+    if moving and audio:
         raise refusals.convertible(f"{where} video")
-    if not found:
+    if not audio:
         raise refusals.not_audio(f"{where} video without sound" if moving else f"{where} without an audio track")
-    return found
+    return audio
 
 
 def _family(view: memoryview, tops: Mapping[bytes, Box]) -> str:
-    """What to call the file: by its brand."""
+    """Return the name of the file's family, by its brand."""
     ftyp = tops.get(b"ftyp")
     brand = bytes(view[ftyp.start : ftyp.start + 4]) if ftyp else b"qt  "
     if brand in _IMAGES:
@@ -165,9 +165,9 @@ def read(view: memoryview) -> Sound:
     where = _family(view, tops)
     moov = tops.get(b"moov")
     if moov is None or moov.claimed_end > len(view):
-        raise refusals.cut_off(f"{where} file is cut off: its index (moov) is not all there")
-    heard = _audio_tracks(view, moov, where)
-    track = next((track for track in heard if track.enabled), heard[0])
+        raise refusals.cut_off(f"{where} file is cut off: its index (moov) is incomplete")
+    audio = _audio_tracks(view, moov, where)
+    track = next((track for track in audio if track.enabled), audio[0])
     codec = _codec(view, track, where)
     seconds = _seconds(view, moov, track, fragments, codec.packet_seconds)
     browser = codec.name in ("AAC-LC", "HE-AAC", "HE-AAC v2") and where != "QuickTime"
@@ -175,13 +175,13 @@ def read(view: memoryview) -> Sound:
 
 
 def _seconds(view: memoryview, moov: Box, track: Track, fragments: array[int], packet_seconds: float) -> float:
-    """How long a track plays; raises Refusal where its samples are not all in the file."""
+    """Return the length of a track in seconds; raises Refusal when samples are missing from the file."""
     if not track.timescale:
         raise refusals.damaged("M4A")
     extent = tracks.extent(view, track)
     if extent.missing_bytes:
         have = extent.size_bytes - extent.missing_bytes
-        raise refusals.cut_off(f"M4A file is cut off: {_of(have, extent.size_bytes)} of its sound are there")
+        raise refusals.cut_off(f"M4A file is cut off: {_of(have, extent.size_bytes)} of its sound are in the file")
     tracks.read_defaults(view, moov, track)
     for start, end in zip(fragments[::2], fragments[1::2], strict=True):
         tracks.add_fragment(view, start, end, track)
@@ -201,5 +201,5 @@ def _seconds(view: memoryview, moov: Box, track: Track, fragments: array[int], p
 
 
 def _of(have: int, whole: int) -> str:
-    """So much of so much, in kB where that shows the difference."""
+    """Return "12 of 40 kB", in bytes when the difference is small."""
     return f"{have // 1000} of {whole // 1000} kB" if whole - have > 1000 else f"{have} of {whole} bytes"

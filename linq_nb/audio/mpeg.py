@@ -1,4 +1,4 @@
-"""MPEG audio frames: MP3 and ADTS AAC found, told apart and counted to the last one."""
+"""MPEG audio frames: finds, distinguishes and counts those of MP3 and ADTS AAC."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from linq_nb.audio.sound import Sound
 _SYNC = re.compile(rb"\xff[\xe2-\xff]")
 _SEARCH_BYTES = 1_000_000
 _LOST_BYTES = 2_000_000
-_LEAST_FRAMES = 2  # one alone is no sound, and players find none
+_LEAST_FRAMES = 2  # players find no sound in a single frame
 _FREE_MAX_BYTES, _FREE_NEED = 12_000, 6
 _LAYERS = {1: "Layer III", 2: "Layer II", 3: "Layer I"}
 _KBITS_1 = {
@@ -31,7 +31,7 @@ _AAC_CODECS = ("AAC Main", "AAC-LC", "AAC SSR", "AAC LTP")
 
 
 class Frame(NamedTuple):
-    """What a header says: length in bytes (0 in free format), samples, rate in Hz, and its family.
+    """A frame header: length in bytes (0 in free format), samples, rate in Hz, and its family.
 
     Frames of one stream share their ``key``.
     """
@@ -44,7 +44,7 @@ class Frame(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Where a run of frames begins, what it begins with, and the length of a free-format frame."""
+    """The start of a run of frames: position, first frame, and the length of a free-format frame."""
 
     pos: int
     frame: Frame
@@ -53,7 +53,7 @@ class Start(NamedTuple):
 
 @lru_cache(maxsize=8192)
 def _mpeg_header(b1: int, b2: int) -> Frame | None:
-    """Bytes 1 and 2 of an MPEG audio header, None where they cannot be one."""
+    """Read bytes 1 and 2 of an MPEG audio header, None when they cannot be one."""
     version, layer = b1 >> 3 & 3, b1 >> 1 & 3
     kbit_index, rate_index, padding = b2 >> 4, b2 >> 2 & 3, b2 >> 1 & 1
     if b1 < 0xE0 or version == 1 or layer == 0 or kbit_index == 15 or rate_index == 3:
@@ -68,7 +68,7 @@ def _mpeg_header(b1: int, b2: int) -> Frame | None:
 
 
 def _adts_header(view: memoryview, pos: int) -> Frame | None:
-    """The ADTS header at ``pos``, None where it cannot be one."""
+    """Read the ADTS header at ``pos``, None when there is none."""
     if pos + 7 > len(view):
         return None
     b1, b2, b3 = view[pos + 1], view[pos + 2], view[pos + 3]
@@ -81,7 +81,7 @@ def _adts_header(view: memoryview, pos: int) -> Frame | None:
 
 
 def header(view: memoryview, pos: int) -> Frame | None:
-    """The MPEG or ADTS frame header at ``pos``, None where there is none."""
+    """Read the MPEG or ADTS frame header at ``pos``, None when there is none."""
     if pos + 4 > len(view) or view[pos] != 0xFF:
         return None
     b1 = view[pos + 1]
@@ -89,26 +89,26 @@ def header(view: memoryview, pos: int) -> Frame | None:
 
 
 def free_length(view: memoryview, pos: int) -> int:
-    """Bytes of an unpadded free-format MP3 frame, by the distance to the next ones; 0 if there is none."""
+    """Return the length of an unpadded free-format MP3 frame, by the distance to the next frames; 0 if none."""
     frame = header(view, pos)
     if frame is None or frame.length or frame.layer != 1:
         return 0
     padding = view[pos + 2] >> 1 & 1
-    for found in _SYNC.finditer(view, pos + 24, min(len(view), pos + _FREE_MAX_BYTES)):
-        length = found.start() - pos - padding
+    for sync in _SYNC.finditer(view, pos + 24, min(len(view), pos + _FREE_MAX_BYTES)):
+        length = sync.start() - pos - padding
         if run(view, pos, _FREE_NEED, length) is not None:
             return length
     return 0
 
 
 def _ends_here(view: memoryview, pos: int) -> bool:
-    """Whether the sound may rightly end at ``pos``: the end of the file, or a tag."""
+    """Return whether the sound may end at ``pos``: at the end of the file, or at a tag."""
     rest = bytes(view[pos : pos + 11])
     return not rest or rest.startswith((b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3"))
 
 
 def run(view: memoryview, pos: int, need: int, free: int = 0) -> Start | None:
-    """The start at ``pos`` if ``need`` whole frames alike follow each other there, or fewer to the end.
+    """Return the start at ``pos`` if ``need`` whole frames of one kind follow there, or fewer up to the end.
 
     ``free`` is the length of an unpadded free-format frame; without it such frames do not count.
     """
@@ -130,7 +130,7 @@ def run(view: memoryview, pos: int, need: int, free: int = 0) -> Start | None:
 
 
 def skip_tags(view: memoryview, pos: int) -> int:
-    """The position after the ID3v2 and APE tags at ``pos``."""
+    """Return the position after the ID3v2 and APE tags at ``pos``."""
     end = len(view)
     while pos < end:
         head = bytes(view[pos : pos + 32])
@@ -145,22 +145,22 @@ def skip_tags(view: memoryview, pos: int) -> int:
 
 
 def find(view: memoryview, pos: int, need: int, wanted: Callable[[Frame], bool] | None = None) -> Start | None:
-    """The first run of ``need`` frames within 1 MB of ``pos``, of the wanted sort; None if there is none."""
-    for found in _SYNC.finditer(view, pos, min(len(view), pos + _SEARCH_BYTES)):
-        start = run(view, found.start(), need)
+    """Find the first run of ``need`` frames within 1 MB of ``pos`` that fits ``wanted``; None if there is none."""
+    for sync in _SYNC.finditer(view, pos, min(len(view), pos + _SEARCH_BYTES)):
+        start = run(view, sync.start(), need)
         if start is not None and (wanted is None or wanted(start.frame)):
             return start
     return None
 
 
 def name(start: Start) -> str:
-    """What a run is, for a refusal: "MPEG Layer II audio (MP2)"."""
+    """Return the name of a run for a refusal: "MPEG Layer II audio (MP2)"."""
     short = {2: "MP2", 3: "MP1"}.get(start.frame.layer, "MP3")
     return f"MPEG {_LAYERS[start.frame.layer]} audio ({short})"
 
 
 class _Walk(NamedTuple):
-    """What was counted: frames, how long they play, and the bytes that belong to them."""
+    """A count: frames, their length in seconds, and their bytes."""
 
     frames: int
     seconds: float
@@ -168,7 +168,7 @@ class _Walk(NamedTuple):
 
 
 def _walk_mp3(view: memoryview, start: Start) -> _Walk:
-    """Every Layer III frame from the start on, over damage and tags in between."""
+    """Count every Layer III frame from the start on; skips damage and tags."""
     pos, end, free = start.pos, len(view) - 3, start.free_length
     used = lost = 0
     counts: dict[Frame, int] = {}
@@ -195,7 +195,7 @@ def _walk_mp3(view: memoryview, start: Start) -> _Walk:
 
 
 def _walk_adts(view: memoryview, start: Start) -> _Walk:
-    """Every ADTS frame from the start on, over damage and tags in between."""
+    """Count every ADTS frame from the start on; skips damage and tags."""
     pos, end, key = start.pos, len(view), start.frame.key
     frames = used = samples = lost = 0
     while pos + 7 <= end:
@@ -219,7 +219,7 @@ def _walk_adts(view: memoryview, start: Start) -> _Walk:
 
 
 class _Info(NamedTuple):
-    """A Xing, Info or VBRI frame: frames that it claims, and the encoder's delay and padding in samples."""
+    """A Xing, Info or VBRI frame: the frames that it claims, and the encoder's delay and padding in samples."""
 
     frames: int
     delay: int
@@ -227,14 +227,14 @@ class _Info(NamedTuple):
 
 
 def _info_frame(view: memoryview, start: Start) -> _Info | None:
-    """What the first frame tells of the rest, None where it is sound like any other."""
+    """Read the first frame as an info frame, None when it is sound."""
     frame = bytes(view[start.pos : start.pos + max(start.frame.length, 200)])
     if frame[36:40] == b"VBRI":
         return _Info(int.from_bytes(frame[50:54], "big"), 0, 0)
-    found = re.search(rb"Xing|Info", frame[9:42])
-    if found is None:
+    mark = re.search(rb"Xing|Info", frame[9:42])
+    if mark is None:
         return None
-    at = 9 + found.end()
+    at = 9 + mark.end()
     flags = int.from_bytes(frame[at : at + 4], "big")
     frames = int.from_bytes(frame[at + 4 : at + 8], "big") if flags & 1 else 0
     lame = at + 4 + 4 * (flags & 1) + 2 * (flags & 2) + 25 * (flags & 4) + (flags & 8) // 2
@@ -245,7 +245,7 @@ def _info_frame(view: memoryview, start: Start) -> _Info | None:
 
 
 def read_mp3(view: memoryview, start: Start) -> Sound:
-    """Measure an MP3 from its first frame on; raises Refusal where no sound follows."""
+    """Measure an MP3 from its first frame on; raises Refusal when no sound follows."""
     walk = _walk_mp3(view, start)
     frame = start.frame
     frames, seconds = walk.frames, walk.seconds
@@ -261,7 +261,7 @@ def read_mp3(view: memoryview, start: Start) -> Sound:
 
 
 def read_adts(view: memoryview, start: Start) -> Sound:
-    """Measure an ADTS stream from its first frame on; the rate is the core's in HE-AAC."""
+    """Measure an ADTS stream from its first frame on; for HE-AAC the rate is that of the core."""
     walk = _walk_adts(view, start)
     if walk.frames < _LEAST_FRAMES:
         raise refusals.cut_off("AAC file has a header and no sound")
@@ -272,5 +272,5 @@ def read_adts(view: memoryview, start: Start) -> Sound:
 
 
 def used_bytes(view: memoryview, start: Start) -> int:
-    """How many bytes from the start on belong to frames."""
+    """Return how many bytes from the start on belong to frames."""
     return (_walk_adts if start.frame.layer == 0 else _walk_mp3)(view, start).used_bytes

@@ -1,4 +1,4 @@
-"""Plain samples of every kind to 16 bits, block by block, with the standard library alone."""
+"""PCM samples of every kind as 16-bit numbers, block by block, by the standard library."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _INVERT_SIGN = bytes(byte ^ 0x80 for byte in range(256))
 
 
 def blocks(view: memoryview, sound: Sound, frames: int) -> Iterator[array[int]]:
-    """The samples as signed 16-bit numbers, channels interleaved, so many frames at a time."""
+    """Yield the samples as signed 16-bit numbers, channels interleaved, ``frames`` at a time."""
     pcm = sound.pcm
     if pcm is None:
         return
@@ -25,7 +25,7 @@ def blocks(view: memoryview, sound: Sound, frames: int) -> Iterator[array[int]]:
 
 
 def extremes(pcm: Pcm) -> tuple[int, int]:
-    """The highest and lowest 16-bit number that samples of this kind can become."""
+    """Return the highest and lowest 16-bit number that samples of this kind can become."""
     if pcm.kind in ("mu-law", "A-law"):
         high = max(_law_table(pcm.kind))
         return high, -high
@@ -33,7 +33,7 @@ def extremes(pcm: Pcm) -> tuple[int, int]:
 
 
 def _to_16_bit(raw: bytes, pcm: Pcm) -> array[int]:
-    """Whole samples of one kind as signed 16-bit numbers in this machine's order."""
+    """Convert whole samples to signed 16-bit numbers in the byte order of the machine."""
     if pcm.kind == "f":
         return _from_floats(raw, pcm)
     if pcm.kind in ("mu-law", "A-law"):
@@ -48,7 +48,7 @@ def _to_16_bit(raw: bytes, pcm: Pcm) -> array[int]:
 
 
 def _join(high: bytes, low: bytes) -> array[int]:
-    """Numbers out of their high and low bytes."""
+    """Join high and low bytes to numbers."""
     mixed = bytearray(2 * len(high))
     little = sys.byteorder == "little"
     mixed[little::2] = high
@@ -57,7 +57,7 @@ def _join(high: bytes, low: bytes) -> array[int]:
 
 
 def _from_floats(raw: bytes, pcm: Pcm) -> array[int]:
-    """Floats of -1 to 1; what lies beyond is clipped, what is no number is silence."""
+    """Convert floats of -1 to 1; others are clipped, NaN is silence."""
     values = array("f" if pcm.width == 4 else "d", raw)
     if pcm.big_endian == (sys.byteorder == "little"):
         values.byteswap()
@@ -83,20 +83,20 @@ def _a_law(code: int) -> int:
 
 @cache
 def _law_table(kind: str) -> tuple[int, ...]:
-    """The 256 numbers that mu-law or A-law codes stand for (ITU-T G.711)."""
+    """Return the 256 numbers of mu-law or A-law codes (ITU-T G.711)."""
     return tuple(map(_mu_law if kind == "mu-law" else _a_law, range(256)))
 
 
 @cache
 def _law_bytes(kind: str) -> tuple[bytes, bytes]:
-    """High and low bytes of the table, for ``bytes.translate``."""
+    """Return high and low bytes of the table, for ``bytes.translate``."""
     table = _law_table(kind)
     return bytes(value >> 8 & 0xFF for value in table), bytes(value & 0xFF for value in table)
 
 
 @cache
 def _mu_law_codes() -> bytes:
-    """The mu-law code of every 16-bit number, by the top 14 bits."""
+    """Return the mu-law code of every 16-bit number, by its top 14 bits."""
     codes = bytearray()
     for step in range(16384):
         value = (step if step < 8192 else step - 16384) * 4
@@ -108,6 +108,6 @@ def _mu_law_codes() -> bytes:
 
 
 def to_mu_law(samples: array[int]) -> bytes:
-    """16-bit numbers as mu-law bytes."""
+    """Encode 16-bit numbers as mu-law bytes."""
     codes = _mu_law_codes()
     return bytes([codes[value >> 2 & 0x3FFF] for value in samples])

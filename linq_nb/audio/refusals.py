@@ -1,16 +1,16 @@
-"""The one line that says what a file is, why it cannot go, and what to do."""
+"""Refusals of a file, in one line: what it is, why it cannot be sent, and what to do."""
 
 from __future__ import annotations
 
 from linq_nb.audio.formats import FORMATS
 
 _LABELS = [facts.label for facts in FORMATS.values()]
-TAKEN = f"Linq takes {', '.join(_LABELS[:-1])} and {_LABELS[-1]}"
+ACCEPTED = f"Linq takes {', '.join(_LABELS[:-1])} and {_LABELS[-1]}"
 INSTALL = "`pip install linq_nb[audio]`"
 
 
 class Refusal(Exception):
-    """Why bytes are no memo; ``measuring`` turns it into an AudioError on the way out."""
+    """The reason why bytes are no memo; ``measurement`` turns it into an AudioError."""
 
     def __init__(self, message: str, convertible: bool = False) -> None:
         super().__init__(message)
@@ -18,26 +18,26 @@ class Refusal(Exception):
 
 
 def convertible(what: str) -> Refusal:
-    """Audio that Linq refuses and that ``convert`` can turn into an M4A."""
+    """Refuse audio that ``convert`` can turn into an M4A."""
     advice = f"load it with convert=True (--convert in a magic) for an M4A, which needs {INSTALL}"
-    return Refusal(f"this is {what}; {TAKEN}; {advice}", convertible=True)
+    return Refusal(f"this is {what}; {ACCEPTED}; {advice}", convertible=True)
 
 
 def other_audio(what: str) -> Refusal:
-    """Audio that Linq refuses and that we cannot convert either."""
-    return Refusal(f"this is {what}; {TAKEN}; export it as one of these")
+    """Refuse audio that ``convert`` cannot read either."""
+    return Refusal(f"this is {what}; {ACCEPTED}; export it as one of these")
 
 
 def not_audio(what: str) -> Refusal:
-    """Something that is no audio at all."""
-    return Refusal(f"this is {what}; {TAKEN}; choose an audio file")
+    """Refuse a file that is no audio."""
+    return Refusal(f"this is {what}; {ACCEPTED}; choose an audio file")
 
 
 def cut_off(what: str) -> Refusal:
-    """A file whose sound is missing, wholly or in part."""
+    """Refuse a file whose sound is missing, wholly or in part."""
     return Refusal(f"this {what}; get the file again")
 
 
 def damaged(what: str) -> Refusal:
-    """A file of a known format whose structure cannot be read."""
+    """Refuse a file of a known format whose structure cannot be read."""
     return Refusal(f"this {what} file is damaged; get it again or export it anew")

@@ -1,4 +1,4 @@
-"""WAV, and the chunks that it shares with AIFF: how long by the samples that really are there."""
+"""WAV, measured by the samples in the file, and the chunks that it shares with AIFF."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UNKNOWN_SIZE = 0xFFFFFFFF
 
 
 class Chunk(NamedTuple):
-    """One chunk's byte range, and the size that it claims."""
+    """The byte range of a chunk, and the size that it claims."""
 
     start: int
     end: int
@@ -24,26 +24,26 @@ class Chunk(NamedTuple):
 
 
 def number(view: memoryview, pos: int, size: int, order: str) -> int:
-    """An unsigned number of ``size`` bytes, ``order`` "big" or "little"."""
+    """Read an unsigned number of ``size`` bytes; ``order`` is "big" or "little"."""
     return int.from_bytes(view[pos : pos + size], "big" if order == "big" else "little")
 
 
 def read_chunks(view: memoryview, order: str, sound: bytes) -> dict[bytes, Chunk]:
-    """The first chunk of each name; ``sound`` names the one whose size may lie."""
-    found: dict[bytes, Chunk] = {}
+    """Return the first chunk of each name; the size of the chunk named ``sound`` may be wrong."""
+    chunks: dict[bytes, Chunk] = {}
     pos, end = 12, len(view)
     for _ in range(_MAX_CHUNKS):
         if pos + 8 > end:
-            return found
+            return chunks
         name, claimed = bytes(view[pos : pos + 4]), number(view, pos + 4, 4, order)
         start = pos + 8
         size = claimed
-        if name == b"data" and claimed == _UNKNOWN_SIZE and b"ds64" in found:
-            size = claimed = number(view, found[b"ds64"].start + 8, 8, order) or claimed
+        if name == b"data" and claimed == _UNKNOWN_SIZE and b"ds64" in chunks:
+            size = claimed = number(view, chunks[b"ds64"].start + 8, 8, order) or claimed
         if name == sound and (size == 0 or (name == b"SSND" and size < 8)) and not _chunk_at(view, start, order):
             size = end - start
         stop = min(start + size, end)
-        found.setdefault(name, Chunk(start, stop, claimed))
+        chunks.setdefault(name, Chunk(start, stop, claimed))
         pos = stop + (size & 1)
         if size & 1 and _IDENTIFIER.match(view, stop) and not _IDENTIFIER.match(view, pos):
             pos = stop
@@ -51,7 +51,7 @@ def read_chunks(view: memoryview, order: str, sound: bytes) -> dict[bytes, Chunk
 
 
 def _chunk_at(view: memoryview, pos: int, order: str) -> bool:
-    """Whether a plausible chunk begins at ``pos``, or nothing at all follows."""
+    """Return whether a plausible chunk begins at ``pos``, or the file ends there."""
     if pos >= len(view):
         return True
     fits = pos + 8 + number(view, pos + 4, 4, order) <= len(view) + 1
@@ -59,7 +59,7 @@ def _chunk_at(view: memoryview, pos: int, order: str) -> bool:
 
 
 def text_of(view: memoryview, chunk: Chunk | None) -> str | None:
-    """A chunk's text up to its first zero byte."""
+    """Return the text of a chunk up to its first zero byte."""
     if chunk is None:
         return None
     raw = bytes(view[chunk.start : min(chunk.end, chunk.start + 1000)]).partition(b"\0")[0]
@@ -67,7 +67,7 @@ def text_of(view: memoryview, chunk: Chunk | None) -> str | None:
 
 
 def id3_of(view: memoryview, chunks: Mapping[bytes, Chunk]) -> memoryview | None:
-    """An ID3 tag in a chunk of its own."""
+    """Return the ID3 tag that is in a chunk of its own."""
     chunk = chunks.get(b"id3 ") or chunks.get(b"ID3 ")
     return view[chunk.start : chunk.end] if chunk else None
 
@@ -82,7 +82,7 @@ class _WavFormat(NamedTuple):
 
 
 def _wav_format(view: memoryview, chunk: Chunk, order: str) -> _WavFormat:
-    """The fmt chunk, with EXTENSIBLE resolved to the tag that it wraps."""
+    """Read the fmt chunk; EXTENSIBLE becomes the tag that it wraps."""
     at, size = chunk.start, chunk.end - chunk.start
     if size < 14:
         raise refusals.cut_off("WAV file ends in its header")
@@ -98,7 +98,7 @@ def _wav_format(view: memoryview, chunk: Chunk, order: str) -> _WavFormat:
 
 
 def _wav_pcm(wav: _WavFormat, data: Chunk, order: str) -> Pcm | None:
-    """The plain samples of a WAV, None where they are packed."""
+    """Return where the PCM samples of a WAV are, None where they are compressed."""
     least = (wav.bits + 7) // 8
     width = wav.block // wav.channels if wav.block % wav.channels == 0 else 0
     width = width if least <= width <= 8 else least
@@ -117,7 +117,7 @@ _PACKED = {0x02: ("MS ADPCM", 7, 2, 2), 0x11: ("IMA ADPCM", 4, 1, 2)}
 
 
 def _packed_samples(wav: _WavFormat, size_bytes: int) -> tuple[str, int]:
-    """The codec and the samples per channel that lie in so many bytes of ADPCM or GSM."""
+    """Return the codec of ADPCM or GSM, and the samples per channel in ``size_bytes``."""
     if wav.tag == 0x31:
         return "GSM 6.10", size_bytes // (wav.block or 65) * 320
     if wav.tag not in _PACKED:
@@ -135,7 +135,7 @@ def _packed_samples(wav: _WavFormat, size_bytes: int) -> tuple[str, int]:
 
 
 def read(view: memoryview) -> Sound:
-    """Measure a WAV (RIFF, RIFX, RF64, BW64) by the bytes that are there; raises Refusal."""
+    """Measure a WAV (RIFF, RIFX, RF64, BW64) by the bytes in the file; raises Refusal."""
     kind = bytes(view[:4])
     order = "big" if kind == b"RIFX" else "little"
     chunks = read_chunks(view, order, b"data")
@@ -161,7 +161,7 @@ def read(view: memoryview) -> Sound:
 
 
 def _trust_fact(view: memoryview, fact: Chunk | None, order: str, samples: int, wav: _WavFormat) -> int:
-    """The fact chunk's count of samples where it only trims the last block of ADPCM."""
+    """Return the sample count of the fact chunk when it only trims the last block of ADPCM, else ``samples``."""
     if fact is None or fact.end - fact.start < 4:
         return samples
     claimed = number(view, fact.start, 4, order)
@@ -169,7 +169,7 @@ def _trust_fact(view: memoryview, fact: Chunk | None, order: str, samples: int, 
 
 
 def _mp3_in_wav(view: memoryview, data: Chunk, id3: memoryview | None, names: tuple[str | None, str | None]) -> Sound:
-    """MP3 frames in a WAV: the container is what Linq sees."""
+    """Measure MP3 frames in a WAV; the format is WAV, since Linq sees the container."""
     inside = view[data.start : data.end]
     start = mpeg.find(inside, 0, 3, lambda frame: frame.layer == 1)
     if start is None:
@@ -179,13 +179,13 @@ def _mp3_in_wav(view: memoryview, data: Chunk, id3: memoryview | None, names: tu
 
 
 def _info_names(view: memoryview, chunk: Chunk | None) -> tuple[str | None, str | None]:
-    """Title and artist of a LIST INFO chunk."""
+    """Return title and artist from a LIST INFO chunk."""
     if chunk is None or bytes(view[chunk.start : chunk.start + 4]) != b"INFO":
         return None, None
-    found: dict[bytes, Chunk] = {}
+    fields: dict[bytes, Chunk] = {}
     pos = chunk.start + 4
-    while pos + 8 <= chunk.end and len(found) < 100:
+    while pos + 8 <= chunk.end and len(fields) < 100:
         size = number(view, pos + 4, 4, "little")
-        found.setdefault(bytes(view[pos : pos + 4]), Chunk(pos + 8, min(pos + 8 + size, chunk.end), size))
+        fields.setdefault(bytes(view[pos : pos + 4]), Chunk(pos + 8, min(pos + 8 + size, chunk.end), size))
         pos += 8 + size + (size & 1)
-    return text_of(view, found.get(b"INAM")), text_of(view, found.get(b"IART"))
+    return text_of(view, fields.get(b"INAM")), text_of(view, fields.get(b"IART"))

@@ -1,4 +1,4 @@
-"""What a parser found in the bytes: the record that all parsers return."""
+"""The record that all parsers return."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Pcm:
-    """Where plain samples lie in a file: a byte range of whole frames of one kind.
+    """Where the PCM samples of a file are: a byte range of whole frames of one kind.
 
     ``kind`` is "s" (signed), "u" (unsigned), "f" (float), "mu-law" or "A-law";
     ``width`` is in bytes per sample.
@@ -21,7 +21,7 @@ class Pcm:
 
     @property
     def codec(self) -> str:
-        """The name to show, e.g. "PCM 16-bit"."""
+        """Return the name to show, e.g. "PCM 16-bit"."""
         if self.kind in ("mu-law", "A-law"):
             return self.kind
         return f"PCM float {8 * self.width}-bit" if self.kind == "f" else f"PCM {8 * self.width}-bit"
@@ -29,11 +29,10 @@ class Pcm:
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """One audio file as measured: length in seconds, rate in Hz, and what may be done with it.
+    """A measured audio file: length in seconds, rate in Hz.
 
-    ``pcm`` is set where the samples need no codec, ``browser`` where Chromium and Firefox both
-    play the file as it is, ``id3`` holds an ID3v2 tag found inside a chunk, ``names`` the title
-    and artist that the container itself carries.
+    ``pcm`` is set when the samples need no codec, ``browser`` when Chromium and Firefox both play the file as it is;
+    ``id3`` is an ID3v2 tag inside a chunk, ``names`` title and artist in the container itself.
     """
 
     format: str

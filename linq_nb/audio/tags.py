@@ -1,4 +1,4 @@
-"""Title and artist, by mutagen where it can; never a reason to refuse a file."""
+"""Title and artist of a file, mostly by mutagen; a broken tag never refuses a file."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _CONTAINERS = frozenset((b"moov", b"udta", b"trak", b"mdia", b"meta", b"ilst", b
 
 
 def names(view: memoryview, sound: Sound) -> Names:
-    """Title and artist of a measured file, None where it does not say or the tag is broken."""
-    title, artist = _found(view, sound)
+    """Return title and artist of a measured file, None where they are missing or the tag is broken."""
+    title, artist = _mutagen_names(view, sound)
     own_title, own_artist = sound.names
     return _tidy(title) or _tidy(own_title), _tidy(artist) or _tidy(own_artist)
 
 
-def _found(view: memoryview, sound: Sound) -> Names:
-    """What mutagen reads; whatever way a tag breaks it, a title is not worth an error."""
+def _mutagen_names(view: memoryview, sound: Sound) -> Names:
+    """Return what mutagen reads; no error, however the tag is broken."""
     with suppress(Exception):
         if sound.format == "m4a":
             return _mp4_names(view)
@@ -42,7 +42,7 @@ def _found(view: memoryview, sound: Sound) -> Names:
 
 
 def _mutagen(name: str) -> Any:
-    """A module of mutagen, which has no types and is loaded where first needed."""
+    """Load a module of mutagen, which has no types, at its first use."""
     return importlib.import_module(f"mutagen.{name}")
 
 
@@ -52,7 +52,7 @@ def _leading_id3(view: memoryview) -> memoryview:
 
 
 def _shortened(tag: memoryview) -> bytes:
-    """The beginning of a tag, complete in itself: mutagen's time grows with the square of the size."""
+    """Return the beginning of a tag as a complete tag: mutagen's time grows with the square of the size."""
     raw = bytearray(tag[:_ID3_BYTES])
     size = len(raw) - 10
     if len(raw) == _ID3_BYTES:
@@ -60,35 +60,35 @@ def _shortened(tag: memoryview) -> bytes:
     return bytes(raw)
 
 
-def _id3_names(tag: memoryview) -> Names:
-    """Title and artist of an ID3 tag, unless it is made to unpack or repeat without end."""
+def _id3_names(data: memoryview) -> Names:
+    """Read title and artist from an ID3 tag, unless it is made to unpack or repeat without end."""
     id3 = _mutagen("id3")
-    raw = _shortened(tag)
-    seen = _ID3_NAMES.findall(raw.replace(b"\xff\0", b"\xff"))
-    if len(seen) > _MAX_FRAMES or (raw[3:4] > b"\2" and any(_may_be_packed(rest) for rest in seen)):
+    raw = _shortened(data)
+    frames = _ID3_NAMES.findall(raw.replace(b"\xff\0", b"\xff"))
+    if len(frames) > _MAX_FRAMES or (raw[3:4] > b"\2" and any(_may_be_packed(rest) for rest in frames)):
         return None, None
-    found = id3.ID3(io.BytesIO(raw), known_frames={"TIT2": id3.TIT2, "TPE1": id3.TPE1})
-    return _first(found.get("TIT2")), _first(found.get("TPE1"))
+    tag = id3.ID3(io.BytesIO(raw), known_frames={"TIT2": id3.TIT2, "TPE1": id3.TPE1})
+    return _first(tag.get("TIT2")), _first(tag.get("TPE1"))
 
 
 def _may_be_packed(rest: bytes) -> bool:
-    """Whether a frame's flags ask for decompression: a small tag could unpack to gigabytes."""
+    """Return whether a frame's flags ask for decompression: a small tag could unpack to gigabytes."""
     return len(rest) > 5 and bool(rest[5] & 0x88)
 
 
 def _trailing_names(view: memoryview) -> Names:
-    """Title and artist of an APE or ID3v1 tag at the end."""
+    """Read title and artist from an APE or ID3v1 tag at the end."""
     apev2 = _mutagen("apev2")
     try:
-        found = apev2.APEv2(io.BytesIO(view[-_TAIL_BYTES:]))
+        tag = apev2.APEv2(io.BytesIO(view[-_TAIL_BYTES:]))
     except apev2.error:
-        found = _mutagen("id3").ID3(io.BytesIO(view[-128:]))
-        return _first(found.get("TIT2")), _first(found.get("TPE1"))
-    return _first(found.get("Title")), _first(found.get("Artist"))
+        tag = _mutagen("id3").ID3(io.BytesIO(view[-128:]))
+        return _first(tag.get("TIT2")), _first(tag.get("TPE1"))
+    return _first(tag.get("Title")), _first(tag.get("Artist"))
 
 
 def _mp4_names(view: memoryview) -> Names:
-    """Title and artist of an M4A, unless it has boxes without end."""
+    """Read title and artist of an M4A, unless it has too many boxes."""
     if _too_many_boxes(view):
         return None, None
     tags = _mutagen("mp4").MP4(io.BytesIO(view)).tags or {}
@@ -96,7 +96,7 @@ def _mp4_names(view: memoryview) -> Names:
 
 
 def _too_many_boxes(view: memoryview) -> bool:
-    """Whether mutagen, which keeps every box, would be kept busy."""
+    """Return whether there are more boxes than mutagen reads in good time."""
     ranges, count = [(0, len(view))], 0
     while ranges:
         start, end = ranges.pop()
@@ -110,10 +110,10 @@ def _too_many_boxes(view: memoryview) -> bool:
 
 
 def _first(values: Any) -> str | None:
-    """The first of the values that a tag holds."""
+    """Return the first value of a tag."""
     return str(values[0]) if values else None
 
 
 def _tidy(text: str | None) -> str | None:
-    """One line of at most 200 characters, None where nothing is left."""
+    """Return one line of at most 200 characters, None when nothing is left."""
     return " ".join((text or "").split())[:_MAX_CHARACTERS] or None

@@ -1,4 +1,4 @@
-"""An audio track of an M4A: its samples in tables or in fragments, and whether their bytes are there."""
+"""An audio track of an M4A: its samples in tables or fragments, and whether their bytes are in the file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Track:
 
 
 def read_track(view: memoryview, trak: Box) -> Track | None:
-    """The facts of a trak box, None where it has no description of its sound."""
+    """Read a trak box, None when it does not describe its sound."""
     tkhd = child(view, trak, b"tkhd")
     mdhd = child(view, trak, b"mdia", b"mdhd")
     stbl = child(view, trak, b"mdia", b"minf", b"stbl")
@@ -48,7 +48,7 @@ def read_track(view: memoryview, trak: Box) -> Track | None:
 
 
 def time_to_sample(view: memoryview, track: Track) -> tuple[int, int]:
-    """Samples and their total length in the track's units, by the time-to-sample table."""
+    """Return the number of samples and their total length in the track's units, by the time-to-sample table."""
     stts = child(view, track.stbl, b"stts")
     if stts is None:
         return 0, 0
@@ -58,7 +58,7 @@ def time_to_sample(view: memoryview, track: Track) -> tuple[int, int]:
 
 
 class Extent(NamedTuple):
-    """Samples, their bytes, and those that lie beyond the end of the file."""
+    """Number of samples, their bytes, and the bytes beyond the end of the file."""
 
     samples: int
     size_bytes: int
@@ -66,7 +66,7 @@ class Extent(NamedTuple):
 
 
 def extent(view: memoryview, track: Track) -> Extent:
-    """Where a track's samples lie, chunk by chunk."""
+    """Add up where the samples of a track are, chunk by chunk."""
     sizes = _sample_sizes(view, track.stbl)
     offsets = _chunk_offsets(view, track.stbl)
     firsts, per_chunk = _chunk_runs(view, track.stbl)
@@ -93,7 +93,7 @@ def extent(view: memoryview, track: Track) -> Extent:
 
 
 def _sample_sizes(view: memoryview, stbl: Box) -> array[int] | tuple[int, int]:
-    """The size of each sample, or one size for all of them and how many there are."""
+    """Return the size of each sample, or one size for all and their number."""
     stsz = child(view, stbl, b"stsz")
     if stsz is not None:
         each, count = u32(view, stsz.start + 4), u32(view, stsz.start + 8)
@@ -112,7 +112,7 @@ def _sample_sizes(view: memoryview, stbl: Box) -> array[int] | tuple[int, int]:
 
 
 def _compact_sizes(view: memoryview, stz2: Box, bits: int, count: int) -> array[int]:
-    """The table of a stz2 box: 4, 8 or 16 bits a sample."""
+    """Read the table of a stz2 box: 4, 8 or 16 bits a sample."""
     if bits != 4:
         return words(view, stz2.start + 12, count, stz2.end, 2 if bits == 16 else 1)
     pairs = view[stz2.start + 12 : min(stz2.end, stz2.start + 12 + (count + 1) // 2)]
@@ -128,7 +128,7 @@ def _chunk_offsets(view: memoryview, stbl: Box) -> array[int]:
 
 
 def _chunk_runs(view: memoryview, stbl: Box) -> tuple[array[int], array[int]]:
-    """First chunk and samples per chunk of each run."""
+    """Return the first chunk and the samples per chunk of each run."""
     stsc = child(view, stbl, b"stsc")
     if stsc is None:
         return array("I"), array("I")
@@ -137,7 +137,7 @@ def _chunk_runs(view: memoryview, stbl: Box) -> tuple[array[int], array[int]]:
 
 
 def edited_frames(view: memoryview, track: Track, frames: int, movie_timescale: int) -> int:
-    """The track's length as its edit list plays it, in the track's units."""
+    """Return the length of the track after its edit list, in the track's units."""
     elst = child(view, track.trak, b"edts", b"elst")
     if elst is None or not movie_timescale:
         return frames
@@ -154,13 +154,13 @@ def edited_frames(view: memoryview, track: Track, frames: int, movie_timescale: 
 
 
 def movie_timescale(view: memoryview, moov: Box) -> int:
-    """Units per second of the edit lists, 0 where not said."""
+    """Return the units per second of the edit lists, 0 when missing."""
     mvhd = child(view, moov, b"mvhd")
     return u32(view, mvhd.start + (20 if view[mvhd.start] == 1 else 12)) if mvhd else 0
 
 
 def read_defaults(view: memoryview, moov: Box, track: Track) -> None:
-    """What fragments of this track leave unsaid."""
+    """Read the default values for the fragments of this track."""
     mvex = child(view, moov, b"mvex")
     for box in boxes(view, mvex.start, mvex.end) if mvex else ():
         if box.name == b"trex" and u32(view, box.start + 4) == track.number:
@@ -169,7 +169,7 @@ def read_defaults(view: memoryview, moov: Box, track: Track) -> None:
 
 
 def add_fragment(view: memoryview, start: int, end: int, track: Track) -> None:
-    """Add one moof's samples to a track; raises Refusal where their bytes are not in the file."""
+    """Add the samples of one moof box to a track; raises Refusal when their bytes are not in the file."""
     for traf in boxes(view, start, end):
         tfhd = child(view, traf, b"tfhd") if traf.name == b"traf" else None
         if tfhd is None or u32(view, tfhd.start + 4) != track.number:
@@ -188,7 +188,7 @@ def add_fragment(view: memoryview, start: int, end: int, track: Track) -> None:
 
 
 def _add_run(view: memoryview, trun: Box, track: Track, frames: int, size: int, room: int) -> None:
-    """Add one trun's samples, which lie in the ``room`` bytes behind it, to a track."""
+    """Add the samples of one trun box, which lie in the next ``room`` bytes, to a track."""
     flags = u32(view, trun.start) & 0xFFFFFF
     count = u32(view, trun.start + 4)
     pos = trun.start + 8 + 4 * (flags & 1) + (flags & 4)
@@ -203,7 +203,7 @@ def _add_run(view: memoryview, trun: Box, track: Track, frames: int, size: int, 
     if 0x200 in fields:
         total_bytes = sum(table[fields.index(0x200) :: len(fields)])
     if total_bytes > room:
-        raise refusals.cut_off(f"M4A file is cut off: a fragment of {total_bytes} bytes is not all there")
+        raise refusals.cut_off(f"M4A file is cut off: a fragment of {total_bytes} bytes is incomplete")
     if total_bytes >= count:
         track.frames += total
         track.samples += count

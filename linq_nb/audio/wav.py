@@ -1,4 +1,4 @@
-"""Writing WAV: samples from memory, and small previews."""
+"""Writes WAV: samples from memory, and small previews."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from linq_nb.errors import AudioError
 
 _MIN_RATE, _MAX_RATE = 1000, 384_000
 _MAX_CHANNELS = 8
-# Integer type -> its bits, and whether it is signed. Wider ones, and Python's, are taken for 16 bits.
+# Integer type -> its bits, and whether it is signed. Wider types, and Python's int, count as 16 bits.
 _INTEGERS = {
     "b": (8, True),
     "B": (8, False),
@@ -26,10 +26,10 @@ _INTEGERS = {
 
 
 def wav_from_samples(samples: Any, rate: int) -> bytes:
-    """A 16-bit WAV of samples at ``rate`` Hz: one channel, or two axes (frames, channels).
+    """Return samples at ``rate`` Hz as a 16-bit WAV: one channel, or two axes (frames, channels).
 
-    Takes numpy arrays, what turns into one, lists and ``array.array``. Floats are -1 to 1 and are
-    clipped; integers fill the range of their type. Raises AudioError for samples that are none.
+    Accepts numpy arrays, objects with ``__array__``, lists and ``array.array``. Floats are -1 to 1 and are
+    clipped; integers fill the range of their type. Raises AudioError for other samples.
 
     >>> len(wav_from_samples([0.0, 0.5, -0.5], 8000))
     50
@@ -64,7 +64,7 @@ def _check_shape(shape: Sequence[int]) -> None:
 
 
 def _from_numpy(samples: Any) -> tuple[bytes, tuple[int, ...]]:
-    """Little-endian 16-bit samples of a numpy array, by its own methods."""
+    """Return the little-endian 16-bit samples of a numpy array, by its own methods."""
     _check_shape(samples.shape)
     kind, size = samples.dtype.kind, samples.dtype.itemsize
     if kind == "f":
@@ -84,12 +84,12 @@ def _from_numpy(samples: Any) -> tuple[bytes, tuple[int, ...]]:
 def _check_range(low: int, high: int) -> None:
     if low < -32768 or high > 32767:
         raise AudioError(
-            f"whole numbers from {low} to {high} are beyond 16 bits; scale them to floats of -1 to 1 first"
+            f"whole numbers from {low} to {high} do not fit into 16 bits; scale them to floats of -1 to 1 first"
         )
 
 
 def _from_numbers(samples: Any) -> tuple[bytes, tuple[int, ...]]:
-    """Little-endian 16-bit samples of lists, lists of lists or an ``array.array``."""
+    """Return the little-endian 16-bit samples of lists, lists of lists or an ``array.array``."""
     code = getattr(samples, "typecode", "")
     try:
         rows = list(samples)
@@ -99,13 +99,13 @@ def _from_numbers(samples: Any) -> tuple[bytes, tuple[int, ...]]:
             raise AudioError("every frame needs the same number of channels")
         numbers = [number for row in rows for number in row] if wide else rows
         _check_shape(shape)
-        return little_endian(array("h", _whole(numbers, code))), shape
+        return little_endian(array("h", _to_16_bit(numbers, code))), shape
     except (TypeError, ValueError):
         raise AudioError("samples are plain numbers: floats of -1 to 1, or 16-bit integers") from None
 
 
-def _whole(numbers: list[Any], code: str) -> list[int]:
-    """Numbers as 16-bit ones, by their type."""
+def _to_16_bit(numbers: list[Any], code: str) -> list[int]:
+    """Convert numbers to 16 bits, by their type."""
     if code in _INTEGERS:
         bits, signed = _INTEGERS[code]
         offset = 0 if signed else 1 << bits - 1
@@ -119,7 +119,7 @@ def _whole(numbers: list[Any], code: str) -> list[int]:
 
 
 def wav_file(raw: bytes, rate: int, channels: int, mu_law: bool = False) -> bytes:
-    """A WAV around little-endian 16-bit samples, or around mu-law bytes."""
+    """Return a WAV of little-endian 16-bit samples, or of mu-law bytes."""
     width = 1 if mu_law else 2
     extra = struct.pack("<H", 0) if mu_law else b""
     fmt = struct.pack(
@@ -132,7 +132,7 @@ def wav_file(raw: bytes, rate: int, channels: int, mu_law: bool = False) -> byte
 
 
 def little_endian(samples: array[int]) -> bytes:
-    """16-bit numbers as WAV holds them."""
+    """Return 16-bit numbers in the byte order of WAV."""
     if sys.byteorder == "big":
         samples = samples[:]
         samples.byteswap()

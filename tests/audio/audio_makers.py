@@ -12,7 +12,7 @@ from typing import Any
 DATA = Path(__file__).parent / "data"
 SAMPLES = Path(__file__).parents[2] / "notebooks" / "audio"
 TRUTH: dict[str, dict[str, Any]] = json.loads((DATA / "truth.json").read_text())
-TAKEN = {name: facts for name, facts in TRUTH.items() if "format" in facts}
+ACCEPTED = {name: facts for name, facts in TRUTH.items() if "format" in facts}
 REFUSED = {name: facts["refused"] for name, facts in TRUTH.items() if "refused" in facts}
 
 

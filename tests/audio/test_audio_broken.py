@@ -8,7 +8,7 @@ import tracemalloc
 import zlib
 
 import pytest
-from audio_makers import DATA, REFUSED, SAMPLES, TAKEN, box, caf, data, id3, integers, m4a_boxes, table, tone, wav
+from audio_makers import ACCEPTED, DATA, REFUSED, SAMPLES, box, caf, data, id3, integers, m4a_boxes, table, tone, wav
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +17,7 @@ from linq_nb.errors import AudioError
 
 BIG = 150_000
 HELLOS = sorted(file.name for file in SAMPLES.glob("hello.*"))
-FILES = {name: data(name) for name in (*TAKEN, *REFUSED, *HELLOS)}
+FILES = {name: data(name) for name in (*ACCEPTED, *REFUSED, *HELLOS)}
 WAV = wav(integers(tone(), 2, "little"))
 MP3 = FILES["cbr.mp3"][FILES["cbr.mp3"].index(b"\xff\xfb") :]
 BOMB = zlib.compress(bytes(50_000_000), 9)
@@ -36,13 +36,13 @@ def look(made: bytes) -> AudioInfo | None:
 
 
 def test_the_folder_holds_what_the_table_says():
-    assert {file.name for file in DATA.iterdir()} == {*TAKEN, *REFUSED, "truth.json"}
+    assert {file.name for file in DATA.iterdir()} == {*ACCEPTED, *REFUSED, "truth.json"}
     assert sum(file.stat().st_size for file in DATA.iterdir()) < 1_500_000
     assert sum(file.stat().st_size for file in SAMPLES.glob("hello.*")) < 1_000_000
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_beginning_of_a_file_is_told_or_refused(name):
+def test_every_beginning_of_a_file_is_measured_or_refused(name):
     whole = FILES[name]
     ends = {*range(0, min(len(whole), 120)), *range(120, len(whole), max(1, len(whole) // 60))}
     for end in sorted(ends):
@@ -50,14 +50,14 @@ def test_every_beginning_of_a_file_is_told_or_refused(name):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_end_of_a_file_is_told_or_refused(name):
+def test_every_end_of_a_file_is_measured_or_refused(name):
     whole = FILES[name]
     for start in range(1, len(whole), max(1, len(whole) // 40)):
         look(whole[start:])
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_flipped_bytes_are_told_or_refused(name):
+def test_flipped_bytes_are_measured_or_refused(name):
     chance, whole = random.Random(name), FILES[name]
     for _ in range(60):
         broken = bytearray(whole)
@@ -188,4 +188,4 @@ def test_a_long_file_is_counted_to_the_end_without_a_copy(name):
 
 
 def test_the_wrong_name_of_a_file_plays_no_part():
-    assert {look(FILES[name]).format for name in TAKEN if name.endswith((".m4a", ".m4b", ".3gp"))} == {"m4a"}
+    assert {look(FILES[name]).format for name in ACCEPTED if name.endswith((".m4a", ".m4b", ".3gp"))} == {"m4a"}

@@ -62,7 +62,7 @@ def test_the_table_agrees_with_itself():
     for name, facts in FORMATS.items():
         assert facts.extension == f".{name}"
         assert all(mime_format(mime) == name for mime in (facts.mime_type, *facts.mime_aliases))
-        assert all(extension_format(one) == name for one in (facts.extension, *facts.other_extensions))
+        assert all(extension_format(extension) == name for extension in (facts.extension, *facts.other_extensions))
 
 
 def test_importing_loads_no_other_package():

@@ -12,7 +12,7 @@ from audio_makers import REFUSED, aiff, box, caf, chunk, data, id3, m4a_boxes, t
 from linq_nb.audio import probe
 from linq_nb.errors import AudioError
 
-TAKEN = "Linq takes MP3, M4A, AAC, CAF, WAV, AIFF and AMR"
+ACCEPTED = "Linq takes MP3, M4A, AAC, CAF, WAV, AIFF and AMR"
 CONVERT = "load it with convert=True (--convert in a magic) for an M4A, which needs `pip install linq_nb[audio]`"
 M4A, FRONT, MP3 = data("moov-behind.m4a"), data("moov-in-front.m4a"), data("cbr.mp3")
 NOISE = bytes(range(1, 256)) * 40
@@ -39,17 +39,17 @@ def refusal(made: bytes) -> str:
 def test_what_other_programs_make_and_linq_does_not_take(name):
     message = refusal(data(name))
     assert REFUSED[name] in message
-    assert TAKEN in message
+    assert ACCEPTED in message
 
 
 def test_the_sample_that_is_not_accepted_says_how_to_convert_it():
-    assert refusal(data("hello.ogg")) == f"this is Ogg/Opus; {TAKEN}; {CONVERT}"
+    assert refusal(data("hello.ogg")) == f"this is Ogg/Opus; {ACCEPTED}; {CONVERT}"
 
 
 @pytest.mark.parametrize(
     ("made", "words"),
     [
-        (id3({b"TIT2": b"Hi"}) + data("lossless.flac"), f"this is FLAC; {TAKEN}; {CONVERT}"),
+        (id3({b"TIT2": b"Hi"}) + data("lossless.flac"), f"this is FLAC; {ACCEPTED}; {CONVERT}"),
         (b"ADIF" + NOISE, "AAC in ADIF"),
         (wav(bytes(600), bits=40), "WAV with a codec that phones do not play"),
         (wav(bytes(600), tag=0x161), "WAV with a codec that phones do not play (tag 0x0161)"),
@@ -73,7 +73,7 @@ def test_the_sample_that_is_not_accepted_says_how_to_convert_it():
 def test_other_audio(made, words):
     message = refusal(made)
     assert words in message
-    assert TAKEN in message
+    assert ACCEPTED in message
     assert CONVERT in message or "export it as one of these" in message
 
 
@@ -98,8 +98,8 @@ def test_other_audio(made, words):
         (b"hello, this is text\n" * 50, "plain text"),
         ("grüße, schöne Wörter\n".encode() * 30, "plain text"),
         ("hello".encode("utf-16"), "plain text"),
-        (NOISE, "no audio file that we know"),
-        (b"\xff" * 10_000, "no audio file that we know"),
+        (NOISE, "not an audio file that we recognise"),
+        (b"\xff" * 10_000, "not an audio file that we recognise"),
         (b"RIFF\x20\0\0\0ABCD" + NOISE, "a RIFF file without sound"),
         (m4a_boxes(b"", handler=b"text"), "MP4 without an audio track"),
     ],
@@ -107,7 +107,7 @@ def test_other_audio(made, words):
 def test_no_audio_at_all(made, words):
     message = refusal(made)
     assert message.startswith(f"this is {words}")
-    assert message.endswith(f"{TAKEN}; choose an audio file")
+    assert message.endswith(f"{ACCEPTED}; choose an audio file")
 
 
 @pytest.mark.parametrize(
@@ -130,15 +130,15 @@ def test_no_audio_at_all(made, words):
         (MP3[MP3.index(b"\xff\xfb") :][:208], "no sound"),
         (b"\xff\xfb\x90\0" + NOISE, "a tag or a header and no sound"),
         (data("adts.aac")[:9], "a tag or a header and no sound"),
-        (M4A[: len(M4A) // 2], "MP4 file is cut off: its index (moov) is not all there"),
-        (M4A[:-1], "MP4 file is cut off: its index (moov) is not all there"),
-        (FRONT[: len(FRONT) // 2], "of its sound are there"),
-        (FRONT[:-1], "of its sound are there"),
+        (M4A[: len(M4A) // 2], "MP4 file is cut off: its index (moov) is incomplete"),
+        (M4A[:-1], "MP4 file is cut off: its index (moov) is incomplete"),
+        (FRONT[: len(FRONT) // 2], "of its sound are in the file"),
+        (FRONT[:-1], "of its sound are in the file"),
         (data("fragmented.m4a")[:4000], "a fragment of"),
         (data("fragmented.m4a")[:1200], "of"),
         (m4a_boxes(table(b"stsz", 0, 0)), "M4A file has a header and no sound"),
         (m4a_boxes(table(b"stsz", 0, 50)), "M4A file ends in its index"),
-        (box(b"styp", b"msdh\0\0\0\0") + box(b"moof"), "its index (moov) is not all there"),
+        (box(b"styp", b"msdh\0\0\0\0") + box(b"moof"), "its index (moov) is incomplete"),
     ],
 )
 def test_no_sound_left(made, words):
@@ -171,7 +171,7 @@ def test_damage_is_said(made):
 
 def test_mp3_inside_something_else_is_not_an_mp3():
     form = b'------Boundary\r\nContent-Disposition: form-data; filename="a.mp3"\r\n\r\n'
-    assert "no audio file that we know" in refusal(form + MP3)
+    assert "not an audio file that we recognise" in refusal(form + MP3)
     assert "a zip archive" in refusal(zipped())
 
 

@@ -1,4 +1,4 @@
-"""``probe``: what a memo's bytes are, how long they play, and who speaks."""
+"""``probe``: format, length, title and artist of a memo."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from linq_nb.audio import tags
 from linq_nb.audio.formats import FORMATS
-from linq_nb.audio.measuring import Bytes, measure, view_of
+from linq_nb.audio.measurement import Bytes, measure, view_of
 
 
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
-    """What a memo's bytes are, by their content; the rate in Hz, ``mime_type`` as Linq's upload takes it."""
+    """The facts of an audio file, by its content; the rate in Hz, ``mime_type`` for Linq's upload."""
 
     format: str
     mime_type: str
@@ -25,7 +25,7 @@ class AudioInfo:
 
 
 def probe(data: Bytes) -> AudioInfo:
-    """Tell what the bytes are and how long they play; raises AudioError for all that Linq does not take.
+    """Return the facts of an audio file; raises AudioError for a format that Linq does not accept.
 
     >>> probe(open("hello.m4a", "rb").read()).codec  # doctest: +SKIP
     'AAC-LC'

@@ -1,4 +1,4 @@
-"""What a file is, by its content alone."""
+"""The kind of a file, by its content alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from linq_nb.audio.sound import Sound
 _C, _O, _N = refusals.convertible, refusals.other_audio, refusals.not_audio
 
 
-# Magic at the beginning -> what it is, and which advice fits.
+# First bytes -> name, and the refusal with the advice that fits.
 _MAGICS: tuple[tuple[bytes, str, Callable[[str], Refusal]], ...] = (
     (b"fLaC", "FLAC", _C),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "WMA or WMV (ASF)", _C),
@@ -108,7 +108,7 @@ def _skip_zeros(view: memoryview, pos: int) -> int:
 
 
 def read(view: memoryview) -> Sound:
-    """Tell what the bytes are and measure them; raises Refusal for all that Linq does not take."""
+    """Recognise and measure audio; raises Refusal for a format that Linq does not accept."""
     if not len(view):
         raise refusals.cut_off("file is empty")
     head = bytes(view[:16])
@@ -127,7 +127,7 @@ def read(view: memoryview) -> Sound:
 
 
 def _container(head: bytes) -> Callable[[memoryview], Sound] | None:
-    """The reader of a container that its first bytes name."""
+    """Return the reader of a container, by its first bytes."""
     if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE":
         return riff.read
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
@@ -142,7 +142,7 @@ def _container(head: bytes) -> Callable[[memoryview], Sound] | None:
 
 
 def _first_frame(view: memoryview, pos: int) -> mpeg.Start | None:
-    """The first frame of MPEG audio: right after the tags and zeros, or behind a little garbage."""
+    """Find the first frame of MPEG audio: after tags and zeros, or after a little garbage."""
     pos = _skip_zeros(view, pos)
     start = mpeg.run(view, pos, _CLEAN_NEED, mpeg.free_length(view, pos))
     if start is not None or _is_text(bytes(view[pos : pos + 24])):
@@ -154,7 +154,7 @@ def _first_frame(view: memoryview, pos: int) -> mpeg.Start | None:
 
 
 def _refuse_magic(view: memoryview, pos: int) -> None:
-    """Raise the Refusal for what the bytes at ``pos`` announce, if they announce anything."""
+    """Raise the Refusal for the format whose magic bytes are at ``pos``, if any."""
     head = bytes(view[pos : pos + 4096])
     for magic, what, refusal in _MAGICS:
         if head.startswith(magic):
@@ -178,10 +178,10 @@ def _refuse_magic(view: memoryview, pos: int) -> None:
 
 
 def _named(container: str, head: bytes, codecs: tuple[tuple[bytes, str], ...]) -> str:
-    found = [codec for magic, codec in codecs if magic in head]
-    if not found:
+    names = [codec for magic, codec in codecs if magic in head]
+    if not names:
         return container
-    return f"{container} video" if found[0] == "video" else f"{container}/{found[0]}"
+    return f"{container} video" if names[0] == "video" else f"{container}/{names[0]}"
 
 
 def _riff_other(kind: bytes) -> Refusal:
@@ -195,7 +195,7 @@ def _riff_other(kind: bytes) -> Refusal:
 
 
 def _is_loas(head: bytes) -> bool:
-    """Two LATM frames in a row."""
+    """Return whether two LATM frames follow each other."""
     if len(head) < 3 or head[1] & 0xE0 != 0xE0:
         return False
     after = 3 + ((head[1] & 0x1F) << 8 | head[2])
@@ -203,12 +203,12 @@ def _is_loas(head: bytes) -> bool:
 
 
 def _is_ac3(head: bytes) -> bool:
-    """An AC-3 or E-AC-3 sync word with a sensible stream id."""
+    """Return whether there is an AC-3 or E-AC-3 sync word with a valid stream id."""
     return head[:2] == b"\x0b\x77" and len(head) > 5 and head[5] >> 3 <= 16
 
 
 def _is_text(head: bytes) -> bool:
-    """Whether bytes read as text: no control characters, and UTF-8 or mostly plain letters."""
+    """Return whether bytes are text: no control characters, and UTF-8 or mostly plain letters."""
     if not head or _NOT_TEXT.search(head):
         return False
     strange = sum(letter == "\ufffd" for letter in head.decode("utf-8", "replace"))
@@ -216,11 +216,11 @@ def _is_text(head: bytes) -> bool:
 
 
 def _unknown(view: memoryview, pos: int) -> Refusal:
-    """The Refusal for bytes in which no audio was found."""
+    """Return the Refusal for bytes without audio."""
     head = bytes(view[pos : pos + 1024])
     if not head.strip(b"\0"):
         if pos:
-            return refusals.cut_off("file ends after its tag: there is no sound")
+            return refusals.cut_off("file ends after its tag and has no sound")
         if not _skip_zeros(view, 0) < len(view):
             return refusals.cut_off("file holds nothing but zeros")
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
@@ -236,4 +236,4 @@ def _unknown(view: memoryview, pos: int) -> Refusal:
         return refusals.not_audio("plain text")
     if pos or mpeg.header(view, 0) is not None:
         return refusals.cut_off("file has a tag or a header and no sound")
-    return refusals.not_audio("no audio file that we know")
+    return refusals.not_audio("not an audio file that we recognise")

@@ -1,4 +1,4 @@
-"""How loud a memo is, and the outline that its waveform is drawn from."""
+"""The loudness of a memo, and the peaks that its waveform shows."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from itertools import pairwise
 from operator import mul
 
 from linq_nb.audio import codec, pcm
-from linq_nb.audio.measuring import Bytes, measure, view_of
-from linq_nb.audio.remembering import remembered
+from linq_nb.audio.measurement import Bytes, measure, view_of
+from linq_nb.audio.memo_cache import cached
 from linq_nb.audio.sound import Sound
 from linq_nb.errors import AudioError
 
@@ -23,8 +23,8 @@ _LONG_RATE = 16000
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Loudness, 1.0 being full scale: the highest peak, the root mean square, the share of samples
-    at the very top, and the highest of each of ``n`` equal parts."""
+    """Loudness, where 1.0 is full scale: the highest peak, the root mean square, the share of clipped samples,
+    and the highest peak of each of ``n`` equal parts."""
 
     peak: float
     rms: float
@@ -33,7 +33,7 @@ class Levels:
 
 
 class _Meter:
-    """Takes samples as they come and keeps one peak per block."""
+    """Keeps one peak a block of the samples that it is fed."""
 
     def __init__(self, block: int, stride: int, high: int, low: int) -> None:
         self.block, self.stride, self.high, self.low = block, stride, high, low
@@ -43,30 +43,30 @@ class _Meter:
 
     def feed(self, samples: array[int]) -> None:
         """Add interleaved 16-bit samples."""
-        part = samples[:: self.stride]
-        self.squares += sum(map(mul, part, part))
-        self.squared += len(part)
+        sample = samples[:: self.stride]
+        self.squares += sum(map(mul, sample, sample))
+        self.squared += len(sample)
         self.samples += len(samples)
         pos = 0
         while pos < len(samples):
-            taken = samples[pos : pos + self.block - self._open]
-            self._add(taken)
-            pos += len(taken)
+            part = samples[pos : pos + self.block - self._open]
+            self._add(part)
+            pos += len(part)
 
-    def _add(self, taken: array[int]) -> None:
-        """Add samples that all belong to the open block."""
-        top, bottom = max(taken), min(taken)
+    def _add(self, part: array[int]) -> None:
+        """Add samples that all belong to the block under way."""
+        top, bottom = max(part), min(part)
         if top >= self.high or bottom <= self.low:
-            self.clipped += taken.count(self.high) + taken.count(self.low)
+            self.clipped += part.count(self.high) + part.count(self.low)
         peak = max(top, -bottom)
         if self._open:
             self.peaks[-1] = max(self.peaks[-1], peak)
         else:
             self.peaks.append(peak)
-        self._open = (self._open + len(taken)) % self.block
+        self._open = (self._open + len(part)) % self.block
 
     def levels(self, n: int) -> Levels:
-        """What was measured, in ``n`` parts."""
+        """Return the measured levels in ``n`` parts."""
         total = len(self.peaks)
         cuts = [i * total // n for i in range(n + 1)]
         parts = tuple(max(self.peaks[a : max(b, a + 1)]) / 32768 for a, b in pairwise(cuts))
@@ -74,11 +74,11 @@ class _Meter:
         return Levels(max(self.peaks) / 32768, rms, self.clipped / self.samples, parts)
 
 
-@remembered
+@cached
 def levels(data: Bytes, n: int = 100) -> Levels | None:
-    """Measure the loudness in ``n`` parts; None where that needs the ``audio`` extra; raises AudioError.
+    """Measure the loudness in ``n`` parts; None when that needs the ``audio`` extra; raises AudioError.
 
-    Plain samples in WAV, AIFF and CAF need no extra, and give the same with and without it.
+    PCM in WAV, AIFF and CAF needs no extra.
     """
     if n < 1:
         raise AudioError(f"a waveform has at least one part, not {n}")
@@ -95,12 +95,12 @@ def levels(data: Bytes, n: int = 100) -> Levels | None:
 
 
 def _steps(frames: int, channels: int, n: int) -> tuple[int, int]:
-    """Frames of a block, and every how many samples one is squared: an odd step, to meet all channels."""
+    """Return the frames of a block, and the step between squared samples: odd, so that it meets all channels."""
     return max(1, frames // (n * _BLOCKS_PER_PEAK)), frames * channels // _MOST_SQUARES | 1
 
 
 def _decoded_levels(view: memoryview, sound: Sound, n: int) -> Levels:
-    """Levels of packed sound, by PyAV; a long one in mono at a lower rate."""
+    """Measure compressed sound by PyAV; a long memo in mono at a lower rate."""
     is_long = sound.seconds * sound.rate * sound.channels > _MOST_SAMPLES
     rate, channels, samples = codec.blocks(view, _LONG_RATE if is_long else None)
     block, stride = _steps(round(sound.seconds * rate), channels, n)
@@ -117,7 +117,7 @@ def _measured(samples: Iterable[array[int]], meter: _Meter, n: int) -> Levels:
 
 
 def peaks(data: Bytes, n: int = 100) -> list[float] | None:
-    """The outline in ``n`` parts, the loudest 1.0 (zeros in silence); None and errors as for ``levels``."""
+    """Return the peaks of ``n`` parts, the highest 1.0 (zeros in silence); None and errors as for ``levels``."""
     measured = levels(data, n)
     if measured is None:
         return None

@@ -1,10 +1,10 @@
-"""From bytes to a measured sound, or to one AudioError whatever is wrong with them."""
+"""From bytes to a measured sound, or to an AudioError."""
 
 from __future__ import annotations
 
 import struct
 
-from linq_nb.audio import refusals, sniff
+from linq_nb.audio import refusals, sniffer
 from linq_nb.audio.refusals import Refusal
 from linq_nb.audio.sound import Sound
 from linq_nb.errors import AudioError
@@ -13,17 +13,17 @@ Bytes = bytes | bytearray | memoryview
 
 
 def view_of(data: Bytes) -> memoryview:
-    """The bytes as a flat view without a copy; raises AudioError for anything else."""
+    """Return bytes as a flat view without a copy; raises AudioError for another type."""
     try:
         return memoryview(data).cast("B")
     except TypeError:
         raise AudioError(f"audio is given as bytes, not as {type(data).__name__}; read the file first") from None
 
 
-def look(view: memoryview) -> Sound | Refusal:
-    """What the bytes are, or why they are no memo."""
+def sniff(view: memoryview) -> Sound | Refusal:
+    """Return the measured sound, or the reason why the bytes are no memo."""
     try:
-        return sniff.read(view)
+        return sniffer.read(view)
     except Refusal as refusal:
         return refusal
     except (ArithmeticError, LookupError, ValueError, struct.error):
@@ -31,8 +31,8 @@ def look(view: memoryview) -> Sound | Refusal:
 
 
 def measure(view: memoryview) -> Sound:
-    """What the bytes are and how long they play; raises AudioError."""
-    found = look(view)
-    if isinstance(found, Refusal):
-        raise AudioError(str(found))
-    return found
+    """Return the measured sound; raises AudioError when the bytes are no memo."""
+    result = sniff(view)
+    if isinstance(result, Refusal):
+        raise AudioError(str(result))
+    return result

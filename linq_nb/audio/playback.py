@@ -1,4 +1,4 @@
-"""Something small that a browser plays: the memo itself where it can, else a stand-in."""
+"""A small file that a browser plays: the memo itself where possible, else a preview of it."""
 
 from __future__ import annotations
 
@@ -8,23 +8,21 @@ from itertools import accumulate, pairwise
 from operator import add
 
 from linq_nb.audio import codec, pcm, wav
-from linq_nb.audio.measuring import Bytes, measure, view_of
-from linq_nb.audio.probing import AudioInfo
-from linq_nb.audio.remembering import remembered
+from linq_nb.audio.formats import FORMATS
+from linq_nb.audio.measurement import Bytes, measure, view_of
+from linq_nb.audio.memo_cache import cached
 from linq_nb.audio.sound import Sound
 from linq_nb.errors import AudioError
 
-# Types that both Chromium and Firefox let through in a data: URI.
-_PLAYED_AS = {"mp3": "audio/mpeg", "m4a": "audio/mp4", "aac": "audio/aac", "wav": "audio/wav"}
 _MP3_RATE, _MP3_BIT_RATE = 22050, 32_000
-_MOST_SECONDS = 300.0
+_MAX_SECONDS = 300.0
 _WIDE_RATE, _NARROW_RATE = 16000, 8000
 _HEADER_BYTES = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Bytes for a player and their type; ``seconds`` of sound, ``cut`` where the memo goes on."""
+    """A file for a player and its type: ``seconds`` of sound; ``cut`` when the memo is longer."""
 
     data: bytes
     mime_type: str
@@ -33,18 +31,17 @@ class Preview:
     cut: bool
 
 
-@remembered
-def preview(data: Bytes, info: AudioInfo | None = None, limit_bytes: int = 1_000_000) -> Preview | None:
-    """The memo where browsers play it and it is small, else a mono stand-in of at most ``limit_bytes``.
+@cached
+def preview(data: Bytes, limit_bytes: int = 1_000_000) -> Preview | None:
+    """Return the memo when browsers play it and it is small, else a mono preview of at most ``limit_bytes``.
 
-    ``info`` may be given by who has it; the bytes tell more. None where making one needs the ``audio``
-    extra; raises AudioError for what is no memo.
+    None when a preview needs the ``audio`` extra; raises AudioError when the bytes are no memo.
     """
     view = view_of(data)
     sound = measure(view)
     if sound.browser and len(view) <= limit_bytes:
         raw = data if isinstance(data, bytes) else bytes(view)
-        return Preview(raw, _PLAYED_AS[sound.format], True, sound.seconds, False)
+        return Preview(raw, FORMATS[sound.format].browser_type or "", True, sound.seconds, False)
     room = max(0, limit_bytes - _HEADER_BYTES)
     if not codec.can_transcode():
         return _plain_preview(view, sound, room) if sound.pcm else None
@@ -57,26 +54,26 @@ def preview(data: Bytes, info: AudioInfo | None = None, limit_bytes: int = 1_000
 
 
 def _mp3_preview(view: memoryview, sound: Sound, room: int) -> Preview:
-    """A mono MP3 by PyAV, cut where it does not fit."""
-    most = min(_MOST_SECONDS, room * 8 / _MP3_BIT_RATE)
-    made, seconds = codec.mp3_preview(view, _MP3_RATE, _MP3_BIT_RATE, most)
-    return Preview(made, "audio/mpeg", False, min(seconds, sound.seconds), seconds < sound.seconds - 0.2)
+    """Make a mono MP3 by PyAV, cut to fit."""
+    most = min(_MAX_SECONDS, room * 8 / _MP3_BIT_RATE)
+    mp3, seconds = codec.mp3_preview(view, _MP3_RATE, _MP3_BIT_RATE, most)
+    return Preview(mp3, "audio/mpeg", False, min(seconds, sound.seconds), seconds < sound.seconds - 0.2)
 
 
 def _plain_preview(view: memoryview, sound: Sound, room: int) -> Preview:
-    """A small WAV by the standard library: 16 kHz where all of it fits, else mu-law at 8 kHz, cut."""
+    """Make a small WAV by the standard library: 16 kHz when all of it fits, else mu-law at 8 kHz, cut to fit."""
     wide = sound.seconds * 2 * min(sound.rate, _WIDE_RATE) <= room
     rate = min(sound.rate, _WIDE_RATE if wide else _NARROW_RATE)
-    most = sound.seconds if wide else min(sound.seconds, _MOST_SECONDS, room / rate)
+    most = sound.seconds if wide else min(sound.seconds, _MAX_SECONDS, room / rate)
     samples = _thinned(view, sound, rate, round(most * rate))
     raw = wav.little_endian(samples) if wide else pcm.to_mu_law(samples)
     seconds = len(samples) / rate
-    made = wav.wav_file(raw, rate, 1, mu_law=not wide)
-    return Preview(made, "audio/wav", False, seconds, seconds < sound.seconds - 0.2)
+    file = wav.wav_file(raw, rate, 1, mu_law=not wide)
+    return Preview(file, "audio/wav", False, seconds, seconds < sound.seconds - 0.2)
 
 
 def _thinned(view: memoryview, sound: Sound, rate: int, count: int) -> array[int]:
-    """Mono samples at a lower rate, each the mean of those that it stands for."""
+    """Return mono samples at a lower rate, each the mean of those that it replaces."""
     out = array("h")
     done = 0
     for block in pcm.blocks(view, sound, sound.rate):
@@ -92,7 +89,7 @@ def _thinned(view: memoryview, sound: Sound, rate: int, count: int) -> array[int
 
 
 def _mono(block: array[int], channels: int) -> list[int] | array[int]:
-    """The mean of all channels, frame by frame."""
+    """Return the mean of all channels, frame by frame."""
     if channels == 1:
         return block
     total: list[int] = list(block[::channels])
