@@ -22,7 +22,7 @@ from traitlets import Bool, Enum
 
 from linq_nb.errors import SettingsError
 from linq_nb.magics import commands_spec as spec
-from linq_nb.magics.help import help_of, help_text
+from linq_nb.magics.help import Help, help_text
 from linq_nb.magics.lexer import fill, split
 from linq_nb.magics.options import Command, asks_help, is_variable_name, parse, wrong
 
@@ -88,7 +88,7 @@ class LinqMagics(Magics):
         text = line.rstrip()
         tokens = split(text.removesuffix(";"))
         if asks_help(tokens):
-            _show(help_of(command, {name: str(getattr(self, name)) for name in ("ask", "quiet")}))
+            _show(Help(command, {name: str(getattr(self, name)) for name in ("ask", "quiet")}))
             return None
         args = parse(command, fill(tokens, scope))
         args.quiet = getattr(args, "quiet", False) or text.endswith(";") or self.quiet

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from html import escape
+from types import MappingProxyType
 
 from linq_nb.magics.options import HELP, Command
 
@@ -13,63 +14,56 @@ _BOX = (
     "line-height:1.5;max-width:100%"
 )
 _CODE = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12px;background:none"
+_NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 
-class Help(NamedTuple):
-    """The help of a magic, ready to display."""
+class Help:
+    """The help of a magic with the present settings, ready to display."""
 
-    html: str
-    text: str
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/html": self.html, "text/plain": self.text}
+    def __init__(self, command: Command, settings: Mapping[str, str]) -> None:
+        self._command, self._settings = command, settings
 
     def __repr__(self) -> str:
-        return self.text
+        return help_text(self._command, self._settings)
+
+    def _repr_html_(self) -> str:
+        return help_html(self._command, self._settings)
 
 
-def help_of(command: Command, settings: Mapping[str, str]) -> Help:
-    """Return the help of a magic with the present settings."""
-    return Help(help_html(command, settings), help_text(command, settings))
-
-
-def help_text(command: Command, settings: Mapping[str, str] | None = None) -> str:
+def help_text(command: Command, settings: Mapping[str, str] = _NO_SETTINGS) -> str:
     """Return the help as plain text."""
     rows = _rows(command)
     width = max(len(name) for name, _ in rows) + 2
-    lines = [usage(command), "", command.about, "", *(f"  {name:<{width}}{about}" for name, about in rows)]
-    if command.examples:
-        lines += ["", "Examples:", *(f"  {example}" for example in command.examples)]
-    if command.notes:
-        lines += ["", *command.notes]
-    if settings:
-        lines += ["", "Settings (%config LinqMagics):", *(f"  {setting}" for setting in _settings(settings))]
-    return "\n".join(lines)
+    lines = [_synopsis(command), "", command.about, "", *(f"  {name:<{width}}{about}" for name, about in rows)]
+    for title, items in _lists(command, settings):
+        lines += ["", f"{title}:", *(f"  {item}" for item in items)]
+    return "\n".join([*lines, "", *command.notes] if command.notes else lines)
 
 
-def help_html(command: Command, settings: Mapping[str, str] | None = None) -> str:
+def help_html(command: Command, settings: Mapping[str, str] = _NO_SETTINGS) -> str:
     """Return the help as HTML."""
     rows = "".join(
         f'<tr style="background:none"><td style="{_CELL};padding:1px 16px 1px 0;white-space:nowrap">'
-        f'{_code(name)}</td><td style="{_CELL};padding:1px 0">{_escape(about)}</td></tr>'
+        f'{_code(name)}</td><td style="{_CELL};padding:1px 0">{escape(about)}</td></tr>'
         for name, about in _rows(command)
     )
     parts = [
-        f"<b>{_code('%' + command.name)}</b> {_escape(command.about)}",
+        f"<b>{_code('%' + command.name)}</b> {escape(command.about)}",
         f'<table style="border:none;border-collapse:collapse;margin:6px 0"><tbody>{rows}</tbody></table>',
-        _listed("Examples", command.examples),
-        *(f"<div>{_escape(note)}</div>" for note in command.notes),
-        _listed("Settings, by %config LinqMagics", _settings(settings or {})),
     ]
+    for title, items in _lists(command, settings):
+        lines = "".join(f"<div>{_code(item)}</div>" for item in items)
+        parts.append(f'<div style="margin:6px 0 0"><b>{title}</b>{lines}</div>')
+    parts += [f"<div>{escape(note)}</div>" for note in command.notes]
     return f'<div class="linq-nb" style="{_BOX}">{"".join(parts)}</div>'
 
 
-def usage(command: Command) -> str:
-    """Return the synopsis of a magic: ``%linq_errors [CODE] [--into NAME] ...``."""
+def _synopsis(command: Command) -> str:
+    """Return the line that a magic takes: ``%linq_errors [CODE] [--into NAME] ...``."""
     operand = command.operand or ""
-    synopsis = [operand if command.operand_needed else f"[{operand}]"] if operand else []
-    options = [f"[{option.usage}]{'...' if option.many else ''}" for option in command.options]
-    return " ".join([f"%{command.name}", *synopsis, *options])
+    words = [operand if command.operand_needed else f"[{operand}]"] if operand else []
+    words += [f"[{option.usage}]{'...' if option.many else ''}" for option in command.options]
+    return " ".join([f"%{command.name}", *words])
 
 
 def _rows(command: Command) -> list[tuple[str, str]]:
@@ -77,18 +71,13 @@ def _rows(command: Command) -> list[tuple[str, str]]:
     return [*operand, *((option.usage, option.about) for option in (*command.options, HELP))]
 
 
-def _settings(settings: Mapping[str, str]) -> list[str]:
-    return [f"{name} = {value}" for name, value in settings.items()]
-
-
-def _listed(title: str, lines: Iterable[str]) -> str:
-    rows = "".join(f"<div>{_code(line)}</div>" for line in lines)
-    return f'<div style="margin:6px 0 0"><b>{title}</b>{rows}</div>' if rows else ""
+def _lists(command: Command, settings: Mapping[str, str]) -> list[tuple[str, Sequence[str]]]:
+    lists = [
+        ("Examples", command.examples),
+        ("Settings (%config LinqMagics)", [f"{name} = {value}" for name, value in settings.items()]),
+    ]
+    return [(title, items) for title, items in lists if items]
 
 
 def _code(text: str) -> str:
-    return f'<code style="{_CODE}">{_escape(text)}</code>'
-
-
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f'<code style="{_CODE}">{escape(text)}</code>'

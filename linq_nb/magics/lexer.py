@@ -10,21 +10,32 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from linq_nb.errors import SettingsError
 
 WINDOWS = os.name == "nt"
 
+_PART = r"""
+    '(?P<single>[^']*)(?:'|(?P<open_single>\Z))
+    | "(?P<double>(?:BACKSLASH["{}$]|[^"])*)(?:"|(?P<open_double>\Z))
+    | (?P<expression>\{(?:[^{}]|\{[^{}]*\})*\})
+    | BACKSLASH(?P<escaped>[\ \t"'{}$])
+    | (?P<char>\S)
+"""
+_FLAVOURS = {windows: _PART.replace("BACKSLASH", "(?!)" if windows else r"\\") for windows in (False, True)}
+_PARTS = {windows: re.compile(part, re.VERBOSE) for windows, part in _FLAVOURS.items()}
+_WORDS = {windows: re.compile(f"(?:{part})+", re.VERBOSE) for windows, part in _FLAVOURS.items()}
+
 _LITERAL = "\0"
 """Stands before a character that is literal, until the values are filled in."""
 
-_VALUES = re.compile(
-    _LITERAL + r"(.)"
-    r"|(\{\{|\}\}|\$\$)"
-    r"|\{(?!\{)((?:[^{}]|\{[^{}]*\})+)\}"
-    r"|\$([A-Za-z_][A-Za-z_0-9]*)",
+_VALUE = re.compile(
+    _LITERAL + r"(?P<literal>.)"
+    r"|(?P<doubled>\{\{|\}\}|\$\$)"
+    r"|\{(?!\{)(?P<expression>(?:[^{}]|\{[^{}]*\})+)\}"
+    r"|\$(?P<name>[A-Za-z_][A-Za-z_0-9]*)",
     re.DOTALL,
 )
 
@@ -67,16 +78,13 @@ def read(line: str, scope: Mapping[str, Any], *, windows: bool = WINDOWS) -> lis
 def split(line: str, *, windows: bool = WINDOWS) -> list[Token]:
     """Split a line into words. Never raises, since Tab completion reads unfinished lines."""
     tokens: list[Token] = []
-    position = 0
-    while position < len(line):
-        if line[position].isspace():
-            position += 1
-            continue
-        token = _token(line, position, windows)
-        if (token.text, token.quoted) == ("#", False):
+    for word in _WORDS[windows].finditer(line):
+        *_, last = parts = list(_PARTS[windows].finditer(word[0]))
+        text = "".join(_text(part, windows) for part in parts)
+        if text == "#" and word[0].startswith("#"):
             break
-        tokens.append(token)
-        position = token.end
+        open_quote = "'" if last["open_single"] is not None else '"' if last["open_double"] is not None else ""
+        tokens.append(Token(word.start(), word.end(), text, word[0][0] in "\"'", open_quote))
     return tokens
 
 
@@ -101,58 +109,17 @@ def nearest(name: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
     return next(iter(difflib.get_close_matches(name, list(names), 1, cutoff)), None)
 
 
-def _token(line: str, start: int, windows: bool) -> Token:
-    """Read the word that starts here."""
-    position, text, open_quote = start, "", ""
-    while position < len(line) and not line[position].isspace():
-        char = line[position]
-        if char in "\"'":
-            inside, position, open_quote = _quoted(line, position, windows)
-            text += inside
-        elif char == "{" and (end := _end_of_expression(line, position)):
-            text, position = text + line[position:end], end
-        elif escaped := _escaped(line, position, " \t\"'{}$", windows):
-            text, position = text + _literal(escaped), position + 2
-        else:
-            text, position = text + char, position + 1
-    return Token(start, position, text, line[start] in "\"'", open_quote)
+def _text(part: re.Match[str], windows: bool) -> str:
+    """Return the text of a part without its quotes and escapes."""
+    if part["single"] is not None:
+        return _literal(part["single"])
+    if part["double"] is not None:
+        return part["double"] if windows else re.sub(r'\\(["{}$])', lambda escape: _literal(escape[1]), part["double"])
+    return _literal(part["escaped"]) if part["escaped"] else part[0]
 
 
-def _quoted(line: str, position: int, windows: bool) -> tuple[str, int, str]:
-    """Read what is in quotes. Returns it, the position after it, and the quote if that is not closed."""
-    quote, text = line[position], ""
-    position += 1
-    while position < len(line):
-        char = line[position]
-        if char == quote:
-            return text, position + 1, ""
-        if quote == "'":
-            char = _literal(char)
-        elif escaped := _escaped(line, position, '"{}$', windows):
-            char = _literal(escaped)
-            position += 1
-        text, position = text + char, position + 1
-    return text, position, quote
-
-
-def _escaped(line: str, position: int, characters: str, windows: bool) -> str:
-    """Return the character that a backslash here escapes, if it is one of ``characters``."""
-    escaped = line[position + 1 : position + 2] if line[position] == "\\" and not windows else ""
-    return escaped if escaped in characters else ""
-
-
-def _literal(char: str) -> str:
-    return _LITERAL + char if char in "{}$" else char
-
-
-def _end_of_expression(line: str, start: int) -> int | None:
-    """Return where the ``{expression}`` that starts here ends, None when it does not. It may hold spaces."""
-    depth = 0
-    for position in range(start, len(line)):
-        depth += {"{": 1, "}": -1}.get(line[position], 0)
-        if depth == 0:
-            return position + 1
-    return None
+def _literal(text: str) -> str:
+    return re.sub(r"[{}$]", lambda sign: _LITERAL + sign[0], text)
 
 
 def _word(token: Token, scope: Mapping[str, Any]) -> Word:
@@ -160,25 +127,15 @@ def _word(token: Token, scope: Mapping[str, Any]) -> Word:
         raise SettingsError(f"the quote {token.open_quote} is not closed; nothing was sent")
     option = None if token.quoted else re.match(r"--[\w-]+=", token.text)
     text = token.text[option.end() :] if option else token.text
-    expression = _expression(text)
-    value = _VALUES.sub(_filler(scope), text) if expression is None else _evaluate(expression, scope)
-    return Word(token.plain, value, token.quoted, expression is not None)
 
+    def value_of(match: re.Match[str]) -> Any:
+        literal = match["literal"] or (match["doubled"] or "")[:1]
+        return literal or _evaluate(match["expression"] or match["name"], scope)
 
-def _expression(text: str) -> str | None:
-    """Return the expression of a text that is nothing but one."""
-    match = _VALUES.fullmatch(text)
-    return (match.group(3) or match.group(4)) if match else None
-
-
-def _filler(scope: Mapping[str, Any]) -> Callable[[re.Match[str]], str]:
-    def text_of(match: re.Match[str]) -> str:
-        literal, doubled, expression, name = match.groups()
-        if literal or doubled:
-            return str(literal or doubled[0])
-        return str(_evaluate(expression or name, scope))
-
-    return text_of
+    whole = _VALUE.fullmatch(text)
+    filled = whole is not None and not (whole["literal"] or whole["doubled"])
+    value = value_of(whole) if whole else _VALUE.sub(lambda match: str(value_of(match)), text)
+    return Word(token.plain, value, token.quoted, filled)
 
 
 def _evaluate(expression: str, scope: Mapping[str, Any]) -> Any:

@@ -64,28 +64,15 @@ def parse(command: Command, words: Sequence[Word]) -> SimpleNamespace:
     rest = list(words)
     while rest:
         word = rest.pop(0)
-        if not word.is_option:
-            _check_operand(command, values["operand"], word, value_before)
+        if word.is_option:
+            value_before = _parse_option(command, values, word, rest)
+        elif command.operand and values["operand"] is None:
             values["operand"] = word
-            continue
-        name, has_value, value_before = word.text.partition("=")
-        option = command.option(name) or _raise_unknown(command, name)
-        if has_value and not option.value:
-            raise wrong(command, f"{name} takes no value")
-        if option.value and not has_value:
-            if not rest or (rest[0].is_option and rest[0].text.startswith("--")):
-                raise wrong(command, f"{name} needs a value ({option.value})")
-            word = rest.pop(0)
-            value_before = word.text
-        _store(command, values, option, word.value if option.value else True)
+        else:
+            raise wrong(command, _unexpected(command, values["operand"], word, value_before))
     if command.operand_needed and values["operand"] is None:
         raise wrong(command, f"{command.operand} is missing")
     return SimpleNamespace(**values)
-
-
-def is_variable_name(value: object) -> bool:
-    """Whether a value can be the name of a variable."""
-    return isinstance(value, str) and value.isidentifier() and not keyword.iskeyword(value)
 
 
 def wrong(command: Command, message: str) -> SettingsError:
@@ -94,43 +81,61 @@ def wrong(command: Command, message: str) -> SettingsError:
     return SettingsError(f"%{command.name}: {message}; {nothing_sent}%{command.name} --help shows all options")
 
 
-def _store(command: Command, values: dict[str, Any], option: Option, value: Any) -> None:
+def is_variable_name(value: object) -> bool:
+    """Whether a value can be the name of a variable."""
+    return isinstance(value, str) and value.isidentifier() and not keyword.iskeyword(value)
+
+
+def _parse_option(command: Command, values: dict[str, Any], word: Word, rest: list[Word]) -> str:
+    """Store the value of an option, from the same word or the next one. Returns the value as it was written."""
+    name, equals, text = word.text.partition("=")
+    option = command.option(name)
+    if option is None:
+        raise wrong(command, _unknown(command, name))
+    if equals and not option.value:
+        raise wrong(command, f"{name} takes no value")
+    if option.value and not equals:
+        if not rest or (rest[0].is_option and rest[0].text.startswith("--")):
+            raise wrong(command, f"{name} needs a value ({option.value})")
+        word = rest.pop(0)
+        text = word.text
+    value = word.value if option.value else True
     if option.choices and value not in option.choices:
-        raise wrong(command, f"{option.name} takes {', '.join(option.choices)}, not {value!r}")
-    if option.number:
-        value = _whole_number(command, option, value)
+        raise wrong(command, f"{name} takes {', '.join(option.choices)}, not {value!r}")
+    if option.number and (number := _whole_number(value)) is None:
+        raise wrong(command, f"{name} takes a whole number from 1 up, not {value!r}")
+    _store(command, values, option, number if option.number else value)
+    return text
+
+
+def _store(command: Command, values: dict[str, Any], option: Option, value: Any) -> None:
+    present = values[option.attribute]
     if option.many:
-        values[option.attribute].append(value)
-    elif values[option.attribute] is None or values[option.attribute] is False:
+        present.append(value)
+    elif present is None or present is False:
         values[option.attribute] = value
     else:
         raise wrong(command, f"{option.name} is given twice")
 
 
-def _whole_number(command: Command, option: Option, value: Any) -> int:
+def _whole_number(value: Any) -> int | None:
     try:
-        number = int(value)
-    except (TypeError, ValueError, OverflowError):
-        number = 0
-    if number < 1 or isinstance(value, bool) or (not isinstance(value, str) and number != value):
-        raise wrong(command, f"{option.name} takes a whole number from 1 up, not {value!r}")
-    return number
+        number = float(str(value))
+    except ValueError:
+        return None
+    return int(number) if number >= 1 and number.is_integer() else None
 
 
-def _check_operand(command: Command, operand: Word | None, word: Word, value_before: str) -> None:
-    """Refuse a word that is one too many, and guess which words belong together in quotes."""
-    if command.operand is not None and operand is None:
-        return
-    problem = f"unexpected {word.value if isinstance(word.value, str) else word.text!r}"
-    if operand is None:
-        raise wrong(command, f"{problem}; it takes only options")
-    limit = "" if value_before else f"; it takes one {command.operand}"
-    quoted = quote(f"{value_before or operand.text} {word.text}")
-    raise wrong(command, f"{problem}{limit}; quotes keep words together, as in {quoted}")
-
-
-def _raise_unknown(command: Command, name: str) -> Option:
+def _unknown(command: Command, name: str) -> str:
     names = [option.name for option in (*command.options, HELP)]
     close = nearest(name, names, 0.5)
-    hint = f"did you mean {close}?" if close else f"it takes {' '.join(names)}"
-    raise wrong(command, f"unknown option {name}; {hint}")
+    return f"unknown option {name}; " + (f"did you mean {close}?" if close else f"it takes {' '.join(names)}")
+
+
+def _unexpected(command: Command, operand: Word | None, word: Word, value_before: str) -> str:
+    """Say that a word is one too many, and guess which words belong together in quotes."""
+    problem = f"unexpected {word.value if isinstance(word.value, str) else word.text!r}"
+    if operand is None:
+        return f"{problem}; it takes only options"
+    limit = "" if value_before else f"; it takes one {command.operand}"
+    return f"{problem}{limit}; quotes keep words together, as in {quote(f'{value_before or operand.text} {word.text}')}"
