@@ -1,30 +1,32 @@
-"""Pictures of what became of the sends: ``timeline``, ``latency``, ``funnel``, ``errors`` (extra ``plots``).
+"""Pictures of the outcomes of sends: ``timeline``, ``latency``, ``funnel``, ``errors`` (extra ``plots``).
 
     linq_nb.plots.latency(to_frame(outbox.sends()))
     linq_nb.plots.funnel(linq_nb.reports.funnel(frame))      # the same as frame.linq.plot.funnel()
 
 Each draws into ``ax`` or a figure of its own and returns the Axes, as pandas does. Every line and bar has a mark or a
 hatch of its own beside its colour (those of Okabe and Ito, which colour-blind people tell apart), so that it reads in
-print too, and a sentence below says what is to be seen; ``caption(ax)`` returns it as text. All raise SettingsError
-without matplotlib, or for a table that has not the columns.
+print too, and a sentence below describes it; ``caption(ax)`` returns the sentence. All raise SettingsError
+without matplotlib, or for a table without the columns.
 """
 
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 
 from linq_nb.errors import SettingsError
+from linq_nb.status import NO_RECEIPTS
 from linq_nb.text import names_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_CHATS = 12
-"""``errors`` shows the chats with most errors, so many at most."""
+"""``errors`` shows at most so many chats, those with most errors."""
 
 MOST_CODES = 6
 MOST_LETTERS = 30
@@ -40,32 +42,32 @@ _UNITS = ((172_800, 86_400, "days"), (7_200, 3_600, "hours"), (120, 60, "minutes
 
 
 def timeline(frame: Any, ax: Axes | None = None) -> Axes:
-    """Draw how many sends of a batch were asked for, accepted, delivered, read and failed as time went on.
+    """Draw how many sends of a batch were asked for, accepted, delivered, read and failed, over time.
 
-    ``frame``: a table of sends with ``created_at accepted_at delivered_at read_at failed_at``; the time runs from the
-    first that was asked for.
+    ``frame``: a table of sends with ``created_at accepted_at delivered_at read_at failed_at``; time starts at the
+    first send.
     """
     table = _columns(frame, "timeline", *_STEPS.values())
     ax = _axes(ax)
     start, end = table["created_at"].min(), max(filter(None, (table[at].max() for at in _STEPS.values())), default=None)
     scale, unit = _unit((end - start).total_seconds()) if start and end else (1.0, "seconds")
-    told = []
+    counts = []
     for place, (step, name) in enumerate(_STEPS.items()):
         at = table[name].drop_nulls().sort()
         if start is None or not len(at):
             continue
-        told.append(f"{len(at):,} {step}")
+        counts.append(f"{len(at):,} {step}")
         points = sorted({round(n * (len(at) - 1) / MOST_POINTS) for n in range(MOST_POINTS + 1)})
         seconds = [(at.item(point) - start).total_seconds() / scale for point in points]
-        counts = [point + 1 for point in points]
-        ax.step(seconds, counts, where="post", label=step, markevery=max(1, len(points) // 12), **_line(place))
-    ax.set(xlabel=f"{unit} since the first was asked for", ylabel="sends", title="What became of them as time went on")
+        numbers = [point + 1 for point in points]
+        ax.step(seconds, numbers, where="post", label=step, markevery=max(1, len(points) // 12), **_line(place))
+    ax.set(xlabel=f"{unit} since the first send", ylabel="sends", title="Sends over time")
     ax.set_ylim(bottom=0)
-    return _told(ax, f"Of the sends there are {names_of(told)}." if told else "There are no sends.")
+    return _finished(ax, f"Sends: {names_of(counts)}." if counts else "There are no sends.")
 
 
 def latency(frame: Any, ax: Axes | None = None, of: str = "delivery_s") -> Axes:
-    """Draw which share of the memos arrived within so many seconds, for each service and kind of chat.
+    """Draw the share of memos that arrived within a time, for each service and kind of chat.
 
     ``frame``: a table of sends with ``service``, ``is_group`` and the column ``of`` (``accept_s``, ``delivery_s`` or
     ``read_s``), on a logarithmic scale.
@@ -82,24 +84,24 @@ def latency(frame: Any, ax: Axes | None = None, of: str = "delivery_s") -> Axes:
     from matplotlib.ticker import LogFormatter
 
     groups = sorted(table.select("service", "is_group").unique().rows())
-    told = []
+    medians = []
     for place, (service, is_group) in enumerate(groups):
         mine = (nw.col("service") == service) & (nw.col("is_group") == is_group)
         seconds = np.sort(table.filter(mine)[of].cast(nw.Float64).to_numpy())
         label = f"{service}, {'group' if is_group else '1:1'}"
-        told.append(f"{label} {np.quantile(seconds, 0.5):.1f} s (p90 {np.quantile(seconds, 0.9):.1f} s)")
+        medians.append(f"{label} {np.quantile(seconds, 0.5):.1f} s (p90 {np.quantile(seconds, 0.9):.1f} s)")
         shares = np.linspace(0, 1, min(len(seconds), MOST_POINTS) + 1)[1:]
         x = np.quantile(seconds, shares, method="inverted_cdf")
         ax.plot(np.maximum(x, 0.001), shares * 100, label=_plain(label), markevery=max(1, len(x) // 8), **_line(place))
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(lambda seconds, _: f"{seconds:g}")
     ax.xaxis.set_minor_formatter(LogFormatter())
-    ax.set(xlabel=f"seconds ({of})", ylabel="% of those that came", ylim=(0, 100), title="How long it took")
-    return _told(ax, f"Half of them came within: {'; '.join(told)}." if told else f"No send has a {of}.")
+    ax.set(xlabel=f"seconds ({of})", ylabel="% of the sends that have it", ylim=(0, 100), title="Latency")
+    return _finished(ax, f"Median: {'; '.join(medians)}." if medians else f"No send has a {of}.")
 
 
 def funnel(report: Any, ax: Axes | None = None) -> Axes:
-    """Draw ``reports.funnel``: how many sends came to each stage, and of how many that could."""
+    """Draw ``reports.funnel``: how many sends reached each stage, and of how many that could."""
     rows = _columns(report, "funnel", "step", "stage", "sends", "of", "share").sort("step").rows(named=True)
     ax = _axes(ax)
     most = max((row["sends"] for row in rows), default=0) or 1
@@ -108,10 +110,10 @@ def funnel(report: Any, ax: Axes | None = None) -> Axes:
         share = f"{row['sends']:,}" + (f"  ({row['share']:.1%} of {row['of']:,})" if place and row["of"] else "")
         ax.text(row["sends"] + most * 0.01, place, share, va="center")
     ax.invert_yaxis()
-    ax.set(xlabel="sends", xlim=(0, most * 1.45), title="How far they came")
+    ax.set(xlabel="sends", xlim=(0, most * 1.45), title="How far the sends came")
     ax.set_xticks([])
-    told = [f"{row['sends']:,} {row['stage']}" for row in rows]
-    return _told(ax, f"{names_of(told)}. Groups and SMS cannot report a delivery.", legend=False)
+    counts = [f"{row['sends']:,} {row['stage']}" for row in rows]
+    return _finished(ax, f"{names_of(counts)}. {NO_RECEIPTS}", legend=False)
 
 
 def errors(report: Any, ax: Axes | None = None) -> Axes:
@@ -129,15 +131,15 @@ def errors(report: Any, ax: Axes | None = None) -> Axes:
     codes = sorted(by_code, key=lambda code: (-by_code[code], code))
     chats = sorted(by_chat, key=lambda chat: (-sum(by_chat[chat].values()), chat))
     _bars(ax, [by_chat[chat] for chat in chats[:MOST_CHATS]], _labels(chats[:MOST_CHATS], names), codes)
-    ax.set_xlabel("sends that went wrong")
+    ax.set_xlabel("sends with an error")
     ax.set_title("Errors by chat")
     if not rows:
-        return _told(ax, "Nothing went wrong.")
+        return _finished(ax, "There are no errors.")
     ax.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
     ax.set_title("Errors by chat", pad=28 if len(ax.containers) <= 4 else 46)
     worst = f"most in {_labels(chats[:1], names)[0]} ({sum(by_chat[chats[0]].values()):,})"
-    whole = f"{sum(by_code.values()):,} went wrong in {len(chats):,} chats, {worst}"
-    return _told(ax, f"{whole}. Most frequent: {codes[0]} ({by_code[codes[0]]:,}).", legend=False)
+    whole = f"{sum(by_code.values()):,} sends with an error in {len(chats):,} chats, {worst}"
+    return _finished(ax, f"{whole}. Most frequent: {codes[0]} ({by_code[codes[0]]:,}).", legend=False)
 
 
 def _bars(ax: Axes, counts: Sequence[dict[str, int]], labels: Sequence[str], codes: Sequence[str]) -> None:
@@ -147,22 +149,21 @@ def _bars(ax: Axes, counts: Sequence[dict[str, int]], labels: Sequence[str], cod
         parts["others"] = rest
     left = [0] * len(labels)
     for place, (code, of) in enumerate(parts.items()):
-        widths = [sum(one.get(name, 0) for name in of) for one in counts]
+        widths = [sum(chat.get(name, 0) for name in of) for chat in counts]
         ax.barh(range(len(labels)), widths, left=left, label=_plain(code), color=_COLOURS[place], hatch=_HATCHES[place],
                 edgecolor="black", linewidth=0.6)  # fmt: skip
         left = [before + width for before, width in zip(left, widths, strict=True)]
-    ax.set_yticks(range(len(labels)), [_plain(one) for one in labels])
+    ax.set_yticks(range(len(labels)), [_plain(label) for label in labels])
     ax.invert_yaxis()
     ax.locator_params(axis="x", integer=True)
 
 
 def _labels(chats: Sequence[str], names: Mapping[str, str | None]) -> list[str]:
-    """The names of chats, with the beginning of the id where a name is missing or not the only one of its kind."""
-    found = [names[chat] for chat in chats]
-    alone = {name for name in found if name and list(names.values()).count(name) == 1}
+    """The names of chats, with the beginning of the id where a name is missing or not unique."""
+    unique = {name for name, number in Counter(names.values()).items() if name and number == 1}
     return [
-        _short(str(name)) if name in alone else f"{_short(name or 'chat')} {chat[:8]}"
-        for chat, name in zip(chats, found, strict=True)
+        _short(str(names[chat])) if names[chat] in unique else f"{_short(names[chat] or 'chat')} {chat[:8]}"
+        for chat in chats
     ]
 
 
@@ -173,7 +174,7 @@ def _short(name: str) -> str:
 
 
 def caption(ax: Axes) -> str:
-    """Return the sentence below a plot: what is to be seen in it."""
+    """Return the sentence below a plot, which describes it."""
     return str(getattr(ax, "linq_caption", ""))
 
 
@@ -184,7 +185,7 @@ def _columns(frame: Any, plot: str, *names: str) -> Any:
     except TypeError:
         raise SettingsError(f"{plot} takes a frame, not a value of type {type(frame).__name__}") from None
     has = table.collect_schema().names()
-    if missing := [one for one in names if one not in has]:
+    if missing := [name for name in names if name not in has]:
         raise SettingsError(f"{plot} needs the column {missing[0]!r}; the frame has {', '.join(has)}")
     return table.select(*names).collect()
 
@@ -196,12 +197,12 @@ def _axes(ax: Axes | None) -> Axes:
         from matplotlib import pyplot
     except ImportError:
         raise SettingsError("plots need matplotlib: pip install 'linq_nb[plots]'") from None
-    _, made = pyplot.subplots(figsize=(8, 4), layout="constrained")
-    return made
+    _, ax = pyplot.subplots(figsize=(8, 4), layout="constrained")
+    return ax
 
 
-def _told(ax: Axes, sentence: str, *, legend: bool = True) -> Axes:
-    """Finish a plot: its caption below, its legend beside the data, no frame that says nothing."""
+def _finished(ax: Axes, sentence: str, *, legend: bool = True) -> Axes:
+    """Finish a plot: caption below, legend beside the data, no frame."""
     ax.linq_caption = sentence  # type: ignore[attr-defined]
     label = ax.get_xlabel()
     ax.set_xlabel("\n".join([label, "", *textwrap.wrap(_plain(sentence), _letters(ax))]), loc="left")
@@ -236,9 +237,9 @@ def _unit(seconds: float) -> tuple[float, str]:
 
 
 def _code(row: dict[str, Any]) -> str:
-    """What went wrong in short: ``403/2024``, ``failed/4001``, ``unknown``."""
+    """The error in short: ``403/2024``, ``failed/4001``, ``unknown``."""
     parts: Sequence[Any] = (row["http_status"] if _is_there(row["http_status"]) else row["status"], row["error_code"])
-    return "/".join(str(int(one)) if isinstance(one, int | float) else str(one) for one in parts if _is_there(one))
+    return "/".join(str(int(part)) if isinstance(part, int | float) else str(part) for part in parts if _is_there(part))
 
 
 def _is_there(value: Any) -> bool:

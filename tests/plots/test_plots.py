@@ -56,8 +56,8 @@ def test_the_timeline_ends_at_the_number_of_each_step() -> None:
     assert {line.get_label(): line.get_ydata()[-1] for line in ax.get_lines()} == {
         "asked": 47, "accepted": 44, "delivered": 40, "read": 10, "failed": 4,
     }  # fmt: skip
-    assert plots.caption(ax) == "Of the sends there are 47 asked, 44 accepted, 40 delivered, 10 read and 4 failed."
-    assert ax.get_xlabel().startswith("seconds since the first was asked for")
+    assert plots.caption(ax) == "Sends: 47 asked, 44 accepted, 40 delivered, 10 read and 4 failed."
+    assert ax.get_xlabel().startswith("seconds since the first send")
 
 
 def test_a_long_timeline_is_drawn_with_few_points_and_ends_right() -> None:
@@ -96,7 +96,9 @@ def test_errors_are_stacked_by_chat_and_add_up() -> None:
     assert (
         ax.get_legend_handles_labels()[1] == ["4001", "403/2024"] or "failed/4001" in ax.get_legend_handles_labels()[1]
     )
-    assert plots.caption(ax).startswith("7 went wrong in 3 chats, most in Chat 1 (3). Most frequent: failed/4001 (4).")
+    assert plots.caption(ax).startswith(
+        "7 sends with an error in 3 chats, most in Chat 1 (3). Most frequent: failed/4001 (4)."
+    )
 
 
 def test_chats_of_one_name_stay_apart_and_many_codes_share_a_part() -> None:
