@@ -1,4 +1,4 @@
-"""Which hosts are this machine, and which are on the public internet."""
+"""Tells hosts apart: this machine, a private network, the public internet."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_private_host(host: str) -> bool:
-    """Whether a host name or address is plainly not on the public internet (no look-up is made)."""
+    """Whether a host name or address is plainly not on the public internet; no name is looked up."""
     bare = host.strip("[]").rstrip(".").lower()
     if bare in ("", "localhost") or bare.endswith(_PRIVATE_NAMES):
         return True
@@ -29,12 +29,12 @@ def is_private_host(host: str) -> bool:
 
 
 def is_public_address(address: str) -> bool:
-    """Whether an IP address is on the public internet; raises ValueError when it is none."""
+    """Whether an IP address is on the public internet; raises ValueError for anything else."""
     ip = ipaddress.ip_address(address.split("%")[0])
     mapped = getattr(ip, "ipv4_mapped", None)
     return bool((mapped or ip).is_global and not (mapped or ip).is_multicast)
 
 
 def _is_number(label: str) -> bool:
-    """Whether this is no top-level domain but part of an address such as 127.1 or 0x7f.1."""
+    """Whether this label ends a short address such as 127.1 or 0x7f.1; no top-level domain is a number."""
     return label.isdigit() or label.startswith("0x")

@@ -1,4 +1,4 @@
-"""A value that shows itself to nobody."""
+"""A value that must not be shown, such as an API key."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Secret:
-    """A key that shows itself to nobody: not in a repr, a traceback's locals or a pickle."""
+    """A key that appears in no repr, in no traceback's locals and in no pickle; ``reveal`` returns it."""
 
     __slots__ = ("_value",)
 

@@ -1,4 +1,4 @@
-"""Where the key, the base URL and the journal come from. Read only: nothing is ever written here.
+"""Finds the API key, the base URL and the journal. Settings are only read, never written.
 
 API key: argument, ``LINQ_API_V3_API_KEY``, ``LINQ_API_KEY``, ``LINQ_TOKEN``, the Linq CLI's
 ``~/.linq/config.json`` (``LINQ_PROFILE``), Colab secrets, then a prompt where one can be answered.
@@ -32,7 +32,7 @@ PROFILE_VARIABLE = "LINQ_PROFILE"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a connection needs, each with the place that it came from."""
+    """What a connection needs, and where the key and the journal came from."""
 
     api_key: Secret
     api_key_from: str
@@ -57,16 +57,16 @@ def load(
     home: Path | None = None,
     prompt: Callable[[], str] | None = None,
 ) -> Settings:
-    """Find the settings; raises SettingsError that says what is missing and where it can be set."""
+    """Return the settings; raises SettingsError, which says what is missing and where to set it."""
     home = home or _home()
     url = check_base_url(base_url or environ.get(URL_VARIABLE, "").strip() or PRODUCTION)
     key, key_from = find_key(api_key, profile, environ, home, prompt)
-    where, journal_from = find_journal(journal, environ, home)
-    return Settings(key, key_from, url, where, journal_from)
+    journal_at, journal_from = find_journal(journal, environ, home)
+    return Settings(key, key_from, url, journal_at, journal_from)
 
 
 def _home() -> Path:
-    """Return the user's home; a container may run as a user who has none, and then nothing is found there."""
+    """Return the user's home folder; in a container the user may have none."""
     try:
         return Path.home()
     except RuntimeError:
@@ -85,7 +85,7 @@ def find_key(
     home: Path,
     prompt: Callable[[], str] | None = None,
 ) -> tuple[Secret, str]:
-    """Return the API key and where it came from; a profile that is named outright goes before the environment."""
+    """Return the API key and where it came from; a profile given as an argument goes before the environment."""
     if argument:
         return _key(argument, "the argument")
     if profile:
@@ -93,10 +93,10 @@ def find_key(
     for name in KEY_VARIABLES:
         if environ.get(name, "").strip():
             return _key(environ[name], name)
-    named = environ.get(PROFILE_VARIABLE)
-    token = _profile_token(home, named, required=bool(named))
+    chosen = environ.get(PROFILE_VARIABLE)
+    token = _profile_token(home, chosen, required=bool(chosen))
     if token:
-        return _key(token, f"profile {named!r} of the Linq CLI" if named else "the Linq CLI's profile")
+        return _key(token, f"profile {chosen!r} of the Linq CLI" if chosen else "the Linq CLI's profile")
     return _colab_key() or _prompted(prompt)
 
 
@@ -108,7 +108,7 @@ def _key(text: str, source: str) -> tuple[Secret, str]:
 
 
 def _profile_token(home: Path, profile: str | None, *, required: bool) -> str:
-    """Read a token of the Linq CLI's profiles, empty when there is none and none was asked for."""
+    """Return the token of a profile of the Linq CLI; empty when there is none and it is not ``required``."""
     file = home / ".linq" / "config.json"
     try:
         config = json.loads(file.read_text("utf-8"))
@@ -122,13 +122,13 @@ def _profile_token(home: Path, profile: str | None, *, required: bool) -> str:
             return ""
         raise SettingsError(f"{file.name} of the Linq CLI cannot be read; run `linq login` again") from None
     if required and not token:
-        known = f"; it has {', '.join(map(repr, profiles))}" if profiles else ""
-        raise SettingsError(f"the Linq CLI has no token for profile {name!r}{known}; run `linq login`")
+        others = f"; it has {', '.join(map(repr, profiles))}" if profiles else ""
+        raise SettingsError(f"the Linq CLI has no token for profile {name!r}{others}; run `linq login`")
     return token if isinstance(token, str) else ""
 
 
 def _colab_key() -> tuple[Secret, str] | None:
-    """Return a key from Colab's secrets, None outside Colab or where none was shared with the notebook."""
+    """Return a key from Colab's secrets; None outside Colab, or when no secret is shared with the notebook."""
     if "google.colab" not in sys.modules:
         return None
     userdata: Any = importlib.import_module("google.colab.userdata")
@@ -163,20 +163,20 @@ def _prompted(prompt: Callable[[], str] | None) -> tuple[Secret, str]:
 
 
 def _ask() -> str:
-    """Ask for the key where a person can answer: a terminal or a notebook, never a pipe."""
+    """Ask for the key where a person can answer: in a terminal or a notebook, not in a pipe."""
     if not _in_kernel() and not (sys.stdin and sys.stdin.isatty()):
         raise EOFError
     return getpass.getpass("Linq API key (the demo needs none: %linq_connect --demo): ")
 
 
 def _in_kernel() -> bool:
-    """Whether this process is a notebook's kernel; ipykernel being loaded does not say so (ipywidgets loads it)."""
+    """Whether this process is a notebook's kernel. That ipykernel is loaded is no proof: ipywidgets loads it."""
     app = sys.modules.get("ipykernel.kernelapp")
     return app is not None and bool(app.IPKernelApp.initialized())
 
 
 def check_base_url(url: str) -> str:
-    """Return the base URL in its one spelling, since send keys are made of it: no default port, no slash at the end.
+    """Return the base URL in one spelling, because send keys contain it: no default port, no slash at the end.
 
     https only, except on loopback. Raises SettingsError.
     """
@@ -185,17 +185,19 @@ def check_base_url(url: str) -> str:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise SettingsError("the base URL is not a URL") from None
+        raise SettingsError(
+            "the base URL is not a URL; nothing was sent; see LINQ_API_V3_BASE_URL or base_url="
+        ) from None
     if "@" in parts.netloc:
         raise SettingsError("the base URL carries a login; give the key by api_key= or the environment")
     if parts.query or parts.fragment or not _PLAIN.fullmatch(url) or not _is_host(host):
         raise SettingsError(f"the base URL is not a plain URL such as {PRODUCTION}")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise SettingsError(f"the base URL must be https (plain http only on this machine); got {parts.scheme}")
-    named = f"[{host}]" if ":" in host else host
+    shown_host = f"[{host}]" if ":" in host else host
     shown_port = f":{port}" if port not in (None, {"https": 443, "http": 80}[parts.scheme]) else ""
     path = parts.path.rstrip("/").removesuffix("/v3").rstrip("/")
-    return f"{parts.scheme}://{named}{shown_port}{path}"
+    return f"{parts.scheme}://{shown_host}{shown_port}{path}"
 
 
 _PLAIN = re.compile(r"[!-~]+")
@@ -223,11 +225,13 @@ def journal_url(text: str) -> str:
     try:
         return f"sqlite:///{Path(text).expanduser().absolute()}"
     except RuntimeError:
-        raise SettingsError("the journal's path begins with the home of a user who is not known") from None
+        raise SettingsError(
+            "the journal's path begins with the home folder of an unknown user; nothing was opened; give another path"
+        ) from None
 
 
 def data_folder(environ: Mapping[str, str], home: Path, platform: str = sys.platform) -> Path:
-    """Return the user's data folder for linq_nb, by the custom of the system."""
+    """Return the user's data folder for linq_nb, as the operating system places it."""
     if platform == "win32":
         return Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "linq_nb"
     if platform == "darwin":

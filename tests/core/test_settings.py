@@ -1,4 +1,4 @@
-"""Where the key, the base URL and the journal come from, and what the key shows of itself."""
+"""Where the key, the base URL and the journal come from; the key is never shown."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def test_the_first_source_that_has_a_key_gives_it(home: Path, first: int) -> Non
     assert (key.reveal(), source) == SOURCES[first][2:]
 
 
-def test_an_empty_variable_is_none(home: Path) -> None:
+def test_an_empty_variable_does_not_count(home: Path) -> None:
     environ = {"LINQ_API_V3_API_KEY": " ", "LINQ_API_KEY": "", "LINQ_TOKEN": " t1 \n"}
     assert settings.find_key(None, None, environ, home, nobody)[0].reveal() == "t1"
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "7", '{"profiles": []}', '{"profiles": {"work": 7}}', "\0", {}])
-def test_a_broken_profile_file_is_an_error_only_where_it_was_asked_for(home: Path, content: Any) -> None:
+def test_a_broken_profile_file_is_an_error_only_when_a_profile_was_asked_for(home: Path, content: Any) -> None:
     profiles(home, content)
     with pytest.raises(SettingsError, match="no Linq API key"):
         settings.find_key(None, None, {}, home, nobody)
@@ -76,14 +76,14 @@ def test_a_broken_profile_file_is_an_error_only_where_it_was_asked_for(home: Pat
 
 
 @pytest.mark.parametrize("name", ["nobody", "none"])
-def test_a_profile_without_a_token_says_which_there_are(home: Path, name: str) -> None:
+def test_a_profile_without_a_token_lists_the_profiles(home: Path, name: str) -> None:
     profiles(home, CLI)
     for arguments, environ in (((None, name), {}), ((None, None), {"LINQ_PROFILE": name})):
         with pytest.raises(SettingsError, match=f"no token for profile '{name}'; it has 'work', 'home', 'none'"):
             settings.find_key(*arguments, environ, home, nobody)
 
 
-def test_a_profile_that_is_not_there_says_what_to_do(home: Path) -> None:
+def test_a_missing_profile_says_what_to_do(home: Path) -> None:
     with pytest.raises(SettingsError, match="no token for profile 'work'; run `linq login`"):
         settings.find_key(None, "work", {}, home, nobody)
 
@@ -128,12 +128,12 @@ class StdinNotImplementedError(RuntimeError):
     "ask",
     [unanswered(EOFError()), unanswered(OSError()), unanswered(StdinNotImplementedError()), lambda: "", lambda: "  "],
 )
-def test_where_nobody_answers_it_says_how_to_set_a_key(home: Path, ask: Callable[[], str]) -> None:
+def test_when_nobody_answers_the_error_says_how_to_set_a_key(home: Path, ask: Callable[[], str]) -> None:
     with pytest.raises(SettingsError, match=r"no Linq API key: set LINQ_API_V3_API_KEY.*demo"):
         settings.find_key(None, None, {}, home, ask)
 
 
-def test_who_answers_gives_the_key_and_who_interrupts_interrupts(home: Path) -> None:
+def test_an_answer_is_the_key_and_an_interrupt_is_raised(home: Path) -> None:
     assert settings.find_key(None, None, {}, home, lambda: " typed ")[0].reveal() == "typed"
     with pytest.raises(KeyboardInterrupt):
         settings.find_key(None, None, {}, home, unanswered(KeyboardInterrupt()))  # type: ignore[arg-type]
@@ -196,7 +196,7 @@ def test_a_base_url_has_one_spelling(url: str, kept: str) -> None:
         "https://ex℀mple.com",
     ],
 )
-def test_a_base_url_is_https_or_this_machine_and_carries_nothing(url: str) -> None:
+def test_a_base_url_is_https_or_loopback_and_carries_no_secret(url: str) -> None:
     with pytest.raises(SettingsError) as caught:
         settings.check_base_url(url)
     assert "hunter2" not in str(caught.value)
@@ -207,7 +207,7 @@ def test_a_base_url_is_https_or_this_machine_and_carries_nothing(url: str) -> No
     [("localhost", True), ("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("0.0.0.0", False),
      ("10.0.0.1", False), ("localhost.example.com", False), ("", False), ("127.0.0.1.example.com", False)],
 )  # fmt: skip
-def test_what_is_this_machine(host: str, expected: bool) -> None:
+def test_loopback_hosts_are_this_machine(host: str, expected: bool) -> None:
     assert is_loopback(host) == expected
 
 
@@ -222,8 +222,8 @@ def test_what_is_this_machine(host: str, expected: bool) -> None:
     ],
 )
 def test_demo_is_loopback_with_a_demo_token_and_all_else_is_live(home: Path, url: str, key: str, demo: bool) -> None:
-    found = settings.load(api_key=key, base_url=url, environ={}, home=home)
-    assert found.is_demo == demo
+    loaded = settings.load(api_key=key, base_url=url, environ={}, home=home)
+    assert loaded.is_demo == demo
 
 
 def test_the_base_url_is_the_argument_then_the_variable_then_production(home: Path) -> None:
@@ -238,8 +238,8 @@ def test_the_journal_is_the_argument_then_the_variable_then_the_data_folder(home
     environ = {"LINQ_NB_JOURNAL": f"{home}/two.sqlite"}
     assert settings.find_journal("sqlite:///one", environ, home) == ("sqlite:///one", "the argument")
     assert settings.find_journal(None, environ, home) == (f"sqlite:///{home}/two.sqlite", "LINQ_NB_JOURNAL")
-    found, source = settings.find_journal(None, {"LINQ_NB_JOURNAL": " "}, home)
-    assert found.endswith("journal.sqlite")
+    url, source = settings.find_journal(None, {"LINQ_NB_JOURNAL": " "}, home)
+    assert url.endswith("journal.sqlite")
     assert source == "the user's data folder"
 
 
@@ -257,7 +257,7 @@ def test_a_journal_is_a_url_or_a_path(text: str, url: str) -> None:
 
 def test_a_journal_path_is_made_absolute_and_a_strangers_home_refused() -> None:
     assert settings.journal_url("j.sqlite") == f"sqlite:///{Path.cwd()}/j.sqlite"
-    with pytest.raises(SettingsError, match="not known"):
+    with pytest.raises(SettingsError, match="unknown user"):
         settings.journal_url("~nobody-of-that-name/j.sqlite")
 
 
@@ -271,11 +271,11 @@ def test_a_journal_path_is_made_absolute_and_a_strangers_home_refused() -> None:
         ("win32", {"LOCALAPPDATA": "/local"}, "/local/linq_nb"),
     ],
 )
-def test_the_data_folder_is_the_systems_custom(platform: str, environ: Any, folder: str) -> None:
+def test_the_data_folder_is_where_the_operating_system_places_it(platform: str, environ: Any, folder: str) -> None:
     assert settings.data_folder(environ, Path("/home/me"), platform) == Path("/home/me") / folder
 
 
-def test_a_user_without_a_home_can_still_give_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_home_folder_can_give_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_home() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
@@ -291,10 +291,10 @@ def test_the_demo_variable(value: str, demo: bool) -> None:
     assert settings.wants_demo({}) is False
 
 
-def test_a_secret_shows_itself_to_nobody() -> None:
+def test_a_secret_is_in_no_text() -> None:
     secret = Secret(TOKEN)
-    found = settings.load(api_key=TOKEN, environ={}, home=Path("/home/me"))
-    shown = [repr(secret), str(secret), f"{secret}", "%s" % (secret,), repr([secret]), repr(found)]  # noqa: UP031
+    loaded = settings.load(api_key=TOKEN, environ={}, home=Path("/home/me"))
+    shown = [repr(secret), str(secret), f"{secret}", "%s" % (secret,), repr([secret]), repr(loaded)]  # noqa: UP031
     assert not [text for text in shown if TOKEN in text]
     assert not hasattr(secret, "__dict__")
     for fails in (pickle.dumps, copy.copy, copy.deepcopy):
