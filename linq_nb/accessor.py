@@ -1,6 +1,6 @@
-"""``df.linq``: a table of chats and audio becomes drafts, a table of sends becomes reports and plots.
+"""``df.linq``: drafts from a table of chats and audio, reports and plots from a table of sends.
 
-Importing this registers it with pandas.
+Importing this module registers the accessor with pandas.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from linq_nb import plots, reports
 from linq_nb.errors import SettingsError
 from linq_nb.model import BadDraft, Draft
 
-Work = Callable[..., Any]
+Function = Callable[..., Any]
 
 
-def _method(work: Work, prepare: Work = lambda frame: frame) -> Work:
-    """Make a function of a frame a method of the accessor, with its own docstring and arguments."""
+def _method(function: Function, prepare: Function = lambda frame: frame) -> Function:
+    """Make a method of a function that takes a frame first; docstring and other arguments stay."""
 
-    @functools.wraps(work)
+    @functools.wraps(function)
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return work(prepare(self._frame), *args, **kwargs)
+        return function(prepare(self._frame), *args, **kwargs)
 
-    _, *others = inspect.signature(work).parameters.values()
-    of_self = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    method.__signature__ = inspect.Signature([of_self, *others])  # type: ignore[attr-defined]
+    _frame, *parameters = inspect.signature(function).parameters.values()
+    first = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    method.__signature__ = inspect.Signature([first, *parameters])  # type: ignore[attr-defined]
     return method
 
 
 class LinqPlots:
-    """``df.linq.plot``: pictures of a table of sends, each an Axes of matplotlib (needs ``linq_nb[plots]``)."""
+    """``df.linq.plot``: charts of a table of sends. Each returns matplotlib Axes (needs ``linq_nb[plots]``)."""
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self._frame = frame
@@ -47,7 +47,7 @@ class LinqPlots:
 
 @pd.api.extensions.register_dataframe_accessor("linq")
 class LinqAccessor:
-    """What linq_nb adds to a DataFrame."""
+    """``df.linq``: what linq_nb adds to a DataFrame."""
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self._frame = frame
@@ -64,24 +64,24 @@ class LinqAccessor:
 
     @property
     def plot(self) -> LinqPlots:
-        """Pictures of this table of sends: ``df.linq.plot.funnel()``."""
+        """Charts of this table of sends: ``df.linq.plot.funnel()``."""
         return LinqPlots(self._frame)
 
     def drafts(
         self, chat: str = "chat_id", audio: str = "path", copy: str | None = None, *, folder: str | Path = "."
     ) -> list[Draft | BadDraft]:
-        """Return a draft for each row; sends nothing.
+        """Return a draft for each row. Sends nothing.
 
-        ``chat`` names the column with a chat id, name or handle; ``audio`` the one with a path (relative to
-        ``folder``), https URL, attachment id or VoiceMemo; ``copy`` one with copy numbers. A row that cannot
-        become a draft is a BadDraft that says why. Raises SettingsError when a column is missing.
+        The column ``chat`` holds chat ids, names or handles; ``audio`` holds paths (relative to ``folder``), https
+        URLs, attachment ids or VoiceMemos; ``copy`` holds copy numbers. A row that cannot be a draft is a BadDraft
+        with the reason. Raises SettingsError when a column is missing.
         """
         from linq_nb.outbox import drafting  # loads the journal and the client, which reports do without
 
         for name in (chat, audio, *([copy] if copy else [])):
             if name not in self._frame.columns:
-                has = ", ".join(map(str, self._frame.columns)) or "none"
-                raise SettingsError(f"the frame has no column {name!r}; nothing was sent; its columns: {has}")
+                columns = ", ".join(map(str, self._frame.columns)) or "none"
+                raise SettingsError(f"the frame has no column {name!r}; nothing was sent; its columns: {columns}")
         copies = self._frame[copy] if copy else [None] * len(self._frame)
         rows = zip(self._frame[chat], self._frame[audio], copies, strict=True)
         return drafting.drafts(rows, Path(folder))
