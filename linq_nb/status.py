@@ -80,8 +80,17 @@ CLOSED_STATUSES = tuple(status.word for status in _TABLE if status.is_ours or st
 
 ERROR_STATUSES = tuple(status.word for status in _TABLE if status.is_error)
 
+IN_HAND_STATUSES = ("preparing", "sending")
+"""Somebody is at work on the send, or was when it ended."""
+
 UNCLEAR_STATUSES = ("sending", "unknown")
 """The request may have left and no clear answer came."""
+
+UNRESOLVED_STATUSES = ("preparing", "sending", "unknown")
+"""What such a row forbids grows in this order."""
+
+NO_MESSAGE_STATUSES = ("preparing", *RUNNABLE_STATUSES)
+"""Nothing reached Linq, or it refused: there can be no message."""
 
 NO_RECEIPT_SERVICE = "SMS"
 NO_RECEIPTS = "Groups and SMS cannot report a delivery."
@@ -131,11 +140,8 @@ def no_receipts(*, is_group: bool | None, service: str | None) -> str | None:
 def precedence(word: str) -> int:
     """Rank the rows of one send key by what they forbid: a bubble that is there, then one that may be."""
     if is_resolved(word):
-        return len(_PRECEDENCE)
-    return _PRECEDENCE.index(word) if word in _PRECEDENCE else -1
-
-
-_PRECEDENCE = ("preparing", "sending", "unknown")
+        return len(UNRESOLVED_STATUSES)
+    return UNRESOLVED_STATUSES.index(word) if word in UNRESOLVED_STATUSES else -1
 
 
 def later(before: str, reported: str | None, reached: tuple[str, ...] = ()) -> str:

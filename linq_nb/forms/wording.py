@@ -7,13 +7,13 @@ from typing import Literal
 
 from linq_nb import views
 from linq_nb.model import Chat, Draft, Plan, Send, VoiceMemo
+from linq_nb.status import is_going_well
 from linq_nb.text import clean
 
 Stand = Literal["empty", "ready", "unclear", "sent", "blocked"]
 """How things stand: nothing to judge yet, something to send, only to look up, all sent, nothing may go."""
 
 _VERB = {"unclear": "Look for", "sent": "Already sent", "blocked": "Cannot send"}
-_ARRIVED = ("pending", "queued", "sent", "delivered", "read", "expired")
 
 
 def stand_of(plan: Plan | None) -> Stand:
@@ -79,7 +79,7 @@ def ended(sends: Sequence[Send]) -> tuple[str, bool]:
     """Say how several sends ended, and whether all of them went."""
     counts: dict[str, int] = {}
     for one in sends:
-        word = "already sent" if one.repeated and one.status in _ARRIVED else one.status
+        word = "already sent" if one.repeated and is_going_well(one.status) else one.status
         counts[word] = counts.get(word, 0) + 1
     told = ", ".join(f"{number} {clean(word, 40)}" for word, number in counts.items())
-    return f"{len(sends)} chats: {told}.", all(one.status in _ARRIVED for one in sends)
+    return f"{len(sends)} chats: {told}.", all(is_going_well(one.status) for one in sends)

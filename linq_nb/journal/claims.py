@@ -20,7 +20,7 @@ from linq_nb.journal.lease import LEASE_S
 from linq_nb.journal.prepared import Prepared, PreparedByColumns, bound
 from linq_nb.journal.schema import SENDS, sends
 from linq_nb.model import Event, Send
-from linq_nb.status import precedence
+from linq_nb.status import IN_HAND_STATUSES, UNRESOLVED_STATUSES, precedence
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ _KEPT = frozenset({"send_id", "base_url", "content", "copy", "chat_id", "created
 """Fields that stay as they are when a row is claimed for another attempt."""
 
 _OF_CLAIM = frozenset({"its_id", "its_epoch", "its_owner"})
-_UNRESOLVED: list[Any] = [sa.literal_column(f"'{status}'") for status in ("preparing", "sending", "unknown")]
+_UNRESOLVED: list[Any] = [sa.literal_column(f"'{status}'") for status in UNRESOLVED_STATUSES]
 
 
 def _is(**names: str) -> list[sa.ColumnElement[bool]]:
@@ -128,7 +128,7 @@ class Claims:
 
     def advance(self, claim: Claim, send: Send, observed: Sequence[Event]) -> Claim | None:
         values = SENDS.changed(send, claim.send)  # these columns alone: what others wrote meanwhile stays
-        values["lease_until"] = self._lease_until() if send.status in ("preparing", "sending") else None
+        values["lease_until"] = self._lease_until() if send.status in IN_HAND_STATUSES else None
         values |= {"its_id": send.send_id, "its_epoch": claim.epoch, "its_owner": claim.owner}
         with self._database.write() as db:
             if self._update.run(db, values).rowcount != 1:
@@ -137,7 +137,7 @@ class Claims:
         return replace(claim, send=send)
 
     def renew(self, owner: str, held: Collection[str] | None) -> None:
-        mine = sa.select(sends.c.send_no).where(sends.c.owner == owner, sends.c.status.in_(("preparing", "sending")))
+        mine = sa.select(sends.c.send_no).where(sends.c.owner == owner, sends.c.status.in_(IN_HAND_STATUSES))
         mine = mine if held is None else mine.where(sends.c.send_id.in_(held))
         free = mine.with_for_update(skip_locked=True)  # who holds a row is at work on it; waiting could deadlock
         with self._database.write() as db:

@@ -16,6 +16,7 @@ from linq_nb.journal.engine import Database
 from linq_nb.journal.prepared import PreparedByColumns, bound
 from linq_nb.journal.schema import EVENTS, SENDS, events, has_no_send, is_waiting, sends
 from linq_nb.model import Event, Send
+from linq_nb.status import NO_MESSAGE_STATUSES, UNCLEAR_STATUSES
 
 EVENTS_LOCK = "webhooks"
 """Advisory lock, taken before any row lock, so that two writers of observations cannot deadlock."""
@@ -48,8 +49,8 @@ def _has_trace(trace_id: Any, chat_id: Any) -> sa.ColumnElement[bool]:
 
 
 _is_unknown = sends.c.status == "unknown"
-_was_posted = sends.c.status.not_in(("preparing", "not_sent", "rejected"))
-_is_under_way = sends.c.status.in_(("sending", "unknown"))
+_was_posted = sends.c.status.not_in(NO_MESSAGE_STATUSES)
+_is_under_way = sends.c.status.in_(UNCLEAR_STATUSES)
 
 _SEND = sa.select(*SENDS.columns).where(sends.c.send_id == _send_id)
 _BY_MESSAGE = sa.select(sends.c.send_id).where(sends.c.message_id == _message_id).order_by(sends.c.send_no)

@@ -16,7 +16,7 @@ from linq_nb.journal.pages import FEW, PAGE, LazyRecords
 from linq_nb.journal.prepared import converted, result_processors
 from linq_nb.journal.schema import EVENTS, SENDS, TABLES, RecordTable, events, read_meta, sends
 from linq_nb.model import Event, Send
-from linq_nb.status import CLOSED_STATUSES
+from linq_nb.status import CLOSED_STATUSES, NO_MESSAGE_STATUSES
 
 _PARAMETERS = 500
 """Values in one statement at most: an old SQLite takes 999."""
@@ -74,7 +74,7 @@ class Queries:
             sends.c.chat_id == chat_id,
             sends.c.message_id.is_(None),
             sends.c.posted_at.is_not(None),
-            sends.c.status.not_in(("preparing", "not_sent", "rejected")),
+            sends.c.status.not_in(NO_MESSAGE_STATUSES),
         )
         is_alive = sa.and_(sends.c.status == "sending", sends.c.lease_until > self._database.now())
         with self._database.read() as db:

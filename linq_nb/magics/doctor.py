@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from linq_nb import __version__, audio, views
+from linq_nb.status import UNCLEAR_STATUSES
 from linq_nb.text import mask
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _lines(outbox: Outbox) -> str:
 
 def _journal(outbox: Outbox) -> str:
     sends = outbox.sends()
-    unclear = sum(send.status in ("unknown", "sending") for send in sends)
+    unclear = sum(send.status in UNCLEAR_STATUSES for send in sends)
     todo = f"; {unclear} unclear: %linq_reconcile looks for them" if unclear else ""
     note = f"; {outbox.journal_note}" if outbox.journal_note else ""
     return f"{outbox.journal.label}: {len(sends)} {'send' if len(sends) == 1 else 'sends'}{todo}{note}"

@@ -32,7 +32,7 @@ from linq_nb.errors import SettingsError
 from linq_nb.reports import explaining, parts
 from linq_nb.reports.parts import COUNTS, SPAN, TIMES
 from linq_nb.rules import horizon_of
-from linq_nb.status import CLOSED_STATUSES, ERROR_STATUSES, RUNNABLE_STATUSES, UNCLEAR_STATUSES
+from linq_nb.status import CLOSED_STATUSES, ERROR_STATUSES, NO_MESSAGE_STATUSES, UNCLEAR_STATUSES
 
 Frame = TypeVar("Frame")
 
@@ -192,7 +192,7 @@ def duplicates(frame: Frame) -> Frame:
     """
     keys = ("chat_id", "sha256", "attachment_id", "status")
     asked = parts.asked(frame, "duplicates", *keys, "created_at")
-    few = parts.few(asked.filter(parts.is_not([*RUNNABLE_STATUSES, "preparing"])), keys)
+    few = parts.few(asked.filter(parts.is_not(NO_MESSAGE_STATUSES)), keys)
     few = few.with_columns(nw.coalesce(parts.text("sha256"), parts.text("attachment_id")).alias("audio"))
     few = few.filter(~nw.col("audio").is_null())
     is_unclear = nw.col("status").is_in(UNCLEAR_STATUSES)
