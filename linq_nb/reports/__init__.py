@@ -73,10 +73,10 @@ def by_chat(frame: Frame) -> Frame:
     few = few.with_columns(nw.when(~nw.col("chat_name").is_null()).then(nw.col("last_at")).alias("named_at"))
     is_newest = nw.col("named_at") == nw.col("named_at").max().over("chat_id")
     few = few.with_columns(nw.when(is_newest).then(nw.col("chat_name")).alias("chat_name"))
-    found = parts.summed(few, ["chat_id"], *(nw.col(name).max() for name in about))
-    found = found.select("chat_id", *about, *COUNTS, *TIMES)
+    result = parts.summed(few, ["chat_id"], *(nw.col(name).max() for name in about))
+    result = result.select("chat_id", *about, *COUNTS, *TIMES)
     order = ("failed", "refused", "unclear", "sends", "chat_id")
-    return parts.done(found.sort(*order, descending=[True] * 4 + [False]), frame)
+    return parts.done(result.sort(*order, descending=[True] * 4 + [False]), frame)
 
 
 def by_day(frame: Frame) -> Frame:
@@ -111,14 +111,14 @@ def funnel(frame: Frame) -> Frame:
     counts = asked.select(parts.whole(nw.len(), "asked"), *sums)
     blank = asked.head(0).select(parts.whole(nw.len(), "step"))
     steps = nw.concat([blank.with_columns(parts.whole(nw.lit(step), "step")) for step in range(len(STAGES))])
-    found = steps.join(counts, how="cross").select(
+    result = steps.join(counts, how="cross").select(
         "step",
         nw.col("step").replace_strict(dict(enumerate(STAGES)), default="", return_dtype=nw.String).alias("stage"),
         _of_step(STAGES).alias("sends"),
         _of_step(("asked", "asked", "accepted", "telling", "delivered")).alias("of"),
     )
     share = nw.when(nw.col("of") > 0).then(nw.col("sends") / nw.col("of")).cast(nw.Float64).alias("share")
-    return parts.done(found.with_columns(share).sort("step"), frame)
+    return parts.done(result.with_columns(share).sort("step"), frame)
 
 
 def latency(frame: Frame, by: str | Sequence[str] = ("service", "is_group"), of: str = "delivery_s") -> Frame:
@@ -137,8 +137,8 @@ def latency(frame: Frame, by: str | Sequence[str] = ("service", "is_group"), of:
         return parts.done(rows.select(parts.whole(nw.len(), "sends"), *quantiles), frame)
     if rows.implementation.is_pyarrow():
         raise SettingsError("latency does not work on a pyarrow.Table; give it polars.from_arrow(table) or a DataFrame")
-    found = rows.group_by(*keys).agg(nw.len().alias("sends"), *quantiles)
-    return parts.done(parts.worded(found.with_columns(parts.whole("sends"))).sort(*keys), frame)
+    result = rows.group_by(*keys).agg(nw.len().alias("sends"), *quantiles)
+    return parts.done(parts.worded(result.with_columns(parts.whole("sends"))).sort(*keys), frame)
 
 
 def errors(frame: Frame, by: str | Sequence[str] = ()) -> Frame:
@@ -155,10 +155,10 @@ def errors(frame: Frame, by: str | Sequence[str] = ()) -> Frame:
     rows = parts.asked(frame, "errors", *keys, "chat_id", "created_at")
     rows = rows.filter(nw.col("status").is_in(ERROR_STATUSES))
     answered = nw.when(nw.col("status") != "failed").then(nw.col("http_status"))
-    found = parts.few(rows.with_columns(parts.whole(answered, "http_status")), keys, *chats)
-    found = found.with_columns(explaining.meaning(), explaining.what_to_do(), *(parts.whole("chats") for _ in chats))
-    found = found.select(*keys, "meaning", "what_to_do", "sends", *(["chats"] if chats else []), *TIMES)
-    return parts.done(found.sort("sends", *keys, descending=[True] + [False] * len(keys), nulls_last=True), frame)
+    result = parts.few(rows.with_columns(parts.whole(answered, "http_status")), keys, *chats)
+    result = result.with_columns(explaining.meaning(), explaining.what_to_do(), *(parts.whole("chats") for _ in chats))
+    result = result.select(*keys, "meaning", "what_to_do", "sends", *(["chats"] if chats else []), *TIMES)
+    return parts.done(result.sort("sends", *keys, descending=[True] + [False] * len(keys), nulls_last=True), frame)
 
 
 def unconfirmed(frame: Frame, horizon: str | float | timedelta = "1h", now: datetime | None = None) -> Frame:
@@ -178,8 +178,8 @@ def unconfirmed(frame: Frame, horizon: str | float | timedelta = "1h", now: date
     is_open = parts.is_not(CLOSED_STATUSES)
     is_enough = (nw.col("status") == "sent") & parts.is_silent()
     asked = asked.with_columns(nw.coalesce("accepted_at", "posted_at", "created_at").alias("since"))
-    found = asked.filter(is_open & ~is_enough & parts.until(asked, "since", parts.zoned(now) - span))
-    return parts.done(found.select(*shown).sort("accepted_at", "send_id", nulls_last=True), frame)
+    result = asked.filter(is_open & ~is_enough & parts.until(asked, "since", parts.zoned(now) - span))
+    return parts.done(result.select(*shown).sort("accepted_at", "send_id", nulls_last=True), frame)
 
 
 def duplicates(frame: Frame) -> Frame:
@@ -198,10 +198,10 @@ def duplicates(frame: Frame) -> Frame:
     is_unclear = nw.col("status").is_in(UNCLEAR_STATUSES)
     both = {"bubbles": ~is_unclear, "unclear": is_unclear}
     few = few.with_columns(*(parts.where(condition, "sends").alias(name) for name, condition in both.items()))
-    found = few.group_by("chat_id", "audio").agg(*(nw.col(name).sum() for name in both), *SPAN)
-    found = found.filter(nw.col("bubbles") + nw.col("unclear") > 1).with_columns(*map(parts.whole, both))
+    result = few.group_by("chat_id", "audio").agg(*(nw.col(name).sum() for name in both), *SPAN)
+    result = result.filter(nw.col("bubbles") + nw.col("unclear") > 1).with_columns(*map(parts.whole, both))
     order, down = ("bubbles", "unclear", "chat_id", "audio"), (True, True, False, False)
-    return parts.done(found.select("chat_id", "audio", *both, *TIMES).sort(*order, descending=down), frame)
+    return parts.done(result.select("chat_id", "audio", *both, *TIMES).sort(*order, descending=down), frame)
 
 
 def compare(sends: Frame, messages: Frame) -> Frame:

@@ -76,8 +76,8 @@ def summed(counted: Any, columns: Sequence[str], *more: nw.Expr) -> Any:
     status = nw.col("status")
     kinds = {"accepted": is_accepted(), **{name: status.is_in(words) for name, words in STATUSES_OF.items()}}
     counted = counted.with_columns(*(where(condition, "sends").alias(name) for name, condition in kinds.items()))
-    found = counted.group_by(*columns).agg(*(nw.col(name).sum() for name in COUNTS), *SPAN, *more)
-    return found.with_columns(*map(whole, COUNTS))
+    result = counted.group_by(*columns).agg(*(nw.col(name).sum() for name in COUNTS), *SPAN, *more)
+    return result.with_columns(*map(whole, COUNTS))
 
 
 def is_accepted() -> nw.Expr:

@@ -100,7 +100,7 @@ def test_masked_handles_can_be_told_apart_by_eye_and_hashed_ones_joined_on() -> 
     hashed = to_frame(FULL["sends"], "hashed", key=b"k")
     assert hashed["to_handles"][0].split()[0] == to_frame(FULL["handles"], "hashed", key=b"k")["handle"][0]
     assert hashed["to_handles"][0] != to_frame(FULL["sends"], "hashed", key=b"other")["to_handles"][0]
-    lower, upper = (to_frame(Handle(handle=one), "hashed", key=b"k")["handle"][0] for one in ("a@x.io", "A@X.io"))
+    lower, upper = (to_frame(Handle(handle=handle), "hashed", key=b"k")["handle"][0] for handle in ("a@x.io", "A@X.io"))
     assert lower == upper
 
 
@@ -138,7 +138,7 @@ def test_frames_of_the_demo_hold_what_the_records_say(outbox: linq_nb.Outbox) ->
     assert chats["people"].sum() > 25
     assert to_frame(outbox.lines())["phone_number"].tolist() == ["+1•••••0100", "+1•••••0101"]
     assert to_frame(outbox.chats(), kind="chats").equals(chats)
-    assert to_frame(one for one in outbox.chats()).equals(chats)
+    assert to_frame(chat for chat in outbox.chats()).equals(chats)
 
 
 def test_a_frame_survives_a_file_and_two_frames_a_concat(tmp_path: Path) -> None:
@@ -159,6 +159,6 @@ def test_the_error_catalogue_is_a_frame() -> None:
     frame = linq_nb.errors_frame()
     assert len(frame) == len(catalog.CODES)
     assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == dict(frames.ERROR_COLUMNS)
-    assert frame["http_status"].isna().sum() == sum(one.http_status is None for one in catalog.CODES)
+    assert frame["http_status"].isna().sum() == sum(entry.http_status is None for entry in catalog.CODES)
     assert sorted(linq_nb.errors_frame(5001)["http_status"]) == [413, 500]
     assert list(linq_nb.errors_frame(9999).columns) == list(frames.ERROR_COLUMNS)

@@ -36,8 +36,8 @@ def event(status: str | None, n: int = 0, **fields: Any) -> Event:
 
 
 def seen(send: Send, *events: Event) -> Send:
-    for one in events:
-        send = send.observed(one)
+    for seen_event in events:
+        send = send.observed(seen_event)
     return send
 
 
@@ -56,8 +56,8 @@ LIFE = (
 def test_events_in_any_order_end_the_same(count: int) -> None:
     for chosen in itertools.combinations(LIFE, count):
         ends = {seen(a_send(status="queued"), *order) for order in itertools.permutations(chosen)}
-        assert len(ends) == 1, [one.status for one in chosen]
-        assert ends.pop().status == max((one.status for one in chosen), key=list(RANKS).index)
+        assert len(ends) == 1, [send.status for send in chosen]
+        assert ends.pop().status == max((send.status for send in chosen), key=list(RANKS).index)
 
 
 RANKS = ("pending", "queued", "sent", "expired", "failed", "delivered", "read")
@@ -84,9 +84,14 @@ def test_failed_may_still_be_delivered_and_then_has_no_error() -> None:
 
 def test_a_lost_answer_that_is_found_is_no_error_any_more() -> None:
     lost = a_send(error_message="no answer came", http_status=500, error_code=3006)
-    found = lost.observed(event("sent", 1, message_id="m", reconcile_result="found"))
-    assert (found.status, found.message_id, found.error_message, found.error_code) == ("sent", "m", None, None)
-    assert found.http_status == 500
+    reconciled = lost.observed(event("sent", 1, message_id="m", reconcile_result="found"))
+    assert (reconciled.status, reconciled.message_id, reconciled.error_message, reconciled.error_code) == (
+        "sent",
+        "m",
+        None,
+        None,
+    )
+    assert reconciled.http_status == 500
     still = lost.observed(event("unknown", 1, reconcile_result="not_found"))
     assert (still.status, still.error_code, still.reconcile_result) == ("unknown", 3006, "not_found")
 
@@ -181,8 +186,8 @@ def test_seconds_are_from_post_to_answer_to_delivery_to_read() -> None:
         ("https://x.example/a.m4a?id=1&sig=2", "https://x.example/a.m4a?id=1&sig=3"),
     ],
 )
-def test_what_signs_a_url_is_not_part_of_its_name(one: str, other: str) -> None:
-    assert url_name(one) == url_name(other)
+def test_what_signs_a_url_is_not_part_of_its_name(first: str, other: str) -> None:
+    assert url_name(first) == url_name(other)
 
 
 @pytest.mark.parametrize(
@@ -196,8 +201,8 @@ def test_what_signs_a_url_is_not_part_of_its_name(one: str, other: str) -> None:
         ("https://x.example/?file=a", "https://x.example/?file="),
     ],
 )
-def test_what_tells_two_files_apart_stays_in_the_name(one: str, other: str) -> None:
-    assert url_name(one) != url_name(other)
+def test_what_tells_two_files_apart_stays_in_the_name(first: str, other: str) -> None:
+    assert url_name(first) != url_name(other)
 
 
 def test_a_plain_url_shows_no_login_query_or_fragment() -> None:
@@ -292,9 +297,9 @@ def test_a_text_that_names_nothing_is_one_line(text: str) -> None:
 
 
 def test_findings_are_a_list_that_shows_as_a_table() -> None:
-    found = Findings([Finding(level="warning", code="x", message="it is <long>")])
-    shown = found._repr_mimebundle_()
-    assert found == [Finding(level="warning", code="x", message="it is <long>")]
+    findings = Findings([Finding(level="warning", code="x", message="it is <long>")])
+    shown = findings._repr_mimebundle_()
+    assert findings == [Finding(level="warning", code="x", message="it is <long>")]
     assert shown["text/plain"] == "warning  it is <long>"
     assert "it is &lt;long&gt;" in shown["text/html"]
     assert "no problems found" in Findings()._repr_mimebundle_()["text/plain"]

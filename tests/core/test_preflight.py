@@ -78,45 +78,45 @@ CHATS = {
 @pytest.mark.parametrize("case", MEMOS)
 def test_what_is_found_of_a_memo(case: str) -> None:
     given, expected = MEMOS[case]
-    found = preflight.check_memo(given)
-    assert {f"{one.level} {one.code}" for one in found} == expected
-    assert all(one.message for one in found)
+    findings = preflight.check_memo(given)
+    assert {f"{finding.level} {finding.code}" for finding in findings} == expected
+    assert all(finding.message for finding in findings)
 
 
 @pytest.mark.parametrize("case", CHATS)
 def test_what_is_found_of_a_chat(case: str) -> None:
     fields, expected = CHATS[case]
-    assert {f"{one.level} {one.code}" for one in preflight.check_chat(chat(**fields), memo())} == expected
+    assert {f"{finding.level} {finding.code}" for finding in preflight.check_chat(chat(**fields), memo())} == expected
 
 
 def test_every_rule_is_found_by_a_case() -> None:
-    codes = {one.split()[1] for _, found in (*MEMOS.values(), *CHATS.values()) for one in found}
+    codes = {finding.split()[1] for _, findings in (*MEMOS.values(), *CHATS.values()) for finding in findings}
     assert len(codes) >= len(preflight.MEMO_RULES) + len(preflight.CHAT_RULES)
 
 
 def test_errors_come_first() -> None:
-    levels = [one.level for one in preflight.check_memo(url_memo("http://x.example/hello"))]
+    levels = [finding.level for finding in preflight.check_memo(url_memo("http://x.example/hello"))]
     assert levels == sorted(levels, key=["error", "warning", "info"].index)
 
 
 @pytest.mark.parametrize("code", ["chat_critical", "too_large"])
 def test_what_may_be_accepted_becomes_a_warning(code: str) -> None:
-    found = [preflight.Finding(level="error", code=code, message="m")]
-    assert preflight.errors(preflight.settle(found))
-    assert not preflight.errors(preflight.settle(found, [code]))
+    findings = [preflight.Finding(level="error", code=code, message="m")]
+    assert preflight.errors(preflight.settle(findings))
+    assert not preflight.errors(preflight.settle(findings, [code]))
     assert {code} <= preflight.ACCEPTABLE
 
 
 @pytest.mark.parametrize("code", ["one_source", "https", "format", "chat_opted_out", "chat_inactive", "extension"])
 def test_what_cannot_end_well_cannot_be_accepted(code: str) -> None:
-    found = [preflight.Finding(level="error", code=code, message="m")]
-    assert preflight.errors(preflight.settle(found, [code]))
+    findings = [preflight.Finding(level="error", code=code, message="m")]
+    assert preflight.errors(preflight.settle(findings, [code]))
 
 
 def test_an_opt_out_is_overridden_by_its_own_argument_alone() -> None:
-    found = preflight.check_chat(chat(health_status="OPTED_OUT"), memo())
-    assert preflight.errors(preflight.settle(found, ["chat_opted_out"]))
-    assert not preflight.errors(preflight.settle(found, optout=True))
+    findings = preflight.check_chat(chat(health_status="OPTED_OUT"), memo())
+    assert preflight.errors(preflight.settle(findings, ["chat_opted_out"]))
+    assert not preflight.errors(preflight.settle(findings, optout=True))
 
 
 @pytest.mark.parametrize(

@@ -118,11 +118,11 @@ def test_of_several_rows_the_one_that_forbids_most_counts() -> None:
     assert sorted(order, key=lambda status: precedence(status)) == order
 
 
-def matched(send: Any, *messages: Any, known: set[str] | None = None, **more: Any) -> tuple[str, str]:
+def matched(send: Any, *messages: Any, other_ids: set[str] | None = None, **more: Any) -> tuple[str, str]:
     given = {"now": LATER, "timeout_s": 60.0, "complete": True, **more}
-    found = rules.match(send, messages, known or set(), **given)
-    assert (found.message is not None) == (found.result == "found")
-    return found.result, found.evidence
+    match = rules.match(send, messages, other_ids or set(), **given)
+    assert (match.message is not None) == (match.result == "found")
+    return match.result, match.evidence
 
 
 BY_ID = {"attachment_id": ATTACHMENT_ID}
@@ -161,15 +161,15 @@ BY_ID = {"attachment_id": ATTACHMENT_ID}
     ],
 )
 def test_which_message_is_ours(send: Any, messages: Any, result: str, evidence: str) -> None:
-    found = matched(a_send(**send), *(a_message(**one) for one in messages))
-    assert found[0] == result
-    assert evidence in found[1]
+    answer = matched(a_send(**send), *(a_message(**fields) for fields in messages))
+    assert answer[0] == result
+    assert evidence in answer[1]
 
 
 def test_a_message_that_is_known_as_another_send_is_not_ours() -> None:
-    assert matched(a_send(), a_message(), known={a_message().message_id})[0] == "not_found"
+    assert matched(a_send(), a_message(), other_ids={a_message().message_id})[0] == "not_found"
     both = (a_message(), a_message(message_id="other"))
-    assert matched(a_send(), *both, known={"other"})[0] == "found"
+    assert matched(a_send(), *both, other_ids={"other"})[0] == "found"
 
 
 def rival(**fields: Any) -> Any:
@@ -198,17 +198,17 @@ COPY = {"copy": 2, **BY_ID, "posted_at": AT + timedelta(seconds=1)}
         # copies share their messages in the order in which they were sent
         (BY_ID, [a_send(**COPY)], [{"part_id": ATTACHMENT_ID}], "found", "attachment id"),
         (COPY, [a_send(**BY_ID)], [{"part_id": ATTACHMENT_ID}], "not_found", "no such"),
-        (BY_ID, [a_send(**COPY)], [{"part_id": ATTACHMENT_ID, "message_id": one} for one in "ab"], "found", "id"),
-        (COPY, [a_send(**BY_ID)], [{"part_id": ATTACHMENT_ID, "message_id": one} for one in "ab"], "found", "id"),
-        (COPY, [a_send(**BY_ID)], [{"part_id": ATTACHMENT_ID, "message_id": one} for one in "abc"], "ambiguous", "3"),
+        (BY_ID, [a_send(**COPY)], [{"part_id": ATTACHMENT_ID, "message_id": name} for name in "ab"], "found", "id"),
+        (COPY, [a_send(**BY_ID)], [{"part_id": ATTACHMENT_ID, "message_id": name} for name in "ab"], "found", "id"),
+        (COPY, [a_send(**BY_ID)], [{"part_id": ATTACHMENT_ID, "message_id": name} for name in "abc"], "ambiguous", "3"),
     ],
 )
 def test_a_message_that_may_be_another_sends_is_not_taken(
     send: Any, rivals: Any, messages: Any, result: str, evidence: str
 ) -> None:
-    found = matched(a_send(**send), *(a_message(**one) for one in messages), rivals=rivals)
-    assert found[0] == result
-    assert evidence in found[1]
+    answer = matched(a_send(**send), *(a_message(**fields) for fields in messages), rivals=rivals)
+    assert answer[0] == result
+    assert evidence in answer[1]
 
 
 def test_copies_find_each_their_own_message() -> None:
@@ -216,10 +216,10 @@ def test_copies_find_each_their_own_message() -> None:
     times = {"late": AT + timedelta(seconds=5), "early": AT}
     listed = [a_message(part_id=ATTACHMENT_ID, message_id=name, created_at=at) for name, at in times.items()]
     given: Any = {"now": LATER, "timeout_s": 60.0, "complete": True}
-    found = [
-        rules.match(one, listed, set(), rivals=[other], **given) for one, other in ((first, second), (second, first))
+    matches = [
+        rules.match(send, listed, set(), rivals=[other], **given) for send, other in ((first, second), (second, first))
     ]
-    assert [one.message and one.message.message_id for one in found] == ["early", "late"]
+    assert [send.message and send.message.message_id for send in matches] == ["early", "late"]
 
 
 def test_nothing_is_taken_while_a_send_that_may_be_it_is_under_way() -> None:

@@ -73,10 +73,10 @@ def mutated(draw: st.DrawFn, value: Any) -> Any:
     if isinstance(value, dict):
         kept = {k: draw(mutated(v)) for k, v in value.items() if draw(st.integers(0, 5))}
         return kept | draw(st.dictionaries(st.text(), ODD, max_size=2))
-    return [draw(mutated(one)) for one in value] if isinstance(value, list) else value
+    return [draw(mutated(item)) for item in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize(("read", "sample"), READERS, ids=lambda one: getattr(one, "__name__", ""))
+@pytest.mark.parametrize(("read", "sample"), READERS, ids=lambda param: getattr(param, "__name__", ""))
 def test_a_reader_of_any_json_returns_a_record_or_says_unreadable(read: Callable[[Any], Any], sample: Any) -> None:
     @settings(max_examples=40, deadline=None, database=None)
     @given(mutated(sample))
@@ -110,8 +110,8 @@ def test_a_list_that_is_null_is_empty_and_one_that_is_missing_is_unreadable() ->
 
 def test_records_without_an_id_are_passed_over_in_a_list() -> None:
     page = an_answer(200, json.dumps({"chats": [{}, CHAT, 7], "next_cursor": ""}))
-    found, cursor = wire.page(page, "chats", wire.chat)
-    assert [one.chat_id for one in found] == [CHAT_ID]
+    chats, cursor = wire.page(page, "chats", wire.chat)
+    assert [chat.chat_id for chat in chats] == [CHAT_ID]
     assert cursor is None
 
 
@@ -286,7 +286,7 @@ def test_what_is_kept_of_an_answer_has_no_secret_and_no_query_of_a_url() -> None
             }
         )
     )
-    assert not [one for one in SECRETS if one in kept]
+    assert not [secret for secret in SECRETS if secret in kept]
     assert "https://cdn.linqapp.com/a.wav" in kept
     assert "7" in kept
 

@@ -61,7 +61,9 @@ def test_unconfirmed_is_its_own_word_and_not_failed() -> None:
 
 
 def test_the_line_counts_in_a_fixed_order() -> None:
-    sends = [a_send(str(n), status=one) for n, one in enumerate(["failed", "read", "queued", "teleported", "read"])]
+    sends = [
+        a_send(str(n), status=status) for n, status in enumerate(["failed", "read", "queued", "teleported", "read"])
+    ]
     line = views.followed_line(sends, now=NINE + timedelta(seconds=17), started=NINE)
     assert line == "3 of 5 settled after 0:17: 2 read, 1 queued, 1 failed, 1 teleported"
     assert views.followed_line([], now=NINE, started=NINE) == "nothing to follow"

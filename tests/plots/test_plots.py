@@ -30,13 +30,13 @@ def _no_screen() -> Iterator[None]:
 
 def a_send(number: int, status: str, **more: Any) -> Send:
     at = AT + timedelta(seconds=number)
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "chat_id": f"chat{number % 3}",
         "chat_name": f"Chat {number % 3}",
         "is_group": number % 3 == 0,
     }
-    told |= {"created_at": at, "posted_at": at, "service": "iMessage"}
-    return Send(send_id=f"s{number}", base_url="b", content=f"{number}", status=status, **{**told, **more})
+    fields |= {"created_at": at, "posted_at": at, "service": "iMessage"}
+    return Send(send_id=f"s{number}", base_url="b", content=f"{number}", status=status, **{**fields, **more})
 
 
 def some() -> list[Send]:
@@ -125,9 +125,9 @@ def test_what_is_drawn_is_told_apart_without_colour(name: str) -> None:
     ax = getattr(to_frame(some()).linq.plot, name)()
     lines = [(line.get_linestyle(), line.get_marker()) for line in ax.get_lines()]
     hatches = [bars.patches[0].get_hatch() for bars in ax.containers]
-    told = lines or hatches
-    assert len(told) > 1
-    assert len(set(told)) == len(told)
+    marks = lines or hatches
+    assert len(marks) > 1
+    assert len(set(marks)) == len(marks)
 
 
 @pytest.mark.parametrize("kind", ["string", "category", object])
@@ -139,7 +139,9 @@ def test_sends_without_a_service_have_a_line_of_their_own(kind: Any) -> None:
 
 def test_names_of_chats_are_drawn_as_they_are_written_and_cut_when_long() -> None:
     names = ["$5 and $6", r"$\frac{1", "two\nlines", "N" * 200, None]
-    sends = [a_send(n, "rejected", http_status=400, chat_id=f"{n}" * 36, chat_name=one) for n, one in enumerate(names)]
+    sends = [
+        a_send(n, "rejected", http_status=400, chat_id=f"{n}" * 36, chat_name=name) for n, name in enumerate(names)
+    ]
     ax = to_frame(sends).linq.plot.errors()
     ax.figure.canvas.draw()
     texts = [label.get_text() for label in ax.get_yticklabels()]

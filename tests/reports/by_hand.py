@@ -21,28 +21,28 @@ def value(send: Send, name: str) -> Any:
 
 
 def nulls_first(*values: Any) -> tuple[Any, ...]:
-    return tuple((one is not None, one if one is not None else 0) for one in values)
+    return tuple((value is not None, value if value is not None else 0) for value in values)
 
 
 def nulls_last(*values: Any) -> tuple[Any, ...]:
-    return tuple((one is None, one if one is not None else 0) for one in values)
+    return tuple((value is None, value if value is not None else 0) for value in values)
 
 
 def grouped(sends: Iterable[Send], names: Sequence[str]) -> dict[tuple[Any, ...], list[Send]]:
-    found: dict[tuple[Any, ...], list[Send]] = defaultdict(list)
-    for one in sends:
-        found[tuple(value(one, name) for name in names)].append(one)
-    return found
+    groups: dict[tuple[Any, ...], list[Send]] = defaultdict(list)
+    for send in sends:
+        groups[tuple(value(send, name) for name in names)].append(send)
+    return groups
 
 
 def span(group: Sequence[Send]) -> Row:
-    at = [one.created_at for one in group if one.created_at]
+    at = [send.created_at for send in group if send.created_at]
     return {"first_at": min(at, default=None), "last_at": max(at, default=None)}
 
 
 def counts(group: Sequence[Send]) -> Row:
     def number(of: Callable[[str], bool]) -> int:
-        return sum(of(one.status) for one in group)
+        return sum(of(send.status) for send in group)
 
     return {
         "sends": len(group),
@@ -57,18 +57,18 @@ def counts(group: Sequence[Send]) -> Row:
 
 
 def by(sends: Sequence[Send], *names: str) -> list[Row]:
-    found = [{**dict(zip(names, key, strict=True)), **counts(group)} for key, group in grouped(sends, names).items()]
-    return sorted(found, key=lambda row: nulls_first(*(row[name] for name in names)))
+    rows = [{**dict(zip(names, key, strict=True)), **counts(group)} for key, group in grouped(sends, names).items()]
+    return sorted(rows, key=lambda row: nulls_first(*(row[name] for name in names)))
 
 
 def by_chat(sends: Sequence[Send]) -> list[Row]:
-    found = []
+    rows = []
     for (chat_id,), group in grouped(sends, ["chat_id"]).items():
-        named = [(one.created_at, one.chat_name) for one in group if one.chat_name is not None]
-        kinds = [one.is_group for one in group if one.is_group is not None]
+        named = [(send.created_at, send.chat_name) for send in group if send.chat_name is not None]
+        kinds = [send.is_group for send in group if send.is_group is not None]
         about = {"chat_name": max(named)[1] if named else None, "is_group": max(kinds, default=None)}
-        found.append({"chat_id": chat_id, **about, **counts(group)})
-    return sorted(found, key=lambda r: (-r["failed"], -r["refused"], -r["unclear"], -r["sends"], r["chat_id"]))
+        rows.append({"chat_id": chat_id, **about, **counts(group)})
+    return sorted(rows, key=lambda r: (-r["failed"], -r["refused"], -r["unclear"], -r["sends"], r["chat_id"]))
 
 
 def is_silent(send: Send) -> bool:
@@ -76,11 +76,11 @@ def is_silent(send: Send) -> bool:
 
 
 def funnel(sends: Sequence[Send]) -> list[Row]:
-    accepted = [one for one in sends if one.status not in NOT_ACCEPTED]
-    sent = [one for one in accepted if one.sent_at or one.status in ("sent", "delivered", "read")]
-    telling = [one for one in sent if not is_silent(one)]
-    delivered = [one for one in telling if one.status in ("delivered", "read")]
-    read = [one for one in delivered if one.status == "read"]
+    accepted = [send for send in sends if send.status not in NOT_ACCEPTED]
+    sent = [send for send in accepted if send.sent_at or send.status in ("sent", "delivered", "read")]
+    telling = [send for send in sent if not is_silent(send)]
+    delivered = [send for send in telling if send.status in ("delivered", "read")]
+    read = [send for send in delivered if send.status == "read"]
     stages = [("asked", sends, sends), ("accepted", accepted, sends), ("sent", sent, accepted),
               ("delivered", delivered, telling), ("read", read, delivered)]  # fmt: skip
     return [
@@ -98,39 +98,39 @@ def quantile(values: Sequence[float], part: float) -> float:
 
 
 def latency(sends: Sequence[Send], names: Sequence[str], of: str) -> list[Row]:
-    known = [one for one in sends if getattr(one, of) is not None]
-    found = []
-    for key, group in grouped(known, names).items():
-        seconds = [getattr(one, of) for one in group]
+    measured = [send for send in sends if getattr(send, of) is not None]
+    rows = []
+    for key, group in grouped(measured, names).items():
+        seconds = [getattr(send, of) for send in group]
         parts = {f"p{part}_s": quantile(seconds, part / 100) for part in (50, 90, 99)}
-        found.append({**dict(zip(names, key, strict=True)), "sends": len(group), **parts})
-    return sorted(found, key=lambda row: nulls_first(*(row[name] for name in names)))
+        rows.append({**dict(zip(names, key, strict=True)), "sends": len(group), **parts})
+    return sorted(rows, key=lambda row: nulls_first(*(row[name] for name in names)))
 
 
 def explained(send: Send) -> tuple[str, str]:
     if send.status == "failed":
-        told = next((c for c in catalog.CODES if c.http_status is None and c.code == send.error_code), None)
-        return (told.meaning, told.todo) if told and send.error_code is not None else (
+        entry = next((c for c in catalog.CODES if c.http_status is None and c.code == send.error_code), None)
+        return (entry.meaning, entry.todo) if entry and send.error_code is not None else (
             "the delivery failed; no reason is known", "its webhook has it: outbox.ingest")  # fmt: skip
     if send.status == "not_sent" and send.http_status is None:
         return "it never reached Linq", "run it again: nothing was sent"
-    told = catalog.explain(send.http_status, send.error_code)
-    return told.meaning, told.todo
+    entry = catalog.explain(send.http_status, send.error_code)
+    return entry.meaning, entry.todo
 
 
 def errors(sends: Sequence[Send], names: Sequence[str]) -> list[Row]:
-    def numbers(one: Send) -> tuple[Any, ...]:
-        return one.status, None if one.status == "failed" else one.http_status, one.error_code
+    def numbers(send: Send) -> tuple[Any, ...]:
+        return send.status, None if send.status == "failed" else send.http_status, send.error_code
 
-    found: dict[tuple[Any, ...], list[Send]] = defaultdict(list)
-    for one in sends:
-        if one.status in ("failed", "unknown", "rejected", "not_sent"):
-            found[(*(value(one, name) for name in names), *numbers(one))].append(one)
+    groups: dict[tuple[Any, ...], list[Send]] = defaultdict(list)
+    for send in sends:
+        if send.status in ("failed", "unknown", "rejected", "not_sent"):
+            groups[(*(value(send, name) for name in names), *numbers(send))].append(send)
     columns = [*names, "status", "http_status", "error_code"]
     made = []
-    for key, group in found.items():
+    for key, group in groups.items():
         meaning, todo = explained(group[0])
-        chats = {} if "chat_id" in names else {"chats": len({one.chat_id for one in group})}
+        chats = {} if "chat_id" in names else {"chats": len({send.chat_id for send in group})}
         made.append({**dict(zip(columns, key, strict=True)), "meaning": meaning, "what_to_do": todo,
                      "sends": len(group), **chats, **span(group)})  # fmt: skip
     return sorted(made, key=lambda row: (-row["sends"], *nulls_last(*(row[name] for name in columns))))
@@ -139,22 +139,22 @@ def errors(sends: Sequence[Send], names: Sequence[str]) -> list[Row]:
 def unconfirmed(sends: Sequence[Send], horizon: timedelta, now: datetime) -> list[Row]:
     shown = ["send_id", "chat_id", "chat_name", "is_group", "service", "status", "message_id", "accepted_at",
              "checked_at"]  # fmt: skip
-    open_ones = [one for one in sends if one.is_open]
-    since = [(one, one.accepted_at or one.posted_at or one.created_at) for one in open_ones]
-    found = [one for one, at in since if at is not None and at <= now - horizon]
-    found.sort(key=lambda one: nulls_last(one.accepted_at, one.send_id))
-    return [{name: getattr(one, name) for name in shown} for one in found]
+    open_ones = [send for send in sends if send.is_open]
+    since = [(send, send.accepted_at or send.posted_at or send.created_at) for send in open_ones]
+    unconfirmed_sends = [send for send, at in since if at is not None and at <= now - horizon]
+    unconfirmed_sends.sort(key=lambda send: nulls_last(send.accepted_at, send.send_id))
+    return [{name: getattr(send, name) for name in shown} for send in unconfirmed_sends]
 
 
 def duplicates(sends: Sequence[Send]) -> list[Row]:
-    found: dict[tuple[str, str], list[Send]] = defaultdict(list)
-    for one in sends:
-        audio = one.sha256 or one.attachment_id
-        if audio and one.status not in ("rejected", "not_sent", "preparing"):
-            found[one.chat_id, audio].append(one)
+    groups: dict[tuple[str, str], list[Send]] = defaultdict(list)
+    for send in sends:
+        audio = send.sha256 or send.attachment_id
+        if audio and send.status not in ("rejected", "not_sent", "preparing"):
+            groups[send.chat_id, audio].append(send)
     made = []
-    for (chat_id, audio), group in found.items():
-        unclear = sum(one.status in ("unknown", "sending") for one in group)
+    for (chat_id, audio), group in groups.items():
+        unclear = sum(send.status in ("unknown", "sending") for send in group)
         if len(group) > 1:
             made.append({"chat_id": chat_id, "audio": audio, "bubbles": len(group) - unclear, "unclear": unclear,
                          **span(group)})  # fmt: skip
@@ -162,9 +162,9 @@ def duplicates(sends: Sequence[Send]) -> list[Row]:
 
 
 def compare(sends: Sequence[Send], messages: Sequence[Message]) -> list[Row]:
-    ours = {one.message_id: one for one in sends if one.message_id is not None}
-    theirs = {one.message_id: one for one in messages}
-    found = []
+    ours = {record.message_id: record for record in sends if record.message_id is not None}
+    theirs = {record.message_id: record for record in messages}
+    rows = []
     for message_id in ours.keys() | theirs.keys():
         our, their = ours.get(message_id), theirs.get(message_id)
         if our and their and their.delivery_status and our.status != their.delivery_status:
@@ -176,7 +176,7 @@ def compare(sends: Sequence[Send], messages: Sequence[Message]) -> list[Row]:
         else:
             continue
         at = our.accepted_at if our and our.accepted_at else their.created_at if their else None
-        found.append({"found": word, "message_id": message_id, "chat_id": our.chat_id if our else their.chat_id,
+        rows.append({"found": word, "message_id": message_id, "chat_id": our.chat_id if our else their.chat_id,
                       "status": our.status if our else None,
                       "delivery_status": their.delivery_status if their else None, "at": at})  # fmt: skip
-    return sorted(found, key=lambda row: nulls_last(row["found"], row["chat_id"], row["at"], row["message_id"]))
+    return sorted(rows, key=lambda row: nulls_last(row["found"], row["chat_id"], row["at"], row["message_id"]))

@@ -54,12 +54,12 @@ def rows(table: Any) -> list[Row]:
     if isinstance(table, pl.LazyFrame):
         table = table.collect()
     if isinstance(table, pl.DataFrame):
-        found = table.to_dicts()
+        rows = table.to_dicts()
     elif isinstance(table, duckdb.DuckDBPyRelation):
-        found = [dict(zip(table.columns, row, strict=True)) for row in table.fetchall()]
+        rows = [dict(zip(table.columns, row, strict=True)) for row in table.fetchall()]
     else:
-        found = table.to_dict("records")
-    return [{name: _plain(value) for name, value in row.items()} for row in found]
+        rows = table.to_dict("records")
+    return [{name: _plain(value) for name, value in row.items()} for row in rows]
 
 
 def _plain(value: Any) -> Any:

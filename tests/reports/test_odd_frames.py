@@ -34,26 +34,26 @@ def a_send(n: int) -> Send:
 
 SENDS = [a_send(n) for n in range(40)]
 MESSAGES = [
-    Message(message_id=one, chat_id=CHATS[0], is_from_me=(None, True, False)[n % 3], created_at=START,
+    Message(message_id=message_id, chat_id=CHATS[0], is_from_me=(None, True, False)[n % 3], created_at=START,
             delivery_status=(None, "delivered", "read")[n % 3],
             media=(Attachment(attachment_id=IDS[0], mime_type=(None, "audio/mp4")[n % 2]),))
-    for n, one in enumerate(IDS)
+    for n, message_id in enumerate(IDS)
 ]  # fmt: skip
 
 
 def as_numpys(frame: pd.DataFrame) -> pd.DataFrame:
     """As DuckDB's ``.df()`` gives it: whole numbers with missing ones are floats, truths and texts objects."""
     kinds = {"Int64": "float64", "Float64": "float64"}
-    made = frame.astype({name: kinds[str(one)] for name, one in frame.dtypes.items() if str(one) in kinds})
-    for name, one in as_text(frame).dtypes.items():
-        if str(one) in ("string", "boolean"):
+    made = frame.astype({name: kinds[str(dtype)] for name, dtype in frame.dtypes.items() if str(dtype) in kinds})
+    for name, dtype in as_text(frame).dtypes.items():
+        if str(dtype) in ("string", "boolean"):
             made[name] = as_text(frame)[name].astype(object).where(frame[name].notna(), None)
     return made
 
 
 def backwards(frame: pd.DataFrame) -> pd.DataFrame:
     """With categories in another order, and one that is not used."""
-    words = {n: one.categories for n, one in frame.dtypes.items() if isinstance(one, pd.CategoricalDtype)}
+    words = {n: dtype.categories for n, dtype in frame.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)}
     kinds = {name: pd.CategoricalDtype([*some[::-1], "unused"]) for name, some in words.items()}
     return frame.astype(kinds)
 
@@ -100,7 +100,7 @@ def test_an_odd_frame_gives_the_same_answers(odd: str, number: int) -> None:
         same(rows(report(table)), plain(SENDS[:number]), f"{name} of {odd}")
 
 
-@pytest.mark.parametrize("odd", [one for one in ODD if "DuckDB" not in one])
+@pytest.mark.parametrize("odd", [name for name in ODD if "DuckDB" not in name])
 def test_odd_frames_are_compared_alike(odd: str) -> None:
     ours, theirs = to_frame(SENDS, "full"), to_frame(MESSAGES, kind="messages")
     same(rows(reports.compare(ODD[odd](ours), ODD[odd](theirs))), by_hand.compare(SENDS, MESSAGES), odd)

@@ -19,17 +19,17 @@ AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
 def a_send(number: int, **more: Any) -> Send:
-    told = {"chat_id": "c1", "created_at": AT + timedelta(minutes=number), **more}
-    return Send(send_id=f"s{number}", base_url="https://linq.test", content=f"sha256:{number}", **told)
+    fields = {"chat_id": "c1", "created_at": AT + timedelta(minutes=number), **more}
+    return Send(send_id=f"s{number}", base_url="https://linq.test", content=f"sha256:{number}", **fields)
 
 
-@pytest.mark.parametrize("name", [one for one in reports.REPORTS if one not in ("by", "compare")])
+@pytest.mark.parametrize("name", [report for report in reports.REPORTS if report not in ("by", "compare")])
 def test_what_is_no_frame_is_said_in_one_line(name: str) -> None:
     with pytest.raises(SettingsError, match=r"takes a frame such as to_frame\(outbox.sends\(\)\), not a list"):
         getattr(reports, name)([a_send(1)])
 
 
-@pytest.mark.parametrize("name", [one for one in reports.REPORTS if one not in ("by", "compare")])
+@pytest.mark.parametrize("name", [report for report in reports.REPORTS if report not in ("by", "compare")])
 def test_a_missing_column_is_named_with_those_that_are_there(name: str) -> None:
     for table in (pd.DataFrame({"x": [1]}), pl.DataFrame({"x": [1]}), duckdb.connect().sql("SELECT 1 AS x")):
         with pytest.raises(SettingsError, match=r"needs the column '\w+' of to_frame; the frame has x"):
@@ -53,15 +53,15 @@ def test_words_that_a_report_does_not_take_are_refused() -> None:
 def test_a_frame_without_rows_gives_empty_reports_with_their_columns() -> None:
     full, empty = to_frame([a_send(1, status="failed", error_code=4001)]), to_frame([])
     for name in ("by_chat", "by_day", "latency", "errors", "unconfirmed", "duplicates"):
-        found = getattr(reports, name)(empty)
-        assert len(found) == 0
-        assert list(found.columns) == list(getattr(reports, name)(full).columns)
+        report = getattr(reports, name)(empty)
+        assert len(report) == 0
+        assert list(report.columns) == list(getattr(reports, name)(full).columns)
     assert reports.funnel(empty)["sends"].tolist() == [0] * 5
 
 
 def test_an_unconfirmed_send_is_counted_from_now_if_no_time_is_given() -> None:
-    taken = datetime.now(UTC) - timedelta(minutes=50)
-    frame = to_frame([a_send(1, status="queued", message_id="m1", accepted_at=taken)])
+    accepted_at = datetime.now(UTC) - timedelta(minutes=50)
+    frame = to_frame([a_send(1, status="queued", message_id="m1", accepted_at=accepted_at)])
     assert len(reports.unconfirmed(frame, "45m")) == 1
     assert len(reports.unconfirmed(frame)) == 0
 
@@ -69,11 +69,11 @@ def test_an_unconfirmed_send_is_counted_from_now_if_no_time_is_given() -> None:
 def test_a_code_that_nobody_documented_is_explained_by_its_http_status() -> None:
     sends = [a_send(1, status="rejected", http_status=409, error_code=2099),
              a_send(2, status="failed", http_status=202), a_send(3, status="not_sent")]  # fmt: skip
-    found = reports.errors(to_frame(sends)).set_index("status")
-    assert found.loc["rejected", "meaning"] == linq_nb.catalog.explain(409).meaning
-    assert found.loc["failed", "meaning"] == "the delivery failed; no reason is known"
-    assert pd.isna(found.loc["failed", "http_status"])
-    assert found.loc["not_sent", "what_to_do"] == "run it again: nothing was sent"
+    report = reports.errors(to_frame(sends)).set_index("status")
+    assert report.loc["rejected", "meaning"] == linq_nb.catalog.explain(409).meaning
+    assert report.loc["failed", "meaning"] == "the delivery failed; no reason is known"
+    assert pd.isna(report.loc["failed", "http_status"])
+    assert report.loc["not_sent", "what_to_do"] == "run it again: nothing was sent"
 
 
 def test_the_accessor_has_every_report_with_its_words() -> None:
@@ -114,9 +114,9 @@ def test_linqs_own_list_is_compared_with_the_journal() -> None:
             outbox.messages([kept])
         messages = to_frame(outbox.messages([ada, bob]), kind="messages")
         assert len(messages) == len(outbox.messages())
-        found = reports.compare(to_frame(outbox.sends()), messages)
-        assert found["found"].tolist() == ["only_messages"]
-        assert found["chat_id"].tolist() == [bob.chat_id]
+        difference = reports.compare(to_frame(outbox.sends()), messages)
+        assert difference["found"].tolist() == ["only_messages"]
+        assert difference["chat_id"].tolist() == [bob.chat_id]
         outbox.reconcile()
         outbox.refresh()
         assert len(reports.compare(to_frame(outbox.sends()), messages)) == 0

@@ -63,11 +63,12 @@ def some_sends(draw: Any) -> list[Send]:
 def some_messages(draw: Any) -> list[Message]:
     return [
         Message(
-            message_id=one, chat_id=draw(st.sampled_from(CHATS)), is_from_me=draw(st.sampled_from([None, False, True])),
+            message_id=message_id, chat_id=draw(st.sampled_from(CHATS)),
+            is_from_me=draw(st.sampled_from([None, False, True])),
             delivery_status=draw(st.sampled_from(LINQ_STATUSES)), created_at=draw(times),
             media=(Attachment(attachment_id=IDS[0], mime_type=draw(types)),),
         )
-        for one in IDS
+        for message_id in IDS
         if draw(st.booleans())
     ]  # fmt: skip
 
@@ -93,14 +94,14 @@ CASES: list[Case] = [
 
 
 def errors_by_status_and_day(sends: Sequence[Send]) -> list[dict[str, Any]]:
-    found = by_hand.errors(sends, ["day"])
+    rows = by_hand.errors(sends, ["day"])
     order = ("status", "day", "http_status", "error_code")
-    return sorted(found, key=lambda row: (-row["sends"], *by_hand.nulls_last(*(row[name] for name in order))))
+    return sorted(rows, key=lambda row: (-row["sends"], *by_hand.nulls_last(*(row[name] for name in order))))
 
 
-def same(found: list[dict[str, Any]], wanted: list[dict[str, Any]], what: str) -> None:
-    assert [list(one) for one in found] == [list(one) for one in wanted], f"{what}: other columns"
-    for got, want in zip(found, wanted, strict=True):
+def same(rows: list[dict[str, Any]], wanted: list[dict[str, Any]], what: str) -> None:
+    assert [list(row) for row in rows] == [list(row) for row in wanted], f"{what}: other columns"
+    for got, want in zip(rows, wanted, strict=True):
         for name, value in want.items():
             near = pytest.approx(value, abs=1e-6) if isinstance(value, float) else value
             assert got[name] == near, f"{what}: {name} of {want}"
@@ -113,9 +114,9 @@ def test_every_engine_answers_as_plain_python_does(sends: list[Send]) -> None:
     for engine, (kind, made) in ENGINES.items():
         (table,) = made(frame)
         for name, report, plain in CASES:
-            found = report(table)
-            assert isinstance(found, kind), f"{name} of {engine} is a {type(found).__name__}"
-            same(rows(found), plain(sends), f"{name} on {engine}")
+            answer = report(table)
+            assert isinstance(answer, kind), f"{name} of {engine} is a {type(answer).__name__}"
+            same(rows(answer), plain(sends), f"{name} on {engine}")
 
 
 @given(some_sends(), some_messages())
@@ -123,6 +124,6 @@ def test_every_engine_answers_as_plain_python_does(sends: list[Send]) -> None:
 def test_sends_and_linqs_messages_are_compared_alike(sends: list[Send], messages: list[Message]) -> None:
     ours, theirs = to_frame(sends, "full"), to_frame(messages, kind="messages")
     for engine, (kind, made) in ENGINES.items():
-        found = reports.compare(*made(ours, theirs))
-        assert isinstance(found, kind)
-        same(rows(found), by_hand.compare(sends, messages), f"compare on {engine}")
+        answer = reports.compare(*made(ours, theirs))
+        assert isinstance(answer, kind)
+        same(rows(answer), by_hand.compare(sends, messages), f"compare on {engine}")

@@ -47,13 +47,15 @@ def in_spark(spark: Any, frame: pd.DataFrame) -> Any:
     frame = as_text(frame)
     schema = T.StructType([T.StructField(n, kinds.get(str(t), T.TimestampType())) for n, t in frame.dtypes.items()])
     plain = frame.astype(object).where(frame.notna(), None)
-    data = [[one.to_pydatetime() if isinstance(one, pd.Timestamp) else one for one in row] for row in plain.values]
+    data = [
+        [value.to_pydatetime() if isinstance(value, pd.Timestamp) else value for value in row] for row in plain.values
+    ]
     return spark.createDataFrame(data, schema)
 
 
-def answered(found: Any) -> list[dict[str, Any]]:
+def answered(report: Any) -> list[dict[str, Any]]:
     """The rows of Spark's answer, its times as UTC."""
-    plain = [row.asDict() for row in found.collect()]
+    plain = [row.asDict() for row in report.collect()]
     zoned = [{n: v.astimezone(UTC) if isinstance(v, datetime) else v for n, v in row.items()} for row in plain]
     return [{n: round(v, 9) if isinstance(v, float) else v for n, v in row.items()} for row in zoned]
 
@@ -65,6 +67,6 @@ def test_spark_answers_as_plain_python_does(spark: Any, sends: Any, messages: An
     for name, report, plain in CASES:
         same(answered(report(ours)), plain(sends), f"{name} on Spark")
     theirs = in_spark(spark, to_frame(messages, kind="messages"))
-    found = reports.compare(ours, theirs)
-    same(answered(found), by_hand.compare(sends, messages), "compare on Spark")
-    assert type(found).__module__.startswith("pyspark")
+    report = reports.compare(ours, theirs)
+    same(answered(report), by_hand.compare(sends, messages), "compare on Spark")
+    assert type(report).__module__.startswith("pyspark")

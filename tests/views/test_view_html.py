@@ -83,17 +83,17 @@ class Page(HTMLParser):
 
 def displays() -> list[Any]:
     """Return one of each display, of well-meant records."""
-    found = [Finding(level="warning", code="sms", message="arrives as an attachment")]
+    findings = [Finding(level="warning", code="sms", message="arrives as an attachment")]
     memo = VoiceMemo.from_bytes(wav(), "tone.wav")
     draft = Draft(memo=memo, chat=ADAS)
     cards = [
-        views.draft_card(draft, ADAS, found, mode="LIVE", line="+12025550100", journal_note="in memory"),
+        views.draft_card(draft, ADAS, findings, mode="LIVE", line="+12025550100", journal_note="in memory"),
         views.draft_card(draft, CREW, [], mode="DEMO", line=None),
     ]
     records = [*every("words"), memo, HELLO, LINKED, UPLOADED, ADAS, CREW, QUEUED, draft]
     return [
         *cards,
-        views.findings(found),
+        views.findings(findings),
         views.sent(QUEUED, now=NOW),
         views.summary("t", [("a", "b")]),
         *records,
@@ -114,8 +114,8 @@ def assert_survives(html: str) -> Page:
 
 
 def bundles(shown: Any) -> dict[str, str]:
-    found = shown._repr_mimebundle_() if hasattr(shown, "_repr_mimebundle_") else views.mimebundle(shown)
-    return dict(found)
+    bundle = shown._repr_mimebundle_() if hasattr(shown, "_repr_mimebundle_") else views.mimebundle(shown)
+    return dict(bundle)
 
 
 def test_every_display_survives_the_sanitizer() -> None:
@@ -135,18 +135,18 @@ def test_hostile_text_is_only_text(text: str) -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_in_ready_blocks_is_only_text(text: str) -> None:
     memo = VoiceMemo(source="attachment", attachment_id=text)
-    found = [Finding(level="info", code=text, message=text)]
-    card = views.draft_card(Draft(memo=memo, chat=text), text, found, mode="LIVE", line=text, journal_note=text)
-    for shown in (card, views.summary(text, [(text, text)]), views.findings(found)):
+    findings = [Finding(level="info", code=text, message=text)]
+    card = views.draft_card(Draft(memo=memo, chat=text), text, findings, mode="LIVE", line=text, journal_note=text)
+    for shown in (card, views.summary(text, [(text, text)]), views.findings(findings)):
         assert_survives(shown.html)
 
 
 def test_both_forms_tell_the_same_facts() -> None:
     for shown in displays():
-        found = bundles(shown)
-        told = Page(found["text/html"]).text + " VoiceMemo Send Draft"
-        for word in re.sub("[·:]", " ", found["text/plain"]).split():
-            assert word in re.sub("[·:]", " ", told), (word, told)
+        bundle = bundles(shown)
+        page_text = Page(bundle["text/html"]).text + " VoiceMemo Send Draft"
+        for word in re.sub("[·:]", " ", bundle["text/plain"]).split():
+            assert word in re.sub("[·:]", " ", page_text), (word, page_text)
 
 
 def test_the_same_record_gives_the_same_bytes() -> None:
