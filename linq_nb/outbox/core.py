@@ -378,7 +378,7 @@ class Outbox:
         secret: webhooks.Secrets | None = None,
         column: str | None = None,
         scheme: webhooks.Scheme = "standard",
-    ) -> ingesting.Tally:
+    ) -> ingesting.IngestCounts:
         """Take webhooks that were kept elsewhere; returns how many were new, repeated, not ours, or no good.
 
         ``source``: a .jsonl file, a .json file, a folder of them, a DataFrame with the ``column`` of payloads (or

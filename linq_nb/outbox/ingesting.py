@@ -1,4 +1,4 @@
-"""Webhooks into the journal: one delivery as it comes, or many that somebody else has kept."""
+"""Webhooks into the journal: one delivery, or many that were stored elsewhere."""
 
 from __future__ import annotations
 
@@ -24,19 +24,20 @@ SECRET_VARIABLE = "LINQ_WEBHOOK_SECRET"
 """The name that the official SDKs read too; several secrets are separated by spaces."""
 
 MAX_BODY_BYTES = 1_000_000
-"""A longer body is no webhook: an event without its files has some thousand bytes."""
+"""Longest body of a webhook: an event, which has no files in it, has some thousand bytes."""
 
+_SUFFIXES = (".json", ".jsonl", ".ndjson")
 CHUNK = 500
-"""So many stored events are written down at once."""
+"""Stored events that are written in one transaction."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Tally:
-    """What became of stored deliveries; each is counted once.
+class IngestCounts:
+    """Counts of stored deliveries by result; each is counted once.
 
-    ``new``: written down, of a send of this journal; ``not_ours``: written down too, of no send that it knows (yet);
-    ``repeated``: there before; ``refused``: the signature does not fit; ``unreadable``: no webhook at all.
-    ``first_trouble`` tells the first of the last two.
+    ``new``: written, about a send of this journal; ``not_ours``: written, about no send of this journal (yet);
+    ``repeated``: in the journal before; ``refused``: the signature does not fit; ``unreadable``: not a webhook.
+    ``first_trouble`` is the error of the first that was refused or unreadable.
     """
 
     new: int = 0
@@ -65,7 +66,7 @@ class Tally:
 def ingest(
     outbox: Outbox, body: bytes | str, headers: Any, secret: webhooks.Secrets | None, scheme: webhooks.Scheme
 ) -> Event:
-    """Verify one delivery and write it down; returns the event with the send that it tells of."""
+    """Verify one delivery and write it into the journal; returns the event with the id of its send."""
     event = webhooks.verify(body, headers, secrets_of(secret), scheme=scheme, now=outbox.now())
     return outbox.journal.ingest(event)[0].event
 
@@ -74,23 +75,23 @@ def secrets_of(secret: webhooks.Secrets | None, environ: Mapping[str, str] = os.
     """Return the signing secrets: the argument, else the environment's. Raises SettingsError without any."""
     if secret is not None:
         return secret
-    found = [Secret(one) for one in environ.get(SECRET_VARIABLE, "").replace(",", " ").split()]
-    if not found:
+    secrets = [Secret(word) for word in environ.get(SECRET_VARIABLE, "").replace(",", " ").split()]
+    if not secrets:
         raise SettingsError(
-            "no webhook secret, so nothing can be verified and nothing was taken; pass secret=, or set "
+            "no webhook secret, so no webhook can be verified; nothing was read; pass secret=, or set "
             f"{SECRET_VARIABLE}; %linq_webhooks --create gives one"
         )
-    return found
+    return secrets
 
 
 def ingest_stored(
     outbox: Outbox, source: Any, secret: webhooks.Secrets | None, column: str | None, scheme: webhooks.Scheme
-) -> Tally:
-    """Write stored deliveries down; a bad one is counted and never stops a good one."""
+) -> IngestCounts:
+    """Write stored deliveries into the journal; invalid deliveries are counted and skipped."""
     counts: Counter[str] = Counter()
     troubles: list[str] = []
 
-    def good() -> Iterator[Event]:
+    def valid() -> Iterator[Event]:
         for item in _items(source, column):
             try:
                 yield _event(item, secret, scheme, outbox)
@@ -98,56 +99,56 @@ def ingest_stored(
                 counts["unreadable" if error.reason == "body" else "refused"] += 1
                 troubles[:] = troubles or [str(error)]
 
-    events = good()
+    events = valid()
     while chunk := list(islice(events, CHUNK)):
         counts.update(_written(outbox.journal, chunk))
-    return Tally(**counts, first_trouble=troubles[0] if troubles else None)
+    return IngestCounts(**counts, first_trouble=troubles[0] if troubles else None)
 
 
 def _written(journal: Journal, chunk: list[Event]) -> list[str]:
-    done = journal.ingest(*chunk)
-    return ["repeated" if not one.is_new else "new" if one.is_ours else "not_ours" for one in done]
+    ingested = journal.ingest(*chunk)
+    return ["repeated" if not item.is_new else "new" if item.is_ours else "not_ours" for item in ingested]
 
 
 def _event(item: Any, secret: webhooks.Secrets | None, scheme: webhooks.Scheme, outbox: Outbox) -> Event:
-    """Read one stored item: a payload, or an envelope of headers and body, which a secret verifies."""
+    """Read a stored delivery: a payload, or an envelope of headers and body that a secret can verify."""
     item = _parsed(item)
     is_envelope = "body" in item and "event_type" not in item
     body = item["body"] if is_envelope else item
     if secret is None:
         return webhooks.parse(body, at=outbox.now())
     if not is_envelope:
-        raise WebhookError("a stored webhook has no headers, so it cannot be verified; it was passed over")
+        raise WebhookError("a stored webhook has no headers, so it cannot be verified; it was skipped")
     headers = item.get("headers")
     headers = _parsed(headers) if isinstance(headers, str | bytes) else headers or {}
     return webhooks.verify(body, headers, secret, scheme=scheme, max_age_s=None)
 
 
 def _parsed(item: Any) -> Mapping[str, Any]:
-    """Return a mapping of one, or of JSON text; raises WebhookError for anything else."""
+    """Return a mapping as it is, JSON text as a mapping; raises WebhookError for anything else."""
     if isinstance(item, Mapping):
         return item
     if isinstance(item, str | bytes):
         if len(item) > 4 * MAX_BODY_BYTES:  # JSON within JSON grows
-            raise _unreadable("it is too long")
+            raise _unreadable("too long")
         try:
-            found = json.loads(item)
+            value = json.loads(item)
         except (ValueError, RecursionError):
-            raise _unreadable("it is no JSON") from None
-        if isinstance(found, dict):
-            return found
-    raise _unreadable("it is no JSON object")
+            raise _unreadable("not JSON") from None
+        if isinstance(value, dict):
+            return value
+    raise _unreadable("not a JSON object")
 
 
 def _unreadable(why: str) -> WebhookError:
-    return WebhookError(f"a stored webhook cannot be read ({why}); it was passed over", reason="body")
+    return WebhookError(f"a stored webhook cannot be read ({why}); it was skipped", reason="body")
 
 
 # --- where they are stored ------------------------------------------------------------------------------------
 
 
 def _items(source: Any, column: str | None) -> Iterable[Any]:
-    """Go through what is stored, one delivery after the other; raises SettingsError for what holds none."""
+    """Yield the stored deliveries of a source; raises SettingsError for an unknown kind of source."""
     if isinstance(source, str | os.PathLike):
         return _of_path(Path(source).expanduser())
     if hasattr(source, "columns") and hasattr(source, "to_dict"):
@@ -157,39 +158,40 @@ def _items(source: Any, column: str | None) -> Iterable[Any]:
     if isinstance(source, bytes) or not isinstance(source, Iterable):
         raise SettingsError(
             "stored webhooks are a .jsonl file, a folder of .json files, a DataFrame or many payloads, "
-            f"not of type {type(source).__name__}; nothing was taken"
+            f"not of type {type(source).__name__}; nothing was read"
         )
     return source
 
 
 def _of_frame(frame: Any, column: str | None) -> Iterable[Any]:
-    names = [str(one) for one in frame.columns]
+    names = [str(name) for name in frame.columns]
     if column is not None and column in names:
         return list(frame[column])
     if column is None and {"headers", "body"} <= set(names):
-        return [{"headers": one, "body": two} for one, two in zip(frame["headers"], frame["body"], strict=True)]
+        pairs = zip(frame["headers"], frame["body"], strict=True)
+        return [{"headers": headers, "body": body} for headers, body in pairs]
     if column is None and len(names) == 1:
         return list(frame[names[0]])
     raise SettingsError(
-        f"the frame has no column {column!r}; nothing was taken; its columns: {', '.join(names)}"
+        f"the frame has no column {column!r}; nothing was read; its columns: {', '.join(names)}"
         if column is not None
         else "name the frame's column with the payloads (column=), or give it two called headers and body; "
-        "nothing was taken"
+        "nothing was read"
     )
 
 
 def _of_path(path: Path) -> Iterable[Any]:
-    """Read a file of one delivery a line, one JSON file, or every such file below a folder by name."""
+    """Read a file with one delivery a line, a JSON file, or all such files below a folder, ordered by name."""
     if path.is_dir():
-        files = sorted(one for one in path.rglob("*") if one.suffix in (".json", ".jsonl", ".ndjson") and one.is_file())
+        files = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
         return (item for file in files for item in _of_file(file))
     if not path.is_file():
-        raise SettingsError(f"there is no file or folder {path.name!r}; nothing was taken")
+        raise SettingsError(f"there is no file or folder {path.name!r}; nothing was read")
     return _of_file(path)
 
 
 def _of_file(file: Path) -> Iterator[Any]:
-    """Read one file; one that cannot be read is told as what stands in it."""
+    """Yield the deliveries in a file."""
     try:
         if file.suffix == ".json":
             yield from _of_json(file.read_bytes())
@@ -199,14 +201,16 @@ def _of_file(file: Path) -> Iterator[Any]:
                 if line.strip():
                     yield line
     except OSError as error:
-        raise SettingsError(f"cannot read {file.name!r}: {error.strerror}; what came before it was taken") from None
+        raise SettingsError(
+            f"cannot read {file.name!r}: {error.strerror}; the deliveries before it were written"
+        ) from None
 
 
 def _of_json(data: bytes) -> list[Any]:
-    """Read a JSON file: a list of deliveries, one, or after all one a line, as some stores name such files too."""
+    """Read a JSON file: a list of deliveries, one delivery, or one a line under the wrong suffix."""
     try:
-        found = json.loads(data)
+        value = json.loads(data)
     except (ValueError, RecursionError):
-        lines = [one for one in data.splitlines() if one.strip()]
-        return lines if len(lines) > 1 and all(one.lstrip().startswith(b"{") for one in lines) else [data]
-    return found if isinstance(found, list) else [found]
+        lines = [line for line in data.splitlines() if line.strip()]
+        return lines if len(lines) > 1 and all(line.lstrip().startswith(b"{") for line in lines) else [data]
+    return value if isinstance(value, list) else [value]

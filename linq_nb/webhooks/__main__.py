@@ -1,4 +1,4 @@
-"""`python -m linq_nb.webhooks --journal URL --port 8770`: the receiver, until it is stopped."""
+"""`python -m linq_nb.webhooks --journal URL --port 8770`: runs the receiver until it is stopped."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ def test_every_send_has_its_history(month: Outbox, frame: pd.DataFrame) -> None:
     assert set(history["send_id"]) == {*frame["send_id"], ""}  # that a line was flagged belongs to no send
     assert set(history.groupby("send_id", observed=True)["source"].first().drop("")) == {"post"}
     last = history[history["source"] == "poll"].groupby("send_id")["status"].last()
-    told = frame.set_index("send_id").loc[last.index, "status"]
-    assert (told.astype(str) == last.astype(str)).all()
+    status = frame.set_index("send_id").loc[last.index, "status"]
+    assert (status.astype(str) == last.astype(str)).all()
 
 
 def test_a_send_of_the_month_has_the_fields_of_one_that_was_sent_here(month: Outbox) -> None:
@@ -36,10 +36,12 @@ def test_a_send_of_the_month_has_the_fields_of_one_that_was_sent_here(month: Out
     live = month.send(memo, "Ada Lovelace")
     month.demo.advance(minutes=10)
     live = month.refresh(live)[0]
-    mine = next(one for one in month.sends(status="read") if one.memo_source == "url")
-    both = [{name for name, value in _fields(one).items() if value not in (None, ())} for one in (live, mine)]
+    mine = next(send for send in month.sends(status="read") if send.memo_source == "url")
+    both = [{name for name, value in _fields(send).items() if value not in (None, ())} for send in (live, mine)]
     assert both[0] ^ both[1] <= {"size_bytes", "duration_ms"}
-    sources = [[(e.source, e.status, e.http_status) for e in month.history(one)] for one in (live, mine)]
+    sources = [
+        [(event.source, event.status, event.http_status) for event in month.history(send)] for send in (live, mine)
+    ]
     assert sources[0] == sources[1]
 
 
@@ -54,19 +56,23 @@ def test_running_it_again_writes_nothing(month: Outbox) -> None:
 
 
 def test_what_linq_lists_is_what_the_journal_says(month: Outbox) -> None:
-    ours = {one.message_id: one for one in month.sends() if one.message_id}
+    ours = {send.message_id: send for send in month.sends() if send.message_id}
     listed = {
-        one.message_id: one
+        message.message_id: message
         for chat_id in month.demo.bubbles()
-        for one in month.client.messages(chat_id)
-        if one.is_from_me
+        for message in month.client.messages(chat_id)
+        if message.is_from_me
     }
     gone, foreign = ours.keys() - listed.keys(), listed.keys() - ours.keys()
     assert 0 < len(gone) < 5
     assert 3 <= len(foreign) < 30
     for name in ours.keys() & listed.keys():
-        told, send = listed[name], ours[name]
-        assert (told.delivery_status, told.service, told.delivered_at) == (send.status, send.service, send.delivered_at)
+        message, send = listed[name], ours[name]
+        assert (message.delivery_status, message.service, message.delivered_at) == (
+            send.status,
+            send.service,
+            send.delivered_at,
+        )
 
 
 def test_a_flagged_line_is_why_chats_begin_to_fail(frame: pd.DataFrame) -> None:
@@ -77,7 +83,7 @@ def test_a_flagged_line_is_why_chats_begin_to_fail(frame: pd.DataFrame) -> None:
     assert 0.2 < len(offline) / len(of_line) < 0.5
 
 
-def test_the_story_is_there_to_be_found(frame: pd.DataFrame) -> None:
+def test_the_month_holds_the_problems_of_its_story(frame: pd.DataFrame) -> None:
     codes = frame.dropna(subset="error_code")["error_code"]
     assert {2024, 5006, 1007, 3006, 3007, 4002, 4005} <= set(codes)
     assert {"delivered", "read", "sent", "failed", "rejected", "not_sent", "unknown"} <= set(frame["status"].dropna())
@@ -90,12 +96,12 @@ def test_the_story_is_there_to_be_found(frame: pd.DataFrame) -> None:
     assert (again > 1).any()
 
 
-def test_unknown_ones_are_found_or_not_by_reading_the_chats(month: Outbox) -> None:
+def test_reading_the_chats_finds_an_unknown_send_or_does_not(month: Outbox) -> None:
     unclear = list(month.sends(status="unknown"))
-    found = month.reconcile(unclear)
-    results = {one.reconcile_result for one in found}
+    reconciled = month.reconcile(unclear)
+    results = {send.reconcile_result for send in reconciled}
     assert results == {"found", "not_found"}
-    assert all((one.status == "unknown") == (one.reconcile_result == "not_found") for one in found)
+    assert all((send.status == "unknown") == (send.reconcile_result == "not_found") for send in reconciled)
 
 
 def test_only_the_demo_takes_a_month(month: Outbox, tmp_path: Any) -> None:

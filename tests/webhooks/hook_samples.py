@@ -29,8 +29,8 @@ def stamp(seconds: float) -> str:
 
 def payload(kind: str, seconds: float = 1, version: str = NEW, **data: Any) -> dict[str, Any]:
     """A webhook's payload in the words of Linq's documents; ``seconds`` after AT."""
-    told = {"code": 4001, "reason": "Message delivery failed", "failed_at": stamp(seconds), "chat_id": CHAT_ID,
-            "message_id": MESSAGE_ID} if kind == "failed" else _told(kind, seconds, version)  # fmt: skip
+    fields = {"code": 4001, "reason": "Message delivery failed", "failed_at": stamp(seconds), "chat_id": CHAT_ID,
+            "message_id": MESSAGE_ID} if kind == "failed" else _message(kind, seconds, version)  # fmt: skip
     return {
         "api_version": "v3",
         "webhook_version": version,
@@ -39,11 +39,11 @@ def payload(kind: str, seconds: float = 1, version: str = NEW, **data: Any) -> d
         "created_at": stamp(seconds),
         "trace_id": TRACE,
         "partner_id": "p",
-        "data": {**told, **data},
+        "data": {**fields, **data},
     }
 
 
-def _told(kind: str, seconds: float, version: str) -> dict[str, Any]:
+def _message(kind: str, seconds: float, version: str) -> dict[str, Any]:
     times: dict[str, Any] = {"sent_at": stamp(0.5), "delivered_at": None, "read_at": None}
     times |= {f"{kind}_at": stamp(seconds)} if kind in ("sent", "delivered", "read") else {}
     if version == NEW:
@@ -53,17 +53,17 @@ def _told(kind: str, seconds: float, version: str) -> dict[str, Any]:
     return {"chat_id": CHAT_ID, "is_from_me": True, "service": "iMessage", "message": message}
 
 
-def signed(told: dict[str, Any], at: datetime = AT, secret: str = SECRET) -> tuple[bytes, dict[str, str]]:
+def signed(event: dict[str, Any], at: datetime = AT, secret: str = SECRET) -> tuple[bytes, dict[str, str]]:
     """A delivery as Linq makes it: both schemes' headers, the body as bytes."""
-    body, seconds = json.dumps(told, separators=(",", ":")), str(int(at.timestamp()))
+    body, seconds = json.dumps(event, separators=(",", ":")), str(int(at.timestamp()))
     headers = {
         "Content-Type": "application/json",
-        "webhook-id": str(told["event_id"]),
+        "webhook-id": str(event["event_id"]),
         "webhook-timestamp": seconds,
-        "webhook-signature": Webhook(secret).sign(str(told["event_id"]), at, body),
+        "webhook-signature": Webhook(secret).sign(str(event["event_id"]), at, body),
         "X-Webhook-Timestamp": seconds,
         "X-Webhook-Signature": hmac.new(secret.encode(), f"{seconds}.{body}".encode(), "sha256").hexdigest(),
-        "X-Webhook-Event": str(told["event_type"]),
+        "X-Webhook-Event": str(event["event_type"]),
     }
     return body.encode(), headers
 

@@ -23,7 +23,7 @@ class Good(NamedTuple):
     draw: random.Random
     scheme: str
     at: datetime
-    told: dict[str, Any]
+    event: dict[str, Any]
     body: bytes
     headers: dict[str, str]
 
@@ -42,9 +42,9 @@ def changed(scheme: str, seed: int, number: int, at: datetime = AT) -> Iterator[
         draw = random.Random(f"{scheme} {seed} {n}")
         how, change = CHANGES[n % len(CHANGES)]
         kind, version = draw.choice(["sent", "delivered", "read", "failed"]), draw.choice([NEW, OLD])
-        told = payload(kind, draw.randint(1, 900), version=version)
-        body, headers = signed(told, at=at)
-        yield Changed(how, **{"body": body, "headers": headers} | change(Good(draw, scheme, at, told, body, headers)))
+        event = payload(kind, draw.randint(1, 900), version=version)
+        body, headers = signed(event, at=at)
+        yield Changed(how, **{"body": body, "headers": headers} | change(Good(draw, scheme, at, event, body, headers)))
 
 
 # --- the body ---
@@ -62,12 +62,12 @@ def _spliced(draw: random.Random, data: bytes) -> bytes:
 
 def _rewritten(draw: random.Random, data: bytes) -> bytes:
     """The same event, written another way: what is signed are the bytes."""
-    told, text = json.loads(data), data.decode()
+    event, text = json.loads(data), data.decode()
     return draw.choice(
         [
-            json.dumps(told).encode(),
-            json.dumps(told, indent=draw.randint(0, 8)).encode(),
-            json.dumps(dict(reversed(told.items())), separators=(",", ":")).encode(),
+            json.dumps(event).encode(),
+            json.dumps(event, indent=draw.randint(0, 8)).encode(),
+            json.dumps(dict(reversed(event.items())), separators=(",", ":")).encode(),
             text.encode("utf-16"),
             b"\xef\xbb\xbf" + data,
             data + draw.choice([b" ", b"\n", b"\r\n", b"\0", b"{}"]),
@@ -79,11 +79,11 @@ def _rewritten(draw: random.Random, data: bytes) -> bytes:
 
 
 def _forged(draw: random.Random, data: bytes) -> bytes:
-    told = json.loads(data)
-    told |= draw.choice(
+    event = json.loads(data)
+    event |= draw.choice(
         [{"event_type": "message.delivered!"}, {"event_id": "another"}, {"data": {}}, {"partner_id": 7}]
     )
-    return json.dumps(told, separators=(",", ":")).encode()
+    return json.dumps(event, separators=(",", ":")).encode()
 
 
 def _cut(draw: random.Random, data: bytes) -> bytes:
@@ -130,7 +130,7 @@ def _other_form(draw: random.Random, text: str) -> str:
     """The same value, written another way: one delivery has one form."""
     forms = [f"+{text}", f"0{text}", f"{text}.0", f"{text}\n", text.swapcase(), f'"{text}"', f"{text},", f"{text};x",
              text.rstrip("=") + "x", text.replace(",", ", "), text.replace("v1", "v1a"), f"v1,{text}"]  # fmt: skip
-    return draw.choice([one for one in forms if one != text])
+    return draw.choice([form for form in forms if form != text])
 
 
 def _odd(draw: random.Random, text: str) -> Any:
@@ -160,14 +160,14 @@ def _of_the_other_scheme(good: Good) -> dict[str, Any]:
 def _age(good: Good) -> dict[str, Any]:
     """Brought again when it is too old, or signed too far ahead."""
     seconds = 360 + 10 ** good.draw.uniform(-3, 8)  # the last second is tried elsewhere; here the clock may be real
-    return {"headers": signed(good.told, at=good.at + timedelta(seconds=seconds * good.draw.choice([1, -1])))[1]}
+    return {"headers": signed(good.event, at=good.at + timedelta(seconds=seconds * good.draw.choice([1, -1])))[1]}
 
 
 def _freshened(good: Good) -> dict[str, Any]:
     """Brought again later under a new time, the signature of before."""
     before = good.at - timedelta(seconds=good.draw.randint(1, 10**8))
     name = SIGNED[good.scheme][-2]
-    return {"headers": signed(good.told, at=before)[1] | {name: good.headers[name]}}
+    return {"headers": signed(good.event, at=before)[1] | {name: good.headers[name]}}
 
 
 def _swapped(good: Good) -> dict[str, Any]:
@@ -182,13 +182,13 @@ def _renamed(good: Good) -> dict[str, Any]:
     """Brought again as another event: by the header's id, which the standard signs, or by the body's."""
     if good.scheme == "standard":
         return {"headers": good.headers | {"webhook-id": f"msg_{good.draw.randrange(10**9)}"}}
-    event_id = str(good.told["event_id"]).encode()
+    event_id = str(good.event["event_id"]).encode()
     return {"body": good.body.replace(event_id, b"%036d" % good.draw.randrange(10**9))}
 
 
 def _key(good: Good) -> dict[str, Any]:
     key = base64.b64encode(good.draw.randbytes(good.draw.choice([16, 24, 32]))).decode()
-    return {"headers": signed(good.told, at=good.at, secret=f"whsec_{key}")[1]}
+    return {"headers": signed(good.event, at=good.at, secret=f"whsec_{key}")[1]}
 
 
 CHANGES: list[tuple[str, Callable[..., dict[str, Any]]]] = [

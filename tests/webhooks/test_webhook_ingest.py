@@ -1,4 +1,4 @@
-"""outbox.ingest on the demo's own deliveries, and on what others have stored."""
+"""outbox.ingest on the demo's own deliveries, and outbox.ingest_stored on deliveries from elsewhere."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def sent_to(outbox: Outbox, memo: VoiceMemo, people: Iterable[str] = PEOPLE) -> 
 
 
 def columns(outbox: Outbox) -> list[Any]:
-    return [(one.chat_name, one.status, one.sent_at, one.delivered_at, one.read_at, one.message_id, one.service)
-            for one in outbox.sends()]  # fmt: skip
+    return [(send.chat_name, send.status, send.sent_at, send.delivered_at, send.read_at, send.message_id, send.service)
+            for send in outbox.sends()]  # fmt: skip
 
 
 @pytest.mark.parametrize("version", [NEW, OLD])
 @pytest.mark.parametrize("scheme", ["standard", "legacy"])
-def test_the_demos_deliveries_tell_what_polling_tells_and_why_it_failed(
+def test_webhooks_give_the_same_sends_as_polling_and_the_reason_of_a_failure(
     outbox: Outbox, memo: VoiceMemo, version: str, scheme: Any, tmp_path: Path
 ) -> None:
     secret = subscribed(outbox, version)
@@ -52,26 +52,26 @@ def test_the_demos_deliveries_tell_what_polling_tells_and_why_it_failed(
     outbox.demo.advance(minutes=10)
     deliveries = outbox.demo.deliveries()
     for _ in range(2):
-        for one in reversed(deliveries):
-            outbox.ingest(one.body, one.headers, secret, scheme=scheme)
-    by_name = {one.chat_name: one for one in outbox.sends()}
-    assert {name: one.status for name, one in by_name.items()} == {
+        for delivery in reversed(deliveries):
+            outbox.ingest(delivery.body, delivery.headers, secret, scheme=scheme)
+    by_name = {send.chat_name: send for send in outbox.sends()}
+    assert {name: send.status for name, send in by_name.items()} == {
         "Ada Lovelace": "read", "Book Club": "sent", "Finn Fails": "failed", "Fay Fails Then Delivers": "delivered",
         "Zoe Zero Retention": "delivered",
     }  # fmt: skip
     assert (by_name["Finn Fails"].error_code, by_name["Finn Fails"].error_message) == (4001, "Message send failed")
     assert by_name["Fay Fails Then Delivers"].failed_at is not None
     assert by_name["Fay Fails Then Delivers"].error_code is None
-    events = [event for one in outbox.sends() for event in outbox.history(one) if event.source == "webhook"]
-    assert len(events) == len(deliveries) - 1  # but the words of the other side
+    events = [event for send in outbox.sends() for event in outbox.history(send) if event.source == "webhook"]
+    assert len(events) == len(deliveries) - 1  # without the message of the other side
     assert len(outbox.journal.events("")) == 1
-    told = columns(outbox)
+    by_webhooks = columns(outbox)
     with linq_nb.connect(demo=True, journal=str(tmp_path / "polled.sqlite")) as other:
-        for one in outbox.sends():
-            other.journal.claim(one, (), "me")
-            other.journal.replace(one, was="preparing")
+        for send in outbox.sends():
+            other.journal.claim(send, (), "me")
+            other.journal.replace(send, was="preparing")
         other.refresh(other.sends())
-        assert columns(other) == told
+        assert columns(other) == by_webhooks
 
 
 def test_a_delivery_returns_its_event_with_the_send(outbox: Outbox, memo: VoiceMemo) -> None:
@@ -88,7 +88,7 @@ def test_a_delivery_returns_its_event_with_the_send(outbox: Outbox, memo: VoiceM
     outbox.demo.advance(minutes=6)
     with pytest.raises(WebhookError, match="ingest_stored"):
         outbox.ingest(second.body, second.headers, secret)
-    assert [one.source for one in outbox.history(send)] == ["post", "webhook"]
+    assert [event.source for event in outbox.history(send)] == ["post", "webhook"]
 
 
 def test_the_secret_may_come_from_the_environment_but_never_be_missing(
@@ -109,12 +109,12 @@ def test_the_secret_may_come_from_the_environment_but_never_be_missing(
 
 
 def stored(tmp_path: Path, kind: str) -> tuple[Any, dict[str, Any]]:
-    """The same four payloads, one twice, and three that are none, kept in one of several ways."""
+    """The same four payloads, one of them twice, and three invalid ones, stored in one of several ways."""
     good = [payload("sent"), payload("delivered", 2), payload("received", 3, direction="inbound"), payload("sent")]
     bad: list[Any] = ["{", [1], {"hello": "world"}]
     folder = tmp_path / "hooks"
     folder.mkdir()
-    lines = [one if isinstance(one, str) else json.dumps(one) for one in [*bad[:2], *good, bad[2]]]
+    lines = [item if isinstance(item, str) else json.dumps(item) for item in [*bad[:2], *good, bad[2]]]
     if kind == ".jsonl":
         (folder / "all.jsonl").write_bytes(b"\xff\xfe\n\n" + "\n".join(lines[1:]).encode())
         return folder / "all.jsonl", {}
@@ -122,7 +122,7 @@ def stored(tmp_path: Path, kind: str) -> tuple[Any, dict[str, Any]]:
         (folder / "all.json").write_text(json.dumps([*good, *bad]))
         return str(folder / "all.json"), {}
     if kind == "lines in .json":
-        (folder / "all.json").write_text("\n".join(json.dumps(one) for one in good) + "\n{\n{not: so}\n{}")
+        (folder / "all.json").write_text("\n".join(json.dumps(item) for item in good) + "\n{\n{not: so}\n{}")
         return str(folder / "all.json"), {}
     if kind == "folder":
         for number, line in enumerate(lines):  # as many keep them: by day
@@ -138,13 +138,13 @@ def stored(tmp_path: Path, kind: str) -> tuple[Any, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("kind", [".jsonl", "list", "lines in .json", "folder", "column", "series", "iterator"])
-def test_stored_payloads_are_taken_and_bad_ones_never_stop_good_ones(outbox: Outbox, tmp_path: Path, kind: str) -> None:
+def test_stored_payloads_are_written_and_invalid_ones_are_skipped(outbox: Outbox, tmp_path: Path, kind: str) -> None:
     source, more = stored(tmp_path, kind)
-    tally = outbox.ingest_stored(source, **more)
-    assert (tally.new, tally.not_ours, tally.repeated, tally.refused, tally.unreadable) == (0, 3, 1, 0, 3)
-    assert tally.total == 7
-    assert "passed over" in str(tally.first_trouble) or "no event" in str(tally.first_trouble)
-    assert "7 webhooks" in repr(tally)
+    counts = outbox.ingest_stored(source, **more)
+    assert (counts.new, counts.not_ours, counts.repeated, counts.refused, counts.unreadable) == (0, 3, 1, 0, 3)
+    assert counts.total == 7
+    assert "skipped" in str(counts.first_trouble) or "not an event" in str(counts.first_trouble)
+    assert "7 webhooks" in repr(counts)
     if kind != "iterator":
         again = outbox.ingest_stored(source, **more)
         assert (again.repeated, again.unreadable, again.total) == (4, 3, 7)
@@ -157,17 +157,17 @@ def test_stored_deliveries_bring_sends_up_to_date_and_are_verified_at_any_age(
     sent_to(outbox, memo)
     outbox.demo.advance(minutes=10)
     file = tmp_path / "hooks.jsonl"
-    kept = [{"headers": dict(one.headers), "body": one.body.decode()} for one in outbox.demo.deliveries()]
+    kept = [{"headers": dict(item.headers), "body": item.body.decode()} for item in outbox.demo.deliveries()]
     forged = {**kept[0], "body": kept[0]["body"].replace("sent", "read")}
     bare = json.loads(kept[1]["body"])
-    file.write_text("\n".join(json.dumps(one) for one in [forged, bare, *kept]))
+    file.write_text("\n".join(json.dumps(item) for item in [forged, bare, *kept]))
     outbox.demo.advance(days=40)
-    tally = outbox.ingest_stored(file, secret=secret)
-    assert (tally.new, tally.refused, tally.total) == (len(kept), 2, len(kept) + 2)
-    assert {one.status for one in outbox.sends()} == {"read", "sent", "failed", "delivered"}
+    counts = outbox.ingest_stored(file, secret=secret)
+    assert (counts.new, counts.refused, counts.total) == (len(kept), 2, len(kept) + 2)
+    assert {send.status for send in outbox.sends()} == {"read", "sent", "failed", "delivered"}
     frame = pd.DataFrame(kept)
     assert outbox.ingest_stored(frame, secret=secret).repeated == len(kept)
-    frame["headers"] = frame["headers"].map(lambda one: json.dumps(one))
+    frame["headers"] = frame["headers"].map(lambda headers: json.dumps(headers))
     assert outbox.ingest_stored(frame, secret=[secret, "whsec_AAAA"]).repeated == len(kept)
     assert outbox.ingest_stored(frame, secret="whsec_AAAA").refused == len(kept)
 
@@ -182,7 +182,7 @@ def test_stored_deliveries_bring_sends_up_to_date_and_are_verified_at_any_age(
         (pd.DataFrame({"a": [1], "b": [2]}), {}, "column="),
     ],
 )
-def test_a_source_that_holds_none_says_what_one_is(outbox: Outbox, source: Any, more: Any, words: str) -> None:
+def test_an_unknown_source_is_refused(outbox: Outbox, source: Any, more: Any, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         outbox.ingest_stored(source, **more)
 

@@ -44,20 +44,20 @@ ENDS = {
 }
 
 
-def event(told: dict[str, Any]) -> Event:
-    return webhooks.parse(told)
+def event(raw: dict[str, Any]) -> Event:
+    return webhooks.parse(raw)
 
 
-def stands(book: Journal) -> Send:
-    found = book.get(wanted().send_id)
-    assert found is not None
-    return found
+def recorded(book: Journal) -> Send:
+    send = book.get(wanted().send_id)
+    assert send is not None
+    return send
 
 
-def nth(told: dict[str, Any], n: int) -> Event:
+def nth(raw: dict[str, Any], n: int) -> Event:
     """The same event of the n-th message."""
-    text = json.dumps(told).replace(MESSAGE_ID, message_id(n)).replace(TRACE, f"{n:032x}")
-    return event(json.loads(text) | {"event_id": f"{told['event_id']} {n}"})
+    text = json.dumps(raw).replace(MESSAGE_ID, message_id(n)).replace(TRACE, f"{n:032x}")
+    return event(json.loads(text) | {"event_id": f"{raw['event_id']} {n}"})
 
 
 def message_id(n: int) -> str:
@@ -67,19 +67,19 @@ def message_id(n: int) -> str:
 @pytest.mark.parametrize("name", SEQUENCES)
 def test_all_orders_of_a_messages_events_end_in_the_same_columns(book: Journal, name: str) -> None:
     """With the answer to the POST at each place among them: events may come before it was written down."""
-    ends, told, n = set(), SEQUENCES[name], 0
-    places = range(len(told) + 1) if len(told) < 5 else (0, len(told))
-    for order in permutations(told):
+    ends, payloads, n = set(), SEQUENCES[name], 0
+    places = range(len(payloads) + 1) if len(payloads) < 5 else (0, len(payloads))
+    for order in permutations(payloads):
         for before in places:
             n += 1
             claim = sending(book, wanted(copy=n, send_id=f"send {n}"))
-            for one in order[:before]:
-                book.ingest(nth(one, n))
+            for raw in order[:before]:
+                book.ingest(nth(raw, n))
             answered(book, claim, message_id=message_id(n), trace_id=f"{n:032x}")
-            for one in order[before:]:
-                book.ingest(nth(one, n))
+            for raw in order[before:]:
+                book.ingest(nth(raw, n))
     for send in book.sends():
-        assert len(book.events(send.send_id)) == len(told)
+        assert len(book.events(send.send_id)) == len(payloads)
         ends.add(dataclasses.replace(send, send_id="", copy=1, message_id="", trace_id=""))
     (end,) = ends
     assert end.status == ENDS.get(name, "read")
@@ -90,15 +90,15 @@ def test_all_orders_of_a_messages_events_end_in_the_same_columns(book: Journal, 
 
 
 def test_polls_in_any_place_among_them_change_nothing_of_the_end(book: Journal) -> None:
-    told: list[dict[str, Any] | str] = [SENT, FAILED, DELIVERED, "sent", "delivered"]
-    for n, order in enumerate(permutations(told), 1):
+    payloads: list[dict[str, Any] | str] = [SENT, FAILED, DELIVERED, "sent", "delivered"]
+    for n, order in enumerate(permutations(payloads), 1):
         send = answered(book, sending(book, wanted(copy=n, send_id=f"send {n}")), message_id=message_id(n))
-        for one in order:
-            if isinstance(one, dict):
-                book.ingest(nth(one, n))
+        for observation in order:
+            if isinstance(observation, dict):
+                book.ingest(nth(observation, n))
             else:
-                book.observe(Event(send_id=send.send_id, at=AT, source="poll", status=one, service="iMessage"))
-    ends = {(one.status, one.error_code, one.service, one.failed_at is not None) for one in book.sends()}
+                book.observe(Event(send_id=send.send_id, at=AT, source="poll", status=observation, service="iMessage"))
+    ends = {(send.status, send.error_code, send.service, send.failed_at is not None) for send in book.sends()}
     assert ends == {("delivered", None, "iMessage", True)}
 
 
@@ -107,73 +107,73 @@ def test_any_reading_finds_what_came_before_the_answer(book: Journal, read: str)
     claim = sending(book)
     (early,) = book.ingest(event(payload("sent")))
     assert (early.is_new, early.is_ours) == (True, False)
-    assert stands(book).status == "sending"
+    assert recorded(book).status == "sending"
     answered(book, claim)
-    found: Any = {
-        "get": lambda: [stands(book)],
+    records: Any = {
+        "get": lambda: [recorded(book)],
         "some": lambda: list(book.some([wanted().send_id]).values()),
         "sends": book.sends,
         "moving": book.moving,
         "events": lambda: book.events(wanted().send_id),
     }[read]()
-    assert [one.status for one in found] == ["sent"]
+    assert [record.status for record in records] == ["sent"]
 
 
-def test_the_answer_of_another_attempt_takes_no_event_in(book: Journal) -> None:
+def test_events_of_another_attempt_are_not_applied(book: Journal) -> None:
     claim = sending(book)
     book.ingest(event(payload("delivered")))
     answered(book, claim, message_id=OTHER_ID, trace_id="b" * 32)
-    assert stands(book).status == "queued"
+    assert recorded(book).status == "queued"
     assert book.events(wanted().send_id) == []
 
 
-def test_reconciling_a_lost_answer_takes_in_what_webhooks_told_of_it(book: Journal) -> None:
+def test_reconciling_a_lost_answer_applies_the_webhooks_that_came_before(book: Journal) -> None:
     claim = sending(book)
     answered(book, claim, "unknown", message_id=None, trace_id=None)
     book.ingest(event(payload("failed", 5)), event(payload("delivered", 90)))
-    assert stands(book).status == "unknown"
-    found = Event(send_id=claim.send.send_id, at=AT, source="reconcile", status="queued", message_id=MESSAGE_ID)
-    send = book.observe(found)
-    assert send == stands(book)
+    assert recorded(book).status == "unknown"
+    observed = Event(send_id=claim.send.send_id, at=AT, source="reconcile", status="queued", message_id=MESSAGE_ID)
+    send = book.observe(observed)
+    assert send == recorded(book)
     assert send is not None
     assert (send.status, send.failed_at is not None) == ("delivered", True)
-    assert {one.source for one in book.events(send.send_id)} == {"webhook", "reconcile"}
+    assert {seen.source for seen in book.events(send.send_id)} == {"webhook", "reconcile"}
 
 
 def test_a_lost_answer_with_a_trace_is_found_by_the_webhook_of_that_trace(book: Journal) -> None:
     answered(book, sending(book), "unknown", message_id=None, http_status=500)
     (done,) = book.ingest(event(payload("sent")))
     assert done.is_ours
-    send = stands(book)
+    send = recorded(book)
     assert (send.status, send.message_id, send.reconcile_result) == ("sent", MESSAGE_ID, "found")
     assert book.events(send.send_id)[-1].reconcile_result == "found"
 
 
 @pytest.mark.parametrize("status", ["rejected", "not_sent"])
-def test_a_trace_never_settles_what_was_refused(book: Journal, status: str) -> None:
+def test_a_trace_never_changes_a_send_that_was_refused(book: Journal, status: str) -> None:
     answered(book, sending(book), status, message_id=None)
     book.ingest(event(payload("sent")), event(payload("failed", message_id=None)))
-    assert stands(book).status == status
+    assert recorded(book).status == status
 
 
-def test_a_trace_of_another_chat_settles_nothing(book: Journal) -> None:
+def test_a_trace_of_another_chat_changes_nothing(book: Journal) -> None:
     answered(book, sending(book), "unknown", message_id=None)
     book.ingest(event(payload("sent", chat={"id": OTHER_ID})))
-    assert stands(book).status == "unknown"
+    assert recorded(book).status == "unknown"
 
 
-def test_an_event_is_written_once_whatever_it_tells(book: Journal) -> None:
+def test_an_event_is_written_once_whatever_its_type(book: Journal) -> None:
     answered(book, sending(book))
-    told = [payload("sent"), {**payload("sent"), "event_type": "reaction.added", "event_id": "e1"},
+    payloads = [payload("sent"), {**payload("sent"), "event_type": "reaction.added", "event_id": "e1"},
             {"event_type": "never.heard.of", "event_id": "e2", "created_at": "2026-03-02T09:00:00Z", "data": [1]},
             {"event_type": "phone_number.status_updated", "event_id": "e3", "data": None}]  # fmt: skip
-    events = [webhooks.parse(one, at=AT) for one in told]
-    assert [(one.is_new, one.is_ours) for one in book.ingest(*events, *events)] == [
+    events = [webhooks.parse(raw, at=AT) for raw in payloads]
+    assert [(item.is_new, item.is_ours) for item in book.ingest(*events, *events)] == [
         (True, True), (True, False), (True, False), (True, False), *[(False, True)], *[(False, False)] * 3
     ]  # fmt: skip
     kept = book.events("")
-    assert [one.event_type for one in kept] == ["reaction.added", "never.heard.of", "phone_number.status_updated"]
-    assert kept[1].body == told[2]
+    assert [stored.event_type for stored in kept] == ["reaction.added", "never.heard.of", "phone_number.status_updated"]
+    assert kept[1].body == payloads[2]
 
 
 def test_forgetting_a_chat_forgets_its_webhooks_too(book: Journal) -> None:
@@ -187,8 +187,8 @@ def test_forgetting_a_chat_forgets_its_webhooks_too(book: Journal) -> None:
 
 def test_what_we_receive_ourselves_is_no_status_of_a_send(book: Journal) -> None:
     for version in (NEW, OLD):
-        told = payload("read", version=version, direction="inbound", is_from_me=False)
-        assert event(told).status is None
+        raw = payload("read", version=version, direction="inbound", is_from_me=False)
+        assert event(raw).status is None
 
 
 def test_signed_urls_are_not_kept(book: Journal) -> None:
@@ -199,8 +199,8 @@ def test_signed_urls_are_not_kept(book: Journal) -> None:
 
 
 def test_ids_of_any_length_are_kept_apart(book: Journal) -> None:
-    told = [payload("sent", id="m" * 9000 + end) | {"event_id": "e" * 9000 + end} for end in "abb"]
-    assert [one.is_new for one in book.ingest(*map(event, told))] == [True, True, False]
+    payloads = [payload("sent", id="m" * 9000 + end) | {"event_id": "e" * 9000 + end} for end in "abb"]
+    assert [item.is_new for item in book.ingest(*map(event, payloads))] == [True, True, False]
 
 
 # --- many at once ---
@@ -210,31 +210,31 @@ def test_two_processes_and_eight_threads_write_each_event_once(tmp_path: Path) -
     url, file = f"sqlite:///{tmp_path}/j.sqlite", tmp_path / "events.jsonl"
     book = Journal(url)
     answered(book, sending(book))
-    told = [payload("sent", n / 7) for n in range(60)] + [payload("delivered", 99)]
-    file.write_text("".join(json.dumps(one) + "\n" for one in told), "utf-8")
+    payloads = [payload("sent", n / 7) for n in range(60)] + [payload("delivered", 99)]
+    file.write_text("".join(json.dumps(raw) + "\n" for raw in payloads), "utf-8")
     command = [sys.executable, str(HERE / "hook_child.py"), url, str(file)]
     environ = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     children = [subprocess.Popen(command, env=environ, **pipes) for _ in range(2)]
     barrier = threading.Barrier(8)
 
-    def take(n: int) -> int:
+    def ingest(n: int) -> int:
         barrier.wait()
         if n < 2:
             return int(children[n].communicate("go\n", timeout=60)[0])
-        return sum(one.is_new for one in book.ingest(*map(event, told[n:] + told[:n])))
+        return sum(item.is_new for item in book.ingest(*map(event, payloads[n:] + payloads[:n])))
 
     with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(take, range(8))) == len(told)
-    assert stands(book).status == "delivered"
-    assert len(book.events(wanted().send_id)) == len(told)
+        assert sum(pool.map(ingest, range(8))) == len(payloads)
+    assert recorded(book).status == "delivered"
+    assert len(book.events(wanted().send_id)) == len(payloads)
     book.close()
 
 
 # --- journals of before ---
 
 
-def test_a_journal_of_the_first_version_opens_and_takes_webhooks(tmp_path: Path) -> None:
+def test_a_journal_of_the_first_version_opens_and_accepts_webhooks(tmp_path: Path) -> None:
     file = tmp_path / "j.sqlite"
     with sqlite3.connect(file) as db:
         db.executescript((HERE / "version_1.sql").read_text("utf-8"))
@@ -243,11 +243,11 @@ def test_a_journal_of_the_first_version_opens_and_takes_webhooks(tmp_path: Path)
         book = Journal(f"sqlite:///{file}")
         (send,) = book.sends()
         assert (send.send_id, send.message_id, send.filename) == (wanted().send_id, MESSAGE_ID, "hello.wav")
-        assert [(one.source, one.trace_id, one.event_id) for one in book.events(send.send_id)[:1]] == [
+        assert [(seen.source, seen.trace_id, seen.event_id) for seen in book.events(send.send_id)[:1]] == [
             ("post", TRACE, None)
         ]
         book.ingest(event(payload("delivered")))
-        assert stands(book).status == "delivered"
+        assert recorded(book).status == "delivered"
         assert len(book.events(send.send_id)) == 2
         book.close()
     with sqlite3.connect(file) as db:

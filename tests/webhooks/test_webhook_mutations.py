@@ -1,4 +1,4 @@
-"""10,000 changed deliveries are refused, all in one way, by every door, and leave nothing behind.
+"""10,000 changed deliveries are refused in the same way everywhere, and leave nothing behind.
 
 ``LINQ_NB_SEED=7`` draws others; a failure names its seed and its number.
 """
@@ -28,18 +28,18 @@ SCHEMES: list[Any] = ["standard", "legacy"]
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_10_000_changed_deliveries_are_refused_and_nothing_else_is_raised(scheme: Any) -> None:
     refused: Counter[str] = Counter()
-    for n, one in enumerate(changed(scheme, SEED, 10_000)):
-        with _told(f"seed {SEED}, number {n}: {one}"), pytest.raises(WebhookError) as caught:
-            webhooks.verify(one.body, one.headers, SECRET, scheme=scheme, now=AT)
+    for n, delivery in enumerate(changed(scheme, SEED, 10_000)):
+        with _noted(f"seed {SEED}, number {n}: {delivery}"), pytest.raises(WebhookError) as caught:
+            webhooks.verify(delivery.body, delivery.headers, SECRET, scheme=scheme, now=AT)
         assert SECRET not in str(caught.value)
-        refused[one.how] += 1
+        refused[delivery.how] += 1
     assert refused.total() == 10_000
     assert len(refused) == len(CHANGES)
     assert min(refused.values()) > 500
 
 
 @contextmanager
-def _told(which: str) -> Iterator[None]:
+def _noted(which: str) -> Iterator[None]:
     """Name the delivery that fails a test."""
     try:
         yield
@@ -60,9 +60,9 @@ def test_what_they_were_made_of_is_taken(scheme: Any) -> None:
 def test_by_ingest_they_leave_no_row(outbox: Outbox, scheme: Any) -> None:
     answered(outbox.journal, sending(outbox.journal))
     before = outbox.sends()
-    for one in changed(scheme, SEED + 1, 1000, outbox.now()):
+    for delivery in changed(scheme, SEED + 1, 1000, outbox.now()):
         with pytest.raises(WebhookError):
-            outbox.ingest(one.body, one.headers, SECRET, scheme=scheme)
+            outbox.ingest(delivery.body, delivery.headers, SECRET, scheme=scheme)
     assert outbox.sends() == before
     assert outbox.journal.events() == []
 
@@ -83,9 +83,9 @@ def test_by_the_receiver_they_get_401_and_leave_a_count_but_no_row(
     answers: Counter[int] = Counter()
     with Receiver(book, SECRET, port=0, scheme=scheme) as hooks:
         link = HTTPConnection("127.0.0.1", hooks.port, timeout=20)
-        for one in changed(scheme, SEED + 2, 700, datetime.now(UTC)):
-            if (pairs := _over_http(one)) is not None:
-                answers[_post(link, one.body, pairs)] += 1
+        for delivery in changed(scheme, SEED + 2, 700, datetime.now(UTC)):
+            if (pairs := _over_http(delivery)) is not None:
+                answers[_post(link, delivery.body, pairs)] += 1
         body, headers = signed(payload("sent"), at=datetime.now(UTC))
         assert _post(link, body, list(headers.items())) == 200
         link.close()
@@ -94,14 +94,14 @@ def test_by_the_receiver_they_get_401_and_leave_a_count_but_no_row(
     assert answers[401] > 450
     assert (health["refused"], health["not_ours"]) == (answers[401], 1)
     assert len(book.events()) == 1
-    told = capsys.readouterr().err
-    assert told.count("\n") == told.count(" 401 ") == answers[401]
+    log = capsys.readouterr().err
+    assert log.count("\n") == log.count(" 401 ") == answers[401]
 
 
-def _over_http(one: Changed) -> list[tuple[str, str]] | None:
+def _over_http(delivery: Changed) -> list[tuple[str, str]] | None:
     """Return the headers as they go over the wire, None for what HTTP cannot carry."""
-    items = list(one.headers.items()) if isinstance(one.headers, dict) else one.headers
-    if not isinstance(one.body, bytes) or not isinstance(items, list):
+    items = list(delivery.headers.items()) if isinstance(delivery.headers, dict) else delivery.headers
+    if not isinstance(delivery.body, bytes) or not isinstance(items, list):
         return None
     pairs = [(str(item[0]), str(item[1])) for item in items if isinstance(item, tuple) and len(item) == 2]
     is_sendable = len(pairs) == len(items) and all(

@@ -347,7 +347,7 @@ def test_the_command_receives_until_it_is_stopped(tmp_path: Path, http: httpx.Cl
     ("arguments", "secret", "words"),
     [
         ([], None, "no webhook secret"),
-        ([], "whsec_?", "not one of Linq's"),
+        ([], "whsec_?", "not have Linq's form"),
         (["--secret-file", "/nowhere/x"], None, "'x' cannot be read"),
         (["--journal", ":memory:"], SECRET, "a journal in memory"),
         (["--journal", "mysql://x/y"], SECRET, "another database"),

@@ -18,8 +18,8 @@ URL = "https://hooks.example.com/linq"
 
 @pytest.fixture
 def outbox(shell: InteractiveShell) -> Outbox:
-    found: Outbox = shell.user_ns["outbox"]
-    return found
+    connected: Outbox = shell.user_ns["outbox"]
+    return connected
 
 
 def run(shell: InteractiveShell, line: str) -> Any:
@@ -27,7 +27,7 @@ def run(shell: InteractiveShell, line: str) -> Any:
 
 
 def made(outbox: Outbox) -> list[str]:
-    return [one.target_url for one in outbox.client.subscriptions()]
+    return [subscription.target_url for subscription in outbox.client.subscriptions()]
 
 
 def test_a_subscription_is_made_listed_and_deleted(shell: InteractiveShell, outbox: Outbox) -> None:
@@ -57,9 +57,9 @@ def test_the_secret_verifies_and_is_in_no_output(
     assert secret.reveal()[6:] not in shown
     outbox.send(VoiceMemo.from_file(AUDIO), "Ada Lovelace")
     outbox.demo.advance(seconds=10)
-    for one in outbox.demo.deliveries():
-        outbox.ingest(one.body, one.headers, secret)
-    assert [one.status for one in outbox.sends()] == ["delivered"]
+    for delivery in outbox.demo.deliveries():
+        outbox.ingest(delivery.body, delivery.headers, secret)
+    assert [send.status for send in outbox.sends()] == ["delivered"]
 
 
 def test_the_secret_goes_to_a_new_file_of_its_owner(

@@ -1,4 +1,4 @@
-"""A delivery as an Event: verified, or taken from where somebody else kept it."""
+"""A delivery as an Event: verified, or parsed without a signature."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 from linq_nb import wire
 from linq_nb.errors import WebhookError
 from linq_nb.model import Event
-from linq_nb.webhooks.signing import MAX_AGE_S, Scheme, Secrets, checked
+from linq_nb.webhooks.signature import MAX_AGE_S, Scheme, Secrets, check_signature
 
-MAX_NAME = 200
-"""Linq's ids are uuids; a longer one is kept by its hash, since no database indexes names of any length."""
+MAX_ID = 200
+"""Linq's ids are uuids; a longer id is replaced by its hash, since databases limit the length of an index."""
 
 
 def verify(
@@ -29,40 +29,40 @@ def verify(
 ) -> Event:
     """Return the event of a delivery that Linq signed with ``secret`` (or one of several).
 
-    ``body`` is raw, as it came; ``headers`` a mapping or a list of pairs, in any case of letters. ``now`` is the time
-    to count the age from, else the computer's; ``max_age_s`` None leaves the age unchecked.
-    Raises WebhookError for a delivery that is not to be taken, SettingsError for a secret that can be none.
+    ``body`` is the raw body; ``headers`` a mapping or a list of pairs, in any case of letters. The age is counted from
+    ``now``, else from the computer's clock; ``max_age_s`` None leaves it unchecked.
+    Raises WebhookError for a delivery that is not Linq's, SettingsError for an invalid secret.
     """
-    signed = checked(body, headers, secret, scheme=scheme, now=now, max_age_s=max_age_s)
+    signed = check_signature(body, headers, secret, scheme=scheme, now=now, max_age_s=max_age_s)
     return _event(signed.text, signed.at, signed.webhook_id)
 
 
 def parse(payload: Mapping[str, Any] | str | bytes, *, at: datetime | None = None) -> Event:
-    """Return the event of a payload without asking who sent it: for what was verified before.
+    """Return the event of a payload that was verified before.
 
-    ``at`` stands in for a missing ``created_at``. Raises WebhookError when it is no event.
+    ``at`` replaces a missing ``created_at``. Raises WebhookError when the payload is no event.
     """
     try:
         text = payload if isinstance(payload, str | bytes) else json.dumps(payload)
     except (TypeError, ValueError, RecursionError):
-        raise _no_event("it is no JSON") from None
+        raise _no_event("not JSON") from None
     return _event(text, at, None)
 
 
 def _event(text: str | bytes, at: datetime | None, webhook_id: str | None) -> Event:
-    """Read a payload; an event without an id is named by its webhook id, else by its content."""
+    """Read a payload; an event without an id gets the webhook id, else the hash of its content."""
     raw = _object(text)
     at = wire.time_of(raw, "created_at") or at
     if at is None:
-        raise _no_event("it has no 'created_at'")
+        raise _no_event("no 'created_at'")
     try:
         event = wire.webhook(raw, at)
     except wire.Unreadable as error:
         raise _no_event(str(error)) from None
     return dataclasses.replace(
         event,
-        event_id=_name(event.event_id or webhook_id or _hash(text)),
-        message_id=event.message_id and _name(event.message_id),
+        event_id=_short_id(event.event_id or webhook_id or _hash(text)),
+        message_id=event.message_id and _short_id(event.message_id),
     )
 
 
@@ -70,14 +70,14 @@ def _object(text: str | bytes) -> Mapping[str, Any]:
     try:
         raw = json.loads(text)
     except (ValueError, RecursionError):
-        raise _no_event("it is no JSON") from None
+        raise _no_event("not JSON") from None
     if not isinstance(raw, dict):
-        raise _no_event(f"it is a JSON {type(raw).__name__}, not an object")
+        raise _no_event(f"a JSON {type(raw).__name__}, not an object")
     return raw
 
 
-def _name(text: str) -> str:
-    return text if len(text) <= MAX_NAME else _hash(text)
+def _short_id(text: str) -> str:
+    return text if len(text) <= MAX_ID else _hash(text)
 
 
 def _hash(text: str | bytes) -> str:
@@ -86,4 +86,4 @@ def _hash(text: str | bytes) -> str:
 
 
 def _no_event(why: str) -> WebhookError:
-    return WebhookError(f"the webhook's body is no event ({why}); nothing of it was taken", reason="body")
+    return WebhookError(f"the body of the webhook is not an event ({why}); the webhook was ignored", reason="body")
