@@ -176,7 +176,7 @@ def test_seconds_are_from_post_to_answer_to_delivery_to_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "other"),
     [
         ("https://x.example/a.m4a?X-Amz-Signature=1&X-Amz-Date=2", "https://x.example/a.m4a?X-Amz-Signature=9"),
         ("https://x.example/a.m4a?Expires=1&Signature=2&Key-Pair-Id=3", "https://x.example/a.m4a"),
@@ -191,7 +191,7 @@ def test_what_signs_a_url_is_not_part_of_its_name(first: str, other: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "other"),
     [
         ("https://x.example/a.m4a?id=1", "https://x.example/a.m4a?id=2"),
         ("https://x.example/a.m4a?id=1", "https://x.example/a.m4a"),
