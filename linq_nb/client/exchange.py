@@ -88,7 +88,8 @@ class Exchanges:
         transport: httpx.BaseTransport | None,
         now: Callable[[], datetime],
     ) -> None:
-        self._base, self._key, self._now = httpx.URL(base_url), key, now
+        self._base_url, self._base = base_url.rstrip("/"), httpx.URL(base_url)
+        self._key, self._now = key, now
         self._is_ours = transport is None
         self._transport = transport or Transport()
 
@@ -101,7 +102,7 @@ class Exchanges:
         self, method: str, target: str, content: bytes, timeout: float, at_write: Callable[[], None] = nothing
     ) -> Answer:
         """Make a request to Linq; ``target`` follows the base URL, ``timeout`` is in seconds. Raises NoAnswer."""
-        url = self._base.copy_with(raw_path=self._base.raw_path.rstrip(b"/") + target.encode("ascii"))
+        url = httpx.URL(f"{self._base_url}{target}")
         body = Body(content, at_write, is_always_read=self._is_ours)
         request = _request(method, url, self._headers_with_key(content), body, timeout)
         return self._answered(request, body, time.monotonic() + timeout)

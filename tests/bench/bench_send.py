@@ -1,10 +1,11 @@
 """Sends a second and processor time a send, side by side with the official SDK's two clients and with bare sockets.
 
-``python tests/bench/bench_send.py [--sends 2000] [--rounds 5] [--delay-ms 20] [--cases 1 16 64 64-tls]`` runs against
-``stub.py`` in a process of its own; linq_nb with its journal on disk, from plan to results, the plan not counted.
-The clients take turns, each figure is the median of its rounds, ratios are those of one round. TLS is by a certificate
-made for the run, which all clients trust. ``--fault-free 100000`` lets 64 workers send so many as well, and tells how
-many raised or took over ten seconds.
+``python tests/bench/bench_send.py [--sends 2000] [--rounds 5] [--cases 1 16@150 64-tls]`` runs against ``stub.py`` in
+a process of its own. A case is the number of workers, ``-tls`` for TLS, ``@150`` for answers of 150 ms (else 20 ms).
+linq_nb sends with its journal on disk, from plan to results; the plan is not counted. The clients take turns, each
+figure is the median of its rounds, ratios are those of one round. The second table compares them with the budgets.
+TLS is by a certificate made for the run, which all clients trust. ``--fault-free 100000`` lets 64 workers send so many
+as well, and prints how many raised or took over ten seconds, and how many TLS errors the server saw.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def sdk(base_url: str, chats: list[str], workers: int) -> Iterator[Run]:
 
         def run() -> None:
             sent = list(pool.map(lambda chat: client.chats.send_voicememo(chat, attachment_id=ATTACHMENT), chats))
-            assert {one.voice_memo.status for one in sent} == {"queued"}
+            assert {answer.voice_memo.status for answer in sent} == {"queued"}
 
         yield run
 
@@ -77,7 +78,7 @@ def sdk_async(base_url: str, chats: list[str], workers: int) -> Iterator[Run]:
 
 @contextlib.contextmanager
 def ours(base_url: str, chats: list[str], workers: int) -> Iterator[Run]:
-    """Give a run of a planned batch, the journal on disk."""
+    """Give a run of a planned batch, a thread for each worker, with the journal on disk."""
     memo = VoiceMemo.from_attachment(ATTACHMENT)
     with tempfile.TemporaryDirectory() as folder:
         journal = f"{folder}/journal.sqlite"
@@ -86,14 +87,14 @@ def ours(base_url: str, chats: list[str], workers: int) -> Iterator[Run]:
             assert plan.counts["send"] == len(chats), plan
 
             def run() -> None:
-                assert {one.status for one in outbox.send_all(plan, workers=workers)} == {"queued"}
+                assert {send.status for send in outbox.send_all(plan, workers=workers)} == {"queued"}
 
             yield run
 
 
 @contextlib.contextmanager
 def bare(base_url: str, chats: list[str], workers: int) -> Iterator[Run]:
-    """Give a run of sockets alone, one a thread, without journal or any reading: what this machine and the stub let."""
+    """Give a run of sockets alone, one a thread, without journal or parser: the most that machine and stub allow."""
     where, mine = httpx.URL(base_url), threading.local()
     body = b'{"attachment_id":"%b"}' % ATTACHMENT.encode()
     head = b"Host: %b\r\nAuthorization: Bearer demo_bench\r\nContent-Type: application/json\r\n" % where.netloc
@@ -139,10 +140,10 @@ class Server:
         self.origin = f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
         self.base_url = f"{self.origin}/api/partner"
 
-    def connections(self) -> int:
-        """Return how many connections were opened so far, this question's own among them."""
+    def count(self, what: str = "connections") -> int:
+        """Return how many connections were opened so far, this question's own among them, or how many TLS errors."""
         with urllib.request.urlopen(f"{self.origin}/stub") as answer:
-            return int(json.load(answer)["connections"])
+            return int(json.load(answer)[what])
 
     def close(self) -> None:
         self._process.terminate()
@@ -153,12 +154,12 @@ def measured(server: Server, client: Client, sends: int, workers: int) -> Figure
     """Let one client send, and say what it took."""
     chats = [str(uuid.uuid4()) for _ in range(sends)]
     with client(server.base_url, chats, workers) as run:
-        opened = server.connections()
+        opened = server.count()
         gc.collect()
         wall, cpu = time.perf_counter(), time.process_time()
         run()
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-        return Figures(sends / wall, cpu / sends, server.connections() - opened - 1)
+        return Figures(sends / wall, cpu / sends, server.count() - opened - 1)
 
 
 def compared(server: Server, sends: int, workers: int, rounds: int) -> list[dict[str, Figures]]:
@@ -168,40 +169,106 @@ def compared(server: Server, sends: int, workers: int, rounds: int) -> list[dict
     return [{name: measured(server, client, sends, workers) for name, client in CLIENTS.items()} for _ in range(rounds)]
 
 
-def row(case: str, ideal: float, found: list[dict[str, Figures]]) -> str:
-    """Return a line of the table."""
+@dataclass(frozen=True)
+class Case:
+    """How many workers send, how long an answer takes, and whether by TLS."""
 
-    def median(value: Callable[[dict[str, Figures]], float]) -> float:
-        return statistics.median(map(value, found))
+    name: str
+    workers: int
+    delay_ms: float
+    is_tls: bool
 
-    rates = " | ".join(f"{median(lambda one, name=name: one[name].rate):.0f}" for name in CLIENTS)
-    share, most = (median(lambda one, name=name: one[name].rate / ideal) for name in ("linq_nb", "bare"))
-    others = list(CLIENTS)[:2]
-    faster = " | ".join(f"{median(lambda one, n=n: one['linq_nb'].rate / one[n].rate):.2f}" for n in others)
-    cpu = median(lambda one: one["linq_nb"].cpu_s / one["SDK"].cpu_s)
-    spent = " / ".join(f"{median(lambda one, name=name: one[name].cpu_s * 1e3):.2f}" for name in CLIENTS)
-    opened = " / ".join(f"{median(lambda one, name=name: one[name].connections):.0f}" for name in CLIENTS)
-    return f"| {case} | {rates} | {share:.0%} / {most:.0%} | {faster} | {cpu:.2f} | {spent} | {opened} |"
+    @classmethod
+    def parse(cls, name: str) -> Case:
+        head, _, delay_ms = name.partition("@")
+        return cls(name, int(head.removesuffix("-tls")), float(delay_ms or 20), head.endswith("-tls"))
+
+    @property
+    def ideal(self) -> float:
+        """Sends a second, if nothing but the answers took time."""
+        return self.workers * 1000 / self.delay_ms
+
+
+class Result:
+    """The medians of a case's rounds."""
+
+    def __init__(self, case: Case, rounds: list[dict[str, Figures]]) -> None:
+        self.case, self._rounds = case, rounds
+        self.cpu = self._median(lambda figures: figures["linq_nb"].cpu_s / figures["SDK"].cpu_s)
+        self.rate = self._median(lambda figures: figures["linq_nb"].rate / figures["SDK"].rate)
+        self.rate_async = self._median(lambda figures: figures["linq_nb"].rate / figures["async SDK"].rate)
+        self.behind = self._median(lambda figures: (figures["bare"].rate - figures["linq_nb"].rate) / case.ideal * 100)
+        self.connections = self._median(lambda figures: figures["linq_nb"].connections)
+
+    def row(self) -> str:
+        """Return a line of the table of figures."""
+        cells = [
+            self.case.name,
+            self._each(lambda figures: figures.rate, ".0f"),
+            self._each(lambda figures: figures.rate / self.case.ideal, ".1%"),
+            f"{self.rate:.2f} / {self.rate_async:.2f}",
+            self._each(lambda figures: figures.cpu_s * 1e3, ".2f"),
+            f"{self.cpu:.2f}",
+            self._each(lambda figures: figures.connections, ".0f"),
+        ]
+        return f"| {' | '.join(cells)} |"
+
+    def _median(self, value: Callable[[dict[str, Figures]], float]) -> float:
+        return statistics.median(map(value, self._rounds))
+
+    def _each(self, value: Callable[[Figures], float], form: str) -> str:
+        """Return the medians of all clients."""
+        medians = (statistics.median(value(figures[name]) for figures in self._rounds) for name in CLIENTS)
+        return " / ".join(format(median, form) for median in medians)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A limit for a figure of a case: the most that it may be, or the least."""
+
+    case: str
+    what: str
+    value: Callable[[Result], float]
+    limit: float
+    is_least: bool = False
+
+    def row(self, result: Result) -> str:
+        """Return a line of the table of budgets."""
+        value = self.value(result)
+        is_met = value >= self.limit if self.is_least else value <= self.limit
+        limit = f"{'>=' if self.is_least else '<='} {self.limit:g}"
+        return f"| {self.case} | {self.what} | {value:.2f} | {limit} | {'met' if is_met else 'MISSED'} |"
+
+
+BUDGETS = (
+    Budget("1", "processor time a send, x SDK", lambda result: result.cpu, 0.75),
+    Budget("64-tls", "processor time a send, x SDK", lambda result: result.cpu, 0.6),
+    Budget("64-tls", "sends a second, x SDK", lambda result: result.rate, 1.7, is_least=True),
+    Budget("64-tls", "sends a second, x async SDK", lambda result: result.rate_async, 2.5, is_least=True),
+    Budget("64-tls", "connections", lambda result: result.connections, 64),
+    Budget("16@150", "points of the ideal rate behind bare sockets", lambda result: result.behind, 1.5),
+)
 
 
 def fault_free(server: Server, sends: int, workers: int) -> str:
-    """Send a lot with no fault, and say how it went."""
+    """Send a lot without any fault, and report how it went."""
     chats = [str(uuid.uuid4()) for _ in range(sends)]
     memo = VoiceMemo.from_attachment(ATTACHMENT)
-    opened = server.connections()
+    opened = server.count()
     with tempfile.TemporaryDirectory() as folder:
         journal = f"{folder}/journal.sqlite"
         with linq_nb.connect(base_url=server.base_url, api_key="demo_bench", journal=journal) as outbox:
             plan = outbox.plan([Draft(memo=memo, chat=Chat(chat_id=chat, handles=PEOPLE)) for chat in chats])
             wall = time.perf_counter()
-            found = list(outbox.send_all(plan, workers=workers))
+            sent = list(outbox.send_all(plan, workers=workers))
             wall = time.perf_counter() - wall
-    raised = sum(one.status != "queued" for one in found)
-    slow = sum((one.accept_s or LONG_S) >= LONG_S for one in found)
+    raised = sum(send.status != "queued" for send in sent)
+    seconds = [send.accept_s or LONG_S for send in sent]
+    slow = sum(accept_s >= LONG_S for accept_s in seconds)
     return (
         f"{sends:,} fault-free sends by {workers} workers: {raised} raised, {slow} took over {LONG_S:g} s, "
-        f"the slowest {max(one.accept_s or LONG_S for one in found):.2f} s; {sends / wall:.0f} a second; "
-        f"{server.connections() - opened - 1} connections"
+        f"the slowest {max(seconds):.2f} s; {sends / wall:.0f} a second; {server.count() - opened - 1} connections; "
+        f"{server.count('tls_errors')} TLS errors at the server"
     )
 
 
@@ -214,32 +281,38 @@ def make_certificate(file: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sends", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--cases", nargs="*", default=["1", "16", "64", "64-tls"], help="workers, with -tls by TLS")
-    parser.add_argument("--delay-ms", type=float, default=20)
+    parser.add_argument("--cases", nargs="*", default=["1", "4", "16@150", "64", "64-tls"])
     parser.add_argument("--fault-free", type=int, default=0, metavar="SENDS")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         certificate = Path(folder) / "stub.pem"
         make_certificate(certificate)
         os.environ["SSL_CERT_FILE"] = str(certificate)  # httpx, below all three clients, and urllib read it
-        plain, tls = (Server(args.delay_ms, one) for one in (None, certificate))
-        stack.callback(plain.close)
-        stack.callback(tls.close)
-        print(f"up to {args.sends} sends a round, {args.rounds} rounds, {args.delay_ms:g} ms an answer")
-        heads = ["workers", *(f"{name}/s" for name in CLIENTS), "of ideal (linq_nb / bare)", "x SDK", "x async"]
-        heads += ["CPU ratio", f"CPU ms a send ({' / '.join(CLIENTS)})", "connections"]
-        print(f"| {' | '.join(heads)} |")
-        print("|---" * len(heads) + "|")
-        for case in args.cases:
-            workers, server = int(case.split("-")[0]), tls if case.endswith("-tls") else plain
-            ideal = workers * 1000 / args.delay_ms if args.delay_ms else float("inf")
-            sends = max(1, int(min(args.sends, ideal * LONG_S)))
-            print(row(case, ideal, compared(server, sends, workers, args.rounds)), flush=True)
+
+        def started(delay_ms: float, is_tls: bool) -> Server:
+            server = Server(delay_ms, certificate if is_tls else None)
+            stack.callback(server.close)
+            return server
+
+        print(f"up to {args.sends} sends a round, {args.rounds} rounds; {' / '.join(CLIENTS)}\n")
+        heads = ["case", "sends a second", "of the ideal rate", "x SDK / x async", "CPU ms a send", "CPU x SDK"]
+        print(f"| {' | '.join([*heads, 'connections'])} |\n" + "|---" * (len(heads) + 1) + "|")
+        results: list[Result] = []
+        for case in map(Case.parse, args.cases):
+            sends = max(1, int(min(args.sends, case.ideal * LONG_S)))
+            rounds = compared(started(case.delay_ms, case.is_tls), sends, case.workers, args.rounds)
+            results.append(Result(case, rounds))
+            print(results[-1].row(), flush=True)
+        print("\n| case | figure | value | budget | |\n|---|---|---|---|---|")
+        for result in results:
+            for budget in BUDGETS:
+                if budget.case == result.case.name:
+                    print(budget.row(result))
         if args.fault_free:
-            print(fault_free(tls, args.fault_free, 64))
+            print(f"\n{fault_free(started(20, is_tls=True), args.fault_free, 64)}")
 
 
 if __name__ == "__main__":

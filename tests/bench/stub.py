@@ -1,7 +1,7 @@
 """A stub of Linq for benchmarks: one asyncio process that takes memos, waits, and answers 202.
 
-Run as ``python tests/bench/stub.py PORT [--delay-ms 20] [--tls CERT KEY]``; it counts connections and memos at
-``GET /stub``. It checks nothing: the demo does that.
+Run as ``python tests/bench/stub.py PORT [--delay-ms 20] [--tls CERT KEY]``; it counts connections, memos and
+TLS errors at ``GET /stub``. It checks nothing: the demo does that.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Stub:
 
     def __init__(self, delay_s: float) -> None:
         self.delay_s = delay_s
-        self.connections = self.memos = 0
+        self.connections = self.memos = self.tls_errors = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection until it closes."""
@@ -40,6 +40,8 @@ class Stub:
                 length = next((int(h[15:]) for h in head.lower().split(b"\r\n") if h[:15] == b"content-length:"), 0)
                 await reader.readexactly(length)
                 writer.write(await self.answer(method, path))
+        except ssl.SSLError:
+            self.tls_errors += 1
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -47,7 +49,8 @@ class Stub:
 
     async def answer(self, method: str, path: str) -> bytes:
         if path == "/stub":
-            return _reply(200, {"connections": self.connections, "memos": self.memos})
+            counts = {"connections": self.connections, "memos": self.memos, "tls_errors": self.tls_errors}
+            return _reply(200, counts)
         self.memos += 1
         await asyncio.sleep(self.delay_s)
         chat_id = path.rsplit("/", 2)[-2]
