@@ -12,6 +12,9 @@ MAX_MEMO_BYTES = 10_000_000
 MAX_UPLOAD_BYTES = 104_857_600
 """Largest file that ``POST /v3/attachments`` accepts: 100 MiB."""
 
+MAX_PLAYER_BYTES = 1_000_000
+"""Largest file in the player of a card: about 1.34 MB as base64, so that a card stays below 1.5 MB."""
+
 MAX_FILENAME = 255
 """Longest file name that ``POST /v3/attachments`` accepts, in characters."""
 

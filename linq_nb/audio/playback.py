@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise
 from operator import add
 
 from linq_nb.audio import codec, pcm, wav
-from linq_nb.audio.formats import FORMATS
+from linq_nb.audio.formats import FORMATS, MAX_PLAYER_BYTES
 from linq_nb.audio.measurement import Bytes, measure, view_of
 from linq_nb.audio.memo_cache import cached
 from linq_nb.audio.sound import Sound
@@ -32,7 +32,7 @@ class Preview:
 
 
 @cached
-def preview(data: Bytes, limit_bytes: int = 1_000_000) -> Preview | None:
+def preview(data: Bytes, limit_bytes: int = MAX_PLAYER_BYTES) -> Preview | None:
     """Return the memo when browsers play it and it is small, else a mono preview of at most ``limit_bytes``.
 
     None when a preview needs the ``audio`` extra; raises AudioError when the bytes are no memo.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from linq_nb import audio
-from linq_nb.audio import Preview
+from linq_nb.audio import MAX_PLAYER_BYTES, Preview
 from linq_nb.errors import AudioError
 from linq_nb.model import Chat, Draft, Finding, VoiceMemo
 from linq_nb.text import clean, mask
@@ -28,9 +28,6 @@ from linq_nb.views.page import (
     quiet,
 )
 from linq_nb.views.phrases import duration
-
-PLAYER_BYTES = 1_000_000
-"""Limit of the sound in a card: about 1.34 MB as base64, so that a card stays below 1.5 MB."""
 
 _ROW = "display:flex;flex-wrap:wrap;align-items:center;gap:10px 20px;max-width:100%"
 _MIME = re.compile(r"audio/[A-Za-z0-9.+-]{1,40}")
@@ -125,8 +122,8 @@ def _peaks(memo: VoiceMemo) -> list[float] | None:
 def _preview(memo: VoiceMemo) -> Preview | None:
     """Return the sound for the player, or None where nothing can be played."""
     try:
-        preview = audio.preview(memo.data, limit_bytes=PLAYER_BYTES) if memo.data else None
+        preview = audio.preview(memo.data) if memo.data else None
     except AudioError:
         return None
-    fits = preview is not None and len(preview.data) <= PLAYER_BYTES and _MIME.fullmatch(preview.mime_type)
+    fits = preview is not None and len(preview.data) <= MAX_PLAYER_BYTES and _MIME.fullmatch(preview.mime_type)
     return preview if fits else None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from linq_nb.audio import FORMATS, extension_format, mime_format
+from linq_nb.audio import FORMATS, SUFFIXES, extension_format, mime_format
+
+PACKAGE = Path(__file__).parents[2] / "linq_nb"
 
 
 @pytest.mark.parametrize(
@@ -63,6 +67,14 @@ def test_the_table_agrees_with_itself():
         assert facts.extension == f".{name}"
         assert all(mime_format(mime) == name for mime in (facts.mime_type, *facts.mime_aliases))
         assert all(extension_format(extension) == name for extension in (facts.extension, *facts.other_extensions))
+
+
+@pytest.mark.parametrize("script", ["forms/upload.js", "recorder/recorder.js"])
+def test_a_file_field_of_a_page_offers_files_of_the_table(script):
+    offered = re.search(r'"audio/\*,([^"]*)"', (PACKAGE / script).read_text("utf-8"))
+    assert offered is not None
+    suffixes = set(offered.group(1).split(","))
+    assert {facts.extension for facts in FORMATS.values()} <= suffixes <= SUFFIXES
 
 
 def test_importing_loads_no_other_package():
