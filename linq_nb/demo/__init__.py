@@ -7,8 +7,8 @@ server (`Server`, `serve`) loads when it is first asked for.
 from typing import TYPE_CHECKING, Any
 
 from .facade import START, Demo, world
-from .hooks import Delivery
 from .state import Limits
+from .webhooks import Delivery
 from .wire import Logged
 
 if TYPE_CHECKING:

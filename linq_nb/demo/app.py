@@ -136,9 +136,9 @@ def _upload(state: State, request: Request) -> Reply:
         return storage.put(state, request)
     failed = xml_reply(fault.status, "InternalError", "The demo was asked to fail.")
     if not fault.accepts:
-        return failed if fault.kind == "status" else fault.spoil(failed, "")
+        return failed if fault.kind == "status" else fault.apply(failed, "")
     done = storage.put(state, request)
-    return failed if fault.kind == "status" else fault.spoil(done, "")
+    return failed if fault.kind == "status" else fault.apply(done, "")
 
 
 def _api(state: State, site: Site, request: Request) -> Reply:
@@ -154,19 +154,19 @@ def _api(state: State, site: Site, request: Request) -> Reply:
 def _carried_out(state: State, site: Site, request: Request, trace_id: str) -> Reply:
     fault = state.faults.take(request)
     if fault is not None and not fault.accepts:
-        return fault.spoil(Reply(500), trace_id)
+        return fault.apply(Reply(500), trace_id)
     rules.bearer(request, site.api_key)
     handler, ids = _find(request)
     call = Call(state, request, ids, trace_id, site.upload_base)
-    return _spoiled(handler(call), call.fault, fault, trace_id)
+    return _with_faults(handler(call), call.fault, fault, trace_id)
 
 
-def _spoiled(reply: Reply, own: Fault | None, ordered: Fault | None, trace_id: str) -> Reply:
+def _with_faults(reply: Reply, own: Fault | None, ordered: Fault | None, trace_id: str) -> Reply:
     """Apply the chat's own fault, then the ordered one if the request was carried out."""
     carried_out = reply.status < 300
     if own is not None:
-        reply = own.spoil(reply, trace_id)
-    return ordered.spoil(reply, trace_id) if ordered is not None and carried_out else reply
+        reply = own.apply(reply, trace_id)
+    return ordered.apply(reply, trace_id) if ordered is not None and carried_out else reply
 
 
 def _find(request: Request) -> tuple[Handler, tuple[str, ...]]:

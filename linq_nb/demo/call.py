@@ -1,4 +1,4 @@
-"""One call of the API on its way to a handler."""
+"""One call of the API, as its handler gets it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +10,9 @@ from .wire import Request
 
 @dataclass
 class Call:
-    """The world, the request, what the path named, and the trace id that the answer will carry.
+    """The world, the request, the ids in its path, and the trace id of the answer.
 
-    A handler that carried the request out may leave a `fault` that spoils its answer.
+    A handler that carried the request out may set a `fault`, which changes the answer.
     """
 
     state: State

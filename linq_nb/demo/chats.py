@@ -1,4 +1,4 @@
-"""Chats: list, one, new, and the small things that one does in them."""
+"""Chats: list, get, create, rename, leave, mark as read."""
 
 from datetime import datetime
 
@@ -56,19 +56,19 @@ def send_anywhere(call: Call) -> Reply:
     rules.fields(body, {"to": list, "message": dict}, optional)
     others = _addresses(body["to"])
     line = _pick_line(call, body.get("exclude_from", []))
-    known = next((c for c in call.state.chats.values() if sorted(c.others) == others and not c.left), None)
-    chat = known or _new(call, line, others)
+    existing = next((c for c in call.state.chats.values() if sorted(c.others) == others and not c.left), None)
+    chat = existing or _new(call, line, others)
     message = messages.post(call, chat, body["message"], override=body.get("override_optout", False))
     answer = shapes.chat(call.state, chat)
     return json_reply(
         202,
         {
             "chat_id": chat.id,
-            "created_new_chat": known is None,
+            "created_new_chat": existing is None,
             "from": chat.line.number,
             "from_selection": {
-                "reason": "new_best_number" if known is None else "reused_active_chat",
-                "reused_existing_chat": known is not None,
+                "reason": "new_best_number" if existing is None else "reused_active_chat",
+                "reused_existing_chat": existing is not None,
             },
             "handles": answer["handles"],
             "is_group": chat.is_group,
@@ -147,7 +147,7 @@ def leave(call: Call) -> Reply:
 
 
 def note(call: Call) -> Reply:
-    """Mark as read, start or stop typing: done, and nothing to see."""
+    """Mark as read, start or stop typing: accepted, without effect."""
     _present(_named(call))
     return no_content()
 

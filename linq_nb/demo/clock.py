@@ -99,5 +99,5 @@ def stamp(at: datetime | None, digits: int = 3) -> str | None:
     """Write a time as RFC 3339 in UTC with 0 to 9 fractional digits; Linq's answers vary in them."""
     if at is None:
         return None
-    told = at.astimezone(UTC).isoformat(timespec="microseconds")[:26]
-    return f"{told}000"[: 20 + digits if digits else 19] + "Z"
+    text = at.astimezone(UTC).isoformat(timespec="microseconds")[:26]
+    return f"{text}000"[: 20 + digits if digits else 19] + "Z"

@@ -1,4 +1,4 @@
-"""`/demo/`: the demo's own handles as JSON, for whoever is on the other side of a socket."""
+"""`/demo/`: the methods of `Demo` as JSON, for a client on the other side of a socket."""
 
 import json
 from base64 import b64encode

@@ -1,4 +1,4 @@
-"""`Demo`: one world, as tests and notebooks hold it."""
+"""`Demo`: one world, for tests and notebooks."""
 
 import threading
 from collections import deque
@@ -6,14 +6,14 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, overload
 
-from . import app, control, hooks, media, messages, month
+from . import app, control, media, messages, month, webhooks
 from .clock import Clock, RealClock, VirtualClock
 from .faults import MEMO_PATH, USUAL_CODE, Fault, Mix
-from .hooks import Delivery, Due
 from .ids import Ids
 from .month import Month
 from .people import extra_person
 from .state import Chat, Limits, State
+from .webhooks import Delivery, Due
 from .wire import Cut, Json, Logged, Reply, Request
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Demo:
         return f"<linq_nb demo at {self.base_url}: {chats} chats, {now:%Y-%m-%d %H:%M:%S} UTC>"
 
     def reset(self) -> None:
-        """Begin again: the seeded chats, no memo sent, no fault, the clock at its start."""
+        """Start again: the seeded chats, no memo sent, no fault, the clock at its start."""
         clock: Clock = RealClock() if self._real_time else VirtualClock(self._start)
         self._state = State(Ids(self._seed), clock, clock.now())
         self._inbox: deque[Due] = deque(maxlen=_KEPT)
@@ -53,16 +53,16 @@ class Demo:
         self._extra = 0
         self._month: Month | None = None
         for number, chat in enumerate(list(self._state.chats.values())):
-            self._first_words(chat, number)
+            self._first_message(chat, number)
 
-    def _first_words(self, chat: Chat, number: int) -> None:
+    def _first_message(self, chat: Chat, number: int) -> None:
         state, ago = self._state, timedelta(days=1, minutes=7 * number)
         if state.opted_out.get(chat.others[0]) == chat.id:
             messages.receive(state, chat, "STOP", "", ago)
         elif chat.is_group or chat.others[0] not in state.opted_out:
             messages.receive(state, chat, "Send me a voice memo when you can.", "", ago)
 
-    # The API, by any way in
+    # The API
 
     def handle(self, request: Request) -> Reply:
         """Answer one request to the API, the upload, CDN and media hosts, or `/demo/`."""
@@ -95,10 +95,10 @@ class Demo:
         return self._state.clock.timeline(start)
 
     def advance(self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
-        """Move the clock on; messages go on in their life, and webhooks become due."""
+        """Move the clock; messages reach their next stages, and webhooks become due."""
         self._state.clock.advance(timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days))
 
-    # What happened
+    # What was sent
 
     @property
     def chat_ids(self) -> dict[str, str]:
@@ -118,7 +118,7 @@ class Demo:
 
     @property
     def limits(self) -> Limits:
-        """What a test may turn: rate limits, processing time, lag of lists, retention."""
+        """Limits that a test may change: rate limits, processing time, lag of lists, retention."""
         return self._state.limits
 
     @overload
@@ -151,7 +151,7 @@ class Demo:
         with self._state.lock:
             return list(self._state.log)
 
-    # What shall happen
+    # Faults and incoming messages
 
     def fail_next(
         self,
@@ -194,7 +194,7 @@ class Demo:
         self._order(Fault("slow", True, path, times, delay_s=seconds))
 
     def faults(self, **shares: Any) -> None:
-        """Let memo POSTs fail at random, by the hash of (seed, chat, content, attempt); none ends it.
+        """Let memo POSTs fail at random, by a hash of (seed, chat, content, attempt); without arguments, none fails.
 
         Shares from 0 to 1: `lost`, `error_after_accept`, `reset_before`, `rate_limit`, `slow`. Also
         `slow_s`, how late a slow answer is in seconds, and `seed`.
@@ -207,7 +207,7 @@ class Demo:
             self._state.faults.queue.append(fault)
 
     def receive(self, chat_id: str, text: str) -> str:
-        """Let the other side write to us; gives the message id. `STOP` opts them out, anything else in."""
+        """Receive a message from the other side; gives its id. `STOP` opts it out, any other text opts it in."""
         with self._state.lock:
             return messages.receive(self._state, self._state.chats[chat_id], text, "").id
 
@@ -250,18 +250,18 @@ class Demo:
             self._pump()
             due = [self._inbox.popleft() for _ in range(len(self._inbox))]
         at = signed_at or self._state.clock.world_now()
-        return [hooks.sign(item, at) for item in due]
+        return [webhooks.sign(item, at) for item in due]
 
     def to_post(self) -> list[Delivery]:
-        """Give what a server on a socket has to post now."""
+        """Give the webhooks that a server on a socket has to post now."""
         with self._lock:
             self._pump()
             due = [self._to_post.popleft() for _ in range(len(self._to_post))]
-        return [hooks.sign(item, self._state.clock.world_now()) for item in due]
+        return [webhooks.sign(item, self._state.clock.world_now()) for item in due]
 
     def _pump(self) -> None:
         with self._state.lock:
-            due = hooks.collect(self._state)
+            due = webhooks.collect(self._state)
         self._inbox.extend(due)
         self._to_post.extend(due)
 

@@ -1,4 +1,4 @@
-"""What goes wrong on purpose: the next request, a chat's own habit, or a seeded mix for a whole batch."""
+"""Faults on purpose: of the next request, of a chat, or a seeded mix for a whole batch."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -45,8 +45,8 @@ class Fault:
             return request.method == "POST" and request.path.endswith(MEMO_PATH)
         return self.path in request.path
 
-    def spoil(self, reply: Reply, trace_id: str) -> Reply:
-        """Give what the client gets in place of `reply`."""
+    def apply(self, reply: Reply, trace_id: str) -> Reply:
+        """Give the reply that the client gets in place of `reply`."""
         if self.kind == "slow":
             return replace(reply, delay_s=self.delay_s)
         if self.kind == "cut":
@@ -111,7 +111,7 @@ class Faults:
 
 
 def scripted(script: Script, attempt: int, contact: datetime, now: datetime) -> Fault | None:
-    """Give what a chat does to the memo POST number `attempt` (from 0) of one content.
+    """Give the fault of a chat for the memo POST number `attempt` (from 0) of one content.
 
     `contact` is when the chat got its first memo POST.
     """

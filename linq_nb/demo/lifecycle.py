@@ -1,4 +1,4 @@
-"""How a message goes on after it was accepted: its whole life as a pure function of chat and content."""
+"""The stages of a message after it was accepted: a pure function of chat and content."""
 
 from datetime import datetime, timedelta
 
@@ -13,12 +13,12 @@ _EVENTS = ("sent", "delivered", "read", "failed")
 
 
 def accepted_at(now: datetime, ids: Ids, key: tuple[object, ...]) -> datetime:
-    """Give when Linq says that it took the message: 40 to 400 ms after the clock."""
+    """Give the time at which Linq accepts the message: 40 to 400 ms after the clock."""
     return now + timedelta(seconds=round(ids.between(0.04, 0.4, "accept", *key), 3))
 
 
 def stages(chat: Chat, created_at: datetime, ids: Ids, key: tuple[object, ...]) -> tuple[Stage, ...]:
-    """Give the steps of an outbound message; groups and SMS end at `sent` (linq docs, receipts)."""
+    """Give the stages of an outbound message; groups and SMS end at `sent` (linq docs, receipts)."""
 
     def later(since: datetime, low: float, high: float, what: str) -> datetime:
         return since + timedelta(seconds=round(ids.between(low, high, what, *key), 6))
@@ -50,7 +50,7 @@ def status(message: Message, now: datetime) -> str:
 
 
 def reached_at(message: Message, what: str, now: datetime) -> datetime | None:
-    """Give when the message got to `what`, or None if it has not yet."""
+    """Give the time at which the message reached `what`, or None if it has not by `now`."""
     return next((s.at for s in message.stages if s.status == what and s.at <= now), None)
 
 

@@ -52,9 +52,9 @@ def _check(call: Call, service: Service) -> Reply:
     address = rules.address(body["address"], "address")
     line = call.state.line(rules.e164(body["from"], "from")).number if "from" in body else "any"
     _pace(call, line)
-    found = _service_of(call.state, address)
-    available = found == service
-    answer: Json = {"address": address, "available": available, "selected_service": found}
+    selected = _service_of(call.state, address)
+    available = selected == service
+    answer: Json = {"address": address, "available": available, "selected_service": selected}
     return json_reply(200, answer if available else answer | {"reason": "not_supported"})
 
 
@@ -68,7 +68,7 @@ def _pace(call: Call, line: str) -> None:
 
 
 def _service_of(state: State, address: str) -> Service:
-    """Say what would carry a message: as in the person's direct chat, else by a hash of the address."""
+    """Give the service of a message to this address: that of its direct chat, else by a hash of the address."""
     for chat in state.chats.values():
         if chat.others == [address]:
             return chat.carrier
@@ -101,7 +101,7 @@ def unblock(call: Call) -> Reply:
 
 
 def available(call: Call) -> Reply:
-    """Give the line that Linq would send from."""
+    """Give the line from which Linq would send."""
     excluded = call.request.query.get("exclude_from")
     free = [line for line in call.state.lines if line.number != excluded]
     link = f"{shapes.CDN}/contact-cards/{free[0].id}.vcf"

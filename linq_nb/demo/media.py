@@ -1,4 +1,4 @@
-"""The few public files of the demo: what `voice_memo_url` may point to, and what a fetch of it gives."""
+"""The public files of the demo, to which `voice_memo_url` may point."""
 
 import io
 import math

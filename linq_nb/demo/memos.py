@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from urllib.parse import unquote, urlsplit
 
-from . import faults, hooks, lifecycle, media, rules, shapes
+from . import faults, lifecycle, media, rules, shapes, webhooks
 from .call import Call
 from .faults import Fault
 from .sniff import sniff
@@ -114,7 +114,7 @@ def _own_media(call: Call, path: str, filename: str, declared: str) -> Audio:
     state = call.state
     digest = state.ids.hex("media", path)
     file = _fetched(call, digest, filename, declared, len(answer.body))
-    file.sha256 = state.keep(answer.body)
+    file.sha256 = state.store_file(answer.body)
     file.duration_ms = media.duration_ms(answer.body)
     return Audio(file, _delivered(declared), file.sha256)
 
@@ -173,7 +173,7 @@ def _accept(call: Call, chat: Chat, audio: Audio) -> Message:
 
 
 def new_message(call: Call, chat: Chat, content: str, parts: list[Json]) -> Message:
-    """Take one outbound message: its id and times come from chat, content and count."""
+    """Accept one outbound message. Its id and times are hashes of chat, content and count."""
     state = call.state
     key = ("message", chat.id, content, state.count("message", chat.id, content))
     created_at = lifecycle.accepted_at(call.now, state.ids, key)
@@ -193,8 +193,8 @@ def new_message(call: Call, chat: Chat, content: str, parts: list[Json]) -> Mess
 
 
 def store(state: State, message: Message) -> None:
-    """Keep a message and the events that it will cause."""
+    """Store a message and schedule its webhooks."""
     state.messages[message.id] = message
     state.by_chat[message.chat.id].append(message)
     message.chat.updated_at = max(message.chat.updated_at, message.created_at)
-    hooks.expect(state, message)
+    webhooks.schedule(state, message)

@@ -1,4 +1,4 @@
-"""Messages: lists, one, delete, thread, and the sends that carry an idempotency key."""
+"""Messages: list, get, delete, thread, and the sends with an idempotency key."""
 
 import json
 from datetime import timedelta
@@ -71,7 +71,7 @@ def send(call: Call) -> Reply:
 def post(call: Call, chat: Chat, content: Json, *, override: bool) -> Message:
     """Send a message, or give the first one that used this idempotency key; 404/2002 if that is deleted.
 
-    `effect` and `reply_to` are taken and forgotten.
+    `effect` and `reply_to` are accepted and ignored.
     """
     rules.fields(content, {"parts": list}, _CONTENT)
     key = content.get("idempotency_key")
@@ -126,10 +126,10 @@ def _media(file: Attachment) -> Json:
 
 
 def receive(state: State, chat: Chat, text: str, trace_id: str, ago: timedelta = timedelta()) -> Message:
-    """Let somebody write to us: `STOP` and its kin opt them out, anything else opts them in (linq docs)."""
+    """Receive a message from the other side: `STOP` and the like opt it out, any other text opts it in (linq docs)."""
     sender, now = chat.handles[1], state.clock.now() - ago
     if sender.handle not in state.blocked and not chat.is_group:
-        _mark(state, chat, sender, text)
+        _note_consent(state, chat, sender, text)
     key = ("inbound", chat.id, text, state.count("inbound", chat.id, text))
     message = Message(
         id=state.ids.uuid(*key),
@@ -144,7 +144,7 @@ def receive(state: State, chat: Chat, text: str, trace_id: str, ago: timedelta =
     return message
 
 
-def _mark(state: State, chat: Chat, sender: Handle, text: str) -> None:
+def _note_consent(state: State, chat: Chat, sender: Handle, text: str) -> None:
     word = text.strip()
     loose = word.upper().replace(" ", "").replace("-", "")
     if word in ("STOP", "UNSUBSCRIBE", "OPTOUT", "CANCEL", "END", "QUIT") or loose == "OPTOUT":

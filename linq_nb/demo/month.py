@@ -1,13 +1,13 @@
-"""A month of memos, as their client saw it: each POST with its answer, what later reads and webhooks told.
+"""A month of memos as their client saw it: each POST with its answer, then reads and webhooks.
 
-The world keeps the messages, so lists, reads and `bubbles` agree with what was answered.
+The world keeps the messages, so its lists and `bubbles` agree with the answers.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from . import hooks, messages, shapes
+from . import messages, shapes, webhooks
 from .clock import stamp
 from .ids import stable_uuid
 from .lifecycle import FINAL, LATE
@@ -20,9 +20,9 @@ from .story import (
     LINE_OFFLINE,
     OUTAGE_END,
     WRONG_TYPE,
-    Ask,
     Fate,
     Member,
+    Memo,
     Recording,
     Story,
 )
@@ -47,7 +47,7 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What `GET /v3/chats/{chatId}/messages` gave at a time of the messages sent that day."""
+    """The answer to `GET /v3/chats/{chatId}/messages` at a time, with the messages of that day."""
 
     at: datetime
     chat_id: str
@@ -66,9 +66,9 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """What was asked for and what became of it: the message that Linq made, if it did."""
+    """A memo and its outcome, with the message that Linq made of it, if any."""
 
-    ask: Ask
+    memo: Memo
     fate: Fate
     message: Message | None
 
@@ -78,11 +78,11 @@ class Month:
 
     def __init__(self, state: State, story: Story) -> None:
         self._state, self._story = state, story
-        self._chats = {one.number: _move_in(state, story, one) for one in story.members()}
+        self._chats = {member.number: _add_chat(state, story, member) for member in story.members()}
         self._files: dict[int, Attachment] = {}
-        self._days = [[self._live(ask) for ask in asks] for asks in story.asks()]
-        _others_write(state, story, list(self._chats.values()))
-        _lose_some(state, [one.message for day in self._days for one in day if one.message])
+        self._days = [[self._send(memo) for memo in memos] for memos in story.memos_by_day()]
+        _add_foreign_messages(state, story, list(self._chats.values()))
+        _delete_some(state, [sent.message for day in self._days for sent in day if sent.message])
 
     def __repr__(self) -> str:
         return f"<{len(self):,} memos to {len(self._chats)} chats in {self._story.begin:%B %Y}, in the demo>"
@@ -91,28 +91,28 @@ class Month:
         return self._story.sends
 
     def __iter__(self) -> Iterator[Day]:
-        for day, sent in zip(self._story.days, self._days, strict=True):
+        for day, sends in zip(self._story.days, self._days, strict=True):
             night = datetime(day.year, day.month, day.day, tzinfo=UTC) + _READ_AT
-            known = [one.message for one in sent if one.message and one.fate == "accepted"]
+            accepted = [sent.message for sent in sends if sent.message and sent.fate == "accepted"]
             with self._state.lock, self._state.clock.timeline(night):
-                posts = [self._posted(one) for one in sent]
-                yield Day(day, posts, list(self._webhooks(day, known)), list(self._pages(night, known)))
+                posts = [self._posted(sent) for sent in sends]
+                yield Day(day, posts, list(self._webhooks(day, accepted)), list(self._pages(night, accepted)))
 
-    # --- living it ---
+    # --- sending ---
 
-    def _live(self, ask: Ask) -> _Sent:
-        """Let Linq take a memo or not; what it takes is in the chat from then on."""
-        fate = self._story.fate(ask)
+    def _send(self, memo: Memo) -> _Sent:
+        """Send one memo; if Linq accepts it, its message is in the chat from now on."""
+        fate = self._story.fate(memo)
         if fate not in ("accepted", "lost"):
-            return _Sent(ask, fate, None)
-        return _Sent(ask, fate, self._message(ask, is_late=fate == "lost"))
+            return _Sent(memo, fate, None)
+        return _Sent(memo, fate, self._message(memo, is_late=fate == "lost"))
 
-    def _message(self, ask: Ask, *, is_late: bool) -> Message:
-        chat, file, ids = self._chats[ask.member.number], self._file(ask), self._state.ids
-        key = ("month", chat.id, ask.recording.sha256, ask.copy)
-        created_at = ask.at + timedelta(milliseconds=40 + ask.dice[3] % 360)
-        carrier = "SMS" if chat.service == "iMessage" and not chat.is_group and ask.share(6) > 0.99 else chat.carrier
-        stages, failure = self._life(ask, chat, created_at, by_sms=carrier == "SMS")
+    def _message(self, memo: Memo, *, is_late: bool) -> Message:
+        chat, file, ids = self._chats[memo.member.number], self._file(memo), self._state.ids
+        key = ("month", chat.id, memo.recording.sha256, memo.copy)
+        created_at = memo.at + timedelta(milliseconds=40 + memo.dice[3] % 360)
+        carrier = "SMS" if chat.service == "iMessage" and not chat.is_group and memo.share(6) > 0.99 else chat.carrier
+        stages, failure = self._stages(memo, chat, created_at, by_sms=carrier == "SMS")
         message = Message(
             id=ids.uuid(*key),
             chat=chat,
@@ -127,49 +127,49 @@ class Month:
             carrier=carrier if carrier != chat.carrier else None,
             reconciled_at=self._story.on(OUTAGE_END[0], OUTAGE_END[1] + 2) if is_late else None,
         )
-        _keep(self._state, message)
+        _store(self._state, message)
         return message
 
-    def _life(
-        self, ask: Ask, chat: Chat, created_at: datetime, *, by_sms: bool
+    def _stages(
+        self, memo: Memo, chat: Chat, created_at: datetime, *, by_sms: bool
     ) -> tuple[tuple[Stage, ...], tuple[int, str] | None]:
-        """Give the steps of a message and why it failed, if it did."""
-        roll, queued = ask.share(2), Stage("queued", created_at)
+        """Give the stages of a message and the reason of its failure, if it failed."""
+        roll, queued = memo.share(2), Stage("queued", created_at)
         if roll > 0.9992:
             return (queued,), None
-        sent = Stage("sent", created_at + (ask.between(4, 5, 60) if by_sms else ask.between(4, 0.6, 1.6)))
-        if failure := self._failure(ask, chat, roll):
-            wait = ask.between(5, 60, 180) if failure == EXHAUSTED else ask.between(5, 4, 8)
+        sent = Stage("sent", created_at + (memo.between(4, 5, 60) if by_sms else memo.between(4, 0.6, 1.6)))
+        if failure := self._failure(memo, chat, roll):
+            wait = memo.between(5, 60, 180) if failure == EXHAUSTED else memo.between(5, 4, 8)
             failed = Stage("failed", sent.at + wait)
-            late = (Stage("delivered", failed.at + ask.between(6, 90, 900)),) if failure == LATE else ()
+            late = (Stage("delivered", failed.at + memo.between(6, 90, 900)),) if failure == LATE else ()
             return (queued, sent, failed, *late), failure
-        silent = ask.member.silent_since is not None and ask.at >= ask.member.silent_since
+        silent = memo.member.silent_since is not None and memo.at >= memo.member.silent_since
         if by_sms or chat.is_group or silent or roll > 0.993:
             return (queued, sent), None
-        wait = ask.between(5, 45, 240) if chat.carrier == "RCS" else ask.between(5, 0.4, 2.4)
+        wait = memo.between(5, 45, 240) if chat.carrier == "RCS" else memo.between(5, 0.4, 2.4)
         delivered = Stage("delivered", sent.at + wait)
-        if not chat.reads or ask.share(6) > 0.8:
+        if not chat.reads or memo.share(6) > 0.8:
             return (queued, sent, delivered), None
-        return (queued, sent, delivered, Stage("read", delivered.at + ask.between(6, 20, 7_200))), None
+        return (queued, sent, delivered, Stage("read", delivered.at + memo.between(6, 20, 7_200))), None
 
-    def _failure(self, ask: Ask, chat: Chat, roll: float) -> tuple[int, str] | None:
-        member = ask.member
-        if member.dead_since is not None and ask.at >= member.dead_since:
+    def _failure(self, memo: Memo, chat: Chat, roll: float) -> tuple[int, str] | None:
+        member = memo.member
+        if member.dead_since is not None and memo.at >= member.dead_since:
             return EXHAUSTED
-        if member.person.line == FLAGGED_LINE and ask.at >= self._story.on(*FLAGGED) and roll < 0.35:
+        if member.person.line == FLAGGED_LINE and memo.at >= self._story.on(*FLAGGED) and roll < 0.35:
             return LINE_OFFLINE
-        if chat.carrier == "SMS" and ask.recording.content_type == "audio/x-wav":
+        if chat.carrier == "SMS" and memo.recording.content_type == "audio/x-wav":
             return WRONG_TYPE
         if roll < 0.004:
             return FINAL
         return LATE if roll < 0.007 and not chat.is_group and chat.carrier != "SMS" else None
 
-    def _file(self, ask: Ask) -> Attachment:
-        """Give a memo's upload, one for all chats, or what Linq fetched from its URL for this chat."""
-        recording = ask.recording
+    def _file(self, memo: Memo) -> Attachment:
+        """Give the upload of a memo, one for all chats, or the file that Linq fetched from its URL for this chat."""
+        recording = memo.recording
         if recording.url is None and recording.number in self._files:
             return self._files[recording.number]
-        whose = ask.member.number if recording.url else "all"
+        whose = memo.member.number if recording.url else "all"
         made = Attachment(
             id=self._state.ids.uuid("month file", recording.sha256, whose),
             filename=recording.filename,
@@ -187,25 +187,25 @@ class Month:
             self._files[recording.number] = made
         return made
 
-    # --- telling it ---
+    # --- answers, webhooks and reads ---
 
     def _posted(self, sent: _Sent) -> Posted:
-        ask, by_url = sent.ask, sent.ask.recording.url is not None
-        chat, wait = self._chats[ask.member.number], ask.between(3, 0.08, 0.5)
+        memo, by_url = sent.memo, sent.memo.recording.url is not None
+        chat, wait = self._chats[memo.member.number], memo.between(3, 0.08, 0.5)
         reply: Reply | None = None
         if sent.message is not None and sent.fate == "accepted":
             reply = json_reply(202, shapes.voice_memo(self._state, sent.message, self._attached(sent.message)))
             reply.headers["X-Trace-ID"] = sent.message.trace_id
-        elif sent.fate in ("lost", "down") and ask.share(1) < 0.15:
+        elif sent.fate in ("lost", "down") and memo.share(1) < 0.15:
             wait = timedelta(seconds=60)
         else:
-            trace_id = self._state.ids.hex("month", chat.id, ask.recording.sha256, ask.copy)[:32]
+            trace_id = self._state.ids.hex("month", chat.id, memo.recording.sha256, memo.copy)[:32]
             reply = refusal_reply(self._refusal(sent), trace_id)
             reply.headers["X-Trace-ID"] = trace_id
-        at = ask.at + wait
+        at = memo.at + wait
         if reply is not None:
             reply.headers["Date"] = http_date(at)
-        return Posted(chat.id, ask.recording, None if by_url else self._file(ask), ask.copy, ask.at, at, reply)
+        return Posted(chat.id, memo.recording, None if by_url else self._file(memo), memo.copy, memo.at, at, reply)
 
     def _attached(self, message: Message) -> Attachment:
         assert message.attachment is not None
@@ -218,22 +218,22 @@ class Month:
             case "spoiled":
                 return Refusal(400, 5006, "The file at this URL is not audio, its name says audio/mpeg.")
             case "capped":
-                midnight = sent.ask.at.replace(hour=0, minute=0, second=0, microsecond=0) + DAY
-                wait = -((sent.ask.at - midnight) // timedelta(seconds=1))
+                midnight = sent.memo.at.replace(hour=0, minute=0, second=0, microsecond=0) + DAY
+                wait = -((sent.memo.at - midnight) // timedelta(seconds=1))
                 return Refusal(429, 1007, "The daily limit of messages is reached.", retry_after=wait)
             case _:
                 return Refusal(500, 3006, "Internal server error.")
 
-    def _webhooks(self, day: date, known: list[Message]) -> Iterator[bytes]:
-        """Give the failures that Linq told, and that a line was flagged."""
-        target = _listener(self._story.begin)
+    def _webhooks(self, day: date, accepted: list[Message]) -> Iterator[bytes]:
+        """Give the webhooks of failures, and of the line that was flagged."""
+        target = _subscription(self._story.begin)
         if day.day == FLAGGED[0]:
             yield self._flagged()
-        for message in known:
+        for message in accepted:
             for stage in message.stages:
                 if stage.status == "failed":
                     event_id = self._state.ids.uuid("event", message.id, "message.failed")
-                    yield hooks.body(self._state, target, "message.failed", event_id, message, stage.at)
+                    yield webhooks.body(self._state, target, "message.failed", event_id, message, stage.at)
 
     def _flagged(self) -> bytes:
         number, at = self._state.lines[FLAGGED_LINE].number, self._story.on(*FLAGGED)
@@ -246,29 +246,29 @@ class Month:
             "changed_at": stamp(at, 6),
         }
         ids = self._state.ids
-        return hooks.envelope(
-            hooks.NEW, "phone_number.status_updated", ids.uuid("flagged", number), at, ids.hex("flagged")[:32], data
+        return webhooks.envelope(
+            webhooks.NEW, "phone_number.status_updated", ids.uuid("flagged", number), at, ids.hex("flagged")[:32], data
         )
 
-    def _pages(self, night: datetime, known: list[Message]) -> Iterator[Page]:
-        """Give what a read of each chat that night shows of the day's messages, newest first."""
+    def _pages(self, night: datetime, accepted: list[Message]) -> Iterator[Page]:
+        """Give the read of each chat that night, with the day's messages, newest first."""
         by_chat: dict[str, list[Message]] = {}
-        for message in known:
+        for message in accepted:
             by_chat.setdefault(message.chat.id, []).append(message)
-        for chat_id, some in by_chat.items():
-            shown = [shapes.message(self._state, one) for one in reversed(some)]
+        for chat_id, sent in by_chat.items():
+            shown = [shapes.message(self._state, message) for message in reversed(sent)]
             reply = json_reply(200, {"messages": shown, "next_cursor": None})
             yield Page(night, chat_id, reply)
 
 
 def of_last_month(state: State, sends: int) -> Month:
-    """Let the world have lived a month of so many sends, the last whole one before its clock."""
+    """Add a month of `sends` memos to the world: the last whole one before its clock."""
     this = state.start.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return Month(state, Story(state.ids.seed, (this - DAY).replace(day=1), sends))
 
 
-def _move_in(state: State, story: Story, member: Member) -> Chat:
-    """Add a chat that was there before the month, and whoever opted out of it."""
+def _add_chat(state: State, story: Story, member: Member) -> Chat:
+    """Add a chat that existed before the month, with its opt-out."""
     chat = state.add_person(member.person)
     born = story.begin - timedelta(days=20, seconds=61 * member.number)
     chat.created_at = chat.updated_at = born
@@ -280,18 +280,18 @@ def _move_in(state: State, story: Story, member: Member) -> Chat:
     return chat
 
 
-def _others_write(state: State, story: Story, chats: list[Chat]) -> None:
-    """Add what the journal will not know: memos that another tool sent, and lines typed in the app."""
+def _add_foreign_messages(state: State, story: Story, chats: list[Chat]) -> None:
+    """Add messages that the journal will not know: memos of another tool, and texts typed in the app."""
     for number, chat in enumerate(chats[1::13]):
         at = story.on(3 + number % 25, 18) + timedelta(minutes=number)
         file_id, digest = state.ids.uuid("month", "by hand", chat.id), state.ids.hex("month", "by hand", chat.id)
         file = Attachment(file_id, "voice note.m4a", "audio/x-m4a", 61_440, at, at, "", digest, at, 7_680)
         state.attachments[file.id] = file
-        _by_hand(state, chat, at, shapes.media_part(file, file.content_type), file)
-        _by_hand(state, chat, at + timedelta(minutes=9), {"type": "text", "value": "On my way."})
+        _add_by_hand(state, chat, at, shapes.media_part(file, file.content_type), file)
+        _add_by_hand(state, chat, at + timedelta(minutes=9), {"type": "text", "value": "On my way."})
 
 
-def _by_hand(state: State, chat: Chat, at: datetime, part: Json, file: Attachment | None = None) -> None:
+def _add_by_hand(state: State, chat: Chat, at: datetime, part: Json, file: Attachment | None = None) -> None:
     key = ("month", "by hand", chat.id, part["type"])
     message = Message(
         id=state.ids.uuid(*key),
@@ -304,23 +304,23 @@ def _by_hand(state: State, chat: Chat, at: datetime, part: Json, file: Attachmen
         attachment=file,
         is_memo=file is not None,
     )
-    _keep(state, message)
+    _store(state, message)
 
 
-def _keep(state: State, message: Message) -> None:
-    """Keep a message; the webhooks of a time that is over are nobody's any more."""
+def _store(state: State, message: Message) -> None:
+    """Store a message without its webhooks, whose time is over."""
     state.messages[message.id] = message
     state.by_chat[message.chat.id].append(message)
     message.chat.updated_at = max(message.chat.updated_at, message.created_at)
 
 
-def _lose_some(state: State, sent: list[Message]) -> None:
-    """Drop some messages from Linq's record, as if somebody had deleted them."""
+def _delete_some(state: State, sent: list[Message]) -> None:
+    """Delete some messages from Linq's record."""
     for message in sent[5::1667]:
         del state.messages[message.id]
         state.by_chat[message.chat.id].remove(message)
 
 
-def _listener(at: datetime) -> Subscription:
-    """Give who the webhooks went to."""
+def _subscription(at: datetime) -> Subscription:
+    """Give the subscription of the webhooks."""
     return Subscription(stable_uuid("month", "hook"), "https://hooks.example.com/linq", ["message.failed"], "", at, at)

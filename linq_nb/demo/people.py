@@ -1,4 +1,4 @@
-"""Who lives in the demo: two lines, and chats that each behave in one known way.
+"""The seeded lines and chats of the demo; each chat behaves in one way.
 
 Numbers are from the range kept free for fiction (555-0100 to 555-0199), the address from example.com.
 """

@@ -66,7 +66,7 @@ def bearer(request: Request, api_key: str) -> None:
 
 
 def uuid_text(value: str, name: str) -> str:
-    """Refuse what is not a uuid (400/1005)."""
+    """Refuse a text that is not a uuid (400/1005)."""
     try:
         return str(uuid.UUID(value)) if len(value) == 36 else _bad_uuid(name)
     except ValueError:
@@ -102,12 +102,12 @@ def fields(data: Json, required: Mapping[str, type], optional: Mapping[str, type
     for name in required:
         if name not in data:
             raise Refusal(400, 1001, f"{name} is required.")
-    known = {**required, **optional}
+    allowed = {**required, **optional}
     for name, value in data.items():
-        if name not in known:
+        if name not in allowed:
             raise Refusal(400, 1005, f"{name} is not a field of this request.")
-        if type(value) is not known[name]:
-            raise Refusal(400, 1005, f"{name} must be of type {known[name].__name__}.")
+        if type(value) is not allowed[name]:
+            raise Refusal(400, 1005, f"{name} must be of type {allowed[name].__name__}.")
 
 
 def e164(value: str, name: str) -> str:
@@ -118,7 +118,7 @@ def e164(value: str, name: str) -> str:
 
 
 def address(value: str, name: str) -> str:
-    """Refuse what is neither E.164 (400/1002) nor an email address."""
+    """Refuse a handle that is neither E.164 (400/1002) nor an email address."""
     return value.lower() if _EMAIL.fullmatch(value) else e164(value, name)
 
 
@@ -190,9 +190,9 @@ def memo_size(size_bytes: int) -> None:
 
 
 def memo_type(declared: str, actual: str | None, data_len: int) -> str:
-    """Refuse what is no voice memo format (400/5004) or not what it was declared as (400/5006).
+    """Refuse a type that a voice memo cannot have (400/5004), or bytes of another type than declared (400/5006).
 
-    Gives the type that it is delivered as. Bytes that the demo cannot name are refused with 422/1003.
+    Gives the type in which it is delivered. Bytes of an unknown type are refused with 422/1003.
     """
     canonical = AUDIO_TYPES.get(declared)
     if canonical is None or canonical == "audio/midi":

@@ -16,7 +16,7 @@ from urllib.request import Request as UrlRequest
 
 from .app import REPLY_KEY
 from .facade import Demo
-from .hooks import Delivery
+from .webhooks import Delivery
 from .wire import Reply
 
 POLL_S = 0.1
@@ -26,7 +26,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Reads one request, calls the WSGI app, writes its answer, or does to it what the reply says."""
+    """Reads a request, calls the WSGI app, and writes the answer: late, cut or not at all if the reply says so."""
 
     protocol_version = "HTTP/1.1"
     server: "Server"

@@ -1,4 +1,4 @@
-"""Records as Linq writes them in JSON. Times carry 0 to 9 fractional digits on purpose, as in the docs."""
+"""Records as Linq writes them in JSON. Times have 0 to 9 fractional digits on purpose, as in the docs."""
 
 from datetime import datetime, timedelta
 from urllib.parse import quote
@@ -108,7 +108,7 @@ def message(state: State, item: Message) -> Json:
     now = state.clock.now()
     status = lifecycle.status(item, now)
     sent, delivered, read = (lifecycle.reached_at(item, what, now) for what in ("sent", "delivered", "read"))
-    told: Json = {
+    shown: Json = {
         "id": item.id,
         "chat_id": item.chat.id,
         "created_at": stamp(item.created_at),
@@ -128,7 +128,7 @@ def message(state: State, item: Message) -> Json:
         "reply_to": None,
         "effect": None,
     }
-    return told | ({"reconciled_at": stamp(item.reconciled_at, 6)} if item.reconciled_at else {})
+    return shown | ({"reconciled_at": stamp(item.reconciled_at, 6)} if item.reconciled_at else {})
 
 
 def _updated_at(item: Message, now: datetime) -> datetime:
@@ -143,7 +143,7 @@ def sent_message(state: State, item: Message) -> Json:
 
 
 def voice_memo(state: State, item: Message, file: Attachment) -> Json:
-    """Give the answer of the memo POST; transport and, now and then, duration are not known yet."""
+    """Give the answer to a memo POST: always without the service, and without the duration where it is unknown."""
     part = item.parts[0]
     memo: Json = {
         "id": file.id,

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes: the demo's own short list, enough to compare with what was declared."""
+"""The type of a file by its first bytes: a short list of the demo's own, to compare with the declared type."""
 
 _BY_START = (
     (b"fLaC", "audio/flac"),

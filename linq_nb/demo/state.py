@@ -37,7 +37,7 @@ class Handle:
 
 @dataclass
 class Chat:
-    """One chat; `carrier` is what carries its messages, `first_contact_at` the first memo POST to it."""
+    """One chat; `carrier` is the service of its messages, `first_contact_at` the time of the first memo POST to it."""
 
     id: str
     name: str
@@ -94,9 +94,9 @@ class Stage:
 
 @dataclass(slots=True)
 class Message:
-    """A message and its whole life, known from the start: the clock says how far it got.
+    """A message and all its stages, fixed when it is accepted; the clock decides how many it has reached.
 
-    `carrier` is what carried this one when it is not the chat's, `reconciled_at` when Linq's own recovery found it.
+    `carrier` is its service when that is not the chat's, `reconciled_at` is when Linq's own recovery found it.
     """
 
     id: str
@@ -146,7 +146,7 @@ class Blocked:
 
 @dataclass
 class Limits:
-    """What a test may turn: each is off or Linq's own figure unless changed."""
+    """Limits that a test may change; by default each is off or Linq's own figure."""
 
     pair_per_minute: int = 30
     daily: int | None = None
@@ -156,7 +156,7 @@ class Limits:
 
 
 class State:
-    """Everything that one world knows; `lock` guards all of it."""
+    """All records of one world; `lock` guards them."""
 
     def __init__(self, ids: Ids, clock: Clock, start: datetime) -> None:
         self.ids, self.clock, self.start = ids, clock, start
@@ -183,12 +183,12 @@ class State:
             self.add_person(person)
 
     def count(self, *key: object) -> int:
-        """Give how often this key was counted before, and count it."""
+        """Count this key; gives how often it was counted before."""
         self.counts[key] += 1
         return self.counts[key] - 1
 
-    def keep(self, data: bytes) -> str:
-        """Keep a file and give its sha256."""
+    def store_file(self, data: bytes) -> str:
+        """Store a file; gives its sha256."""
         digest = sha256(data).hexdigest()
         self.blobs[digest] = data
         return digest

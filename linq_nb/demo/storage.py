@@ -21,12 +21,12 @@ def required_headers(item: Attachment) -> dict[str, str]:
 
 
 def put(state: State, request: Request) -> Reply:
-    """Take a presigned PUT: exact headers, exact size, in time; answers errors in XML as storage does."""
+    """Accept a presigned PUT with exact headers and size, in time; errors are XML, as of object storage."""
     item = state.attachments.get(request.path.removeprefix(UPLOAD_PREFIX))
     refusal = _refusal(state, item, request)
     if refusal is not None or item is None:
         return refusal or xml_reply(404, "NoSuchKey", "There is no such upload.")
-    digest = state.keep(request.body)
+    digest = state.store_file(request.body)
     item.sha256, item.uploaded_at = digest, state.clock.now()
     return Reply(200, b"", {"ETag": f'"{digest[:32]}"'})
 

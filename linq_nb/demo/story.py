@@ -1,6 +1,6 @@
-"""The story of the month: who is written to, what they are sent, and what goes wrong, where and since when.
+"""The story of the month: its chats, its recordings, and what goes wrong, where and since when.
 
-Everything follows from hashes in whole numbers, so that it is the same on every machine.
+All of it comes from hashes in whole numbers, so it is the same on every machine.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ Fate = Literal["opted_out", "spoiled", "capped", "down", "lost", "accepted"]
 
 @dataclass(frozen=True)
 class Member:
-    """One chat of the month; the days are those on which it stops answering, dies or opts out."""
+    """One chat of the month, and the times from which it is opted out, dead or silent."""
 
     number: int
     person: Person
@@ -47,7 +47,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Recording:
-    """One memo of the month: a file that was uploaded once, or one that lies at a URL."""
+    """One recording of the month: a file that was uploaded once, or one at a URL."""
 
     number: int
     filename: str
@@ -60,13 +60,13 @@ class Recording:
 
     @property
     def is_spoiled(self) -> bool:
-        """Whether its host served something else than the file that day."""
+        """Whether its host served another file that day."""
         return self.url is not None and self.starts_at.day == SPOILED_DAY
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """One memo to one chat at a time, with eight numbers from 0 to 2**32 that decide what becomes of it."""
+class Memo:
+    """One recording to one chat at a time, with eight numbers from 0 to 2**32 that decide its outcome."""
 
     member: Member
     recording: Recording
@@ -114,31 +114,31 @@ class Story:
             silent_since=self.on(SILENT_DAY) if number % 100 == 30 else None,
         )
 
-    def asks(self) -> Iterator[list[Ask]]:
-        """Give what is sent, in order: one list a day, as many as there are sends."""
+    def memos_by_day(self) -> Iterator[list[Memo]]:
+        """Give all sends in order, one list a day."""
         members = self.members()
         again = self.sends // 1251
         first = self.sends - again
         audience = len(members) * 3 // 4
         rounds = -(-first // audience)
-        by_day: dict[date, list[Ask]] = {day: [] for day in self.days}
+        by_day: dict[date, list[Memo]] = {day: [] for day in self.days}
         for number in range(rounds):
             recording = self._recording(number, rounds)
             sent = self._round(recording, members, min(audience, first - number * audience), audience)
-            for place, ask in enumerate(sent, number * audience):
-                by_day[recording.starts_at.date()].append(ask)
+            for place, memo in enumerate(sent, number * audience):
+                by_day[recording.starts_at.date()].append(memo)
                 if place % 1250 == 617 and place // 1250 < again:
-                    by_day[recording.starts_at.date()].append(_once_more(ask))
-        for asks in by_day.values():
-            yield sorted(asks, key=lambda one: (one.at, one.member.number, one.copy))
+                    by_day[recording.starts_at.date()].append(_once_more(memo))
+        for memos in by_day.values():
+            yield sorted(memos, key=lambda memo: (memo.at, memo.member.number, memo.copy))
 
-    def _round(self, recording: Recording, members: list[Member], count: int, audience: int) -> list[Ask]:
-        """Give who gets a memo, spread over its round."""
-        drawn = [(_dice(self.seed, "ask", recording.number, one.number), one) for one in members]
-        drawn.sort(key=lambda one: (one[0][0], one[1].number))
+    def _round(self, recording: Recording, members: list[Member], count: int, audience: int) -> list[Memo]:
+        """Give the memos of one recording, spread over its round."""
+        drawn = [(_dice(self.seed, "ask", recording.number, member.number), member) for member in members]
+        drawn.sort(key=lambda pair: (pair[0][0], pair[1].number))
         step = _ROUND // audience
         return [
-            Ask(member, recording, 1, recording.starts_at + step * place + step * dice[1] // 2**32, dice)
+            Memo(member, recording, 1, recording.starts_at + step * place + step * dice[1] // 2**32, dice)
             for place, (dice, member) in enumerate(drawn[:count])
         ]
 
@@ -162,17 +162,17 @@ class Story:
             url=f"https://media.example.com/memos/{filename}" if kind == _BY_URL else None,
         )
 
-    def fate(self, ask: Ask) -> Fate:
-        """Say what Linq answers."""
-        at = ask.at
-        if ask.member.optout_at is not None and at >= ask.member.optout_at:
+    def fate(self, memo: Memo) -> Fate:
+        """Give the kind of Linq's answer."""
+        at = memo.at
+        if memo.member.optout_at is not None and at >= memo.member.optout_at:
             return "opted_out"
-        if ask.recording.is_spoiled:
+        if memo.recording.is_spoiled:
             return "spoiled"
         if self.on(*CAPPED) <= at < self.on(CAPPED[0] + 1):
             return "capped"
-        if self.on(*OUTAGE) <= at < self.on(*OUTAGE_END) and ask.share(7) < 0.6:
-            return "lost" if ask.share(7) < 0.3 else "down"
+        if self.on(*OUTAGE) <= at < self.on(*OUTAGE_END) and memo.share(7) < 0.6:
+            return "lost" if memo.share(7) < 0.3 else "down"
         return "accepted"
 
 
@@ -184,7 +184,7 @@ _FORMATS: dict[int, tuple[str, str, int]] = {
 
 
 def _person(number: int, die: int) -> Person:
-    """Give who is in a chat: most by iMessage, one region by RCS, some by SMS, some groups."""
+    """Give the person of a chat: most by iMessage, one region by RCS, some by SMS, some groups."""
     region = REGIONS[number % 4]
     service: Service = "SMS" if number % 12 == 4 else "RCS" if region == "Denver" else "iMessage"
     extra = (_number(number, 5), _number(number, 10)) if number % 12 == 9 else ()
@@ -202,10 +202,10 @@ def _number(number: int, further: int = 0) -> str:
     return f"+1{AREAS[-1 - further - number // 100]}55501{number % 100:02d}"
 
 
-def _once_more(ask: Ask) -> Ask:
-    """Give the same memo to the same chat some minutes later, as if by mistake."""
-    dice = (*ask.dice[1:], ask.dice[0])
-    return Ask(ask.member, ask.recording, 2, ask.at + timedelta(seconds=240 + dice[2] % 300), dice)
+def _once_more(memo: Memo) -> Memo:
+    """Send the same recording to the same chat some minutes later, as if by mistake."""
+    dice = (*memo.dice[1:], memo.dice[0])
+    return Memo(memo.member, memo.recording, 2, memo.at + timedelta(seconds=240 + dice[2] % 300), dice)
 
 
 def _dice(seed: int, *what: object) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from base64 import b64encode
 from urllib.parse import urlsplit
 
-from . import hooks, rules, shapes
+from . import rules, shapes, webhooks
 from .call import Call
 from .state import Subscription
 from .wire import Json, Refusal, Reply, json_reply, no_content
@@ -13,7 +13,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def events(call: Call) -> Reply:
-    return json_reply(200, {"events": list(hooks.EVENT_TYPES), "doc_url": shapes.EVENTS_DOC})
+    return json_reply(200, {"events": list(webhooks.EVENT_TYPES), "doc_url": shapes.EVENTS_DOC})
 
 
 def list_all(call: Call) -> Reply:
@@ -22,7 +22,7 @@ def list_all(call: Call) -> Reply:
 
 
 def create(call: Call) -> Reply:
-    """Subscribe; the secret is in this answer alone. A second one for the same URL is refused (409/2015)."""
+    """Subscribe; only this answer has the secret. A second one for the same URL is refused (409/2015)."""
     body, state = rules.json_body(call.request), call.state
     rules.fields(body, {"target_url": str, "subscribed_events": list}, _OPTIONAL)
     url = _target(call, body["target_url"], None)
@@ -54,7 +54,7 @@ def get(call: Call) -> Reply:
 
 
 def update(call: Call) -> Reply:
-    """Change what is given; the secret cannot change."""
+    """Change the given fields; the secret cannot change."""
     item, body = _named(call), rules.json_body(call.request)
     given: Json = {name: value for name, value in body.items() if value is not None}
     rules.fields(given, {}, {**_OPTIONAL, "target_url": str, "subscribed_events": list, "is_active": bool})
@@ -97,7 +97,7 @@ def _events(names: list[object]) -> list[str]:
     if not names:
         raise Refusal(400, 1001, "subscribed_events needs at least one event.")
     for name in names:
-        if name not in hooks.EVENT_TYPES:
+        if name not in webhooks.EVENT_TYPES:
             raise Refusal(400, 1005, f"{name} is not an event type.")
     return [str(name) for name in names]
 

@@ -1,4 +1,4 @@
-"""What goes in and out of the demo, whichever way it came: one request, one reply, one refusal."""
+"""The requests and replies of the demo, on a socket or in process."""
 
 import json
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ class Logged(NamedTuple):
 
 
 class Refusal(Exception):
-    """The demo says no with an HTTP status and one of Linq's codes."""
+    """A refusal, with an HTTP status and one of Linq's codes."""
 
     def __init__(self, status: int, code: int, message: str, *, retry_after: int | None = None) -> None:
         super().__init__(message)

@@ -41,7 +41,7 @@ class Delivery(NamedTuple):
 
 @dataclass(frozen=True)
 class Due:
-    """One event for one subscription, not yet signed."""
+    """One event for one subscription, not signed yet."""
 
     event_id: str
     event_type: str
@@ -49,23 +49,22 @@ class Due:
     body: bytes
 
 
-def expect(state: State, message: Message) -> None:
-    """Note all events that this message will cause."""
+def schedule(state: State, message: Message) -> None:
+    """Schedule all events of a message."""
     for at, event_type in lifecycle.events(message):
         event_id = state.ids.uuid("event", message.id, event_type)
         heappush(state.upcoming, (at, event_id, event_type, message))
 
 
 def collect(state: State) -> list[Due]:
-    """Take the events that are due by the world's clock, oldest first, once for each subscription."""
+    """Take the events that are due by the world's clock, oldest first, each once for each subscription."""
     due: list[Due] = []
     now = state.clock.world_now()
     while state.upcoming and state.upcoming[0][0] <= now:
         at, event_id, event_type, message = heappop(state.upcoming)
         for target in state.subscriptions.values():
             if _wants(target, event_type, message, at):
-                told = body(state, target, event_type, event_id, message, at)
-                due.append(Due(event_id, event_type, target, told))
+                due.append(Due(event_id, event_type, target, body(state, target, event_type, event_id, message, at)))
     return due
 
 
@@ -84,7 +83,7 @@ def version(target: Subscription) -> str:
 
 
 def sign(due: Due, at: datetime) -> Delivery:
-    """Sign one event as Standard Webhooks and in Linq's older way."""
+    """Sign one event, as Standard Webhooks and in Linq's older way."""
     secret, seconds = due.subscription.secret, str(int(at.timestamp()))
     headers = {
         "Content-Type": "application/json",
@@ -109,7 +108,7 @@ def _legacy(secret: str, seconds: str, body: bytes) -> str:
 
 
 def body(state: State, target: Subscription, event_type: str, event_id: str, message: Message, at: datetime) -> bytes:
-    """Write what a subscription is told of a message."""
+    """Write the payload of one event of a message for one subscription."""
     payload_version = version(target)
     if event_type == "message.failed":
         data = _failed(message, at)
@@ -121,8 +120,8 @@ def body(state: State, target: Subscription, event_type: str, event_id: str, mes
 
 
 def envelope(payload_version: str, event_type: str, event_id: str, at: datetime, trace_id: str, data: Json) -> bytes:
-    """Write one event as it is posted."""
-    told = {
+    """Write the payload of one event: the fields that all events share, around `data`."""
+    event = {
         "api_version": "v3",
         "webhook_version": payload_version,
         "event_type": event_type,
@@ -132,7 +131,7 @@ def envelope(payload_version: str, event_type: str, event_id: str, at: datetime,
         "partner_id": PARTNER,
         "data": data,
     }
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _times(message: Message, at: datetime) -> Json:
