@@ -78,7 +78,7 @@ def to_frame(
     ``records``: sends, chats, handles, lines, findings, events or messages; one record or many. An empty list
     gives the columns of sends, or of ``kind`` ("chats", "findings", ...); chats with ``kind="handles"`` give one row
     a person and chat. ``handles``: "masked", "hashed" with ``key=outbox.hash_key()``, or "full". ``to_handles`` joins
-    several with a space.
+    several with a space. ``frames.column_reference(kind)`` gives the meaning and unit of each column.
     Raises SettingsError for records of several kinds, or "hashed" without a key.
     """
     masked = _mask(handles, key)
@@ -120,6 +120,18 @@ def from_chunks(
 def stored(record: type) -> list[str]:
     """Return the columns of a kind of record that the journal keeps."""
     return [name for name, column in _frame_columns(record).items() if column.is_stored]
+
+
+def column_reference(kind: str = "sends") -> pd.DataFrame:
+    """Return the columns of a kind of records as a table: ``column``, ``dtype``, ``unit`` and ``meaning``."""
+    declared = _frame_columns(_kind(set(), kind)).values()
+    values: dict[str, Sequence[Any]] = {
+        "column": [column.name for column in declared],
+        "dtype": [column.dtype for column in declared],
+        "unit": [column.unit or None for column in declared],
+        "meaning": [column.meaning for column in declared],
+    }
+    return _frame({name: Column(name=name) for name in values}, len(declared), values.items(), str, "full")
 
 
 def errors_frame(code: int | None = None) -> pd.DataFrame:

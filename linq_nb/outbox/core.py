@@ -401,7 +401,7 @@ class Outbox:
         ``handles``: "masked", "hashed" (joins with ``to_frame(..., "hashed", key=outbox.hash_key())``) or "full".
         ``since``: only the days from this one on (UTC) are written anew, those before it stay. ``table="history"``
         writes every observation instead, without raw answers, to a folder of its own. The columns are those of
-        ``to_frame``; the files' schema says what each means and its unit, as ``linq_nb.model.columns_of(Send)`` does.
+        ``to_frame``; the files' schema says what each means and its unit, as ``frames.column_reference()`` does.
         Running it again replaces the days, never doubles them; each file is put in its place whole, so that an
         export that is killed leaves none half written. ``linq_nb.read_parquet(folder)`` gives the same frame again;
         so do pandas, DuckDB, Polars and Spark, with ``day`` from the folders' names.

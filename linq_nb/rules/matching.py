@@ -102,13 +102,11 @@ def match(
     if candidates:
         return Match("ambiguous", f"{len(candidates)} audio messages in the window, none proven to be it")
     doubt = _doubt(send, near, [message for message in unplaced if message not in near])
-    if doubt is not None:
-        return Match("ambiguous", doubt)
-    if not complete:
-        return Match("ambiguous", "the chat's messages could not be read back to the time of the request")
-    if now < send.posted_at + timedelta(seconds=timeout_s) + SETTLE:
-        return Match("ambiguous", "not in the chat yet; too early to say that it never will be")
-    return Match("not_found", "no such message in the chat")
+    if doubt is None and not complete:
+        doubt = "the chat's messages could not be read back to the time of the request"
+    if doubt is None and now < send.posted_at + timedelta(seconds=timeout_s) + SETTLE:
+        doubt = "not in the chat yet; too early to say that it never will be"
+    return Match("ambiguous", doubt) if doubt else Match("not_found", "no such message in the chat")
 
 
 def window_start(send: Send, ahead: timedelta = timedelta()) -> datetime | None:

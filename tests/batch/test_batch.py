@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import threading
 import time
@@ -236,7 +237,7 @@ def test_what_may_have_been_sent_by_a_notebook_that_died_is_never_called_not_sen
 ) -> None:
     (draft,) = customers(demo, memo, 1)
     dead = connect()
-    wanted = dead.wanted(draft).but(status="sending", posted_at=dead.now(), attempts=1)
+    wanted = dataclasses.replace(dead.wanted(draft), status="sending", posted_at=dead.now(), attempts=1)
     assert dead.journal.claim(wanted, memo.names, "a notebook that died")[2] == "send"
     outbox = connect()
     outbox.journal.database.wall = lambda: time.time() + 3600

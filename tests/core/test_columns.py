@@ -46,6 +46,13 @@ def test_a_frame_has_the_declared_columns(record: type) -> None:
     assert {name: str(dtype) for name, dtype in to_frame([], kind=kind).dtypes.items()} == expected
 
 
+def test_the_column_reference_lists_the_declared_columns() -> None:
+    reference = frames.column_reference("sends").set_index("column")
+    assert list(reference.index) == list(to_frame([]).columns)
+    assert reference.loc["duration_ms"].tolist() == [INT, "ms", columns_of(Send)["duration_ms"].meaning]
+    assert list(frames.column_reference("chats")["column"]) == list(to_frame([], kind="chats").columns)
+
+
 @pytest.mark.parametrize(("table", "record"), [("sends", Send), ("events", Event)])
 def test_the_journal_has_the_declared_columns(tmp_path: Path, table: str, record: type) -> None:
     file = tmp_path / "j.sqlite"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import subprocess
 import sys
@@ -390,7 +391,9 @@ def test_reconcile_names_the_sends_that_may_still_be_under_way(shell: Any, demo:
     outbox = shell["outbox"]
     memo = VoiceMemo.from_attachment("11111111-1111-4111-8111-111111111111")
     wanted = outbox.wanted(Draft(memo=memo, chat=next(iter(demo.chat_ids.values()))))
-    outbox.journal.claim(wanted.but(status="sending", posted_at=outbox.now()), memo.names, "a notebook that died")
+    outbox.journal.claim(
+        dataclasses.replace(wanted, status="sending", posted_at=outbox.now()), memo.names, "a notebook that died"
+    )
     assert len(shell.run("%linq_reconcile")) == 0
     assert "1 send is under way" in shell.said
 
