@@ -287,8 +287,8 @@ def _disk_errors(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise SettingsError(
-            f"the export to {target.name!r} could not be written ({error.strerror or error}); an earlier export there "
-            "is complete; nothing was sent; free the disk or give another folder"
+            f"the export to {target.name!r} could not be written ({error.strerror or error}); the files there are "
+            "complete; nothing was sent; free the disk or give another folder"
         ) from None
 
 
