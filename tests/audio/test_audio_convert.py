@@ -12,7 +12,7 @@ from audio_makers import ACCEPTED, REFUSED, data, integers, tone, wav
 from linq_nb.audio import can_transcode, convert, levels, peaks, preview, probe
 from linq_nb.errors import AudioError
 
-# Refused by Linq, and taken by convert
+# Formats that Linq refuses and convert reads
 SOUNDS = [name for name in REFUSED if name not in ("silent-film.mp4", "aac.wav", "g726.wav")]
 
 
@@ -21,7 +21,7 @@ def needs_av():
 
 
 @pytest.mark.parametrize("name", [*ACCEPTED, "hello.amr", "hello.caf", "hello.mp3"])
-def test_what_linq_takes_becomes_a_mono_m4a_of_the_same_length(name):
+def test_an_accepted_file_becomes_a_mono_m4a_of_the_same_length(name):
     needs_av()
     made = probe(convert(data(name)))
     assert (made.format, made.codec, made.channels) == ("m4a", "AAC-LC", 1)
@@ -30,7 +30,7 @@ def test_what_linq_takes_becomes_a_mono_m4a_of_the_same_length(name):
 
 
 @pytest.mark.parametrize("name", SOUNDS)
-def test_what_linq_refuses_becomes_an_m4a(name):
+def test_a_refused_format_becomes_an_m4a(name):
     needs_av()
     made = probe(convert(data(name)))
     assert (made.format, made.codec, made.channels) == ("m4a", "AAC-LC", 1)
@@ -68,7 +68,7 @@ def test_the_index_is_in_front():
     assert made.index(b"moov") < made.index(b"mdat")
 
 
-def test_what_has_no_sound_says_so():
+def test_a_file_without_sound_is_refused_with_the_reason():
     for made, words in ((b"<html>", "a web page"), (b"", "is empty"), (data("silent-film.mp4"), "without sound")):
         with pytest.raises(AudioError, match=words):
             convert(made)
@@ -80,7 +80,7 @@ def test_a_container_without_sound_is_refused():
         convert(data("opus.ogg")[:60])
 
 
-def test_without_the_extra_it_says_what_to_install(monkeypatch):
+def test_without_the_extra_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     assert not can_transcode()
     with pytest.raises(AudioError, match=r"pip install linq_nb\[audio\]"):

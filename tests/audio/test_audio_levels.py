@@ -141,7 +141,7 @@ def test_clipped_samples_are_counted(made):
     assert measured.peak > 0.99
 
 
-def test_numbers_that_are_none_are_silence():
+def test_nan_is_silence():
     measured = levels(wav(floats([float("nan"), 0.5, float("inf"), float("-inf")], "<f"), tag=3, bits=32), 4)
     assert measured is not None
     assert measured.peaks == pytest.approx([0, 0.5, 1, 1], abs=0.001)

@@ -32,7 +32,7 @@ def without_av(monkeypatch):
         (wav(floats(tone(), "<f"), tag=3, bits=32), "audio/wav"),
     ],
 )
-def test_what_browsers_play_is_played_as_it_is(made, mime_type):
+def test_a_file_that_browsers_play_is_not_changed(made, mime_type):
     shown = preview(made)
     assert shown is not None
     assert (shown.data, shown.mime_type, shown.is_original, shown.cut) == (made, mime_type, True, False)
@@ -54,7 +54,7 @@ def test_what_browsers_play_is_played_as_it_is(made, mime_type):
         id3({b"TIT2": b"Hi"}) + data("adts.aac"),
     ],
 )
-def test_what_browsers_do_not_play_becomes_a_small_mp3(made):
+def test_a_file_that_browsers_do_not_play_becomes_a_small_mp3(made):
     pytest.importorskip("av", reason="needs the audio extra")
     shown = preview(made)
     assert shown is not None
@@ -65,7 +65,7 @@ def test_what_browsers_do_not_play_becomes_a_small_mp3(made):
     assert len(shown.data) < 4000 * info.duration_ms / 1000 + 3000
 
 
-def test_what_is_large_is_cut_and_says_so():
+def test_a_large_file_is_cut_and_marked_as_cut():
     pytest.importorskip("av", reason="needs the audio extra")
     made = wav(LONG)
     shown = preview(made, limit_bytes=100_000)
@@ -109,7 +109,7 @@ def test_plain_samples_become_a_small_wav_without_the_extra(made):
 
 @pytest.mark.usefixtures("without_av")
 @pytest.mark.parametrize("channels", [1, 2])
-def test_a_long_one_becomes_mu_law_and_is_cut(channels):
+def test_a_long_file_becomes_mu_law_and_is_cut(channels):
     made = wav(LONG, channels=channels)
     shown = preview(made, limit_bytes=300_000)
     assert shown is not None
@@ -150,6 +150,6 @@ def test_every_kind_has_a_player_with_the_extra(name):
     assert abs(probe(shown.data).duration_ms - ACCEPTED[name]["duration_ms"]) <= 130
 
 
-def test_what_is_no_memo_says_why():
+def test_a_file_that_is_no_memo_is_refused_with_the_reason():
     with pytest.raises(AudioError, match="Ogg/Opus"):
         preview(data("hello.ogg"))

@@ -200,13 +200,13 @@ def test_a_caf_that_is_cut_off_lasts_as_long_as_its_packets():
         ("a tag in the middle", MP3_FRAMES[:4000] + id3({b"TIT2": b"Hi"}) + MP3_FRAMES[4000:]),
     ],
 )
-def test_an_mp3_is_found_behind_and_between_what_is_no_sound(what, made):
+def test_an_mp3_is_recognised_after_and_between_other_bytes(what, made):
     info = probe(made)
     assert (info.format, info.sample_rate) == ("mp3", 44100)
     assert near(info.duration_ms, 1200)
 
 
-def test_a_cut_mp3_is_as_long_as_what_is_left_whatever_its_header_claims():
+def test_a_cut_mp3_is_as_long_as_its_frames_whatever_its_header_claims():
     assert near(probe(MP3[: len(MP3) // 2]).duration_ms, 600)
 
 

@@ -1,4 +1,4 @@
-"""What probe refuses, and the one line that says what it is and what to do."""
+"""The files that probe refuses, with one line that says what the file is and what to do."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def refusal(made: bytes) -> str:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_other_programs_make_and_linq_does_not_take(name):
+def test_a_foreign_format_is_refused(name):
     message = refusal(data(name))
     assert REFUSED[name] in message
     assert ACCEPTED in message

@@ -90,12 +90,12 @@ def test_there_and_back():
         ("abc", "numbers, not str"),
     ],
 )
-def test_what_are_no_samples_says_so(samples, words):
+def test_values_that_are_no_samples_are_refused_with_the_reason(samples, words):
     with pytest.raises(AudioError, match=words):
         wav_from_samples(samples, 8000)
 
 
 @pytest.mark.parametrize("rate", [0, -1, 1, 44100.5, "44100", None, 10_000_000, True, float("nan"), float("inf")])
-def test_what_is_no_rate_says_so(rate):
+def test_an_invalid_rate_is_refused_with_the_reason(rate):
     with pytest.raises(AudioError, match="sample rate"):
         wav_from_samples([0.0], rate)

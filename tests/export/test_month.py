@@ -55,7 +55,7 @@ def test_running_it_again_writes_nothing(month: Outbox) -> None:
     assert len(month.history()) == before
 
 
-def test_what_linq_lists_is_what_the_journal_says(month: Outbox) -> None:
+def test_linq_lists_the_same_messages_as_the_journal(month: Outbox) -> None:
     ours = {send.message_id: send for send in month.sends() if send.message_id}
     listed = {
         message.message_id: message
@@ -104,7 +104,7 @@ def test_reading_the_chats_finds_an_unknown_send_or_does_not(month: Outbox) -> N
     assert all((send.status == "unknown") == (send.reconcile_result == "not_found") for send in reconciled)
 
 
-def test_only_the_demo_takes_a_month(month: Outbox, tmp_path: Any) -> None:
+def test_only_a_demo_replays_a_month(month: Outbox, tmp_path: Any) -> None:
     live = linq_nb.connect(api_key="k" * 20, base_url="https://linq.invalid/api", journal=str(tmp_path / "j.sqlite"))
     with live, pytest.raises(SettingsError, match="nothing was written"):
         live.replay(month.demo.month(2_000))

@@ -56,7 +56,7 @@ def plain(frame: pd.DataFrame, names: list[str]) -> list[tuple[Any, ...]]:
 # --- the same frame -------------------------------------------------------------------------------------------
 
 
-def test_what_is_read_back_is_the_same_frame(month: Outbox, folder: Path) -> None:
+def test_an_export_is_read_back_as_the_same_frame(month: Outbox, folder: Path) -> None:
     frame = to_frame(month.sends())
     pd.testing.assert_frame_equal(read_parquet(folder), frame)
     assert read_parquet(folder).dtypes.equals(frame.dtypes)
@@ -146,7 +146,7 @@ def test_polars_reads_all_rows_and_the_days(month: Outbox, folder: Path) -> None
 # --- what is in the files -------------------------------------------------------------------------------------
 
 
-def test_each_column_says_what_it_means(folder: Path) -> None:
+def test_each_column_has_its_meaning_and_unit(folder: Path) -> None:
     schema = parquet.read_schema(next(folder.rglob("*.parquet")))
     for name in schema.names:
         assert schema.field(name).metadata[b"description"].decode() == columns_of(Send)[name].meaning
@@ -228,7 +228,7 @@ def test_an_export_that_is_killed_leaves_no_half(month: Outbox, outbox: Outbox, 
 # --- what is refused ------------------------------------------------------------------------------------------
 
 
-def test_a_folder_with_something_else_is_left_alone(outbox: Outbox, tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused_and_unchanged(outbox: Outbox, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "notes.txt").write_text("keep")
@@ -243,13 +243,15 @@ def test_a_folder_with_something_else_is_left_alone(outbox: Outbox, tmp_path: Pa
 
 
 @pytest.mark.parametrize(("more", "why"), [({"table": "chats"}, "sends"), ({"handles": "shown"}, "masked")])
-def test_what_cannot_be_exported_is_refused_first(outbox: Outbox, tmp_path: Path, more: Any, why: str) -> None:
+def test_an_invalid_argument_is_refused_before_anything_is_written(
+    outbox: Outbox, tmp_path: Path, more: Any, why: str
+) -> None:
     with pytest.raises(SettingsError, match=why):
         outbox.to_parquet(tmp_path / "sends", **more)
     assert not (tmp_path / "sends").exists()
 
 
-def test_what_is_no_export_is_not_read(outbox: Outbox, tmp_path: Path) -> None:
+def test_a_folder_without_an_export_is_not_read(outbox: Outbox, tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(SettingsError, match="holds no export"):
             read_parquet(folder)
@@ -269,7 +271,7 @@ def test_without_pyarrow_one_line_says_what_to_install(
         read_parquet(tmp_path / "sends")
 
 
-def test_an_export_says_what_it_wrote(month: Outbox, tmp_path: Path) -> None:
+def test_an_export_returns_its_rows_files_and_bytes(month: Outbox, tmp_path: Path) -> None:
     done = month.to_parquet(tmp_path / "sends")
     assert repr(done).startswith("<2,")
     assert str(tmp_path) not in repr(done)

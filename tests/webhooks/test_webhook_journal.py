@@ -185,7 +185,7 @@ def test_forgetting_a_chat_forgets_its_webhooks_too(book: Journal) -> None:
     assert (book.events(""), book.events(wanted().send_id)) == ([], [])
 
 
-def test_what_we_receive_ourselves_is_no_status_of_a_send(book: Journal) -> None:
+def test_an_inbound_message_has_no_status_of_a_send(book: Journal) -> None:
     for version in (NEW, OLD):
         raw = payload("read", version=version, direction="inbound", is_from_me=False)
         assert event(raw).status is None

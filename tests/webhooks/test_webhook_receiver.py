@@ -174,7 +174,7 @@ def test_a_body_of_no_clear_length_is_not_written(hooks: Receiver, disk: Journal
 @pytest.mark.parametrize(
     "junk", [b"", b"\r\n\r\n", b"\x16\x03\x01\x02", b"GET\r\n\r\n", b"POST / HTTP/9\r\n\r\n", b"x" * 70_000]
 )
-def test_what_is_no_http_harms_nothing(hooks: Receiver, http: httpx.Client, junk: bytes) -> None:
+def test_bytes_that_are_no_http_do_no_harm(hooks: Receiver, http: httpx.Client, junk: bytes) -> None:
     answer = raw(hooks, junk, is_cut_off=True)
     assert b" 200 " not in answer
     assert http.get(hooks.url + "health").status_code == 200
