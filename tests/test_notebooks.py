@@ -76,7 +76,7 @@ def test_running_the_quick_start_twice_leaves_one_bubble_a_chat(shell: Interacti
     text = again._repr_mimebundle_()["text/plain"]
     assert "already sent" in text
     assert "ago as message" in text
-    assert "nothing sent; --copy 2 for a second bubble" in text
+    assert "nothing sent; --copy 2 for another bubble" in text
 
 
 def test_the_quick_start_runs_headless_on_the_demo(tmp_path: Path, monkeypatch: Any) -> None:

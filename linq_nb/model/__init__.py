@@ -9,7 +9,7 @@ from linq_nb.model.memo import MemoSource, VoiceMemo
 from linq_nb.model.message import Attachment, Message, Subscription
 from linq_nb.model.naming import is_uuid, send_id, source_of, url_name
 from linq_nb.model.record import BOOL, CATEGORY, FLOAT, INT, TEXT, TIME, Column, columns_of, frame_columns
-from linq_nb.model.send import SPANS, Event, Send
+from linq_nb.model.send import SPANS, Event, Send, accepted_time
 
 __all__ = [
     "BOOL",
@@ -38,6 +38,7 @@ __all__ = [
     "Subscription",
     "Verdict",
     "VoiceMemo",
+    "accepted_time",
     "columns_of",
     "frame_columns",
     "is_uuid",

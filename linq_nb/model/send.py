@@ -189,6 +189,11 @@ _OBSERVED = (
 )  # fmt: skip
 
 
+def accepted_time(send: Send) -> datetime | None:
+    """Return when Linq accepted a send, or the nearest time that is known."""
+    return send.accepted_at or send.posted_at or send.created_at
+
+
 def _reached(send: Send) -> tuple[str, ...]:
     """Return the statuses that the times of a send prove."""
     return tuple(word for word in ("sent", "failed", "delivered", "read") if getattr(send, f"{word}_at") is not None)

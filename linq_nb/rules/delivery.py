@@ -6,7 +6,7 @@ import re
 from datetime import datetime, timedelta
 
 from linq_nb.errors import SettingsError
-from linq_nb.model import Send
+from linq_nb.model import Send, accepted_time
 from linq_nb.status import is_resolved
 
 ASK_PAUSES_S = (2.0, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 300.0)
@@ -35,17 +35,12 @@ def ask_at(send: Send, asked: int, last: datetime | None, now: datetime) -> date
     ``asked`` counts the requests so far, ``last`` is the time of the last one.
     """
     pause = timedelta(seconds=ASK_PAUSES_S[min(asked, len(ASK_PAUSES_S) - 1)])
-    return (last or accepted_at(send) or now - pause) + pause
-
-
-def accepted_at(send: Send) -> datetime | None:
-    """Return when Linq accepted a send, or the nearest time that is known."""
-    return send.accepted_at or send.posted_at or send.created_at
+    return (last or accepted_time(send) or now - pause) + pause
 
 
 def is_unconfirmed(send: Send, now: datetime, horizon: timedelta | None) -> bool:
     """Whether a send was accepted a ``horizon`` ago and is still open: not failed, only not confirmed."""
-    since = accepted_at(send)
+    since = accepted_time(send)
     return horizon is not None and since is not None and send.is_open and now - since >= horizon
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 
 from linq_nb.model import Draft, Findings, Plan, Send, VoiceMemo
-from linq_nb.views.blocks import findings, plan_line, planned, progress, sent
+from linq_nb.views.blocks import findings, plan_line, planned, progress, repeated_line, sent
 from linq_nb.views.card import draft_card, memo_card, memo_html
 from linq_nb.views.page import BOX, Shown, div, esc, fact_table, summary
 from linq_nb.views.phrases import ago, duration, moment, size
@@ -34,6 +34,7 @@ __all__ = [
     "plan_line",
     "planned",
     "progress",
+    "repeated_line",
     "sent",
     "several_card",
     "size",

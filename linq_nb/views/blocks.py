@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from linq_nb import catalog
-from linq_nb.model import BadDraft, Finding, Plan, PlanRow, Send
+from linq_nb.model import BadDraft, Finding, Plan, PlanRow, Send, accepted_time
 from linq_nb.status import is_going_well, no_receipts, status_of
 from linq_nb.text import clean, short_id
 from linq_nb.views import records
@@ -61,7 +61,7 @@ def finding_rows(findings: Sequence[Finding]) -> list[Row]:
 def sent(send: Send, *, now: datetime | None = None) -> Shown:
     """Show the record of one send; a repeated one says how long before ``now`` (else ``repeated_at``) it went."""
     status, ground, rows = clean(send.status, 40), status_ground(send.status), send_rows(send)
-    sentence = _repeated(send, now or send.repeated_at) if send.repeated else _meaning(send)
+    sentence = repeated_line(send, now or send.repeated_at) if send.repeated else _meaning(send)
     return Shown(
         html=div(FRAME, f'<div style="margin:0 0 6px">{pill(status, ground)} {esc(sentence)}</div>', fact_table(rows)),
         text=f"{status}: {sentence}\n{columns(rows)}",
@@ -85,14 +85,14 @@ def _meaning(send: Send) -> str:
     return f"{meaning}; {last}" if last else meaning
 
 
-def _repeated(send: Send, now: datetime | None) -> str:
+def repeated_line(send: Send, now: datetime | None) -> str:
     """Say that this send was asked for before and nothing was sent now."""
     done = "sent" if is_going_well(send.status) else "tried"
-    then = send.accepted_at or send.posted_at or send.created_at
+    then = accepted_time(send)
     when = f" {ago(then, now)}" if then and now else ""
     under = f" as message {short_id(send.message_id)}" if send.message_id else ""
     state = "" if done == "sent" else f" ({clean(send.status, 40)})"
-    return f"already {done}{when}{under}{state}; nothing sent; --copy {send.copy + 1} for a second bubble"
+    return f"already {done}{when}{under}{state}; nothing sent; --copy {send.copy + 1} for another bubble"
 
 
 def _error_rows(send: Send) -> list[Row]:
@@ -101,7 +101,7 @@ def _error_rows(send: Send) -> list[Row]:
     if http is None and send.error_code is None and not send.error_message:
         return []
     if is_going_well(send.status):
-        return [("answer", f"{catalog.numbers(http, send.error_code)} at first; it went all the same")] if http else []
+        return [("answer", f"{catalog.numbers(http, send.error_code)} at first, then accepted")] if http else []
     entry = catalog.explain(http, send.error_code)
     number = catalog.numbers(http, send.error_code)
     rows = [("error", f"{number} {entry.meaning}")] if number else []

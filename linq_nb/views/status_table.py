@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from linq_nb import catalog
-from linq_nb.model import Send
+from linq_nb.model import Send, accepted_time
 from linq_nb.status import STATUSES, is_going_well, is_settled, no_receipts, status_of
 from linq_nb.text import clean
 from linq_nb.views import records
@@ -113,7 +113,7 @@ def _took(start: datetime | None, end: datetime | None) -> str:
 
 
 def _since(send: Send, now: datetime) -> str:
-    since = send.accepted_at or send.posted_at or send.created_at
+    since = accepted_time(send)
     return ago(since, now).removesuffix(" ago") if since else "an unknown time"
 
 

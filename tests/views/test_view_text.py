@@ -118,7 +118,7 @@ attempts  1""",
     ),
     (
         replace(QUEUED, repeated=True),
-        """queued: already sent 3 minutes ago as message 69a3…; nothing sent; --copy 2 for a second bubble
+        """queued: already sent 3 minutes ago as message 69a3…; nothing sent; --copy 2 for another bubble
 to        Ada Lovelace · +1•••••5597 · iMessage
 memo      hello.m4a · 0:15 · M4A
 message   69a3…
@@ -126,7 +126,7 @@ attempts  1""",
     ),
     (
         replace(QUEUED, status="failed", error_code=4001, repeated=True, copy=2, message_id=None),
-        """failed: already tried 3 minutes ago (failed); nothing sent; --copy 3 for a second bubble
+        """failed: already tried 3 minutes ago (failed); nothing sent; --copy 3 for another bubble
 to        Ada Lovelace · +1•••••5597 · iMessage
 memo      hello.m4a · 0:15 · M4A
 copy      2
