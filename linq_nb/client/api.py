@@ -293,7 +293,7 @@ class Client:
         outcome = self._repeat("read", lambda: self._ask_linq(method, target, content))
         if isinstance(outcome, NoAnswer):
             raise NotSent(
-                f"Linq could not be asked for {doing} ({outcome}); nothing was sent; check the network, run it again"
+                f"no answer from Linq for {doing} ({outcome}); nothing was sent; check the network and run it again"
             )
         return _require_success(outcome, doing)
 

@@ -64,6 +64,7 @@ class Connection:
             self._socket = socket.create_connection((origin.host, origin.port), timeout)
             try:
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._socket.settimeout(min(CONNECT_TIMEOUT_S, _left(deadline)))
                 if origin.tls_name is not None:
                     self._socket = tls().wrap_socket(self._socket, server_hostname=origin.tls_name)
             except BaseException:
@@ -83,8 +84,8 @@ class Connection:
 
     def finish(self) -> bool:
         """Prepare for the next exchange; returns False when there can be none on this connection."""
-        states_are_done = self._http.our_state is self._http.their_state is h11.DONE
-        if not states_are_done or self._http.trailing_data[0]:
+        is_done = self._http.our_state is self._http.their_state is h11.DONE
+        if not is_done or self._http.trailing_data[0]:
             return False
         self._http.start_next_cycle()
         self.idle_since = time.monotonic()

@@ -104,8 +104,8 @@ class Exchanges:
         """Make a request to Linq; ``target`` follows the base URL, ``timeout`` is in seconds. Raises NoAnswer."""
         url = httpx.URL(f"{self._base_url}{target}")
         body = Body(content, at_write, is_always_read=self._is_ours)
-        request = _request(method, url, self._headers_with_key(content), body, timeout)
-        return self._answered(request, body, time.monotonic() + timeout)
+        request = _request(method, url, self._headers_with_key(content), body, timeout, timeout)
+        return self._answered(request, body)
 
     def to_storage(self, method: str, url: str, headers: Headers, content: bytes, timeout: float) -> Answer:
         """Make a request to another host, without the key. Raises NoAnswer."""
@@ -113,15 +113,14 @@ class Exchanges:
         given = {name.lower() for name, _ in headers}
         common = [(name, value) for name, value in _common(where, content) if name.lower() not in given]
         body = Body(content, nothing, is_always_read=self._is_ours)
-        request = _request(method, where, [*common, *headers], body, timeout)
-        return self._answered(request, body, time.monotonic() + timeout + len(content) / SLOWEST_UPLOAD_BYTES_S)
+        in_all_s = timeout + len(content) / SLOWEST_UPLOAD_BYTES_S
+        return self._answered(_request(method, where, [*common, *headers], body, timeout, in_all_s), body)
 
     def _headers_with_key(self, content: bytes) -> Headers:
         headers = [*_common(self._base, content), (b"Authorization", b"Bearer " + self._key.reveal().encode())]
         return [*headers, (b"Content-Type", b"application/json")] if content else headers
 
-    def _answered(self, request: httpx.Request, body: Body, deadline: float) -> Answer:
-        request.extensions["deadline"] = deadline
+    def _answered(self, request: httpx.Request, body: Body) -> Answer:
         try:
             response = self._transport.handle_request(request)
         except TRANSPORT_ERRORS as error:
@@ -175,9 +174,13 @@ class Exchanges:
         return text or ("no connection" if isinstance(error, httpx.ConnectError) else type(error).__name__)
 
 
-def _request(method: str, url: httpx.URL, headers: Headers, body: Body, timeout: float) -> httpx.Request:
-    times = {"connect": min(CONNECT_TIMEOUT_S, timeout), "read": timeout, "write": timeout, "pool": timeout}
-    return httpx.Request(method, url, headers=list(headers), stream=body, extensions={"timeout": times})
+def _request(
+    method: str, url: httpx.URL, headers: Headers, body: Body, timeout: float, in_all_s: float
+) -> httpx.Request:
+    """Make a request with httpx's time limits for each step, and our deadline for all of it."""
+    steps = {"connect": min(CONNECT_TIMEOUT_S, timeout), "read": timeout, "write": timeout, "pool": timeout}
+    extensions = {"timeout": steps, "deadline": time.monotonic() + in_all_s}
+    return httpx.Request(method, url, headers=list(headers), stream=body, extensions=extensions)
 
 
 def _common(url: httpx.URL, content: bytes) -> Headers:

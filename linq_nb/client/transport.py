@@ -108,24 +108,24 @@ class Transport(httpx.BaseTransport):
     """Goes through the proxy that the environment names for a host, else directly; never by proxy to this machine."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._direct = DirectTransport()
-        self._by_proxy: dict[str, ProxyTransport] = {}
-        self._proxies: dict[tuple[str, str], str | None] = {}
+        self._routes: dict[tuple[str, str], httpx.BaseTransport] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        where = (request.url.scheme, request.url.host)
-        if where not in self._proxies:
-            self._proxies[where] = proxy_for(*where)
-        proxy = self._proxies[where]
-        if proxy is None:
-            return self._direct.handle_request(request)
-        if proxy not in self._by_proxy:
-            self._by_proxy[proxy] = ProxyTransport(proxy)
-        return self._by_proxy[proxy].handle_request(request)
+        return self._route(request.url.scheme, request.url.host).handle_request(request)
 
     def close(self) -> None:
-        for transport in (self._direct, *self._by_proxy.values()):
+        for transport in (self._direct, *self._routes.values()):
             transport.close()
+
+    def _route(self, scheme: str, host: str) -> httpx.BaseTransport:
+        """Return the way to a host; the environment is read once for each."""
+        with self._lock:
+            if (scheme, host) not in self._routes:
+                proxy = proxy_for(scheme, host)
+                self._routes[scheme, host] = self._direct if proxy is None else ProxyTransport(proxy)
+            return self._routes[scheme, host]
 
 
 def proxy_for(scheme: str, host: str) -> str | None:

@@ -130,7 +130,7 @@ class RawServer:
     @property
     def memos(self) -> list[Got]:
         """The voice memo requests that came whole."""
-        return [one for one in self.requests if one.method == "POST" and one.target.endswith("/voicememo")]
+        return [got for got in self.requests if got.method == "POST" and got.target.endswith("/voicememo")]
 
     def close(self) -> None:
         self.stopping.set()

@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import pytest
 from core_samples import ATTACHMENT_ID, CHAT_ID, MESSAGE_ID, TOKEN, accepted_body, an_answer, error_body
-from raw_server import RawServer, answer, by_target, close, drip, raw, reset, silent
+from raw_server import RawServer, answer, close, drip, raw, reset, silent
 from shared import HANG_S, wait_for
 
 from linq_nb import wire
@@ -53,7 +53,7 @@ def refusal(status: int, code: int, **more: Any) -> Any:
     return answer(status, error_body(status, code, **more))
 
 
-# --- a memo: what is a yes, a no, and not known ---
+# --- a memo: accepted, refused, or unknown ---
 
 UNCLEAR = {
     "reset before the answer": reset,
@@ -98,7 +98,7 @@ def test_a_memo_without_a_clear_answer_is_unknown_and_asked_exactly_once(
     assert TOKEN not in shown(caught.value)
 
 
-def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_memos(client: Client, server: RawServer) -> None:
+def test_a_second_answer_on_a_connection_is_not_read_as_the_next_memos(client: Client, server: RawServer) -> None:
     """A proxy that answers twice: what lies on the open connection is of before, so the next memo gets another one."""
     body = json.dumps(accepted_body()).encode()
     once = b"HTTP/1.1 202 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
@@ -107,13 +107,13 @@ def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_memos(client:
     assert wire.message_id(send(client, MESSAGE_ID)) == ATTACHMENT_ID
 
 
-def test_an_answer_that_tells_of_another_chat_is_no_answer(client: Client, server: RawServer) -> None:
+def test_an_answer_about_another_chat_is_unclear(client: Client, server: RawServer) -> None:
     server.will(answer(202, accepted_body(chat={"id": ATTACHMENT_ID})))
     with pytest.raises(OutcomeUnknown, match="it tells of another chat"):
         send(client, MESSAGE_ID)
 
 
-def test_an_answer_that_began_tells_its_status_and_trace(client: Client, server: RawServer) -> None:
+def test_the_error_for_a_cut_answer_has_its_status_and_trace_id(client: Client, server: RawServer) -> None:
     head = b"HTTP/1.1 202 Accepted\r\nX-Trace-ID: abc\r\nContent-Length: 500\r\n\r\n{"
     server.will(raw(head, then="close"))
     with pytest.raises(OutcomeUnknown) as caught:
@@ -121,7 +121,7 @@ def test_an_answer_that_began_tells_its_status_and_trace(client: Client, server:
     assert (caught.value.status, caught.value.trace_id) == (202, "abc")
 
 
-def test_a_no_is_a_no_even_when_its_body_is_cut(client: Client, server: RawServer) -> None:
+def test_a_refusal_with_a_cut_body_is_a_refusal(client: Client, server: RawServer) -> None:
     server.will(raw(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 500\r\n\r\n{", then="close"))
     with pytest.raises(PermissionDeniedError, match="nothing was sent"):
         send(client)
@@ -144,7 +144,7 @@ def test_a_no_is_a_no_even_when_its_body_is_cut(client: Client, server: RawServe
         (422, 1003, ApiError),
     ],
 )
-def test_a_no_carries_what_linq_said_and_is_not_repeated(
+def test_a_refusal_carries_linqs_words_and_is_not_repeated(
     client: Client, server: RawServer, status: int, code: int, kind: type[ApiError]
 ) -> None:
     server.will(refusal(status, code, doc_url="https://docs.linqapp.com/x"))
@@ -165,13 +165,13 @@ def test_a_no_carries_what_linq_said_and_is_not_repeated(
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>no</html>", b"{", b"[]", b"\xff\xfe"])
-def test_a_no_in_any_form_is_a_no(client: Client, server: RawServer, body: bytes) -> None:
+def test_a_refusal_with_any_body_is_a_refusal(client: Client, server: RawServer, body: bytes) -> None:
     server.will(answer(404, body))
     with pytest.raises(NotFoundError, match="HTTP 404"):
         send(client)
 
 
-def test_an_answer_of_any_size_is_read_so_far_and_no_further(client: Client, server: RawServer) -> None:
+def test_of_a_large_answer_10_mb_are_read_and_no_more(client: Client, server: RawServer) -> None:
     server.will(raw(b"HTTP/1.1 200 OK\r\n\r\n" + b'{"x":"' + b"y" * 11_000_000, then="close"))
     with pytest.raises(OutcomeUnknown, match="larger than 10 MB"):
         send(client)
@@ -249,7 +249,7 @@ def test_a_rate_limit_holds_back_every_thread(server: RawServer) -> None:
 
 
 @pytest.mark.parametrize(("status", "code", "tries"), [(429, 1007, 4), (429, 4001, 4), (404, 2007, 5), (409, 2009, 5)])
-def test_what_passes_is_tried_a_bounded_number_of_times(
+def test_a_passing_refusal_is_tried_again_a_bounded_number_of_times(
     client: Client, server: RawServer, status: int, code: int, tries: int
 ) -> None:
     server.will(refusal(status, code))
@@ -269,7 +269,7 @@ def test_an_unclear_answer_after_a_pause_is_still_not_repeated(client: Client, s
     assert len(server.requests) == 3
 
 
-def test_one_request_for_a_memo_is_not_repeated_and_gives_whatever_linq_says(client: Client, server: RawServer) -> None:
+def test_post_memo_makes_one_request_and_returns_any_answer(client: Client, server: RawServer) -> None:
     server.will(refusal(429, 1007), refusal(404, 2007), OK, close)
     asked = [client.post_memo(CHAT_ID, attachment_id=ATTACHMENT_ID) for _ in range(3)]
     assert [answer.http_status for answer in asked] == [429, 404, 202]
@@ -280,7 +280,7 @@ def test_one_request_for_a_memo_is_not_repeated_and_gives_whatever_linq_says(cli
     assert client.slept == []  # type: ignore[attr-defined]
 
 
-def test_nothing_leaves_when_the_last_check_before_the_write_says_no(client: Client, server: RawServer) -> None:
+def test_nothing_leaves_when_the_check_before_the_write_raises(client: Client, server: RawServer) -> None:
     def no() -> None:
         raise NotSent("slept")
 
@@ -291,7 +291,7 @@ def test_nothing_leaves_when_the_last_check_before_the_write_says_no(client: Cli
     assert len(server.requests) == 1
 
 
-def test_the_outcome_of_a_memo_is_accepted_or_says_why_not() -> None:
+def test_require_accepted_returns_the_answer_or_says_why_not() -> None:
     yes = an_answer(202, json.dumps(accepted_body()))
     assert require_accepted(yes, CHAT_ID, "Ada") is yes
     assert require_accepted(NoAnswer("cut", left=True, begun=yes), CHAT_ID, "Ada") is yes
@@ -318,7 +318,7 @@ def test_a_read_is_repeated(client: Client, server: RawServer, fault: Any) -> No
 @pytest.mark.parametrize(
     ("fault", "kind"), [(close, NotSent), (refusal(500, 3006), ApiError), (answer(302, location="/x"), ApiError)]
 )
-def test_a_read_that_stays_without_an_answer_is_an_error_of_ours(
+def test_a_read_that_fails_for_good_is_an_error_of_ours(
     client: Client, server: RawServer, fault: Any, kind: type[LinqError]
 ) -> None:
     server.will(fault)
@@ -418,13 +418,13 @@ def test_a_thread_goes_on_with_the_connection_of_one_that_ended(client: Client, 
 
 def shown(error: BaseException) -> str:
     """Everything that an exception may show of itself, also with the locals of its frames outside of the tests."""
-    told: Any = traceback.TracebackException.from_exception(error, capture_locals=True)
-    chain = told
+    shown: Any = traceback.TracebackException.from_exception(error, capture_locals=True)
+    chain = shown
     while chain is not None:
         ours = [frame for frame in chain.stack if not frame.filename.startswith(os.path.dirname(__file__))]
         chain.stack = traceback.StackSummary.from_list(ours)
         chain = chain.__cause__ or (None if chain.__suppress_context__ else chain.__context__)
-    return "\n".join([*told.format(), repr(error), str(error), repr(error.args), repr(vars(error))])
+    return "\n".join([*shown.format(), repr(error), str(error), repr(error.args), repr(vars(error))])
 
 
 @pytest.mark.parametrize(
@@ -482,9 +482,7 @@ def test_the_key_is_sent_to_linq_and_not_with_an_upload_nor_after_a_redirect(cli
         elsewhere.close()
 
 
-def test_no_proxy_stands_between_this_machine_and_itself(
-    server: RawServer, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_loopback_is_asked_without_a_proxy(server: RawServer, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     proxy = RawServer()
     proxy.will(answer(200, {"phone_numbers": []}))
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
@@ -616,7 +614,7 @@ CALLS: dict[str, tuple[Callable[[Client], Any], str, str, dict[str, str], Any, A
 
 
 @pytest.mark.parametrize("case", CALLS)
-def test_each_call_asks_what_the_api_documents_and_no_more(client: Client, server: RawServer, case: str) -> None:
+def test_each_call_sends_the_documented_request_and_no_more(client: Client, server: RawServer, case: str) -> None:
     call, method, path, query, body, reply = CALLS[case]
     server.will(answer(200, reply))
     call(client)
@@ -635,17 +633,15 @@ WRONG = [b"", b"<html>Sign in</html>", b"[]", b'{"id": null}', b'{"id": 7, "chat
 NEEDS_NOTHING = {"delete", "unsubscribe", "events"}
 
 
-@pytest.mark.parametrize("case", [one for one in CALLS if one not in NEEDS_NOTHING])
+@pytest.mark.parametrize("case", [case for case in CALLS if case not in NEEDS_NOTHING])
 @pytest.mark.parametrize("body", WRONG)
-def test_an_answer_that_is_not_what_was_asked_for_is_an_error_of_ours(
-    client: Client, server: RawServer, case: str, body: bytes
-) -> None:
+def test_an_unexpected_answer_is_an_error_of_ours(client: Client, server: RawServer, case: str, body: bytes) -> None:
     server.will(answer(200, body))
     with pytest.raises(LinqError, match=r"cannot be read|not clear"):
         CALLS[case][0](client)
 
 
-def test_an_id_from_outside_stays_in_its_place_in_the_path(client: Client, server: RawServer) -> None:
+def test_a_foreign_id_cannot_leave_its_place_in_the_path(client: Client, server: RawServer) -> None:
     evil = "../../x HTTP/1.1\r\nX-Evil: 1\r\n\r\n?a=b#c/ü"
     server.will(answer(200, {"id": "x"}))
     client.chat(evil)
@@ -686,7 +682,7 @@ def test_an_upload_goes_to_the_address_as_it_was_given(client: Client, server: R
     assert {name: got.headers[name.lower()] for name in headers} == headers
 
 
-def test_an_upload_is_repeated_on_faults_and_refused_for_good_on_a_no(client: Client, server: RawServer) -> None:
+def test_an_upload_is_repeated_on_faults_and_not_after_a_refusal(client: Client, server: RawServer) -> None:
     where = Attachment(attachment_id="a", upload_url=f"{server.origin}/put?X-Amz-Signature=s3cr3t")
     server.will(reset, answer(503, b"<Error/>"), answer(200))
     client.upload(where, b"12345")
@@ -732,21 +728,21 @@ def test_pages_are_walked_to_their_end_and_each_record_is_given_once(client: Cli
     cursors = ["1", "2 &=#", "3", None]
     server.will(
         *(
-            answer(200, {"chats": [{"id": one} for one in page], "next_cursor": cursor})
+            answer(200, {"chats": [{"id": chat_id} for chat_id in page], "next_cursor": cursor})
             for page, cursor in zip(pages, cursors, strict=True)
         )
     )
-    assert [one.chat_id for one in client.chats()] == ["a", "b", "c", "d"]
+    assert [chat.chat_id for chat in client.chats()] == ["a", "b", "c", "d"]
     assert "cursor=2+%26%3D%23" in server.requests[2].target.replace("%20", "+")
 
 
 @pytest.mark.parametrize("end", [None, "", 7, {}])
-def test_a_walk_ends_where_there_is_no_cursor(client: Client, server: RawServer, end: Any) -> None:
+def test_a_walk_ends_without_a_cursor(client: Client, server: RawServer, end: Any) -> None:
     server.will(answer(200, {"chats": [{"id": "a"}], "next_cursor": end}))
     assert len(list(client.chats())) == 1
 
 
-def test_a_walk_ends_though_the_cursors_never_do(client: Client, server: RawServer) -> None:
+def test_a_walk_ends_although_each_page_has_a_cursor(client: Client, server: RawServer) -> None:
     count = iter(range(10_000))
 
     def endless(server: RawServer, link: socket.socket) -> None:
@@ -768,7 +764,7 @@ def test_a_limit_is_kept(client: Client, server: RawServer) -> None:
 # --- the rest ---
 
 
-def test_a_capability_that_linq_cannot_tell_is_not_a_no(client: Client, server: RawServer) -> None:
+def test_an_unknown_capability_is_none_and_not_false(client: Client, server: RawServer) -> None:
     for code in (4004, 4009, 4010):
         server.will(refusal(503, code))
         assert client.check_rcs("+12025550111").available is None
@@ -777,7 +773,7 @@ def test_a_capability_that_linq_cannot_tell_is_not_a_no(client: Client, server: 
         client.check_rcs("x")
 
 
-def test_a_new_subscription_is_asked_for_once_since_its_secret_comes_once(client: Client, server: RawServer) -> None:
+def test_a_new_subscription_is_requested_once_because_its_secret_comes_once(client: Client, server: RawServer) -> None:
     server.will(close)
     with pytest.raises(NotSent, match="its secret is lost"):
         client.create_subscription("https://me.example", ["message.sent"])
@@ -786,7 +782,7 @@ def test_a_new_subscription_is_asked_for_once_since_its_secret_comes_once(client
     assert "whsec_x" not in repr(client.create_subscription("https://me.example", ["message.sent"]))
 
 
-def test_how_far_linqs_clock_is_ahead_is_known_from_its_answers(client: Client, server: RawServer) -> None:
+def test_linqs_clock_is_read_from_its_answers(client: Client, server: RawServer) -> None:
     theirs = utc_now() + timedelta(hours=1)
     server.will(answer(200, {"phone_numbers": []}, date=format_datetime(theirs, usegmt=True)))
     client.phone_numbers()
@@ -803,9 +799,3 @@ def test_an_error_of_the_socket_demo_reads_like_linqs(demo_socket: Any) -> None:
         client.phone_numbers()
     assert len(str(caught.value.trace_id)) == 32
     client.close()
-    wait_for(lambda: True)
-
-
-def test_a_reader_of_targets_is_used(client: Client, server: RawServer) -> None:
-    server.will(by_target(phone_numbers=answer(200, {"phone_numbers": [{"phone_number": "+12025550100"}]})))
-    assert client.phone_numbers()[0].phone_number == "+12025550100"

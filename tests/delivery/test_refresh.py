@@ -242,7 +242,7 @@ def test_what_every_question_would_meet_stops_them(
 def test_a_network_that_is_away_is_said_and_changes_nothing(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
     customers(outbox, demo, memo, 3)
     demo.refuse_next(times=1000, path="/v3/messages/")
-    with pytest.raises(NotSent, match=r"could not be asked for.*check the network"):
+    with pytest.raises(NotSent, match=r"no answer from Linq.*check the network"):
         outbox.refresh()
     assert {one.status for one in outbox.sends()} == {"queued"}
 
