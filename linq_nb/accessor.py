@@ -76,7 +76,7 @@ class LinqAccessor:
         URLs, attachment ids or VoiceMemos; ``copy`` holds copy numbers. A row that cannot be a draft is a BadDraft
         with the reason. Raises SettingsError when a column is missing.
         """
-        from linq_nb.outbox import drafting  # loads the journal and the client, which reports do without
+        from linq_nb.outbox.drafts import drafts_of_rows  # loads the journal and the client, which reports do without
 
         for name in (chat, audio, *([copy] if copy else [])):
             if name not in self._frame.columns:
@@ -84,4 +84,4 @@ class LinqAccessor:
                 raise SettingsError(f"the frame has no column {name!r}; nothing was sent; its columns: {columns}")
         copies = self._frame[copy] if copy else [None] * len(self._frame)
         rows = zip(self._frame[chat], self._frame[audio], copies, strict=True)
-        return drafting.drafts(rows, Path(folder))
+        return drafts_of_rows(rows, Path(folder))

@@ -17,9 +17,9 @@ import ipywidgets as widgets  # type: ignore[import-untyped]  # ipywidgets has n
 
 from linq_nb import rules, views
 from linq_nb.model import Send
-from linq_nb.outbox import Outbox, asking, reading
-from linq_nb.outbox.batching import Batch
-from linq_nb.outbox.watching import Schedule
+from linq_nb.outbox import Outbox, poll, session_of
+from linq_nb.outbox.batch import Batch
+from linq_nb.outbox.watch import Schedule
 from linq_nb.views.page import BOX, FRAME, GREY, RED, div, esc, pill
 from linq_nb.widgets.buttons import button, row_layout, set_shown
 from linq_nb.widgets.guard import Guard, error_text
@@ -67,16 +67,16 @@ class StatusBoard:
         self._schedule = Schedule(self._horizon)
         self._ids: dict[str, None] = {}
         self._sends: list[Send] = []
-        self._started = self._now = outbox.now()
+        self._started = self._now = session_of(outbox).now()
         self._ended_by = ""
-        self._asking: asking.Asking | None = None
+        self._asking: poll.Poll | None = None
         self._end = threading.Event()
         self._lock = threading.RLock()
         self._due: dict[str, float] = {}
         self._shown: dict[str, str] = {}
         self._output = WidgetOutput()
         self._make_widgets()
-        outbox.on_close(self._outbox_closes)
+        session_of(outbox).on_close(self._outbox_closes)
         self._thread = threading.Thread(target=self._run, name="linq_nb board", daemon=True)
         self._thread.start()
 
@@ -126,7 +126,7 @@ class StatusBoard:
     def close(self) -> None:
         """Stop, wait for the answer that is under way, and take the widgets away; the record stays."""
         self.stop("closed")
-        self._thread.join(asking.GRACE_S)
+        self._thread.join(poll.GRACE_S)
         for one in (*self.widget.children, self.stop_sending, self.stop_watching, self.widget):
             one.close()
 
@@ -169,7 +169,7 @@ class StatusBoard:
                     break
                 pause = max(LOOK_S, (time.monotonic() - began) / SHARE)
                 if not self._end.wait(pause) and self.outbox.demo is not None:
-                    self.outbox.pace.rest(pause)
+                    session_of(self.outbox).throttle.pause(pause)
         except Exception as error:  # noqa: BLE001  a thread's exception would be seen by nobody
             self._fail(error, error_text(error))
             self._ended_by = self._ended_by or str(self.error)
@@ -179,7 +179,7 @@ class StatusBoard:
     def _look(self) -> bool:
         """Read the journal, ask for what is due, show it; returns whether there is nothing left to wait for."""
         self._read()
-        waiting = self._schedule.waiting(reading.askable(self.outbox, self._sends), self._now)
+        waiting = self._schedule.waiting(poll.pollable(session_of(self.outbox), self._sends), self._now)
         self._ask(self._schedule.due(waiting, self._now))
         self._draw()
         batch = self._batch()
@@ -189,15 +189,15 @@ class StatusBoard:
     def _ask(self, due: list[Send]) -> None:
         if not due:
             return
-        self._asking = asking.Asking(self.outbox, due)
+        self._asking = poll.Poll(session_of(self.outbox), due)
         if self._end.is_set():
             return
         error = self._asking.run().error
-        self._schedule.asked(due, self.outbox.now())
+        self._schedule.asked(due, session_of(self.outbox).now())
         self._read()
         if error is None:
             self.error = None
-        elif isinstance(error, asking.HOPELESS):
+        elif isinstance(error, poll.HOPELESS):
             raise error
         else:
             self._fail(error, error_text(error))
@@ -206,17 +206,17 @@ class StatusBoard:
         """Take the sends as they stand: the rows of the batch, and what is or was open beside them."""
         rows = self._rows()
         known = {one.send_id for one in rows}
-        more = [] if self._of is not None else [one.send_id for one in reading.followed(self.outbox)]
+        more = [] if self._of is not None else [one.send_id for one in poll.open_sends(session_of(self.outbox))]
         self._ids |= dict.fromkeys(one for one in more if one not in known)
-        beside = self.outbox.journal.some(one for one in self._ids if one not in known)
+        beside = session_of(self.outbox).journal.some(one for one in self._ids if one not in known)
         self._sends = [*rows, *(beside[one] for one in self._ids if one in beside)]
-        self._now = self.outbox.now()
+        self._now = session_of(self.outbox).now()
 
     def _rows(self) -> list[Send]:
         batch = self._batch()
         if batch is not None:
             return _of_batch(self.outbox, batch)
-        return reading.as_they_stand(self.outbox, self._of) if isinstance(self._of, list) else []
+        return poll.current(session_of(self.outbox), self._of) if isinstance(self._of, list) else []
 
     def _batch(self) -> Batch | None:
         if isinstance(self._of, Batch):
@@ -279,9 +279,9 @@ class StatusBoard:
 def _of_batch(outbox: Outbox, batch: Batch) -> list[Send]:
     """Return the rows of a batch as the journal has them: those that have not begun are waiting."""
     if batch.is_done:
-        return reading.as_they_stand(outbox, _distinct(batch.results()))
+        return poll.current(session_of(outbox), _distinct(batch.results()))
     wanted = _distinct(row.wanted for row in batch.plan.rows if row.wanted is not None and row.verdict != "refused")
-    known = outbox.journal.some(one.send_id for one in wanted)
+    known = session_of(outbox).journal.some(one.send_id for one in wanted)
     return [known.get(one.send_id) or dataclasses.replace(one, status=WAITING) for one in wanted]
 
 

@@ -28,7 +28,7 @@ from linq_nb import webhooks
 from linq_nb.errors import JournalError, LinqError, SettingsError, WebhookError
 from linq_nb.hosts import is_loopback
 from linq_nb.journal import Journal
-from linq_nb.outbox.ingesting import MAX_BODY_BYTES, SECRET_VARIABLE, secrets_of
+from linq_nb.outbox.ingest import MAX_BODY_BYTES, SECRET_VARIABLE, secrets_of
 from linq_nb.secret import Secret
 from linq_nb.settings import find_journal
 

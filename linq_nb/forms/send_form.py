@@ -17,6 +17,7 @@ from linq_nb.errors import AudioError, LinqError
 from linq_nb.forms import audio_field, code, notebook, wording
 from linq_nb.forms.controls import arranged, controls
 from linq_nb.model import Chat, Draft, Finding, Plan, Send, VoiceMemo
+from linq_nb.outbox import attempt, session_of
 from linq_nb.views.page import BOX, GREY, RED, div, pill
 from linq_nb.widgets.buttons import set_shown
 from linq_nb.widgets.guard import Guard
@@ -24,7 +25,7 @@ from linq_nb.widgets.output import WidgetOutput, note
 
 if TYPE_CHECKING:
     from linq_nb.outbox import Outbox
-    from linq_nb.outbox.batching import Batch
+    from linq_nb.outbox.batch import Batch
 
 DOUBLE_CLICK_S = 0.4
 """A click this soon after the end of the last send is the second of a double click, in seconds."""
@@ -47,7 +48,7 @@ class SendForm:
     """
 
     def __init__(self, outbox: Outbox, *, double_click_s: float = DOUBLE_CLICK_S) -> None:
-        self.outbox = outbox
+        self.outbox, self._session = outbox, session_of(outbox)
         self.chats: tuple[Chat, ...] = ()
         self.memo: VoiceMemo | None = None
         self.sends: tuple[Send, ...] = ()
@@ -302,11 +303,11 @@ class SendForm:
         return [Draft(memo=self.memo, chat=chat, copy=self.controls.copy.value) for chat in self.chats]
 
     def _card(self, drafts: Sequence[Draft], plan: Plan) -> views.Shown:
-        mode, note = self.outbox.mode, self.outbox.journal_note if self.outbox.mode == "LIVE" else None
+        mode, note = self.outbox.mode, self._session.journal_note if self.outbox.mode == "LIVE" else None
         if len(drafts) > 1:
             return views.several_card(plan, mode=mode, journal_note=note)
         (draft,) = drafts
-        chat = self.outbox.chat_of(draft)
+        chat = self._session.chat_of(draft)
         found = [one for one in self.outbox.check(draft.memo, chat, copy=draft.copy) if one.code != "already_sent"]
         if plan.counts.get("already_sent"):
             found.append(Finding(level="info", code="already_sent", message="sent already; it goes once"))
@@ -330,21 +331,21 @@ class SendForm:
             self._send(plan)
 
     def _must_ask(self) -> bool:
-        return consent.must_ask(notebook.asking(), self.outbox.mode, self.outbox.account)
+        return consent.must_ask(notebook.asking(), self.outbox.mode, self._session.account)
 
     def _ask(self, plan: Plan) -> None:
         """Ask once more before a live send; the cursor goes to No, so Enter is no."""
         self._asking = plan
         going = [row.draft for row in plan.rows if row.verdict == "send" and isinstance(row.draft, Draft)]
         self.controls.yes.description = f"Yes, {wording.press(plan).replace('Send', 'send', 1)}"
-        chats = [self.outbox.chat_of(draft) for draft in going]
-        self._say(consent.question(going[0].memo, chats, self.outbox.journal.label), tag="LIVE", tone="ask")
+        chats = [self._session.chat_of(draft) for draft in going]
+        self._say(consent.question(going[0].memo, chats, self._session.journal.label), tag="LIVE", tone="ask")
         self._next = self.controls.no
 
     def _agree(self) -> None:
         plan, self._asking = self._asking, None
         if plan is not None:
-            consent.remember(self.outbox.account)
+            consent.remember(self._session.account)
             self._send(plan)
 
     def _refuse(self) -> None:
@@ -361,7 +362,7 @@ class SendForm:
             return
         self._say("Sending ...", tone="busy")
         with self._settling(drafts):
-            self._keep([self.outbox.send_draft(drafts[0])])
+            self._keep([attempt.send(self._session, drafts[0])])
         self._tell_end()
         self.controls.status.scroll_into_view()
 
@@ -409,7 +410,7 @@ class SendForm:
     def _recorded(self, draft: Draft) -> Send | None:
         """Return what the journal has of a send that did not end well."""
         try:
-            wanted = self.outbox.wanted(draft).send_id
+            wanted = self._session.wanted(draft).send_id
             return next((one for one in self.outbox.sends(chat=draft.chat_id) if one.send_id == wanted), None)
         except LinqError:
             return None
@@ -432,7 +433,7 @@ class SendForm:
             return
         self._done.update({one.send_id or f"{one.chat_id}/{one.filename}": one for one in self.sends})
         one, several = self.sends[0], len(self.sends) > 1
-        shown = views.outcomes(self.sends) if several else views.sent(one, now=self.outbox.now())
+        shown = views.outcomes(self.sends) if several else views.sent(one, now=self._session.now())
         self.controls.result.value = shown.html
         self._output.update(self.record())
 

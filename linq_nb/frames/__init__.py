@@ -55,6 +55,12 @@ ERROR_COLUMNS: Mapping[str, str] = {
 }  # fmt: skip
 
 
+class KeyHolder(Protocol):
+    """Holds the key of hashed handles, as an Outbox does."""
+
+    def _hash_key(self) -> bytes: ...
+
+
 @runtime_checkable
 class Paged(Protocol):
     """Records that can be read column by column, as those of a large journal."""
@@ -71,7 +77,7 @@ def to_frame(
     handles: Handles = "masked",
     *,
     kind: str | None = None,
-    key: bytes | None = None,
+    key: bytes | KeyHolder | None = None,
 ) -> pd.DataFrame:
     """Return records of one kind as a DataFrame, one row each, with the columns of ``frames.COLUMNS``.
 
@@ -108,7 +114,7 @@ def from_chunks(
     length: int,
     handles: Handles = "full",
     *,
-    key: bytes | None = None,
+    key: bytes | KeyHolder | None = None,
     leave: Collection[str] = (),
 ) -> pd.DataFrame:
     """Return so many rows that come in chunks as the frame of ``to_frame``, without the columns to ``leave``."""
@@ -214,7 +220,7 @@ def _kind(types: set[type], kind: str | None) -> type:
     return types.pop() if types else Send
 
 
-def _mask(handles: str, key: bytes | None) -> Mask:
+def _mask(handles: str, key: bytes | KeyHolder | None) -> Mask:
     if handles == "full":
         return str
     if handles == "masked":
@@ -222,5 +228,6 @@ def _mask(handles: str, key: bytes | None) -> Mask:
     if handles != "hashed":
         raise SettingsError(f'handles is "masked", "hashed" or "full", not {handles!r}')
     if not key:
-        raise SettingsError('handles="hashed" needs key=outbox.hash_key(), so that hashes can be joined')
-    return lambda handle: hmac.new(key, handle.casefold().encode(), hashlib.sha256).hexdigest()[:16]
+        raise SettingsError('handles="hashed" needs key=outbox, so that hashes can be joined')
+    secret = key if isinstance(key, bytes) else key._hash_key()
+    return lambda handle: hmac.new(secret, handle.casefold().encode(), hashlib.sha256).hexdigest()[:16]

@@ -23,7 +23,7 @@ _FROM_TAKES = "the name of a DataFrame or of a list of drafts, or an {expression
 def from_cell(text: str) -> list[Draft | BadDraft]:
     """Read a CSV cell with the header ``chat,audio[,copy]``. Raises SettingsError."""
     from linq_nb.model import BadDraft
-    from linq_nb.outbox import drafting
+    from linq_nb.outbox.drafts import drafts_of_rows
 
     lines = [line for line in text.splitlines() if line.strip()]
     reader = csv.DictReader(io.StringIO("\n".join(lines)), skipinitialspace=True)
@@ -35,7 +35,7 @@ def from_cell(text: str) -> list[Draft | BadDraft]:
         )
     reader.fieldnames = header
     rows = list(reader)
-    drafts = drafting.drafts([(row.get("chat"), row.get("audio"), row.get("copy")) for row in rows], Path())
+    drafts = drafts_of_rows([(row.get("chat"), row.get("audio"), row.get("copy")) for row in rows], Path())
     why = f"the line has more fields than the first one ({','.join(header)}); put a name with a comma in quotes"
     return [
         BadDraft(chat=row["chat"] or "", audio=row["audio"] or "", why=why) if None in row else draft
@@ -57,11 +57,11 @@ def from_value(value: Any, scope: Mapping[str, Any]) -> list[Draft | BadDraft]:
         return list(value)
     if not hasattr(value, "columns"):
         raise SettingsError(f"--from takes {_FROM_TAKES}, not a value of type {type(value).__name__}; nothing was sent")
-    from linq_nb.outbox import drafting
+    from linq_nb.outbox.drafts import drafts_of_rows
 
     chat, audio = _column(value, CHAT_COLUMNS), _column(value, AUDIO_COLUMNS)
     copies = value["copy"] if "copy" in value.columns else [None] * len(value)
-    return drafting.drafts(zip(value[chat], value[audio], copies, strict=True), Path())
+    return drafts_of_rows(zip(value[chat], value[audio], copies, strict=True), Path())
 
 
 def _column(frame: Any, names: tuple[str, ...]) -> str:

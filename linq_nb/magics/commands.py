@@ -171,6 +171,8 @@ class LinqMagics(Magics):
         """Return the Send, a list of them for several chats, or what --preview shows."""
         from linq_nb.magics.memo_source import load
         from linq_nb.magics.preview_cards import preview
+        from linq_nb.outbox import session_of
+        from linq_nb.outbox.drafts import card
 
         if not args.chat and not args.preview:
             raise SettingsError(
@@ -184,10 +186,10 @@ class LinqMagics(Magics):
         drafts = self._drafts(outbox, memo, args)
         if args.preview:
             return preview(outbox, drafts, args.accept)
-        new = [draft for draft in drafts if not outbox.is_sent(draft)]
+        new = [draft for draft in drafts if not session_of(outbox).is_sent(draft)]
         for draft in new:
             if not args.quiet:
-                _show(outbox.card(draft, accept=args.accept))
+                _show(card(session_of(outbox), draft, args.accept))
         if new and not self._may_send(outbox, new, args):
             return None
         return self._send(outbox, drafts, args)
@@ -212,38 +214,45 @@ class LinqMagics(Magics):
 
     def _may_send(self, outbox: Outbox, drafts: Sequence[Draft], args: SimpleNamespace) -> bool:
         """Ask before a live send. Raises PreflightError, before the question, if the checks refuse a draft."""
+        from linq_nb.outbox import session_of
+
         if not self._must_ask(outbox, args):
             return True
         from linq_nb import consent
-        from linq_nb.outbox.sending import refuse
+        from linq_nb.outbox.attempt import refuse
 
         for draft in drafts:
             refuse(outbox.check(draft.memo, draft.chat, copy=draft.copy), args.accept, draft)
-        chats = [outbox.chat_of(draft) for draft in drafts]
-        return self._confirm(outbox, consent.question(drafts[0].memo, chats, outbox.journal.label))
+        chats = [session_of(outbox).chat_of(draft) for draft in drafts]
+        return self._confirm(outbox, consent.question(drafts[0].memo, chats, session_of(outbox).journal.label))
 
     def _must_ask(self, outbox: Outbox, args: SimpleNamespace) -> bool:
         from linq_nb import consent
+        from linq_nb.outbox import session_of
 
-        return not args.yes and consent.must_ask(self.ask, outbox.mode, outbox.account)
+        return not args.yes and consent.must_ask(self.ask, outbox.mode, session_of(outbox).account)
 
     def _confirm(self, outbox: Outbox, question: str) -> bool:
         """Ask at the prompt, and remember a yes. Raises PreflightError where nobody can answer."""
         from linq_nb import consent
         from linq_nb.magics.confirm import confirm
+        from linq_nb.outbox import session_of
 
         if confirm(question):
-            consent.remember(outbox.account)
+            consent.remember(session_of(outbox).account)
             return True
         print("Nothing was sent.")  # noqa: T201  the answer to the person at the prompt
         return False
 
     def _send(self, outbox: Outbox, drafts: Sequence[Draft], args: SimpleNamespace) -> Send | list[Send]:
         """Send the drafts in turn. When one fails, the sends before it are shown and stored."""
+        from linq_nb.outbox import session_of
+        from linq_nb.outbox.attempt import send as send_draft
+
         sends: list[Send] = []
         try:
             for draft in drafts:
-                sends.append(outbox.send_draft(draft, accept=args.accept))
+                sends.append(send_draft(session_of(outbox), draft, args.accept))
         except BaseException:
             if len(drafts) > 1:
                 self._store(args.into, sends)
@@ -256,6 +265,7 @@ class LinqMagics(Magics):
         """Plan, show, ask and send. Returns the Plan with --plan, else a frame with the outcome of each row."""
         from linq_nb import consent, live, views
         from linq_nb.magics import batch_input
+        from linq_nb.outbox import session_of
 
         if (cell is None) == (args.from_ is None):
             raise SettingsError("give the rows either in the cell or by --from; nothing was sent")
@@ -267,7 +277,7 @@ class LinqMagics(Magics):
         if not args.quiet:
             _show(plan)
         must_ask = plan.counts["send"] and self._must_ask(outbox, args)
-        if must_ask and not self._confirm(outbox, consent.batch_question(plan, outbox.journal.label)):
+        if must_ask and not self._confirm(outbox, consent.batch_question(plan, session_of(outbox).journal.label)):
             return None
         progress = live.Progress(quiet=args.quiet)
         batch = outbox.send_all(plan, workers=args.workers or 4, accept=args.accept)
@@ -357,7 +367,7 @@ def register_accessor(_info: object = None) -> None:
 def _frame(outbox: Outbox, records: Iterable[Any], args: SimpleNamespace, kind: str) -> pd.DataFrame:
     from linq_nb.frames import to_frame
 
-    return to_frame(records, args.handles or "masked", kind=kind, key=outbox.hash_key())
+    return to_frame(records, args.handles or "masked", kind=kind, key=outbox)
 
 
 def _chosen(outbox: Outbox, args: SimpleNamespace) -> Sequence[Send]:
@@ -373,13 +383,14 @@ def _status_frame(
     outbox: Outbox, chosen: Sequence[Send] | None, args: SimpleNamespace, horizon: timedelta | None
 ) -> pd.DataFrame:
     """Return the chosen sends, or all, as the journal has them now; a horizon adds the column ``unconfirmed``."""
-    from linq_nb.outbox.reading import as_they_stand
+    from linq_nb.outbox import session_of
+    from linq_nb.outbox.poll import current
     from linq_nb.rules import is_unconfirmed
 
-    frame = _frame(outbox, outbox.sends() if chosen is None else as_they_stand(outbox, chosen), args, "sends")
+    frame = _frame(outbox, outbox.sends() if chosen is None else current(session_of(outbox), chosen), args, "sends")
     if horizon is not None:
-        now = outbox.now()
-        late = [send.send_id for send in outbox.journal.moving() if is_unconfirmed(send, now, horizon)]
+        now = session_of(outbox).now()
+        late = [send.send_id for send in session_of(outbox).journal.moving() if is_unconfirmed(send, now, horizon)]
         frame["unconfirmed"] = frame["send_id"].isin(late)
     return frame
 

@@ -46,9 +46,12 @@ def _result(check: Callable[[], str]) -> str:
 
 
 def _settings(outboxes: list[Outbox], connect: Callable[[], Outbox]) -> str:
+    from linq_nb.outbox import session_of
+
     outbox = connect()
     outboxes.append(outbox)
-    return f"{outbox.mode}, {outbox.client.base_url}, API key from {outbox.key_from}"
+    session = session_of(outbox)
+    return f"{outbox.mode}, {session.client.base_url}, API key from {session.key_from}"
 
 
 def _lines(outbox: Outbox) -> str:
@@ -57,11 +60,14 @@ def _lines(outbox: Outbox) -> str:
 
 
 def _journal(outbox: Outbox) -> str:
+    from linq_nb.outbox import session_of
+
     sends = outbox.sends()
     unclear = sum(send.status in UNCLEAR_STATUSES for send in sends)
     todo = f"; {unclear} unclear: %linq_reconcile looks for them" if unclear else ""
-    note = f"; {outbox.journal_note}" if outbox.journal_note else ""
-    return f"{outbox.journal.label}: {len(sends)} {'send' if len(sends) == 1 else 'sends'}{todo}{note}"
+    session = session_of(outbox)
+    note = f"; {session.journal_note}" if session.journal_note else ""
+    return f"{session.journal.label}: {len(sends)} {'send' if len(sends) == 1 else 'sends'}{todo}{note}"
 
 
 def _extra(package: str, extra: str) -> str:

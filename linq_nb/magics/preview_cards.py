@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Preview(Shown):
-    """The cards of drafts, shown together. ``outbox.send_draft(preview.drafts[0])`` sends the first draft."""
+    """The cards of drafts, shown together. ``preview.drafts`` are the drafts."""
 
     drafts: tuple[Draft, ...]
 
 
 def preview(outbox: Outbox, drafts: Sequence[Draft], accept: Collection[str]) -> Preview:
     """Return the cards of drafts as one display. Sends nothing."""
-    cards = [outbox.card(draft, accept=accept) for draft in drafts]
+    from linq_nb.outbox import session_of
+    from linq_nb.outbox.drafts import card
+
+    cards = [card(session_of(outbox), draft, accept) for draft in drafts]
     html = '<div style="height:10px"></div>'.join(card.html for card in cards)
     return Preview(html, "\n\n".join(card.text for card in cards), tuple(drafts))

@@ -33,12 +33,14 @@ SECRET_NAME = "webhook_secret"
 
 def run(outbox: Outbox, args: SimpleNamespace, names: dict[str, Any]) -> pd.DataFrame:
     """Run a line. Returns the new subscription with --create, else all subscriptions."""
+    from linq_nb.outbox import session_of
+
     _check(args)
     if args.create:
         return frame([_create(outbox, args, names)])
     if args.delete:
-        outbox.client.delete_subscription(str(args.delete))
-    return frame(outbox.client.subscriptions())
+        session_of(outbox).client.delete_subscription(str(args.delete))
+    return frame(session_of(outbox).client.subscriptions())
 
 
 def _check(args: SimpleNamespace) -> None:
@@ -53,16 +55,18 @@ def _check(args: SimpleNamespace) -> None:
 
 def _create(outbox: Outbox, args: SimpleNamespace, names: dict[str, Any]) -> Subscription:
     """Create a subscription. Its secret comes only once, so the place for it is prepared first."""
+    from linq_nb.outbox import session_of
+
     url, events = _with_version(str(args.create)), _events(args.events)
     lines = [str(line) for line in args.line]
     if args.secret_file:
         with _secret_file(str(args.secret_file)) as keep:
-            subscription = outbox.client.create_subscription(url, events, phone_numbers=lines)
+            subscription = session_of(outbox).client.create_subscription(url, events, phone_numbers=lines)
             keep(subscription.signing_secret or "")
         place = f"in the file {Path(str(args.secret_file)).name!r}, for --secret-file of the receiver"
     else:
         name = _free_name(args.secret_into, names)
-        subscription = outbox.client.create_subscription(url, events, phone_numbers=lines)
+        subscription = session_of(outbox).client.create_subscription(url, events, phone_numbers=lines)
         names[name] = Secret(subscription.signing_secret or "")
         place = f"in the variable {name!r}, until this kernel ends: outbox.ingest(body, headers, {name})"
     if not subscription.signing_secret:

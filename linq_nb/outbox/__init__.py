@@ -1,8 +1,8 @@
-"""The conductor: an Outbox sends each memo once, journals what is meant before and what came after, and reads back."""
+"""The outbox: sends each memo once, journals what is meant before and what came after, and reads back."""
 
 from __future__ import annotations
 
-from linq_nb.outbox.connecting import connect
-from linq_nb.outbox.core import Outbox
+from linq_nb.outbox.connect import connect
+from linq_nb.outbox.facade import Outbox, session_of
 
-__all__ = ["Outbox", "connect"]
+__all__ = ["Outbox", "connect", "session_of"]

@@ -13,6 +13,7 @@ import nbformat
 import pytest
 
 import linq_nb
+from linq_nb.outbox import session_of
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "audit.ipynb"
 WRONG = "status IN ('failed', 'unknown', 'rejected', 'not_sent')"
@@ -102,7 +103,7 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyC
 
 def audio_of(outbox: linq_nb.Outbox, chat_id: str) -> list[str]:
     """The ids of the voice memos from your line that Linq lists of a chat."""
-    listed = outbox.client.messages(chat_id)
+    listed = session_of(outbox).client.messages(chat_id)
     return [m.message_id for m in listed if m.is_from_me and any("audio/" in (a.mime_type or "") for a in m.media)]
 
 

@@ -18,6 +18,7 @@ import pytest
 import linq_nb
 from linq_nb import BadDraft, Draft, LinqError, Outbox, Plan, VoiceMemo
 from linq_nb.demo import Demo
+from linq_nb.outbox import attempt, session_of
 
 AUDIO = Path(__file__).parents[2] / "notebooks" / "audio"
 
@@ -211,7 +212,7 @@ def test_a_fault_of_ours_ends_every_row_once_while_another_worker_goes_on(
     transport.go_on.set()
     with pytest.raises(ZeroDivisionError):
         batch.wait(10)
-    batch.join(10)
+    batch._join(10)
     assert (batch.done, batch.is_done) == (10, True)
     statuses = Counter(send.status for send in batch.results())
     assert statuses == {"unknown": 1, "queued": 1, "not_sent": 8}, "of the first nobody knows whether it left"
@@ -237,10 +238,12 @@ def test_what_may_have_been_sent_by_a_notebook_that_died_is_never_called_not_sen
 ) -> None:
     (draft,) = customers(demo, memo, 1)
     dead = connect()
-    wanted = dataclasses.replace(dead.wanted(draft), status="sending", posted_at=dead.now(), attempts=1)
-    assert dead.journal.claim(wanted, memo.names, "a notebook that died")[2] == "send"
+    wanted = dataclasses.replace(
+        session_of(dead).wanted(draft), status="sending", posted_at=session_of(dead).now(), attempts=1
+    )
+    assert session_of(dead).journal.claim(wanted, memo.names, "a notebook that died")[2] == "send"
     outbox = connect()
-    outbox.journal.database.wall = lambda: time.time() + 3600
+    session_of(outbox).journal.database.wall = lambda: time.time() + 3600
     if stopped_by == "an opt-out":
         demo.receive(draft.chat_id, "STOP")
     else:
@@ -264,7 +267,7 @@ def test_workers_is_a_sensible_number(workers: Any, memo: VoiceMemo) -> None:
 
 def refusing(outbox: Outbox, what: str, row: Any) -> None:
     """Let the journal refuse one step of one row, as a full disk would."""
-    with outbox.journal.database.write() as db:
+    with session_of(outbox).journal.database.write() as db:
         db.exec_driver_sql(
             f"CREATE TRIGGER refusing BEFORE {what} ON sends WHEN NEW.chat_id = '{row.draft.chat_id}' AND "
             f"NEW.status = '{'preparing' if what == 'INSERT' else 'queued'}' BEGIN SELECT RAISE(ABORT, 'full'); END"
@@ -282,7 +285,7 @@ def test_a_claim_that_cannot_be_written_costs_its_own_row_only(
     assert [one.status for one in sends] == ["queued", "not_sent", "queued", "queued"]
     assert "nothing was sent" in str(sends[1].error_message)
     assert [demo.bubbles(row.draft.chat_id) for row in plan.rows] == [1, 0, 1, 1]  # type: ignore[union-attr]
-    kept = outbox.journal.some([one.send_id for one in sends])
+    kept = session_of(outbox).journal.some([one.send_id for one in sends])
     assert {kept[one.send_id].status for one in sends if one.status == "queued"} == {"queued"}
     assert [len(outbox.history(one)) for one in sends] == [1, 0, 1, 1]
 
@@ -298,7 +301,7 @@ def test_an_answer_that_cannot_be_written_is_unknown_and_the_next_row_goes_out(
     assert [one.status for one in sends] == ["unknown", "queued", "queued"]
     assert "do not send it again" in str(sends[0].error_message)
     assert [demo.bubbles(row.draft.chat_id) for row in plan.rows] == [1, 1, 1]  # type: ignore[union-attr]
-    assert outbox.journal.some([sends[0].send_id])[sends[0].send_id].status == "sending"
+    assert session_of(outbox).journal.some([sends[0].send_id])[sends[0].send_id].status == "sending"
 
 
 def test_the_last_answer_is_written_before_a_row_that_sends_nothing(
@@ -306,7 +309,7 @@ def test_the_last_answer_is_written_before_a_row_that_sends_nothing(
 ) -> None:
     outbox = connect()
     first, second = customers(demo, memo, 2)
-    sent = outbox.send_draft(second)
+    sent = attempt.send(session_of(outbox), second)
     drafts: list[Draft | BadDraft] = [first, first, BadDraft(chat="x", audio="y", why="no file"), second]
     sends = list(outbox.send_all(outbox.plan(drafts), workers=1))
     assert [(one.status, one.repeated) for one in sends] == [

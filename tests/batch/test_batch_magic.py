@@ -27,7 +27,10 @@ def run(shell: InteractiveShell, text: str) -> Any:
 
 
 @pytest.mark.usefixtures("there")
-def test_a_csv_cell_is_sent_row_by_row(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_csv_cell_is_sent_row_by_row(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(InteractiveShell, "_instance", shell)  # IPython shows things only where it runs as a whole
     frame = run(shell, f"%%linq_voicememo --into sends\n{CELL}")
     assert list(frame["status"]) == ["queued", "queued", "not_sent"]
     assert frame.equals(shell.user_ns["sends"])

@@ -24,6 +24,7 @@ import linq_nb
 from linq_nb import Draft, Outbox, VoiceMemo
 from linq_nb.client import utc_now
 from linq_nb.demo import Demo, Server
+from linq_nb.outbox import session_of
 
 AUDIO = Path(__file__).parents[2] / "notebooks" / "audio"
 
@@ -114,7 +115,7 @@ def test_an_upload_that_waits_holds_up_nobody_else(demo: Demo, memo: VoiceMemo, 
     outbox.send(memo, drafts[0].chat_id)
     other = VoiceMemo.from_file(AUDIO / "hello.mp3")
     mixed = [Draft(memo=other, chat=drafts[0].chat_id), *drafts[1:], Draft(memo=other, chat=drafts[1].chat_id)]
-    with outbox.upload_lock(str(other.sha256)):
+    with session_of(outbox).uploads.lock(str(other.sha256)):
         batch = outbox.send_all(outbox.plan(mixed), workers=4)
         deadline = time.monotonic() + 5
         while batch.done < 19 and time.monotonic() < deadline:
@@ -222,7 +223,7 @@ def test_after_a_stop_nobody_who_waits_for_a_rate_limit_sends(demo: Demo, memo: 
     assert re.search(r"rows.*; Linq asks to wait (30|29) s$", batch.line())
     time.sleep(0.5)
     batch.stop("enough")
-    batch.join(3)
+    batch._join(3)
     assert batch.is_done
     bubbles = demo.bubbles()
     sends = list(batch)
@@ -254,7 +255,7 @@ def locked(journal: Path) -> Iterator[None]:
 
 def impatient(outbox: Outbox) -> Outbox:
     """Let it wait for a locked journal for a fifth of a second."""
-    with outbox.journal.database.read() as db:
+    with session_of(outbox).journal.database.read() as db:
         db.exec_driver_sql("PRAGMA busy_timeout=200")
     return outbox
 
@@ -317,7 +318,7 @@ def test_an_answer_is_in_the_journal_before_the_worker_looks_at_its_next_row(
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     (send,) = connect().sends()
     (message,) = demo.memos(first)
-    assert (send.chat_id, send.status, send.message_id) == (first, "queued", message["id"])
+    assert (send.chat_id, send.status, send.message_id) == (first, "queued", message["message_id"])
     assert demo.bubbles() == {first: 1}
 
 
@@ -382,7 +383,7 @@ def test_two_memos_of_one_name_are_told_apart_when_their_answers_are_lost(
 ) -> None:
     ahead = timedelta()
     outbox = connect(timeout=1, clock=lambda: utc_now() + ahead)
-    outbox.journal.database.wall = lambda: time.time() + ahead.total_seconds()
+    session_of(outbox).journal.database.wall = lambda: time.time() + ahead.total_seconds()
     (chat,) = demo.add_chats(1).values()
     tones = [np.sin(np.arange(16_000) * step).astype("float32") * 0.5 for step in (0.1, 0.2)]
     never, lost = (VoiceMemo.from_samples(one, 16_000) for one in tones)

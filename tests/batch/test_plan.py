@@ -104,9 +104,7 @@ def test_a_file_that_many_rows_name_is_read_once() -> None:
 def test_what_is_no_draft_is_said_in_one_line(outbox: Outbox, drafts: Any, what: str) -> None:
     with pytest.raises(PreflightError, match=f"not a value of type {what}; nothing was sent; Draft"):
         outbox.plan(drafts)
-    with pytest.raises(
-        LinqError, match=f"what is sent is a plan, not a value of type {type(drafts).__name__}; nothing"
-    ):
+    with pytest.raises(LinqError, match=f"send_all takes a plan, not a value of type {type(drafts).__name__}; nothing"):
         outbox.send_all(drafts)
 
 

@@ -14,6 +14,7 @@ import linq_nb
 from linq_nb import frames, to_frame
 from linq_nb.journal import Journal
 from linq_nb.model import BOOL, CATEGORY, FLOAT, INT, TEXT, TIME, Event, Send, columns_of
+from linq_nb.outbox import session_of
 
 NOT_STORED = {"repeated", "repeated_at"}
 UNITS = {"_ms": "ms", "_bytes": "bytes", "_s": "s", "_at": "UTC"}
@@ -71,7 +72,7 @@ def test_the_journal_has_the_declared_columns(tmp_path: Path, table: str, record
 def test_a_parquet_file_has_the_declared_columns(tmp_path: Path, table: str, record: type) -> None:
     with linq_nb.connect(demo=True, journal="sqlite://") as outbox:
         wanted = a_send(send_id="s1")
-        outbox.journal.claim(wanted, (wanted.content,), "a test")
+        session_of(outbox).journal.claim(wanted, (wanted.content,), "a test")
         outbox.to_parquet(tmp_path / table, table=table)  # type: ignore[arg-type]
     schema = parquet.read_schema(next((tmp_path / table).rglob("*.parquet")))
     expected = {name: column for name, column in columns_of(record).items() if column.in_frame}

@@ -124,7 +124,7 @@ def test_times_are_utc_whatever_zone_they_came_in() -> None:
         ("abc", "masked", {}, "one kind"),
         ([], "masked", {"kind": "cats"}, "kind is one of"),
         ([], "shown", {}, '"masked", "hashed" or "full"'),
-        ([], "hashed", {}, "hash_key"),
+        ([], "hashed", {}, "key=outbox"),
     ],
 )
 def test_what_cannot_be_a_frame_is_a_settings_error(records: Any, handles: Any, more: Any, why: str) -> None:

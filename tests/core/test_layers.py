@@ -1,4 +1,4 @@
-"""Layers import downward only; the package loads nothing third-party by itself."""
+"""Imports go down the floors only, also for the type checker; the package loads nothing third-party by itself."""
 
 from __future__ import annotations
 
@@ -6,88 +6,107 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "linq_nb"
-LAYERS = {
-    8: "magics forms board accessor receiver",
-    7: "outbox recorder",
-    6: "settings client download journal export widgets demo",
-    5: "preflight wire rules webhooks frames reports plots consent live",
+FLOORS = {
+    9: "magics forms explorer board recorder receiver accessor",
+    8: "outbox widgets",
+    7: "session",
+    6: "client journal settings download export live",
+    5: "preflight rules wire webhooks frames reports plots consent audit",
     4: "views",
     3: "model",
     2: "audio",
-    1: "errors catalog status text hosts secret",
+    1: "errors catalog status text handles hosts secret",
 }
-LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names.split()}
-SIDEWAYS = {
-    ("magics", "forms"),
-    ("webhooks", "wire"),
-    ("reports", "rules"),
-    ("export", "journal"),
-    ("rules", "wire"),
-    ("download", "client"),
-}
-SIDEWAYS |= {("model", "views")}  # a record asks for its display, by one lazy import
-"""%linq_form is the form by another door: it shows it and adds nothing. A webhook's payload is Linq's JSON. A report
-counts by the send rules: when a send is open, what a horizon is.
-The export copies the journal. The rules judge answers. A download goes by the client's transport."""
+"""As drawn in the README: a part imports from its own floor, without a ring, and from those below."""
+
+FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names.split()}
+
+EXCEPTIONS = {("model/record.py", "views")}
+"""A record asks the views for its display, when it is shown: the only import that goes up."""
 
 DOORS = {"webhooks/__main__.py": "receiver"}
 """Files that only open another part: ``python -m linq_nb.webhooks`` runs the receiver."""
 
-FILES = sorted(PACKAGE.rglob("*.py"))
+FILES = sorted(file for file in PACKAGE.rglob("*.py") if file != PACKAGE / "__init__.py")
+
+
+def name_of(file: Path) -> str:
+    return file.relative_to(PACKAGE).as_posix()
 
 
 def part_of(file: Path) -> str:
     """The module or package right under linq_nb that a file belongs to."""
-    inside = file.relative_to(PACKAGE)
-    return DOORS.get(inside.as_posix(), inside.parts[0].removesuffix(".py"))
+    return DOORS.get(name_of(file), file.relative_to(PACKAGE).parts[0].removesuffix(".py"))
 
 
-def run_time_nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    """Walk a tree past what only a type checker reads."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            for other in node.orelse:
-                yield from run_time_nodes(other)
-            continue
-        yield node
-        yield from run_time_nodes(node)
-
-
-def imported(file: Path) -> Iterator[str]:
-    """The parts of linq_nb that a file imports when it runs, also inside functions."""
+def imported_names(file: Path) -> Iterator[str]:
+    """Every module or name of ours that a file imports: at run time, inside functions, or for the type checker."""
     package = ["linq_nb", *file.relative_to(PACKAGE).parts[:-1]]
-    for node in run_time_nodes(ast.parse(file.read_text("utf-8"))):
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[1] for alias in node.names if alias.name.startswith("linq_nb."))
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "linq_nb")
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             path = [*base, *(node.module or "").split(".")] if node.module else base
             if path[:1] == ["linq_nb"]:
-                yield from path[1:2] or (alias.name for alias in node.names if not alias.name.startswith("_"))
+                yield from (".".join([*path, alias.name]) for alias in node.names)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
-def test_a_module_imports_only_from_layers_below_its_own(file: Path) -> None:
+def imported_parts(file: Path) -> set[str]:
+    """The other parts of linq_nb that a file imports."""
+    parts = {name.split(".")[1] for name in imported_names(file)}
+    return {part for part in parts if not part.startswith("_")} - {part_of(file)}
+
+
+def module_of(name: str) -> str | None:
+    """The file, relative to the package, that an imported name is or comes from."""
+    inside = name.split(".")[1:]
+    for parts in (inside, inside[:-1]):
+        for file in (PACKAGE.joinpath(*parts).with_suffix(".py"), PACKAGE.joinpath(*parts, "__init__.py")):
+            if parts and file.is_file():
+                return name_of(file)
+    return None
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_a_module_imports_only_from_its_floor_and_those_below(file: Path) -> None:
     mine = part_of(file)
-    if mine == "__init__":
-        assert list(imported(file)) == []
+    if mine == "demo":
         return
-    others = {other for other in imported(file) if other != mine and (mine, other) not in SIDEWAYS}
-    wrong = {other for other in others if LAYER_OF[other] >= LAYER_OF[mine]}
-    assert not wrong, f"{mine} (layer {LAYER_OF[mine]}) imports {wrong}"
+    others = {part for part in imported_parts(file) if part != "demo" and (name_of(file), part) not in EXCEPTIONS}
+    above = {part for part in others if FLOOR_OF[part] > FLOOR_OF[mine]}
+    assert not above, f"{name_of(file)} (floor {FLOOR_OF[mine]}) imports {above}"
 
 
-def test_every_module_has_a_layer() -> None:
-    assert {part_of(file) for file in FILES} - {"__init__"} <= set(LAYER_OF)
+def test_no_modules_import_each_other_in_a_ring() -> None:
+    graph = {
+        name_of(file): {
+            other
+            for other in map(module_of, imported_names(file))
+            if other not in (None, "__init__.py", name_of(file))
+            and (name_of(file), str(other).split("/")[0].removesuffix(".py")) not in EXCEPTIONS
+        }
+        for file in FILES
+        if part_of(file) != "demo"
+    }
+    TopologicalSorter(graph).prepare()  # raises CycleError, with the ring
 
 
-def test_the_demo_imports_nothing_of_ours() -> None:
-    assert {other for file in FILES if part_of(file) == "demo" for other in imported(file)} <= {"demo"}
+def test_every_part_has_a_floor_and_the_demo_stands_apart() -> None:
+    assert {part_of(file) for file in FILES} - {"demo"} <= set(FLOOR_OF)
+    assert {part for file in FILES if part_of(file) == "demo" for part in imported_parts(file)} <= {"demo"}
+    assert list(imported_names(PACKAGE / "__init__.py")) == []
+
+
+def test_no_two_files_of_the_package_have_one_name() -> None:
+    names = [file.name for file in FILES if part_of(file) != "demo" and not file.name.startswith("__")]
+    assert sorted(name for name in names if names.count(name) > 1) == []
 
 
 def test_importing_the_package_loads_no_third_party_package() -> None:

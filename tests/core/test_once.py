@@ -43,6 +43,7 @@ from linq_nb import (
 )
 from linq_nb.demo import Demo
 from linq_nb.journal import Journal
+from linq_nb.outbox import attempt, session_of
 from linq_nb.status import LINQ_STATUSES
 
 ADA, LOU = "Ada Lovelace", "Lou Lost Answer"
@@ -100,7 +101,7 @@ def on_disk(demo: Demo, stages: Stages, tmp_path: Path) -> Iterator[Callable[...
 
 def run_out(outbox: Outbox) -> None:
     """Let every lease run out, as after a kill and a while."""
-    outbox.journal.database.wall = lambda: time.time() + HOUR_S
+    session_of(outbox).journal.database.wall = lambda: time.time() + HOUR_S
 
 
 def posts(demo: Demo) -> int:
@@ -113,9 +114,9 @@ def bubbles(demo: Demo, name: str = ADA) -> int:
 
 def force(outbox: Outbox, send: Send, status: str) -> None:
     """Let the journal say that a send stands at this status, its owner gone."""
-    now = outbox.journal.get(send.send_id)
+    now = session_of(outbox).journal.get(send.send_id)
     assert now is not None
-    assert outbox.journal.replace(dataclasses.replace(now, status=status), was=now.status)
+    assert session_of(outbox).journal.replace(dataclasses.replace(now, status=status), was=now.status)
 
 
 # --- the same send asked for again ---
@@ -128,7 +129,7 @@ def test_a_send_that_linq_has_is_reported_without_a_request(outbox: Outbox, stat
     before = len(outbox.demo.requests)
     again = outbox.send(memo(), first.chat_id)
     assert (again.status, again.repeated, again.message_id) == (status, True, first.message_id)
-    assert again.repeated_at == outbox.now()
+    assert again.repeated_at == session_of(outbox).now()
     assert len(outbox.demo.requests) == before
     assert bubbles(outbox.demo) == 1
 
@@ -449,7 +450,7 @@ def test_an_interrupt_in_the_pause_after_a_rate_limit_sent_nothing(on_disk: Call
 
 
 def pragma(outbox: Outbox, text: str) -> None:
-    outbox.journal.database.engine.raw_connection().driver_connection.execute(f"PRAGMA {text}")  # type: ignore[union-attr]
+    session_of(outbox).journal.database.engine.raw_connection().driver_connection.execute(f"PRAGMA {text}")  # type: ignore[union-attr]
 
 
 def test_with_a_journal_that_cannot_be_written_nothing_leaves(on_disk: Callable[..., Outbox], demo: Demo) -> None:
@@ -481,7 +482,7 @@ def test_a_journal_that_fails_after_the_accept_is_said_and_found_again(
 ) -> None:
     outbox, ada = on_disk(), demo.chat_ids[ADA]
     stages.after["/voicememo"] = lambda: pragma(outbox, "query_only = 1")
-    with pytest.raises(OutcomeUnknown, match=r"was accepted as message .* could not take it down"):
+    with pytest.raises(OutcomeUnknown, match=r"was accepted as message .* could not record it"):
         outbox.send(memo(), ada)
     stages.after.clear()
     pragma(outbox, "query_only = 0")
@@ -499,7 +500,7 @@ def test_a_journal_that_fails_after_a_no_does_not_hide_the_no(
     stages.after["/voicememo"] = lambda: pragma(outbox, "query_only = 1")
     with pytest.raises(PermissionDeniedError, match="2024") as caught:
         outbox.send(memo(), demo.chat_ids[ADA])
-    assert "could not take this down" in caught.value.__notes__[0]
+    assert "could not record this" in caught.value.__notes__[0]
 
 
 # --- fencing ---
@@ -515,7 +516,7 @@ def test_an_owner_whose_claim_was_taken_over_does_not_send(
     def take_over() -> None:
         stages.after.clear()
         other = Journal(f"sqlite:///{tmp_path}/once.sqlite", wall=lambda: time.time() + HOUR_S)
-        _, claim, step = other.claim(outbox.wanted(Draft(memo=memo(), chat=ada)), memo().names, "other")
+        _, claim, step = other.claim(session_of(outbox).wanted(Draft(memo=memo(), chat=ada)), memo().names, "other")
         assert (step, claim is not None) == ("send", True)
         taken.extend(other.sends())
         other.close()
@@ -535,7 +536,7 @@ def test_an_owner_whose_claim_was_taken_over_in_a_pause_does_not_send(
 
     def sleep(_: float) -> None:
         other = Journal(f"sqlite:///{tmp_path}/once.sqlite", wall=lambda: time.time() + HOUR_S)
-        assert other.claim(outbox.wanted(Draft(memo=memo(), chat=ada)), memo().names, "other")[2] == "send"
+        assert other.claim(session_of(outbox).wanted(Draft(memo=memo(), chat=ada)), memo().names, "other")[2] == "send"
         other.close()
 
     outbox = on_disk(sleep=sleep)
@@ -593,7 +594,7 @@ def test_a_send_that_fails_is_in_the_journal_as_it_failed(
 @pytest.mark.parametrize("times", [1, 2])
 def test_an_attachment_that_is_gone_is_uploaded_again_once(outbox: Outbox, times: int) -> None:
     first = outbox.send(memo(), ADA)
-    outbox.client.delete_attachment(str(first.attachment_id))
+    session_of(outbox).client.delete_attachment(str(first.attachment_id))
     if times == 2:
         outbox.demo.fail_next(404, 2003, times=2)
         with pytest.raises(NotFoundError, match="2003"):
@@ -707,7 +708,7 @@ def test_an_opt_out_is_overridden_only_when_asked_and_with_a_reason(
     sent = outbox.send(memo(), "Kim Second Line", override_optout="she asked by phone")
     assert stages.bodies[-1]["override_optout"] is True
     assert sent.override_optout == "she asked by phone"
-    kept = outbox.journal.get(sent.send_id)
+    kept = session_of(outbox).journal.get(sent.send_id)
     assert kept is not None
     assert kept.override_optout == "she asked by phone"
     assert outbox.send(memo(), "Kim Opted Out", override_optout="she asked").status == "queued"
@@ -756,11 +757,11 @@ def test_a_long_chat_is_not_said_to_lack_what_was_not_read(
     """The order of the list is not documented: old messages on the first pages say nothing of the rest."""
     outbox = live()
     server.will(answer(500, b"x"))
-    wanted = outbox.wanted(Draft(memo=memo(), chat=CHAT_ID))
-    _, claim, _ = outbox.journal.claim(wanted, (), "gone")
+    wanted = session_of(outbox).wanted(Draft(memo=memo(), chat=CHAT_ID))
+    _, claim, _ = session_of(outbox).journal.claim(wanted, (), "gone")
     assert claim is not None
-    sent_at = outbox.now() - timedelta(hours=1)
-    outbox.journal.advance(claim, dataclasses.replace(claim.send, status="unknown", posted_at=sent_at))
+    sent_at = session_of(outbox).now() - timedelta(hours=1)
+    session_of(outbox).journal.advance(claim, dataclasses.replace(claim.send, status="unknown", posted_at=sent_at))
     times = [sent_at - timedelta(minutes=n) for n in range(1, 1101)]
     times = times if order == "newest first" else times[::-1]
     listed = [
@@ -816,7 +817,7 @@ def test_a_person_settles_an_unknown_send_either_way(outbox: Outbox) -> None:
     assert outbox.demo.bubbles() == {outbox.demo.chat_ids["Grace Hopper"]: 1}
 
 
-@pytest.mark.parametrize(("word", "reason", "why"), [("maybe", "x", "takes"), ("sent", " ", "wants the reason")])
+@pytest.mark.parametrize(("word", "reason", "why"), [("maybe", "x", "takes"), ("sent", " ", "needs the reason")])
 def test_a_persons_word_is_one_of_two_and_has_a_reason(outbox: Outbox, word: Any, reason: str, why: str) -> None:
     outbox.demo.reset_next()
     with pytest.raises(OutcomeUnknown):
@@ -872,9 +873,9 @@ def test_a_word_of_linqs_that_is_new_is_asked_for_again(outbox: Outbox) -> None:
 
 def test_a_check_and_a_question_know_what_was_sent(outbox: Outbox) -> None:
     draft = Draft(memo=memo(), chat=outbox.demo.chat_ids[ADA])
-    assert not outbox.is_sent(draft)
-    outbox.send_draft(draft)
-    assert outbox.is_sent(draft)
+    assert not session_of(outbox).is_sent(draft)
+    attempt.send(session_of(outbox), draft)
+    assert session_of(outbox).is_sent(draft)
     assert [one.code for one in outbox.check(memo(), ADA)] == ["already_sent"]
     assert outbox.check(memo(), ADA, copy=2) == []
     assert outbox.check(memo(tone=440), ADA) == []
@@ -912,7 +913,13 @@ def test_nothing_that_is_shown_holds_a_key_or_a_full_handle(live: Callable[..., 
     server.will(answer(200, {"phone_numbers": numbers}))
     outbox = live()
     outbox.lines()
-    shown = [repr(outbox), outbox.summary().text, outbox.summary().html, repr(outbox.client), repr(outbox.journal)]
+    shown = [
+        repr(outbox),
+        outbox.summary().text,
+        outbox.summary().html,
+        repr(session_of(outbox).client),
+        repr(session_of(outbox).journal),
+    ]
     assert not [text for text in shown if TOKEN in text or "2025550100" in text]
     assert "LIVE" in repr(outbox)
 

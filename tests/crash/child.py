@@ -25,6 +25,7 @@ from typing import Any
 import linq_nb
 from linq_nb import Draft, JournalError, LinqError, Outbox, VoiceMemo
 from linq_nb.client import utc_now
+from linq_nb.outbox import attempt, session_of
 
 WAIT_S = 120.0
 """A life that lasts longer hangs."""
@@ -42,7 +43,7 @@ def connect(task: dict[str, Any]) -> Outbox:
         timeout=task["timeout"],
         clock=lambda: utc_now() + timedelta(seconds=shift),
     )
-    outbox.journal.database.wall = lambda: time.time() + shift
+    session_of(outbox).journal.database.wall = lambda: time.time() + shift
     return outbox
 
 
@@ -53,7 +54,7 @@ def drafts(task: dict[str, Any]) -> list[Draft]:
 
 def break_journal(outbox: Outbox, how: str, after: int) -> None:
     """Let the journal fail after so many marks and answers: ``full``, ``limit`` (no larger file) or ``readonly``."""
-    journal, updates, is_due = outbox.journal, itertools.count(1), threading.Event()
+    journal, updates, is_due = session_of(outbox).journal, itertools.count(1), threading.Event()
 
     def traced(sql: str) -> None:
         if sql.startswith("UPDATE sends") and next(updates) == after:
@@ -98,7 +99,7 @@ def one_by_one(outbox: Outbox, task: dict[str, Any], report: dict[str, Any]) -> 
     statuses: Counter[str] = Counter()
     for one in told:
         try:
-            statuses[outbox.send_draft(one).status] += 1
+            statuses[attempt.send(session_of(outbox), one).status] += 1
         except JournalError as error:
             report.setdefault("journal_errors", []).append(str(error))
         except LinqError as error:

@@ -14,6 +14,7 @@ import linq_nb
 from linq_nb import Draft, NotSent, Outbox, Send, VoiceMemo
 from linq_nb.demo import Demo
 from linq_nb.journal import LEASE_S, Journal
+from linq_nb.outbox import attempt, session_of
 
 Connect = Callable[..., Outbox]
 
@@ -57,7 +58,7 @@ def connect(demo: Demo, transport: Sleeper, journal_url: str) -> Iterator[Connec
 
 def alone(outbox: Outbox, draft: Draft) -> Send:
     with pytest.raises(NotSent, match="slept when it was about to send; nothing was sent; run it again"):
-        outbox.send_draft(draft)
+        attempt.send(session_of(outbox), draft)
     return outbox.sends()[-1]
 
 
@@ -82,7 +83,7 @@ def test_who_slept_past_its_lease_does_not_send_and_says_so(
     slept = send(outbox, draft)
     assert (slept.status, "slept" in str(slept.error_message)) == ("not_sent", True)
     assert demo.bubbles(draft.chat_id) == 0
-    assert outbox.send_draft(draft).status == "queued"
+    assert attempt.send(session_of(outbox), draft).status == "queued"
     assert demo.bubbles(draft.chat_id) == 1
 
 
@@ -97,7 +98,7 @@ def test_who_slept_while_another_looked_and_sent_does_not_send(
         (looked,) = other.reconcile()
         assert looked.reconcile_result == "not_found"
         other.resolve(looked, "not_sent", reason="it is not in the chat")
-        assert other.send_draft(draft).status == "queued"
+        assert attempt.send(session_of(other), draft).status == "queued"
 
     transport.asleep.append(let_go)
     send(sleeper, draft)
@@ -111,16 +112,16 @@ def test_the_time_of_the_post_is_counted_after_the_waiting_for_another(
 ) -> None:
     """From an earlier one it would be looked for in the wrong window, and told not to be there."""
     outbox, other = connect(), Journal(journal_url, wall=lambda: demo.now().timestamp())
-    _, claim, _ = other.claim(outbox.wanted(draft), draft.memo.names, "other")
+    _, claim, _ = other.claim(session_of(outbox).wanted(draft), draft.memo.names, "other")
     assert claim is not None
-    asked, claim_of = threading.Event(), outbox.journal.claim
+    asked, claim_of = threading.Event(), session_of(outbox).journal.claim
 
     def seen(*given: Any) -> Any:
         answer = claim_of(*given)
         asked.set()
         return answer
 
-    monkeypatch.setattr(outbox.journal, "claim", seen)
+    monkeypatch.setattr(session_of(outbox).journal, "claim", seen)
     batch, began = outbox.send_all(outbox.plan([draft])), demo.now()
     assert asked.wait(10)
     demo.advance(seconds=LEASE_S / 2)

@@ -15,7 +15,6 @@ from slow_linq import Door, press_ctrl_c, reads
 import linq_nb
 from linq_nb import ApiError, AuthenticationError, LinqError, NotSent, Outbox, RateLimitError, Send, VoiceMemo
 from linq_nb.demo import Demo
-from linq_nb.outbox.pace import Pace
 
 SETTLED = {
     "Ada Lovelace": "read", "Grace Hopper": "delivered", "Book Club": "sent", "Sam SMS": "sent",
@@ -176,7 +175,7 @@ def test_a_few_questions_are_asked_at_once_each_thread_on_its_own_connection(
     assert {one.status for one in outbox.refresh()} == {"delivered"}
     assert 2 <= door.most <= 4
     assert len(door.threads) == 4
-    assert not [one for one in threading.enumerate() if "linq_nb asking" in one.name]
+    assert not [one for one in threading.enumerate() if "linq_nb poll" in one.name]
 
 
 def test_where_linq_asks_one_to_wait_all_wait(demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox]) -> None:
@@ -191,19 +190,6 @@ def test_where_linq_asks_one_to_wait_all_wait(demo: Demo, memo: VoiceMemo, conne
     assert sum(first < at < first + 1.0 for at in door.at) <= 3
     assert len(door.at) == 21
     assert {one.status for one in outbox.sends()} == {"delivered"}
-
-
-def test_pace_waits_as_long_as_was_asked_and_no_hours() -> None:
-    demo, slept = Demo(), list[float]()
-    pace = Pace(slept.append, demo.now)
-    pace.wait()
-    pace.sleep(5)
-    pace.sleep(3)
-    demo.advance(seconds=1)
-    pace.wait()
-    demo.advance(hours=-9)
-    pace.wait()
-    assert slept == [5, 3, 4, 60]
 
 
 # --- bad answers ---
@@ -256,7 +242,7 @@ def test_an_interrupt_leaves_what_was_learnt(demo: Demo, memo: VoiceMemo, connec
         outbox.refresh()
     told = [one.status for one in outbox.sends()]
     assert 4 <= told.count("delivered") < 20
-    assert not [one for one in threading.enumerate() if "linq_nb asking" in one.name]
+    assert not [one for one in threading.enumerate() if "linq_nb poll" in one.name]
     assert [one.status for one in outbox.history(outbox.sends()[0])] == ["queued", "delivered"]
     outbox.refresh()
     assert {one.status for one in outbox.sends()} == {"delivered"}

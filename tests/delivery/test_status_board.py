@@ -15,6 +15,7 @@ from slow_linq import Door, reads
 from linq_nb import Draft, Outbox, StatusBoard, VoiceMemo
 from linq_nb import board as board_module
 from linq_nb.demo import Demo
+from linq_nb.outbox import session_of
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 
@@ -97,7 +98,9 @@ def test_it_asks_no_more_when_all_is_settled(
 def test_a_webhook_moves_it_without_a_question(
     outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
 ) -> None:
-    made = outbox.client.create_subscription("https://hooks.example/in", ["message.delivered", "message.failed"])
+    made = session_of(outbox).client.create_subscription(
+        "https://hooks.example/in", ["message.delivered", "message.failed"]
+    )
     send = outbox.send(memo, demo.chat_ids["Grace Hopper"])
     body = f'{{"id": "{send.message_id}", "delivery_status": "queued"}}'
     demo.fail_next(200, path="/v3/messages/", body=body, times=1000)
@@ -113,7 +116,7 @@ def test_a_webhook_moves_it_without_a_question(
 def test_the_reason_of_a_failure_comes_by_webhook(
     outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
 ) -> None:
-    made = outbox.client.create_subscription("https://hooks.example/in", ["message.failed"])
+    made = session_of(outbox).client.create_subscription("https://hooks.example/in", ["message.failed"])
     outbox.send(memo, demo.chat_ids["Finn Fails"])
     demo.advance(seconds=30)
     for one in demo.deliveries():
@@ -290,5 +293,5 @@ def test_in_the_demo_time_goes_on_while_a_board_is_open(
         outbox.send(memo, "Book Club")
         board = open_board(outbox)
         until(lambda: not board.is_running)
-        passed = outbox.now() - datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+        passed = session_of(outbox).now() - datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
         assert 2 <= passed.total_seconds() < 10

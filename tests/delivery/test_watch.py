@@ -16,6 +16,7 @@ from slow_linq import Door, press_ctrl_c, reads
 import linq_nb
 from linq_nb import AuthenticationError, LinqError, NotSent, Outbox, SettingsError, VoiceMemo
 from linq_nb.demo import Demo
+from linq_nb.outbox import session_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -150,7 +151,7 @@ def test_the_demo_watches_the_same_each_time(memo: VoiceMemo) -> None:
         with linq_nb.connect(demo=True, fresh=True) as outbox:
             for name in ("Ada Lovelace", "Book Club", "Fay Fails Then Delivers", "Rosa RCS"):
                 outbox.send(memo, outbox.demo.chat_ids[name])
-            told.append((repr(outbox.watch()), outbox.now(), [one.path for one in outbox.demo.requests]))
+            told.append((repr(outbox.watch()), session_of(outbox).now(), [one.path for one in outbox.demo.requests]))
     assert told[0] == told[1]
 
 
@@ -174,11 +175,12 @@ send = outbox.send(memo, demo.chat_ids["Fay Fails Then Delivers"])
 demo.fail_next(200, path="/v3/messages/", body='{"id": "%s", "delivery_status": "sent"}' % send.message_id, times=5)
 """
 INTERRUPTED = """import os, signal
-quiet = outbox.pace.rest
+from linq_nb.outbox import session_of
+quiet = session_of(outbox).throttle.pause
 def rest(seconds):
     quiet(seconds)
     os.kill(os.getpid(), signal.SIGINT)
-outbox.pace.rest = rest
+session_of(outbox).throttle.pause = rest
 outbox.watch()"""
 
 

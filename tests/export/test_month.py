@@ -10,7 +10,7 @@ import pytest
 
 import linq_nb
 from linq_nb import SettingsError, VoiceMemo, to_frame
-from linq_nb.outbox import Outbox
+from linq_nb.outbox import Outbox, session_of
 
 FLAGGED = datetime(2026, 2, 12, 14, tzinfo=UTC)
 
@@ -60,7 +60,7 @@ def test_linq_lists_the_same_messages_as_the_journal(month: Outbox) -> None:
     listed = {
         message.message_id: message
         for chat_id in month.demo.bubbles()
-        for message in month.client.messages(chat_id)
+        for message in session_of(month).client.messages(chat_id)
         if message.is_from_me
     }
     gone, foreign = ours.keys() - listed.keys(), listed.keys() - ours.keys()

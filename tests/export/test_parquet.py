@@ -22,7 +22,7 @@ import linq_nb
 from linq_nb import SettingsError, export, frames, read_parquet, to_frame
 from linq_nb.journal import Journal
 from linq_nb.model import Event, Send, columns_of
-from linq_nb.outbox import Outbox
+from linq_nb.outbox import Outbox, session_of
 
 CHILD = Path(__file__).with_name("export_child.py")
 
@@ -74,7 +74,7 @@ def test_the_history_is_a_table_too(month: Outbox, tmp_path: Path) -> None:
 def test_handles_are_written_as_asked_for(month: Outbox, tmp_path: Path, handles: Any) -> None:
     month.to_parquet(tmp_path / "sends", handles)
     read = read_parquet(tmp_path / "sends")
-    pd.testing.assert_frame_equal(read, to_frame(month.sends(), handles, key=month.hash_key()))
+    pd.testing.assert_frame_equal(read, to_frame(month.sends(), handles, key=month))
     assert ("+12025550100" in set(read["from_handle"])) == (handles == "full")
 
 
@@ -85,7 +85,7 @@ def test_odd_values_come_back_as_they_were(outbox: Outbox, tmp_path: Path) -> No
         a_send(3, created_at=datetime(9999, 1, 1, tzinfo=UTC), is_group=True, service="iMessage"),
         a_send(4, created_at=None, attempts=3, size_bytes=0),
     ]
-    outbox.journal.import_sends(sends, [])
+    session_of(outbox).journal.import_sends(sends, [])
     outbox.to_parquet(tmp_path / "sends")
     frame = to_frame(outbox.sends())
     expected = frame.loc[[1, 0, 2, 3]].reset_index(drop=True)  # day by day, the unknown day last
@@ -95,14 +95,15 @@ def test_odd_values_come_back_as_they_were(outbox: Outbox, tmp_path: Path) -> No
 def test_an_empty_journal_is_an_empty_frame(outbox: Outbox, tmp_path: Path) -> None:
     assert outbox.to_parquet(tmp_path / "sends").rows == 0
     pd.testing.assert_frame_equal(read_parquet(tmp_path / "sends"), to_frame([]))
-    outbox.journal.import_sends([a_send(1)], [])
+    session_of(outbox).journal.import_sends([a_send(1)], [])
     outbox.to_parquet(tmp_path / "sends")
     pd.testing.assert_frame_equal(read_parquet(tmp_path / "sends"), to_frame(outbox.sends()))
 
 
 def test_a_long_day_is_written_in_parts(outbox: Outbox, tmp_path: Path) -> None:
-    outbox.journal.import_sends([a_send(number, status=f"word {number % 7}") for number in range(5_000)], [])
-    export.to_parquet(outbox.journal, tmp_path / "sends", rows_at_once=3_000)
+    sends = [a_send(number, status=f"word {number % 7}") for number in range(5_000)]
+    session_of(outbox).journal.import_sends(sends, [])
+    export.to_parquet(session_of(outbox).journal, tmp_path / "sends", rows_at_once=3_000)
     (file,) = (tmp_path / "sends").rglob("*.parquet")
     assert parquet.ParquetFile(file).metadata.num_row_groups == 2
     pd.testing.assert_frame_equal(read_parquet(tmp_path / "sends"), to_frame(outbox.sends()))
@@ -161,7 +162,7 @@ def test_no_full_handle_no_raw_answer_and_no_signed_url_is_written(outbox: Outbo
     body = {"url": "https://x.example/a?sig=s3cr3t", "to": [number]}
     at = datetime(2026, 3, 2, tzinfo=UTC)
     words = f"Nobody at {number} or {mail}"
-    outbox.journal.import_sends(
+    session_of(outbox).journal.import_sends(
         [a_send(1, from_handle=number, to_handles=(number, mail), chat_name=f"Ada {number}", error_message=words)],
         [Event(send_id="s1", at=at, source="post", error_message=words, body=body)],
     )
@@ -178,7 +179,7 @@ def test_no_full_handle_no_raw_answer_and_no_signed_url_is_written(outbox: Outbo
 
 
 def test_running_it_again_replaces_and_never_doubles(outbox: Outbox, tmp_path: Path) -> None:
-    outbox.journal.import_sends([a_send(1), a_send(2, created_at=datetime(2026, 3, 5, tzinfo=UTC))], [])
+    session_of(outbox).journal.import_sends([a_send(1), a_send(2, created_at=datetime(2026, 3, 5, tzinfo=UTC))], [])
     target = tmp_path / "sends"
     for _ in range(2):
         assert outbox.to_parquet(target).files == 2
@@ -193,7 +194,7 @@ def test_running_it_again_replaces_and_never_doubles(outbox: Outbox, tmp_path: P
 @pytest.mark.parametrize("since", [date(2026, 3, 3), datetime(2026, 3, 3, 12), datetime(2026, 3, 3, 12, tzinfo=UTC)])
 def test_since_writes_its_day_and_later_ones_anew(outbox: Outbox, tmp_path: Path, since: date) -> None:
     march = [datetime(2026, 3, day, hour, tzinfo=UTC) for day in (2, 3, 4) for hour in (1, 23)]
-    outbox.journal.import_sends([a_send(number, created_at=at) for number, at in enumerate(march)], [])
+    session_of(outbox).journal.import_sends([a_send(number, created_at=at) for number, at in enumerate(march)], [])
     target = tmp_path / "sends"
     outbox.to_parquet(target)
     before = {file: file.stat().st_mtime_ns for file in target.rglob("*.parquet")}
@@ -204,7 +205,7 @@ def test_since_writes_its_day_and_later_ones_anew(outbox: Outbox, tmp_path: Path
 
 
 def test_an_export_that_is_killed_leaves_no_half(month: Outbox, outbox: Outbox, tmp_path: Path) -> None:
-    outbox.journal.import_sends(list(month.sends()), [])
+    session_of(outbox).journal.import_sends(list(month.sends()), [])
     target = tmp_path / "sends"
     outbox.to_parquet(target)
     whole = to_frame(outbox.sends())

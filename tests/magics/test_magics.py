@@ -15,6 +15,7 @@ import pytest
 
 from linq_nb import Draft, Outbox, Send, VoiceMemo, connect
 from linq_nb.demo import Demo
+from linq_nb.outbox import session_of
 
 ADA = '--chat "Ada Lovelace"'
 
@@ -390,9 +391,11 @@ def test_status_asks_linq_and_reconcile_finds_a_lost_answer(shell: Any, demo: De
 def test_reconcile_names_the_sends_that_may_still_be_under_way(shell: Any, demo: Demo) -> None:
     outbox = shell["outbox"]
     memo = VoiceMemo.from_attachment("11111111-1111-4111-8111-111111111111")
-    wanted = outbox.wanted(Draft(memo=memo, chat=next(iter(demo.chat_ids.values()))))
-    outbox.journal.claim(
-        dataclasses.replace(wanted, status="sending", posted_at=outbox.now()), memo.names, "a notebook that died"
+    wanted = session_of(outbox).wanted(Draft(memo=memo, chat=next(iter(demo.chat_ids.values()))))
+    session_of(outbox).journal.claim(
+        dataclasses.replace(wanted, status="sending", posted_at=session_of(outbox).now()),
+        memo.names,
+        "a notebook that died",
     )
     assert len(shell.run("%linq_reconcile")) == 0
     assert "1 send is under way" in shell.said

@@ -18,6 +18,7 @@ from team_samples import customers
 
 from linq_nb import JournalError, Outbox, OutcomeUnknown, VoiceMemo
 from linq_nb.demo import Demo
+from linq_nb.outbox import session_of
 
 HERE = Path(__file__).parent
 Connect = Callable[..., Outbox]
@@ -51,7 +52,7 @@ def posts(demo: Demo) -> int:
 
 def run_out(outbox: Outbox) -> Outbox:
     """Let every lease run out, as after a while."""
-    outbox.journal.database.wall = lambda: time.time() + 3600
+    session_of(outbox).journal.database.wall = lambda: time.time() + 3600
     return outbox
 
 

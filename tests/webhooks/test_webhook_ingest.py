@@ -15,6 +15,7 @@ from hook_samples import NEW, OLD, SECRET, payload, signed
 
 import linq_nb
 from linq_nb import Outbox, SettingsError, VoiceMemo, WebhookError
+from linq_nb.outbox import session_of
 
 AUDIO = Path(__file__).parents[2] / "notebooks" / "audio" / "hello.amr"
 PEOPLE = ("Ada Lovelace", "Book Club", "Finn Fails", "Fay Fails Then Delivers", "Zoe Zero Retention")
@@ -27,7 +28,7 @@ def memo() -> VoiceMemo:
 
 
 def subscribed(outbox: Outbox, version: str = NEW) -> str:
-    made = outbox.client.create_subscription(f"https://hooks.example.com/?version={version}", ALL)
+    made = session_of(outbox).client.create_subscription(f"https://hooks.example.com/?version={version}", ALL)
     assert made.signing_secret is not None
     return made.signing_secret
 
@@ -65,12 +66,12 @@ def test_webhooks_give_the_same_sends_as_polling_and_the_reason_of_a_failure(
     assert by_name["Fay Fails Then Delivers"].error_code is None
     events = [event for send in outbox.sends() for event in outbox.history(send) if event.source == "webhook"]
     assert len(events) == len(deliveries) - 1  # without the message of the other side
-    assert len(outbox.journal.events("")) == 1
+    assert len(session_of(outbox).journal.events("")) == 1
     by_webhooks = columns(outbox)
     with linq_nb.connect(demo=True, journal=str(tmp_path / "polled.sqlite")) as other:
         for send in outbox.sends():
-            other.journal.claim(send, (), "me")
-            other.journal.replace(send, was="preparing")
+            session_of(other).journal.claim(send, (), "me")
+            session_of(other).journal.replace(send, was="preparing")
         other.refresh(other.sends())
         assert columns(other) == by_webhooks
 
@@ -95,13 +96,13 @@ def test_a_delivery_returns_its_event_with_the_send(outbox: Outbox, memo: VoiceM
 def test_the_secret_may_come_from_the_environment_but_never_be_missing(
     outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body, headers = signed(payload("sent"), at=outbox.now())
+    body, headers = signed(payload("sent"), at=session_of(outbox).now())
     with pytest.raises(SettingsError, match="LINQ_WEBHOOK_SECRET"):
         outbox.ingest(body, headers)
     for empty in ("", [], ["x", ""]):
         with pytest.raises(SettingsError):
             outbox.ingest(body, headers, empty)
-    assert outbox.journal.events("") == []
+    assert session_of(outbox).journal.events("") == []
     monkeypatch.setenv("LINQ_WEBHOOK_SECRET", f"whsec_AAAA {SECRET}")
     assert outbox.ingest(body, headers).event_type == "message.sent"
 
@@ -197,7 +198,7 @@ def test_many_stored_events_are_written_in_one_go(outbox: Outbox) -> None:
 def test_a_journal_that_cannot_be_written_raises_and_the_delivery_can_come_again(tmp_path: Path) -> None:
     file = tmp_path / "j.sqlite"
     with linq_nb.connect(demo=True, fresh=True, journal=str(file)) as outbox, closing(sqlite3.connect(file)) as other:
-        body, headers = signed(payload("sent"), at=outbox.now())
+        body, headers = signed(payload("sent"), at=session_of(outbox).now())
         other.execute("ALTER TABLE events RENAME TO away")
         with pytest.raises(linq_nb.JournalError):
             outbox.ingest(body, headers, SECRET)

@@ -19,6 +19,7 @@ from mutations import CHANGES, Changed, changed
 
 from linq_nb import Outbox, WebhookError, webhooks
 from linq_nb.journal import Journal
+from linq_nb.outbox import session_of
 from linq_nb.receiver import Receiver
 
 SEED = int(os.environ.get("LINQ_NB_SEED", "1"))
@@ -58,22 +59,22 @@ def test_what_they_were_made_of_is_taken(scheme: Any) -> None:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_by_ingest_they_leave_no_row(outbox: Outbox, scheme: Any) -> None:
-    answered(outbox.journal, sending(outbox.journal))
+    answered(session_of(outbox).journal, sending(session_of(outbox).journal))
     before = outbox.sends()
-    for delivery in changed(scheme, SEED + 1, 1000, outbox.now()):
+    for delivery in changed(scheme, SEED + 1, 1000, session_of(outbox).now()):
         with pytest.raises(WebhookError):
             outbox.ingest(delivery.body, delivery.headers, SECRET, scheme=scheme)
     assert outbox.sends() == before
-    assert outbox.journal.events() == []
+    assert session_of(outbox).journal.events() == []
 
 
 def test_one_that_is_brought_again_in_time_is_written_once(outbox: Outbox) -> None:
-    answered(outbox.journal, sending(outbox.journal))
+    answered(session_of(outbox).journal, sending(session_of(outbox).journal))
     for n in range(100):
-        body, headers = signed(payload("delivered", n % 10), at=outbox.now())
+        body, headers = signed(payload("delivered", n % 10), at=session_of(outbox).now())
         outbox.demo.advance(seconds=n)
         assert outbox.ingest(body, headers, SECRET).send_id == wanted().send_id
-    assert len(outbox.journal.events()) == 10
+    assert len(session_of(outbox).journal.events()) == 10
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

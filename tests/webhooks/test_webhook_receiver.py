@@ -27,6 +27,7 @@ import linq_nb
 from linq_nb import Outbox, VoiceMemo, receiver
 from linq_nb.journal import Ingested, Journal
 from linq_nb.model import Event
+from linq_nb.outbox import session_of
 from linq_nb.receiver import Receiver
 
 ROOT = Path(__file__).parents[2]
@@ -407,7 +408,7 @@ def test_three_processes_bring_a_memo_from_send_to_read(
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with linq_nb.connect(base_url=base_url, api_key=key, journal=str(file)) as outbox:
-        made = outbox.client.create_subscription(f"http://127.0.0.1:{port}/", [
+        made = session_of(outbox).client.create_subscription(f"http://127.0.0.1:{port}/", [
             f"message.{what}" for what in ("sent", "delivered", "read", "failed")
         ])  # fmt: skip
         secret.write_text(made.signing_secret or "")

@@ -10,6 +10,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from linq_nb import LinqError, Outbox, SettingsError, VoiceMemo
+from linq_nb.outbox import session_of
 from linq_nb.secret import Secret
 
 AUDIO = Path(__file__).parents[2] / "notebooks" / "audio" / "hello.amr"
@@ -27,7 +28,7 @@ def run(shell: InteractiveShell, line: str) -> Any:
 
 
 def made(outbox: Outbox) -> list[str]:
-    return [subscription.target_url for subscription in outbox.client.subscriptions()]
+    return [subscription.target_url for subscription in session_of(outbox).client.subscriptions()]
 
 
 def test_a_subscription_is_made_listed_and_deleted(shell: InteractiveShell, outbox: Outbox) -> None:

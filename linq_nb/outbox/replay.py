@@ -11,63 +11,66 @@ from linq_nb import audio, webhooks, wire
 from linq_nb.client import no_answer, taken
 from linq_nb.errors import LinqError, SettingsError
 from linq_nb.model import Chat, Draft, Event, Send, VoiceMemo
-from linq_nb.outbox import asking, sending
+from linq_nb.outbox.attempt import accepted, refused
+from linq_nb.outbox.poll import listed
+from linq_nb.session import Session
 from linq_nb.text import mask_text
 
 if TYPE_CHECKING:
     from linq_nb.demo.month import Day, Page, Posted
-    from linq_nb.outbox.core import Outbox
 
 ASKED_BEFORE = timedelta(milliseconds=5)
 """A send is asked for a moment before it is posted."""
 
 
-def replay(outbox: Outbox, month: Iterable[Day]) -> int:
-    """Write a month of the demo to the journal."""
-    if outbox.demo is None:
+def replay(session: Session, month: Iterable[Day]) -> int:
+    """Write a month of the demo to the journal; returns how many sends were new."""
+    if session.demo is None:
         raise SettingsError("replay takes the demo's month, and this outbox is not the demo's; nothing was written")
-    replaying = _Replay(outbox)
-    return sum(outbox.journal.import_sends(*replaying.day(day)) for day in month)
+    reader = _MonthReader(session)
+    return sum(session.journal.import_sends(*reader.read(day)) for day in month)
 
 
-class _Replay:
+class _MonthReader:
     """Reads day after day; chats and memos are looked up once."""
 
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
-        self._chats: dict[str, Chat] = {one.chat_id: one for one in outbox.chats()}
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._chats: dict[str, Chat] = {chat.chat_id: chat for chat in session.chats()}
         self._memos: dict[str, VoiceMemo] = {}
         self._sends: dict[str, Send] = {}
-        self._of_message: dict[str, str] = {}
+        self._send_ids: dict[str, str] = {}  # by message id
         self._events: list[Event] = []
 
-    def day(self, day: Day) -> tuple[list[Send], list[Event]]:
-        """Return a day's sends as they stand at last, and all that was seen of them, in order."""
-        self._sends, self._of_message, self._events = {}, {}, []
+    def read(self, day: Day) -> tuple[list[Send], list[Event]]:
+        """Return a day's sends as they stand at its end, and all observations of them, in order of time."""
+        self._sends, self._send_ids, self._events = {}, {}, []
         for posted in day.posts:
-            self._post(posted)
+            self._read_post(posted)
         for body in day.webhooks:
-            self._told(webhooks.parse(body))
+            event = webhooks.parse(body)
+            self._observe(dataclasses.replace(event, send_id=self._send_ids.get(event.message_id or "", "")))
         for page in day.pages:
-            self._read(page)
-        return list(self._sends.values()), sorted(self._events, key=lambda one: one.at)
+            self._read_page(page)
+        return list(self._sends.values()), sorted(self._events, key=lambda event: event.at)
 
-    def _post(self, posted: Posted) -> None:
-        send = self._wanted(posted)
+    def _read_post(self, posted: Posted) -> None:
+        send = self._posted_send(posted)
         try:
-            answer = taken(_answered(posted, send), posted.chat_id, lambda: mask_text(send.chat_name or ""))
-            send, event = sending.accepted(send, answer)
+            answer = taken(_answer_to(posted, send), posted.chat_id, lambda: mask_text(send.chat_name or ""))
+            send, event = accepted(send, answer)
         except LinqError as error:
-            send, event = sending.refused(send, error, posted.answered_at)
+            send, event = refused(send, error, posted.answered_at)
         self._sends[send.send_id] = send
         self._events.append(event)
         if send.message_id:
-            self._of_message[send.message_id] = send.send_id
+            self._send_ids[send.message_id] = send.send_id
 
-    def _wanted(self, posted: Posted) -> Send:
+    def _posted_send(self, posted: Posted) -> Send:
         """Return the send as it stood when it was posted."""
         draft = Draft(memo=self._memo(posted), chat=self._chats[posted.chat_id], copy=posted.copy)
-        return self._outbox.wanted(draft, posted.posted_at - ASKED_BEFORE).but(
+        return dataclasses.replace(
+            self._session.wanted(draft, posted.posted_at - ASKED_BEFORE),
             status="sending",
             attempts=1,
             attachment_id=posted.file.id if posted.file else None,
@@ -76,41 +79,36 @@ class _Replay:
 
     def _memo(self, posted: Posted) -> VoiceMemo:
         """Return the memo that was sent; its bytes are not here any more."""
-        one = posted.recording
-        if one.sha256 not in self._memos:
-            by_url = one.url is not None
-            self._memos[one.sha256] = (
-                VoiceMemo.from_url(str(one.url))
-                if by_url
+        recording = posted.recording
+        if recording.sha256 not in self._memos:
+            self._memos[recording.sha256] = (
+                VoiceMemo.from_url(str(recording.url))
+                if recording.url is not None
                 else VoiceMemo(
                     source="file",
-                    filename=one.filename,
-                    mime_type=one.content_type,
-                    size_bytes=one.size_bytes,
-                    duration_ms=one.duration_ms,
-                    sha256=one.sha256,
-                    format=audio.mime_format(one.content_type),
+                    filename=recording.filename,
+                    mime_type=recording.content_type,
+                    size_bytes=recording.size_bytes,
+                    duration_ms=recording.duration_ms,
+                    sha256=recording.sha256,
+                    format=audio.mime_format(recording.content_type),
                 )
             )
-        return self._memos[one.sha256]
+        return self._memos[recording.sha256]
 
-    def _told(self, told: Event) -> None:
-        send_id = self._of_message.get(told.message_id or "", "")
-        self._seen(dataclasses.replace(told, send_id=send_id))
-
-    def _read(self, page: Page) -> None:
+    def _read_page(self, page: Page) -> None:
         answer = _answer(page.reply, page.at)
         for message in wire.page(answer, "messages", wire.message)[0]:
-            send = self._sends[self._of_message[message.message_id]]
-            self._seen(asking.listed(send, message, page.at))
+            send = self._sends[self._send_ids[message.message_id]]
+            self._observe(listed(send, message, page.at))
 
-    def _seen(self, event: Event) -> None:
+    def _observe(self, event: Event) -> None:
         self._events.append(event)
         if event.send_id:
             self._sends[event.send_id] = self._sends[event.send_id].observed(event)
 
 
-def _answered(posted: Posted, send: Send) -> wire.Answer:
+def _answer_to(posted: Posted, send: Send) -> wire.Answer:
     """Return the answer to a POST; raises OutcomeUnknown when none came."""
     if posted.reply is None:
         doing = f"the voice memo for {mask_text(send.chat_name or '')}"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING
 
 from linq_nb import preflight
 from linq_nb.errors import AudioError, LinqError, PreflightError
 from linq_nb.model import BadDraft, Chat, Draft, Finding, Plan, PlanRow, Send, Verdict, VoiceMemo
-from linq_nb.outbox import sending
-from linq_nb.status import is_resolved
-
-if TYPE_CHECKING:
-    from linq_nb.outbox.core import Outbox
+from linq_nb.outbox.attempt import already_sent, check_shape
+from linq_nb.session import Session
+from linq_nb.status import UNCLEAR_STATUSES, is_resolved
 
 PAIR_LIMIT = 30
 """Messages that one line may send one recipient in 60 seconds (linq docs, rate limits)."""
@@ -28,34 +26,35 @@ _NO_DRAFTS = (
 )
 
 
-def plan(
-    outbox: Outbox, drafts: Iterable[Draft | BadDraft], accept: Collection[str] = (), *, strict: bool = False
+def make_plan(
+    session: Session, drafts: Iterable[Draft | BadDraft], accept: Collection[str] = (), *, strict: bool = False
 ) -> Plan:
     """Validate every row; raises PreflightError when ``strict`` and a row is refused."""
     if isinstance(drafts, str) or hasattr(drafts, "columns") or not isinstance(drafts, Iterable):
         raise PreflightError(_NO_DRAFTS.format(type(drafts).__name__))
-    judge = _Judge(outbox, accept)
-    rows = tuple(judge.row(number, one) for number, one in enumerate(drafts))
+    planner = _Planner(session, accept)
+    rows = tuple(planner.row(number, draft) for number, draft in enumerate(drafts))
     bad = [row for row in rows if row.verdict == "refused"]
     if strict and bad:
         raise PreflightError(
             f"{len(bad)} of {len(rows)} rows cannot be sent, the first is row {bad[0].row}: {bad[0].why}; "
             "nothing was sent",
-            findings=[one for row in bad for one in row.findings],
+            findings=[finding for row in bad for finding in row.findings],
         )
     return Plan(rows=rows, fingerprint=_fingerprint(rows), notes=tuple(_notes(rows)))
 
 
-class _Judge:
-    """Judges row after row, looking at each distinct memo and chat once."""
+class _Planner:
+    """Validates row after row, looking at each distinct memo and chat once."""
 
-    def __init__(self, outbox: Outbox, accept: Collection[str]) -> None:
-        self._outbox, self._accept = outbox, accept
-        self._memos: dict[int, tuple[VoiceMemo, list[Finding]]] = {}
-        self._seen: dict[str, int] = {}
-        self._listed = False
+    def __init__(self, session: Session, accept: Collection[str]) -> None:
+        self._session, self._accept = session, accept
+        self._memo_findings: dict[int, tuple[VoiceMemo, list[Finding]]] = {}
+        self._first_row: dict[str, int] = {}
+        self._listed_chats = False
 
     def row(self, number: int, draft: Draft | BadDraft) -> PlanRow:
+        """Return the row of a draft with its verdict."""
         if isinstance(draft, Draft) and not isinstance(draft.memo, VoiceMemo):
             why = f"its memo is no VoiceMemo but a value of type {type(draft.memo).__name__}; VoiceMemo.load makes one"
             draft = BadDraft(chat=str(draft.chat), audio=str(draft.memo), why=why)
@@ -64,73 +63,75 @@ class _Judge:
         if not isinstance(draft, Draft):
             raise PreflightError(_NO_DRAFTS.format(type(draft).__name__))
         try:
-            made = self._judged(number, draft)
-            if made.wanted is not None:  # only then can another row repeat it
-                self._seen.setdefault(made.wanted.send_id, number)
-            return made
+            row = self._validated(number, draft)
+            if row.wanted is not None:  # only then can another row repeat it
+                self._first_row.setdefault(row.wanted.send_id, number)
+            return row
         except PreflightError as error:
             return PlanRow(row=number, draft=draft, verdict="refused", why=str(error), findings=error.findings)
         except (AudioError, LinqError) as error:
             return PlanRow(row=number, draft=draft, verdict="refused", why=str(error))
 
-    def _judged(self, number: int, draft: Draft) -> PlanRow:
+    def _validated(self, number: int, draft: Draft) -> PlanRow:
         chat, unread = self._chat(draft.chat)
-        draft = Draft(memo=draft.memo, chat=chat, copy=draft.copy, override_optout=draft.override_optout)
-        sending.check_shape(draft)
-        wanted = self._outbox.wanted(draft)
-        if (first := self._seen.get(wanted.send_id)) is not None:
+        draft = dataclasses.replace(draft, chat=chat)
+        check_shape(draft)
+        wanted = self._session.wanted(draft)
+        if (first := self._first_row.get(wanted.send_id)) is not None:
             why = f"the same memo, chat and copy as row {first}"
             return PlanRow(row=number, draft=draft, verdict="duplicate", why=why, wanted=wanted)
-        before = self._outbox.journal.find(wanted, draft.memo.names)
-        if before is not None and (done := self._before(number, draft, before, wanted)):
-            return done
-        found = self._findings(draft, chat) if isinstance(chat, Chat) else []
-        why = unread or "; ".join(one.message for one in preflight.errors(found))
-        verdict: Verdict = "refused" if why else "send"
-        return PlanRow(row=number, draft=draft, verdict=verdict, why=why, findings=tuple(found), wanted=wanted)
+        recorded = self._session.journal.find(wanted, draft.memo.names)
+        if recorded is not None and (verdict := self._verdict_of_recorded(recorded)):
+            return PlanRow(row=number, draft=draft, verdict=verdict[0], why=verdict[1], wanted=wanted)
+        findings = self._findings(draft, chat) if isinstance(chat, Chat) else []
+        why = unread or "; ".join(finding.message for finding in preflight.errors(findings))
+        return PlanRow(
+            row=number,
+            draft=draft,
+            verdict="refused" if why else "send",
+            why=why,
+            findings=tuple(findings),
+            wanted=wanted,
+        )
 
-    def _before(self, number: int, draft: Draft, before: Send, wanted: Send) -> PlanRow | None:
-        """Judge a row that the journal knows: sent, unclear, or free to go again (None)."""
-        if is_resolved(before.status):
-            why = sending.already(before, self._outbox.now())
-            return PlanRow(row=number, draft=draft, verdict="already_sent", why=why, wanted=wanted)
-        if before.status in ("unknown", "sending"):  # on its way from another notebook, or left there by one that died
-            why = "it may have been sent before; it is looked for in the chat, not sent"
-            return PlanRow(row=number, draft=draft, verdict="unclear", why=why, wanted=wanted)
+    def _verdict_of_recorded(self, recorded: Send) -> tuple[Verdict, str] | None:
+        """Return verdict and reason for a row that the journal has, None when it is free to be sent again."""
+        if is_resolved(recorded.status):
+            return "already_sent", already_sent(recorded, self._session.now())
+        if recorded.status in UNCLEAR_STATUSES:  # another notebook is sending it, or left it there when it died
+            return "unclear", "it may have been sent before; it is looked for in the chat, not sent"
         return None
 
     def _chat(self, chat: Chat | str) -> tuple[Chat | str, str]:
-        """Return the chat of a row; its id and why, when Linq does not tell: the journal may know the send even so.
+        """Return the chat of a row; its id and why, when Linq does not tell: the journal may have the send even so.
 
         Raises LinqError when there is not even an id.
         """
         if isinstance(chat, Chat):
             return chat, ""
-        found = self._outbox.find_chat(chat)
-        if isinstance(found, Chat):
-            return found, ""
+        chat = self._session.find_chat(chat)
+        if isinstance(chat, Chat):
+            return chat, ""
         try:
-            if not self._listed:
-                self._listed = True
-                self._outbox.chats()
-            return self._outbox.chat(found), ""
+            if not self._listed_chats:
+                self._listed_chats = True
+                self._session.chats()
+            return self._session.chat(chat), ""
         except LinqError as error:
-            return found, str(error)
+            return chat, str(error)
 
     def _findings(self, draft: Draft, chat: Chat) -> list[Finding]:
-        found = [*self._checked(draft.memo), *preflight.check_chat(chat, draft.memo)]
-        return preflight.settle(found, self._accept, optout=draft.override_optout is not None)
-
-    def _checked(self, memo: VoiceMemo) -> list[Finding]:
-        if id(memo) not in self._memos:
-            self._memos[id(memo)] = (memo, preflight.check_memo(memo))
-        return self._memos[id(memo)][1]
+        memo = draft.memo
+        if id(memo) not in self._memo_findings:
+            self._memo_findings[id(memo)] = (memo, preflight.check_memo(memo))  # keeps the memo, so that its id stays
+        findings = [*self._memo_findings[id(memo)][1], *preflight.check_chat(chat, memo)]
+        return preflight.settle(findings, self._accept, optout=draft.override_optout is not None)
 
 
 def _fingerprint(rows: Iterable[PlanRow]) -> str:
     """Name what a plan would send, in its order."""
-    told = "\n".join(row.wanted.send_id for row in rows if row.verdict == "send" and row.wanted)
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    send_ids = "\n".join(row.wanted.send_id for row in rows if row.verdict == "send" and row.wanted)
+    return hashlib.sha256(send_ids.encode()).hexdigest()[:16]
 
 
 def _notes(rows: Iterable[PlanRow]) -> Iterable[str]:

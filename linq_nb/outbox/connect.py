@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from linq_nb import settings as settings_of
 from linq_nb.client import Client, utc_now
+from linq_nb.client.throttle import Throttle
 from linq_nb.errors import SettingsError
 from linq_nb.journal import Journal
-from linq_nb.outbox.core import Outbox
-from linq_nb.outbox.pace import Pace
+from linq_nb.outbox.facade import Outbox
 from linq_nb.secret import Secret
+from linq_nb.session import Session
 
 if TYPE_CHECKING:
     import httpx
@@ -49,75 +50,74 @@ def connect(
     """
     if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not 0 < timeout <= 3600:
         raise SettingsError(f"timeout is a number of seconds up to 3600, not {timeout!r}")
-    told_where = any(value is not None for value in (api_key, base_url, profile, transport))
-    if demo and told_where:
+    has_target = any(value is not None for value in (api_key, base_url, profile, transport))
+    if demo and has_target:
         raise SettingsError(
             "the demo takes no api_key, base_url, profile or transport; it is the demo or those, not both"
         )
-    if demo or (demo is None and not told_where and settings_of.wants_demo()):
-        return _demo(journal, timeout, fresh)
+    if demo or (demo is None and not has_target and settings_of.wants_demo()):
+        return _connect_demo(journal, timeout, fresh)
     if fresh:
         raise SettingsError("fresh starts the demo anew, so it goes with the demo only; add demo=True or --demo")
-    found = settings_of.load(api_key=api_key, base_url=base_url, profile=profile, journal=journal)
-    book = Journal(found.journal)
-    pace = Pace(sleep or time.sleep, clock or utc_now)
+    settings = settings_of.load(api_key=api_key, base_url=base_url, profile=profile, journal=journal)
+    opened = Journal(settings.journal)
+    now = clock or utc_now
     client = Client(
-        found.base_url,
-        found.api_key,
+        settings.base_url,
+        settings.api_key,
         timeout=timeout,
         transport=transport,
-        sleep=pace.sleep if sleep else time.sleep,  # in real time the client itself holds back every request
-        now=clock or utc_now,
+        throttle=Throttle(sleep or time.sleep),
+        now=now,
     )
-    return Outbox(
+    session = Session(
         client,
-        book,
-        account=Secret(f"{found.base_url}\n{found.api_key.reveal()}"),
-        mode="DEMO" if found.is_demo else "LIVE",
-        now=clock or utc_now,
-        pace=pace,
-        key_from=found.api_key_from,
-        journal_note=journal_note(book),
+        opened,
+        account=Secret(f"{settings.base_url}\n{settings.api_key.reveal()}"),
+        mode="DEMO" if settings.is_demo else "LIVE",
+        now=now,
+        key_from=settings.api_key_from,
+        journal_note=journal_note(opened),
     )
+    return Outbox(session)
 
 
-def _demo(journal: str | None, timeout: float, fresh: bool) -> Outbox:
+def _connect_demo(journal: str | None, timeout: float, fresh: bool) -> Outbox:
     from linq_nb.demo import world  # the demo loads only where it is asked for
 
-    one = world(fresh=fresh)
-    book = Journal(settings_of.journal_url(journal)) if journal else _demo_journal(one)
-    transport, pace = one.transport(), Pace(one.sleep, one.now)
+    demo = world(fresh=fresh)
+    opened = Journal(settings_of.journal_url(journal)) if journal else _demo_journal(demo)
+    transport = demo.transport()
     client = Client(
-        one.base_url,
-        Secret(one.api_key),
+        demo.base_url,
+        Secret(demo.api_key),
         timeout=timeout,
         transport=transport,
-        sleep=pace.sleep,
-        now=one.now,
+        throttle=Throttle(demo.sleep),
+        now=demo.now,
     )
-    made = Outbox(
+    session = Session(
         client,
-        book,
-        account=Secret(f"{one.base_url}\n{one.api_key}"),
+        opened,
+        account=Secret(f"{demo.base_url}\n{demo.api_key}"),
         mode="DEMO",
-        now=one.now,
-        pace=pace,
+        now=demo.now,
         key_from="the demo",
-        demo=one,
+        demo=demo,
         media_transport=transport,
         keep_journal=not journal,
     )
-    made.lines()
-    return made
+    session.lines()
+    return Outbox(session)
 
 
-def _demo_journal(one: Demo) -> Journal:
+def _demo_journal(demo: Demo) -> Journal:
     """Return the demo's journal in memory, which lives as long as the demo does."""
     with _journals_lock:
-        if one not in _journals:
-            _journals[one] = Journal("sqlite://")
-            weakref.finalize(one, _journals[one].close)
-        return _journals[one]
+        if demo not in _journals:
+            _journals[demo] = Journal("sqlite://")
+            weakref.finalize(demo, _journals[demo].close)
+        return _journals[demo]
 
 
 def journal_note(journal: Journal) -> str | None:
@@ -125,8 +125,8 @@ def journal_note(journal: Journal) -> str | None:
     if journal.in_memory:
         return "the journal is in memory: after a restart nobody knows what was sent; set LINQ_NB_JOURNAL"
     place = journal.label
-    passing = (tempfile.gettempdir(), "/tmp/", "/content/", "/dev/shm/")  # named to warn of them
-    if journal.url.get_backend_name() == "sqlite" and (place.startswith(passing) or _is_binder()):
+    temporary = (tempfile.gettempdir(), "/tmp/", "/content/", "/dev/shm/")  # named to warn of them
+    if journal.url.get_backend_name() == "sqlite" and (place.startswith(temporary) or _is_binder()):
         return "the journal is on a disk that does not last; set LINQ_NB_JOURNAL to one that does"
     return None
 

@@ -9,16 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from linq_nb import views, webhooks
 from linq_nb.errors import SettingsError, WebhookError
+from linq_nb.journal import Journal
 from linq_nb.model import Event
 from linq_nb.secret import Secret
-
-if TYPE_CHECKING:
-    from linq_nb.journal import Journal
-    from linq_nb.outbox.core import Outbox
+from linq_nb.session import Session
 
 SECRET_VARIABLE = "LINQ_WEBHOOK_SECRET"
 """The name that the official SDKs read too; several secrets are separated by spaces."""
@@ -64,11 +62,11 @@ class IngestCounts:
 
 
 def ingest(
-    outbox: Outbox, body: bytes | str, headers: Any, secret: webhooks.Secrets | None, scheme: webhooks.Scheme
+    session: Session, body: bytes | str, headers: Any, secret: webhooks.Secrets | None, scheme: webhooks.Scheme
 ) -> Event:
     """Verify one delivery and write it into the journal; returns the event with the id of its send."""
-    event = webhooks.verify(body, headers, secrets_of(secret), scheme=scheme, now=outbox.now())
-    return outbox.journal.ingest(event)[0].event
+    event = webhooks.verify(body, headers, secrets_of(secret), scheme=scheme, now=session.now())
+    return session.journal.ingest(event)[0].event
 
 
 def secrets_of(secret: webhooks.Secrets | None, environ: Mapping[str, str] = os.environ) -> webhooks.Secrets:
@@ -85,7 +83,7 @@ def secrets_of(secret: webhooks.Secrets | None, environ: Mapping[str, str] = os.
 
 
 def ingest_stored(
-    outbox: Outbox, source: Any, secret: webhooks.Secrets | None, column: str | None, scheme: webhooks.Scheme
+    session: Session, source: Any, secret: webhooks.Secrets | None, column: str | None, scheme: webhooks.Scheme
 ) -> IngestCounts:
     """Write stored deliveries into the journal; invalid deliveries are counted and skipped."""
     counts: Counter[str] = Counter()
@@ -94,14 +92,14 @@ def ingest_stored(
     def valid() -> Iterator[Event]:
         for item in _items(source, column):
             try:
-                yield _event(item, secret, scheme, outbox)
+                yield _event(item, secret, scheme, session)
             except WebhookError as error:
                 counts["unreadable" if error.reason == "body" else "refused"] += 1
                 troubles[:] = troubles or [str(error)]
 
     events = valid()
     while chunk := list(islice(events, CHUNK)):
-        counts.update(_written(outbox.journal, chunk))
+        counts.update(_written(session.journal, chunk))
     return IngestCounts(**counts, first_trouble=troubles[0] if troubles else None)
 
 
@@ -110,13 +108,13 @@ def _written(journal: Journal, chunk: list[Event]) -> list[str]:
     return ["repeated" if not item.is_new else "new" if item.is_ours else "not_ours" for item in ingested]
 
 
-def _event(item: Any, secret: webhooks.Secrets | None, scheme: webhooks.Scheme, outbox: Outbox) -> Event:
+def _event(item: Any, secret: webhooks.Secrets | None, scheme: webhooks.Scheme, session: Session) -> Event:
     """Read a stored delivery: a payload, or an envelope of headers and body that a secret can verify."""
     item = _parsed(item)
     is_envelope = "body" in item and "event_type" not in item
     body = item["body"] if is_envelope else item
     if secret is None:
-        return webhooks.parse(body, at=outbox.now())
+        return webhooks.parse(body, at=session.now())
     if not is_envelope:
         raise WebhookError("a stored webhook has no headers, so it cannot be verified; it was skipped")
     headers = item.get("headers")

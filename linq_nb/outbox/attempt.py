@@ -1,0 +1,309 @@
+"""One memo to one chat: claim, prepare, upload, mark, POST, record. The order is the promise.
+
+The intent is in the journal before the network is touched; ``sending`` is in the journal right before the POST,
+by an update that holds only for the claim's own epoch; the answer is in the journal before it is shown.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+from linq_nb import preflight, rules, views, wire
+from linq_nb.client import require_accepted
+from linq_nb.errors import (
+    ApiError,
+    JournalError,
+    LinqError,
+    NotFoundError,
+    NotSent,
+    OutcomeUnknown,
+    PreflightError,
+)
+from linq_nb.journal import LEASE_S, Claim
+from linq_nb.model import Draft, Event, Finding, Send, is_uuid
+from linq_nb.outbox.reconcile import reconcile
+from linq_nb.session import Session, chat_fields
+from linq_nb.status import is_resolved
+from linq_nb.text import mask_text, redact, short_id
+
+CLAIM_POLL_S = 0.1
+"""Polling interval while another owner is sending the same, in seconds."""
+
+MAX_COPY = 1_000_000
+
+Pause = Callable[[float], None]
+"""Makes a pause of so many seconds; may raise NotSent."""
+
+
+def send(session: Session, draft: Draft, accept: Collection[str] = ()) -> Send:
+    """Check a draft and send it once, or report what became of it before."""
+    check_shape(draft)
+    refuse(preflight.check_memo(draft.memo), accept, draft)
+    return send_checked(session, draft, accept)
+
+
+def send_checked(session: Session, draft: Draft, accept: Collection[str] = (), pause: Pause | None = None) -> Send:
+    """Send a draft whose memo was checked before, as in a plan."""
+    draft.memo.unchanged()
+    recorded, claim = _claim(session, draft)
+    if claim is None:
+        return _report(session, recorded)
+    with session.lease.holding(claim.send.send_id):
+        return _Attempt(session, draft, claim, accept, pause or session.throttle.pause).run()
+
+
+def already_sent(send: Send, now: datetime) -> str:
+    """Say that a send was made before, when, and how to ask for another."""
+    when = views.ago(send.accepted_at or send.created_at or now, now)
+    what = f" as message {short_id(send.message_id)}" if send.message_id else f" (status {send.status})"
+    return f"already sent {when}{what}; nothing sent; --copy {send.copy + 1} for another bubble"
+
+
+def check_shape(draft: Draft) -> None:
+    """Refuse what can be refused without looking at the memo or asking the network."""
+    if isinstance(draft.copy, bool) or not isinstance(draft.copy, int) or not 1 <= draft.copy <= MAX_COPY:
+        raise PreflightError(f"copy is a whole number from 1 on, not {draft.copy!r}; nothing was sent")
+    if draft.override_optout is not None and not draft.override_optout.strip():
+        raise PreflightError("override_optout takes the reason for writing all the same; nothing was sent")
+    if not is_uuid(draft.chat_id):
+        raise PreflightError(f"{draft.chat_id!r} is not a chat id (a uuid); nothing was sent")
+
+
+def refuse(findings: list[Finding], accept: Collection[str], draft: Draft) -> None:
+    """Raise PreflightError when a finding stops the send."""
+    findings = preflight.settle(findings, accept, optout=draft.override_optout is not None)
+    stopping = preflight.errors(findings)
+    if stopping:
+        reasons = "; ".join(finding.message for finding in stopping)
+        raise PreflightError(f"{draft.memo.label}: {reasons}; nothing was sent", findings=findings)
+
+
+def _claim(session: Session, draft: Draft) -> tuple[Send, Claim | None]:
+    """Claim the send, waiting for another owner who is sending it right now; without a claim it is recorded."""
+    deadline = time.monotonic() + session.client.timeout + 2 * LEASE_S
+    session.journal.link(draft.memo.names)
+    while True:
+        recorded, claim, step = session.journal.claim(session.wanted(draft), draft.memo.names, session.owner)
+        if claim is not None or step != "wait":
+            return recorded, claim
+        if time.monotonic() > deadline:
+            raise OutcomeUnknown(
+                "another notebook is sending this memo to this chat right now; nothing was sent from here; "
+                "look again with outbox.sends()"
+            )
+        time.sleep(CLAIM_POLL_S)
+
+
+def _report(session: Session, recorded: Send) -> Send:
+    """Return a send that was made before; look for it in the chat first when its outcome is not clear."""
+    if not is_resolved(recorded.status):
+        recorded = reconcile(session, [recorded])[0]
+    now = session.now()
+    if is_resolved(recorded.status):
+        return dataclasses.replace(recorded, repeated=True, repeated_at=now)
+    raise OutcomeUnknown(
+        f"this memo may have been sent to {_chat_label(recorded)} {views.ago(recorded.posted_at or now, now)}"
+        f" and is not sent again ({recorded.reconcile_result or 'not looked for'} in the chat); "
+        'outbox.reconcile() looks again; outbox.resolve(send, "not_sent", reason=...) lets it go once more; '
+        f"copy={recorded.copy + 1} sends another, at the risk of two bubbles",
+        status=recorded.http_status,
+        code=recorded.error_code,
+        trace_id=recorded.trace_id,
+    )
+
+
+def _chat_label(send: Send) -> str:
+    return mask_text(send.chat_name) if send.chat_name else f"chat {short_id(send.chat_id)}"
+
+
+class _Attempt:
+    """One attempt at a claimed send: ``send`` is the send as the journal has it, with what was learnt since."""
+
+    def __init__(self, session: Session, draft: Draft, claim: Claim, accept: Collection[str], pause: Pause) -> None:
+        self.session, self.draft, self.memo = session, draft, draft.memo
+        self.claim, self.accept, self.pause = claim, accept, pause
+        self.send = claim.send
+
+    def run(self) -> Send:
+        try:
+            self._prepare()
+            answer = self._post()
+        except BaseException as error:
+            self._record_failure(error)
+            raise
+        return self._record_answer(answer)
+
+    # --- before the POST: whatever happens, nothing was sent ---
+
+    def _prepare(self) -> None:
+        chat = self.session.chat_of(self.draft)
+        self._change(**chat_fields(chat))
+        refuse(preflight.check_chat(chat, self.memo), self.accept, self.draft)
+        if self._is_upload:
+            self._upload()
+        self.memo.unchanged()
+
+    @property
+    def _is_upload(self) -> bool:
+        """Whether the memo goes as an attachment of our own, not by its URL or as somebody's attachment."""
+        return self.memo.data is not None and not self.memo.url
+
+    def _upload(self) -> None:
+        self._change(attachment_id=self.session.uploads.attachment_id(self.memo, str(self.send.filename)))
+
+    # --- the POST: only while the journal says ``sending`` may something be under way ---
+
+    def _post(self) -> wire.Answer:
+        """POST the memo; an attachment that Linq no longer has is uploaded again, once."""
+        try:
+            return self._post_with_retries()
+        except NotFoundError as error:
+            if error.code != 2003 or not self._is_upload:
+                raise
+        self._mark("preparing")
+        self.session.uploads.forget(self.memo)
+        self._upload()
+        return self._post_with_retries()
+
+    def _post_with_retries(self) -> wire.Answer:
+        steps = rules.steps("memo")
+        step = next(steps)
+        try:
+            while True:
+                if isinstance(step, rules.Pause):
+                    self._mark("preparing")  # nothing was sent, and nothing is under way
+                    if step.is_rate_limit:
+                        self.session.throttle.limit(step.seconds)
+                    self.pause(step.seconds)
+                    step = next(steps)
+                else:
+                    step = steps.send(self._post_once())
+        except StopIteration as end:
+            return require_accepted(end.value, self.draft.chat_id, _chat_label(self.send))
+
+    def _post_once(self) -> wire.Answer | wire.NoAnswer:
+        """Mark the send and make one request, when the rate limit allows it; returns what came of it."""
+        if wait_s := self.session.throttle.rate_limit_wait_s():
+            self.pause(wait_s)
+        self._mark("sending", posted_at=self.session.now())
+        try:
+            return self.session.client.post_memo(
+                self.draft.chat_id,
+                voice_memo_url=self.memo.url,
+                attachment_id=None if self.memo.url else self.send.attachment_id,
+                override_optout=self.draft.override_optout is not None,
+                at_write=self._check_awake,
+            )
+        except wire.NoAnswer as failure:
+            return failure
+
+    def _check_awake(self) -> None:
+        """Send nothing when this process slept between its mark and now: others may have judged the send by then."""
+        marked_at = self.send.posted_at
+        if marked_at is not None and self.session.now() - marked_at >= timedelta(seconds=LEASE_S):
+            raise NotSent("this machine or notebook slept when it was about to send; nothing was sent; run it again")
+
+    def _mark(self, status: str, **fields: Any) -> None:
+        """Commit a status of this attempt; raises NotSent when another owner has taken the send over."""
+        marked = dataclasses.replace(self.send, status=status, **fields)
+        claim = self.session.journal.advance(self.claim, marked)
+        if claim is None:
+            raise NotSent("another notebook took this send over; nothing was sent from here; look at outbox.sends()")
+        self.claim, self.send = claim, marked
+
+    # --- recording ---
+
+    def _change(self, **fields: Any) -> None:
+        """Change the send; the journal gets it with the next status."""
+        self.send = dataclasses.replace(self.send, **fields)
+
+    def _record_failure(self, error: BaseException) -> None:
+        """Write down a no, or that it is not known; an interrupt in the middle of the POST is not known either."""
+        failed, event = refused(self.send, error, self.session.now())
+        try:
+            self._record(failed, event)
+        except JournalError as journal_error:
+            if not isinstance(error, JournalError):
+                error.add_note(f"The journal could not record this: {_cause(journal_error)}")
+
+    def _record_answer(self, answer: wire.Answer) -> Send:
+        """Write down what Linq accepted."""
+        sent, event = accepted(self.send, answer)
+        try:
+            self._record(sent, event)
+        except JournalError as error:
+            raise OutcomeUnknown(
+                f"the memo for {_chat_label(sent)} was accepted as message {sent.message_id}, but the journal could "
+                f"not record it ({_cause(error)}); do not send it again; outbox.reconcile() adopts it when the journal "
+                "is back"
+            ) from None
+        return sent
+
+    def _record(self, send: Send, event: Event) -> None:
+        """Write under the claim; when that was lost, the event is kept, and only Linq's word changes the send."""
+        self.send = send
+        if self.session.journal.advance(self.claim, send, event):
+            return
+        if is_resolved(send.status):
+            self.session.journal.observe(event)
+        else:
+            self.session.journal.note(dataclasses.replace(event, status=None))
+
+
+def _cause(error: JournalError) -> str:
+    """Return what happened to the journal, without what that means for a memo that has not left."""
+    return str(error).split("; ")[0]
+
+
+def accepted(send: Send, answer: wire.Answer) -> tuple[Send, Event]:
+    """Return a posted send with what Linq's 2xx says, and the observation of it."""
+    fields = wire.accepted(answer)
+    ours = ("filename", "mime_type", "size_bytes", "duration_ms", "attachment_id", "is_group")
+    fields = {name: value for name, value in fields.items() if name not in ours or getattr(send, name) is None}
+    sent = dataclasses.replace(
+        send,
+        **fields,
+        http_status=answer.http_status,
+        trace_id=answer.trace_id,
+        accepted_at=answer.at,
+        checked_at=answer.at,
+    )
+    event = Event(
+        send_id=sent.send_id,
+        at=answer.at,
+        source="post",
+        status=sent.status,
+        http_status=answer.http_status,
+        trace_id=answer.trace_id,
+        message_id=sent.message_id,
+        service=sent.service,
+        body=redact(dict(answer.body)),
+    )
+    return sent, event
+
+
+def refused(send: Send, error: BaseException, at: datetime) -> tuple[Send, Event]:
+    """Return a send with what its error means for it, and the observation of that."""
+    is_posting, facts = send.status == "sending", _error_fields(error)
+    if isinstance(error, ApiError):
+        status = "rejected" if rules.memo_outcome(error.status or 0) == "rejected" else "not_sent"
+    else:
+        status = "unknown" if is_posting and not isinstance(error, NotSent | JournalError) else "not_sent"
+    source, body = "post" if is_posting else "prepare", getattr(error, "response", None)
+    failed = dataclasses.replace(send, status=status, checked_at=at, **facts)
+    return failed, Event(send_id=send.send_id, at=at, source=source, status=status, body=body, **facts)
+
+
+def _error_fields(error: BaseException) -> dict[str, Any]:
+    """Return what an exception says of a send, as fields."""
+    return {
+        "http_status": getattr(error, "status", None),
+        "error_code": getattr(error, "code", None),
+        "error_message": str(error) if isinstance(error, LinqError) else f"stopped by {type(error).__name__}",
+        "doc_url": getattr(error, "doc_url", None),
+        "trace_id": getattr(error, "trace_id", None),
+    }

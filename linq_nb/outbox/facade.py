@@ -1,0 +1,333 @@
+"""The Outbox: what a notebook works with. Each method is its description and one call of the verb behind it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from types import TracebackType
+from typing import Any, Literal
+
+from linq_nb import export, rules, views, webhooks
+from linq_nb.frames import Handles
+from linq_nb.model import BadDraft, Chat, Draft, Event, Findings, Line, Message, Plan, Send, VoiceMemo
+from linq_nb.outbox import attempt, drafts, ingest, poll, reconcile
+from linq_nb.outbox.batch import STOP_AFTER, Batch, stop_batches
+from linq_nb.outbox.ingest import IngestCounts
+from linq_nb.outbox.plan import make_plan
+from linq_nb.outbox.replay import replay
+from linq_nb.outbox.watch import Watch, Watched
+from linq_nb.session import Mode, Session
+
+
+class Outbox:
+    """A connection to Linq with its journal: send a memo once, ask what became of it, see every answer.
+
+    Made by ``linq_nb.connect``. A context manager, and safe to use from several threads. ``mode`` is "DEMO" or
+    "LIVE"; ``demo`` is the demo's handle, None when live. ``last_batch`` and ``last_watch`` are the results of the
+    last ``send_all`` and ``watch``, also after an interrupt.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.last_batch: Batch | None = None
+        self.last_watch: Watched | None = None
+
+    def __repr__(self) -> str:
+        session = self._session
+        return f"Outbox({session.mode}, {session.client.base_url!r}, journal={session.journal.label!r})"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return self.summary()._repr_mimebundle_()
+
+    def __enter__(self) -> Outbox:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def mode(self) -> Mode:
+        """ "DEMO" or "LIVE"."""
+        return self._session.mode
+
+    @property
+    def demo(self) -> Any:
+        """The demo's handle, None when live."""
+        return self._session.demo
+
+    @property
+    def line(self) -> str | None:
+        """Your lines, masked, as far as they were read."""
+        return self._session.line
+
+    def close(self) -> None:
+        """Stop what is still being sent, close the connections and, unless the demo has it in memory, the journal."""
+        stop_batches("the outbox was closed", self._session)
+        self._session.close()
+
+    def summary(self) -> views.Shown:
+        """Say where this Outbox sends to, with which key, and where it keeps its journal; all masked."""
+        session = self._session
+        rows = [
+            ("mode", session.mode + (": nothing leaves this machine" if session.demo is not None else "")),
+            ("base URL", session.client.base_url),
+            ("API key", f"from {session.key_from}" if session.key_from else "none"),
+            ("line", session.line or "not read yet"),
+            ("journal", session.journal.label),
+        ]
+        return views.summary("linq_nb", rows + ([("warning", session.journal_note)] if session.journal_note else []))
+
+    # --- lines and chats ---
+
+    def lines(self) -> list[Line]:
+        """List your phone lines with their reputation. Raises ApiError or NotSent."""
+        return self._session.lines()
+
+    def chats(self, to: str | None = None, from_: str | None = None, limit: int | None = None) -> list[Chat]:
+        """List your chats, all pages; ``to`` and ``from_`` are handles (E.164), ``limit`` caps the number."""
+        return self._session.chats(to, from_, limit)
+
+    def chat(self, chat_id: str) -> Chat:
+        """Read a chat by its id, at most every five minutes."""
+        return self._session.chat(chat_id)
+
+    def known_chats(self) -> list[Chat]:
+        """Return the chats that were read already, without asking Linq."""
+        return self._session.known_chats()
+
+    def find_chat(self, name: str | Chat) -> Chat | str:
+        """Return the only chat with this display name or handle; an id is returned as it is.
+
+        Raises PreflightError that lists the candidates when no chat or several have the name.
+        """
+        return self._session.find_chat(name)
+
+    # --- sending ---
+
+    def check(self, memo: VoiceMemo, chat: Chat | str, *, copy: int = 1) -> Findings:
+        """Return what speaks against sending this memo to this chat, errors first; nothing leaves but reads."""
+        return drafts.check(self._session, drafts.make_draft(self._session, memo, chat, copy))
+
+    def fetch(self, memo: VoiceMemo, *, allow_private: bool = False) -> VoiceMemo:
+        """Download a URL memo to hear and check it; returns a memo that knows its sha256 and is still sent by its URL.
+
+        https only, also after redirects; at most 10 MB; at most the time limit; no private addresses unless
+        ``allow_private``. Raises AudioError.
+        """
+        return drafts.fetch_memo(self._session, memo, allow_private=allow_private)
+
+    def send(
+        self,
+        memo: VoiceMemo,
+        chat: Chat | str,
+        copy: int = 1,
+        override_optout: str | None = None,
+        *,
+        accept: Collection[str] = (),
+    ) -> Send:
+        """Send a memo to a chat, once: asked again, it sends nothing and returns the recorded Send.
+
+        ``copy`` is absolute: 2 is a second bubble on purpose. ``override_optout`` is the reason, kept in the
+        journal, for writing to someone who opted out. ``accept`` names errors of ``check`` to send despite
+        ("chat_critical", "too_large").
+        Raises AudioError or PreflightError before anything leaves, ApiError when Linq says no, NotSent when it
+        is safe to run again, OutcomeUnknown when it may have been sent (see ``reconcile``), JournalError when
+        nothing was sent because it could not be written down.
+        """
+        draft = drafts.make_draft(self._session, memo, chat, copy, override_optout)
+        return attempt.send(self._session, draft, accept)
+
+    def plan(self, drafts: Iterable[Draft | BadDraft], *, accept: Collection[str] = (), strict: bool = False) -> Plan:
+        """Validate a table of drafts and return what will happen to each row; nothing is sent.
+
+        Bad rows never stop good ones, unless ``strict``, which raises PreflightError.
+        """
+        return make_plan(self._session, drafts, accept, strict=strict)
+
+    def send_all(
+        self, plan: Plan, workers: int = 4, *, accept: Collection[str] = (), stop_after: int = STOP_AFTER
+    ) -> Batch:
+        """Start sending a plan with so many requests at once; returns the Batch, also as ``last_batch``.
+
+        It goes on by itself: ``wait()`` for it, or iterate over it. A script that ends before stops it.
+        What is sent is what the plan said: its ``send`` rows. After ``stop_after`` failures in a row (0: never)
+        no further row starts. Run again after a crash or an interrupt, a new plan goes on where it stopped.
+        Raises LinqError when the batch cannot begin.
+        """
+        self.last_batch = Batch(self._session, plan, workers=workers, accept=accept, stop_after=stop_after)
+        return self.last_batch._start()
+
+    # --- what became of it ---
+
+    def sends(
+        self,
+        status: str | Sequence[str] | None = None,
+        chat: Chat | str | None = None,
+        since: datetime | None = None,
+    ) -> Sequence[Send]:
+        """Return the journal's sends, oldest first; ``since`` is in UTC where it names no zone.
+
+        A list of them as they stand now; more than 10,000 are a sequence that reads them as they are used.
+        """
+        chat = self.find_chat(chat) if chat is not None else None
+        chat_id = chat.chat_id if isinstance(chat, Chat) else chat
+        since = since.replace(tzinfo=UTC) if since and since.tzinfo is None else since
+        return self._session.journal.sends(status=status, chat_id=chat_id and chat_id.lower(), since=since)
+
+    def history(self, sends: Send | str | Iterable[Send | str] | None = None) -> Sequence[Event]:
+        """Return every observation of a send (or its id), of several, or of all, in the order they were made.
+
+        Answers, polls, webhooks, reconciling, what a person said: ``to_frame`` has one row each, with its ``source``.
+        """
+        if isinstance(sends, Send | str):
+            sends = [sends]
+        send_ids = None if sends is None else [send if isinstance(send, str) else send.send_id for send in sends]
+        return self._session.journal.events(send_ids)
+
+    def messages(self, chats: Chat | str | Iterable[Chat | str] | None = None) -> list[Message]:
+        """Return Linq's own list of the messages of these chats (all that the journal has sends to), oldest first.
+
+        For ``reports.compare``: what Linq lists against what the journal knows. Linq forgets messages, after a day on
+        some accounts. ``chats``: Chats, ids or names, one or many. Raises ApiError or NotSent when a chat cannot be
+        read, PreflightError for a name that no chat or several have.
+        """
+        return poll.read_messages(self._session, [chats] if isinstance(chats, Chat | str) else chats)
+
+    def refresh(self, sends: Send | Iterable[Send] | None = None, *, settled: bool = False) -> list[Send]:
+        """Ask Linq for the delivery status of these sends (all open ones), and return them as they now stand.
+
+        Settled ones are not asked for again: delivered, read, failed, and sent in groups and by SMS, which give no
+        further receipts. ``settled=True`` asks for them too: a failed one may be delivered since, a delivered one
+        read. A message that Linq no longer has is ``expired``.
+        A bad answer costs its own send only: the others are asked for and written down, then its error is raised.
+        """
+        return poll.refresh(self._session, _as_list(sends), settled=settled)
+
+    def watch(
+        self,
+        sends: Send | Iterable[Send] | None = None,
+        timeout: float = 120,
+        *,
+        horizon: str | float | timedelta | None = None,
+        quiet: bool = False,
+    ) -> Watched:
+        """Ask for these sends (all open ones) again and again until they are settled; shows a live table.
+
+        ``timeout`` is in seconds; each send is asked for after 2, 5, 10, 20 and 40 s, then every few minutes, and
+        a last time at the end. ``horizon`` ("30m", "1h", seconds): a send that was accepted so long ago and is
+        still open counts as unconfirmed, which is not failed. Returns the sends, also as ``last_watch``.
+        Ctrl-C ends it: the table and ``last_watch`` keep what was learnt, and KeyboardInterrupt is raised again.
+        Raises what ``refresh`` raises, at once where asking again cannot help.
+        """
+        watch = Watch(self._session, _as_list(sends), timeout, horizon=rules.horizon_of(horizon), quiet=quiet)
+        try:
+            return watch.run()
+        finally:
+            self.last_watch = watch.result
+
+    def reconcile(self, sends: Send | Iterable[Send] | None = None) -> list[Send]:
+        """Look in the chats for these sends (all unknown or orphaned ones), and return them as they now stand.
+
+        A send that is found gets its message id; the others stay ``unknown``, with ``reconcile_result`` not_found or
+        ambiguous and the evidence in ``history``. Never sends anything.
+        """
+        return reconcile.reconcile(self._session, _as_list(sends))
+
+    def resolve(self, send: Send, outcome: Literal["sent", "not_sent"], *, reason: str) -> Send:
+        """Settle an unknown send by your own word, kept in the journal with its reason.
+
+        "sent": it is in the chat, so it is not sent again. "not_sent": it is not, so it may be sent again.
+        Raises LinqError when the send is not unknown.
+        """
+        return reconcile.resolve(self._session, send, outcome, reason)
+
+    # --- webhooks ---
+
+    def ingest(
+        self,
+        body: bytes | str,
+        headers: Any,
+        secret: webhooks.Secrets | None = None,
+        *,
+        scheme: webhooks.Scheme = "standard",
+    ) -> Event:
+        """Take one webhook delivery: verified, written down once by its event id, its Send brought up to date.
+
+        ``body`` is raw, as it came; ``secret`` the subscription's signing secret (or several), else
+        LINQ_WEBHOOK_SECRET. Deliveries may come twice and in any order. The event's ``send_id`` is empty when the
+        event belongs to no send of this journal; it is kept all the same.
+        Raises WebhookError for a delivery that is refused, SettingsError without a secret.
+        """
+        return ingest.ingest(self._session, body, headers, secret, scheme)
+
+    def ingest_stored(
+        self,
+        source: Any,
+        *,
+        secret: webhooks.Secrets | None = None,
+        column: str | None = None,
+        scheme: webhooks.Scheme = "standard",
+    ) -> IngestCounts:
+        """Take webhooks that were kept elsewhere; returns how many were new, repeated, not ours, or no good.
+
+        ``source``: a .jsonl file, a .json file, a folder of them, a DataFrame with the ``column`` of payloads (or
+        the columns headers and body), or many payloads. Each is a payload, or {"headers": ..., "body": ...}.
+        With ``secret`` each is verified, whatever its age, and bare payloads are refused; without, they are taken
+        at your word. A bad delivery never stops a good one. Raises SettingsError for a source without deliveries.
+        """
+        return ingest.ingest_stored(self._session, source, secret, column, scheme)
+
+    # --- the journal ---
+
+    def to_parquet(
+        self,
+        folder: str | os.PathLike[str],
+        handles: Handles = "masked",
+        *,
+        since: date | None = None,
+        table: export.Table = "sends",
+    ) -> export.Exported:
+        """Write the journal's sends to a folder as Parquet, one file a day: ``day=2026-03-02/sends.parquet``.
+
+        ``handles``: "masked", "hashed" (joins with ``to_frame(..., "hashed", key=outbox)``) or "full".
+        ``since``: only the days from this one on (UTC) are written anew, those before it stay. ``table="history"``
+        writes every observation instead, without raw answers, to a folder of its own. The columns are those of
+        ``to_frame``; the files' schema says what each means and its unit, as ``linq_nb.model.columns_of(Send)`` does.
+        Running it again replaces the days, never doubles them; each file is put in its place whole, so that an
+        export that is killed leaves none half written. ``linq_nb.read_parquet(folder)`` gives the same frame again;
+        so do pandas, DuckDB, Polars and Spark, with ``day`` from the folders' names.
+        Raises SettingsError without pyarrow, for a folder that holds something else, or when it cannot be written.
+        """
+        return export.to_parquet(self._session.journal, folder, handles, since=since, table=table)
+
+    def replay(self, month: Iterable[Any]) -> int:
+        """Write a month that the demo lived, ``outbox.demo.month()``, to the journal; returns how many sends were new.
+
+        What Linq answered goes through the same reading as live answers, so sends and ``history`` are as if they had
+        been sent from here. Nothing is sent, and running it again writes nothing. Raises SettingsError when live.
+        """
+        return replay(self._session, month)
+
+    def forget(self, chat: Chat | str) -> int:
+        """Delete what the journal keeps of a chat but the send keys; returns the number of its sends."""
+        chat_id = (chat.chat_id if isinstance(chat, Chat) else chat).lower()
+        self._session.forget_chat(chat_id)
+        return self._session.journal.forget(chat_id)
+
+    def _hash_key(self) -> bytes:
+        """Return the key of ``to_frame(..., handles="hashed", key=outbox)``."""
+        return self._session.journal.hash_key()
+
+
+def session_of(outbox: Outbox) -> Session:
+    """Return the session of an outbox: for the magics, forms and boards, which show what the session knows."""
+    return outbox._session
+
+
+def _as_list(sends: Send | Iterable[Send] | None) -> list[Send] | None:
+    if sends is None:
+        return None
+    return [sends] if isinstance(sends, Send) else list(sends)

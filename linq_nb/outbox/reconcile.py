@@ -1,0 +1,90 @@
+"""Reconciling: looking in the chat for a memo whose answer was lost, and settling a send by a person's word."""
+
+from __future__ import annotations
+
+import dataclasses
+from itertools import pairwise
+from typing import Literal
+
+from linq_nb import rules
+from linq_nb.errors import LinqError
+from linq_nb.model import Event, Message, Send
+from linq_nb.outbox.poll import event_of
+from linq_nb.session import Session
+from linq_nb.status import UNCLEAR_STATUSES
+
+MAX_MESSAGES = 1000
+"""How far back a chat is read: far more than anybody writes while a request is under way."""
+
+
+def reconcile(session: Session, sends: list[Send] | None) -> list[Send]:
+    """Look for each unknown or orphaned send in its chat."""
+    journal = session.journal
+    unclear = {send.send_id: send for send in (*journal.sends(status="unknown"), *journal.orphans())}
+    if sends is None:
+        return [_look_for(session, send) for send in unclear.values()]
+    return [
+        _look_for(session, unclear[send.send_id]) if send.send_id in unclear else journal.get(send.send_id) or send
+        for send in sends
+    ]
+
+
+def _look_for(session: Session, send: Send) -> Send:
+    """Read the chat of a send and journal what that shows; returns the send as it then stands."""
+    try:
+        messages, is_complete = _messages_since(session, send)
+    except LinqError as error:
+        match = rules.Match("ambiguous", f"the chat could not be read: {error}")
+    else:
+        rivals, under_way = session.journal.unplaced(send.base_url, send.chat_id)  # asked after the chat was read
+        match = rules.match(
+            send,
+            messages,
+            session.journal.message_ids(send.chat_id) - {send.message_id or ""},
+            rivals=[rival for rival in rivals if rival.send_id != send.send_id],
+            under_way=under_way - {send.send_id},
+            now=session.now(),
+            timeout_s=session.client.timeout,
+            complete=is_complete,
+            ahead=session.client.clock_ahead,
+        )
+    at = session.now()
+    if match.message is None:
+        event = Event(send_id=send.send_id, at=at, source="reconcile", status="unknown")
+    else:
+        event = event_of(send, match.message, "reconcile", at)
+        event = dataclasses.replace(event, status=event.status or "queued")
+    event = dataclasses.replace(event, reconcile_result=match.result, body={"evidence": match.evidence})
+    return session.journal.observe(event) or send
+
+
+def _messages_since(session: Session, send: Send) -> tuple[list[Message], bool]:
+    """Read a chat's messages; complete when the list ended, or plainly runs back in time beyond the request.
+
+    The order of the list is not documented, so one old message says nothing of what comes after it.
+    """
+    messages = list(session.client.messages(send.chat_id, limit=MAX_MESSAGES))
+    if len(messages) < MAX_MESSAGES:
+        return messages, True
+    times = [message.created_at for message in messages if message.created_at]
+    runs_back = len(times) == len(messages) and all(later >= earlier for later, earlier in pairwise(times))
+    start = rules.window_start(send, session.client.clock_ahead)
+    return messages, runs_back and start is not None and times[-1] < start
+
+
+def resolve(session: Session, send: Send, outcome: Literal["sent", "not_sent"], reason: str) -> Send:
+    """Settle an unclear send by a person's word."""
+    current = session.journal.get(send.send_id)
+    if outcome not in ("sent", "not_sent"):
+        raise LinqError(f'resolve takes "sent" or "not_sent", not {outcome!r}; nothing was changed')
+    if not reason.strip():
+        raise LinqError("resolve needs the reason, which the journal keeps; nothing was changed")
+    if current is None or current.status not in UNCLEAR_STATUSES:
+        status = current.status if current else "not in the journal"
+        raise LinqError(f"only an unknown send can be resolved; this one is {status}; nothing was changed")
+    at = session.now()
+    settled = dataclasses.replace(current, status=outcome, checked_at=at)
+    event = Event(send_id=current.send_id, at=at, source="resolve", status=outcome, body={"reason": reason})
+    if not session.journal.replace(settled, event, was=current.status):
+        raise LinqError("this send has just changed; nothing was changed by this; look at it again")
+    return settled

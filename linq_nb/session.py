@@ -1,0 +1,274 @@
+"""The session: what every verb of an outbox needs. Linq, the journal, chats, uploads, the clock, the claims' owner."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import hashlib
+import hmac
+import itertools
+import os
+import secrets
+import socket
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from linq_nb import preflight, views
+from linq_nb.client import Client
+from linq_nb.errors import ApiError, PreflightError
+from linq_nb.journal import Journal
+from linq_nb.journal.lease import LeaseKeeper
+from linq_nb.model import Chat, Draft, Line, Send, VoiceMemo, is_uuid, send_id
+from linq_nb.secret import Secret
+from linq_nb.status import is_resolved
+from linq_nb.text import mask, mask_text, names_of, plain_url
+
+CHAT_FRESH = timedelta(minutes=5)
+"""How long a chat that was read is used without reading it again; Linq's 403/2024 stays the authority."""
+
+Mode = Literal["DEMO", "LIVE"]
+
+
+class Session:
+    """One account of Linq and one journal, safe to use from several threads.
+
+    ``owner`` names this process in the claims of sends, ``account`` the account without telling its key.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        journal: Journal,
+        *,
+        account: Secret,
+        mode: Mode,
+        now: Callable[[], datetime],
+        key_from: str = "",
+        journal_note: str | None = None,
+        demo: Any = None,
+        media_transport: Any = None,
+        keep_journal: bool = False,
+    ) -> None:
+        self.client, self.journal, self.mode, self.demo = client, journal, mode, demo
+        self.now, self.throttle = now, client.throttle
+        self.key_from, self.journal_note, self.media_transport = key_from, journal_note, media_transport
+        self.account = hmac.new(journal.hash_key(), account.reveal().encode(), hashlib.sha256).hexdigest()[:24]
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.lease = LeaseKeeper(lambda send_ids: journal.renew(self.owner, send_ids))
+        self.uploads = Uploads(client, journal, self.account, now)
+        self._keep_journal = keep_journal
+        self._chats: dict[str, tuple[datetime, Chat]] = {}
+        self._all_chats: tuple[datetime, list[Chat]] | None = None
+        self._lines: list[Line] | None = None
+        self._at_close: list[Callable[[], None]] = []
+
+    def on_close(self, end: Callable[[], None]) -> None:
+        """Call ``end`` before the connections and the journal are closed."""
+        self._at_close.append(end)
+
+    def close(self) -> None:
+        """Close the connections and, unless the demo keeps it in memory, the journal."""
+        for end in list(self._at_close):
+            end()
+        self.client.close()
+        self.lease.stop()
+        if not self._keep_journal:
+            self.journal.close()
+
+    def timeline(self, start: datetime) -> contextlib.AbstractContextManager[None]:
+        """Give this thread a clock of its own in the demo, so that a batch has the same times each run."""
+        return self.demo.timeline(start) if self.demo is not None else contextlib.nullcontext()
+
+    # --- lines and chats ---
+
+    @property
+    def line(self) -> str | None:
+        """The lines that were read, masked."""
+        return names_of([mask(line.phone_number) for line in self._lines]) if self._lines else None
+
+    def lines(self) -> list[Line]:
+        """Read the phone lines."""
+        self._lines = self.client.phone_numbers()
+        return list(self._lines)
+
+    def chats(self, to: str | None = None, from_: str | None = None, limit: int | None = None) -> list[Chat]:
+        """Read the chats, all pages.
+
+        Without ``from_`` the chats of each line are read in turn: Linq's OpenAPI file of early 2026 requires it, its
+        later docs do not.
+        """
+        pages = (
+            chat for line in self._lines_to_read(from_) for chat in self.client.chats(to=to, from_=line, limit=limit)
+        )
+        chats = list(itertools.islice(_distinct(pages), limit))
+        read_at = self.now()
+        self._chats.update({chat.chat_id: (read_at, chat) for chat in chats})
+        if to is None and from_ is None and limit is None:
+            self._all_chats = (read_at, chats)
+        return chats
+
+    def _lines_to_read(self, from_: str | None) -> Sequence[str | None]:
+        if from_ is not None:
+            return [from_]
+        return [line.phone_number for line in (self._lines or self.lines())] or [None]
+
+    def chat(self, chat_id: str) -> Chat:
+        """Read a chat by its id, at most every five minutes."""
+        cached = self._chats.get(chat_id)
+        if cached and self.now() - cached[0] < CHAT_FRESH:
+            return cached[1]
+        chat = self.client.chat(chat_id)
+        self._chats[chat_id] = (self.now(), chat)
+        return chat
+
+    def forget_chat(self, chat_id: str) -> None:
+        """Drop what is remembered of a chat."""
+        self._chats.pop(chat_id, None)
+
+    def known_chats(self) -> list[Chat]:
+        """Return the chats that were read already, without asking Linq: for completion."""
+        return [chat for _, chat in self._chats.values()]
+
+    def find_chat(self, name: str | Chat) -> Chat | str:
+        """Return the only chat with this display name or handle; an id is returned as it is.
+
+        Raises PreflightError that lists the candidates when no chat or several have the name.
+        """
+        if isinstance(name, Chat):
+            return name
+        if not isinstance(name, str):
+            raise PreflightError(
+                f"a chat is a Chat, its id or its name, not of type {type(name).__name__}; nothing was sent; "
+                "send to one after the other, or to many by outbox.plan"
+            )
+        if is_uuid(name):
+            return name.lower()
+        if self._all_chats is None or self.now() - self._all_chats[0] >= CHAT_FRESH:
+            self.chats()
+        return choose_chat(name, self._all_chats[1] if self._all_chats else [])
+
+    def chat_of(self, draft: Draft) -> Chat:
+        """Return the chat of a draft, which may name it by its id only."""
+        return draft.chat if isinstance(draft.chat, Chat) else self.chat(draft.chat)
+
+    # --- sends ---
+
+    def wanted(self, draft: Draft, at: datetime | None = None) -> Send:
+        """Return the Send that a draft asks for, as it stands before anything happened; ``at`` is now by default."""
+        memo, chat = draft.memo, draft.chat if isinstance(draft.chat, Chat) else None
+        url = self.client.base_url
+        return Send(
+            send_id=send_id(url, draft.chat_id, memo.content, draft.copy),
+            base_url=url,
+            content=memo.content,
+            copy=draft.copy,
+            chat_id=draft.chat_id,
+            memo_source=memo.source,
+            voice_memo_url=plain_url(memo.url) if memo.url else None,
+            filename=preflight.upload_name(memo) if memo.data is not None else memo.filename,
+            format=memo.format,
+            mime_type=memo.mime_type,
+            size_bytes=memo.size_bytes,
+            duration_ms=memo.duration_ms,
+            sha256=memo.sha256,
+            attachment_id=memo.attachment_id,
+            override_optout=draft.override_optout,
+            created_at=at or self.now(),
+            **(chat_fields(chat) if chat else {}),
+        )
+
+    def is_sent(self, draft: Draft) -> bool:
+        """Whether the journal has this draft as sent, so that sending it again sends nothing."""
+        send = self.journal.find(self.wanted(draft), draft.memo.names)
+        return send is not None and is_resolved(send.status)
+
+
+def chat_fields(chat: Chat) -> dict[str, Any]:
+    """Return the fields of a Send that tell of its chat."""
+    return {
+        "chat_name": chat.chat_name,
+        "is_group": chat.is_group,
+        "from_handle": chat.line,
+        "to_handles": tuple(person.handle for person in chat.others),
+    }
+
+
+class Uploads:
+    """Attachment ids of memos: each distinct file is uploaded once for an account, by one thread."""
+
+    def __init__(self, client: Client, journal: Journal, account: str, now: Callable[[], datetime]) -> None:
+        self._client, self._journal, self._account, self._now = client, journal, account, now
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def lock(self, sha256: str) -> threading.Lock:
+        """Return the lock under which these bytes are uploaded."""
+        return self._locks[sha256]
+
+    def attachment_id(self, memo: VoiceMemo, filename: str) -> str:
+        """Return the attachment id of the memo's bytes, of an earlier upload or of one made now."""
+        sha256 = str(memo.sha256)
+        with self.lock(sha256):
+            attachment_id = self._journal.attachment(self._account, sha256)
+            if attachment_id is None:
+                attachment_id = self._upload(filename, str(memo.mime_type), memo.data or b"")
+                self._journal.keep_attachment(self._account, sha256, attachment_id, self._now())
+        return attachment_id
+
+    def forget(self, memo: VoiceMemo) -> None:
+        """Drop the attachment id of a memo that Linq no longer has."""
+        self._journal.forget_attachment(self._account, str(memo.sha256))
+
+    def _upload(self, filename: str, mime_type: str, data: bytes) -> str:
+        try:
+            announced = self._client.create_attachment(filename, mime_type, len(data))
+        except ApiError as error:
+            if (error.code, mime_type) != (5004, "audio/x-wav"):
+                raise
+            mime_type = "audio/wav"  # the name in Linq's early spec
+            announced = self._client.create_attachment(filename, mime_type, len(data))
+        try:
+            self._client.upload(announced, data)
+        except ApiError:  # the address may have expired: a new one, once
+            announced = self._client.create_attachment(filename, mime_type, len(data))
+            self._client.upload(announced, data)
+        return announced.attachment_id
+
+
+def choose_chat(name: str, chats: Sequence[Chat]) -> Chat:
+    """Return the only chat with this display name or, for a 1:1 chat, this handle; raises PreflightError.
+
+    Part of a name is never enough, since a wrong guess would reach somebody else; it is a hint.
+    """
+    key = _name_key(name)
+    matches = [chat for chat in chats if key in (_name_key(chat.chat_name or ""), *_handles(chat))]
+    if len(matches) == 1:
+        return matches[0]
+    shown = mask_text(name)
+    if matches:
+        listed = ", ".join(f"{chat.chat_id} ({views.chat_whom(chat)})" for chat in matches[:8])
+        raise PreflightError(f"{len(matches)} chats are called {shown!r}; nothing was sent; give an id: {listed}")
+    names = [chat.chat_name for chat in chats if chat.chat_name]
+    close = [other for other in names if key in other.casefold()] or difflib.get_close_matches(name, names, 3)
+    listed = ", ".join(repr(mask_text(other)) for other in (close or names)[:8])
+    hint = f"did you mean {listed}?" if close else f"there are {listed or 'no chats with a name'}"
+    raise PreflightError(f"no chat is called {shown!r}; nothing was sent; {hint}; %linq_chats lists all")
+
+
+def _distinct(chats: Iterable[Chat]) -> Iterator[Chat]:
+    """Pass each chat on once: two of your lines may be in the same group."""
+    seen: set[str] = set()
+    for chat in chats:
+        if chat.chat_id not in seen:
+            seen.add(chat.chat_id)
+            yield chat
+
+
+def _name_key(name: str) -> str:
+    return " ".join(name.split()).casefold()
+
+
+def _handles(chat: Chat) -> list[str]:
+    return [] if chat.is_group else [person.handle.casefold() for person in chat.others]
