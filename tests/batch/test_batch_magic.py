@@ -74,10 +74,10 @@ def test_a_comment_may_follow(shell: InteractiveShell) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("%%linq_voicememo\nwho,what\na,b", "first line is chat,audio or chat,audio,copy"),
-        ("%%linq_voicememo --from df\nchat,audio\na,b", "one of the two"),
-        ("%linq_voicememo --from nothing", "--from nothing: there is no such name"),
-        ("%linq_voicememo --from {3}", "--from takes the name of a DataFrame or of drafts"),
+        ("%%linq_voicememo\nwho,what\na,b", "first line of the cell must be chat,audio or chat,audio,copy"),
+        ("%%linq_voicememo --from df\nchat,audio\na,b", "either in the cell or by --from"),
+        ("%linq_voicememo --from nothing", "the name 'nothing' is not defined; nothing was sent"),
+        ("%linq_voicememo --from {3}", "--from takes the name of a DataFrame or of a list of drafts"),
         ("%linq_voicememo --from {['Ada']}", "a plan takes Drafts, not a value of type str"),
         ("%%linq_voicememo --strict\nchat,audio\nNobody,x.m4a", "1 of 1 rows cannot be sent"),
     ],
