@@ -42,13 +42,12 @@ class Database:
         self.in_memory = self.is_sqlite and not _file(self.url)
         self.label = _label(self.url)
         self._turn: AbstractContextManager[object] = threading.RLock() if self.is_sqlite else contextlib.nullcontext()
-        self._errors: tuple[type[Exception], ...] = ()
         self._locked_at = 0.0
         self._locked_error: Exception | None = None
         with faults.explained("opened", self.label):
             self.engine = _sqlite(self.url) if self.is_sqlite else _server(self.url)
             self._only = contextlib.nullcontext(self.engine.connect()) if self.is_sqlite else None
-        self._errors = (self.engine.dialect.loaded_dbapi.Error,)
+        self._errors: tuple[type[Exception], ...] = (self.engine.dialect.loaded_dbapi.Error,)
 
     def now(self) -> int:
         """Return the time in microseconds since 1970."""
@@ -78,29 +77,34 @@ class Database:
     def _transaction(self, action: str, *locks: str) -> Iterator[sa.Connection]:
         asked_at = time.monotonic()
         with faults.explained(action, self.label, *self._errors), self._turn, self._only or self.engine.connect() as db:
-            transaction = db.begin()
             try:
+                self._roll_back(db)  # what an interrupt left open
+                db.begin()
                 if self.is_sqlite:
-                    self._begin(db.connection.driver_connection, asked_at)
+                    self._become_writer(db.connection.driver_connection, asked_at)
                 for lock in locks:
                     self.lock(db, lock)
                 yield db
-                transaction.commit()
+                db.commit()
             except BaseException:
-                try:
-                    transaction.rollback()
-                except SQLAlchemyError:  # the server is gone; the first error says so
-                    db.invalidate()
+                self._roll_back(db)
                 raise
 
-    def _begin(self, driver: Any, asked_at: float) -> None:
-        """Become the one writer of an SQLite file.
+    def _roll_back(self, db: sa.Connection) -> None:
+        try:
+            db.rollback()
+            if self.is_sqlite:  # after a commit that failed SQLAlchemy has no transaction, and SQLite still has one
+                db.connection.driver_connection.rollback()  # type: ignore[union-attr]
+        except SQLAlchemyError:  # the connection is lost or closed; the first error says so
+            if not self.is_sqlite:
+                db.invalidate()
 
-        When the file was locked by another process during all the time that this thread waited for its turn, the
-        error is the same at once: waiting again, one thread after the other, would help nobody.
+    def _become_writer(self, driver: Any, asked_at: float) -> None:
+        """Begin a transaction on an SQLite file, as its one writer.
+
+        When another process held the file during all the time that this thread waited for its turn, the error is the
+        same at once: it would help nobody if one thread after the other waited again.
         """
-        if driver.in_transaction:  # left open by an interrupt
-            driver.rollback()
         if self._locked_error is not None and self._locked_at > asked_at:
             raise self._locked_error
         self._locked_error = None

@@ -22,6 +22,7 @@ _ADVICE = {
     "Connection refused": "start the server, or correct host and port in its URL",
     "permission denied": "have the right granted to its user",
     "too many": "close other connections",
+    "Connection is closed": "connect again with linq_nb.connect()",
     "database is locked": "wake or end the notebook or program that holds it",
 }
 """Words of a database's error, and what helps."""

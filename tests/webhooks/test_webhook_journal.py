@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -19,7 +18,6 @@ from hook_samples import AT, CHAT_ID, MESSAGE_ID, NEW, OLD, TRACE, answered, pay
 
 from linq_nb import Event, Send, webhooks
 from linq_nb.journal import Journal
-from linq_nb.journal.schema import MIGRATIONS
 
 HERE = Path(__file__).parent
 OTHER_ID = "00000000-0000-4000-8000-000000000001"
@@ -229,41 +227,3 @@ def test_two_processes_and_eight_threads_write_each_event_once(tmp_path: Path) -
     assert recorded(book).status == "delivered"
     assert len(book.events(wanted().send_id)) == len(payloads)
     book.close()
-
-
-# --- journals of before ---
-
-
-def test_a_journal_of_the_first_version_opens_and_accepts_webhooks(tmp_path: Path) -> None:
-    file = tmp_path / "j.sqlite"
-    with sqlite3.connect(file) as db:
-        db.executescript((HERE / "version_1.sql").read_text("utf-8"))
-    db.close()
-    for _ in range(2):  # the second finds it done
-        book = Journal(f"sqlite:///{file}")
-        (send,) = book.sends()
-        assert (send.send_id, send.message_id, send.filename) == (wanted().send_id, MESSAGE_ID, "hello.wav")
-        assert [(seen.source, seen.trace_id, seen.event_id) for seen in book.events(send.send_id)[:1]] == [
-            ("post", TRACE, None)
-        ]
-        book.ingest(event(payload("delivered")))
-        assert recorded(book).status == "delivered"
-        assert len(book.events(send.send_id)) == 2
-        book.close()
-    with sqlite3.connect(file) as db:
-        assert db.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone() == (str(len(MIGRATIONS)),)
-        upgraded = schema(db)
-    db.close()
-    fresh = tmp_path / "fresh.sqlite"
-    Journal(f"sqlite:///{fresh}").close()
-    with sqlite3.connect(fresh) as db:
-        assert schema(db) == upgraded
-    db.close()
-
-
-def schema(db: sqlite3.Connection) -> set[tuple[str, ...]]:
-    """Tables with their columns, and indexes with theirs, in any order."""
-    names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    columns = {(name, row[1], row[2]) for name in names for row in db.execute(f"PRAGMA table_info({name})")}
-    rows = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
-    return columns | {(name, " ".join(sql.split())) for name, sql in rows}
