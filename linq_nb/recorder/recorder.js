@@ -348,17 +348,17 @@ class Session {
 
   transfer(item) {
     Object.assign(item, { attempt: item.attempt + 1, why: "", done: 0 });
-    const parts = Math.ceil(item.bytes.length / this.model.get("_part_bytes"));
+    const chunks = Math.ceil(item.bytes.length / this.model.get("_chunk_bytes"));
     const { id: take, attempt, what, name, rate_hz, crc32 } = item;
-    this.ask({ kind: "begin", take, attempt, what, name, rate_hz, crc32, parts, size_bytes: item.bytes.length });
+    this.ask({ kind: "begin", take, attempt, what, name, rate_hz, crc32, chunks, size_bytes: item.bytes.length });
     this.draw();
   }
 
-  send_part(item, part) {
-    const size = this.model.get("_part_bytes");
-    const bytes = item.bytes.slice(part * size, (part + 1) * size);
-    item.done = (part * size) / item.bytes.length;
-    this.ask({ kind: "part", take: item.id, attempt: item.attempt, part }, [bytes.buffer]);
+  sendChunk(item, chunk) {
+    const size = this.model.get("_chunk_bytes");
+    const bytes = item.bytes.slice(chunk * size, (chunk + 1) * size);
+    item.done = (chunk * size) / item.bytes.length;
+    this.ask({ kind: "chunk", take: item.id, attempt: item.attempt, chunk }, [bytes.buffer]);
     this.draw();
   }
 
@@ -379,7 +379,7 @@ class Session {
     this.silent = false;
     const item = this.pending.get(message.take);
     const mine = item && item.attempt === message.attempt;
-    if (message.kind === "next" && mine) return this.send_part(item, message.part);
+    if (message.kind === "next" && mine) return this.sendChunk(item, message.chunk);
     if (message.kind === "sound") this.collect(message, buffers[0]);
     else if (message.kind === "kept" && mine) this.kept(item);
     else if (message.kind === "failed") this.failed(message, mine ? item : null);
@@ -390,8 +390,8 @@ class Session {
   kept(item) {
     this.pending.delete(item.id);
     if (item.what === "file") this.sounds.delete(item.id); // the kernel knows what a browser can play of it
-    const card = this.cards.find((one) => one.id === item.id);
-    if (card) this.status = `${item.ended ?? ""} ${card.name} is kept: ${card.told}.`.trim();
+    const card = this.cards.find((card) => card.id === item.id);
+    if (card) this.status = `${item.ended ?? ""} ${card.name} is kept: ${card.facts}.`.trim();
   }
 
   failed(message, item) {
@@ -567,7 +567,7 @@ class View {
     const s = this.session;
     const cards = s.cards;
     const waiting = [...s.pending.values()].filter((item) => !cards.some((card) => card.id === item.id));
-    const shown = [...cards, ...waiting].map((one) => one.id);
+    const shown = [...cards, ...waiting].map((card) => card.id);
     for (const [id, row] of this.rows) if (!shown.includes(id)) this.remove(id, row);
     for (const card of cards) this.row(card.id, "kept").draw(card);
     for (const item of waiting) this.row(item.id, "waiting").draw(item);
@@ -689,7 +689,7 @@ class Kept {
     const ask = (kind, more = {}) => s.ask({ kind, take: id, ...more });
     this.radio = h("input", { type: "radio", name: view.group, onchange: () => ask("choose") });
     this.name = h("b");
-    this.told = h("span", { className: "linq-rec-told" });
+    this.facts = h("span", { className: "linq-rec-facts" });
     this.play = h("button", { type: "button", className: "linq-rec-play", onclick: () => this.hear() });
     this.wave = h("span", { className: "linq-rec-wave", "aria-hidden": "true" });
     this.length = h("span", { className: "linq-rec-length" });
@@ -704,7 +704,7 @@ class Kept {
     this.notes = h("p", { className: "linq-rec-notes" });
     this.yes.hidden = this.no.hidden = true;
     this.element = h("li", {},
-      h("div", { className: "linq-rec-head" }, h("label", {}, this.radio, this.name), this.told),
+      h("div", { className: "linq-rec-head" }, h("label", {}, this.radio, this.name), this.facts),
       h("div", { className: "linq-rec-bubble" }, this.play, this.wave, this.length),
       h("div", { className: "linq-rec-tools" }, this.cut, this.save, this.discard, this.yes, this.no),
       this.notes);
@@ -719,7 +719,7 @@ class Kept {
     this.radio.setAttribute("aria-label", `Use ${card.name}`);
     this.element.classList.toggle("linq-rec-chosen", card.chosen);
     say(this.name, card.name);
-    say(this.told, card.told);
+    say(this.facts, card.facts);
     say(this.length, card.length);
     this.play.setAttribute("aria-label", `${playing ? "Stop" : "Play"} ${card.name}`);
     this.play.classList.toggle("linq-rec-playing", playing);
@@ -783,7 +783,7 @@ class Waiting {
     Object.assign(this, { view, id, kind: "waiting" });
     const s = view.session;
     this.name = h("b");
-    this.told = h("span", { className: "linq-rec-told" });
+    this.facts = h("span", { className: "linq-rec-facts" });
     this.bar = h("progress", { max: 1 });
     this.why = h("p", { className: "linq-rec-notes", role: "alert" });
     this.again = h("button", { type: "button", onclick: () => s.transfer(s.pending.get(id)) }, "Send to the kernel again");
@@ -791,7 +791,7 @@ class Waiting {
     this.discard = h("button", { type: "button", onclick: () => s.drop(id) }, "Discard");
     this.tools = h("div", { className: "linq-rec-tools" }, this.again, this.save, this.discard);
     this.element = h("li", {},
-      h("div", { className: "linq-rec-head" }, this.name, this.told), this.bar, this.why, this.tools);
+      h("div", { className: "linq-rec-head" }, this.name, this.facts), this.bar, this.why, this.tools);
   }
 
   draw(item) {
@@ -799,7 +799,7 @@ class Waiting {
     this.filename = item.what === "file" ? item.name : "take.wav";
     say(this.name, item.name);
     const length = item.seconds ? `${clock(Math.max(1, item.seconds))} · ` : "";
-    say(this.told, length + (stuck ? "not in the kernel yet" : item.done === 1 ? "being checked" : "going to the kernel"));
+    say(this.facts, length + (stuck ? "not in the kernel yet" : item.done === 1 ? "being checked" : "going to the kernel"));
     this.bar.value = item.done;
     this.bar.setAttribute("aria-label", `${item.name}: part that has arrived`);
     this.bar.hidden = stuck;

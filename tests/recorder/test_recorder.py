@@ -21,7 +21,7 @@ from IPython.utils.capture import capture_output
 import linq_nb
 from linq_nb import AudioError, Recorder, SettingsError, VoiceMemo
 from linq_nb.recorder import takes
-from linq_nb.recorder.takes import Parcel
+from linq_nb.recorder.takes import ChunkedUpload
 
 AUDIO = Path(__file__).parents[2] / "notebooks" / "audio"
 RATE = 16_000
@@ -31,13 +31,13 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 class Page:
     """Does what recorder.js does, at the other end of the widget's comm."""
 
-    def __init__(self, recorder: Recorder, part_bytes: int = 10_000) -> None:
-        self.recorder, self.part_bytes = recorder, part_bytes
+    def __init__(self, recorder: Recorder, chunk_bytes: int = 10_000) -> None:
+        self.recorder, self.chunk_bytes = recorder, chunk_bytes
         self.heard: list[tuple[dict[str, Any], list[Any]]] = []
         recorder.comm.publish_msg = self.hear
 
     def hear(self, msg_type: str, **message: Any) -> None:
-        """Take down what the kernel says."""
+        """Record the messages of the kernel."""
         data = message.get("data") or {}
         if data.get("method") == "custom":
             self.heard.append((data["content"], message.get("buffers") or []))
@@ -51,21 +51,21 @@ class Page:
         self,
         data: bytes,
         take: str = "a",
-        spoil: Callable[[int, bytes], bytes | None] = lambda part, data: data,
+        spoil: Callable[[int, bytes], bytes | None] = lambda chunk, data: data,
         **more: Any,
     ) -> dict[str, Any]:
-        """Send a take part by part as the kernel wants them; ``spoil`` may lose or damage one on its way."""
-        size, more = self.part_bytes, {"what": "recording", "rate_hz": RATE, **more}
+        """Send a take in the chunks that the kernel asks for; ``spoil`` may lose or damage a chunk on its way."""
+        size, more = self.chunk_bytes, {"what": "recording", "rate_hz": RATE, **more}
         answer = self.ask(
-            kind="begin", take=take, attempt=1, size_bytes=len(data), parts=-(-len(data) // size),
+            kind="begin", take=take, attempt=1, size_bytes=len(data), chunks=-(-len(data) // size),
             crc32=zlib.crc32(data), **more,
         )  # fmt: skip
         while answer["kind"] == "next":
-            part = answer["part"]
-            sent = spoil(part, data[part * size : (part + 1) * size])
+            chunk = answer["chunk"]
+            sent = spoil(chunk, data[chunk * size : (chunk + 1) * size])
             if sent is None:
                 return {"kind": "lost"}
-            answer = self.ask([memoryview(sent)], kind="part", take=take, attempt=1, part=part)
+            answer = self.ask([memoryview(sent)], kind="chunk", take=take, attempt=1, chunk=chunk)
         return answer
 
 
@@ -111,15 +111,15 @@ def cells(shell: InteractiveShell, recorder: Recorder, monkeypatch: pytest.Monke
 
 
 def test_a_recording_becomes_the_memo(recorder: Recorder, page: Page) -> None:
-    told: list[Any] = []
-    recorder.observe(lambda change: told.append(change["new"]), "memo")
+    memos: list[Any] = []
+    recorder.observe(lambda change: memos.append(change["new"]), "memo")
     sound = samples(1.5)
     assert page.deliver(sound)["kind"] == "kept"
     memo = recorder.memo
     assert memo is not None
     assert frames(memo) == sound
     assert (memo.filename, memo.duration_ms, memo.sample_rate, memo.channels) == ("take-1.wav", 1500, RATE, 1)
-    assert told == [memo]
+    assert memos == [memo]
     assert [take.memo for take in recorder.takes] == [memo]
     assert repr(recorder) == "Recorder(1 take, chosen: Take(Take 1, 0:01 · 48.0 kB · WAV))"
 
@@ -152,10 +152,10 @@ def test_a_file_is_taken_as_it_is_or_refused_with_the_reason(recorder: Recorder,
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda part, data: data[:-1] if part == 1 else data,
-        lambda part, data: b"" if part == 2 else data,
-        lambda part, data: bytes([data[0] ^ 1]) + data[1:] if part == 0 else data,
-        lambda part, data: data + b"\0" if part == 1 else data,
+        lambda chunk, data: data[:-1] if chunk == 1 else data,
+        lambda chunk, data: b"" if chunk == 2 else data,
+        lambda chunk, data: bytes([data[0] ^ 1]) + data[1:] if chunk == 0 else data,
+        lambda chunk, data: data + b"\0" if chunk == 1 else data,
     ],
     ids=["shortened", "empty", "one bit", "longer"],
 )
@@ -172,26 +172,26 @@ def test_a_damaged_take_is_said_so_and_can_be_sent_again(recorder: Recorder, pag
 
 def test_a_part_that_is_lost_leaves_nothing(recorder: Recorder, page: Page) -> None:
     sound = samples(1.2)
-    assert page.deliver(sound, spoil=lambda part, data: None if part == 2 else data)["kind"] == "lost"
+    assert page.deliver(sound, spoil=lambda chunk, data: None if chunk == 2 else data)["kind"] == "lost"
     assert recorder.takes == ()
     assert page.deliver(sound)["kind"] == "kept"
     assert frames(recorder.memo) == sound
 
 
-def test_parts_of_an_abandoned_attempt_do_not_mix_with_the_next(recorder: Recorder, page: Page) -> None:
+def test_chunks_of_an_abandoned_attempt_do_not_mix_with_the_next(recorder: Recorder, page: Page) -> None:
     sound, size = samples(0.6), 10_000
     begin = {
         "kind": "begin", "take": "a", "what": "recording", "rate_hz": RATE,
-        "size_bytes": len(sound), "parts": 2, "crc32": zlib.crc32(sound),
+        "size_bytes": len(sound), "chunks": 2, "crc32": zlib.crc32(sound),
     }  # fmt: skip
     page.ask(**begin, attempt=1)
     page.ask(**begin, attempt=2)
-    late = page.ask([memoryview(b"late" * 2500)], kind="part", take="a", attempt=1, part=0)
+    late = page.ask([memoryview(b"late" * 2500)], kind="chunk", take="a", attempt=1, chunk=0)
     assert late["kind"] == "done"
-    page.ask([memoryview(sound[:size])], kind="part", take="a", attempt=2, part=0)
-    twice = page.ask([memoryview(sound[:size])], kind="part", take="a", attempt=2, part=0)
-    assert (twice["kind"], twice["part"]) == ("next", 1)
-    assert page.ask([memoryview(sound[size:])], kind="part", take="a", attempt=2, part=1)["kind"] == "kept"
+    page.ask([memoryview(sound[:size])], kind="chunk", take="a", attempt=2, chunk=0)
+    twice = page.ask([memoryview(sound[:size])], kind="chunk", take="a", attempt=2, chunk=0)
+    assert (twice["kind"], twice["chunk"]) == ("next", 1)
+    assert page.ask([memoryview(sound[size:])], kind="chunk", take="a", attempt=2, chunk=1)["kind"] == "kept"
     assert frames(recorder.memo) == sound
 
 
@@ -199,8 +199,8 @@ def test_parts_of_an_abandoned_attempt_do_not_mix_with_the_next(recorder: Record
     "content",
     [
         {"kind": "begin", "take": "x"},
-        {"kind": "begin", "take": "x", "size_bytes": 10**12, "parts": 1, "crc32": 0},
-        {"kind": "begin", "take": "x", "size_bytes": float("nan"), "parts": -1, "crc32": "0"},
+        {"kind": "begin", "take": "x", "size_bytes": 10**12, "chunks": 1, "crc32": 0},
+        {"kind": "begin", "take": "x", "size_bytes": float("nan"), "chunks": -1, "crc32": "0"},
         {"kind": "trim", "take": "a", "start_ms": None, "end_ms": {}},
         {"kind": "fetch", "take": "nobody"},
     ],
@@ -212,7 +212,7 @@ def test_a_message_that_makes_no_sense_is_refused(recorder: Recorder, page: Page
     assert recorder.takes == before
 
 
-@pytest.mark.parametrize("content", [{}, {"kind": []}, {"kind": "choose", "take": 7}, {"kind": "part", "take": "x"}])
+@pytest.mark.parametrize("content", [{}, {"kind": []}, {"kind": "choose", "take": 7}, {"kind": "chunk", "take": "x"}])
 def test_a_message_about_nothing_changes_nothing(recorder: Recorder, page: Page, content: dict[str, Any]) -> None:
     page.deliver(samples(1))
     before, memo = recorder.takes, recorder.memo
@@ -226,8 +226,8 @@ def test_sound_that_is_none_is_refused(recorder: Recorder, page: Page, sound: by
     assert recorder.takes == ()
 
 
-def test_an_empty_parcel_is_whole_at_once() -> None:
-    assert Parcel(0, 0, 0).complete
+def test_an_empty_upload_is_complete_at_once() -> None:
+    assert ChunkedUpload(0, 0, 0).is_complete
 
 
 # --- takes ---
@@ -281,7 +281,7 @@ def test_silence_is_noted(recorder: Recorder, page: Page) -> None:
     assert recorder.takes[0].notes == ("the memo is silent",)
 
 
-def test_an_observer_that_fails_is_told_and_the_take_is_kept(recorder: Recorder, page: Page) -> None:
+def test_the_error_of_an_observer_is_shown_and_the_take_is_kept(recorder: Recorder, page: Page) -> None:
     def fail(change: Any) -> None:
         raise RuntimeError("the observer's own fault")
 
@@ -348,14 +348,14 @@ def test_no_sound_is_in_the_widgets_state(recorder: Recorder, page: Page) -> Non
     assert "memo" not in recorder.get_state()
 
 
-def test_a_reloaded_page_gets_the_sound_back_in_parts(recorder: Recorder, page: Page) -> None:
+def test_a_reloaded_page_gets_the_sound_back_in_chunks(recorder: Recorder, page: Page) -> None:
     sound = noise(40)
     Page(recorder, 1_000_000).deliver(sound)
     page = Page(recorder)
     assert page.ask(kind="fetch", take="a")["kind"] == "done"
-    parts = [buffers[0] for content, buffers in page.heard if content["kind"] == "sound"]
-    assert [len(part) for part in parts] == [1_000_000, 280_044]
-    assert b"".join(parts) == recorder.memo.data
+    chunks = [buffers[0] for content, buffers in page.heard if content["kind"] == "sound"]
+    assert [len(chunk) for chunk in chunks] == [1_000_000, 280_044]
+    assert b"".join(chunks) == recorder.memo.data
 
 
 def test_a_file_that_no_browser_plays_is_heard_as_a_preview(recorder: Recorder, page: Page) -> None:
