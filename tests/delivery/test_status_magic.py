@@ -70,10 +70,10 @@ def test_the_horizon_tells_what_is_unconfirmed(shell: InteractiveShell, demo: De
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("--timeout 5", "--timeout goes with --watch"),
-        ("--watch --settled", "give one of the two"),
+        ("--timeout 5", "--timeout is for --watch"),
+        ("--watch --settled", "cannot be used together"),
         ("--horizon soon", "90s, 30m, 1h or 2d"),
-        ("--watch --timeout 0", "wants a whole number from 1 on"),
+        ("--watch --timeout 0", "takes a whole number from 1 up"),
     ],
 )
 def test_a_line_that_cannot_be_read_asks_nothing(shell: InteractiveShell, demo: Demo, line: str, words: str) -> None:
