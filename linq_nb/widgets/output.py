@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from linq_nb import live, views
-from linq_nb.views.page import BOX, div, quiet
+from linq_nb.views.page import BOX, GREY, RED, div, esc, pill, quiet
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -43,6 +43,11 @@ class WidgetOutput:
     def end(self, note_text: str) -> None:
         """Replace the widget by a note where it was shown."""
         self._widget.update(note(note_text))
+
+
+def heading(mode: str, text: str) -> str:
+    """Return the HTML of a heading: DEMO or LIVE, and a text."""
+    return div(BOX, f"{pill(mode, RED if mode == 'LIVE' else GREY)} <b>{esc(text)}</b>")
 
 
 def note(text: str) -> views.Shown:

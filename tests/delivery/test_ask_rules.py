@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from linq_nb import Send, SettingsError, rules
-from linq_nb.outbox.watch import Schedule
+from linq_nb.outbox.follow import Schedule
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 

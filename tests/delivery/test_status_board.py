@@ -2,49 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from ipywidgets.widgets.widget import _instances as open_widgets
+from shared import wait_for
 from slow_linq import Door, reads
 
+import linq_nb
 from linq_nb import Draft, Outbox, StatusBoard, VoiceMemo
-from linq_nb import board as board_module
+from linq_nb.board import Intervals
 from linq_nb.demo import Demo
 from linq_nb.outbox import session_of
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 
 
-@pytest.fixture(autouse=True)
-def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LOOK_S", "SAY_S", "KEEP_S"):
-        monkeypatch.setattr(board_module, name, 0.01)
+OFTEN = Intervals(look_s=0.01, say_s=0.01, keep_s=0.01)
 
 
 @pytest.fixture
 def open_board() -> Iterator[Callable[..., StatusBoard]]:
-    made: list[StatusBoard] = []
+    boards: list[StatusBoard] = []
 
-    def opened(*given: Any, **more: Any) -> StatusBoard:
-        made.append(StatusBoard(*given, **more))
-        return made[-1]
+    def opened(*arguments: Any, intervals: Intervals = OFTEN) -> StatusBoard:
+        boards.append(StatusBoard(*arguments, intervals=intervals))
+        return boards[-1]
 
     yield opened
-    for one in made:
-        one.close()
-
-
-def until(true: Callable[[], object], seconds: float = 10.0) -> None:
-    """Wait for something that another thread does."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.01)
+    for board in boards:
+        board.close()
 
 
 def table(board: StatusBoard) -> str:
@@ -59,20 +50,18 @@ def test_board_follows_a_batch_from_waiting_to_delivered(
     demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox], open_board: Callable[..., StatusBoard]
 ) -> None:
     door = threading.Event()
-    outbox = connect(transport=Door(demo, path="/voicememo", on=lambda n: door.wait(10) and None if n > 3 else None))
+    outbox = connect(transport=Door(demo, path="/voicememo", on=lambda number: number > 3 and wait_for(door.is_set)))
     plan = outbox.plan(drafts(demo, memo, 8))
     board = open_board(outbox)
     batch = outbox.send_all(plan, workers=1)
-    until(lambda: "3 queued" in board.line() and "waiting" in board.line())
+    wait_for(lambda: "3 queued" in board.line() and "waiting" in board.line())
     assert not board.stop_sending.disabled
     door.set()
     batch.wait()
-    until(lambda: "8 queued" in board.line())
+    wait_for(lambda: "8 queued" in board.line())
     assert board.is_running
-    for _ in range(3):
-        demo.advance(seconds=10)
-        time.sleep(0.1)
-    until(lambda: not board.is_running)
+    demo.advance(seconds=30)
+    wait_for(lambda: not board.is_running)
     assert board.line().startswith("8 of 8 settled")
     assert "8 delivered" in board.record().text
     assert "ended: all is settled" in board.record().text
@@ -85,12 +74,10 @@ def test_it_asks_no_more_when_all_is_settled(
     sends = [outbox.send(memo, demo.chat_ids[name]) for name in ("Book Club", "Sam SMS", "Finn Fails")]
     demo.advance(seconds=30)
     board = open_board(outbox, sends)
-    until(lambda: not board.is_running)
+    wait_for(lambda: not board.is_running)
     before = len(demo.requests)
-    time.sleep(0.1)
-    assert reads(demo, before) == []
     again = open_board(outbox, sends)
-    until(lambda: not again.is_running)
+    wait_for(lambda: not again.is_running)
     assert reads(demo, before) == []
     assert "3 of 3 settled" in again.line()
 
@@ -105,11 +92,11 @@ def test_a_webhook_moves_it_without_a_question(
     body = f'{{"id": "{send.message_id}", "delivery_status": "queued"}}'
     demo.fail_next(200, path="/v3/messages/", body=body, times=1000)
     board = open_board(outbox)
-    until(lambda: "1 queued" in board.line())
+    wait_for(lambda: "1 queued" in board.line())
     demo.advance(seconds=30)
     for one in demo.deliveries():
         outbox.ingest(one.body, one.headers, secret=made.signing_secret)
-    until(lambda: not board.is_running)
+    wait_for(lambda: not board.is_running)
     assert "1 delivered" in board.line()
 
 
@@ -122,7 +109,7 @@ def test_the_reason_of_a_failure_comes_by_webhook(
     for one in demo.deliveries():
         outbox.ingest(one.body, one.headers, secret=made.signing_secret)
     board = open_board(outbox, outbox.sends())
-    until(lambda: not board.is_running)
+    wait_for(lambda: not board.is_running)
     assert "4001" in table(board)
     assert "Message send failed" in table(board)
 
@@ -130,18 +117,20 @@ def test_the_reason_of_a_failure_comes_by_webhook(
 def test_sending_is_stopped_on_the_board(
     demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox], open_board: Callable[..., StatusBoard]
 ) -> None:
-    outbox = connect(transport=Door(demo, path="/voicememo", seconds=0.05))
+    stopped = threading.Event()
+    outbox = connect(transport=Door(demo, path="/voicememo", on=lambda number: number > 3 and wait_for(stopped.is_set)))
     batch = outbox.send_all(outbox.plan(drafts(demo, memo, 30)), workers=1)
     board = open_board(outbox)
-    until(lambda: "queued" in board.line())
+    wait_for(lambda: "queued" in board.line())
     board.stop_sending.click()
+    stopped.set()
     batch.wait()
     assert batch.stopped_by == "stopped on the board"
-    until(lambda: "not_sent" in board.line())
-    assert sum(demo.bubbles().values()) < 30
+    wait_for(lambda: "not_sent" in board.line())
+    assert sum(demo.bubbles().values()) <= 4
     assert board.stop_sending.disabled
     board.stop_watching.click()
-    until(lambda: not board.is_running)
+    wait_for(lambda: not board.is_running)
     assert "ended: stopped on the board" in board.record().text
 
 
@@ -152,13 +141,13 @@ def test_a_fault_is_told_and_asked_again(
     demo.advance(seconds=30)
     demo.refuse_next(times=3, path="/v3/messages/")
     board = open_board(outbox)
-    until(lambda: board.error is not None)
-    assert board.said.tone == "error"
-    assert "check the network" in board.said.words
+    wait_for(lambda: board.error is not None)
+    assert board.status.tone == "error"
+    assert "check the network" in board.status.words
     demo.advance(seconds=10)
-    until(lambda: not board.is_running)
+    wait_for(lambda: not board.is_running)
     assert board.error is None
-    assert "1 delivered" in board.said.words
+    assert "1 delivered" in board.status.words
 
 
 def test_a_key_that_is_refused_ends_it(
@@ -168,8 +157,8 @@ def test_a_key_that_is_refused_ends_it(
     demo.advance(seconds=30)
     demo.fail_next(401, 2004, times=1000, path="/v3/messages/")
     board = open_board(outbox)
-    until(lambda: not board.is_running)
-    assert "401/2004" in board.said.words
+    wait_for(lambda: not board.is_running)
+    assert "401/2004" in board.status.words
     assert "ended: Linq refused" in board.record().text
     assert len(reads(demo)) == 1
 
@@ -181,7 +170,7 @@ def test_past_the_horizon_it_is_unconfirmed_and_the_board_ends(
     demo.fail_next(200, path="/v3/messages/", times=100, body=f'{{"id": "{send.message_id}"}}')
     demo.advance(hours=2)
     board = open_board(outbox)
-    until(lambda: not board.is_running)
+    wait_for(lambda: not board.is_running)
     assert board.line().endswith("1 unconfirmed")
     assert "ended: nothing more to ask for" in board.record().text
     assert reads(demo) == ["one"]
@@ -190,11 +179,19 @@ def test_past_the_horizon_it_is_unconfirmed_and_the_board_ends(
 def test_the_outbox_ends_its_boards_before_the_journal_closes(
     demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox], open_board: Callable[..., StatusBoard]
 ) -> None:
-    outbox = connect(transport=Door(demo, seconds=0.2))
+    asked = threading.Event()
+    boards: list[StatusBoard] = []
+
+    def hold(number: int) -> None:
+        asked.set()
+        wait_for(lambda: boards and "the outbox was closed" in boards[0].record().text)
+
+    outbox = connect(transport=Door(demo, on=hold))
     outbox.send(memo, demo.chat_ids["Grace Hopper"])
     demo.advance(seconds=3)
     board = open_board(outbox)
-    until(lambda: board._asking is not None)
+    boards.append(board)
+    wait_for(asked.is_set)
     outbox.close()
     assert not board.is_running
     assert board.error is None
@@ -220,12 +217,12 @@ def test_names_are_text_and_handles_are_masked(
     outbox.send(memo, outbox.chat(ada))
     demo.advance(seconds=30)
     board = open_board(outbox)
-    until(lambda: not board.is_running)
+    wait_for(lambda: not board.is_running)
     shown = table(board) + board.record().html + str(board.head.value)
     assert "&lt;script&gt;" in shown
     assert "<script" not in shown
     assert "<img" not in shown
-    assert "2025550111" not in shown + board.record().text + repr(board) + board.said.words
+    assert "2025550111" not in shown + board.record().text + repr(board) + board.status.words
 
 
 def test_rows_that_cannot_go_are_on_the_board(
@@ -235,7 +232,7 @@ def test_rows_that_cannot_go_are_on_the_board(
     outbox.send_all(outbox.plan(rows)).wait()
     demo.advance(seconds=30)
     board = open_board(outbox)
-    until(lambda: not board.is_running)
+    wait_for(lambda: not board.is_running)
     assert board.line().endswith(": 1 sent, 1 not_sent")
     assert "opted out" in table(board)
 
@@ -247,7 +244,7 @@ def test_an_unclear_one_is_not_called_settled(
     outbox.send_all(outbox.plan(rows)).wait()
     demo.advance(seconds=30)
     board = open_board(outbox)
-    until(lambda: not board.is_running)
+    wait_for(lambda: not board.is_running)
     assert board.line().startswith("1 of 2 settled")
     assert "outbox.reconcile()" in table(board)
 
@@ -259,39 +256,36 @@ def test_a_long_board_shows_what_needs_a_look(
     sends = [outbox.send(memo, chat_id) for chat_id in chats]
     demo.advance(seconds=30)
     board = open_board(outbox, sends)
-    until(lambda: not board.is_running)
+    wait_for(lambda: not board.is_running)
     assert board.line().endswith("60 delivered, 1 failed")
     assert "Finn Fails" in table(board)
     assert "and 11 more" in table(board)
 
 
 def test_a_screen_reader_is_not_told_every_second(
-    outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard], monkeypatch: Any
+    outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
 ) -> None:
-    monkeypatch.setattr(board_module, "SAY_S", 60.0)
     sends = [outbox.send(memo, chat_id) for chat_id in demo.add_chats(5).values()]
-    board = open_board(outbox, sends)
-    until(lambda: board.said.words)
+    board = open_board(outbox, sends, intervals=dataclasses.replace(OFTEN, say_s=3600.0))
+    wait_for(lambda: board.status.words)
     said: list[str] = []
-    board.said.observe(lambda change: said.append(change["new"]), "words")
-    for _ in range(6):
+    board.status.observe(lambda change: said.append(change["new"]), "words")
+    for seconds in range(2, 14, 2):
         demo.advance(seconds=2)
-        time.sleep(0.05)
-    until(lambda: not board.is_running)
+        wait_for(lambda: f"after 0:{seconds:02}" in board.line() or not board.is_running)  # noqa: B023  called at once
+    wait_for(lambda: not board.is_running)
     assert len(said) == 1
     assert "ended: all is settled" in said[0]
 
 
 def test_in_the_demo_time_goes_on_while_a_board_is_open(
-    memo: VoiceMemo, open_board: Callable[..., StatusBoard], monkeypatch: Any
+    memo: VoiceMemo, open_board: Callable[..., StatusBoard]
 ) -> None:
     """Its clock stands still otherwise, and nothing would ever be delivered."""
-    import linq_nb
-
-    monkeypatch.setattr(board_module, "LOOK_S", 0.1)
     with linq_nb.connect(demo=True, fresh=True) as outbox:
         outbox.send(memo, "Book Club")
-        board = open_board(outbox)
-        until(lambda: not board.is_running)
-        passed = session_of(outbox).now() - datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-        assert 2 <= passed.total_seconds() < 10
+        before, began = outbox.demo.now(), time.monotonic()
+        board = open_board(outbox, intervals=Intervals(look_s=0.1))
+        wait_for(lambda: not board.is_running)
+        assert board.line().startswith("1 of 1 settled")
+        assert 2 <= (outbox.demo.now() - before).total_seconds() <= time.monotonic() - began
