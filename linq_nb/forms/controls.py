@@ -1,4 +1,4 @@
-"""The form's controls and how they are laid out; in the order in which the Tab key visits them."""
+"""The form's controls and their layout, in the order in which the Tab key visits them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from linq_nb.forms.form_widgets import Card, ChatPicker, Snippets, Upload
 from linq_nb.widgets.buttons import button, row_layout
 from linq_nb.widgets.status_line import StatusLine
 
+LABEL_WIDTH = {"description_width": "56px"}
+
 
 @dataclass(frozen=True)
 class Controls:
-    """The form's widgets; ``studio`` holds the recorder while it is open, ``options`` what is seldom wanted."""
+    """The form's widgets; ``studio`` holds the recorder while it is open, ``options`` what is seldom needed."""
 
     heading: Any
     picker: ChatPicker
@@ -38,32 +40,14 @@ class Controls:
 def controls() -> Controls:
     """Make the controls of one form.
 
-    Those that look alike share their layout and style: each of these is one more message to the page.
+    Controls that look alike share their layout and style: each of these is a message to the page.
     """
     plain, style = widgets.Layout(), widgets.ButtonStyle()
-    heading = widgets.HTML(layout=plain)
-    labelled = {"style": {"description_width": "56px"}}
-    copy = widgets.BoundedIntText(
-        value=1,
-        min=1,
-        max=1000,
-        description="Copy",
-        tooltip="2 is a second bubble of the same memo",
-        layout=widgets.Layout(width="130px", display="none"),
-        **labelled,
-    )
-    convert = widgets.Checkbox(
-        description="Convert it to M4A, which Linq takes",
-        indent=False,
-        layout=widgets.Layout(width="auto", display="none"),
-    )
+    heading, copy, convert = widgets.HTML(layout=plain), _copy_field(), _convert_box()
     return Controls(
         heading=heading,
         picker=ChatPicker(layout=plain),
-        source=widgets.Combobox(
-            description="Audio", placeholder="a path, https URL or attachment id", continuous_update=False,
-            layout=widgets.Layout(flex="1 1 240px", width="auto", min_width="0"), **labelled,
-        ),
+        source=_source_field(),
         upload=Upload(layout=plain),
         record=button("Record", style=style),
         studio=widgets.VBox(layout=widgets.Layout(width="auto", display="none")),
@@ -78,11 +62,11 @@ def controls() -> Controls:
         status=StatusLine(layout=plain),
         result=widgets.HTML(layout=plain, style=heading.style),
         snippets=Snippets(layout=widgets.Layout(display="none")),
-    )  # fmt: skip
+    )
 
 
 def arranged(c: Controls) -> Any:
-    """Lay the controls out; rows wrap where the page is narrow."""
+    """Return the form: the controls in rows that wrap where the page is narrow."""
     row = row_layout()
     form = widgets.VBox(
         [
@@ -101,3 +85,33 @@ def arranged(c: Controls) -> Any:
     )
     form.add_class("linq-nb-form")
     return form
+
+
+def _source_field() -> Any:
+    return widgets.Combobox(
+        description="Audio",
+        placeholder="a path, https URL or attachment id",
+        continuous_update=False,
+        layout=widgets.Layout(flex="1 1 240px", width="auto", min_width="0"),
+        style=LABEL_WIDTH,
+    )
+
+
+def _copy_field() -> Any:
+    return widgets.BoundedIntText(
+        value=1,
+        min=1,
+        max=1000,
+        description="Copy",
+        tooltip="2 is a second bubble of the same memo",
+        layout=widgets.Layout(width="130px", display="none"),
+        style=LABEL_WIDTH,
+    )
+
+
+def _convert_box() -> Any:
+    return widgets.Checkbox(
+        description="Convert it to M4A, which Linq takes",
+        indent=False,
+        layout=widgets.Layout(width="auto", display="none"),
+    )

@@ -1,7 +1,7 @@
-"""The form's own widgets: what each shows is set as text in the page, so no name can run there; the card is escaped.
+"""The form's own widgets. The page shows foreign text as text, so no name can run there; the card is escaped HTML.
 
-What goes to the page by message (chats with their handles, the card with its sound, code) is not part of a widget's
-state, so it is never saved with a notebook.
+Chats with their handles, the card with its sound, and code go to the page by message. They are not part of a widget's
+state, so they are never saved with a notebook.
 """
 
 from __future__ import annotations
@@ -13,22 +13,21 @@ from typing import Any
 import traitlets
 
 from linq_nb import views
-from linq_nb.audio import MAX_UPLOAD_BYTES
+from linq_nb.audio import MAX_UPLOAD_BYTES, SUFFIXES
 from linq_nb.errors import AudioError
 from linq_nb.model import Chat
 from linq_nb.text import clean
 from linq_nb.widgets.base import Widget
 
 HERE = Path(__file__).parent
-
 Row = Mapping[str, str]
 
 
 class ChatPicker(Widget):
     """A list of chats to filter by name or handle and to choose from; ``chosen`` is the ids, in order.
 
-    ``on_find`` is called with a text that fits no chat of the list, when the person presses Enter; ``on_ready`` when a
-    page has drawn the list and waits for its chats.
+    ``on_ready`` is called when a page has drawn the list and waits for its chats, ``on_find`` with a text that matches
+    no chat of the list, when the person presses Enter.
     """
 
     _esm = HERE / "picker.js"
@@ -36,20 +35,17 @@ class ChatPicker(Widget):
     chosen = traitlets.List(traitlets.Unicode()).tag(sync=True)
     disabled = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, **more: Any) -> None:
-        super().__init__(**more)
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
         self.rows: Sequence[Row] = ()
         self.on_ready: Callable[[], None] = lambda: None
         self.on_find: Callable[[str], None] = lambda text: None
         self.on_msg(self._receive)
 
-    def offer(self, chats: Iterable[Chat]) -> None:
-        """Have these chats to choose from."""
+    def offer(self, chats: Iterable[Chat], *, is_complete: bool) -> None:
+        """Offer these chats in the page; not ``is_complete`` when not all could be read."""
         self.rows = [chat_row(chat) for chat in chats]
-
-    def tell(self, *, whole: bool = True) -> None:
-        """Tell the page which chats there are; not ``whole`` when not all could be read."""
-        self.send({"kind": "chats", "chats": self.rows, "whole": whole})
+        self.send({"kind": "chats", "chats": self.rows, "is_complete": is_complete})
 
     def _receive(self, _widget: object, content: Any, _buffers: object) -> None:
         if content.get("kind") == "ready":
@@ -62,15 +58,16 @@ class ChatPicker(Widget):
 class Upload(Widget):
     """A button that takes a file from the browser, in parts: one large message would be lost with the connection.
 
-    ``on_file`` is called with the name and the bytes, ``on_error`` with an AudioError when not all arrived.
+    ``on_file`` is called with the name and the bytes, ``on_error`` with an AudioError when the file is incomplete.
     """
 
     _esm = HERE / "upload.js"
+    accept = traitlets.Unicode(",".join(["audio/*", *sorted(SUFFIXES)])).tag(sync=True)
     limit = traitlets.Int(MAX_UPLOAD_BYTES).tag(sync=True)
     disabled = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, **more: Any) -> None:
-        super().__init__(**more)
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
         self.on_file: Callable[[str, bytes], None] = lambda name, data: None
         self.on_error: Callable[[AudioError], None] = lambda error: None
         self._parts: list[bytes] = []
@@ -81,19 +78,20 @@ class Upload(Widget):
         if kind == "begin":
             self._parts = []
         elif kind == "part":
-            self._parts += [bytes(one) for one in buffers or ()]
+            self._parts += [bytes(buffer) for buffer in buffers or ()]
         elif kind == "end":
             data, self._parts = b"".join(self._parts), []
-            self._take(name, data, content.get("size"))
+            self._hand_over(name, data, content.get("size"))
         elif kind == "refused":
-            self.on_error(AudioError(f"{clean(name)} is larger than 100 MiB; nothing was taken; shorten it"))
+            why = f"{clean(name)} is larger than 100 MiB; nothing was sent; shorten it"
+            self.on_error(AudioError(why))
 
-    def _take(self, name: str, data: bytes, size: object) -> None:
+    def _hand_over(self, name: str, data: bytes, size: object) -> None:
         if len(data) == size:
             self.on_file(name, data)
-        else:
-            what = f"{len(data)} of {size} bytes of {clean(name)} arrived from the browser"
-            self.on_error(AudioError(f"{what}; nothing was sent; choose it again"))
+            return
+        what = f"{len(data)} of {size} bytes of {clean(name)} arrived from the browser"
+        self.on_error(AudioError(f"{what}; nothing was sent; choose it again"))
 
 
 class Card(Widget):
@@ -101,10 +99,10 @@ class Card(Widget):
 
     _esm = HERE / "card.js"
 
-    def __init__(self, **more: Any) -> None:
-        super().__init__(**more)
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
         self._html = ""
-        self.on_msg(lambda _widget, content, _buffers: self._tell() if content.get("kind") == "ready" else None)
+        self.on_msg(self._receive)
 
     @property
     def value(self) -> str:
@@ -114,22 +112,26 @@ class Card(Widget):
     def value(self, html: str) -> None:
         if html != self._html:
             self._html = html
-            self._tell()
+            self._send_card()
 
-    def _tell(self) -> None:
+    def _receive(self, _widget: object, content: Any, _buffers: object) -> None:
+        if content.get("kind") == "ready":
+            self._send_card()
+
+    def _send_card(self) -> None:
         self.send({"kind": "card", "html": self._html})
 
 
 class Snippets(Widget):
     """Two buttons that show what the form does as code to paste, and copy it where the browser lets them.
 
-    ``on_ask`` is called with ``magic`` or ``python`` and answers with ``show``.
+    ``on_ask`` is called with "magic" or "python" and answers with ``show``.
     """
 
     _esm = HERE / "snippets.js"
 
-    def __init__(self, **more: Any) -> None:
-        super().__init__(**more)
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
         self.on_ask: Callable[[str], None] = lambda kind: None
         self.on_msg(self._receive)
 
@@ -143,16 +145,16 @@ class Snippets(Widget):
 
 
 def chat_row(chat: Chat) -> Row:
-    """Return what the list shows of a chat, all masked, and what it may be found by: name, people, handles."""
+    """Return what the list shows of a chat, all masked, and what finds it: name, people, handles."""
     name, _, rest = views.chat_whom(chat).partition(" · ")
     health = "" if chat.health_status in (None, "HEALTHY") else clean(chat.health_status, 40)
     service = clean(chat.service, 40) if chat.service else ""
-    handles = " ".join(one.handle for one in chat.others).encode("utf-8", "replace").decode()  # no half characters
+    handles = " ".join(person.handle for person in chat.others)
     return {
         "id": chat.chat_id,
         "name": name,
         "detail": rest.removesuffix(service).removesuffix(" · "),
         "service": service,
         "health": "NOT ACTIVE" if chat.is_active is False else health,
-        "handles": handles,
+        "handles": handles.encode("utf-8", "replace").decode(),  # no half characters
     }

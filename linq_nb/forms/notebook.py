@@ -1,4 +1,4 @@
-"""What the notebook says of itself: its settings, and its names for things."""
+"""What the form reads from the notebook: a setting, and the names of objects."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 from IPython.core.getipython import get_ipython
 
 
-def asking() -> str:
+def ask_setting() -> str:
     """Return ``%config LinqMagics.ask``, "each" where the magics are not loaded."""
     shell: Any = get_ipython()
-    known = [one for one in getattr(shell, "configurables", ()) if type(one).__name__ == "LinqMagics"]
-    return str(known[0].ask) if known else "each"
+    magics = (item for item in getattr(shell, "configurables", ()) if type(item).__name__ == "LinqMagics")
+    return str(getattr(next(magics, None), "ask", "each"))
 
 
 def name_of(value: object) -> str | None:
-    """Return a name that the notebook has for a value: the person's own, else that of an output, as ``_3``."""
+    """Return the notebook's name for an object: one that the person chose, else that of an output, as ``_3``."""
     shell: Any = get_ipython()
-    found = [name for name, one in getattr(shell, "user_ns", {}).items() if one is value and name.strip("_")]
-    return next(iter(sorted(found, key=lambda name: (name.startswith("_"), name))), None)
+    names = [name for name, item in getattr(shell, "user_ns", {}).items() if item is value and name.strip("_")]
+    return min(names, key=lambda name: (name.startswith("_"), name), default=None)

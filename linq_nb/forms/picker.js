@@ -1,6 +1,6 @@
 // The list of chats: a combobox whose list box stays open. A thousand chats are filtered here, without the kernel;
 // a hundred are drawn. Every text is set as text.
-const MOST = 100;
+const MAX_SHOWN = 100;
 const PATIENCE_MS = 5000;
 const TONES = new Map([["iMessage", "blue"], ["SMS", "green"], ["RCS", "violet"]]);
 
@@ -18,7 +18,7 @@ function make(tag, className, text) {
 
 function render({ model, el }) {
   const id = `linq-nb-${Math.random().toString(36).slice(2)}`;
-  let chats = [], fitting = [], active = -1, whole = true;
+  let chats = [], matches = [], active = -1, isComplete = true;
 
   const root = make("div", "linq-nb-picker");
   const label = make("label", "linq-nb-label", "To");
@@ -51,8 +51,8 @@ function render({ model, el }) {
 
   function toggle(chat) {
     if (!choosable()) return;
-    const is = chosen().includes(chat.id);
-    model.set("chosen", is ? chosen().filter((one) => one !== chat.id) : [...chosen(), chat.id]);
+    const isChosen = chosen().includes(chat.id);
+    model.set("chosen", isChosen ? chosen().filter((id) => id !== chat.id) : [...chosen(), chat.id]);
     model.save_changes();
   }
 
@@ -60,44 +60,44 @@ function render({ model, el }) {
     const text = input.value.trim();
     const words = fold(text).split(/\s+/).filter(Boolean);
     const number = looksLikeNumber(text) ? digits(text) : null;
-    fitting = chats.filter((chat) => words.every((word) => chat.folded.includes(word))
-      || (number && chat.numbers.some((one) => one.includes(number))));
+    matches = chats.filter((chat) => words.every((word) => chat.folded.includes(word))
+      || (number && chat.numbers.some((digits) => digits.includes(number))));
     active = -1;
     drawList();
   }
 
   function drawList() {
-    const shown = fitting.slice(0, MOST);
+    const shown = matches.slice(0, MAX_SHOWN);
     list.replaceChildren(...shown.map(option));
     list.hidden = !shown.length;
     input.setAttribute("aria-expanded", String(!!shown.length));
     point(active);
-    const more = fitting.length - shown.length;
-    if (!whole) count.textContent = "The chats could not be read; run this cell again, or type a name and press Enter.";
+    const more = matches.length - shown.length;
+    if (!isComplete) count.textContent = "The chats could not be read; run this cell again, or type a name and press Enter.";
     else if (!chats.length) count.textContent = "There are no chats yet.";
-    else if (!fitting.length) count.textContent = "No chat fits; Enter looks for this name, number or chat id.";
-    else count.textContent = told() + (more > 0 ? `; the first ${MOST} are shown, type to find the others` : "");
+    else if (!matches.length) count.textContent = "No chat matches; Enter looks for this name, number or chat id.";
+    else count.textContent = countText() + (more > 0 ? `; the first ${MAX_SHOWN} are shown, type to find the others` : "");
   }
 
-  function told() {
+  function countText() {
     if (!input.value.trim()) return counted(chats.length);
-    const fit = fitting.length === 1 ? "fits" : "fit";
-    return `${counted(fitting.length)} of ${chats.length.toLocaleString("en")} ${fit}`;
+    const match = matches.length === 1 ? "matches" : "match";
+    return `${matches.length.toLocaleString("en")} of ${counted(chats.length)} ${match}`;
   }
 
   function option(chat, index) {
-    const is = chosen().includes(chat.id);
+    const isChosen = chosen().includes(chat.id);
     const row = make("div", "linq-nb-option");
     row.id = `${id}-${index}`;
     row.setAttribute("role", "option");
-    row.setAttribute("aria-selected", String(is));
-    const tick = make("span", "linq-nb-tick", is ? "✓" : "");
+    row.setAttribute("aria-selected", String(isChosen));
+    const tick = make("span", "linq-nb-tick", isChosen ? "✓" : "");
     tick.setAttribute("aria-hidden", "true");
     const name = make("bdi", "linq-nb-name", chat.name);
     row.append(tick, name, " ", make("span", "linq-nb-detail", chat.detail), " ");
     if (chat.health) row.append(make("span", "linq-nb-badge linq-nb-red", chat.health), " ");
     if (chat.service) row.append(make("span", `linq-nb-badge linq-nb-${TONES.get(chat.service) ?? "grey"}`, chat.service));
-    row.addEventListener("mousedown", (event) => event.preventDefault()); // the cursor stays where one types
+    row.addEventListener("mousedown", (event) => event.preventDefault()); // the cursor stays in the field
     row.addEventListener("click", () => { active = index; toggle(chat); });
     return row;
   }
@@ -116,10 +116,10 @@ function render({ model, el }) {
   }
 
   function drawChips() {
-    const known = new Map(chats.map((chat) => [chat.id, chat]));
+    const byId = new Map(chats.map((chat) => [chat.id, chat]));
     chips.hidden = !chosen().length;
-    chips.replaceChildren(...chosen().map((one) => {
-      const chat = known.get(one) ?? { id: one, name: one };
+    chips.replaceChildren(...chosen().map((id) => {
+      const chat = byId.get(id) ?? { id, name: id };
       const item = make("li", "linq-nb-chip");
       const button = make("button", "linq-nb-remove");
       button.type = "button";
@@ -148,11 +148,11 @@ function render({ model, el }) {
 
   function choose() {
     const text = input.value.trim();
-    const exact = fitting.filter((chat) => fold(chat.name) === fold(text));
-    const one = active >= 0 ? fitting[active] : fitting.length === 1 ? fitting[0] : exact.length === 1 ? exact[0] : null;
-    if (one) { toggle(one); input.select(); }
-    else if (text && !fitting.length) model.send({ kind: "find", text });
-    else if (fitting.length) point(0);
+    const exact = matches.filter((chat) => fold(chat.name) === fold(text));
+    const match = active >= 0 ? matches[active] : matches.length === 1 ? matches[0] : exact.length === 1 ? exact[0] : null;
+    if (match) { toggle(match); input.select(); }
+    else if (text && !matches.length) model.send({ kind: "find", text });
+    else if (matches.length) point(0);
   }
 
   function onChosen() {
@@ -172,7 +172,7 @@ function render({ model, el }) {
   function onMessage(message) {
     clearTimeout(waiting);
     if (message.kind !== "chats") return;
-    whole = message.whole;
+    isComplete = message.is_complete;
     chats = message.chats.map((chat) =>
       ({ ...chat, folded: fold(`${chat.name} ${chat.handles} ${chat.service} ${chat.health}`), numbers: chat.handles.split(" ").map(digits) }));
     drawChips();

@@ -1,42 +1,43 @@
 """SendForm: what is chosen becomes a plan, the plan a card and a button, a press the sends.
 
-The form decides nothing: it calls the Outbox and shows what that says.
+The form decides nothing: it calls the outbox and shows the answer.
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-from linq_nb import audio, consent, views
+from linq_nb import consent, views
 from linq_nb.errors import AudioError, LinqError
-from linq_nb.forms import audio_field, code, notebook, wording
+from linq_nb.forms import audio_choice, cell_code, notebook, wording
+from linq_nb.forms.audio_choice import AudioChoice
+from linq_nb.forms.chat_choice import ChatChoice
 from linq_nb.forms.controls import arranged, controls
 from linq_nb.model import Chat, Draft, Finding, Plan, Send, VoiceMemo
-from linq_nb.outbox import attempt, session_of
-from linq_nb.views.page import BOX, GREY, RED, div, pill
+from linq_nb.outbox import Outbox, attempt, session_of
+from linq_nb.outbox.batch import Batch
+from linq_nb.outbox.follow import Follower
+from linq_nb.status import is_going_well
 from linq_nb.widgets.buttons import set_shown
 from linq_nb.widgets.guard import Guard
-from linq_nb.widgets.output import WidgetOutput, note
-
-if TYPE_CHECKING:
-    from linq_nb.outbox import Outbox
-    from linq_nb.outbox.batch import Batch
+from linq_nb.widgets.output import WidgetOutput, heading, note
 
 DOUBLE_CLICK_S = 0.4
 """A click this soon after the end of the last send is the second of a double click, in seconds."""
 
-TICK_S = 0.2
-"""How often the form looks how far its batch is, in seconds."""
+LOOK_S = 0.2
+"""How often the form shows the progress of its batch, in seconds."""
 
 KEEP_S = 2.0
 """How often the record below the form is renewed while a batch goes on, in seconds."""
 
-KEPT_ALIVE = "The form works as long as its kernel does; run this cell again for a new one."
+NOTHING_SENT = (
+    "Nothing was sent from this form yet. The form works as long as its kernel does; run this cell again for a new one."
+)
 
 
 class SendForm:
@@ -50,56 +51,57 @@ class SendForm:
     def __init__(self, outbox: Outbox, *, double_click_s: float = DOUBLE_CLICK_S) -> None:
         self.outbox, self._session = outbox, session_of(outbox)
         self.chats: tuple[Chat, ...] = ()
-        self.memo: VoiceMemo | None = None
         self.sends: tuple[Send, ...] = ()
         self.error: BaseException | None = None
         self.controls = controls()
         self.widget = arranged(self.controls)
-        self._known: dict[str, Chat] = {}
-        self._has_read = False
+        self._chat_choice, self._audio = ChatChoice(outbox), AudioChoice()
         self._done: dict[str, Send] = {}
-        self._source: str | None = None
-        self._load: Callable[[bool], VoiceMemo] | None = None
         self._plan: Plan | None = None
+        self._plan_to_confirm: Plan | None = None
         self._batch: Batch | None = None
-        self._following: threading.Thread | None = None
-        self._asking: Plan | None = None
+        self._follower: Follower | None = None
         self._recorder: Any = None
-        self._next: Any = None
-        self._settled_at, self._double_click_s = -math.inf, double_click_s
+        self._focus_next: Any = None
+        self._kept_at = self._ended_at = -math.inf
+        self._double_click_s = double_click_s
         self._output = WidgetOutput()
         self._guard = Guard(self._fail, before=self._lock, after=self._unlock)
-        tag = pill(outbox.mode, RED if outbox.mode == "LIVE" else GREY)
-        self.controls.heading.value = div(BOX, f"{tag} <b>Send a voice memo</b>")
+        self.controls.heading.value = heading(outbox.mode, "Send a voice memo")
         self._listen()
         self._guard(self._refresh)()
+
+    @property
+    def memo(self) -> VoiceMemo | None:
+        """The chosen memo."""
+        return self._audio.memo
 
     # --- display ---
 
     def __repr__(self) -> str:
-        done = "; ".join(views.line(one) for one in self._done.values())
+        done = "; ".join(views.line(send) for send in self._done.values())
         return f"SendForm({self.outbox.mode}, {done or 'nothing sent yet'})"
 
     def _ipython_display_(self) -> None:
         """Show the form, and below it a static output that keeps what it did."""
         self._output.show(self.widget, repr(self), self.record())
-        self._guard(self._read_chats)()  # while the page draws it
+        self._guard(self._chat_choice.read)()  # while the page draws the form
 
     def record(self) -> views.Shown:
         """Return what was done with this form, as a display that needs no kernel."""
         if not self._done:
-            return note(f"Nothing was sent from this form yet. {KEPT_ALIVE}")
-        told = [views.line(one).removeprefix("Send ") for one in self._done.values()]
-        rows = [(str(number), line) for number, line in enumerate(told, 1)]
+            return note(NOTHING_SENT)
+        lines = [views.line(send).removeprefix("Send ") for send in self._done.values()]
+        rows = [(str(number), line) for number, line in enumerate(lines, 1)]
         return views.summary(f"{self.outbox.mode}: sent from this form", rows)
 
     def wait(self) -> None:
         """Wait until the sends that a press started have ended; Ctrl-C stops them, and is raised again."""
-        batch, following = self._batch, self._following
-        if batch is None or following is None:
+        batch, follower = self._batch, self._follower
+        if batch is None or follower is None:
             return
         try:
-            following.join()
+            follower.join()
         except KeyboardInterrupt:
             batch.stop("interrupted")
             raise
@@ -111,28 +113,29 @@ class SendForm:
             self.wait()
         self._output.end("This form is closed.")
         self._close_recorder()
-        for one in (*vars(self.controls).values(), self.widget):
-            one.close()
+        for control in (*vars(self.controls).values(), self.widget):
+            control.close()
 
-    # --- callbacks ---
+    # --- callbacks and controls ---
 
     def _listen(self) -> None:
         c, guard = self.controls, self._guard
         c.picker.observe(guard.event(self._choose_chats), names="chosen")
-        for control, act in ((c.source, self._take_source), (c.convert, self._load_memo), (c.copy, self._refresh)):
-            control.observe(guard.event(act), names="value")
-        for button, press in (
-            (c.send, self._press), (c.stop, self._stop), (c.yes, self._agree), (c.no, self._refuse),
-            (c.record, self._toggle_recorder),
-        ):  # fmt: skip
-            button.on_click(guard.event(press))
+        c.source.observe(guard.event(self._choose_source), names="value")
+        c.convert.observe(guard.event(self._load_memo), names="value")
+        c.copy.observe(guard.event(self._refresh), names="value")
+        c.send.on_click(guard.event(self._press))
+        c.stop.on_click(guard.event(self._stop))
+        c.yes.on_click(guard.event(self._confirm))
+        c.no.on_click(guard.event(self._refuse))
+        c.record.on_click(guard.event(self._toggle_recorder))
         c.picker.on_ready, c.picker.on_find = guard(self._fill), guard(self._find_chat)
-        c.upload.on_file, c.upload.on_error = guard(self._take_file), guard(self._take_broken_file)
+        c.upload.on_file, c.upload.on_error = guard(self._choose_file), guard(self._refuse_file)
         c.snippets.on_ask = guard(self._show_code)
 
-    def _fail(self, error: BaseException, words: str) -> None:
-        self.error, self._asking = error, None
-        self._say(words, tag="error", tone="error")
+    def _fail(self, error: BaseException, text: str) -> None:
+        self.error, self._plan_to_confirm = error, None
+        self._say(text, tag="error", tone="error")
 
     def _say(self, words: str, *, tag: str = "", tone: str = "quiet") -> None:
         self.controls.status.say(words, tag=tag, tone=tone)
@@ -142,112 +145,105 @@ class SendForm:
             button.disabled = True
 
     def _unlock(self) -> None:
-        """Set the controls by how things stand, then put the cursor where it belongs."""
+        """Set the controls to the current state, then put the cursor where it belongs."""
         self._set_buttons()
         self._set_choices()
-        if self._next is not None:
-            self._next.focus()
-        self._next = None
+        if self._focus_next is not None:
+            self._focus_next.focus()
+        self._focus_next = None
 
     def _set_buttons(self) -> None:
-        c, asking, batch = self.controls, self._asking is not None, self._batch
-        c.send.description = wording.press(self._plan) if batch is None else wording.under_way(batch.done, len(batch))
-        c.send.disabled = asking or batch is not None or wording.stand_of(self._plan) not in ("ready", "unclear")
+        c, batch, asks = self.controls, self._batch, self._plan_to_confirm is not None
+        may_press = wording.plan_state(self._plan) in ("ready", "unclear")
+        c.send.description = (
+            wording.button_text(self._plan) if batch is None else wording.progress_text(batch.done, len(batch))
+        )
+        c.send.disabled = asks or batch is not None or not may_press
         c.stop.disabled = batch is None or bool(batch.stopped_by)
-        for button in (c.yes, c.no):
-            button.disabled = not asking
-        for button, shown in ((c.send, not asking), (c.stop, batch is not None), (c.yes, asking), (c.no, asking)):
-            set_shown(button, shown)
+        c.yes.disabled = c.no.disabled = not asks
+        for button, is_shown in ((c.send, not asks), (c.stop, batch is not None), (c.yes, asks), (c.no, asks)):
+            set_shown(button, is_shown)
 
     def _set_choices(self) -> None:
-        """Show what can be chosen; while a batch goes on, nothing."""
+        """Show what can be chosen; nothing while a batch goes on."""
         c = self.controls
         for control in (c.picker, c.source, c.upload, c.record, c.copy, c.convert):
             control.disabled = self._batch is not None
-        again = c.copy.value > 1 or wording.stand_of(self._plan) in ("sent", "unclear")
-        convert = c.convert.value or self._may_convert()
-        for control, shown in ((c.copy, again), (c.convert, convert), (c.options, again or convert)):
-            set_shown(control, shown)
+        may_copy = c.copy.value > 1 or wording.plan_state(self._plan) in ("sent", "unclear")
+        may_convert = c.convert.value or (isinstance(self.error, AudioError) and self._audio.may_convert())
+        set_shown(c.copy, may_copy)
+        set_shown(c.convert, may_convert)
+        set_shown(c.options, may_copy or may_convert)
         set_shown(c.snippets, self._plan is not None)
 
-    # --- what is chosen ---
+    # --- chats ---
 
     def _fill(self) -> None:
-        """Offer chats and files to a page. They are read once and for a page only: it may take a while."""
+        """Offer chats and files to a page. They are read once, when a page asks: that may take a while."""
         if not self.controls.source.options:
-            self.controls.source.options = tuple(audio_field.audio_files())
+            self.controls.source.options = tuple(audio_choice.audio_files())
         try:
-            self._read_chats()
+            self._chat_choice.read()
         finally:
-            self.controls.picker.tell(whole=self._has_read)
+            self._offer_chats()
 
-    def _read_chats(self) -> None:
-        if not self._has_read:
-            self._know(self.outbox.chats())
-            self._has_read = True
-
-    def _know(self, chats: Sequence[Chat]) -> None:
-        self._known |= {one.chat_id: one for one in chats}
-        self.controls.picker.offer(self._known.values())
+    def _offer_chats(self) -> None:
+        self.controls.picker.offer(self._chat_choice.offered, is_complete=self._chat_choice.is_read)
 
     def _choose_chats(self) -> None:
-        if not self._known.keys() >= set(self.controls.picker.chosen):
-            self._read_chats()
-        self.chats = tuple(self._known[one] for one in self.controls.picker.chosen if one in self._known)
+        self.chats = self._chat_choice.of(self.controls.picker.chosen)
         self._refresh()
 
     def _find_chat(self, text: str) -> None:
         """Choose the chat of a name, handle or id that the list does not show."""
-        found = self.outbox.find_chat(text)
-        chat = found if isinstance(found, Chat) else self.outbox.chat(found)
-        self._know([chat])
-        self.controls.picker.tell(whole=self._has_read)
-        if chat.chat_id not in self.controls.picker.chosen:
-            self.controls.picker.chosen = [*self.controls.picker.chosen, chat.chat_id]
+        chat, picker = self._chat_choice.find(text), self.controls.picker
+        self._offer_chats()
+        if chat.chat_id not in picker.chosen:
+            picker.chosen = [*picker.chosen, chat.chat_id]
         self._choose_chats()
 
-    def _take_source(self) -> None:
+    # --- audio ---
+
+    def _choose_source(self) -> None:
         text = self.controls.source.value.strip().strip("\"'")
-        folder = audio_field.folder_of(text)
+        folder = audio_choice.folder_of(text)
         if folder is not None:
             self._offer_files(folder)
             return
-        self._take(text or None, (lambda convert: audio_field.load(text, convert)) if text else None)
+        if text:
+            self._audio.choose_text(text)
+        else:
+            self._audio.clear()
+        self._load_memo(audio_choice.shown(text))
 
     def _offer_files(self, folder: str) -> None:
         """Offer the audio files of a folder that was typed."""
-        self._take(None, None, field=folder)
-        files = audio_field.audio_files(folder)
+        self._audio.clear()
+        self._load_memo(folder)
+        files = audio_choice.audio_files(folder)
         if not files:
-            raise audio_field.none_there(folder)
+            raise audio_choice.no_audio_in(folder)
         self.controls.source.options = tuple(files)
-        self._say(f"{len(files)} audio {'file' if len(files) == 1 else 'files'} there: type on, or choose one.")
+        self._say(f"{len(files)} audio {'file' if len(files) == 1 else 'files'} there: type on, or choose a file.")
 
-    def _take_file(self, name: str, data: bytes) -> None:
-        self._take(None, lambda convert: VoiceMemo.from_bytes(data, name, convert=convert))
+    def _choose_file(self, name: str, data: bytes) -> None:
+        self._audio.choose_file(name, data)
+        self._load_memo("")
 
-    def _take_broken_file(self, error: AudioError) -> None:
-        self._take(None, None)
+    def _refuse_file(self, error: AudioError) -> None:
+        self._audio.clear()
+        self._load_memo("")
         raise error
 
-    def _take(self, source: str | None, load: Callable[[bool], VoiceMemo] | None, field: str = "") -> None:
-        """Take audio from one place, and forget what came from another; ``field`` is what the field then shows."""
-        self._source, self._load = source, load
-        self.controls.source.value = audio_field.shown(source) if source else field
-        self._load_memo()
-
-    def _may_convert(self) -> bool:
-        """Whether there is audio which Linq does not take, and a part that makes an M4A of it."""
-        refused = self._load is not None and self.memo is None and isinstance(self.error, AudioError)
-        return refused and audio.can_transcode() and (self._source is None or audio_field.is_file(self._source))
-
-    def _load_memo(self) -> None:
-        self.memo = None
+    def _load_memo(self, field: str | None = None) -> None:
+        """Load the chosen audio; ``field`` is what the audio field shows from now on."""
+        if field is not None:
+            self.controls.source.value = field
         try:
-            self.memo = self._load(self.controls.convert.value) if self._load else None
+            self._audio.load(convert=self.controls.convert.value)
         finally:
             self._refresh()
-        if wording.stand_of(self._plan) == "ready":
+        if wording.plan_state(self._plan) == "ready":
             self.controls.status.scroll_into_view()  # the card may have pushed the button out of sight
 
     # --- recording ---
@@ -256,10 +252,10 @@ class SendForm:
         if self._recorder is not None:
             self._close_recorder()
             return
-        from linq_nb.recorder import Recorder  # loaded for those who record
+        from linq_nb.recorder import Recorder  # loaded when somebody records
 
         self._recorder = Recorder(start=True)
-        self._recorder.observe(self._guard.event(self._take_recording), names="memo")
+        self._recorder.observe(self._guard.event(self._choose_recording), names="memo")
         self.controls.studio.children = (self._recorder,)
         set_shown(self.controls.studio, True)
         self.controls.record.description = "Close the recorder"
@@ -273,183 +269,175 @@ class SendForm:
         self._recorder.close()
         self._recorder = None
 
-    def _take_recording(self) -> None:
-        memo = self._recorder.memo
-        self._take(None, (lambda convert: memo.convert() if convert else memo) if memo is not None else None)
+    def _choose_recording(self) -> None:
+        self._audio.choose_recording(self._recorder.memo)
+        self._load_memo("")
 
-    # --- how it stands ---
+    # --- the plan ---
 
     def _refresh(self) -> None:
-        """Plan what is chosen, and show its card; not while something else is sent, which ends with this too."""
+        """Plan what is chosen and show its card; not during a batch, whose end does the same."""
         if self._batch is not None:
             return
-        self._asking, self.error = None, None
+        self._plan_to_confirm, self.error = None, None
         self.controls.result.value = ""
-        self._judge()
+        self._make_plan()
         self._say(self._next_step())
 
-    def _judge(self) -> None:
+    def _make_plan(self) -> None:
         self._plan = None
-        drafts = self._drafts()
-        self.controls.card.value = views.mimebundle(self.memo)["text/html"] if self.memo is not None else ""
-        if not drafts:
-            return
-        self._plan = self.outbox.plan(drafts)
-        self.controls.card.value = self._card(drafts, self._plan).html
-
-    def _drafts(self) -> list[Draft]:
-        if self.memo is None:
-            return []
-        return [Draft(memo=self.memo, chat=chat, copy=self.controls.copy.value) for chat in self.chats]
+        memo, copy = self.memo, self.controls.copy.value
+        drafts = [Draft(memo=memo, chat=chat, copy=copy) for chat in self.chats] if memo is not None else []
+        self.controls.card.value = views.mimebundle(memo)["text/html"] if memo is not None else ""
+        if drafts:
+            self._plan = self.outbox.plan(drafts)
+            self.controls.card.value = self._card(drafts, self._plan).html
 
     def _card(self, drafts: Sequence[Draft], plan: Plan) -> views.Shown:
-        mode, note = self.outbox.mode, self._session.journal_note if self.outbox.mode == "LIVE" else None
+        mode = self.outbox.mode
+        journal_note = self._session.journal_note if mode == "LIVE" else None
         if len(drafts) > 1:
-            return views.several_card(plan, mode=mode, journal_note=note)
+            return views.several_card(plan, mode=mode, journal_note=journal_note)
         (draft,) = drafts
         chat = self._session.chat_of(draft)
-        found = [one for one in self.outbox.check(draft.memo, chat, copy=draft.copy) if one.code != "already_sent"]
+        findings = self.outbox.check(draft.memo, chat, copy=draft.copy)
+        shown = [finding for finding in findings if finding.code != "already_sent"]
         if plan.counts.get("already_sent"):
-            found.append(Finding(level="info", code="already_sent", message="sent already; it goes once"))
+            shown.append(Finding(level="info", code="already_sent", message="sent already; it goes once"))
         line = chat.line or self.outbox.line
-        return views.draft_card(draft, chat, found, mode=mode, line=line, journal_note=note)
+        return views.draft_card(draft, chat, shown, mode=mode, line=line, journal_note=journal_note)
 
     def _next_step(self) -> str:
-        copy = self.controls.copy.value
-        return wording.next_step(self._plan, bool(self.chats), self.memo is not None, copy)
+        has_chat, has_memo = bool(self.chats), self.memo is not None
+        return wording.next_step(self._plan, has_chat=has_chat, has_memo=has_memo, copy=self.controls.copy.value)
 
     # --- sending ---
 
     def _press(self) -> None:
         plan = self._plan
-        if plan is None or self._batch is not None or time.monotonic() - self._settled_at < self._double_click_s:
+        if plan is None or self._batch is not None or time.monotonic() - self._ended_at < self._double_click_s:
             return
-        stand = wording.stand_of(plan)
-        if stand == "ready" and self._must_ask():
+        state = wording.plan_state(plan)
+        if state == "ready" and consent.must_ask(notebook.ask_setting(), self.outbox.mode, self._session.account):
             self._ask(plan)
-        elif stand in ("ready", "unclear"):
+        elif state in ("ready", "unclear"):
             self._send(plan)
-
-    def _must_ask(self) -> bool:
-        return consent.must_ask(notebook.asking(), self.outbox.mode, self._session.account)
 
     def _ask(self, plan: Plan) -> None:
         """Ask once more before a live send; the cursor goes to No, so Enter is no."""
-        self._asking = plan
-        going = [row.draft for row in plan.rows if row.verdict == "send" and isinstance(row.draft, Draft)]
-        self.controls.yes.description = f"Yes, {wording.press(plan).replace('Send', 'send', 1)}"
-        chats = [self._session.chat_of(draft) for draft in going]
-        self._say(consent.question(going[0].memo, chats, self._session.journal.label), tag="LIVE", tone="ask")
-        self._next = self.controls.no
+        self._plan_to_confirm = plan
+        drafts = [row.draft for row in plan.rows if row.verdict == "send" and isinstance(row.draft, Draft)]
+        self.controls.yes.description = f"Yes, {wording.button_text(plan).replace('Send', 'send', 1)}"
+        chats = [self._session.chat_of(draft) for draft in drafts]
+        self._say(consent.question(drafts[0].memo, chats, self._session.journal.label), tag="LIVE", tone="ask")
+        self._focus_next = self.controls.no
 
-    def _agree(self) -> None:
-        plan, self._asking = self._asking, None
+    def _confirm(self) -> None:
+        plan, self._plan_to_confirm = self._plan_to_confirm, None
         if plan is not None:
             consent.remember(self._session.account)
             self._send(plan)
 
     def _refuse(self) -> None:
-        self._asking = None
+        self._plan_to_confirm = None
         self._say("Nothing was sent.")
-        self._next = self.controls.send
+        self._focus_next = self.controls.send
 
     def _send(self, plan: Plan) -> None:
-        """Send what was planned: one at once, with its error raised; several by a batch, each to its own end."""
+        """Send a plan: one draft at once, with its error raised; several by a batch."""
         self.error = None
-        drafts = [row.draft for row in plan.rows if isinstance(row.draft, Draft)]
+        drafts = _drafts_of(plan)
         if len(drafts) > 1:
-            self._start(plan)
+            self._start_batch(plan)
             return
         self._say("Sending ...", tone="busy")
-        with self._settling(drafts):
+        with self._ending(drafts):
             self._keep([attempt.send(self._session, drafts[0])])
-        self._tell_end()
+        self._say(self._next_step())
         self.controls.status.scroll_into_view()
 
-    def _start(self, plan: Plan) -> None:
-        self._batch = self.outbox.send_all(plan)
-        self._following = threading.Thread(target=self._follow, args=(self._batch,), name="linq_nb form", daemon=True)
-        self._say(f"Sending to {len(self._batch)} chats.", tone="busy")
-        self._following.start()
+    def _start_batch(self, plan: Plan) -> None:
+        batch = self._batch = self.outbox.send_all(plan)
+        self._follower = Follower(lambda: self._show_progress(batch))
+        self._say(f"Sending to {len(batch)} chats.", tone="busy")
+        self._follower.start("linq_nb form", self._guard(lambda error: self._end_batch(batch, error)))
 
-    def _follow(self, batch: Batch) -> None:
-        """Show how far a batch is, and how it ended; in a thread of its own."""
-        kept_at = time.monotonic()
-        while not batch.is_done:
-            time.sleep(TICK_S)
-            self.controls.send.description = wording.under_way(batch.done, len(batch))
-            if time.monotonic() - kept_at > KEEP_S:
-                self._keep(batch.results())
-                kept_at = time.monotonic()
-        self._guard(self._end)(batch)
+    def _show_progress(self, batch: Batch) -> float | None:
+        """Show the progress of a batch, in the follower's thread; returns the pause until the next time."""
+        self.controls.send.description = wording.progress_text(batch.done, len(batch))
+        if time.monotonic() - self._kept_at > KEEP_S:
+            self._keep(batch.results())
+        return None if batch.is_done else LOOK_S
 
-    def _end(self, batch: Batch) -> None:
+    def _end_batch(self, batch: Batch, error: Exception | None) -> None:
+        """Show how a batch ended and what to do next; an incomplete batch is an alert."""
         self._batch = None
-        with self._settling([row.draft for row in batch.plan.rows if isinstance(row.draft, Draft)]):
+        with self._ending(_drafts_of(batch.plan)):
             self._keep(batch.wait())
-        self._tell_end()
+        if error is not None:
+            raise error
+        words = wording.result_text(self.sends)
+        if all(is_going_well(send.status) for send in self.sends):
+            self._say(f"{words} {self._next_step()}")
+        else:
+            self._say(f"{words} Those that went are not sent again.", tag="not all", tone="error")
         self.controls.status.scroll_into_view()
 
     @contextlib.contextmanager
-    def _settling(self, drafts: Sequence[Draft]) -> Iterator[None]:
-        """Show what the journal has of sends that did not end well, and how things stand after all."""
+    def _ending(self, drafts: Sequence[Draft]) -> Iterator[None]:
+        """After a send, show the new plan; after a failure, also what the journal has of these drafts."""
         try:
             yield
         except BaseException:
-            self._keep([one for one in map(self._recorded, drafts) if one is not None])
+            self._keep([send for send in map(self._recorded, drafts) if send is not None])
             raise
         finally:
-            self._settled_at = time.monotonic()
-            self._judge()
+            self._ended_at = time.monotonic()
+            self._make_plan()
 
     def _stop(self) -> None:
         if self._batch is not None:
             self._batch.stop("stopped in the form")
-            self._say("Stopping: what is under way ends, no further one starts.", tone="busy")
+            self._say("Stopping: no further send starts; those under way end.", tone="busy")
 
     def _recorded(self, draft: Draft) -> Send | None:
-        """Return what the journal has of a send that did not end well."""
-        try:
-            wanted = self._session.wanted(draft).send_id
-            return next((one for one in self.outbox.sends(chat=draft.chat_id) if one.send_id == wanted), None)
-        except LinqError:
-            return None
+        """Return what the journal has of a draft."""
+        with contextlib.suppress(LinqError):
+            return self._session.journal.get(self._session.wanted(draft).send_id)
+        return None
 
-    def _tell_end(self) -> None:
-        """Say how it ended and what is next; several that did not all go are an alert."""
-        if len(self.sends) == 1:
-            self._say(self._next_step())
-            return
-        words, all_went = wording.ended(self.sends)
-        if all_went:
-            self._say(f"{words} {self._next_step()}")
-        else:
-            self._say(f"{words} Those that went are not sent again.", tag="not all", tone="error")
-
-    def _keep(self, sends: Any) -> None:
+    def _keep(self, sends: Iterable[Send]) -> None:
         """Show sends in the form and in the record below it."""
+        self._kept_at = time.monotonic()
         self.sends = tuple(sends)
         if not self.sends:
             return
-        self._done.update({one.send_id or f"{one.chat_id}/{one.filename}": one for one in self.sends})
-        one, several = self.sends[0], len(self.sends) > 1
-        shown = views.outcomes(self.sends) if several else views.sent(one, now=self._session.now())
+        self._done.update({send.send_id or f"{send.chat_id}/{send.filename}": send for send in self.sends})
+        is_single = len(self.sends) == 1
+        shown = views.sent(self.sends[0], now=self._session.now()) if is_single else views.outcomes(self.sends)
         self.controls.result.value = shown.html
         self._output.update(self.record())
 
     # --- the same as code ---
 
     def as_code(self, how: str) -> str:
-        """Return what is chosen as code that does the same in a cell: ``how`` is "magic" or "python".
+        """Return code for a cell that sends what is chosen: ``how`` is "magic" or "python".
 
         Raises LinqError as long as no chat or no audio is chosen.
         """
         if self.memo is None or not self.chats:
             raise LinqError("choose a chat and audio first, then there is something to copy")
         connect = f"linq_nb.connect({'demo=True' if self.outbox.mode == 'DEMO' else ''})"
-        names = code.Names(notebook.name_of(self), notebook.name_of(self.outbox), connect)
-        chosen = (self.memo, self._source, self.controls.convert.value, self.chats, self.controls.copy.value, names)
-        return code.magic(*chosen, tuple(self._known.values())) if how == "magic" else code.python(*chosen)
+        names = cell_code.Names(notebook.name_of(self), notebook.name_of(self.outbox), connect)
+        c = self.controls
+        chosen = cell_code.Chosen(self.memo, self._audio.source, c.convert.value, self.chats, c.copy.value)
+        if how == "magic":
+            return cell_code.magic(chosen, names, self._chat_choice.offered)
+        return cell_code.python(chosen, names)
 
     def _show_code(self, how: str) -> None:
         self.controls.snippets.show(self.as_code(how))
+
+
+def _drafts_of(plan: Plan) -> list[Draft]:
+    return [row.draft for row in plan.rows if isinstance(row.draft, Draft)]

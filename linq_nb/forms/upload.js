@@ -1,9 +1,8 @@
-// A button that hands a file to the kernel in parts of 1 MB: a message above about 10 MB is lost on its way.
+// A button that sends a file to the kernel in parts of 1 MB: a message above about 10 MB gets lost.
 const PART = 1_000_000;
-const KINDS = "audio/*,.aac,.aif,.aiff,.amr,.caf,.flac,.m4a,.mp3,.mp4,.ogg,.opus,.wav,.webm";
 
 function render({ model, el }) {
-  const input = Object.assign(document.createElement("input"), { type: "file", accept: KINDS, hidden: true });
+  const input = Object.assign(document.createElement("input"), { type: "file", accept: model.get("accept"), hidden: true });
   let reading = false;
   const button = document.createElement("button");
   button.type = "button";
@@ -16,7 +15,7 @@ function render({ model, el }) {
     button.disabled = reading = true;
     button.textContent = "Reading …";
     try {
-      await hand(model, file);
+      await sendFile(model, file);
     } finally {
       reading = false;
       onDisabled();
@@ -32,7 +31,7 @@ function render({ model, el }) {
   return () => model.off("change:disabled", onDisabled);
 }
 
-async function hand(model, file) {
+async function sendFile(model, file) {
   const about = { name: file.name, size: file.size };
   if (file.size > model.get("limit")) return model.send({ kind: "refused", ...about });
   model.send({ kind: "begin", ...about });

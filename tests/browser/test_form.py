@@ -170,10 +170,10 @@ def test_filtering_keeps_what_is_chosen_in_sight(notebook: Any) -> None:
     form.choose("Grace Hopper")
     form.chat.fill("kim")
     expect(form.option("")).to_have_count(2)
-    expect(form.at.get_by_text("2 chats of 25 fit", exact=True)).to_be_visible()
+    expect(form.at.get_by_text("2 of 25 chats match", exact=True)).to_be_visible()
     expect(form.button("Remove Grace Hopper")).to_be_visible()
     form.chat.fill("(202) 555-0112")
-    expect(form.at.get_by_text("1 chat of 25 fits", exact=True)).to_be_visible()
+    expect(form.at.get_by_text("1 of 25 chats matches", exact=True)).to_be_visible()
     expect(form.option("Grace Hopper")).to_have_attribute("aria-selected", "true")
     form.chat.fill("")
     form.option("Sam SMS").click()
@@ -203,7 +203,7 @@ def test_kind_and_health_are_shown(notebook: Any) -> None:
 def test_a_name_of_nobody_is_said_so(notebook: Any) -> None:
     form = Form(notebook)
     form.chat.fill("Ada Lovelaces")
-    expect(form.at.get_by_text("No chat fits; Enter looks for")).to_be_visible()
+    expect(form.at.get_by_text("No chat matches; Enter looks for")).to_be_visible()
     form.chat.press("Enter")
     expect(form.at.get_by_role("alert")).to_contain_text("did you mean 'Ada Lovelace'")
 

@@ -12,6 +12,8 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import linq_nb
 from linq_nb import LinqError, SendForm
+from linq_nb.forms import cell_code
+from linq_nb.forms.cell_code import Chosen, Names
 
 NAMES = ("Ada Lovelace", "Book Club")
 
@@ -113,15 +115,14 @@ def test_a_form_that_is_only_shown_is_found_by_its_output(book: InteractiveShell
 @pytest.mark.parametrize("name", ['a"b', "{1/0}", "$x", "a\\b", "-x", "two\nlines", "+12025550199", "Ada Lovelace"])
 def test_a_name_that_means_something_else_gives_way_to_the_id(book: InteractiveShell, name: str) -> None:
     form = filled(book, "hello.wav", "Grace Hopper")
-    form.chats = (dataclasses.replace(form.chats[0], chat_name=name),)
-    form._known[form.chats[0].chat_id] = form.chats[0]
-    magic = form.as_code("magic")
-    if name == "-x":
-        assert magic.endswith('--chat "-x"')
-    else:
-        assert magic.endswith(f"--chat {form.chats[0].chat_id}")
-    assert len(form.as_code("python").splitlines()) == 4
-    compile(form.as_code("python"), "cell", "exec")
+    assert form.memo is not None
+    chat, ada = dataclasses.replace(form.chats[0], chat_name=name), book.user_ns["outbox"].find_chat("Ada Lovelace")
+    chosen, names = Chosen(form.memo, "hello.wav", False, [chat], 1), Names("form", "outbox", "linq_nb.connect()")
+    line = cell_code.magic(chosen, names, [ada, chat])
+    assert line.endswith('--chat "-x"' if name == "-x" else f"--chat {chat.chat_id}")
+    code = cell_code.python(chosen, names)
+    assert len(code.splitlines()) == 4
+    compile(code, "cell", "exec")
 
 
 def test_with_nothing_chosen_there_is_nothing_to_copy(book: InteractiveShell) -> None:

@@ -241,7 +241,7 @@ def test_what_signs_a_url_does_not_stay_in_the_field(form: SendForm) -> None:
     assert form.controls.source.value == "https://files.example.com/a.m4a?…"
     assert "abc123" not in "".join(repr(one.get_state()) for one in vars(form.controls).values())
     form.controls.source.value = "https://files.example.com/b.m4a?…"
-    assert "paste it whole" in status(form)
+    assert "paste the whole address" in status(form)
 
 
 def test_a_handle_in_a_file_name_does_not_stay_in_the_field(form: SendForm, tmp_path: Path) -> None:
@@ -535,7 +535,7 @@ def test_a_batch_is_stopped_in_the_form(open_live: Callable[..., SendForm], demo
     assert is_shown(form.controls.stop)
     form.controls.stop.click()
     assert form.controls.stop.disabled
-    assert "no further one starts" in status(form)
+    assert "no further send starts" in status(form)
     door.set()
     form.wait()
     ends = [one.status for one in form.sends]

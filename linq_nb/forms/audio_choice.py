@@ -1,0 +1,124 @@
+"""The audio that is chosen in the form: by a text, as a file or as a recording; and the files that are offered."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from linq_nb.audio import SUFFIXES, can_transcode
+from linq_nb.errors import AudioError
+from linq_nb.model import VoiceMemo, source_of
+from linq_nb.text import clean, mask_text
+
+MAX_FILES = 200
+MAX_ENTRIES = 5_000
+"""Folder entries that are read at most to find files to offer: a home folder of a hub may hold millions."""
+
+MAX_DEPTH = 3
+_CUT = "?…"
+
+
+class AudioChoice:
+    """The chosen audio; the last choice counts.
+
+    ``memo`` is what it loads as, None when nothing is chosen or it cannot be loaded; ``source`` is what the person
+    typed, None for a file from the browser and for a recording.
+    """
+
+    def __init__(self) -> None:
+        self.memo: VoiceMemo | None = None
+        self.source: str | None = None
+        self._loader: Callable[[bool], VoiceMemo] | None = None
+
+    def clear(self) -> None:
+        """Choose nothing."""
+        self._choose(None)
+
+    def choose_text(self, text: str) -> None:
+        """Choose a path, an https URL or an attachment id."""
+        self._choose(lambda convert: load(text, convert), text)
+
+    def choose_file(self, name: str, data: bytes) -> None:
+        """Choose a file that came from the browser."""
+        self._choose(lambda convert: VoiceMemo.from_bytes(data, name, convert=convert))
+
+    def choose_recording(self, memo: VoiceMemo | None) -> None:
+        """Choose a take of the recorder; None when the last take was discarded."""
+        self._choose(None if memo is None else lambda convert: memo.convert() if convert else memo)
+
+    def load(self, *, convert: bool) -> None:
+        """Load the memo, as M4A with ``convert``. Raises AudioError."""
+        self.memo = None
+        self.memo = self._loader(convert) if self._loader else None
+
+    def may_convert(self) -> bool:
+        """Whether the audio could not be loaded, and the ``audio`` extra may make an M4A of it."""
+        has_bytes = self.source is None or is_file(self.source)
+        return self._loader is not None and self.memo is None and has_bytes and can_transcode()
+
+    def _choose(self, loader: Callable[[bool], VoiceMemo] | None, source: str | None = None) -> None:
+        self.memo, self._loader, self.source = None, loader, source
+
+
+def load(text: str, convert: bool) -> VoiceMemo:
+    """Load the memo that a text names. Raises AudioError, also for a URL as ``shown`` cut it."""
+    if source_of(text) == "url" and text.endswith(_CUT):
+        raise AudioError("this address has lost its signature; nothing was sent; paste the whole address")
+    return VoiceMemo.load(text, convert=convert)
+
+
+def folder_of(text: str) -> str | None:
+    """Return the folder that a text names, None where it names none."""
+    try:
+        return text if text and source_of(text) == "file" and Path(text).expanduser().is_dir() else None
+    except (OSError, RuntimeError, ValueError):  # too long, an unknown user, a null byte
+        return None
+
+
+def is_file(text: str) -> bool:
+    """Whether a text names an existing file."""
+    try:
+        return Path(text).expanduser().is_file()
+    except (OSError, RuntimeError, ValueError):  # too long, an unknown user, a null byte
+        return False
+
+
+def audio_files(folder: str = "") -> list[str]:
+    """Return the audio files in a folder and a little below it, nearest first, as paths that a person would type."""
+    start = Path(folder or ".").expanduser()
+    prefix = f"{folder.rstrip('/')}/" if folder else ""
+    paths = [f"{prefix}{file.relative_to(start).as_posix()}" for file in _files_below(start)]
+    return sorted(paths, key=lambda path: (path.count("/"), path.casefold()))[:MAX_FILES]
+
+
+def shown(text: str) -> str:
+    """Return what may stay in the field, and so in a saved notebook: no handle and no signature of a URL."""
+    return mask_text(re.sub(r"(?s)[?#].*", _CUT, text) if source_of(text) == "url" else text)
+
+
+def no_audio_in(folder: str) -> AudioError:
+    """Return the error for a folder without audio."""
+    name = clean(Path(folder).name or folder)
+    return AudioError(f"there is no audio in the folder {name!r}; nothing was sent; type another path")
+
+
+def _files_below(start: Path) -> Iterator[Path]:
+    entries = 0
+    for root, folders, files in os.walk(start):
+        depth = len(Path(root).relative_to(start).parts)
+        folders[:] = sorted(name for name in folders if depth < MAX_DEPTH and not name.startswith((".", "_")))
+        entries += len(folders) + len(files)
+        yield from (Path(root, name) for name in files if Path(name).suffix.lower() in SUFFIXES and _is_showable(name))
+        if entries > MAX_ENTRIES:
+            return
+
+
+def _is_showable(name: str) -> bool:
+    """Whether a page may show a file name: on Linux it may be any bytes, and offered names are saved too."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return mask_text(name) == name

@@ -1,0 +1,102 @@
+"""What the form does, as code for a cell: a magic, or Python. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from linq_nb import views
+from linq_nb.model import Chat, VoiceMemo, is_uuid, source_of
+from linq_nb.text import clean
+
+_PLAIN = re.compile(r"[\w./:@%+=,~?&#-]+")
+_QUOTABLE = re.compile(r"[^\"\\{}$\x00-\x1f\x7f]+")
+
+
+@dataclass(frozen=True)
+class Names:
+    """The notebook's names of the form and of its Outbox, None where it has none; ``connect`` makes the Outbox."""
+
+    form: str | None
+    outbox: str | None
+    connect: str
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is chosen in the form; ``source`` is what was typed, None for an upload or a recording."""
+
+    memo: VoiceMemo
+    source: str | None
+    convert: bool
+    chats: Sequence[Chat]
+    copy: int
+
+
+def magic(chosen: Chosen, names: Names, offered: Sequence[Chat]) -> str:
+    """Return the ``%linq_voicememo`` line; a chat is named where no other of the ``offered`` has its name."""
+    lines: list[str] = []
+    word = _word(chosen.source) if chosen.source else f"{{{names.form or 'form'}.memo}}"
+    if word is None:
+        lines, word = ["import linq_nb", f"memo = {_memo_code(chosen, names)}"], "{memo}"
+    elif not chosen.source:
+        lines = _name_the_form(names)
+    options = [f"--chat {_chat_word(chat, offered)}" for chat in chosen.chats]
+    options += [f"--copy {chosen.copy}"] if chosen.copy > 1 else []
+    options += ["--convert"] if _converts(chosen) and word != "{memo}" else []
+    options += [f"--via {names.outbox}"] if names.outbox not in (None, "outbox") else []
+    return "\n".join([*lines, " ".join(["%linq_voicememo", word, *options])])
+
+
+def python(chosen: Chosen, names: Names) -> str:
+    """Return the Python that sends the same."""
+    outbox = names.outbox or "outbox"
+    lines = [] if chosen.source else _name_the_form(names)
+    lines += ["import linq_nb", ""]
+    lines += [] if names.outbox else [f"outbox = {names.connect}"]
+    lines += [f"memo = {_memo_code(chosen, names)}"]
+    copy = f", copy={chosen.copy}" if chosen.copy > 1 else ""
+    lines += [f"{outbox}.send(memo, {chat.chat_id!r}{copy})  # {_comment(chat)}" for chat in chosen.chats]
+    return "\n".join(lines)
+
+
+def _memo_code(chosen: Chosen, names: Names) -> str:
+    """Return the Python that loads the memo."""
+    if chosen.source is None:
+        return f"{names.form or 'form'}.memo"
+    kind = source_of(chosen.source)
+    convert = ", convert=True" if _converts(chosen) and kind == "file" else ""
+    return f"linq_nb.VoiceMemo.from_{kind}({chosen.source!r}{convert})"
+
+
+def _converts(chosen: Chosen) -> bool:
+    return chosen.convert and chosen.source is not None and chosen.memo.data is not None
+
+
+def _name_the_form(names: Names) -> list[str]:
+    """Return a comment for an upload or a recording when the notebook has no name for the form."""
+    return [] if names.form else ["# the audio is in the form: give it a name first, as in form = SendForm(outbox)"]
+
+
+def _word(text: str) -> str | None:
+    """Return a text as one word of a magic's line; None where quotes are not enough."""
+    if _PLAIN.fullmatch(text) and not text.startswith("-"):
+        return text
+    return f'"{text}"' if _QUOTABLE.fullmatch(text) else None
+
+
+def _chat_word(chat: Chat, offered: Sequence[Chat]) -> str:
+    """Return a chat's name where it is unique and no handle, else its id."""
+    name = chat.chat_name or ""
+    is_unique = sum(_folded(other) == _folded(chat) for other in offered) == 1
+    is_readable = name == clean(name) and _QUOTABLE.fullmatch(name) and not is_uuid(name)
+    return f'"{name}"' if is_readable and is_unique else clean(chat.chat_id)
+
+
+def _folded(chat: Chat) -> str:
+    return " ".join((chat.chat_name or "").split()).casefold()
+
+
+def _comment(chat: Chat) -> str:
+    return clean(views.chat_whom(chat).partition(" · ")[0], 60)
