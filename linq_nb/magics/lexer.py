@@ -24,6 +24,8 @@ _PART = r"""
     | BACKSLASH(?P<escaped>[\ \t"'{}$])
     | (?P<char>\S)
 """
+"""A part of a word. On Windows, BACKSLASH matches nothing, so a backslash is an ordinary character."""
+
 _FLAVOURS = {windows: _PART.replace("BACKSLASH", "(?!)" if windows else r"\\") for windows in (False, True)}
 _PARTS = {windows: re.compile(part, re.VERBOSE) for windows, part in _FLAVOURS.items()}
 _WORDS = {windows: re.compile(f"(?:{part})+", re.VERBOSE) for windows, part in _FLAVOURS.items()}
