@@ -6,12 +6,11 @@ import csv
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from linq_nb.errors import SettingsError
-
-if TYPE_CHECKING:
-    from linq_nb.model import BadDraft, Draft
+from linq_nb.model import BadDraft, Draft
+from linq_nb.outbox.drafts import drafts_of_rows
 
 CELL_COLUMNS = ("chat", "audio")
 CHAT_COLUMNS = ("chat", "chat_id", "chat_name")
@@ -22,9 +21,6 @@ _FROM_TAKES = "the name of a DataFrame or of a list of drafts, or an {expression
 
 def from_cell(text: str) -> list[Draft | BadDraft]:
     """Read a CSV cell with the header ``chat,audio[,copy]``. Raises SettingsError."""
-    from linq_nb.model import BadDraft
-    from linq_nb.outbox.drafts import drafts_of_rows
-
     lines = [line for line in text.splitlines() if line.strip()]
     reader = csv.DictReader(io.StringIO("\n".join(lines)), skipinitialspace=True)
     header = [(name or "").strip().lower() for name in reader.fieldnames or []]
@@ -57,8 +53,6 @@ def from_value(value: Any, scope: Mapping[str, Any]) -> list[Draft | BadDraft]:
         return list(value)
     if not hasattr(value, "columns"):
         raise SettingsError(f"--from takes {_FROM_TAKES}, not a value of type {type(value).__name__}; nothing was sent")
-    from linq_nb.outbox.drafts import drafts_of_rows
-
     chat, audio = _column(value, CHAT_COLUMNS), _column(value, AUDIO_COLUMNS)
     copies = value["copy"] if "copy" in value.columns else [None] * len(value)
     return drafts_of_rows(zip(value[chat], value[audio], copies, strict=True), Path())

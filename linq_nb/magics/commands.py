@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from linq_nb.model import Draft, Send, VoiceMemo
+    from linq_nb.model import Send
     from linq_nb.outbox import Outbox
 
 
@@ -88,7 +88,8 @@ class LinqMagics(Magics):
         text = line.rstrip()
         tokens = split(text.removesuffix(";"))
         if asks_help(tokens):
-            _show(Help(command, {name: str(getattr(self, name)) for name in ("ask", "quiet")}))
+            settings = {name: str(getattr(self, name)) for name in ("ask", "quiet")}
+            display(Help(command, settings))  # type: ignore[no-untyped-call]  # IPython's display has no types
             return None
         args = parse(command, fill(tokens, scope))
         args.quiet = getattr(args, "quiet", False) or text.endswith(";") or self.quiet
@@ -146,8 +147,9 @@ class LinqMagics(Magics):
     @_magic(spec.DOCTOR)
     def linq_doctor(self, args: SimpleNamespace, scope: Scope) -> Any:
         from linq_nb.magics.doctor import examine
+        from linq_nb.outbox import session_of
 
-        return examine(lambda: self._outbox(args, scope))
+        return examine(lambda: session_of(self._outbox(args, scope)))
 
     @_magic(spec.FORM)
     def linq_form(self, args: SimpleNamespace, scope: Scope) -> Any:
@@ -161,132 +163,19 @@ class LinqMagics(Magics):
     @needs_local_scope
     @line_cell_magic
     def linq_voicememo(self, line: str, cell: str | None = None, local_ns: Scope | None = None) -> Any:
-        if cell is None and not any(token.text == "--from" for token in split(line)):
-            return self._run(spec.VOICEMEMO, line, local_ns, self._one_memo)
-        return self._run(spec.BATCH, line, local_ns, lambda args, scope: self._batch(args, scope, cell))
+        """A line is one memo; a cell or --from is a batch."""
+        is_batch = cell is not None or any(token.text == "--from" for token in split(line))
+
+        def act(args: SimpleNamespace, scope: Scope) -> Any:
+            from linq_nb.magics.voicememo_command import VoiceMemoCommand
+
+            store = functools.partial(self._store, args.into)
+            command = VoiceMemoCommand(args, self.ask, lambda: self._outbox(args, scope), store)
+            return command.run_batch(scope, cell) if is_batch else command.run(scope)
+
+        return self._run(spec.BATCH if is_batch else spec.VOICEMEMO, line, local_ns, act)
 
     linq_voicememo.__doc__ = help_text(spec.VOICEMEMO)
-
-    def _one_memo(self, args: SimpleNamespace, scope: Scope) -> Any:
-        """Return the Send, a list of them for several chats, or what --preview shows."""
-        from linq_nb.magics.memo_source import load
-        from linq_nb.magics.preview_cards import preview
-        from linq_nb.outbox import session_of
-        from linq_nb.outbox.drafts import card
-
-        if not args.chat and not args.preview:
-            raise SettingsError(
-                "--chat CHAT sends the memo, --preview only shows it: give one of the two; nothing was sent; "
-                "%linq_chats lists your chats"
-            )
-        memo = load(args.operand, scope, rate=args.rate, convert=args.convert)
-        if not args.chat:
-            return memo
-        outbox = self._outbox(args, scope)
-        drafts = self._drafts(outbox, memo, args)
-        if args.preview:
-            return preview(outbox, drafts, args.accept)
-        new = [draft for draft in drafts if not session_of(outbox).is_sent(draft)]
-        for draft in new:
-            if not args.quiet:
-                _show(card(session_of(outbox), draft, args.accept))
-        if new and not self._may_send(outbox, new, args):
-            return None
-        return self._send(outbox, drafts, args)
-
-    def _drafts(self, outbox: Outbox, memo: VoiceMemo, args: SimpleNamespace) -> list[Draft]:
-        """Return a draft for each chat, one for a chat that is named twice."""
-        from linq_nb.model import Chat, Draft
-
-        for chat in args.chat:
-            if not isinstance(chat, str | Chat):
-                raise SettingsError(
-                    f"--chat takes a chat, its id or its name, not a value of type {type(chat).__name__}; "
-                    "nothing was sent"
-                )
-        chats: dict[str, Chat | str] = {}
-        for chat in map(outbox.find_chat, args.chat):
-            chats.setdefault(chat if isinstance(chat, str) else chat.chat_id, chat)
-        return [
-            Draft(memo=memo, chat=chat, copy=args.copy or 1, override_optout=args.override_optout)
-            for chat in chats.values()
-        ]
-
-    def _may_send(self, outbox: Outbox, drafts: Sequence[Draft], args: SimpleNamespace) -> bool:
-        """Ask before a live send. Raises PreflightError, before the question, if the checks refuse a draft."""
-        from linq_nb.outbox import session_of
-
-        if not self._must_ask(outbox, args):
-            return True
-        from linq_nb import consent
-        from linq_nb.outbox.attempt import refuse
-
-        for draft in drafts:
-            refuse(outbox.check(draft.memo, draft.chat, copy=draft.copy), args.accept, draft)
-        chats = [session_of(outbox).chat_of(draft) for draft in drafts]
-        return self._confirm(outbox, consent.question(drafts[0].memo, chats, session_of(outbox).journal.label))
-
-    def _must_ask(self, outbox: Outbox, args: SimpleNamespace) -> bool:
-        from linq_nb import consent
-        from linq_nb.outbox import session_of
-
-        return not args.yes and consent.must_ask(self.ask, outbox.mode, session_of(outbox).account)
-
-    def _confirm(self, outbox: Outbox, question: str) -> bool:
-        """Ask at the prompt, and remember a yes. Raises PreflightError where nobody can answer."""
-        from linq_nb import consent
-        from linq_nb.magics.confirm import confirm
-        from linq_nb.outbox import session_of
-
-        if confirm(question):
-            consent.remember(session_of(outbox).account)
-            return True
-        print("Nothing was sent.")  # noqa: T201  the answer to the person at the prompt
-        return False
-
-    def _send(self, outbox: Outbox, drafts: Sequence[Draft], args: SimpleNamespace) -> Send | list[Send]:
-        """Send the drafts in turn. When one fails, the sends before it are shown and stored."""
-        from linq_nb.outbox import session_of
-        from linq_nb.outbox.attempt import send as send_draft
-
-        sends: list[Send] = []
-        try:
-            for draft in drafts:
-                sends.append(send_draft(session_of(outbox), draft, args.accept))
-        except BaseException:
-            if len(drafts) > 1:
-                self._store(args.into, sends)
-            for send in sends if not args.quiet else ():
-                _show(send)
-            raise
-        return sends[0] if len(sends) == 1 else sends
-
-    def _batch(self, args: SimpleNamespace, scope: Scope, cell: str | None) -> Any:
-        """Plan, show, ask and send. Returns the Plan with --plan, else a frame with the outcome of each row."""
-        from linq_nb import consent, live, views
-        from linq_nb.magics import batch_input
-        from linq_nb.outbox import session_of
-
-        if (cell is None) == (args.from_ is None):
-            raise SettingsError("give the rows either in the cell or by --from; nothing was sent")
-        outbox = self._outbox(args, scope)
-        drafts = batch_input.from_value(args.from_, scope) if cell is None else batch_input.from_cell(cell)
-        plan = outbox.plan(drafts, accept=args.accept, strict=args.strict)
-        if args.plan:
-            return plan
-        if not args.quiet:
-            _show(plan)
-        must_ask = plan.counts["send"] and self._must_ask(outbox, args)
-        if must_ask and not self._confirm(outbox, consent.batch_question(plan, session_of(outbox).journal.label)):
-            return None
-        progress = live.Progress(quiet=args.quiet)
-        batch = outbox.send_all(plan, workers=args.workers or 4, accept=args.accept)
-        try:
-            batch.wait(tick=lambda running: progress.show(views.progress(running.line())))
-        finally:
-            progress.end(views.progress(batch.line()))
-            self._store(args.into, batch.frame())
-        return batch.frame()
 
     # --- frames ---
 
@@ -341,8 +230,9 @@ class LinqMagics(Magics):
     @_magic(spec.WEBHOOKS)
     def linq_webhooks(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
         from linq_nb.magics.webhook_commands import run
+        from linq_nb.outbox import session_of
 
-        return run(self._outbox(args, scope), args, self._shell.user_ns)
+        return run(session_of(self._outbox(args, scope)).client, args, self._shell.user_ns)
 
     @_magic(spec.ERRORS)
     def linq_errors(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
@@ -387,13 +277,10 @@ def _status_frame(
     from linq_nb.outbox.poll import current
     from linq_nb.rules import is_unconfirmed
 
-    frame = _frame(outbox, outbox.sends() if chosen is None else current(session_of(outbox), chosen), args, "sends")
+    session = session_of(outbox)
+    frame = _frame(outbox, outbox.sends() if chosen is None else current(session, chosen), args, "sends")
     if horizon is not None:
-        now = session_of(outbox).now()
-        late = [send.send_id for send in session_of(outbox).journal.moving() if is_unconfirmed(send, now, horizon)]
+        now = session.now()
+        late = [send.send_id for send in session.journal.moving() if is_unconfirmed(send, now, horizon)]
         frame["unconfirmed"] = frame["send_id"].isin(late)
     return frame
-
-
-def _show(value: Any) -> None:
-    display(value)  # type: ignore[no-untyped-call]  # IPython's display has no types

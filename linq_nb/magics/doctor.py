@@ -5,14 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from linq_nb import __version__, audio, views
+from linq_nb.session import Session
 from linq_nb.status import UNCLEAR_STATUSES
 from linq_nb.text import mask
-
-if TYPE_CHECKING:
-    from linq_nb.outbox import Outbox
 
 OPTIONAL = {
     "av": ("audio", "waveform, preview and conversion of compressed audio"),
@@ -24,14 +21,14 @@ OPTIONAL = {
 REQUIRED = ("ipython", "ipykernel", "ipywidgets", "httpx", "sqlalchemy", "pandas", "mutagen")
 
 
-def examine(connect: Callable[[], Outbox]) -> views.Shown:
+def examine(connect: Callable[[], Session]) -> views.Shown:
     """Run all checks and show their results."""
     rows = [("linq_nb", f"{__version__} on Python {platform.python_version()}, {platform.system()}")]
-    outboxes: list[Outbox] = []  # empty when connecting fails
-    rows.append(("settings", _result(lambda: _settings(outboxes, connect))))
-    if outboxes:
-        rows.append(("Linq", _result(lambda: _lines(outboxes[0]))))
-        rows.append(("journal", _result(lambda: _journal(outboxes[0]))))
+    sessions: list[Session] = []  # empty when connecting fails
+    rows.append(("settings", _result(lambda: _settings(sessions, connect))))
+    if sessions:
+        rows.append(("Linq", _result(lambda: _lines(sessions[0]))))
+        rows.append(("journal", _result(lambda: _journal(sessions[0]))))
     rows += [(f"linq_nb[{extra}]", f"{_extra(name, extra)} ({use})") for name, (extra, use) in OPTIONAL.items()]
     rows.append(("packages", ", ".join(f"{name} {_version(name)}" for name in REQUIRED)))
     return views.summary("linq_doctor", rows)
@@ -45,27 +42,21 @@ def _result(check: Callable[[], str]) -> str:
         return f"not ready: {type(error).__name__}: {error}"
 
 
-def _settings(outboxes: list[Outbox], connect: Callable[[], Outbox]) -> str:
-    from linq_nb.outbox import session_of
-
-    outbox = connect()
-    outboxes.append(outbox)
-    session = session_of(outbox)
-    return f"{outbox.mode}, {session.client.base_url}, API key from {session.key_from}"
+def _settings(sessions: list[Session], connect: Callable[[], Session]) -> str:
+    session = connect()
+    sessions.append(session)
+    return f"{session.mode}, {session.client.base_url}, API key from {session.key_from}"
 
 
-def _lines(outbox: Outbox) -> str:
-    lines = [f"{mask(line.phone_number)} ({line.reputation or 'no rating'})" for line in outbox.lines()]
+def _lines(session: Session) -> str:
+    lines = [f"{mask(line.phone_number)} ({line.reputation or 'no rating'})" for line in session.lines()]
     return f"answers; lines: {', '.join(lines) or 'none'}"
 
 
-def _journal(outbox: Outbox) -> str:
-    from linq_nb.outbox import session_of
-
-    sends = outbox.sends()
+def _journal(session: Session) -> str:
+    sends = session.journal.sends()
     unclear = sum(send.status in UNCLEAR_STATUSES for send in sends)
     todo = f"; {unclear} unclear: %linq_reconcile looks for them" if unclear else ""
-    session = session_of(outbox)
     note = f"; {session.journal_note}" if session.journal_note else ""
     return f"{session.journal.label}: {len(sends)} {'send' if len(sends) == 1 else 'sends'}{todo}{note}"
 

@@ -20,7 +20,7 @@ from linq_nb.text import mask, plain_url
 if TYPE_CHECKING:
     import pandas as pd
 
-    from linq_nb.outbox import Outbox
+    from linq_nb.client import Client
 
 VERSION = "2026-02-03"
 """The payload version of a new subscription; without it, Linq uses the newest version of that day."""
@@ -31,16 +31,14 @@ EVENTS = ("message.sent", "message.delivered", "message.read", "message.failed")
 SECRET_NAME = "webhook_secret"
 
 
-def run(outbox: Outbox, args: SimpleNamespace, names: dict[str, Any]) -> pd.DataFrame:
+def run(client: Client, args: SimpleNamespace, names: dict[str, Any]) -> pd.DataFrame:
     """Run a line. Returns the new subscription with --create, else all subscriptions."""
-    from linq_nb.outbox import session_of
-
     _check(args)
     if args.create:
-        return frame([_create(outbox, args, names)])
+        return frame([_create(client, args, names)])
     if args.delete:
-        session_of(outbox).client.delete_subscription(str(args.delete))
-    return frame(session_of(outbox).client.subscriptions())
+        client.delete_subscription(str(args.delete))
+    return frame(client.subscriptions())
 
 
 def _check(args: SimpleNamespace) -> None:
@@ -53,20 +51,18 @@ def _check(args: SimpleNamespace) -> None:
         raise wrong(spec.WEBHOOKS, "--secret-into and --secret-file cannot be used together")
 
 
-def _create(outbox: Outbox, args: SimpleNamespace, names: dict[str, Any]) -> Subscription:
+def _create(client: Client, args: SimpleNamespace, names: dict[str, Any]) -> Subscription:
     """Create a subscription. Its secret comes only once, so the place for it is prepared first."""
-    from linq_nb.outbox import session_of
-
     url, events = _with_version(str(args.create)), _events(args.events)
     lines = [str(line) for line in args.line]
     if args.secret_file:
         with _secret_file(str(args.secret_file)) as keep:
-            subscription = session_of(outbox).client.create_subscription(url, events, phone_numbers=lines)
+            subscription = client.create_subscription(url, events, phone_numbers=lines)
             keep(subscription.signing_secret or "")
         place = f"in the file {Path(str(args.secret_file)).name!r}, for --secret-file of the receiver"
     else:
         name = _free_name(args.secret_into, names)
-        subscription = session_of(outbox).client.create_subscription(url, events, phone_numbers=lines)
+        subscription = client.create_subscription(url, events, phone_numbers=lines)
         names[name] = Secret(subscription.signing_secret or "")
         place = f"in the variable {name!r}, until this kernel ends: outbox.ingest(body, headers, {name})"
     if not subscription.signing_secret:

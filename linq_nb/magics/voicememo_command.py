@@ -1,0 +1,128 @@
+"""``%linq_voicememo``: show a memo or the plan of a batch, ask, and send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from IPython.display import display
+
+from linq_nb import consent, live, views
+from linq_nb.errors import SettingsError
+from linq_nb.magics import batch_input
+from linq_nb.magics.confirm import confirm
+from linq_nb.magics.memo_source import load
+from linq_nb.magics.preview_cards import preview
+from linq_nb.model import Chat, Draft, Send, VoiceMemo
+from linq_nb.outbox import Outbox, attempt, session_of
+from linq_nb.outbox.drafts import card, check
+from linq_nb.session import Session
+
+
+class VoiceMemoCommand:
+    """One line. ``ask`` is the setting of that name; ``outbox`` connects if needed; ``store`` takes partial results."""
+
+    def __init__(
+        self, args: SimpleNamespace, ask: str, outbox: Callable[[], Outbox], store: Callable[[Any], None]
+    ) -> None:
+        self._args, self._ask, self._outbox, self._store = args, ask, outbox, store
+
+    def run(self, scope: Mapping[str, Any]) -> Any:
+        """Return the Send, a list of them for several chats, or what --preview shows."""
+        args = self._args
+        if not args.chat and not args.preview:
+            raise SettingsError(
+                "--chat CHAT sends the memo, --preview only shows it: give one of the two; nothing was sent; "
+                "%linq_chats lists your chats"
+            )
+        memo = load(args.operand, scope, rate=args.rate, convert=args.convert)
+        if not args.chat:
+            return memo
+        session = session_of(self._outbox())
+        drafts = self._drafts(session, memo)
+        if args.preview:
+            return preview(session, drafts, args.accept)
+        new = [draft for draft in drafts if not session.is_sent(draft)]
+        for draft in new:
+            self._show(card(session, draft, args.accept))
+        if new and self._must_ask(session) and not self._confirm(session, self._question(session, new)):
+            return None
+        return self._send(session, drafts)
+
+    def run_batch(self, scope: Mapping[str, Any], cell: str | None) -> Any:
+        """Return the Plan with --plan, else a frame with the outcome of each row."""
+        args = self._args
+        if (cell is None) == (args.from_ is None):
+            raise SettingsError("give the rows either in the cell or by --from; nothing was sent")
+        outbox = self._outbox()
+        session = session_of(outbox)
+        drafts = batch_input.from_value(args.from_, scope) if cell is None else batch_input.from_cell(cell)
+        plan = outbox.plan(drafts, accept=args.accept, strict=args.strict)
+        if args.plan:
+            return plan
+        self._show(plan)
+        question = consent.batch_question(plan, session.journal.label)
+        if plan.counts["send"] and self._must_ask(session) and not self._confirm(session, question):
+            return None
+        progress = live.Progress(quiet=args.quiet)
+        batch = outbox.send_all(plan, workers=args.workers or 4, accept=args.accept)
+        try:
+            batch.wait(tick=lambda running: progress.show(views.progress(running.line())))
+        finally:
+            progress.end(views.progress(batch.line()))
+            self._store(batch.frame())
+        return batch.frame()
+
+    def _drafts(self, session: Session, memo: VoiceMemo) -> list[Draft]:
+        """Return a draft for each chat, one for a chat that is named twice."""
+        args = self._args
+        for chat in args.chat:
+            if not isinstance(chat, str | Chat):
+                raise SettingsError(
+                    f"--chat takes a chat, its id or its name, not a value of type {type(chat).__name__}; "
+                    "nothing was sent"
+                )
+        chats: dict[str, Chat | str] = {}
+        for chat in map(session.find_chat, args.chat):
+            chats.setdefault(chat if isinstance(chat, str) else chat.chat_id, chat)
+        return [
+            Draft(memo=memo, chat=chat, copy=args.copy or 1, override_optout=args.override_optout)
+            for chat in chats.values()
+        ]
+
+    def _must_ask(self, session: Session) -> bool:
+        return not self._args.yes and consent.must_ask(self._ask, session.mode, session.account)
+
+    def _question(self, session: Session, drafts: Sequence[Draft]) -> str:
+        """Return the question before a live send. Raises PreflightError if the checks refuse a draft."""
+        for draft in drafts:
+            attempt.refuse(check(session, draft), self._args.accept, draft)
+        chats = [session.chat_of(draft) for draft in drafts]
+        return consent.question(drafts[0].memo, chats, session.journal.label)
+
+    def _confirm(self, session: Session, question: str) -> bool:
+        """Ask at the prompt, and remember a yes. Raises PreflightError where nobody can answer."""
+        if confirm(question):
+            consent.remember(session.account)
+            return True
+        print("Nothing was sent.")  # noqa: T201  the answer to the person at the prompt
+        return False
+
+    def _send(self, session: Session, drafts: Sequence[Draft]) -> Send | list[Send]:
+        """Send the drafts in turn. When one fails, the sends before it are shown and stored."""
+        sends: list[Send] = []
+        try:
+            for draft in drafts:
+                sends.append(attempt.send(session, draft, self._args.accept))
+        except BaseException:
+            if len(drafts) > 1:
+                self._store(sends)
+            for send in sends:
+                self._show(send)
+            raise
+        return sends[0] if len(sends) == 1 else sends
+
+    def _show(self, value: Any) -> None:
+        if not self._args.quiet:
+            display(value)  # type: ignore[no-untyped-call]  # IPython's display has no types
