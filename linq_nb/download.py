@@ -38,7 +38,7 @@ def download(
     """
     deadline = time.monotonic() + timeout
     with contextlib.ExitStack() as stack:
-        carrier = transport or stack.enter_context(DirectTransport())
+        carrier = stack.enter_context(DirectTransport()) if transport is None else transport
         for _ in range(MAX_REDIRECTS + 1):
             where = _checked(url, allow_private)
             address = None if transport is not None else _public_address(where, allow_private)

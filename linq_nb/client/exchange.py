@@ -91,7 +91,7 @@ class Exchanges:
         self._base_url, self._base = base_url.rstrip("/"), httpx.URL(base_url)
         self._key, self._now = key, now
         self._is_ours = transport is None
-        self._transport = transport or Transport()
+        self._transport = Transport() if transport is None else transport
 
     def close(self) -> None:
         """Close our connections; a later request opens new ones. A transport of the caller's stays open."""

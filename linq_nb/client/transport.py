@@ -29,8 +29,9 @@ class DirectTransport(httpx.BaseTransport):
         self._idle: list[Connection] = []  # the one used last comes last
         self._busy: set[Connection] = set()
 
-    def __len__(self) -> int:
-        """Return the number of open connections."""
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
         return len(self._idle) + len(self._busy)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

@@ -258,7 +258,7 @@ def test_connections_that_nobody_needed_for_long_are_closed(server: RawServer) -
         server.will(answer(200))
         for _ in range(4):
             ask(transport, server)
-        assert len(transport) <= 1
+        assert transport.connections <= 1
         wait_for(lambda: server.closed >= 7)
 
 
