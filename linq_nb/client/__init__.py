@@ -4,8 +4,8 @@
 ``throttle`` makes the pauses. ``rules`` decides what is repeated.
 """
 
-from linq_nb.client.api import Client, no_answer, require_accepted, taken
+from linq_nb.client.api import Client, require_accepted
 from linq_nb.client.exchange import utc_now
 from linq_nb.client.throttle import Throttle
 
-__all__ = ["Client", "Throttle", "no_answer", "require_accepted", "taken", "utc_now"]
+__all__ = ["Client", "Throttle", "require_accepted", "utc_now"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -42,11 +41,10 @@ class Client:
         timeout: float = 60.0,
         transport: httpx.BaseTransport | None = None,
         throttle: Throttle | None = None,
-        sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self.base_url, self.timeout = base_url, timeout
-        self.throttle = throttle or Throttle(sleep)
+        self.throttle = throttle or Throttle()
         self.clock_ahead = timedelta()
         self._exchanges = Exchanges(base_url, api_key, transport=transport, now=now)
 
@@ -78,42 +76,6 @@ class Client:
             wire.memo_body(voice_memo_url=voice_memo_url, attachment_id=attachment_id, override_optout=override_optout)
         )
         return self._ask_linq("POST", f"/v3/chats/{_segment(chat_id)}/voicememo", content, at_write)
-
-    def voicememo(
-        self,
-        chat_id: str,
-        *,
-        chat_label: Callable[[], str] = lambda: "the chat",
-        before: Callable[[], None] = nothing,
-        between: Callable[[], None] = nothing,
-        rest: Callable[[float], None] | None = None,
-        **memo: Any,
-    ) -> Answer:
-        """Send a memo, repeated as ``rules`` says. Goes away: see ``post_memo``."""
-        steps, rest = rules.steps("memo"), rest or self.rest
-        step: rules.Post | rules.Pause = next(steps)
-        try:
-            while True:
-                if isinstance(step, rules.Pause):
-                    between()
-                    if step.is_rate_limit:
-                        self.throttle.limit(step.seconds)
-                    rest(step.seconds)
-                    step = next(steps)
-                    continue
-                if wait := self.turn_in():
-                    between()
-                    rest(wait)
-                before()
-                step = steps.send(_outcome(lambda: self.post_memo(chat_id, **memo)))
-        except StopIteration as end:
-            return require_accepted(end.value, chat_id, chat_label())
-
-    def rest(self, seconds: float, is_over: Callable[[], bool] = lambda: False) -> None:
-        self.throttle.pause(seconds, is_over)
-
-    def turn_in(self) -> float:
-        return self.throttle.rate_limit_wait_s()
 
     # --- attachments ---
 
@@ -342,7 +304,10 @@ def require_accepted(outcome: Answer | NoAnswer, chat_id: str, label: str) -> An
         if not outcome.left:
             raise NotSent(f"the voice memo for {label} did not reach Linq ({outcome}); nothing was sent; run it again")
         if outcome.begun is None:
-            raise no_answer(f"the voice memo for {label}", outcome)
+            raise OutcomeUnknown(
+                f"the voice memo for {label} left and no answer came ({outcome}): it may have been sent or not, and is "
+                "not sent again; outbox.reconcile() reads the chat to find out"
+            )
         outcome = outcome.begun
     meaning = rules.memo_outcome(outcome.http_status)
     if meaning in ("rejected", "not_sent"):
@@ -354,18 +319,6 @@ def require_accepted(outcome: Answer | NoAnswer, chat_id: str, label: str) -> An
     except Unreadable as error:
         raise wire.unknown_of(outcome, label, f"the answer cannot be read, {error}") from None
     return outcome
-
-
-def taken(answer: Answer, chat_id: str, chat_label: Callable[[], str]) -> Answer:
-    return require_accepted(answer, chat_id, chat_label())
-
-
-def no_answer(doing: str, why: object) -> OutcomeUnknown:
-    """Make the exception for a memo that left and got no answer at all."""
-    return OutcomeUnknown(
-        f"{doing} left and no answer came ({why}): it may have been sent or not, and is not sent "
-        "again; outbox.reconcile() reads the chat to find out"
-    )
 
 
 def _outcome(request: Callable[[], Answer]) -> Answer | NoAnswer:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from linq_nb import audio, webhooks, wire
-from linq_nb.client import no_answer, taken
+from linq_nb.client import require_accepted
 from linq_nb.errors import LinqError, SettingsError
 from linq_nb.model import Chat, Draft, Event, Send, VoiceMemo
 from linq_nb.outbox.attempt import accepted, refused
@@ -57,7 +57,7 @@ class _MonthReader:
     def _read_post(self, posted: Posted) -> None:
         send = self._posted_send(posted)
         try:
-            answer = taken(_answer_to(posted, send), posted.chat_id, lambda: mask_text(send.chat_name or ""))
+            answer = require_accepted(_outcome_of(posted), posted.chat_id, mask_text(send.chat_name or ""))
             send, event = accepted(send, answer)
         except LinqError as error:
             send, event = refused(send, error, posted.answered_at)
@@ -108,12 +108,11 @@ class _MonthReader:
             self._sends[event.send_id] = self._sends[event.send_id].observed(event)
 
 
-def _answer_to(posted: Posted, send: Send) -> wire.Answer:
-    """Return the answer to a POST; raises OutcomeUnknown when none came."""
+def _outcome_of(posted: Posted) -> wire.Answer | wire.NoAnswer:
+    """Return the answer to a POST, or that none came."""
     if posted.reply is None:
-        doing = f"the voice memo for {mask_text(send.chat_name or '')}"
         seconds = (posted.answered_at - posted.posted_at).total_seconds()
-        raise no_answer(doing, f"no answer in {seconds:g} s")
+        return wire.NoAnswer(f"no answer in {seconds:g} s", left=True)
     return _answer(posted.reply, posted.answered_at)
 
 

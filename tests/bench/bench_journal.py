@@ -83,7 +83,7 @@ def adding(file: Path, delay_ms: float, turns: int = 7) -> float:
         for turn in range(turns + 1):
             chats = [str(uuid.uuid4()) for _ in range(TURN)]
             plan = outbox.plan([Draft(memo=memo, chat=Chat(chat_id=chat, handles=PEOPLE)) for chat in chats])
-            alone = _timed(lambda chats=chats: [client.voicememo(chat, attachment_id=ATTACHMENT) for chat in chats])
+            alone = _timed(lambda chats=chats: [client.post_memo(chat, attachment_id=ATTACHMENT) for chat in chats])
             kept = _timed(lambda plan=plan: outbox.send_all(plan, workers=1).wait())
             added += [kept / alone - 1] if turn else []
     client.close()
