@@ -42,21 +42,22 @@ LAB_SETTINGS = {
     },
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
 }
-SLOW_LINQ = """
-import httpx, time
-class Slow(httpx.BaseTransport):
-    "A Linq that takes its time to accept a memo."
+HELD_LINQ = """
+import httpx, itertools, time
+class Held(httpx.BaseTransport):
+    "A Linq that accepts five memos; the next wait until the batch is stopped."
     def __init__(self, inner):
-        self.inner = inner
+        self.inner, self.numbers = inner, itertools.count(1)
     def handle_request(self, request):
-        if request.url.path.endswith("/voicememo"):
-            time.sleep(1)
+        if request.url.path.endswith("/voicememo") and next(self.numbers) > 5:
+            while not outbox.last_batch.stopped_by:
+                time.sleep(0.02)
         return self.inner.handle_request(request)
 demo = outbox.demo
-outbox = linq_nb.connect(api_key=demo.api_key, base_url=demo.base_url, transport=Slow(demo.transport()),
+outbox = linq_nb.connect(api_key=demo.api_key, base_url=demo.base_url, transport=Held(demo.transport()),
                          journal=":memory:", clock=demo.now, sleep=demo.sleep)
 """
-"""Code for a notebook that has an ``outbox`` of the demo: the same demo as a live Linq that can be caught at work."""
+"""Code for a notebook that has an ``outbox`` of the demo: the same demo as a live Linq whose batch can be stopped."""
 
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
@@ -257,12 +258,16 @@ class Notebook:
 
 
 def serious(page: Any, part: str) -> list[str]:
-    """Return what axe-core finds in a part of the notebook in front that shuts somebody out, and where."""
+    """Return the serious barriers that axe-core finds in a part of the front notebook, and where."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page, context=f".jp-NotebookPanel:not(.lm-mod-hidden) {part}").response["violations"]
-    bad = [one for one in found if one["impact"] in ("serious", "critical")]
-    return [f"{one['id']}: {node['html'][:150]} {node['failureSummary'][:200]}" for one in bad for node in one["nodes"]]
+    violations = Axe().run(page, context=f".jp-NotebookPanel:not(.lm-mod-hidden) {part}").response["violations"]
+    bad = [violation for violation in violations if violation["impact"] in ("serious", "critical")]
+    return [
+        f"{violation['id']}: {node['html'][:150]} {node['failureSummary'][:200]}"
+        for violation in bad
+        for node in violation["nodes"]
+    ]
 
 
 def _command(root: Path, port: int, token: str) -> list[str]:

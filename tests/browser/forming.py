@@ -47,7 +47,7 @@ class FormPage:
 
     @property
     def status(self) -> Any:
-        """The line below the button, told politely or as an alert."""
+        """The line below the button, read out politely or as an alert."""
         return self.at.locator(".linq-nb-said")
 
     def option(self, name: str) -> Any:

@@ -72,7 +72,7 @@ PICTURES = {
             "import linq_nb\noutbox = linq_nb.connect(demo=True, fresh=True)\n"
             "memo = linq_nb.VoiceMemo.from_file('audio/hello.m4a')\n"
             "names = ['Ada Lovelace', 'Book Club', 'Sam SMS', 'Rosa RCS', 'Finn Fails', 'Lee Blocked', 'Linus Email']\n"
-            "plan = outbox.plan([linq_nb.Draft(memo=memo, chat=outbox.demo.chat_ids[one]) for one in names])\n"
+            "plan = outbox.plan([linq_nb.Draft(memo=memo, chat=outbox.demo.chat_ids[name]) for name in names])\n"
             "batch = outbox.send_all(plan)\nbatch.wait()",
             "linq_nb.StatusBoard(outbox, batch)",
         ),

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from browsing import SLOW_LINQ, serious
+from browsing import HELD_LINQ, serious
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
@@ -74,14 +74,14 @@ def test_board_moves_while_a_batch_runs_and_ends_static(notebook: Any) -> None:
     expect(notebook.output(3)).to_have_text("(False, None)")
 
 
-SLOW = f"""{SLOW_LINQ}
-plan = outbox.plan([Draft(memo=memo, chat=one) for one in demo.add_chats(20).values()])
+HELD = f"""{HELD_LINQ}
+plan = outbox.plan([Draft(memo=memo, chat=chat) for chat in demo.add_chats(20).values()])
 batch = outbox.send_all(plan, workers=1)
 """
 
 
 def test_sending_and_watching_are_stopped_on_the_board(notebook: Any) -> None:
-    first = SETUP.replace("board = ", f"{SLOW}board = ")
+    first = SETUP.replace("board = ", f"{HELD}board = ")
     board = Board(notebook, "batch.wait(30).line()", "board.is_running, sum(demo.bubbles().values())", first=first)
     expect(board.live.get_by_text("waiting", exact=True).first).to_be_visible()
     board.button("Stop sending").click()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import SLOW_LINQ, serious, visit
+from browsing import HELD_LINQ, serious, visit
 from forming import CLIPPED, FORM, LIVE, FormPage, tone
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -111,15 +111,15 @@ def test_a_recorder_that_was_open_does_not_listen_again_after_a_reload(notebook:
     expect(recorder.get_by_role("status")).to_have_text("Press Record. You can listen before anything is sent.")
 
 
-SLOW = f"""{SLOW_LINQ}
+HELD = f"""{HELD_LINQ}
 demo.add_chats(30)
 form = linq_nb.SendForm(outbox)
-form.controls.picker.chosen = [one.chat_id for one in outbox.chats() if "Customer" in (one.chat_name or "")]
+form.controls.picker.chosen = [chat.chat_id for chat in outbox.chats() if "Customer" in (chat.chat_name or "")]
 form"""
 
 
 def test_sending_to_many_is_stopped_in_the_form(notebook: Any, memo: Path) -> None:
-    form = Form(notebook, "sum(demo.bubbles().values()) < 30, set(demo.bubbles().values())", FORM + SLOW)
+    form = Form(notebook, "sum(demo.bubbles().values()) < 30, set(demo.bubbles().values())", FORM + HELD)
     form.upload(memo)
     form.button("^Send 0:03 to 30 chats").click()
     form.button("^Yes, send 0:03 to 30 chats").dblclick()  # the second is no press of Stop
@@ -166,7 +166,7 @@ def test_a_file_over_the_limit_of_a_message_arrives_and_is_judged(notebook: Any,
 
 
 def test_filtering_keeps_what_is_chosen_in_sight(notebook: Any) -> None:
-    form = Form(notebook, "[one.chat_name for one in form.chats]")
+    form = Form(notebook, "[chat.chat_name for chat in form.chats]")
     form.choose("Grace Hopper")
     form.chat.fill("kim")
     expect(form.option("")).to_have_count(2)
@@ -349,8 +349,8 @@ def test_without_its_kernel_the_record_is_what_one_sees(notebook: Any, memo: Pat
     notebook.again()
     expect(notebook.cell(0)).to_contain_text("model not found", use_inner_text=False)
     expect(notebook.cell(0).get_by_text("model not found")).to_be_hidden()
-    told = "hello.wav · 0:03" if sent else "run this cell again for a new one"
-    expect(notebook.cell(0).get_by_text(told)).to_be_visible()
+    record = "hello.wav · 0:03" if sent else "run this cell again for a new one"
+    expect(notebook.cell(0).get_by_text(record)).to_be_visible()
 
 
 # --- for everybody ---

@@ -56,7 +56,7 @@ def test_notebook_7_sends(lab: Lab, other_page: Any, tmp_path: Path) -> None:
         run_first_cell(other_page)
         sends_a_memo(FormPage(other_page.locator(".jp-OutputArea").first), tone(tmp_path / "hello.wav"))
         expect(other_page.get_by_text("DEMO: sent from this form")).to_be_visible()
-    guard.errors = [one for one in guard.errors if one != SEVENS_OWN]
+    guard.errors = [error for error in guard.errors if error != SEVENS_OWN]
     guard.check()
 
 

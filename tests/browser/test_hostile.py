@@ -22,43 +22,43 @@ demo = outbox.demo
 """
 CHATS = """world = demo._state
 chats = [world.add_person(Person(f"chat {number}", (f"{number}@example.com",))) for number in range(len(strings))]
-whole = [one.encode("utf-8", "replace").decode() for one in strings]  # the demo writes UTF-8, without half characters
-for chat, one in zip(chats, whole):
-    chat.name = chat.service = chat.handles[1].handle = one
+whole = [text.encode("utf-8", "replace").decode() for text in strings]  # the demo writes UTF-8, without half characters
+for chat, text in zip(chats, whole):
+    chat.name = chat.service = chat.handles[1].handle = text
 form = linq_nb.SendForm(outbox, double_click_s=0)
 form"""
 NAMES = """form.controls.upload.on_file(strings[0], sound)
 form.controls.picker.chosen = [chat.id for chat in chats]
 print(len(form.chats), form.error)"""
-FILES = """for one in strings:
-    form.controls.upload.on_file(one, sound)
+FILES = """for text in strings:
+    form.controls.upload.on_file(text, sound)
     for how in ("magic", "python"):
         form.controls.snippets.on_ask(how)
-    form.controls.upload.on_file(one, b"OggS" + bytes(99))
-    form.controls.upload.on_error(linq_nb.AudioError(one))
-    form.controls.picker.on_find(one)
-for one in whole:  # no half characters, which no browser sends
-    form.controls.source.value = one
-    form.controls.source.value = f"https://example.com/{one}"
+    form.controls.upload.on_file(text, b"OggS" + bytes(99))
+    form.controls.upload.on_error(linq_nb.AudioError(text))
+    form.controls.picker.on_find(text)
+for text in whole:  # no half characters, which no browser sends
+    form.controls.source.value = text
+    form.controls.source.value = f"https://example.com/{text}"
 form.controls.source.options = tuple(whole)
 print("done")"""
 ANSWERS = """ada = demo.chat_ids["Ada Lovelace"]
 form.controls.picker.chosen = [ada]
 failed = 0
-for number, one in enumerate(whole):
-    form.controls.upload.on_file(f"{number}{one[:200]}.wav", sound + bytes(2 * number))
-    demo.fail_next(400, 1005, message=one)
+for number, text in enumerate(whole):
+    form.controls.upload.on_file(f"{number}{text[:200]}.wav", sound + bytes(2 * number))
+    demo.fail_next(400, 1005, message=text)
     form.controls.send.click()
     failed += form.error is not None
 print(failed)"""
 OURS = ".linq-nb-form, .linq-nb-kept"
-OTHERS = """nodes => nodes.flatMap(node => [...node.querySelectorAll(
+OTHERS = """roots => roots.flatMap(root => [...root.querySelectorAll(
   'script,iframe,object,embed,svg,math,style,link,base,meta,a,video,form,select,details,marquee')])
-  .filter(one => one.tagName !== 'STYLE' || one.parentElement.className !== 'linq-nb-kept')
-  .map(one => one.outerHTML.slice(0, 200))"""
-HANDLERS = """nodes => nodes.flatMap(node => [...node.querySelectorAll('*')]).filter(one => [...one.attributes].some(
+  .filter(node => node.tagName !== 'STYLE' || node.parentElement.className !== 'linq-nb-kept')
+  .map(node => node.outerHTML.slice(0, 200))"""
+HANDLERS = """roots => roots.flatMap(root => [...root.querySelectorAll('*')]).filter(node => [...node.attributes].some(
   a => a.name.startsWith('on') || a.name === 'srcdoc' || (a.name === 'src' && !/^data:(image|audio)\\//.test(a.value))))
-  .map(one => one.outerHTML.slice(0, 200))"""
+  .map(node => node.outerHTML.slice(0, 200))"""
 
 
 def test_there_are_a_hundred() -> None:
@@ -87,10 +87,10 @@ def test_no_hostile_string_runs(notebook: Any) -> None:
             notebook.run(cell)
             expect(notebook.output(cell)).to_have_text(said)
             harmless(page, at)
-        for one in ("<", "window.hacked", "[x](", ".*"):  # typed by a person
-            form.chat.fill(one)
+        for text in ("<", "window.hacked", "[x](", ".*"):  # typed by a person
+            form.chat.fill(text)
             form.chat.press("Enter")
-            form.source.fill(one)
+            form.source.fill(text)
             form.source.press("Enter")
         expect(form.at.get_by_role("alert")).not_to_be_empty()
         harmless(page, at)

@@ -373,7 +373,7 @@ def test_the_saved_notebook_tells_of_the_takes_and_holds_no_sound(book: Notebook
     text = (book.lab.root / f"{book.name}.ipynb").read_text("utf-8")
     saved = json.loads(text)
     states = saved["metadata"]["widgets"]["application/vnd.jupyter.widget-state+json"]["state"].values()
-    state = next(one for one in states if one["model_name"] == "AnyModel")
+    state = next(state for state in states if state["model_name"] == "AnyModel")
     assert "buffers" not in state
     scripts = sum(len(json.dumps(state["state"][name])) for name in ("_esm", "_css"))
     assert len(text) < scripts + 12_000
@@ -453,29 +453,29 @@ def test_it_fits_a_phone_and_every_control_has_a_name(book: Notebook) -> None:
         assert rec.at.evaluate(CONTRAST) == [], theme
     rec.at.evaluate("root => root.style.width = '290px'")
     assert rec.at.evaluate("root => root.scrollWidth <= root.clientWidth")
-    beyond = """root => [...root.querySelectorAll('*')].filter(one => one.offsetParent
-      && one.getBoundingClientRect().right > root.getBoundingClientRect().right + 1).map(one => one.className)"""
+    beyond = """root => [...root.querySelectorAll('*')].filter(node => node.offsetParent
+      && node.getBoundingClientRect().right > root.getBoundingClientRect().right + 1).map(node => node.className)"""
     assert rec.at.evaluate(beyond) == []
-    nameless = """root => [...root.querySelectorAll('button, input')].filter(one => one.offsetParent
-      && !(one.getAttribute('aria-label') || one.textContent || one.labels?.[0]?.textContent)).length"""
+    nameless = """root => [...root.querySelectorAll('button, input')].filter(element => element.offsetParent
+      && !(element.getAttribute('aria-label') || element.textContent || element.labels?.[0]?.textContent)).length"""
     assert rec.at.evaluate(nameless) == 0
 
 
 CONTRAST = """root => {
   const parse = text => text.match(/[\\d.]+/g).map(Number);
   const over = (top, below) => { const a = top[3] ?? 1; return [0, 1, 2].map(i => top[i] * a + below[i] * (1 - a)); };
-  const ground = one => {
+  const ground = element => {
     const chain = [];
-    for (let e = one; e; e = e.parentElement) chain.unshift(parse(getComputedStyle(e).backgroundColor));
+    for (let e = element; e; e = e.parentElement) chain.unshift(parse(getComputedStyle(e).backgroundColor));
     return chain.reduce((below, top) => over(top, below), [255, 255, 255]);
   };
   const light = rgb => rgb.map(v => v / 255).map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
     .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  return [...root.querySelectorAll('*')].filter(one => one.offsetParent
-      && [...one.childNodes].some(node => node.nodeType === 3 && node.textContent.trim())).map(one => {
-    const below = ground(one), ink = over(parse(getComputedStyle(one).color), below);
+  return [...root.querySelectorAll('*')].filter(element => element.offsetParent
+      && [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim())).map(element => {
+    const below = ground(element), ink = over(parse(getComputedStyle(element).color), below);
     const [a, b] = [light(ink), light(below)].sort((x, y) => y - x);
-    return [one.textContent, (a + 0.05) / (b + 0.05)];
+    return [element.textContent, (a + 0.05) / (b + 0.05)];
   }).filter(([, ratio]) => ratio < 4.5);
 }"""
 
@@ -484,8 +484,8 @@ def test_the_live_region_does_not_speak_every_second(book: Notebook) -> None:
     rec = Rec(book, "1")
     book.page.evaluate("""() => {
       window.spoken = [];
-      const heard = one => window.spoken.push(one.textContent);
-      const watch = one => new MutationObserver(() => heard(one)).observe(one, {childList: true});
+      const heard = element => window.spoken.push(element.textContent);
+      const watch = element => new MutationObserver(() => heard(element)).observe(element, {childList: true});
       document.querySelectorAll('.linq-rec [role=status], .linq-rec [role=alert]').forEach(watch);
     }""")
     rec.record(3)

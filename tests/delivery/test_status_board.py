@@ -85,7 +85,7 @@ def test_it_asks_no_more_when_all_is_settled(
 def test_a_webhook_moves_it_without_a_question(
     outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
 ) -> None:
-    made = session_of(outbox).client.create_subscription(
+    subscription = session_of(outbox).client.create_subscription(
         "https://hooks.example/in", ["message.delivered", "message.failed"]
     )
     send = outbox.send(memo, demo.chat_ids["Grace Hopper"])
@@ -94,8 +94,8 @@ def test_a_webhook_moves_it_without_a_question(
     board = open_board(outbox)
     wait_for(lambda: "1 queued" in board.line())
     demo.advance(seconds=30)
-    for one in demo.deliveries():
-        outbox.ingest(one.body, one.headers, secret=made.signing_secret)
+    for delivery in demo.deliveries():
+        outbox.ingest(delivery.body, delivery.headers, secret=subscription.signing_secret)
     wait_for(lambda: not board.is_running)
     assert "1 delivered" in board.line()
 
@@ -103,11 +103,11 @@ def test_a_webhook_moves_it_without_a_question(
 def test_the_reason_of_a_failure_comes_by_webhook(
     outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
 ) -> None:
-    made = session_of(outbox).client.create_subscription("https://hooks.example/in", ["message.failed"])
+    subscription = session_of(outbox).client.create_subscription("https://hooks.example/in", ["message.failed"])
     outbox.send(memo, demo.chat_ids["Finn Fails"])
     demo.advance(seconds=30)
-    for one in demo.deliveries():
-        outbox.ingest(one.body, one.headers, secret=made.signing_secret)
+    for delivery in demo.deliveries():
+        outbox.ingest(delivery.body, delivery.headers, secret=subscription.signing_secret)
     board = open_board(outbox, outbox.sends())
     wait_for(lambda: not board.is_running)
     assert "4001" in table(board)
@@ -204,9 +204,9 @@ def test_close_leaves_no_thread_and_no_widget(outbox: Outbox, demo: Demo, memo: 
     board = StatusBoard(outbox)
     board.close()
     board.close()
-    left = [open_widgets[one] for one in set(open_widgets) - before]
-    assert {type(one).__name__ for one in left} <= {"Layout", "HTMLStyle", "ButtonStyle"}
-    assert not [one for one in threading.enumerate() if "linq_nb" in one.name and "lease" not in one.name]
+    left = [open_widgets[model_id] for model_id in set(open_widgets) - before]
+    assert {type(widget).__name__ for widget in left} <= {"Layout", "HTMLStyle", "ButtonStyle"}
+    assert not [thread for thread in threading.enumerate() if "linq_nb board" in thread.name]
 
 
 def test_names_are_text_and_handles_are_masked(

@@ -1,4 +1,4 @@
-"""The form: what is chosen is shown, a press sends once, and every error is told in the form."""
+"""The form: what is chosen is shown, a press sends once, and every error is shown in the form."""
 
 from __future__ import annotations
 
@@ -55,29 +55,29 @@ def demo(outbox: linq_nb.Outbox) -> Demo:
 
 def opened(outbox: linq_nb.Outbox, double_click_s: float = 0) -> SendForm:
     """Make a form as a page shows it: once it is drawn, the page asks for the chats. Tests click faster than people."""
-    made = SendForm(outbox, double_click_s=double_click_s)
-    say(made.controls.picker, {"kind": "ready"})
-    return made
+    form = SendForm(outbox, double_click_s=double_click_s)
+    say(form.controls.picker, {"kind": "ready"})
+    return form
 
 
 @pytest.fixture
 def form(outbox: linq_nb.Outbox) -> Iterator[SendForm]:
-    made = opened(outbox)
-    yield made
-    made.close()
+    form = opened(outbox)
+    yield form
+    form.close()
 
 
 @pytest.fixture
 def open_live(connect: Callable[..., linq_nb.Outbox], demo: Demo) -> Iterator[Callable[..., SendForm]]:
     """Open forms on a demo that they take for a real account: its host is not this machine."""
-    made: list[SendForm] = []
+    forms: list[SendForm] = []
 
     def open_form(on_memo: Callable[[int], None] = lambda number: None) -> SendForm:
-        made.append(opened(connect(transport=Door(demo, path="/voicememo", on=on_memo))))
-        return made[-1]
+        forms.append(opened(connect(transport=Door(demo, path="/voicememo", on=on_memo))))
+        return forms[-1]
 
     yield open_form
-    for form in made:
+    for form in forms:
         form.close()
 
 
@@ -105,6 +105,19 @@ def upload(form: SendForm, data: bytes, name: str = "up.wav", part: int = 1_000_
 def say(widget: Any, content: dict[str, Any], buffers: Sequence[memoryview] = ()) -> None:
     """Bring a message from the page to a widget, as its comm does."""
     widget._handle_custom_msg(content, buffers)
+
+
+def messages_of(widget: Any) -> list[dict[str, Any]]:
+    """Return a list that fills with the messages of a widget to its page."""
+    messages: list[dict[str, Any]] = []
+
+    def receive(msg_type: str, **message: Any) -> None:
+        data = message.get("data") or {}
+        if data.get("method") == "custom":
+            messages.append(data["content"])
+
+    widget.comm.publish_msg = receive
+    return messages
 
 
 def choose(form: SendForm, *names: str) -> None:
@@ -166,13 +179,12 @@ def test_chats_are_listed_with_their_kind_and_health(form: SendForm) -> None:
     assert listed["Kim Opted Out"]["health"] == "OPTED_OUT"
 
 
-def test_a_list_is_sent_to_a_page_that_asks_and_is_no_state(form: SendForm, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[dict[str, Any]] = []
-    monkeypatch.setattr(form.controls.picker, "send", sent.append)
+def test_a_list_is_sent_to_a_page_that_asks_and_is_no_state(form: SendForm) -> None:
+    sent = messages_of(form.controls.picker)
     say(form.controls.picker, {"kind": "ready"})
-    told = sent[-1]["chats"]
-    assert len(told) == 25
-    assert "+12025550111" in told[0]["handles"]
+    chats = sent[-1]["chats"]
+    assert len(chats) == 25
+    assert "+12025550111" in chats[0]["handles"]
     assert "202555" not in repr(form.controls.picker.get_state())
     assert ADA not in repr(form.controls.picker.get_state())
 
@@ -181,7 +193,7 @@ def test_a_list_is_sent_to_a_page_that_asks_and_is_no_state(form: SendForm, monk
 def test_a_chat_that_the_list_does_not_show_is_found_by_what_is_typed(form: SendForm, demo: Demo, typed: str) -> None:
     wanted = demo.chat_ids["Grace Hopper"]
     say(form.controls.picker, {"kind": "find", "text": wanted if typed == "id" else typed})
-    assert [one.chat_name for one in form.chats] == ["Grace Hopper"]
+    assert [chat.chat_name for chat in form.chats] == ["Grace Hopper"]
     assert form.controls.picker.chosen == [wanted]
     assert form.error is None
 
@@ -239,7 +251,7 @@ def test_what_signs_a_url_does_not_stay_in_the_field(form: SendForm) -> None:
     assert form.memo is not None
     assert form.memo.url == "https://files.example.com/a.m4a?X-Amz-Signature=abc123"
     assert form.controls.source.value == "https://files.example.com/a.m4a?…"
-    assert "abc123" not in "".join(repr(one.get_state()) for one in vars(form.controls).values())
+    assert "abc123" not in "".join(repr(control.get_state()) for control in vars(form.controls).values())
     form.controls.source.value = "https://files.example.com/b.m4a?…"
     assert "paste the whole address" in status(form)
 
@@ -251,7 +263,7 @@ def test_a_handle_in_a_file_name_does_not_stay_in_the_field(form: SendForm, tmp_
     assert form.memo is not None
     assert label(form) == "Send 0:02 to Ada Lovelace · iMessage"
     assert form.controls.source.value.endswith("for +1•••••0111.wav")
-    assert "2025550111" not in "".join(repr(one.get_state()) for one in vars(form.controls).values())
+    assert "2025550111" not in "".join(repr(control.get_state()) for control in vars(form.controls).values())
     assert str(file) in form.as_code("python")
 
 
@@ -292,7 +304,7 @@ def test_an_upload_in_parts_is_whole_and_does_not_stay_in_the_widget(form: SendF
     upload(form, tone(), part=10_000)
     assert form.memo is not None
     assert form.memo.data == tone()
-    assert all(not isinstance(one, bytes | memoryview) for one in form.controls.upload.get_state().values())
+    assert all(not isinstance(value, bytes | memoryview) for value in form.controls.upload.get_state().values())
 
 
 def test_an_upload_that_lost_a_part_is_an_error(form: SendForm) -> None:
@@ -381,7 +393,7 @@ def test_a_recording_is_chosen_like_a_file(form: SendForm, demo: Demo) -> None:
 def test_press_sends_once_and_shows_the_result(form: SendForm, demo: Demo) -> None:
     fill(form)
     press(form)
-    assert [one.status for one in form.sends] == ["queued"]
+    assert [send.status for send in form.sends] == ["queued"]
     assert "queued" in form.controls.result.value
     assert demo.bubbles(demo.chat_ids[ADA]) == 1
     assert (label(form), form.controls.send.disabled) == ("Already sent 0:02 to Ada Lovelace · iMessage", True)
@@ -463,7 +475,7 @@ def test_several_chats_get_one_bubble_each_and_failures_are_told_per_chat(form: 
     upload(form, tone())
     choose(form, ADA, "Lou Lost Answer", BOOK_CLUB, "Dee Daily Cap", "Kim Opted Out")
     press(form)
-    ends = {one.chat_name: one.status for one in form.sends}
+    ends = {send.chat_name: send.status for send in form.sends}
     assert (ends[ADA], ends[BOOK_CLUB], ends["Lou Lost Answer"]) == ("queued", "queued", "unknown")
     assert tone_of(form) == "error"
     assert status(form).startswith("5 chats: 2 queued, 1 unknown")
@@ -538,7 +550,7 @@ def test_a_batch_is_stopped_in_the_form(open_live: Callable[..., SendForm], demo
     assert "no further send starts" in status(form)
     door.set()
     form.wait()
-    ends = [one.status for one in form.sends]
+    ends = [send.status for send in form.sends]
     assert (ends.count("queued"), ends.count("not_sent")) == (4, 8)  # four were under way
     assert sum(demo.bubbles().values()) == 4
     assert status(form).startswith("12 chats: 4 queued, 8 not_sent")
@@ -797,23 +809,22 @@ def test_second_form_in_the_same_cell_sends_once_too(form: SendForm, outbox: lin
     again.close()
 
 
-def test_no_sound_is_in_the_state_of_any_widget(form: SendForm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_sound_is_in_the_state_of_any_widget(form: SendForm) -> None:
     """A widget's state is saved with the notebook; the card, which plays the memo, goes to the page by message."""
-    sent: list[dict[str, Any]] = []
-    monkeypatch.setattr(form.controls.card, "send", sent.append)
+    sent = messages_of(form.controls.card)
     fill(form)
     say(form.controls.card, {"kind": "ready"})
-    assert ["data:audio/" in one["html"] for one in sent[-2:]] == [True, True]
-    states = "".join(repr(one.get_state()) for one in vars(form.controls).values())
+    assert ["data:audio/" in message["html"] for message in sent[-2:]] == [True, True]
+    states = "".join(repr(control.get_state()) for control in vars(form.controls).values())
     assert "data:audio" not in states
     assert "data:audio" not in form.record().html
 
 
 def test_close_closes_its_widgets_only(form: SendForm) -> None:
     other = widgets.Text()
-    made = SendForm(form.outbox)
-    mine = [one.model_id for one in vars(made.controls).values()]
-    made.close()
+    second = SendForm(form.outbox)
+    mine = [control.model_id for control in vars(second.controls).values()]
+    second.close()
     assert not set(mine) & set(open_widgets)
     assert other.model_id in open_widgets
     assert form.widget.model_id in open_widgets
@@ -821,9 +832,9 @@ def test_close_closes_its_widgets_only(form: SendForm) -> None:
 
 
 def test_every_control_has_a_label_and_none_hides_a_password(form: SendForm) -> None:
-    for one in vars(form.controls).values():
-        assert not isinstance(one, widgets.Password)
-        assert not hasattr(one, "description") or isinstance(one, widgets.HTML) or one.description
+    for control in vars(form.controls).values():
+        assert not isinstance(control, widgets.Password)
+        assert not hasattr(control, "description") or isinstance(control, widgets.HTML) or control.description
 
 
 def test_form_reads_the_chats_of_each_line_once(outbox: linq_nb.Outbox, demo: Demo) -> None:
@@ -840,7 +851,7 @@ def test_a_form_is_made_without_asking_linq_and_chooses_by_id_all_the_same(outbo
     form = SendForm(outbox)
     assert len(demo.requests) == before
     form.controls.picker.chosen = [demo.chat_ids[ADA]]
-    assert [one.chat_name for one in form.chats] == [ADA]
+    assert [chat.chat_name for chat in form.chats] == [ADA]
     form.close()
 
 

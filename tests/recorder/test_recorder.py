@@ -89,9 +89,9 @@ def frames(memo: VoiceMemo | None) -> bytes:
 
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
-    made = Recorder()
-    yield made
-    made.close()
+    recorder = Recorder()
+    yield recorder
+    recorder.close()
 
 
 @pytest.fixture
@@ -299,10 +299,10 @@ def test_a_wav_over_the_limit_becomes_an_m4a(page: Page, recorder: Recorder) -> 
     small = Recorder(limit_bytes=60_000)
     Page(small).deliver(samples(3))
     Page(recorder).deliver(samples(3))
-    made, whole = small.memo, recorder.memo
-    assert (made.format, made.filename) == ("m4a", "take-1.m4a")
-    assert made.size_bytes <= 60_000 < whole.size_bytes
-    assert made.content == whole.content
+    m4a, wav = small.memo, recorder.memo
+    assert (m4a.format, m4a.filename) == ("m4a", "take-1.m4a")
+    assert m4a.size_bytes <= 60_000 < wav.size_bytes
+    assert m4a.content == wav.content
     assert "an M4A of it is sent" in small.takes[0].notes[0]
     small.close()
 
@@ -371,7 +371,7 @@ def test_the_record_stays_without_widget_and_sound(cells: InteractiveShell, page
         cells.run_cell("display(recorder)")
         page.deliver(samples(1))
         page.deliver((AUDIO / "hello.mp3").read_bytes(), "b", what="file", name="<script>x</script>.mp3")
-    widget, empty, *updates = [one.data for one in shown.outputs]
+    widget, empty, *updates = [output.data for output in shown.outputs]
     assert (widget["text/plain"], "text/html" in widget) == ("Recorder(no take yet)", False)
     assert empty["text/plain"] == "No take is kept in this recorder yet."
     assert updates[-1]["text/plain"].splitlines() == [
@@ -387,7 +387,7 @@ def test_a_closed_recorder_says_so_and_keeps_its_takes(cells: InteractiveShell, 
     page.deliver(samples(1))
     with capture_output() as shown:
         cells.run_cell("display(recorder)\nrecorder.close()\nrecorder.close()\ndisplay(recorder)")
-    texts = [one.data["text/plain"] for one in shown.outputs]
+    texts = [output.data["text/plain"] for output in shown.outputs]
     assert [text for text in texts if "closed" in text] == ["This recorder is closed."] * 2
     assert WIDGET_VIEW not in shown.outputs[-2].data
     assert recorder.memo.duration_ms == 1000
