@@ -15,7 +15,7 @@ def main(journal: str, *chats: str) -> None:
     memo = VoiceMemo.from_file(AUDIO / "hello.amr")
     with linq_nb.connect(journal=journal, timeout=20) as outbox:
         sends = list(outbox.send_all(outbox.plan([Draft(memo=memo, chat=chat) for chat in chats]), workers=4))
-    print(*(one.message_id for one in sends), sep="\n")
+    print(*(send.message_id for send in sends), sep="\n")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def database(server: Server) -> str:
 
 @pytest.fixture
 def url(server: Server) -> str:
-    """A journal of one's own, empty."""
+    """The URL of an empty journal."""
     return server.new_schema()
 
 
@@ -52,7 +52,7 @@ def wall() -> Wall:
 
 @pytest.fixture
 def books(url: str) -> Iterator[Callable[..., Journal]]:
-    """Open the same journal as often as is wanted."""
+    """Open the same journal as often as wanted."""
     opened: list[Journal] = []
 
     def made(**more: Any) -> Journal:
@@ -60,8 +60,8 @@ def books(url: str) -> Iterator[Callable[..., Journal]]:
         return opened[-1]
 
     yield made
-    for one in opened:
-        one.close()
+    for book in opened:
+        book.close()
 
 
 @pytest.fixture

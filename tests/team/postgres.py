@@ -32,7 +32,7 @@ def missing() -> str:
     if lacks:
         return f"no PostgreSQL here ({' and '.join(lacks)}); on Debian: apt install postgresql-15"
     if os.getuid() == 0 and (
-        shutil.which("runuser") is None or "postgres" not in {one.pw_name for one in pwd.getpwall()}
+        shutil.which("runuser") is None or "postgres" not in {user.pw_name for user in pwd.getpwall()}
     ):
         return "PostgreSQL refuses root, and there is no user postgres to run it as"
     return ""
@@ -41,8 +41,8 @@ def missing() -> str:
 def free_port() -> int:
     """Find a port that is nobody's, even while a crashed server is away (the system's own go to anyone)."""
     for port in random.SystemRandom().sample(range(15_000, 32_000), 100):
-        with socket.socket() as one, contextlib.suppress(OSError):
-            one.bind(("127.0.0.1", port))
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind(("127.0.0.1", port))
             return port
     raise RuntimeError("no port is free for PostgreSQL")
 

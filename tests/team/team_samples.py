@@ -19,7 +19,7 @@ SHA, URL = "sha256:" + "ab" * 32, "url:https://x.example/a.wav"
 
 
 class Wall:
-    """A wall clock that moves when told to."""
+    """A wall clock that tests move."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -33,8 +33,8 @@ def admin(server: Server, *statements: str, database: str = "postgres") -> list[
     import psycopg
 
     with psycopg.connect(server.url(database, driver="postgresql"), autocommit=True) as db:
-        for one in statements:
-            cursor = db.execute(one)  # type: ignore[call-overload]
+        for statement in statements:
+            cursor = db.execute(statement)  # type: ignore[call-overload]
         return list(cursor.fetchall()) if cursor.description else []
 
 

@@ -1,4 +1,4 @@
-"""The promises that journal, once, batches and webhooks keep on SQLite, by the very same tests, on PostgreSQL."""
+"""The tests of journal, sending once, batches and webhooks, run once more on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -26,16 +26,15 @@ import test_journal  # noqa: E402
 import test_once  # noqa: E402
 import test_webhook_journal  # noqa: E402
 
-ABOUT_SQLITE = ("PRAGMA", "sqlite", "driver(", "pragma(", "tmp_path", "monkeypatch", "FAULTS", "broken",
-                "together(", "refusing(")  # fmt: skip
-"""What tells that a test is of SQLite or its file alone, or of the queue of those who wait for it."""
+ABOUT_SQLITE = ("PRAGMA", "sqlite", "pragma(", "tmp_path", "monkeypatch", "refusing(")
+"""Words in the source of tests that are about SQLite or its file."""
 
 stages = test_once.stages
 
 
 @pytest.fixture(scope="module")
 def emptied(server: Server) -> Iterator[Journal]:
-    """One journal for many small tests: emptied for each, which is quicker than made for each."""
+    """One journal for many small tests: to empty it is faster than to make one."""
     made = Journal(server.url())
     yield made
     made.close()
@@ -59,18 +58,18 @@ def on_disk(demo: Demo, stages: Any, url: str) -> Iterator[Callable[..., Outbox]
         return opened[-1]
 
     yield connect
-    for one in opened:
-        one.close()
+    for outbox in opened:
+        outbox.close()
 
 
 def promises(module: ModuleType, fixture: str) -> dict[str, Any]:
     """Return the tests of a module that get their journal by this fixture."""
     return {
-        name: one
-        for name, one in vars(module).items()
+        name: test
+        for name, test in vars(module).items()
         if name.startswith("test_")
-        and fixture in inspect.signature(one).parameters
-        and not any(word in inspect.getsource(one) for word in ABOUT_SQLITE)
+        and fixture in inspect.signature(test).parameters
+        and not any(word in inspect.getsource(test) for word in ABOUT_SQLITE)
     }
 
 

@@ -1,4 +1,4 @@
-"""Batches of several notebooks on one server, and a server that goes away in the middle of one."""
+"""Batches of several notebooks on one server, and a server that stops in the middle of a batch."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Cut(httpx.BaseTransport):
 
 
 def posts(demo: Demo) -> int:
-    return sum(one.method == "POST" and one.path.endswith("/voicememo") for one in demo.requests)
+    return sum(request.method == "POST" and request.path.endswith("/voicememo") for request in demo.requests)
 
 
 def run_out(outbox: Outbox) -> Outbox:
@@ -66,15 +66,15 @@ def test_a_server_that_goes_away_stops_the_batch_and_the_batch_resumes(
     finally:
         server.start()
     assert posts(demo) == 10
-    assert [one.status for one in batch.results()[:9]] == ["queued"] * 9
+    assert [send.status for send in batch.results()[:9]] == ["queued"] * 9
     assert batch.results()[9].status == "unknown"
-    assert [one.status for one in batch.results()[10:]] == ["not_sent"] * 20
+    assert [send.status for send in batch.results()[10:]] == ["not_sent"] * 20
     assert "failures in a row" in batch.line()
     (cut,) = outbox.sends(status="sending")
     assert cut.chat_id == drafts[9].chat_id
     later = run_out(connect())
     sends = list(later.send_all(later.plan(drafts)))
-    assert all(one.message_id for one in sends)
+    assert all(send.message_id for send in sends)
     assert sends[9].reconcile_result == "found"
     assert sorted(demo.bubbles().values()) == [1] * 30
     assert posts(demo) == 30
@@ -94,7 +94,7 @@ def test_many_workers_lose_their_server_and_go_on(
     assert 20 <= gone < 20 + workers
     later = run_out(connect())
     sends = list(later.send_all(later.plan(drafts), workers=workers))
-    assert all(one.message_id for one in sends)
+    assert all(send.message_id for send in sends)
     assert sorted(demo.bubbles().values()) == [1] * 60
     assert posts(demo) == 60
 
@@ -140,7 +140,7 @@ def test_a_server_that_comes_back_before_the_answer_is_not_missed(
 
     cut.server = type("Restart", (), {"crash": staticmethod(restart)})()  # type: ignore[assignment]
     outbox = connect(transport=cut)
-    assert {one.status for one in outbox.send_all(outbox.plan(drafts), workers=1)} == {"queued"}
+    assert {send.status for send in outbox.send_all(outbox.plan(drafts), workers=1)} == {"queued"}
 
 
 def test_two_processes_share_the_rows_of_a_batch(demo_socket: Socket, url: str) -> None:
@@ -158,9 +158,9 @@ def test_two_processes_share_the_rows_of_a_batch(demo_socket: Socket, url: str) 
         )
         for _ in range(2)
     ]
-    told = [one.communicate(timeout=60) for one in running]
-    assert [one.returncode for one in running] == [0, 0], told
-    rows = [out.split() for out, _ in told]
+    outputs = [process.communicate(timeout=60) for process in running]
+    assert [process.returncode for process in running] == [0, 0], outputs
+    rows = [out.split() for out, _ in outputs]
     assert len(rows[0]) == 40
     assert rows[0] == rows[1]
     bubbles: dict[str, Any] = ask(demo_socket, "GET", "bubbles")["bubbles"]

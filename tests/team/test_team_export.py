@@ -22,7 +22,7 @@ def test_a_teams_journal_is_exported_and_read_back(books: Callable[..., Journal]
         )
         for number in range(5)
     ]  # fmt: skip
-    seen = [Event(send_id=one.send_id, at=start, source="post", body={"a": 1}) for one in made]
+    seen = [Event(send_id=send.send_id, at=start, source="post", body={"a": 1}) for send in made]
     assert (book.import_sends(made, seen), book.import_sends(made, seen)) == (5, 0)
     assert export.to_parquet(book, tmp_path / "sends").files == 2
     pd.testing.assert_frame_equal(read_parquet(tmp_path / "sends"), to_frame(book.sends()))

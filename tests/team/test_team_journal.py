@@ -1,4 +1,4 @@
-"""What only a server can do to a journal: other writers at the same time, its own words, its own limits."""
+"""A journal on a server: writers at the same time, text that PostgreSQL cannot store, errors, restarts."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_writers_of_the_same_rows_in_any_order_never_lock_each_other_out(books: 
     def write(n: int) -> None:
         book, chance = both[n % 2], random.Random(n)
         for _ in range(10):
-            seen = [event("delivered", send_id=one) for one in chance.sample(rows, 8)]
+            seen = [event("delivered", send_id=row) for row in chance.sample(rows, 8)]
             act = chance.randrange(4)
             if act == 0:
                 book.renew("me")
@@ -122,23 +122,23 @@ def test_writers_of_the_same_rows_in_any_order_never_lock_each_other_out(books: 
 
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(write, range(12)))
-    assert {one.status for one in both[0].sends()} == {"delivered", "preparing"}
+    assert {send.status for send in both[0].sends()} == {"delivered", "preparing"}
 
 
 def test_64_workers_share_a_pool_that_a_server_can_bear(books: Books, server: Server) -> None:
-    one, barrier, most = books(), threading.Barrier(64), []
+    book, barrier, most = books(), threading.Barrier(64), []
 
     def work(n: int) -> None:
         barrier.wait()
         for copy in range(1, 4):
-            at_status(one, "queued", wanted(f"sha256:{n}", copy))
+            at_status(book, "queued", wanted(f"sha256:{n}", copy))
         if n == 0:
-            told = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'linq_nb'"
-            most.append(admin(server, told)[0][0])
+            connections = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'linq_nb'"
+            most.append(admin(server, connections)[0][0])
 
     with ThreadPoolExecutor(64) as pool:
         list(pool.map(work, range(64)))
-    assert len(one.sends(status="queued")) == 192
+    assert len(book.sends(status="queued")) == 192
     assert 1 < most[0] <= POOL
 
 
@@ -148,9 +148,9 @@ def test_processes_that_open_a_new_journal_at_once_share_one_key(url: str) -> No
     running = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(3)
     ]
-    told = [one.communicate(timeout=30) for one in running]
-    assert [one.returncode for one in running] == [0] * 3, told
-    assert len({out for out, _ in told}) == 1
+    outputs = [process.communicate(timeout=60) for process in running]
+    assert [process.returncode for process in running] == [0] * 3, outputs
+    assert len({out for out, _ in outputs}) == 1
 
 
 def test_threads_that_open_a_new_journal_at_once_share_one_key(books: Books) -> None:
@@ -164,7 +164,29 @@ def test_threads_that_open_a_new_journal_at_once_share_one_key(books: Books) -> 
         assert len(set(pool.map(key, range(12)))) == 1
 
 
-# --- what is written ---
+# --- older journals ---
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_journal_of_an_older_version_opens_with_all_that_it_holds(
+    server: Server, database: str, version: int
+) -> None:
+    """The files of the SQLite tests, with PostgreSQL's words for a number that counts up and for False."""
+    file = ROOT / "tests" / "core" / "journals" / f"version_{version}.sql"
+    sql = file.read_text("utf-8").replace("_no INTEGER NOT NULL", "_no SERIAL NOT NULL").replace("',0,'", "',FALSE,'")
+    numbers = [f"SELECT setval('{table}_{table[:-1]}_no_seq', 9)" for table in ("sends", "events")]
+    admin(server, sql, *numbers, database=database)
+    for _ in range(2):  # the second time it is migrated already
+        book = Journal(server.url(database))
+        send = book.sends()[0]
+        assert (send.send_id, book.hash_key().hex()) == (wanted().send_id, "5a" * 32)
+        assert book.claim(wanted(), (), "me")[2] == "report"
+        book.ingest(event("delivered", send_id="", event_id="e", message_id=send.message_id))
+        assert [event.source for event in book.events(send.send_id)] == ["post", "webhook"]
+        book.close()
+
+
+# --- text ---
 
 WORDS = [
     "100 % of %(send_id)s %s",
@@ -177,8 +199,8 @@ WORDS = [
 
 
 @pytest.mark.parametrize("words", WORDS, ids=range(len(WORDS)))
-def test_any_words_of_others_are_kept(book: Journal, words: str) -> None:
-    """A NUL, which PostgreSQL has not, costs itself and never the record."""
+def test_any_text_is_stored(book: Journal, words: str) -> None:
+    """PostgreSQL cannot store a NUL: that character is replaced, and the record is stored."""
     kept = words.replace("\0", "\ufffd")
     claim = claimed(book, send=wanted(chat_name=words, filename=words))
     body = {"text": words, "more": [words]}
@@ -186,21 +208,21 @@ def test_any_words_of_others_are_kept(book: Journal, words: str) -> None:
     assert book.advance(claim, dataclasses.replace(claim.send, status="queued", error_message=words), seen)
     book.observe(event(words, service=words, body=body))
     book.note(event(None, error_message=words))
-    found = book.get(wanted().send_id)
-    assert found is not None
-    assert (found.chat_name, found.filename, found.error_message) == (kept, kept, kept)
-    assert found == book.find(wanted(), (SHA,))
-    told = book.events(found.send_id)
-    assert (told[0].trace_id, told[1].service, told[2].error_message) == (kept, kept, kept)
-    assert told[0].body == told[1].body == body
+    send = book.get(wanted().send_id)
+    assert send is not None
+    assert (send.chat_name, send.filename, send.error_message) == (kept, kept, kept)
+    assert send == book.find(wanted(), (SHA,))
+    events = book.events(send.send_id)
+    assert (events[0].trace_id, events[1].service, events[2].error_message) == (kept, kept, kept)
+    assert events[0].body == events[1].body == body
 
 
-def test_a_large_answer_and_half_a_character_in_it_are_kept(book: Journal) -> None:
+def test_a_large_answer_with_a_lone_surrogate_is_stored(book: Journal) -> None:
     body = {"text": "é" * 1_000_000, "half": "\ud83d"}
     claim = claimed(book)
     assert book.advance(claim, dataclasses.replace(claim.send, status="queued"), event("queued", body=body))
     book.note(event(None, body=body))
-    assert [one.body for one in book.events(claim.send.send_id)] == [body, body]
+    assert [event.body for event in book.events(claim.send.send_id)] == [body, body]
 
 
 def test_a_key_that_the_server_cannot_keep_is_refused(book: Journal) -> None:
@@ -217,12 +239,12 @@ def test_a_server_with_another_isolation_by_default_is_the_same_to_us(
     with ThreadPoolExecutor(16) as pool:
         made = list(pool.map(lambda n: books[n % 2].claim(wanted(copy=n // 4 + 1), (), str(n))[1], range(64)))
         list(pool.map(lambda n: books[n % 2].observe(event("queued")), range(32)))
-    assert sum(one is not None for one in made) == 16
-    for one in books:
-        one.close()
+    assert sum(claim is not None for claim in made) == 16
+    for book in books:
+        book.close()
 
 
-# --- what is said ---
+# --- errors ---
 
 
 def refused(url: str) -> str:
@@ -243,13 +265,11 @@ def refused(url: str) -> str:
         (("/postgres", "/not_there"), "have the database made"),
     ],
 )
-def test_a_url_that_does_not_fit_the_server_says_what_to_do(
-    server: Server, change: tuple[str, str], helps: str
-) -> None:
+def test_a_url_that_the_server_refuses_says_what_to_do(server: Server, change: tuple[str, str], helps: str) -> None:
     assert helps in refused(server.url().replace(*change))
 
 
-def test_nobody_there_and_no_such_host_say_what_to_do(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_server_and_no_such_host_say_what_to_do(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     closed = server.url().replace(f":{server.port}/", ":1/")
     assert "start the server" in refused(closed)
     assert "correct the host in its URL" in refused(closed.replace("127.0.0.1", "no..host"))
@@ -271,9 +291,9 @@ def test_without_the_driver_it_says_what_to_install(
 
 @pytest.mark.parametrize("driver", ["postgresql", "postgres"])
 def test_a_url_need_not_name_the_driver(server: Server, database: str, driver: str) -> None:
-    one = Journal(server.url(database, driver=driver))
-    assert one.sends() == []
-    one.close()
+    book = Journal(server.url(database, driver=driver))
+    assert book.sends() == []
+    book.close()
 
 
 @pytest.mark.parametrize("driver", ["mysql", "postgresql+psycopg2", "postgresql+asyncpg", "sqlite+aiosqlite"])
@@ -284,11 +304,11 @@ def test_another_database_or_driver_is_refused(server: Server, driver: str) -> N
 def test_the_password_is_never_shown(server: Server, url: str) -> None:
     hidden = url.replace(f":{PASSWORD}@", "@") + f"&password={PASSWORD}"
     for given in (url, hidden):
-        one = Journal(given)
-        claimed(one, send=wanted(copy=3 if given is url else 4))
-        assert PASSWORD not in f"{one!r} {one.label} {one.url!r} {one.url}".replace(str(one.url), "")
-        assert one.label == repr(one)[9:-2]
-        one.close()
+        book = Journal(given)
+        claimed(book, send=wanted(copy=3 if given is url else 4))
+        assert PASSWORD not in f"{book!r} {book.label} {book.url!r} {book.url}".replace(str(book.url), "")
+        assert book.label == repr(book)[9:-2]
+        book.close()
     assert PASSWORD not in refused(hidden.replace("linq@", "nobody@"))
 
 
@@ -297,20 +317,20 @@ def test_a_database_that_cannot_keep_every_name_is_refused(server: Server) -> No
     assert "ENCODING 'UTF8'" in refused(server.url("latin"))
 
 
-def test_a_user_without_the_right_to_write_is_told_before_anything_goes_out(server: Server, database: str) -> None:
+def test_a_user_without_the_right_to_write_gets_an_error_before_anything_is_sent(server: Server, database: str) -> None:
     Journal(server.url(database)).close()
     admin(server, "DROP ROLE IF EXISTS reader", f"CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'")
     admin(server, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader", database=database)
-    one = Journal(server.url(database).replace("linq:", "reader:"))
+    book = Journal(server.url(database).replace("linq:", "reader:"))
     with pytest.raises(JournalError, match=r"permission denied.*nothing was sent; have the right granted"):
-        one.claim(wanted(), (), "me")
-    one.close()
+        book.claim(wanted(), (), "me")
+    book.close()
 
 
-# --- a server that goes away ---
+# --- restarts ---
 
 
-def test_connections_that_died_with_the_server_are_not_met_again(book: Journal, server: Server) -> None:
+def test_connections_that_broke_with_the_server_are_not_used_again(book: Journal, server: Server) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: at_status(book, "queued", wanted(copy=n)), range(1, 33)))
     server.crash()
