@@ -47,10 +47,6 @@ class Follower:
         self._stopped.set()
 
     @property
-    def is_stopped(self) -> bool:
-        return self._stopped.is_set()
-
-    @property
     def is_running(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
