@@ -254,11 +254,11 @@ class Outbox:
         *,
         scheme: webhooks.Scheme = "standard",
     ) -> Event:
-        """Take one webhook delivery: verified, written down once by its event id, its Send brought up to date.
+        """Verify a webhook delivery, write it once into the journal and update its send; returns the event.
 
-        ``body`` is raw, as it came; ``secret`` the subscription's signing secret (or several), else
-        LINQ_WEBHOOK_SECRET. Deliveries may come twice and in any order. The event's ``send_id`` is empty when the
-        event belongs to no send of this journal; it is kept all the same.
+        ``body`` is the raw body; ``secret`` the signing secret of the subscription (or several), else
+        LINQ_WEBHOOK_SECRET. Deliveries may come twice and in any order. ``send_id`` of the event is empty when it
+        belongs to no send of this journal; the journal keeps it all the same.
         Raises WebhookError for a delivery that is refused, SettingsError without a secret.
         """
         return ingest.ingest(self._session, body, headers, secret, scheme)
@@ -271,12 +271,12 @@ class Outbox:
         column: str | None = None,
         scheme: webhooks.Scheme = "standard",
     ) -> IngestCounts:
-        """Take webhooks that were kept elsewhere; returns how many were new, repeated, not ours, or no good.
+        """Write webhooks that were stored elsewhere into the journal; returns their counts by result.
 
         ``source``: a .jsonl file, a .json file, a folder of them, a DataFrame with the ``column`` of payloads (or
         the columns headers and body), or many payloads. Each is a payload, or {"headers": ..., "body": ...}.
-        With ``secret`` each is verified, whatever its age, and bare payloads are refused; without, they are taken
-        at your word. A bad delivery never stops a good one. Raises SettingsError for a source without deliveries.
+        With ``secret`` each is verified, whatever its age, and payloads without headers are refused; without a
+        secret none is verified. Invalid deliveries are counted and skipped. Raises SettingsError for another source.
         """
         return ingest.ingest_stored(self._session, source, secret, column, scheme)
 

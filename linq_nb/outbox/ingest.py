@@ -24,9 +24,10 @@ SECRET_VARIABLE = "LINQ_WEBHOOK_SECRET"
 MAX_BODY_BYTES = 1_000_000
 """Longest body of a webhook: an event, which has no files in it, has some thousand bytes."""
 
-_SUFFIXES = (".json", ".jsonl", ".ndjson")
 CHUNK = 500
 """Stored events that are written in one transaction."""
+
+_SUFFIXES = (".json", ".jsonl", ".ndjson")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
