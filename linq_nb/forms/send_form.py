@@ -294,7 +294,7 @@ class SendForm:
             self.controls.card.value = self._card(drafts, self._plan).html
 
     def _card(self, drafts: Sequence[Draft], plan: Plan) -> views.Shown:
-        mode = self.outbox.mode
+        mode = self._session.mode
         journal_note = self._session.journal_note if mode == "LIVE" else None
         if len(drafts) > 1:
             return views.several_card(plan, mode=mode, journal_note=journal_note)

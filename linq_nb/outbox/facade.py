@@ -17,7 +17,7 @@ from linq_nb.outbox.ingest import IngestCounts
 from linq_nb.outbox.plan import make_plan
 from linq_nb.outbox.replay import replay
 from linq_nb.outbox.watch import Watch, Watched
-from linq_nb.session import Mode, Session
+from linq_nb.session import Session
 
 
 class Outbox:
@@ -49,7 +49,7 @@ class Outbox:
         self.close()
 
     @property
-    def mode(self) -> Mode:
+    def mode(self) -> str:  # with a Literal here, Tab completion by jedi shows nothing at all
         """ "DEMO" or "LIVE"."""
         return self._session.mode
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 import linq_nb
-import linq_nb.accessor
+import linq_nb.accessor  # registers df.linq
 
 PACKAGE = """
     ApiError AudioError AuthenticationError ConflictError JournalError LinqError NotFoundError NotSent OutcomeUnknown
@@ -34,16 +35,33 @@ SEND = """
     reconcile_result repeated repeated_at send_id sent_at service sha256 size_bytes status to_handles trace_id
     voice_memo_url
 """
+OUTBOX = """
+    lines chats chat find_chat known_chats line mode demo summary close
+    check fetch plan send send_all last_batch
+    sends history messages refresh watch last_watch reconcile resolve
+    ingest ingest_stored replay to_parquet forget
+"""
+BATCH = "done frame is_done line plan results stop stopped_by wait"
 ACCESSOR = "by by_chat by_day compare drafts duplicates errors funnel latency plot unconfirmed"
 PLOTS = "errors funnel latency timeline"
 
-FRAME = pd.DataFrame()
-LISTS = {
-    "linq_nb": (linq_nb, PACKAGE),
-    "VoiceMemo": (linq_nb.VoiceMemo.from_url("https://example.com/hello.m4a"), VOICE_MEMO),
-    "Send": (linq_nb.Send(send_id="s", base_url="https://example.com", content="url:u", chat_id="c"), SEND),
-    "df.linq": (FRAME.linq, ACCESSOR),
-    "df.linq.plot": (FRAME.linq.plot, PLOTS),
+VALUES: dict[str, Callable[[], Any]] = {
+    "linq_nb": lambda: linq_nb,
+    "VoiceMemo": lambda: linq_nb.VoiceMemo.from_url("https://example.com/hello.m4a"),
+    "Send": lambda: linq_nb.Send(send_id="s", base_url="https://example.com", content="url:u", chat_id="c"),
+    "Outbox": lambda: linq_nb.connect(demo=True),
+    "Batch": lambda: linq_nb.connect(demo=True).send_all(linq_nb.connect(demo=True).plan([])),
+    "df.linq": lambda: pd.DataFrame().linq,
+    "df.linq.plot": lambda: pd.DataFrame().linq.plot,
+}
+NAMES = {
+    "linq_nb": PACKAGE,
+    "VoiceMemo": VOICE_MEMO,
+    "Send": SEND,
+    "Outbox": OUTBOX,
+    "Batch": BATCH,
+    "df.linq": ACCESSOR,
+    "df.linq.plot": PLOTS,
 }
 
 
@@ -51,10 +69,9 @@ def public_names(value: object) -> list[str]:
     return sorted(name for name in dir(value) if not name.startswith("_"))
 
 
-@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_dir_shows_public_names_only(name: str) -> None:
-    value, names = LISTS[name]
-    assert public_names(value) == sorted(names.split())
+    assert public_names(VALUES[name]()) == sorted(NAMES[name].split())
 
 
 def test_dir_of_the_package_does_not_grow_as_its_modules_are_loaded() -> None:
@@ -66,10 +83,9 @@ def test_dir_of_the_package_does_not_grow_as_its_modules_are_loaded() -> None:
 
 
 @pytest.mark.parametrize("use_jedi", [False, True], ids=["by dir", "by jedi"])
-@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_tab_shows_public_names_only(name: str, use_jedi: bool) -> None:
-    value, names = LISTS[name]
-    assert tab(value, use_jedi) == sorted(names.split())
+    assert tab(VALUES[name](), use_jedi) == sorted(NAMES[name].split())
 
 
 def tab(value: Any, use_jedi: bool) -> list[str]:
