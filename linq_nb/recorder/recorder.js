@@ -1,5 +1,5 @@
-// The page's side of linq_nb.Recorder. One Session a widget holds microphone and sound, any number of views show it.
-// The kernel decides what is kept: `_cards` lists it without sound; what is not there yet waits in `pending`.
+// The page's side of linq_nb.Recorder. A widget has one Session, which holds microphone and sound, and any number of
+// views. The kernel decides what is kept: `_cards` lists the takes without sound; the others wait in `pending`.
 
 const SILENCE = 0.003; // of full scale, as in linq_nb.preflight
 const BAR_MS = 60;
@@ -24,7 +24,7 @@ const TAP = `registerProcessor("linq-tap", class extends AudioWorkletProcessor {
 
 const OR_FILE = "Or choose an audio file below.";
 
-/** Say in plain words why the microphone is not to be had, and the way out. */
+/** Return why there is no microphone, and what to do. */
 export function refusal(error, place) {
   const name = error?.name ?? "";
   if (place.vscode) {
@@ -89,14 +89,14 @@ async function lookAround() {
 
 // --- microphone -----------------------------------------------------------------------------------------------
 
-/** Open the microphone; `hear` gets its 16-bit blocks, `lost` is called when it goes away. */
+/** Open the microphone; `hear` gets its 16-bit blocks, `lost` is called when it is disconnected. */
 async function openMicrophone(hear, lost) {
   if (!navigator.mediaDevices?.getUserMedia) throw named("NoMediaDevices");
   if (!window.AudioWorkletNode) throw named("NoAudioWorklet");
-  // A voice shall be loud enough, and else be left as it is; nothing is played that could come back as an echo.
+  // Only the loudness is corrected. Nothing is played, so there is no echo to cancel.
   const wanted = { channelCount: 1, autoGainControl: true, echoCancellation: false, noiseSuppression: false };
   const stream = await navigator.mediaDevices.getUserMedia({ audio: wanted });
-  const { sampleRate } = stream.getAudioTracks()[0].getSettings(); // else it would be the loudspeaker's
+  const { sampleRate } = stream.getAudioTracks()[0].getSettings(); // without it the context takes the loudspeaker's rate
   const context = new AudioContext(sampleRate ? { sampleRate } : {});
   const close = () => {
     for (const track of stream.getTracks()) track.stop();
@@ -108,7 +108,7 @@ async function openMicrophone(hear, lost) {
     const tap = new AudioWorkletNode(context, "linq-tap", { outputChannelCount: [1] });
     tap.port.onmessage = (event) => hear(event.data);
     stream.getAudioTracks()[0].onended = lost;
-    source.connect(tap).connect(context.destination); // it gives silence; a browser may leave out what leads nowhere
+    source.connect(tap).connect(context.destination); // it plays silence; a browser may skip a node without a destination
     await context.resume();
     return { rate: context.sampleRate, close };
   } catch (error) {
@@ -175,9 +175,9 @@ class Session {
     this.state = "idle"; // asking, countdown, recording, paused
     this.status = "";
     this.alert = "";
-    this.silent = false; // the kernel owes an answer
-    this.pending = new Map(); // take id -> what the kernel does not have yet
-    this.sounds = new Map(); // take id -> Blob, to be heard again
+    this.silent = false; // the kernel has not answered
+    this.pending = new Map(); // take id -> a take that the kernel does not have yet
+    this.sounds = new Map(); // take id -> Blob, to play
     this.fetching = new Map();
     this.counted = 0;
     model.on("change:_cards", () => this.forget());
@@ -212,13 +212,13 @@ class Session {
     else if (this.state !== "asking") this.finish();
   }
 
-  /** Start without a press where the kernel wants that: once, not again in a page that is reloaded. */
+  /** Start without a press if the kernel asked for that: once, not again after a reload. */
   startOnce(view) {
     if (!this.model.get("_starts")) return;
     this.model.set("_starts", false);
     this.model.save_changes();
     this.start();
-    setTimeout(() => view.main.focus(), 0); // it is in the page only after this
+    setTimeout(() => view.main.focus(), 0); // the button is in the page only after this
   }
 
   async start() {
@@ -275,7 +275,7 @@ class Session {
     this.hint(most / this.rate - this.seconds);
   }
 
-  /** Say what matters once: that nothing is heard, or that the end is near. */
+  /** Say once that nothing is heard, or that the end is near. */
   hint(left) {
     if (this.seconds > 3 && this.heard < SILENCE && this.hinted < 1) {
       this.hinted = 1;
@@ -311,7 +311,7 @@ class Session {
     this.deliver(item, wav(pcm, rate));
   }
 
-  /** Let the microphone go. */
+  /** Release the microphone. */
   release() {
     clearInterval(this.timer);
     this.run = null;
@@ -325,7 +325,7 @@ class Session {
   async choose(file) {
     this.alert = "";
     if (!file.size) this.alert = `${file.name} is empty. Choose another file.`;
-    else if (file.size > 104857600) this.alert = `${file.name} is ${megabytes(file.size)}; a memo has at most 10 MB.`;
+    else if (file.size > this.model.get("_max_file_bytes")) this.alert = `${file.name} is ${megabytes(file.size)}; a memo has at most 10 MB.`;
     else {
       try {
         const bytes = new Uint8Array(await file.arrayBuffer());
@@ -362,7 +362,7 @@ class Session {
     this.draw();
   }
 
-  /** Send a message that the kernel answers; say so when no answer comes. */
+  /** Send a message and show it when the kernel does not answer. */
   ask(content, buffers = []) {
     clearTimeout(this.watch);
     this.watch = setTimeout(() => { this.silent = true; this.draw(); }, ANSWER_MS);
@@ -389,7 +389,7 @@ class Session {
 
   kept(item) {
     this.pending.delete(item.id);
-    if (item.what === "file") this.sounds.delete(item.id); // the kernel knows what a browser can play of it
+    if (item.what === "file") this.sounds.delete(item.id); // the kernel has a version that every browser plays
     const card = this.cards.find((card) => card.id === item.id);
     if (card) this.status = `${item.ended ?? ""} ${card.name} is kept: ${card.facts}.`.trim();
   }
@@ -409,16 +409,16 @@ class Session {
     this.draw();
   }
 
-  /** The kernel's list changed: what it no longer has, this page forgets too. */
+  /** Forget the sounds that the kernel no longer has. */
   forget() {
     const known = new Set([...this.cards.map((card) => card.id), ...this.pending.keys()]);
     for (const id of this.sounds.keys()) if (!known.has(id)) this.sounds.delete(id);
     this.draw();
   }
 
-  // sound to be heard again
+  // playing a take again
 
-  /** Give the sound of a take, from the kernel where this page was reloaded. */
+  /** Return the sound of a take, from the kernel after a reload. */
   sound(id) {
     if (this.sounds.has(id)) return Promise.resolve(this.sounds.get(id));
     if (!this.fetching.has(id)) {
@@ -445,7 +445,7 @@ class Session {
 
   show(view) { this.views.add(view); }
 
-  /** A view is gone; with the last one the recording ends, and what there is of it is kept. */
+  /** Remove a view. With the last view the recording ends, and what was recorded is kept. */
   hide(view) {
     this.views.delete(view);
     if (this.views.size) return;
@@ -530,7 +530,7 @@ class View {
     this.file.value = "";
   }
 
-  // what is drawn when something changes
+  // drawing after a change
 
   draw() {
     const s = this.session;
@@ -592,7 +592,7 @@ class View {
     if (held) this.main.focus();
   }
 
-  // what moves by itself
+  // drawing at regular times
 
   tick() {
     const s = this.session;
@@ -602,7 +602,7 @@ class View {
     if (this.playing) this.progress();
   }
 
-  /** The loudness of the last seconds, the newest at the right; one steady bar where motion is not wanted. */
+  /** Draw the loudness of the last seconds, the newest at the right; a steady bar for people who avoid motion. */
   drawMeter(level, still = false) {
     this.lively = !still;
     const height = Math.pow(Math.min(1, level), 0.5);
@@ -618,7 +618,7 @@ class View {
     });
   }
 
-  // hearing a take
+  // playing a take
 
   async play(id, start, end) {
     if (this.playing === id) return this.stop();
@@ -726,7 +726,7 @@ class Kept {
     this.save.setAttribute("aria-label", `Download ${card.name}`);
     this.discard.setAttribute("aria-label", `Discard ${card.name}`);
     this.yes.textContent = `Discard ${card.name}`;
-    this.cut.hidden = this.save.hidden = !card.can_trim; // a file is on the disk as it is
+    this.cut.hidden = this.save.hidden = !card.can_trim; // the file is on the disk already
     this.play.hidden = !card.can_play;
     this.time(this.from, "Start", card.start_ms, old?.start_ms);
     this.time(this.to, "End", card.end_ms, old?.end_ms);
@@ -737,7 +737,7 @@ class Kept {
     this.shade(null);
   }
 
-  /** Show a time where the kernel has changed it, but not under the hands of whoever is setting it. */
+  /** Show a time that the kernel has changed, but not while a person edits it. */
   time(input, what, ms, old) {
     input.setAttribute("aria-label", `${what} of ${this.card.name} in seconds`);
     input.max = (this.card.recorded_ms / 1000).toFixed(1);
@@ -746,7 +746,7 @@ class Kept {
 
   trim(ask) {
     const { start_ms, end_ms, recorded_ms } = this.card;
-    // Shown to a tenth: a time that was not touched stays what it is to the millisecond.
+    // Times are shown to a tenth; a time that was not edited keeps its milliseconds.
     const read = (input, ms) => (input.value === (ms / 1000).toFixed(1) ? ms : Math.round(1000 * Number(input.value)));
     const [start, end] = [Math.max(0, read(this.from, start_ms)), Math.min(recorded_ms, read(this.to, end_ms))];
     const wrong = !(this.from.value && this.to.value && end - start >= 1000 * SHORTEST_S);
@@ -767,7 +767,7 @@ class Kept {
 
   at(seconds) { this.shade(seconds); }
 
-  /** Mark the bars that are cut off, and those that were heard. */
+  /** Mark the bars that are cut off, and those that are not played yet. */
   shade(at) {
     const { start_ms, end_ms, recorded_ms, peaks } = this.card;
     [...this.wave.children].forEach((bar, i) => {
@@ -777,7 +777,7 @@ class Kept {
   }
 }
 
-/** A take on its way to the kernel, or one that did not arrive whole. */
+/** A take on its way to the kernel, or a take that did not arrive whole. */
 class Waiting {
   constructor(view, id) {
     Object.assign(this, { view, id, kind: "waiting" });

@@ -9,7 +9,7 @@ from typing import Any
 import traitlets
 
 from linq_nb import views
-from linq_nb.audio import MAX_MEMO_BYTES
+from linq_nb.audio import MAX_MEMO_BYTES, MAX_UPLOAD_BYTES
 from linq_nb.errors import SettingsError
 from linq_nb.model import VoiceMemo
 from linq_nb.recorder import takes
@@ -51,6 +51,7 @@ class Recorder(Widget):
     _limit_bytes = traitlets.Int().tag(sync=True)
     _m4a_seconds = traitlets.Int().tag(sync=True)
     _chunk_bytes = traitlets.Int(CHUNK_BYTES).tag(sync=True)
+    _max_file_bytes = traitlets.Int(MAX_UPLOAD_BYTES).tag(sync=True)
     _starts = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self, *, limit_bytes: int = MAX_MEMO_BYTES, start: bool = False) -> None:
