@@ -131,10 +131,6 @@ class Send(Record):
         *(derived(name, FLOAT, f"from {start} to {end}", unit="s") for name, (start, end) in SPANS.items()),
     )
 
-    def but(self, **values: Any) -> Send:
-        """Return this send with other values."""
-        return dataclasses.replace(self, **values)
-
     @property
     def accept_s(self) -> float | None:
         """Seconds from the POST to Linq's answer."""
