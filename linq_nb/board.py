@@ -220,7 +220,7 @@ class StatusBoard:
         if self._of is None:
             self._followed_ids |= dict.fromkeys(send.send_id for send in open_sends(self._session))
         others = [send_id for send_id in self._followed_ids if send_id not in row_ids]
-        recorded = self._session.journal.some(others)
+        recorded = self._session.journal.get_many(others)
         self._sends = [*rows, *(recorded[send_id] for send_id in others if send_id in recorded)]
         self._now = self._session.now()
 
@@ -274,7 +274,7 @@ def _rows_of(batch: Batch, session: Session) -> list[Send]:
     if batch.is_done:
         return current(session, _distinct(batch.results()))
     wanted = _distinct(row.wanted for row in batch.plan.rows if row.wanted is not None and row.verdict != "refused")
-    recorded = session.journal.some(send.send_id for send in wanted)
+    recorded = session.journal.get_many(send.send_id for send in wanted)
     return [recorded.get(send.send_id) or dataclasses.replace(send, status=WAITING) for send in wanted]
 
 

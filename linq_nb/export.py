@@ -183,7 +183,7 @@ def _batches(source: _Source, schema: Any, days: Mapping[date | None, Any]) -> I
 
     names = [name for name in frames.stored(source.record) if name != "body"]
     categories = [name for name, column in columns(source.table).items() if column.dtype == CATEGORY]
-    words = {name: source.journal.words(source.record, name, source.since) for name in categories}
+    words = {name: source.journal.distinct_values(source.record, name, source.since) for name in categories}
     for day, pages in days.items():
         for chunks, length in _gathered(pages.chunks(names), source.rows_at_once):
             frame = frames.from_chunks(source.record, chunks, length, source.handles, key=source.key, leave=("body",))

@@ -126,9 +126,9 @@ class Journal:
         """Return one send as it is now."""
         return self._queries.get(send_id)
 
-    def some(self, send_ids: Iterable[str]) -> dict[str, Send]:
+    def get_many(self, send_ids: Iterable[str]) -> dict[str, Send]:
         """Return those of these sends that the journal has, by their ids."""
-        return self._queries.some(send_ids)
+        return self._queries.get_many(send_ids)
 
     def sends(
         self,
@@ -144,17 +144,17 @@ class Journal:
         """
         return self._queries.sends(status, chat_id, since, until)
 
-    def moving(self) -> list[Send]:
+    def open_sends(self) -> list[Send]:
         """Return the sends whose status Linq may still change."""
-        return self._queries.moving()
+        return self._queries.open_sends()
 
     def orphans(self) -> list[Send]:
         """Return the sends at ``sending`` whose owner let the lease run out."""
         return self._queries.orphans()
 
-    def unplaced(self, base_url: str, chat_id: str) -> tuple[list[Send], set[str]]:
+    def without_message_id(self, base_url: str, chat_id: str) -> tuple[list[Send], set[str]]:
         """Return a chat's sends that may have a message but have no message id, and the ids of those under way now."""
-        return self._queries.unplaced(base_url, chat_id)
+        return self._queries.without_message_id(base_url, chat_id)
 
     def events(self, send_ids: str | Iterable[str] | None = None) -> Sequence[Event]:
         """Return the observations of a send, of several sends or of all, in the order in which they were written.
@@ -167,9 +167,9 @@ class Journal:
         """Return all sends or all events by the day in UTC on which they were made, days and records in order."""
         return self._queries.by_day(record, since)
 
-    def words(self, record: type, column: str, since: datetime | None = None) -> list[str]:
+    def distinct_values(self, record: type, column: str, since: datetime | None = None) -> list[str]:
         """Return the distinct values in a column of all sends or all events, sorted."""
-        return self._queries.words(record, column, since)
+        return self._queries.distinct_values(record, column, since)
 
     def chat_ids(self, base_url: str) -> list[str]:
         """Return the chats that have sends of this base URL."""

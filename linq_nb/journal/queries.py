@@ -36,9 +36,9 @@ class Queries:
     # --- sends ---
 
     def get(self, send_id: str) -> Send | None:
-        return self.some([send_id]).get(send_id)
+        return self.get_many([send_id]).get(send_id)
 
-    def some(self, send_ids: Iterable[str]) -> dict[str, Send]:
+    def get_many(self, send_ids: Iterable[str]) -> dict[str, Send]:
         with self._adopted() as db:
             chunks = _in_chunks(send_ids)
             found = [send for ids in chunks for send in self._sends(db, sends.c.send_id.in_(ids))]
@@ -58,7 +58,7 @@ class Queries:
             conditions.append(sends.c.created_at < until)
         return self._records(SENDS, [sa.select(sends.c.send_no).where(*conditions).order_by(sends.c.send_no)])
 
-    def moving(self) -> list[Send]:
+    def open_sends(self) -> list[Send]:
         with self._adopted() as db:
             found = self._sends(db, sends.c.status.not_in(CLOSED_STATUSES))
         return [send for send in found if send.is_open]
@@ -68,7 +68,7 @@ class Queries:
         with self._database.read() as db:
             return self._sends(db, sends.c.status == "sending", is_over)
 
-    def unplaced(self, base_url: str, chat_id: str) -> tuple[list[Send], set[str]]:
+    def without_message_id(self, base_url: str, chat_id: str) -> tuple[list[Send], set[str]]:
         conditions = (
             sends.c.base_url == base_url,
             sends.c.chat_id == chat_id,
@@ -110,7 +110,7 @@ class Queries:
         days = sorted(numbers, key=lambda day: (day is None, day or _FIRST_DAY))
         return {day: LazyRecords(kind, numbers[day], self._read_rows, self._make) for day in days}
 
-    def words(self, record: type, column: str, since: datetime | None) -> list[str]:
+    def distinct_values(self, record: type, column: str, since: datetime | None) -> list[str]:
         kind = TABLES[record]
         values, made_at = kind.table.c[column], kind.table.c[kind.made_at]
         wanted = sa.select(values).distinct().where(values.is_not(None))

@@ -281,6 +281,6 @@ def _status_frame(
     frame = _frame(outbox, outbox.sends() if chosen is None else current(session, chosen), args, "sends")
     if horizon is not None:
         now = session.now()
-        late = [send.send_id for send in session.journal.moving() if is_unconfirmed(send, now, horizon)]
+        late = [send.send_id for send in session.journal.open_sends() if is_unconfirmed(send, now, horizon)]
         frame["unconfirmed"] = frame["send_id"].isin(late)
     return frame

@@ -52,12 +52,12 @@ def refresh(session: Session, sends: Sequence[Send] | None, *, settled: bool = F
 
 def open_sends(session: Session, *, settled: bool = False) -> list[Send]:
     """Return the journal's sends of which Linq may still tell more."""
-    return pollable(session, session.journal.sends() if settled else session.journal.moving(), settled=settled)
+    return pollable(session, session.journal.sends() if settled else session.journal.open_sends(), settled=settled)
 
 
 def current(session: Session, sends: Sequence[Send]) -> list[Send]:
     """Return these sends as the journal has them now: webhooks and other notebooks write to it too."""
-    now = session.journal.some(send.send_id for send in sends)
+    now = session.journal.get_many(send.send_id for send in sends)
     return [now.get(send.send_id, send) for send in sends]
 
 

@@ -36,7 +36,9 @@ def _look_for(session: Session, send: Send) -> Send:
     except LinqError as error:
         match = rules.Match("ambiguous", f"the chat could not be read: {error}")
     else:
-        rivals, under_way = session.journal.unplaced(send.base_url, send.chat_id)  # asked after the chat was read
+        rivals, under_way = session.journal.without_message_id(
+            send.base_url, send.chat_id
+        )  # asked after the chat was read
         match = rules.match(
             send,
             messages,

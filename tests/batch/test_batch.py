@@ -285,7 +285,7 @@ def test_a_claim_that_cannot_be_written_costs_its_own_row_only(
     assert [one.status for one in sends] == ["queued", "not_sent", "queued", "queued"]
     assert "nothing was sent" in str(sends[1].error_message)
     assert [demo.bubbles(row.draft.chat_id) for row in plan.rows] == [1, 0, 1, 1]  # type: ignore[union-attr]
-    kept = session_of(outbox).journal.some([one.send_id for one in sends])
+    kept = session_of(outbox).journal.get_many([one.send_id for one in sends])
     assert {kept[one.send_id].status for one in sends if one.status == "queued"} == {"queued"}
     assert [len(outbox.history(one)) for one in sends] == [1, 0, 1, 1]
 
@@ -301,7 +301,7 @@ def test_an_answer_that_cannot_be_written_is_unknown_and_the_next_row_goes_out(
     assert [one.status for one in sends] == ["unknown", "queued", "queued"]
     assert "do not send it again" in str(sends[0].error_message)
     assert [demo.bubbles(row.draft.chat_id) for row in plan.rows] == [1, 1, 1]  # type: ignore[union-attr]
-    assert session_of(outbox).journal.some([sends[0].send_id])[sends[0].send_id].status == "sending"
+    assert session_of(outbox).journal.get_many([sends[0].send_id])[sends[0].send_id].status == "sending"
 
 
 def test_the_last_answer_is_written_before_a_row_that_sends_nothing(

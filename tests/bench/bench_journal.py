@@ -63,7 +63,7 @@ def finding(file: Path, count: int, times: int = 1000) -> list[float]:
     book, step = Journal(f"sqlite:///{file}"), max(count // times, 1)
     with book.database.read() as db:
         known = db.exec_driver_sql(f"SELECT send_id FROM sends WHERE send_no % {step} = 0").scalars().all()
-    wanted = list(book.some(known).values())
+    wanted = list(book.get_many(known).values())
     book.close()
     book, took = Journal(f"sqlite:///{file}"), []
     for one in wanted:

@@ -344,7 +344,7 @@ def test_sends_are_found_by_status_chat_and_time(book: Journal) -> None:
     assert [send.status for send in book.sends(status=["queued", "delivered"])] == ["queued", "delivered"]
     assert [send.status for send in book.sends(chat_id="chat 2")] == ["delivered"]
     assert [send.status for send in book.sends(since=AT + timedelta(hours=1))] == ["unknown", "delivered"]
-    assert [send.status for send in book.moving()] == ["queued"]
+    assert [send.status for send in book.open_sends()] == ["queued"]
     assert book.message_ids("chat 1") == {"m1"}
 
 

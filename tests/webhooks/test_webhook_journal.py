@@ -100,7 +100,7 @@ def test_polls_in_any_place_among_them_change_nothing_of_the_end(book: Journal) 
     assert ends == {("delivered", None, "iMessage", True)}
 
 
-@pytest.mark.parametrize("read", ["get", "some", "sends", "moving", "events"])
+@pytest.mark.parametrize("read", ["get", "get_many", "sends", "open_sends", "events"])
 def test_any_reading_finds_what_came_before_the_answer(book: Journal, read: str) -> None:
     claim = sending(book)
     (early,) = book.ingest(event(payload("sent")))
@@ -109,9 +109,9 @@ def test_any_reading_finds_what_came_before_the_answer(book: Journal, read: str)
     answered(book, claim)
     records: Any = {
         "get": lambda: [recorded(book)],
-        "some": lambda: list(book.some([wanted().send_id]).values()),
+        "get_many": lambda: list(book.get_many([wanted().send_id]).values()),
         "sends": book.sends,
-        "moving": book.moving,
+        "open_sends": book.open_sends,
         "events": lambda: book.events(wanted().send_id),
     }[read]()
     assert [record.status for record in records] == ["sent"]
