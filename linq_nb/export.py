@@ -168,7 +168,7 @@ def _write(source: _Source, part: Path) -> int:
             partitioning=dataset.partitioning(pa.schema([day]), flavor="hive"),
             file_options=dataset.ParquetFileFormat().make_write_options(compression="zstd"),
             max_open_files=2,  # the days come in order
-            use_threads=False,  # keeps the rows of a day in order
+            preserve_order=True,  # without it the writer may swap the parts of a day
         )
     else:  # an empty file, so that the export can be read
         (part / f"day={NO_DAY}").mkdir()
