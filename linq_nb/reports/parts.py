@@ -135,5 +135,5 @@ def zoned(now: datetime | None) -> datetime:
     if now is None:
         return datetime.now(UTC)
     if now.tzinfo is None:
-        raise SettingsError("now= is a time with its zone, as outbox.now() or datetime.now(UTC)")
+        raise SettingsError("now= is a time with its zone, such as datetime.now(UTC)")
     return now
