@@ -3,6 +3,7 @@
 All of it comes from hashes in whole numbers, so it is the same on every machine.
 """
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -209,5 +210,4 @@ def _once_more(memo: Memo) -> Memo:
 
 
 def _dice(seed: int, *what: object) -> tuple[int, ...]:
-    digest = sha256("/".join(map(str, (seed, *what))).encode()).digest()
-    return tuple(int.from_bytes(digest[place : place + 4]) for place in range(0, 32, 4))
+    return struct.unpack(">8I", sha256("/".join(map(str, (seed, *what))).encode()).digest())
