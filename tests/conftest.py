@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from parallel import pytest_collection_modifyitems as pytest_collection_modifyitems
+from parallel import pytest_xdist_auto_num_workers as pytest_xdist_auto_num_workers
+from parallel import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 from shared import AUDIO
 from traitlets.config import Config
 
