@@ -11,7 +11,14 @@ from xdist.scheduler import LoadFileScheduling
 TOGETHER = ("tests/browser/", "tests/team/")
 """Folders whose tests go to one worker: they share one JupyterLab, one PostgreSQL."""
 
-FIRST = ("tests/test_binder.py", "tests/browser/", "tests/team/", "notebooks/audit.ipynb", "tests/audit/", "tests/crash/")
+FIRST = (
+    "tests/test_binder.py",
+    "tests/browser/",
+    "tests/team/",
+    "notebooks/audit.ipynb",
+    "tests/audit/",
+    "tests/crash/",
+)
 """The slowest begin first, so that the workers end together."""
 
 

@@ -19,16 +19,16 @@ BINDER = ROOT / "binder"
 
 def pins() -> dict[str, Version]:
     lines = (BINDER / "requirements.txt").read_text("utf-8").splitlines()
-    found = [re.fullmatch(r"([\w.-]+)==([\w.]+)", line) for line in lines if line and not line.startswith("#")]
-    assert all(found), "every requirement is pinned"
-    return {one.group(1).lower().replace("_", "-"): Version(one.group(2)) for one in found if one}
+    pinned = [re.fullmatch(r"([\w.-]+)==([\w.]+)", line) for line in lines if line and not line.startswith("#")]
+    assert all(pinned), "every requirement is pinned"
+    return {pin.group(1).lower().replace("_", "-"): Version(pin.group(2)) for pin in pinned if pin}
 
 
 def test_the_pins_are_what_the_project_allows() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
     parts = ("lab", "audio", "audit", "plots", "parquet")
-    for text in (*project["dependencies"], *(one for part in parts for one in extras[part])):
+    for text in (*project["dependencies"], *(line for part in parts for line in extras[part])):
         wanted = Requirement(text)
         assert wanted.name == "linq_nb" or pins()[wanted.name.lower()] in wanted.specifier
 

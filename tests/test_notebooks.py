@@ -47,7 +47,7 @@ def test_an_error_is_shown_only_where_one_is_meant(notebook: Any) -> None:
 
 def test_an_error_is_one_line(notebook: Any) -> None:
     lines = [o.traceback for cell in code(notebook) for o in cell.outputs if o.output_type == "error"]
-    assert all(len(one) == 1 and "\n" not in one[0] for one in lines)
+    assert all(len(traceback) == 1 and "\n" not in traceback[0] for traceback in lines)
 
 
 def test_nothing_private_is_stored(notebook: Any) -> None:
@@ -92,7 +92,7 @@ def test_the_quick_start_runs_headless_on_the_demo(tmp_path: Path, monkeypatch: 
 
 
 def test_an_output_that_changed_fails(tmp_path: Path) -> None:
-    """nbval compares strictly: a wrong number in a stored output is found, HTML or not."""
+    """nbval compares strictly: a wrong number in a stored output fails."""
     folder = NOTEBOOKS[0].parent
     shutil.copytree(folder / "audio", tmp_path / "audio")
     shutil.copy(folder / "conftest.py", tmp_path)

@@ -95,9 +95,9 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyC
         database.execute(f"CREATE TABLE sends AS FROM read_parquet('{folder}/sends/**/*.parquet', hive_partitioning=1)")
         ten = database.sql("SELECT chat_id FROM sends GROUP BY chat_id ORDER BY min(chat_name), chat_id LIMIT 10")
         database.execute("CREATE TABLE ten AS FROM ten")
-        raw = [one for (chat_id,) in ten.fetchall() for one in audio_of(outbox, chat_id)]
+        ids = [message_id for (chat_id,) in ten.fetchall() for message_id in audio_of(outbox, chat_id)]
         database.execute("CREATE TABLE listed (message_id VARCHAR)")
-        database.executemany("INSERT INTO listed VALUES (?)", [[one] for one in raw])
+        database.executemany("INSERT INTO listed VALUES (?)", [[message_id] for message_id in ids])
         yield database
 
 
@@ -108,24 +108,24 @@ def audio_of(outbox: linq_nb.Outbox, chat_id: str) -> list[str]:
 
 
 def cell_with(words: str) -> Any:
-    (found,) = [cell for cell in CELLS if words in cell.source]
-    return found
+    (cell,) = [cell for cell in CELLS if words in cell.source]
+    return cell
 
 
 def test_every_cell_with_numbers_is_recomputed() -> None:
-    told = {id(cell_with(words)) for words in (*TABLES, *SENTENCES)}
-    assert told == {id(cell) for cell in CELLS if cell.outputs}
+    recomputed = {id(cell_with(words)) for words in (*TABLES, *SENTENCES)}
+    assert recomputed == {id(cell) for cell in CELLS if cell.outputs}
 
 
 @pytest.mark.parametrize("words", TABLES)
 def test_a_table_says_what_sql_says(words: str, month: duckdb.DuckDBPyConnection) -> None:
     shown = table_of(cell_with(words))
-    found = month.sql(TABLES[words])
-    assert set(found.columns) <= set(shown[0]) or len(found.columns) == 1
-    wanted = found.fetchall()
+    result = month.sql(TABLES[words])
+    assert set(result.columns) <= set(shown[0]) or len(result.columns) == 1
+    wanted = result.fetchall()
     assert len(shown) == len(wanted)
     for row, values in zip(shown, wanted, strict=True):
-        for name, value in zip(found.columns, values, strict=True):
+        for name, value in zip(result.columns, values, strict=True):
             assert is_same(row[name], value), f"{name}: {row[name]} in the notebook, {value} by SQL"
 
 
@@ -134,7 +134,7 @@ def test_a_sentence_says_what_sql_says(words: str, month: duckdb.DuckDBPyConnect
     outputs = cell_with(words).outputs
     text = next((o.text for o in outputs if o.output_type == "stream"), None) or outputs[0].data["text/plain"]
     text = re.sub(r"1:1|p90|dtype: \w+|Boston 14|failed/4002", "", text)
-    numbers = [float(one.replace(",", "")) for one in re.findall(r"\d[\d,]*(?:\.\d+)?", text)]
+    numbers = [float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*(?:\.\d+)?", text)]
     wanted = [float(value) for row in month.sql(SENTENCES[words]).fetchall() for value in row]
     assert numbers == pytest.approx(wanted, abs=0.051)
 

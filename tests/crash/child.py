@@ -1,7 +1,7 @@
 """The process that is killed: it plans and sends a batch, or looks for what is unclear.
 
-Run as a program it forks one such process for each line on its input, kills it when it was told to, and says how it
-ended; so a life begins in milliseconds, and no number of a process can be taken for another's.
+As a program it forks one such process for each line of its input, kills it at the instant that the line names, and
+prints how it ended. A fork begins in milliseconds, and the number of a process cannot be another's.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def connect(task: dict[str, Any]) -> Outbox:
 
 
 def drafts(task: dict[str, Any]) -> list[Draft]:
-    memos = [VoiceMemo.from_file(one) for one in task["audio"]]
+    memos = [VoiceMemo.from_file(path) for path in task["audio"]]
     return [Draft(memo=memos[number % len(memos)], chat=chat) for number, chat in enumerate(task["chats"])]
 
 
@@ -87,19 +87,19 @@ def send(outbox: Outbox, task: dict[str, Any], report: dict[str, Any]) -> None:
     os.write(task["tell"], b"\n")
     batch = outbox.send_all(plan, workers=task["workers"], stop_after=task["stop_after"]).wait()
     results = batch.results()
-    report["statuses"] = Counter(one.status for one in results)
-    report["rows"] = {one.chat_id: one.status for one in results}
-    report["words"] = sorted({one.error_message or "" for one in results if one.status == "not_sent"})[:5]
+    report["statuses"] = Counter(send.status for send in results)
+    report["rows"] = {send.chat_id: send.status for send in results}
+    report["words"] = sorted({send.error_message or "" for send in results if send.status == "not_sent"})[:5]
 
 
 def one_by_one(outbox: Outbox, task: dict[str, Any], report: dict[str, Any]) -> None:
     """Send the table with a loop of one's own, in the thread that gets the interrupt."""
-    told = drafts(task)
+    table = drafts(task)
     os.write(task["tell"], b"\n")
     statuses: Counter[str] = Counter()
-    for one in told:
+    for draft in table:
         try:
-            statuses[attempt.send(session_of(outbox), one).status] += 1
+            statuses[attempt.send(session_of(outbox), draft).status] += 1
         except JournalError as error:
             report.setdefault("journal_errors", []).append(str(error))
         except LinqError as error:
@@ -110,10 +110,10 @@ def one_by_one(outbox: Outbox, task: dict[str, Any], report: dict[str, Any]) -> 
 def settle(outbox: Outbox, task: dict[str, Any], report: dict[str, Any]) -> None:
     """Look for all that is unclear; what is surely not in its chat is let go once more."""
     looked = outbox.reconcile()
-    gone = [one for one in looked if one.status == "unknown" and one.reconcile_result == "not_found"]
-    for one in gone:
-        outbox.resolve(one, "not_sent", reason="not in the chat")
-    report["let_go"] = [one.chat_id for one in gone]
+    gone = [send for send in looked if send.status == "unknown" and send.reconcile_result == "not_found"]
+    for send in gone:
+        outbox.resolve(send, "not_sent", reason="not in the chat")
+    report["let_go"] = [send.chat_id for send in gone]
 
 
 def live(task: dict[str, Any]) -> int:

@@ -1,4 +1,4 @@
-"""Kill a batch again and again, then ask the demo what each chat got, and the journal whether it says the same.
+"""Kill a batch again and again, then compare what each chat got with what the journal says.
 
     python tests/crash/harness.py --seed 1 --seeds 30 --kills 20 --memos 200 --signal KILL
     python tests/crash/harness.py --seed 1 --seeds 30 --postgres      # a PostgreSQL of its own, thrown away after
@@ -104,9 +104,9 @@ class Children:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps({**task, "report": str(report)}) + "\n")
         self._process.stdin.flush()
-        told = self._process.stdout.readline()
-        assert told, f"the parent of the killed is gone itself:\n{self.errors()}"
-        code, killed = json.loads(told)
+        answer = self._process.stdout.readline()
+        assert answer, f"the parent of the killed processes ended:\n{self.errors()}"
+        code, killed = json.loads(answer)
         return code, killed, json.loads(report.read_text() or "{}")
 
     def errors(self) -> str:
@@ -130,14 +130,14 @@ class World:
         self.random, self.figures = random.Random(seed), Figures(seed)
         self.by: signal.Signals = signal.SIGKILL
         self.chats = list(self.demo.add_chats(memos).values())
-        self.rows_told: dict[str, str] = {}
+        self.reported: dict[str, str] = {}
         self.shift = 0.0
 
     def faults(self) -> None:
         """Let things go wrong on the way, as the seed says."""
         draw, seed = self.random.uniform, self.figures.seed
         kinds = ("lost", "error_after_accept", "reset_before", "rate_limit", "slow")
-        self.demo.faults(**{one: draw(0.01, 0.05) for one in kinds}, slow_s=SLOW_S, seed=seed)
+        self.demo.faults(**{kind: draw(0.01, 0.05) for kind in kinds}, slow_s=SLOW_S, seed=seed)
 
     def life(self, do: str = "send", die_after: float | None = None, **more: Any) -> tuple[int, bool, dict[str, Any]]:
         """Let the batch run, to its end or to its death, and check what it leaves behind."""
@@ -163,7 +163,7 @@ class World:
         if killed:
             time.sleep(0.02)  # what it wrote to its connections arrives
         self.expect(code != 5, report.get("error", ""))
-        self.rows_told = report.pop("rows", {})
+        self.reported = report.pop("rows", {})
         return code, killed, report
 
     def later(self, seconds: float = LATER_S) -> None:
@@ -179,18 +179,18 @@ class World:
             shutil.rmtree(copied, ignore_errors=True)
             copied.mkdir()
             file = Path(url.removeprefix("sqlite:///"))
-            for one in (file, Path(f"{file}-wal")):
-                if one.exists():
-                    shutil.copy(one, copied)
+            for part in (file, Path(f"{file}-wal")):
+                if part.exists():
+                    shutil.copy(part, copied)
             url = f"sqlite:///{copied / file.name}"
         book = Journal(url)
         try:
-            mine = [one for one in book.sends() if one.base_url == self.demo.base_url]
+            mine = [send for send in book.sends() if send.base_url == self.demo.base_url]
         finally:
             book.close()
-        found = {one.chat_id: one for one in mine}
-        self.expect(len(found) == len(mine), "a chat has two rows")
-        return found
+        by_chat = {send.chat_id: send for send in mine}
+        self.expect(len(by_chat) == len(mine), "a chat has two rows")
+        return by_chat
 
     def check(self) -> dict[str, Send]:
         """What is true at any instant: no second bubble, and whatever went out is in the journal."""
@@ -207,7 +207,7 @@ class World:
                     f"{chat} has a bubble, the journal says {row.status}",
                 )
             if row is not None and row.status not in OUR_STATUSES:
-                got = [one["message_id"] for one in self.demo.memos(chat)]
+                got = [memo["message_id"] for memo in self.demo.memos(chat)]
                 self.expect(got == [row.message_id], f"{chat}: {row.status} as {row.message_id}, the demo has {got}")
         return rows
 
@@ -218,16 +218,16 @@ class World:
             code, _, report = self.life()
             self.expect(code == 0, f"the batch ended with {code}: {report}")
             rows = self.check()
-            if len(rows) == len(self.chats) and not any(one.status in OUR_STATUSES for one in rows.values()):
+            if len(rows) == len(self.chats) and not any(send.status in OUR_STATUSES for send in rows.values()):
                 return
             self.later(MUCH_LATER_S)
             code, _, report = self.life("settle")
             self.expect(code == 0, f"looking for the unclear ended with {code}: {report}")
             self.figures.let_go += len(report["let_go"])
             for chat in report["let_go"]:
-                self.expect(not self.demo.bubbles(chat), f"{chat} has its bubble, and was told not_found")
+                self.expect(not self.demo.bubbles(chat), f"{chat} has its bubble, but reconcile said not_found")
             self.check()
-        self.expect(False, f"not settled in {ROUNDS} rounds: {Counter(one.status for one in self.rows().values())}")
+        self.expect(False, f"not settled in {ROUNDS} rounds: {Counter(send.status for send in self.rows().values())}")
 
     def end(self) -> Figures:
         """What is true in the end: each chat one bubble with its own memo, each row its message."""
@@ -241,10 +241,12 @@ class World:
             self.expect(rows[chat].sha256 == got["sha256"], f"{chat} got another memo than the journal says")
         book = Journal(self.journal)
         try:
-            told = [book.events(one.send_id) for one in rows.values()]
+            histories = [book.events(send.send_id) for send in rows.values()]
         finally:
             book.close()
-        self.figures.adopted = sum(any(e.source == "reconcile" and e.message_id for e in one) for one in told)
+        self.figures.adopted = sum(
+            any(e.source == "reconcile" and e.message_id for e in events) for events in histories
+        )
         return self.figures
 
     def expect(self, is_so: bool, what: str) -> None:
@@ -288,7 +290,7 @@ def crash(
                 it.expect(code == 0, f"the batch ended with {code}: {report}")
                 break
             it.expect(code in ends(by), f"the killed one ended with {code}: {report}")
-            it.figures.open_at_death.update(one.status for one in rows.values() if one.status in OUR_STATUSES)
+            it.figures.open_at_death.update(send.status for send in rows.values() if send.status in OUR_STATUSES)
             if meanwhile:
                 meanwhile(it, rows)
             it.later()
@@ -341,8 +343,8 @@ def main() -> None:
             print(figures.line(), flush=True)
             total.update({name: value for name, value in vars(figures).items() if isinstance(value, int | float)})
             shutil.rmtree(folder)
-    told = ", ".join(f"{value:g} {name}" for name, value in total.items() if name != "seed")
-    print(f"{given.seeds} seeds: {told}")
+    summary = ", ".join(f"{value:g} {name}" for name, value in total.items() if name != "seed")
+    print(f"{given.seeds} seeds: {summary}")
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def test_an_interrupted_cell_that_is_run_again_in_the_same_kernel(calm: World, d
     assert "journal_errors" not in report
     rows = calm.check()
     assert report.get("interrupted") or len(rows) == 40  # on a quick machine it may be done by then
-    assert not {one.status for one in rows.values()} & {"sending", "preparing"}
+    assert not {send.status for send in rows.values()} & {"sending", "preparing"}
     ends_well(calm)
 
 
@@ -76,14 +76,14 @@ def work(journal, stop):
 for number in range(15):
     journal, stop = Journal(f"sqlite:///{sys.argv[1]}/{number}.sqlite"), threading.Event()
     threads = [threading.Thread(target=work, args=(journal, stop)) for _ in range(3)]
-    for one in threads:
-        one.start()
+    for thread in threads:
+        thread.start()
     for _ in range(20):
         time.sleep(0.001)
         journal.close()
     stop.set()
-    for one in threads:
-        one.join()
+    for thread in threads:
+        thread.join()
     journal.close()
 """
 
@@ -108,9 +108,8 @@ def test_a_journal_that_cannot_be_written_from_some_moment_on(calm: World, how: 
     assert len(bubbles) < 40
     assert report["statuses"]["not_sent"]
     assert any("the journal" in words for words in report["words"]), report
-    told = calm.rows_told
-    for chat in bubbles:  # what went out and could not be taken down is never told as not sent
-        assert told[chat] in ("queued", "unknown"), (chat, told[chat], rows[chat])
+    for chat in bubbles:  # a memo that went out is never reported as not sent, also where its answer was not written
+        assert calm.reported[chat] in ("queued", "unknown"), (chat, calm.reported[chat], rows[chat])
     ends_well(calm)
 
 
@@ -175,7 +174,7 @@ def another(data: bytearray) -> None:
     data[:] = b"chat,audio\n" * 500
 
 
-@pytest.mark.parametrize("damage", [header, middle, first_page, cut, another], ids=lambda one: one.__name__)
+@pytest.mark.parametrize("damage", [header, middle, first_page, cut, another], ids=lambda damage: damage.__name__)
 def test_a_damaged_journal_sends_nothing_and_is_kept(
     calm: World, damage: Callable[[bytearray], None], tmp_path: Path
 ) -> None:

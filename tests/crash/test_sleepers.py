@@ -52,8 +52,8 @@ def connect(demo: Demo, transport: Sleeper, journal_url: str) -> Iterator[Connec
         return opened[-1]
 
     yield made
-    for one in opened:
-        one.close()
+    for outbox in opened:
+        outbox.close()
 
 
 def alone(outbox: Outbox, draft: Draft) -> Send:
@@ -110,7 +110,7 @@ def test_who_slept_while_another_looked_and_sent_does_not_send(
 def test_the_time_of_the_post_is_counted_after_the_waiting_for_another(
     demo: Demo, connect: Connect, draft: Draft, journal_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From an earlier one it would be looked for in the wrong window, and told not to be there."""
+    """An earlier time would let reconcile look in the wrong window, and say not_found."""
     outbox, other = connect(), Journal(journal_url, wall=lambda: demo.now().timestamp())
     _, claim, _ = other.claim(session_of(outbox).wanted(draft), draft.memo.names, "other")
     assert claim is not None

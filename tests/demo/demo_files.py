@@ -22,7 +22,7 @@ def unknown_fields(value: object, path: str = "") -> list[str]:
         extra = [f"{path}.{name}" for name in value.model_extra or {}]
         return extra + [f for name in value.model_fields_set for f in _inside(value, name, path)]
     if isinstance(value, list):
-        return [found for item in value for found in unknown_fields(item, f"{path}[]")]
+        return [field for item in value for field in unknown_fields(item, f"{path}[]")]
     return []
 
 

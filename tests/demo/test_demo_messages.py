@@ -82,13 +82,13 @@ def test_ids_come_from_chat_content_and_count_not_from_the_order(memo: Post) -> 
     def ids(order: list[str]) -> dict[str, list[str]]:
         demo = Demo()
         headers = {"Authorization": f"Bearer {demo.api_key}"}
-        found: dict[str, list[str]] = {}
+        ids: dict[str, list[str]] = {}
         with httpx.Client(transport=demo.transport(), base_url=demo.base_url, headers=headers) as client:
             for name in order:
                 body = {"voice_memo_url": "https://x.example/a.mp3"}
                 answer = client.post(f"/v3/chats/{demo.chat_ids[name]}/voicememo", json=body)
-                found.setdefault(name, []).append(answer.json()["voice_memo"]["id"])
-        return found
+                ids.setdefault(name, []).append(answer.json()["voice_memo"]["id"])
+        return ids
 
     one = ids(["Ada Lovelace", "Ada Lovelace", "Grace Hopper"])
     assert ids(["Grace Hopper", "Ada Lovelace", "Ada Lovelace"]) == one
@@ -230,10 +230,10 @@ def test_a_reset_begins_again_and_says_the_same(demo: Demo, memo: Post) -> None:
 
 
 def test_further_chats_have_their_own_numbers_and_names(demo: Demo) -> None:
-    known = len(demo.chat_ids)
+    seeded = len(demo.chat_ids)
     assert list(demo.add_chats(2)) == ["Customer 001", "Customer 002"]
     assert next(iter(demo.add_chats(250))) == "Customer 003"
-    assert len(demo.chat_ids) == known + 252
+    assert len(demo.chat_ids) == seeded + 252
     numbers = {chat.others[0] for chat in demo._state.chats.values() if chat.name.startswith("Customer")}
     assert len(numbers) == 252
     assert all(number[5:10] == "55501" and len(number) == 12 for number in numbers)

@@ -15,13 +15,13 @@ SENDS = 2_000
 SEEN = "4a097c4a35b104e3ca1d6e3311f278335ba058256c47d2beb0d13332af9ee296"
 
 
-def told(demo: Demo, sends: int = SENDS) -> str:
-    """Hash all that a month's client saw."""
+def digest_of(demo: Demo, sends: int = SENDS) -> str:
+    """Return a hash of all answers, webhooks and reads of a month."""
     digest = sha256()
     for day in demo.month(sends):
-        for one in day.posts:
-            digest.update(repr((one.chat_id, one.copy, one.posted_at, one.answered_at, one.recording)).encode())
-            digest.update(repr(one.reply and (one.reply.status, one.reply.body, one.reply.headers)).encode())
+        for post in day.posts:
+            digest.update(repr((post.chat_id, post.copy, post.posted_at, post.answered_at, post.recording)).encode())
+            digest.update(repr(post.reply and (post.reply.status, post.reply.body, post.reply.headers)).encode())
         for body in day.webhooks:
             digest.update(body)
         for page in day.pages:
@@ -30,18 +30,19 @@ def told(demo: Demo, sends: int = SENDS) -> str:
 
 
 def test_a_month_is_the_same_in_each_world_and_on_each_machine(demo: Demo) -> None:
-    assert told(demo) == told(demo) == SEEN
-    assert told(Demo(seed=2)) != SEEN
+    assert digest_of(demo) == digest_of(demo) == SEEN
+    assert digest_of(Demo(seed=2)) != SEEN
 
 
 def test_a_month_is_the_one_before_the_clock_which_stands(demo: Demo) -> None:
     days = list(demo.month(SENDS))
     assert demo.now() == START
-    assert [str(one.day) for one in days] == [f"2026-02-{day:02}" for day in range(1, 29)]
-    assert sum(len(one.posts) for one in days) == SENDS
-    for one in days:
-        assert {post.posted_at.date() for post in one.posts} == {one.day}
-        assert [post.posted_at for post in one.posts] == sorted(post.posted_at for post in one.posts)
+    assert [str(day.day) for day in days] == [f"2026-02-{day:02}" for day in range(1, 29)]
+    assert sum(len(day.posts) for day in days) == SENDS
+    for day in days:
+        times = [post.posted_at for post in day.posts]
+        assert {time.date() for time in times} == {day.day}
+        assert times == sorted(times)
 
 
 def test_the_bubbles_are_what_was_accepted_and_what_others_sent(demo: Demo) -> None:
@@ -50,7 +51,7 @@ def test_the_bubbles_are_what_was_accepted_and_what_others_sent(demo: Demo) -> N
     accepted = Counter(post.chat_id for post in posts if post.reply and post.reply.status == 202)
     assert before == {}
     assert set(accepted) <= set(demo.bubbles())
-    listed = {chat_id: {one["message_id"] for one in demo.memos(chat_id)} for chat_id in demo.bubbles()}
+    listed = {chat_id: {memo["message_id"] for memo in demo.memos(chat_id)} for chat_id in demo.bubbles()}
     ours = {json.loads(p.reply.body)["voice_memo"]["id"] for p in posts if p.reply and p.reply.status == 202}
     everything = set().union(*listed.values())
     assert 0 < len(ours - everything) < 5  # deleted from Linq's record
@@ -63,8 +64,8 @@ def test_the_official_sdk_reads_the_months_chats_and_messages(demo: Demo, sdk: l
     recovered = 0
     for chat_id in list(demo.bubbles()):
         page = sdk.chats.messages.list(chat_id, limit=100)
-        assert {one.chat_id for one in page.messages} == {chat_id}
-        recovered += sum(one.reconciled_at is not None for one in page.messages)
+        assert {message.chat_id for message in page.messages} == {chat_id}
+        recovered += sum(message.reconciled_at is not None for message in page.messages)
     assert recovered > 0
 
 

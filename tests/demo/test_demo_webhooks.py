@@ -31,7 +31,7 @@ def subscribe(http: httpx.Client, version: str = "2026-02-03", **more: Any) -> A
     return answer.json()
 
 
-def told(demo: Demo) -> list[Any]:
+def events_of(demo: Demo) -> list[Any]:
     return [json.loads(item.body) for item in demo.deliveries()]
 
 
@@ -70,11 +70,11 @@ def test_deliveries_are_signed_by_the_demos_clock_when_they_leave(demo: Demo, ht
 def test_events_come_when_they_are_due_with_the_trace_of_the_send(demo: Demo, http: httpx.Client, memo: Post) -> None:
     subscribe(http)
     answer = memo("Ada Lovelace")
-    assert told(demo) == []
+    assert events_of(demo) == []
     demo.advance(seconds=10)
-    sent, delivered = told(demo)
+    sent, delivered = events_of(demo)
     demo.advance(minutes=5)
-    (read,) = told(demo)
+    (read,) = events_of(demo)
     assert [e["event_type"] for e in (sent, delivered, read)] == ALL[:3]
     assert {e["trace_id"] for e in (sent, delivered, read)} == {answer.headers["X-Trace-ID"]}
     assert {e["data"]["id"] for e in (sent, delivered, read)} == {answer.json()["voice_memo"]["id"]}
@@ -89,7 +89,7 @@ def test_the_old_form_nests_the_message(demo: Demo, http: httpx.Client, memo: Po
     message_id = memo("Ada Lovelace").json()["voice_memo"]["id"]
     demo.receive(demo.chat_ids["Ada Lovelace"], "thanks")
     demo.advance(minutes=10)
-    received, sent, delivered, read = sorted(told(demo), key=lambda e: e["created_at"])
+    received, sent, delivered, read = sorted(events_of(demo), key=lambda e: e["created_at"])
     assert {e["webhook_version"] for e in (received, sent, delivered, read)} == {"2025-01-01"}
     assert sent["data"]["message"]["id"] == message_id
     assert "message_id" not in sent["data"]
@@ -107,7 +107,7 @@ def test_a_failure_is_told_with_its_reason_and_may_be_followed_by_a_delivery(
     subscribe(http, version)
     fay, finn = (memo(name).json()["voice_memo"]["id"] for name in ("Fay Fails Then Delivers", "Finn Fails"))
     demo.advance(minutes=10)
-    events = told(demo)
+    events = events_of(demo)
     failed = {e["data"]["message_id"]: e["data"] for e in events if e["event_type"] == "message.failed"}
     assert {key: (data["code"], data["reason"]) for key, data in failed.items()} == {
         fay: (4001, "Message delivery failed"),
@@ -120,7 +120,7 @@ def test_zero_retention_keeps_no_parts(demo: Demo, http: httpx.Client, memo: Pos
     subscribe(http)
     memo("Zoe Zero Retention")
     demo.advance(seconds=10)
-    assert [(e["data"]["parts"], e["data"]["zero_retention"]) for e in told(demo)] == [([], True)] * 2
+    assert [(e["data"]["parts"], e["data"]["zero_retention"]) for e in events_of(demo)] == [([], True)] * 2
 
 
 def test_a_subscription_gets_what_it_asked_for_from_then_on(demo: Demo, http: httpx.Client, memo: Post) -> None:
@@ -130,7 +130,7 @@ def test_a_subscription_gets_what_it_asked_for_from_then_on(demo: Demo, http: ht
     memo("Ada Lovelace")
     memo("Asa At Risk")
     demo.advance(minutes=10)
-    assert [(e["event_type"], e["data"]["chat"]["id"]) for e in told(demo)] == [
+    assert [(e["event_type"], e["data"]["chat"]["id"]) for e in events_of(demo)] == [
         ("message.sent", demo.chat_ids["Asa At Risk"])
     ]
     path = f"/v3/webhook-subscriptions/{second['id']}"
@@ -138,7 +138,7 @@ def test_a_subscription_gets_what_it_asked_for_from_then_on(demo: Demo, http: ht
     http.put(path, json={"is_active": False})
     memo("Asa At Risk")
     demo.advance(minutes=10)
-    assert told(demo) == []
+    assert events_of(demo) == []
 
 
 def test_event_ids_are_the_same_each_run_and_for_both_versions(demo: Demo) -> None:

@@ -111,8 +111,8 @@ def test_every_endpoint_parses(demo: Demo, sdk: linq.LinqAPIV3, seen: Callable[[
     strictly(sdk.webhook_events.with_raw_response.list())
     strictly(sdk.attachments.with_raw_response.delete(promise.attachment_id))
 
-    known = {f"{method} {app.API_PREFIX}{pattern.pattern}" for method, pattern, _ in app._ROUTES}
-    assert {route.replace("([^/]+)", "{id}") for route in known} <= seen()
+    routes = {f"{method} {app.API_PREFIX}{pattern.pattern}" for method, pattern, _ in app._ROUTES}
+    assert {route.replace("([^/]+)", "{id}") for route in routes} <= seen()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Plots: what is drawn is what the table says, told apart without colour, with a sentence below."""
+"""Plots draw what the table says; series differ also without colour, and a sentence stands below."""
 
 from __future__ import annotations
 
