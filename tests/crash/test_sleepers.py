@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import httpx
 import pytest
+from shared import wait_for
 
 import linq_nb
 from linq_nb import Draft, NotSent, Outbox, Send, VoiceMemo
@@ -48,7 +47,7 @@ def connect(demo: Demo, transport: Sleeper, journal_url: str) -> Iterator[Connec
     def made() -> Outbox:
         given = {"api_key": demo.api_key, "base_url": demo.base_url, "journal": journal_url, "sleep": demo.sleep}
         opened.append(linq_nb.connect(**given, transport=transport, clock=demo.now))
-        opened[-1].journal.database.wall = lambda: demo.now().timestamp()
+        session_of(opened[-1]).journal.database.wall = lambda: demo.now().timestamp()
         return opened[-1]
 
     yield made
@@ -108,22 +107,17 @@ def test_who_slept_while_another_looked_and_sent_does_not_send(
 
 
 def test_the_time_of_the_post_is_counted_after_the_waiting_for_another(
-    demo: Demo, connect: Connect, draft: Draft, journal_url: str, monkeypatch: pytest.MonkeyPatch
+    demo: Demo, connect: Connect, draft: Draft, journal_url: str
 ) -> None:
     """An earlier time would let reconcile look in the wrong window, and say not_found."""
     outbox, other = connect(), Journal(journal_url, wall=lambda: demo.now().timestamp())
     _, claim, _ = other.claim(session_of(outbox).wanted(draft), draft.memo.names, "other")
     assert claim is not None
-    asked, claim_of = threading.Event(), session_of(outbox).journal.claim
-
-    def seen(*given: Any) -> Any:
-        answer = claim_of(*given)
-        asked.set()
-        return answer
-
-    monkeypatch.setattr(session_of(outbox).journal, "claim", seen)
-    batch, began = outbox.send_all(outbox.plan([draft])), demo.now()
-    assert asked.wait(10)
+    plan, statements = outbox.plan([draft]), list[str]()
+    with session_of(outbox).journal.database.read() as db:
+        db.connection.driver_connection.set_trace_callback(statements.append)  # type: ignore[union-attr]
+    batch, began = outbox.send_all(plan), demo.now()
+    wait_for(lambda: sum(sql.startswith("BEGIN IMMEDIATE") for sql in statements) >= 3)  # it asks again and again
     demo.advance(seconds=LEASE_S / 2)
     assert other.advance(claim, dataclasses.replace(claim.send, status="not_sent"))
     (send,) = batch
