@@ -7,20 +7,23 @@ import itertools
 import os
 import signal
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from parallel import pytest_collection_modifyitems as pytest_collection_modifyitems
-from parallel import pytest_xdist_auto_num_workers as pytest_xdist_auto_num_workers
-from parallel import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 from shared import AUDIO
 from traitlets.config import Config
 
 import linq_nb
 from linq_nb import Outbox, VoiceMemo
 from linq_nb.demo import Demo
+
+if find_spec("xdist"):
+    from parallel import pytest_collection_modifyitems as pytest_collection_modifyitems
+    from parallel import pytest_xdist_auto_num_workers as pytest_xdist_auto_num_workers
+    from parallel import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 
 SETTINGS = ("LINQ_", "BINDER_", "PG")
 
