@@ -136,7 +136,8 @@ class Connection:
     def _encode_head(self, request: httpx.Request) -> memoryview:
         """Return the first bytes of a request, as a view: a traceback does not show what a view holds."""
         try:
-            head = h11.Request(method=request.method, target=request.url.raw_path, headers=request.headers.raw)
+            target = request.extensions.get("path", request.url.raw_path)
+            head = h11.Request(method=request.method, target=target, headers=request.headers.raw)
             return memoryview(self._http.send(head))
         except h11.LocalProtocolError:  # its text would show the header, and with it the key
             raise httpx.LocalProtocolError("the request has a header that HTTP does not allow") from None

@@ -1,6 +1,7 @@
 """The httpx transport for every request of linq_nb: directly to a host, or through the environment's proxy.
 
-A request carries its ``deadline`` (by the monotonic clock) in its extensions: it holds for the whole exchange.
+A request has in its extensions its ``deadline`` by the monotonic clock, which holds for the whole exchange, and may
+have its ``path`` there instead of in its URL.
 """
 
 from __future__ import annotations
@@ -151,6 +152,8 @@ class ProxyTransport(httpx.HTTPTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         _deadline.set(request.extensions["deadline"])
+        if "path" in request.extensions:
+            request.url = request.url.copy_with(raw_path=request.extensions["path"])
         return super().handle_request(request)
 
 
