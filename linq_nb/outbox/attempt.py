@@ -56,13 +56,6 @@ def send_checked(session: Session, draft: Draft, accept: Collection[str] = (), p
         return _Attempt(session, draft, claim, accept, pause or session.throttle.pause).run()
 
 
-def already_sent(send: Send, now: datetime) -> str:
-    """Say that a send was made before, when, and how to ask for another."""
-    when = views.ago(send.accepted_at or send.created_at or now, now)
-    what = f" as message {short_id(send.message_id)}" if send.message_id else f" (status {send.status})"
-    return f"already sent {when}{what}; nothing sent; --copy {send.copy + 1} for another bubble"
-
-
 def check_shape(draft: Draft) -> None:
     """Refuse what can be refused without looking at the memo or asking the network."""
     if isinstance(draft.copy, bool) or not isinstance(draft.copy, int) or not 1 <= draft.copy <= MAX_COPY:

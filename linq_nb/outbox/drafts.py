@@ -10,7 +10,6 @@ from linq_nb import preflight, views
 from linq_nb.download import download
 from linq_nb.errors import LinqError, PreflightError
 from linq_nb.model import BadDraft, Chat, Draft, Finding, Findings, VoiceMemo
-from linq_nb.outbox.attempt import already_sent
 from linq_nb.session import Session
 
 Row = tuple[Any, Any, Any]
@@ -34,7 +33,7 @@ def check(session: Session, draft: Draft) -> Findings:
     findings = Findings(_findings(session.chat_of(draft), draft.memo))
     recorded = session.journal.find(session.wanted(draft), draft.memo.names)
     if recorded is not None and recorded.message_id:
-        message = already_sent(recorded, session.now())
+        message = views.repeated_line(recorded, session.now())
         findings.append(Finding(level="info", code="already_sent", message=message))
     return findings
 

@@ -7,10 +7,10 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable
 
-from linq_nb import preflight
+from linq_nb import preflight, views
 from linq_nb.errors import AudioError, LinqError, PreflightError
 from linq_nb.model import BadDraft, Chat, Draft, Finding, Plan, PlanRow, Send, Verdict, VoiceMemo
-from linq_nb.outbox.attempt import already_sent, check_shape
+from linq_nb.outbox.attempt import check_shape
 from linq_nb.session import Session
 from linq_nb.status import UNCLEAR_STATUSES, is_resolved
 
@@ -97,7 +97,7 @@ class _Planner:
     def _verdict_of_recorded(self, recorded: Send) -> tuple[Verdict, str] | None:
         """Return verdict and reason for a row that the journal has, None when it is free to be sent again."""
         if is_resolved(recorded.status):
-            return "already_sent", already_sent(recorded, self._session.now())
+            return "already_sent", views.repeated_line(recorded, self._session.now())
         if recorded.status in UNCLEAR_STATUSES:  # another notebook is sending it, or left it there when it died
             return "unclear", "it may have been sent before; it is looked for in the chat, not sent"
         return None
