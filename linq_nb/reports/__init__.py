@@ -165,8 +165,8 @@ def unconfirmed(frame: Frame, horizon: str | float | timedelta = "1h", now: date
     """List the sends that Linq accepted a ``horizon`` ago or longer and that have no final status yet.
 
     They have not failed: Linq names no time after which it gives a message up. ``horizon``: "90s", "30m", "1h", "2d",
-    seconds or a timedelta. ``now``: the time to count back from, with its zone; by default now (for the demo, which has
-    its own clock, give ``outbox.demo.now()`` for the demo). Columns: ``send_id chat_id chat_name is_group service status
+    seconds or a timedelta. ``now``: the time to count back from, with its zone; by default now (the demo has a clock of
+    its own: give ``outbox.demo.now()``). Columns: ``send_id chat_id chat_name is_group service status
     message_id accepted_at checked_at``; the oldest first. In groups and by SMS ``sent`` is final.
     """
     span = horizon_of(horizon)
