@@ -134,7 +134,7 @@ class RepeatedTexts(Builder):
 
 
 class _Remembered(dict[Any, Any]):
-    """What is shown of each value, worked out once; missing for nothing."""
+    """The shown text of each value, read once; None and empty results are missing values."""
 
     def __init__(self, read: Read | None) -> None:
         self._read = read

@@ -20,7 +20,7 @@ from linq_nb.frames import Handles, to_frame
 from linq_nb.model import BadDraft, Plan, PlanRow, Send
 from linq_nb.outbox.attempt import send_checked
 from linq_nb.session import Session
-from linq_nb.status import UNCLEAR_STATUSES
+from linq_nb.status import IN_HAND_STATUSES, UNCLEAR_STATUSES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -223,7 +223,7 @@ class Batch:
         if row.wanted and not is_unreadable:
             with contextlib.suppress(LinqError):
                 journalled = self._session.journal.get(row.wanted.send_id)
-        if journalled is not None and journalled.status not in ("preparing", "sending"):
+        if journalled is not None and journalled.status not in IN_HAND_STATUSES:
             return journalled if journalled.error_message else dataclasses.replace(journalled, error_message=str(error))
         if is_unreadable:
             may_be_sent = row.verdict in ("already_sent", "unclear")
