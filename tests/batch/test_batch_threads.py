@@ -194,14 +194,14 @@ time.sleep(float(seconds))
 def test_a_script_that_does_not_wait_ends_well_says_so_and_loses_nothing(
     demo: Demo, connect: Any, tmp_path: Path
 ) -> None:
-    chats, journal = ",".join(demo.add_chats(2000).values()), str(tmp_path / "journal.sqlite")
+    chats, journal = ",".join(demo.add_chats(600).values()), str(tmp_path / "journal.sqlite")
     sent = 0
-    for turn in range(8):
+    for turn in range(5):
         given = [demo.base_url, demo.api_key, journal, str(AUDIO / "hello.amr"), chats, str(0.01 * turn)]
         done = subprocess.run([sys.executable, "-c", ENDS, *given], capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         assert re.fullmatch(
-            r"linq_nb: \d+ of 2000 rows: .*; stopped: Python ended; run it again to go on; .*\n", done.stderr
+            r"linq_nb: \d+ of 600 rows: .*; stopped: Python ended; run it again to go on; .*\n", done.stderr
         )
         assert len(demo.bubbles()) > sent
         sent = len(demo.bubbles())

@@ -7,7 +7,6 @@ import sys
 import linq_nb
 
 outbox = linq_nb.connect(demo=True, journal=sys.argv[1])
-outbox.to_parquet(sys.argv[2])
 print("begun", flush=True)
 while True:
     outbox.to_parquet(sys.argv[2])
