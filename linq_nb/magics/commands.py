@@ -22,7 +22,7 @@ from traitlets import Bool, Enum
 
 from linq_nb.errors import SettingsError
 from linq_nb.magics import commands_spec as spec
-from linq_nb.magics.help import Help, help_text
+from linq_nb.magics.help import Help
 from linq_nb.magics.lexer import fill, split
 from linq_nb.magics.options import Command, asks_help, is_variable_name, parse, wrong
 
@@ -54,7 +54,7 @@ def _magic(command: Command) -> Callable[[Method], Method]:
         def magic(self: LinqMagics, line: str, local_ns: Scope | None = None) -> Any:
             return self._run(command, line, local_ns, functools.partial(method, self))
 
-        magic.__doc__ = help_text(command)
+        magic.__doc__ = command.help
         prepared: Method = no_var_expand(needs_local_scope(line_magic(magic)))
         return prepared
 
@@ -175,7 +175,7 @@ class LinqMagics(Magics):
 
         return self._run(spec.BATCH if is_batch else spec.VOICEMEMO, line, local_ns, act)
 
-    linq_voicememo.__doc__ = help_text(spec.VOICEMEMO)
+    linq_voicememo.__doc__ = spec.VOICEMEMO.help
 
     # --- frames ---
 

@@ -13,7 +13,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 from linq_nb.errors import LinqError
 from linq_nb.magics.commands_spec import COMMANDS
 from linq_nb.magics.lexer import Token, quote, split
-from linq_nb.magics.options import HELP, Command, Option
+from linq_nb.magics.options import Command, Option
 
 # Modules that are imported inside functions here are slow to load, and only Tab needs them.
 
@@ -68,7 +68,7 @@ def _offers(command: Command, tokens: list[Token], last: Token | None, names: di
     expecting = _option_before(command, tokens)
     if expecting is not None:
         yield from _values(expecting, typed, names)
-    elif equals and not quoted and (option := command.option(name)):
+    elif equals and not quoted and (option := command.options.get(name)):
         yield from (offer._replace(text=f"{name}={offer.text}") for offer in _values(option, value, names))
     elif typed.startswith("-") and not quoted:
         yield from _options(command, tokens, typed)
@@ -80,7 +80,7 @@ def _offers(command: Command, tokens: list[Token], last: Token | None, names: di
 
 def _option_before(command: Command, tokens: list[Token]) -> Option | None:
     """Return the option whose value comes next, None when no value does."""
-    option = command.option(tokens[-1].plain) if tokens and not tokens[-1].quoted else None
+    option = command.options.get(tokens[-1].plain) if tokens and not tokens[-1].quoted else None
     return option if option is not None and option.value else None
 
 
@@ -94,7 +94,7 @@ def _has_operand(command: Command, tokens: list[Token]) -> bool:
 
 def _options(command: Command, tokens: list[Token], typed: str) -> Iterator[Offer]:
     used = {token.plain.partition("=")[0] for token in tokens if not token.quoted}
-    for option in (*command.options, HELP):
+    for option in command.options.values():
         if option.name.startswith(typed) and (option.many or option.name not in used):
             yield Offer(option.name, "option")
 

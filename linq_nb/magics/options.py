@@ -1,8 +1,9 @@
-"""The options of a magic, and the parser of its line. Quick to load."""
+"""The options of a magic, read from its help, and the parser of its line. Quick to load."""
 
 from __future__ import annotations
 
 import keyword
+import re
 from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -10,16 +11,19 @@ from typing import Any, NamedTuple
 from linq_nb.errors import SettingsError
 from linq_nb.magics.lexer import Token, Word, nearest, quote
 
+_NUMBERS = ("N", "S", "HZ")
+"""Values that are whole numbers."""
+
+_OPTION = re.compile(r"^  (--[\w-]+)(?: ([\w|]+)(\.\.\.)?)?  ", re.MULTILINE)
+_OPERAND = re.compile(r"^  (\[?)([A-Z]+)\]?  ", re.MULTILINE)
+
 
 class Option(NamedTuple):
-    """One option. Without ``value`` it is a flag; ``many`` may be repeated; ``number`` takes a whole number."""
+    """One option. Without ``value`` it is a flag; ``many`` may be repeated."""
 
     name: str
-    about: str
-    value: str | None = None
-    many: bool = False
-    number: bool = False
-    choices: tuple[str, ...] = ()
+    value: str | None
+    many: bool
 
     @property
     def attribute(self) -> str:
@@ -27,57 +31,59 @@ class Option(NamedTuple):
         return "from_" if name == "from" else name
 
     @property
-    def usage(self) -> str:
-        return f"{self.name} {self.value}" if self.value else self.name
+    def choices(self) -> list[str]:
+        return self.value.split("|") if self.value and "|" in self.value else []
 
 
 class Command(NamedTuple):
-    """The line that a magic takes. ``sends``: its errors say that nothing was sent."""
+    """The line that a magic takes."""
 
     name: str
-    about: str
-    options: tuple[Option, ...] = ()
-    operand: str | None = None
-    operand_about: str = ""
-    operand_needed: bool = False
-    examples: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    sends: bool = False
-
-    def option(self, name: str) -> Option | None:
-        return next((option for option in self.options if option.name == name), None)
+    help: str
+    options: dict[str, Option]
+    operand: str | None
+    operand_needed: bool
 
 
-HELP = Option("--help", "show this help, as -h does")
+def read_help(text: str) -> Command:
+    """Read a command from its help, which begins with ``%name: ``.
+
+    Two spaces begin the line of an option or of the operand: ``--flag``, ``--option VALUE``, ``--option VALUE...`` for
+    one that may be repeated, ``--option a|b`` for choices; ``OPERAND`` or ``[OPERAND]`` if it may be missing.
+    """
+    options = {name: Option(name, value or None, bool(many)) for name, value, many in _OPTION.findall(text)}
+    bracket, operand = next(iter(_OPERAND.findall(text)), ("", None))
+    return Command(text[1 : text.index(":")], text, options, operand, bool(operand) and not bracket)
 
 
 def asks_help(tokens: Iterable[Token]) -> bool:
     """Whether a line asks for help, wherever in the line."""
-    return any(token.plain in ("-h", HELP.name) and not token.quoted for token in tokens)
+    return any(token.plain in ("-h", "--help") and not token.quoted for token in tokens)
 
 
 def parse(command: Command, words: Sequence[Word]) -> SimpleNamespace:
     """Return the values of the options by name, and the ``operand``, a Word. Raises SettingsError."""
-    values: dict[str, Any] = {"operand": None}
-    values |= {option.attribute: [] if option.many else None if option.value else False for option in command.options}
+    args = SimpleNamespace(operand=None)
+    for option in command.options.values():
+        setattr(args, option.attribute, [] if option.many else None if option.value else False)
     value_before = ""
     rest = list(words)
     while rest:
         word = rest.pop(0)
         if word.is_option:
-            value_before = _parse_option(command, values, word, rest)
-        elif command.operand and values["operand"] is None:
-            values["operand"] = word
+            value_before = _parse_option(command, args, word, rest)
+        elif command.operand and args.operand is None:
+            args.operand = word
         else:
-            raise wrong(command, _unexpected(command, values["operand"], word, value_before))
-    if command.operand_needed and values["operand"] is None:
+            raise wrong(command, _unexpected(command, args.operand, word, value_before))
+    if command.operand_needed and args.operand is None:
         raise wrong(command, f"{command.operand} is missing")
-    return SimpleNamespace(**values)
+    return args
 
 
 def wrong(command: Command, message: str) -> SettingsError:
     """Return the error for a line that cannot be read."""
-    nothing_sent = "nothing was sent; " if command.sends else ""
+    nothing_sent = "nothing was sent; " if command.name == "linq_voicememo" else ""
     return SettingsError(f"%{command.name}: {message}; {nothing_sent}%{command.name} --help shows all options")
 
 
@@ -86,12 +92,14 @@ def is_variable_name(value: object) -> bool:
     return isinstance(value, str) and value.isidentifier() and not keyword.iskeyword(value)
 
 
-def _parse_option(command: Command, values: dict[str, Any], word: Word, rest: list[Word]) -> str:
+def _parse_option(command: Command, args: SimpleNamespace, word: Word, rest: list[Word]) -> str:
     """Store the value of an option, from the same word or the next one. Returns the value as it was written."""
     name, equals, text = word.text.partition("=")
-    option = command.option(name)
+    option = command.options.get(name)
     if option is None:
-        raise wrong(command, _unknown(command, name))
+        close = nearest(name, command.options, 0.5)
+        hint = f"did you mean {close}?" if close else f"it takes {' '.join(command.options)}"
+        raise wrong(command, f"unknown option {name}; {hint}")
     if equals and not option.value:
         raise wrong(command, f"{name} takes no value")
     if option.value and not equals:
@@ -102,20 +110,18 @@ def _parse_option(command: Command, values: dict[str, Any], word: Word, rest: li
     value = word.value if option.value else True
     if option.choices and value not in option.choices:
         raise wrong(command, f"{name} takes {', '.join(option.choices)}, not {value!r}")
-    if option.number and (number := _whole_number(value)) is None:
-        raise wrong(command, f"{name} takes a whole number from 1 up, not {value!r}")
-    _store(command, values, option, number if option.number else value)
-    return text
-
-
-def _store(command: Command, values: dict[str, Any], option: Option, value: Any) -> None:
-    present = values[option.attribute]
+    if option.value in _NUMBERS:
+        value = _whole_number(value)
+        if value is None:
+            raise wrong(command, f"{name} takes a whole number from 1 up, not {word.value!r}")
+    present = getattr(args, option.attribute)
     if option.many:
         present.append(value)
     elif present is None or present is False:
-        values[option.attribute] = value
+        setattr(args, option.attribute, value)
     else:
-        raise wrong(command, f"{option.name} is given twice")
+        raise wrong(command, f"{name} is given twice")
+    return text
 
 
 def _whole_number(value: Any) -> int | None:
@@ -124,12 +130,6 @@ def _whole_number(value: Any) -> int | None:
     except ValueError:
         return None
     return int(number) if number >= 1 and number.is_integer() else None
-
-
-def _unknown(command: Command, name: str) -> str:
-    names = [option.name for option in (*command.options, HELP)]
-    close = nearest(name, names, 0.5)
-    return f"unknown option {name}; " + (f"did you mean {close}?" if close else f"it takes {' '.join(names)}")
 
 
 def _unexpected(command: Command, operand: Word | None, word: Word, value_before: str) -> str:

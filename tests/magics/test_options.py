@@ -9,7 +9,7 @@ import pytest
 from linq_nb import SettingsError
 from linq_nb.magics.commands import LinqMagics
 from linq_nb.magics.commands_spec import COMMANDS, CONNECT, ERRORS, SENDS, VOICEMEMO
-from linq_nb.magics.help import help_html, help_text
+from linq_nb.magics.help import Help
 from linq_nb.magics.lexer import read, split
 from linq_nb.magics.options import asks_help, parse
 
@@ -87,18 +87,22 @@ def test_help_is_not_asked_for(line: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=lambda command: command.name)
 def test_help_names_every_option_and_an_example(command: Any) -> None:
-    for help_ in (help_text(command, {"ask": "each"}), help_html(command, {"ask": "each"})):
-        assert all(option.usage in help_ for option in command.options)
+    shown = Help(command, {"ask": "each"})
+    for help_ in (repr(shown), shown._repr_html_()):
+        assert all(f"{option.name} {option.value or ''}".strip() in help_ for option in command.options.values())
+        assert {"--into", "--help"} <= set(command.options)
         assert f"%{command.name}" in help_
         assert "ask = each" in help_
-    assert command.examples
+        assert "Examples:" in help_
 
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=lambda command: command.name)
 def test_examples_can_be_read(command: Any) -> None:
     scope = dict.fromkeys(("memo", "chat", "samples"), "x")
-    for example in command.examples:
-        name, _, line = example.partition(" ")
+    examples = command.help.partition("Examples:\n")[2].partition("\n\n")[0].splitlines()
+    assert examples
+    for example in examples:
+        name, _, line = example.strip().partition(" ")
         assert name == f"%{command.name}"
         parse(command, read(line, scope))
 
@@ -109,4 +113,4 @@ def test_every_magic_has_its_row_and_every_row_its_magic() -> None:
 
 
 def test_docstring_of_a_magic_is_its_help() -> None:
-    assert LinqMagics.linq_errors.__doc__ == help_text(ERRORS)
+    assert LinqMagics.linq_errors.__doc__ == ERRORS.help
