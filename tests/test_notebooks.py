@@ -85,7 +85,7 @@ def test_the_quick_start_runs_headless_on_the_demo(tmp_path: Path, monkeypatch: 
         monkeypatch.delenv(name, raising=False)
     path = NOTEBOOKS[0].parent / "quickstart.ipynb"
     made = NotebookClient(
-        nbformat.read(path, as_version=4), timeout=60, resources={"metadata": {"path": str(path.parent)}}
+        nbformat.read(path, as_version=4), timeout=300, resources={"metadata": {"path": str(path.parent)}}
     ).execute()
     stored = nbformat.read(path, as_version=4)
     assert [_texts(cell) for cell in code(made)] == [_texts(cell) for cell in code(stored)]

@@ -187,7 +187,7 @@ outbox.watch()"""
 def run(*cells: str, fails: bool = False) -> list[Any]:
     """Run cells as `jupyter execute` does; returns the outputs of each, as they would be saved."""
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in cells])
-    client = NotebookClient(book, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}})
+    client = NotebookClient(book, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}})
     if fails:
         with pytest.raises(CellExecutionError):
             client.execute()

@@ -4,7 +4,7 @@ import hmac
 import json
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -15,6 +15,7 @@ import pydantic
 import pytest
 from demo_files import unknown_fields
 from linq.types.unwrap_webhook_event import UnwrapWebhookEvent
+from shared import wait_for
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from linq_nb.demo import Demo, Server
@@ -199,9 +200,7 @@ def test_on_a_socket_webhooks_are_posted_to_this_machine_and_tried_again(receive
             memo = {"voice_memo_url": "https://x.example/a.mp3"}
             client.post(f"/v3/chats/{demo.chat_ids['Ada Lovelace']}/voicememo", json=memo)
         demo.advance(seconds=5)
-        until = datetime.now(UTC) + timedelta(seconds=5)
-        while len(Receiver.got) < 2 and datetime.now(UTC) < until:
-            threading.Event().wait(0.02)
+        wait_for(lambda: len(Receiver.got) == 2)
     (_, first), (again_headers, again) = Receiver.got
     assert first == again
     lower = {name.lower(): value for name, value in again_headers.items()}

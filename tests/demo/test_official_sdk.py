@@ -19,6 +19,7 @@ import linq
 import pydantic
 import pytest
 from demo_files import unknown_fields
+from shared import HANG_S
 
 from linq_nb.demo import Demo, app, media
 
@@ -180,7 +181,7 @@ def served(*options: str) -> Iterator[dict[str, str]]:
             yield dict(line.split("=", 1) for line in lines)
         finally:
             process.terminate()
-            assert process.wait(10) == 0
+            assert process.wait(HANG_S) == 0
             assert process.stdout.read() == ""
 
 

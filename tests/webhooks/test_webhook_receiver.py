@@ -12,8 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 import httpx
 import pytest
 from hook_samples import MESSAGE_ID, NEW, OLD, OTHER, SECRET, answered, payload, sending, signed, wanted
+from shared import wait_for
 
 import linq_nb
 from linq_nb import Outbox, VoiceMemo, receiver
@@ -59,13 +59,6 @@ def now_signed(event: dict[str, Any], **more: Any) -> tuple[bytes, dict[str, str
 
 def counts(hooks: Receiver) -> dict[str, int]:
     return {name: value for name, value in hooks.health().items() if isinstance(value, int) and value}
-
-
-def until(is_true: Callable[[], Any], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.02)
 
 
 def connect(hooks: Receiver) -> socket.socket:
@@ -419,7 +412,7 @@ def test_three_processes_bring_a_memo_from_send_to_read(
             for name in ("Ada Lovelace", "Book Club", "Finn Fails"):
                 outbox.send(memo, outbox.find_chat(name))
             ask(http, base_url, "advance", seconds=285)  # its clock signs, and may not be five minutes ahead
-            until(lambda: statuses(outbox) == ["read", "sent", "failed"])
+            wait_for(lambda: statuses(outbox) == ["read", "sent", "failed"])
             health = http.get(f"{url}health").json()
             assert (health["new"] + health["not_ours"], health["refused"], health["unwritten"]) == (5, 0, 0)
             assert {event.source for send in outbox.sends() for event in outbox.history(send)} == {"post", "webhook"}
