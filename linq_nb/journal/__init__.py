@@ -64,11 +64,6 @@ class Journal:
     def in_memory(self) -> bool:
         return self.database.in_memory
 
-    @property
-    def is_local(self) -> bool:
-        """Whether it is SQLite, which runs in this process."""
-        return self.database.is_sqlite
-
     def close(self) -> None:
         self.database.close()
 

@@ -19,6 +19,8 @@ _REMAINS = frozenset({"send_id", "base_url", "content", "copy", "chat_id", "crea
 
 
 class Archive:
+    """Writes and deletes whole records."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
         self._insert_send, self._insert_event = self._insert(sends), self._insert(events)

@@ -121,8 +121,8 @@ class Claims:
         """
         key = {"base_url": wanted.base_url, "chat_id": wanted.chat_id, "copy": wanted.copy}
         rows = [row for content in contents for row in self._by_key.rows(db, key | {"content": content})]
-        found = [(SENDS.make(row), row[-2], row[-1]) for row in rows]
-        return max(found, key=lambda row: precedence(row[0].status), default=None)
+        candidates = [(SENDS.make(row), row[-2], row[-1]) for row in rows]
+        return max(candidates, key=lambda row: precedence(row[0].status), default=None)
 
     # --- holding ---
 

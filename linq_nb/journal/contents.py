@@ -45,8 +45,8 @@ class Contents:
             db.execute(names.insert(), [{"name": name, "content": content} for name in sorted(group)])
 
     def _is_linked(self, db: sa.Connection, its_names: Sequence[str]) -> bool:
-        rows = [self._content.rows(db, {"its_name": name}) for name in its_names]
-        return all(rows) and len({content for found in rows for (content,) in found}) == 1
+        contents = [self._content.rows(db, {"its_name": name}) for name in its_names]
+        return all(contents) and len({row for rows in contents for row in rows}) == 1
 
     def attachment(self, account: str, sha256: str) -> str | None:
         with self._database.read() as db:

@@ -46,7 +46,7 @@ class Database:
         self._locked_error: Exception | None = None
         with faults.explained("opened", self.label):
             self.engine = _sqlite(self.url) if self.is_sqlite else _server(self.url)
-            self._only = contextlib.nullcontext(self.engine.connect()) if self.is_sqlite else None
+            self._connection = self.engine.connect() if self.is_sqlite else None
         self._errors: tuple[type[Exception], ...] = (self.engine.dialect.loaded_dbapi.Error,)
 
     def now(self) -> int:
@@ -55,8 +55,8 @@ class Database:
 
     def close(self) -> None:
         with self._turn:  # closing SQLite's connection while another thread uses it would crash the process
-            if self._only is not None:
-                self._only.enter_result.close()
+            if self._connection is not None:
+                self._connection.close()
             self.engine.dispose()
 
     # --- transactions ---
@@ -76,7 +76,7 @@ class Database:
     @contextlib.contextmanager
     def _transaction(self, action: str, *locks: str) -> Iterator[sa.Connection]:
         asked_at = time.monotonic()
-        with faults.explained(action, self.label, *self._errors), self._turn, self._only or self.engine.connect() as db:
+        with faults.explained(action, self.label, *self._errors), self._turn, self._connected() as db:
             try:
                 self._roll_back(db)  # what an interrupt left open
                 db.begin()
@@ -89,6 +89,10 @@ class Database:
             except BaseException:
                 self._roll_back(db)
                 raise
+
+    def _connected(self) -> AbstractContextManager[sa.Connection]:
+        """Give the connection of SQLite, which stays open, or one of the server's pool."""
+        return self.engine.connect() if self._connection is None else contextlib.nullcontext(self._connection)
 
     def _roll_back(self, db: sa.Connection) -> None:
         try:

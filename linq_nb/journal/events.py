@@ -80,8 +80,8 @@ _ARRIVED = tuple(
         sa.and_(_of_same_trace, _was_posted, events.c.message_id.is_(None)),
     )
 )
-"""Waiting events whose send is now known: by message id, by the trace id of a send whose outcome is unknown, or by
-trace id where the event has no message id."""
+"""Waiting events with the sends that they belong to: those with the same message id, those of unknown outcome with the
+same trace id, and those with the same trace id where the event has no message id."""
 
 _UPDATE_SEND = sends.update().where(sends.c.send_id == _send_id)
 _UPDATE_EVENT = events.update().where(events.c.event_no == _event_no)
@@ -123,11 +123,16 @@ class Observations:
         return [ingested[n] for n in range(len(received))]
 
     def adopt(self, db: sa.Connection) -> None:
-        """Give waiting events to their sends where these are known by now; events in vain wait no longer."""
+        """Give waiting events to their sends where the journal can tell them by now.
+
+        Events that no send under way can belong to wait no longer.
+        """
         if db.execute(_ANY_WAITING).first() is None:
             return
         self._database.lock(db, EVENTS_LOCK)
-        in_vain = set(db.execute(_IN_VAIN).scalars())  # asked first: an answer written meanwhile is seen below
+        in_vain = set(
+            db.execute(_IN_VAIN).scalars()
+        )  # queried first: an answer that is written meanwhile is seen below
         arrived = [row for statement in _ARRIVED for row in db.execute(statement).all()]
         self._database.lock_rows(db, sends, sends.c.send_id.in_({row.its_send_id for row in arrived}))
         for row in arrived:

@@ -41,8 +41,7 @@ class Queries:
     def get_many(self, send_ids: Iterable[str]) -> dict[str, Send]:
         with self._adopted() as db:
             chunks = _in_chunks(send_ids)
-            found = [send for ids in chunks for send in self._sends(db, sends.c.send_id.in_(ids))]
-        return {send.send_id: send for send in found}
+            return {send.send_id: send for ids in chunks for send in self._sends(db, sends.c.send_id.in_(ids))}
 
     def sends(
         self, status: str | Sequence[str] | None, chat_id: str | None, since: datetime | None, until: datetime | None
@@ -60,8 +59,8 @@ class Queries:
 
     def open_sends(self) -> list[Send]:
         with self._adopted() as db:
-            found = self._sends(db, sends.c.status.not_in(CLOSED_STATUSES))
-        return [send for send in found if send.is_open]
+            candidates = self._sends(db, sends.c.status.not_in(CLOSED_STATUSES))
+        return [send for send in candidates if send.is_open]
 
     def orphans(self) -> list[Send]:
         is_over = sends.c.lease_until.is_(None) | (sends.c.lease_until <= self._database.now())
@@ -78,9 +77,9 @@ class Queries:
         )
         is_alive = sa.and_(sends.c.status == "sending", sends.c.lease_until > self._database.now())
         with self._database.read() as db:
-            found = self._sends(db, *conditions)
+            without_id = self._sends(db, *conditions)
             under_way = set(db.execute(sa.select(sends.c.send_id).where(*conditions, is_alive)).scalars())
-        return found, under_way
+        return without_id, under_way
 
     def _sends(self, db: sa.Connection, *conditions: sa.ColumnElement[bool]) -> list[Send]:
         rows = db.execute(sa.select(*SENDS.columns).where(*conditions).order_by(sends.c.send_no))

@@ -1,8 +1,8 @@
-"""A journal of a million sends: what it takes to open it, to find a send key, and what it adds to a send.
+"""A journal of a million sends: the time to open it, to find a send key, and the time that it adds to a send.
 
-``python tests/bench/bench_journal.py [--sends 1000000] [--delay-ms 20] [--journal FILE]``; FILE is made where there is
-none, and kept. What it adds is measured on one thread against ``stub.py``: memos sent through this journal, and by the
-client alone without any, in turns.
+``python tests/bench/bench_journal.py [--sends 1000000] [--delay-ms 20] [--journal FILE]``; FILE is
+kept, and made if it does not exist. The added time is measured on one thread against ``stub.py``: memos are sent
+through this journal, and in turns by the client alone, without a journal.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ def finding(file: Path, count: int, times: int = 1000) -> list[float]:
     """Return the milliseconds of finding send keys from all over the journal, sorted."""
     book, step = Journal(f"sqlite:///{file}"), max(count // times, 1)
     with book.database.read() as db:
-        known = db.exec_driver_sql(f"SELECT send_id FROM sends WHERE send_no % {step} = 0").scalars().all()
-    wanted = list(book.get_many(known).values())
+        send_ids = db.exec_driver_sql(f"SELECT send_id FROM sends WHERE send_no % {step} = 0").scalars().all()
+    wanted = list(book.get_many(send_ids).values())
     book.close()
     book, took = Journal(f"sqlite:///{file}"), []
-    for one in wanted:
+    for send in wanted:
         start = time.perf_counter()
-        assert book.find(one, [one.content]) is not None
+        assert book.find(send, [send.content]) is not None
         took.append((time.perf_counter() - start) * 1e3)
     book.close()
     return sorted(took)

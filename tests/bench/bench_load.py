@@ -1,6 +1,6 @@
-"""What ``%load_ext linq_nb`` and ``%linq_voicememo --help`` cost over bare IPython; run it as a script.
+"""The time that ``%load_ext linq_nb`` and ``%linq_voicememo --help`` add to bare IPython; run it as a script.
 
-Each repetition starts fresh interpreters, one after the other, so that what else the machine does hits all alike:
+Each repetition starts fresh interpreters in turns, so that other load of the machine affects all alike:
 bare IPython, one that loads an extension which only registers a magic, and one that loads ours and asks for help.
 Printed is the time for which the cells ran, in ms; the cost is the difference of the medians, and of the minima.
 """
@@ -49,23 +49,23 @@ def measure(cells: list[str], home: Path) -> list[float]:
     ran = subprocess.run(
         [sys.executable, "-c", CODE, json.dumps(cells)], env=environ, check=True, capture_output=True, text=True
     )
-    return [float(one) for one in json.loads(ran.stdout)]
+    return [float(ms) for ms in json.loads(ran.stdout)]
 
 
 def main(repetitions: int = 15) -> None:
     """Measure all side by side and print a table."""
-    found: dict[str, list[list[float]]] = {name: [] for name in CELLS}
+    measured: dict[str, list[list[float]]] = {name: [] for name in CELLS}
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "registers_only.py").write_text(NOTHING)
         for _ in range(repetitions + 1):  # the first writes the byte code and is not counted
             for name, cells in CELLS.items():
-                found[name].append(measure(cells, Path(folder)))
-    totals = {name: [sum(times) for times in all_times[1:]] for name, all_times in found.items()}
+                measured[name].append(measure(cells, Path(folder)))
+    totals = {name: [sum(times) for times in all_times[1:]] for name, all_times in measured.items()}
     bare = totals["bare IPython"]
     print(f"{repetitions} repetitions, Python {sys.version.split()[0]}; ms")
     print(f"{'':16}{'first cell':>12}{'second':>9}{'cost, median':>15}{'cost, least':>13}")
     for name, total in totals.items():
-        first, second = (statistics.median(one[index] for one in found[name][1:]) for index in (0, 1))
+        first, second = (statistics.median(times[index] for times in measured[name][1:]) for index in (0, 1))
         cost = statistics.median(total) - statistics.median(bare)
         least = min(total) - min(bare)
         print(f"{name:16}{first:>12.1f}{second:>9.1f}{cost:>15.1f}{least:>13.1f}")
