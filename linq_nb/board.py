@@ -146,7 +146,7 @@ class StatusBoard:
 
     def _make_widgets(self) -> None:
         self.head, self.table, self.status = widgets.HTML(), widgets.HTML(), StatusLine()
-        self.status.add_class("linq-nb-heard")  # the head of the board shows the same, and sooner
+        self.status.add_class("linq-nb-for-screen-readers")  # the head of the board shows the same, and sooner
         self.stop_sending = button("Stop sending", tooltip="start no further send; those under way end", kind="danger")
         self.stop_watching = button("Stop watching", tooltip="end this board; the sends go on")
         guard = Guard(self._fail)

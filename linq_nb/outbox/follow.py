@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
@@ -12,13 +13,16 @@ from linq_nb.model import Send
 from linq_nb.outbox.poll import Poll, pollable
 from linq_nb.session import Session
 
+JOIN_STEP_S = 0.1
+"""``join`` waits in short steps, so that Ctrl-C is seen on every system and never lost."""
+
 
 class Follower:
     """Calls ``look`` again and again; it returns the pause until the next call in seconds, or None to end."""
 
     def __init__(self, look: Callable[[], float | None], *, pause: Callable[[float], object] | None = None) -> None:
         self._look = look
-        self._stopped = threading.Event()
+        self._stopped, self._ended = threading.Event(), threading.Event()
         self._pause = pause or self._stopped.wait
         self._thread: threading.Thread | None = None
 
@@ -32,15 +36,20 @@ class Follower:
         """Follow in a thread of its own, which calls ``at_end`` with the error that ended it, or None."""
 
         def follow() -> None:
-            error: Exception | None = None
             try:
-                self.run()
-            except Exception as raised:  # noqa: BLE001  nobody would see the exception of a thread
-                error = raised
-            at_end(error)
+                at_end(self._error_of_run())
+            finally:
+                self._ended.set()
 
         self._thread = threading.Thread(target=follow, name=name, daemon=True)
         self._thread.start()
+
+    def _error_of_run(self) -> Exception | None:
+        try:
+            self.run()
+        except Exception as error:  # noqa: BLE001  nobody would see the exception of a thread
+            return error
+        return None
 
     def stop(self) -> None:
         """Look no more; returns at once."""
@@ -48,12 +57,18 @@ class Follower:
 
     @property
     def is_running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        """Whether the follower's own thread is at work."""
+        return self._thread is not None and not self._ended.is_set()
 
     def join(self, seconds: float | None = None) -> None:
         """Wait for the end of the thread, at most so many seconds; its own thread does not wait for itself."""
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(seconds)
+        if self._thread is None or self._thread is threading.current_thread():
+            return
+        deadline = math.inf if seconds is None else time.monotonic() + seconds
+        while not self._ended.wait(JOIN_STEP_S):
+            if time.monotonic() >= deadline:
+                return
+        self._thread.join()
 
 
 class StatusPolls:

@@ -10,7 +10,7 @@ function render({ model, el }) {
     const [tone, tag, words] = ["tone", "tag", "words"].map((name) => model.get(name));
     const [region, other] = tone === "error" || tone === "ask" ? [urgent, polite] : [polite, urgent];
     other.replaceChildren();
-    region.className = `linq-nb-said linq-nb-${tone}`;
+    region.className = `linq-nb-status linq-nb-${tone}`;
     other.className = "";
     const parts = [];
     if (tag) {

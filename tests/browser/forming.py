@@ -48,7 +48,7 @@ class FormPage:
     @property
     def status(self) -> Any:
         """The line below the button, read out politely or as an alert."""
-        return self.at.locator(".linq-nb-said")
+        return self.at.locator(".linq-nb-status")
 
     def option(self, name: str) -> Any:
         return self.at.get_by_role("listbox", name="Chats").get_by_role("option", name=re.compile(re.escape(name)))

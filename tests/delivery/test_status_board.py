@@ -68,7 +68,7 @@ def test_board_follows_a_batch_from_waiting_to_delivered(
     assert board.error is None
 
 
-def test_it_asks_no_more_when_all_is_settled(
+def test_it_does_not_poll_when_all_is_settled(
     outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
 ) -> None:
     sends = [outbox.send(memo, demo.chat_ids[name]) for name in ("Book Club", "Sam SMS", "Finn Fails")]
@@ -134,7 +134,7 @@ def test_sending_is_stopped_on_the_board(
     assert "ended: stopped on the board" in board.record().text
 
 
-def test_a_fault_is_told_and_asked_again(
+def test_a_fault_is_shown_and_the_poll_repeated(
     outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
 ) -> None:
     outbox.send(memo, demo.chat_ids["Grace Hopper"])
@@ -237,7 +237,7 @@ def test_rows_that_cannot_go_are_on_the_board(
     assert "opted out" in table(board)
 
 
-def test_an_unclear_one_is_not_called_settled(
+def test_an_unclear_send_is_not_counted_as_settled(
     outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
 ) -> None:
     rows = [Draft(memo=memo, chat=demo.chat_ids[name]) for name in ("Book Club", "Lou Lost Answer")]
@@ -262,7 +262,7 @@ def test_a_long_board_shows_what_needs_a_look(
     assert "and 11 more" in table(board)
 
 
-def test_a_screen_reader_is_not_told_every_second(
+def test_a_screen_reader_does_not_speak_every_second(
     outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
 ) -> None:
     sends = [outbox.send(memo, chat_id) for chat_id in demo.add_chats(5).values()]

@@ -18,7 +18,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from ipywidgets.widgets.widget import _instances as open_widgets
-from shared import HANG_S, wait_for
+from shared import wait_for
 from slow_linq import Door, press_ctrl_c
 from traitlets.config import Config
 
@@ -240,13 +240,13 @@ def test_several_chats_share_one_card_and_one_button(form: SendForm) -> None:
         ("31882132-ee6f-4a05-84aa-2d0541f249f4", "Send attachment 31882132"),
     ],
 )
-def test_url_and_attachment_id_are_taken_too(form: SendForm, source: str, words: str) -> None:
+def test_a_url_and_an_attachment_id_can_be_sent_too(form: SendForm, source: str, words: str) -> None:
     fill(form, ADA, source)
     assert label(form).startswith(words)
     assert form.error is None
 
 
-def test_what_signs_a_url_does_not_stay_in_the_field(form: SendForm) -> None:
+def test_the_signature_of_a_url_does_not_stay_in_the_field(form: SendForm) -> None:
     fill(form, ADA, "https://files.example.com/a.m4a?X-Amz-Signature=abc123")
     assert form.memo is not None
     assert form.memo.url == "https://files.example.com/a.m4a?X-Amz-Signature=abc123"
@@ -290,7 +290,7 @@ def test_audio_files_nearby_are_offered(outbox: linq_nb.Outbox, tmp_path: Path, 
     form.close()
 
 
-def test_what_is_chosen_last_counts(form: SendForm, hello: Path) -> None:
+def test_the_last_choice_of_audio_counts(form: SendForm, hello: Path) -> None:
     fill(form, ADA, str(hello))
     upload(form, tone(3), "other.wav")
     assert form.memo is not None
@@ -318,7 +318,7 @@ def test_an_upload_that_lost_a_part_is_an_error(form: SendForm) -> None:
     assert form.controls.send.disabled
 
 
-def test_a_file_too_large_for_any_upload_is_said_so(form: SendForm) -> None:
+def test_a_file_too_large_for_any_upload_is_refused(form: SendForm) -> None:
     say(form.controls.upload, {"kind": "refused", "name": "film.wav", "size": 2**31})
     assert "film.wav is larger than 100 MiB" in status(form)
 
@@ -333,7 +333,7 @@ def test_a_file_too_large_for_any_upload_is_said_so(form: SendForm) -> None:
         ("~nobody-of-this-name/x", "nothing was sent"),
     ],
 )
-def test_source_that_is_none_is_an_error_in_the_form(form: SendForm, source: str, words: str) -> None:
+def test_a_text_that_is_no_source_is_an_error_in_the_form(form: SendForm, source: str, words: str) -> None:
     fill(form, ADA, source)
     assert words in status(form) + form.controls.card.value
     assert "<img src=x" not in form.controls.card.value
@@ -471,7 +471,7 @@ def test_lost_answer_is_shown_as_unknown(form: SendForm, demo: Demo) -> None:
     assert demo.bubbles(demo.chat_ids["Lou Lost Answer"]) == 1
 
 
-def test_several_chats_get_one_bubble_each_and_failures_are_told_per_chat(form: SendForm, demo: Demo) -> None:
+def test_several_chats_get_one_bubble_each_and_failures_are_shown_per_chat(form: SendForm, demo: Demo) -> None:
     upload(form, tone())
     choose(form, ADA, "Lou Lost Answer", BOOK_CLUB, "Dee Daily Cap", "Kim Opted Out")
     press(form)
@@ -503,7 +503,7 @@ def test_several_chats_that_all_got_it_are_no_alert(form: SendForm, demo: Demo) 
 
 @pytest.fixture
 def door() -> Iterator[threading.Event]:
-    """Opened, lets memos through to Linq; until then each waits."""
+    """Set, lets memos through to Linq; until then each waits."""
     event = threading.Event()
     yield event
     event.set()
@@ -512,11 +512,7 @@ def door() -> Iterator[threading.Event]:
 @pytest.fixture
 def held(open_live: Callable[..., SendForm], door: threading.Event) -> SendForm:
     """A form whose memos wait at the door."""
-    return open_live(lambda number: raise_unless(door.wait(HANG_S)))
-
-
-def raise_unless(condition: object) -> None:
-    assert condition
+    return open_live(lambda number: wait_for(door.is_set))
 
 
 def start(form: SendForm) -> None:
@@ -535,7 +531,7 @@ def test_a_batch_is_stopped_in_the_form(open_live: Callable[..., SendForm], demo
 
     def hold(number: int) -> None:
         waiting.append(number)
-        raise_unless(door.wait(HANG_S))
+        wait_for(door.is_set)
 
     form = open_live(hold)
     upload(form, tone())
@@ -579,9 +575,7 @@ def test_nothing_else_is_chosen_or_pressed_while_a_batch_goes_on(
     assert label(held) == "Send 0:03 to 2 chats · 3 people · iMessage"
 
 
-def test_a_form_that_is_closed_starts_nothing_more(
-    open_live: Callable[..., SendForm], demo: Demo, door: threading.Event
-) -> None:
+def test_a_form_that_is_closed_starts_nothing_more(open_live: Callable[..., SendForm], demo: Demo) -> None:
     waiting: list[int] = []
 
     def hold(number: int) -> None:
@@ -715,7 +709,7 @@ def test_no_sends_nothing(live: tuple[SendForm, Demo]) -> None:
     assert not form.controls.send.disabled
 
 
-def test_changing_something_takes_the_question_back(live: tuple[SendForm, Demo]) -> None:
+def test_a_change_cancels_the_question(live: tuple[SendForm, Demo]) -> None:
     form, world = live
     fill(form)
     press(form)
@@ -763,7 +757,7 @@ def test_setting_says_how_often_it_asks(
 # --- display ---
 
 
-def test_repr_is_stable_and_tells_what_was_sent(form: SendForm, outbox: linq_nb.Outbox) -> None:
+def test_repr_is_stable_and_names_what_was_sent(form: SendForm, outbox: linq_nb.Outbox) -> None:
     assert repr(form) == "SendForm(DEMO, nothing sent yet)" == repr(SendForm(outbox))
     fill(form)
     press(form)
