@@ -15,6 +15,7 @@ OPTIONAL = {
     "av": ("audio", "waveform, preview and conversion of compressed audio"),
     "matplotlib": ("plots", "charts"),
     "psycopg": ("team", "a journal on PostgreSQL"),
+    "waitress": ("receiver", "a receiver of webhooks"),
 }
 """Packages, each with the extra of linq_nb that installs it and its use."""
 
