@@ -91,7 +91,7 @@ class LinqMagics(Magics):
             settings = {name: str(getattr(self, name)) for name in ("ask", "quiet")}
             display(Help(command, settings))  # type: ignore[no-untyped-call]  # IPython's display has no types
             return None
-        args = parse(command, fill(tokens, scope))
+        args = parse(command, [fill(token, scope) for token in tokens])
         args.quiet = getattr(args, "quiet", False) or text.endswith(";") or self.quiet
         if args.into is not None and not is_variable_name(args.into):
             raise SettingsError(f"--into takes a name for a variable, not {args.into!r}; nothing was done")

@@ -72,11 +72,6 @@ class Word(NamedTuple):
         return not self.quoted and self.text.startswith("-") and self.text != "-"
 
 
-def read(line: str, scope: Mapping[str, Any], *, windows: bool = WINDOWS) -> list[Word]:
-    """Split a line and fill in Python values from ``scope``. Raises SettingsError as ``fill`` does."""
-    return fill(split(line, windows=windows), scope)
-
-
 def split(line: str, *, windows: bool = WINDOWS) -> list[Token]:
     """Split a line into words. Never raises, since Tab completion reads unfinished lines."""
     tokens: list[Token] = []
@@ -90,13 +85,25 @@ def split(line: str, *, windows: bool = WINDOWS) -> list[Token]:
     return tokens
 
 
-def fill(tokens: Iterable[Token], scope: Mapping[str, Any]) -> list[Word]:
+def fill(token: Token, scope: Mapping[str, Any]) -> Word:
     """Fill in Python values. Raises SettingsError for an unknown name, a failing expression or an open quote."""
-    return [_word(token, scope) for token in tokens]
+    if token.open_quote:
+        raise SettingsError(f"the quote {token.open_quote} is not closed; nothing was sent")
+    option = None if token.quoted else re.match(r"--[\w-]+=", token.text)
+    text = token.text[option.end() :] if option else token.text
+
+    def value_of(match: re.Match[str]) -> Any:
+        literal = match["literal"] or (match["doubled"] or "")[:1]
+        return literal or _evaluate(match["expression"] or match["name"], scope)
+
+    whole = _VALUE.fullmatch(text)
+    filled = whole is not None and not (whole["literal"] or whole["doubled"])
+    value = value_of(whole) if whole else _VALUE.sub(lambda match: str(value_of(match)), text)
+    return Word(token.plain, value, token.quoted, filled)
 
 
 def quote(text: str) -> str:
-    """Write a text so that ``read`` gives it back as one word."""
+    """Write a text so that ``split`` and ``fill`` give it back as one word."""
     if text and text != "#" and not text.startswith("-") and not re.search(r"""[\s"'\\{}$;]""", text):
         return text
     if not re.search(r'["\\{}$]', text):
@@ -122,22 +129,6 @@ def _text(part: re.Match[str], windows: bool) -> str:
 
 def _literal(text: str) -> str:
     return re.sub(r"[{}$]", lambda sign: _LITERAL + sign[0], text)
-
-
-def _word(token: Token, scope: Mapping[str, Any]) -> Word:
-    if token.open_quote:
-        raise SettingsError(f"the quote {token.open_quote} is not closed; nothing was sent")
-    option = None if token.quoted else re.match(r"--[\w-]+=", token.text)
-    text = token.text[option.end() :] if option else token.text
-
-    def value_of(match: re.Match[str]) -> Any:
-        literal = match["literal"] or (match["doubled"] or "")[:1]
-        return literal or _evaluate(match["expression"] or match["name"], scope)
-
-    whole = _VALUE.fullmatch(text)
-    filled = whole is not None and not (whole["literal"] or whole["doubled"])
-    value = value_of(whole) if whole else _VALUE.sub(lambda match: str(value_of(match)), text)
-    return Word(token.plain, value, token.quoted, filled)
 
 
 def _evaluate(expression: str, scope: Mapping[str, Any]) -> Any:

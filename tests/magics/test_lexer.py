@@ -9,7 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linq_nb import SettingsError
-from linq_nb.magics.lexer import Word, quote, read, split
+from linq_nb.magics.lexer import WINDOWS, Word, fill, quote, split
+
+
+def read(line: str, scope: dict[str, object], windows: bool = WINDOWS) -> list[Word]:
+    return [fill(token, scope) for token in split(line, windows=windows)]
 
 
 def texts(line: str, windows: bool = False) -> list[str]:

@@ -10,12 +10,12 @@ from linq_nb import SettingsError
 from linq_nb.magics.commands import LinqMagics
 from linq_nb.magics.commands_spec import COMMANDS, CONNECT, ERRORS, SENDS, VOICEMEMO
 from linq_nb.magics.help import Help
-from linq_nb.magics.lexer import read, split
+from linq_nb.magics.lexer import fill, split
 from linq_nb.magics.options import asks_help, parse
 
 
 def parsed(line: str, command: Any = VOICEMEMO, **scope: Any) -> Any:
-    return parse(command, read(line, scope))
+    return parse(command, [fill(token, scope) for token in split(line)])
 
 
 def test_line_gives_options_and_operand() -> None:
@@ -104,7 +104,7 @@ def test_examples_can_be_read(command: Any) -> None:
     for example in examples:
         name, _, line = example.strip().partition(" ")
         assert name == f"%{command.name}"
-        parse(command, read(line, scope))
+        parsed(line, command, **scope)
 
 
 def test_every_magic_has_its_row_and_every_row_its_magic() -> None:
