@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def from_value(value: Any, rate: int | None = None, convert: bool = False) -> Vo
 def _from_text(text: str, scope: Mapping[str, Any], rate: int | None, convert: bool) -> VoiceMemo:
     _refuse_rate(rate, text)
     if source_of(text) == "file" and not _exists(text):
-        raise _missing(text, os.path.expanduser(text), scope)
+        raise _missing(text, scope)
     return VoiceMemo.load(text, convert=convert)
 
 
@@ -62,35 +63,26 @@ def _refuse_rate(rate: int | None, name: str) -> None:
         raise SettingsError(f"--rate is for samples only, and {name} has its own rate; nothing was sent")
 
 
-def _missing(text: str, file: str, scope: Mapping[str, Any]) -> LinqError:
+def _missing(text: str, scope: Mapping[str, Any]) -> LinqError:
     """Return the error for a source that does not exist, with the most similar name."""
     expression = re.match(r"([A-Za-z_]\w*)[.\[(]", text)
     if expression and expression[1] in scope:
         return SettingsError(
             f"there is no file {clean(text)!r}; nothing was sent; put a Python value in braces, as in {{memos[0]}}"
         )
-    path = Path(file)
-    could_be_name = text.isidentifier()
-    kinds = "file and no Python name" if could_be_name else "file"
-    close = nearest(path.name, [*_files(path.parent), *(_names(scope) if could_be_name else ())])
-    where = "" if path.parent.is_dir() else f" (and no folder {clean(path.parent.name)!r})"
+    path = Path(os.path.expanduser(text))
+    has_folder = os.path.isdir(path.parent)
+    candidates = glob("*", root_dir=path.parent) if has_folder else []
+    kinds = "file"
+    if text.isidentifier():
+        kinds = "file and no Python name"
+        candidates += [name for name in scope if not name.startswith("_")]
+    close = nearest(path.name, candidates)
+    where = "" if has_folder else f" (and no folder {clean(path.parent.name)!r})"
     hint = f"; did you mean {close!r}?" if close else ""
     return AudioError(f"there is no {kinds} {clean(path.name)!r}{where}{hint}; nothing was sent")
 
 
-def _files(folder: Path) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except (OSError, ValueError):
-        return []
-
-
-def _names(scope: Mapping[str, Any]) -> list[str]:
-    return [name for name in scope if not name.startswith("_")]
-
-
 def _exists(path: str) -> bool:
-    try:
-        return Path(path).expanduser().exists()
-    except (OSError, RuntimeError, ValueError):  # a name too long, an unknown user, a null byte
-        return False
+    """Whether a file exists; False for what can be no path, such as a name that is too long."""
+    return os.path.exists(os.path.expanduser(path))
