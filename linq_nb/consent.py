@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from linq_nb import views
-from linq_nb.errors import PreflightError
 from linq_nb.model import Chat, Plan, VoiceMemo
 from linq_nb.text import clean, names_of
 
@@ -37,10 +36,3 @@ def question(memo: VoiceMemo, chats: Sequence[Chat], journal: str) -> str:
 def batch_question(plan: Plan, journal: str) -> str:
     """Return the question before a plan is sent; ``journal`` is the journal's label."""
     return f"{views.plan_line(plan)}; send? Journal: {journal}."
-
-
-def nobody_to_ask() -> PreflightError:
-    """Return the error for a live send where nobody can answer, as under nbclient or papermill."""
-    return PreflightError(
-        "this would send to a real account and nobody can answer here; nothing was sent; --yes sends without asking"
-    )

@@ -151,12 +151,8 @@ def _prompted(prompt: Callable[[], str] | None) -> tuple[Secret, str]:
     )
     try:
         value = (prompt or _ask)().strip()
-    except (EOFError, OSError, NotImplementedError):
+    except (EOFError, OSError, NotImplementedError):  # a kernel raises the last where nobody can answer
         raise missing from None
-    except Exception as error:
-        if type(error).__name__ == "StdinNotImplementedError":  # ipykernel, where nobody can answer
-            raise missing from None
-        raise
     if not value:
         raise missing
     return _key(value, "the prompt")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -42,10 +42,6 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     for name in magics.magics["line"]:
         shell.magics_manager.magics["line"].pop(name, None)
     shell.magics_manager.registry.pop(type(magics).__name__, None)
-    _remove(shell.configurables, magics)
-    _remove(shell.Completer.custom_matchers, matcher)
-
-
-def _remove(items: list[Any], item: Any) -> None:
-    if item in items:
-        items.remove(item)
+    for items, item in ((shell.configurables, magics), (shell.Completer.custom_matchers, matcher)):
+        if item in items:
+            items.remove(item)

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 from IPython.display import display
 
 from linq_nb import consent, live, views
-from linq_nb.errors import SettingsError
+from linq_nb.errors import PreflightError, SettingsError
 from linq_nb.magics import batch_input
-from linq_nb.magics.confirm import confirm
 from linq_nb.magics.memo_source import load
-from linq_nb.magics.preview_cards import preview
 from linq_nb.model import Chat, Draft, Send, VoiceMemo
 from linq_nb.outbox import Outbox, attempt, session_of
 from linq_nb.outbox.drafts import card, check
 from linq_nb.session import Session
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Preview(views.Shown):
+    """The cards of drafts, shown together. ``outbox.send_all(outbox.plan(preview.drafts))`` sends the drafts."""
+
+    drafts: tuple[Draft, ...]
 
 
 class VoiceMemoCommand:
@@ -42,12 +48,18 @@ class VoiceMemoCommand:
         session = session_of(self._outbox())
         drafts = self._drafts(session, memo)
         if args.preview:
-            return preview(session, drafts, args.accept)
+            cards = [card(session, draft, args.accept) for draft in drafts]
+            html = '<div style="height:10px"></div>'.join(card.html for card in cards)
+            return Preview(html, "\n\n".join(card.text for card in cards), tuple(drafts))
         new = [draft for draft in drafts if not session.is_sent(draft)]
         for draft in new:
             self._show(card(session, draft, args.accept))
-        if new and self._must_ask(session) and not self._confirm(session, self._question(session, new)):
-            return None
+        if new and self._must_ask(session):
+            for draft in new:
+                attempt.refuse(check(session, draft), args.accept, draft)
+            chats = [session.chat_of(draft) for draft in new]
+            if not self._confirm(session, consent.question(memo, chats, session.journal.label)):
+                return None
         return self._send(session, drafts)
 
     def run_batch(self, scope: Mapping[str, Any], cell: str | None) -> Any:
@@ -94,16 +106,16 @@ class VoiceMemoCommand:
     def _must_ask(self, session: Session) -> bool:
         return not self._args.yes and consent.must_ask(self._ask, session.mode, session.account)
 
-    def _question(self, session: Session, drafts: Sequence[Draft]) -> str:
-        """Return the question before a live send. Raises PreflightError if the checks refuse a draft."""
-        for draft in drafts:
-            attempt.refuse(check(session, draft), self._args.accept, draft)
-        chats = [session.chat_of(draft) for draft in drafts]
-        return consent.question(drafts[0].memo, chats, session.journal.label)
-
     def _confirm(self, session: Session, question: str) -> bool:
-        """Ask at the prompt, and remember a yes. Raises PreflightError where nobody can answer."""
-        if confirm(question):
+        """Ask at the prompt, and remember a yes; Enter is no. Raises PreflightError where nobody can answer."""
+        try:
+            answer = input(f"LIVE: {question} [y/N] ")
+        except (EOFError, OSError, NotImplementedError):  # a kernel raises the last where nobody can answer
+            raise PreflightError(
+                "this would send to a real account and nobody can answer here; nothing was sent; "
+                "--yes sends without asking"
+            ) from None
+        if answer.strip().lower() in ("y", "yes"):
             consent.remember(session.account)
             return True
         print("Nothing was sent.")  # noqa: T201  the answer to the person at the prompt

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from core_samples import TOKEN
+from IPython.core.error import StdinNotImplementedError
 
 from linq_nb import SettingsError, settings
 from linq_nb.hosts import is_loopback
@@ -118,10 +119,6 @@ def unanswered(error: Exception) -> Callable[[], str]:
         raise error
 
     return ask
-
-
-class StdinNotImplementedError(RuntimeError):
-    """What ipykernel raises where nobody can answer."""
 
 
 @pytest.mark.parametrize(
