@@ -25,48 +25,33 @@ class Status:
     """
 
     word: str
-    rank: int
-    is_ours: bool
-    is_final: bool
-    may_run_again: bool
-    is_error: bool
-    meaning: str
     colour: Colour
-
-
-def _linqs(word: str, rank: int, colour: Colour, meaning: str, *, final: bool = False, error: bool = False) -> Status:
-    return Status(word, rank, False, final, False, error, meaning, colour)
-
-
-def _ours(
-    word: str,
-    colour: Colour,
-    meaning: str,
-    *,
-    rank: int = 0,
-    final: bool = False,
-    again: bool = False,
-    error: bool = False,
-) -> Status:
-    return Status(word, rank, True, final, again, error, meaning, colour)
+    meaning: str
+    rank: int = 0
+    is_ours: bool = False
+    is_final: bool = False
+    may_run_again: bool = False
+    is_error: bool = False
 
 
 _TABLE = (
-    _linqs("read", 7, "green", "the recipient has opened it", final=True),
-    _linqs("delivered", 6, "green", "it is on the recipient's device", final=True),
-    _linqs("sent", 3, "green", "it has left the line"),
-    _linqs("queued", 2, "blue", "Linq has accepted it and will deliver it"),
-    _linqs("pending", 1, "blue", "Linq has accepted it"),
-    _ours("sending", "blue", "it is on its way to Linq, no answer yet"),
-    _ours("preparing", "grey", "nothing has left this machine yet"),
-    _ours("unknown", "amber", "it left, no clear answer came, it may have arrived; outbox.reconcile() looks it up",
-          error=True),
-    _ours("not_sent", "amber", "nothing was sent; it is safe to run the same again", final=True, again=True,
-          error=True),
-    _ours("expired", "grey", "Linq no longer keeps this message; there will be no further reports", rank=4, final=True),
-    _linqs("failed", 5, "red", "Linq could not deliver it", final=True, error=True),
-    _ours("rejected", "red", "Linq said no; nothing was sent", final=True, again=True, error=True),
-    _linqs("received", 0, "grey", "a message to you, not from you", final=True),
+    Status("read", "green", "the recipient has opened it", rank=7, is_final=True),
+    Status("delivered", "green", "it is on the recipient's device", rank=6, is_final=True),
+    Status("sent", "green", "it has left the line", rank=3),
+    Status("queued", "blue", "Linq has accepted it and will deliver it", rank=2),
+    Status("pending", "blue", "Linq has accepted it", rank=1),
+    Status("sending", "blue", "it is on its way to Linq, no answer yet", is_ours=True),
+    Status("preparing", "grey", "nothing has left this machine yet", is_ours=True),
+    Status("unknown", "amber", "it left, no clear answer came, it may have arrived; outbox.reconcile() looks it up",
+           is_ours=True, is_error=True),
+    Status("not_sent", "amber", "nothing was sent; it is safe to run the same again",
+           is_ours=True, is_final=True, may_run_again=True, is_error=True),
+    Status("expired", "grey", "Linq no longer keeps this message; there will be no further reports",
+           rank=4, is_ours=True, is_final=True),
+    Status("failed", "red", "Linq could not deliver it", rank=5, is_final=True, is_error=True),
+    Status("rejected", "red", "Linq said no; nothing was sent",
+           is_ours=True, is_final=True, may_run_again=True, is_error=True),
+    Status("received", "grey", "a message to you, not from you", is_final=True),
 )  # fmt: skip
 
 STATUSES: Mapping[str, Status] = {status.word: status for status in _TABLE}
@@ -98,7 +83,7 @@ NO_RECEIPTS = "Groups and SMS cannot report a delivery."
 
 def status_of(word: str) -> Status:
     """Return what is known of a status; a word that Linq added later is one of Linq's, without rank or end."""
-    return STATUSES.get(word) or _linqs(word, 0, "grey", "a word of Linq's that linq_nb does not know")
+    return STATUSES.get(word) or Status(word, "grey", "a word of Linq's that linq_nb does not know")
 
 
 def rank(word: str | None) -> int:

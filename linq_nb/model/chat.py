@@ -6,23 +6,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
-from linq_nb.model.record import INT, TEXT, Column, Record, column, derived
+from linq_nb.model.record import CATEGORY, INT, TEXT, Column, Record, column, derived
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Handle(Record):
     """One person (or one of your lines, ``is_me``) in a chat."""
 
-    handle: str = field(metadata=column("phone number in E.164, or email address", handle=True))
-    handle_id: str | None = field(default=None, metadata=column("Linq's id of the handle", unique=True))
+    handle: str = field(metadata=column("phone number in E.164, or email address", is_handle=True))
+    handle_id: str | None = field(default=None, metadata=column("Linq's id of the handle", is_unique=True))
     is_me: bool | None = field(default=None, metadata=column("whether it is one of your lines"))
-    service: str | None = field(
-        default=None, metadata=column("service of the handle: iMessage, RCS, SMS", category=True)
-    )
-    status: str | None = field(
-        default=None, metadata=column("status of the handle in the chat: active, left, removed", category=True)
-    )
-    line_type: str | None = field(default=None, metadata=column("kind of line", category=True))
+    service: str | None = field(default=None, metadata=column("iMessage, RCS or SMS", CATEGORY))
+    status: str | None = field(default=None, metadata=column("active in the chat, left or removed", CATEGORY))
+    line_type: str | None = field(default=None, metadata=column("kind of line", CATEGORY))
     joined_at: datetime | None = field(default=None, metadata=column("when it joined the chat"))
     left_at: datetime | None = field(default=None, metadata=column("when it left the chat"))
 
@@ -35,10 +31,10 @@ class Handle(Record):
 class Chat(Record):
     """A chat that you can send to. ``service`` is the chat's, not each message's."""
 
-    chat_name: str | None = field(default=None, metadata=column("display name of the chat", free_text=True))
+    chat_name: str | None = field(default=None, metadata=column("display name of the chat", is_free_text=True))
     is_group: bool | None = field(default=None, metadata=column("whether more than one other person is in the chat"))
-    service: str | None = field(default=None, metadata=column("service of the chat: iMessage, RCS, SMS", category=True))
-    health_status: str | None = field(default=None, metadata=column("Linq's rating of the chat", category=True))
+    service: str | None = field(default=None, metadata=column("iMessage, RCS or SMS", CATEGORY))
+    health_status: str | None = field(default=None, metadata=column("Linq's rating of the chat", CATEGORY))
     is_active: bool | None = field(default=None, metadata=column("whether you can send to it"))
     is_archived: bool | None = field(default=None, metadata=column("whether it is archived"))
     handles: tuple[Handle, ...] = ()
@@ -48,9 +44,9 @@ class Chat(Record):
 
     _derived: ClassVar[tuple[Column, ...]] = (
         derived("people", INT, "number of people, without you", read=lambda chat: len(chat.others), before="service"),
-        derived("to_handles", TEXT, "the people in it, joined by a space", handle=True, json=True,
+        derived("to_handles", TEXT, "the people, joined by a space", is_handle=True, is_json=True,
                 read=lambda chat: tuple(person.handle for person in chat.others), before="is_active"),
-        derived("from_handle", TEXT, "your line in it", handle=True, read=lambda chat: chat.line, before="is_active"),
+        derived("from_handle", TEXT, "your line", is_handle=True, read=lambda chat: chat.line, before="is_active"),
     )  # fmt: skip
 
     @property
@@ -72,10 +68,10 @@ class Chat(Record):
 class Line(Record):
     """One of your phone lines."""
 
-    line_id: str | None = field(default=None, metadata=column("Linq's id of the line", unique=True))
-    phone_number: str = field(metadata=column("your line, in E.164", handle=True))
-    reputation: str | None = field(default=None, metadata=column("Linq's rating of the line", category=True))
-    line_type: str | None = field(default=None, metadata=column("kind of line", category=True))
+    line_id: str | None = field(default=None, metadata=column("Linq's id of the line", is_unique=True))
+    phone_number: str = field(metadata=column("your line, in E.164", is_handle=True))
+    reputation: str | None = field(default=None, metadata=column("Linq's rating of the line", CATEGORY))
+    line_type: str | None = field(default=None, metadata=column("kind of line", CATEGORY))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

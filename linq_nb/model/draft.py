@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from linq_nb.model.chat import Chat
 from linq_nb.model.memo import VoiceMemo
-from linq_nb.model.record import Displayed, Record, column
+from linq_nb.model.record import CATEGORY, Displayed, Record, column
 from linq_nb.model.send import Send
 
 
@@ -15,9 +15,9 @@ from linq_nb.model.send import Send
 class Finding(Record):
     """What a check found: an ``error`` stops the send, a ``warning`` and an ``info`` are shown."""
 
-    level: Literal["error", "warning", "info"] = field(metadata=column("error, warning or info", category=True))
+    level: Literal["error", "warning", "info"] = field(metadata=column("error, warning or info", CATEGORY))
     code: str = field(metadata=column("short name of the finding"))
-    message: str = field(metadata=column("the finding, in words", free_text=True))
+    message: str = field(metadata=column("the finding, in words", is_free_text=True))
 
 
 class Findings(list[Finding], Displayed):

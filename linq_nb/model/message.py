@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from linq_nb.model.record import INT, TEXT, Column, Record, column, derived
+from linq_nb.model.record import CATEGORY, INT, TEXT, Column, Record, column, derived
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +28,13 @@ class Attachment:
     http_method: str = "PUT"
 
 
-def _of_file(name: str, dtype: str, meaning: str, *, unit: str = "", free_text: bool = False) -> Column:
-    """Declare a column of messages that says something of the only file of a message."""
-    return derived(
-        name, dtype, meaning, unit=unit, free_text=free_text,
-        read=lambda message: getattr(message.media[0], name) if len(message.media) == 1 else None,
-    )  # fmt: skip
+def _of_file(name: str, dtype: str, meaning: str, **declared: Any) -> Column:
+    """Declare a column of messages that describes the only file of a message."""
+
+    def read(message: Message) -> Any:
+        return getattr(message.media[0], name) if len(message.media) == 1 else None
+
+    return derived(name, dtype, meaning, read=read, **declared)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -43,13 +44,11 @@ class Message(Record):
     ``parts`` counts all its parts, files or not; None when not all can be read.
     """
 
-    message_id: str = field(metadata=column("Linq's id of the message", unique=True))
+    message_id: str = field(metadata=column("Linq's id of the message", is_unique=True))
     chat_id: str | None = field(default=None, metadata=column("Linq's id of the chat"))
     is_from_me: bool | None = field(default=None, metadata=column("whether it went out from your line"))
-    delivery_status: str | None = field(default=None, metadata=column("Linq's word for how far it is", category=True))
-    service: str | None = field(
-        default=None, metadata=column("service that carried the message: iMessage, RCS, SMS", category=True)
-    )
+    delivery_status: str | None = field(default=None, metadata=column("Linq's word for how far it is", CATEGORY))
+    service: str | None = field(default=None, metadata=column("iMessage, RCS or SMS", CATEGORY))
     created_at: datetime | None = field(default=None, metadata=column("when it was created"))
     updated_at: datetime | None = field(default=None, metadata=column("when it was last changed"))
     sent_at: datetime | None = field(default=None, metadata=column("when it left the line"))
@@ -61,7 +60,7 @@ class Message(Record):
 
     _derived: ClassVar[tuple[Column, ...]] = (
         _of_file("attachment_id", TEXT, "Linq's id of its file, when it has exactly one"),
-        _of_file("filename", TEXT, "name of its file", free_text=True),
+        _of_file("filename", TEXT, "name of its file", is_free_text=True),
         _of_file("mime_type", TEXT, "type of its file"),
         _of_file("size_bytes", INT, "size of its file", unit="bytes"),
     )

@@ -68,41 +68,14 @@ class Column:
     before: str = ""
 
 
-def column(
-    meaning: str,
-    *,
-    unit: str = "",
-    category: bool = False,
-    handle: bool = False,
-    free_text: bool = False,
-    unique: bool = False,
-    frame: bool = True,
-) -> Mapping[str, Column]:
-    """Declare the column of a field, as its ``metadata``; the dtype follows from the field's type."""
-    declared = Column(
-        dtype=CATEGORY if category else "", meaning=meaning, unit=unit, is_handle=handle, is_free_text=free_text,
-        is_unique=unique, in_frame=frame,
-    )  # fmt: skip
-    return {"column": declared}
+def column(meaning: str, dtype: str = TEXT, **declared: Any) -> Mapping[str, Column]:
+    """Declare the column of a field, as its ``metadata``; the dtype, unless CATEGORY, follows from the field's type."""
+    return {"column": Column(meaning=meaning, dtype=dtype, **declared)}
 
 
-def derived(
-    name: str,
-    dtype: str,
-    meaning: str,
-    *,
-    unit: str = "",
-    handle: bool = False,
-    free_text: bool = False,
-    json: bool = False,
-    read: Callable[[Any], Any] | None = None,
-    before: str = "",
-) -> Column:
+def derived(name: str, dtype: str, meaning: str, **declared: Any) -> Column:
     """Declare a column that is worked out of the record or of other columns."""
-    return Column(
-        name=name, dtype=dtype, meaning=meaning, unit=unit, is_handle=handle, is_free_text=free_text, is_json=json,
-        is_stored=False, read=read, before=before,
-    )  # fmt: skip
+    return Column(name=name, dtype=dtype, meaning=meaning, is_stored=False, **declared)
 
 
 @functools.cache
@@ -124,7 +97,7 @@ def _complete(field: dataclasses.Field[Any]) -> Column:
     """Add to a field's declaration what its name and type say; times are in UTC."""
     declared: Column = field.metadata["column"]
     kind = str(field.type).removesuffix(" | None")
-    dtype = declared.dtype or _DTYPES.get(kind, TEXT)
+    dtype = CATEGORY if declared.dtype == CATEGORY else _DTYPES.get(kind, TEXT)
     unit = "UTC" if dtype == TIME else declared.unit
     is_json = kind in ("tuple[str, ...]", "Any")
     return dataclasses.replace(declared, name=field.name, dtype=dtype, unit=unit, is_json=is_json)

@@ -12,21 +12,21 @@ from linq_nb import status
 from linq_nb.model.record import CATEGORY, FLOAT, Column, Record, column, derived
 
 # Columns that sends and their events share.
-_SEND_ID = column("name of the send: the same question has the same id", unique=True)
+_SEND_ID = column("name of the send: the same question has the same id", is_unique=True)
 _CHAT_ID = column("Linq's id of the chat")
-_MESSAGE_ID = column("Linq's id of the message, missing when none was made", unique=True)
-_SERVICE = column("service that carried the message: iMessage, RCS, SMS", category=True)
+_MESSAGE_ID = column("Linq's id of the message, missing when none was made", is_unique=True)
+_SERVICE = column("iMessage, RCS or SMS", CATEGORY)
 _HTTP_STATUS = column("HTTP status of the answer")
 _ERROR_CODE = column("Linq's error code; its meaning depends on http_status")
-_ERROR_MESSAGE = column("what went wrong, in words, handles masked", free_text=True)
+_ERROR_MESSAGE = column("what went wrong, in words, handles masked", is_free_text=True)
 _DOC_URL = column("Linq's page about the error")
-_TRACE_ID = column("Linq's id of the request, for its support", unique=True)
+_TRACE_ID = column("Linq's id of the request, for its support", is_unique=True)
 _SENT_AT = column("when it left the line")
 _DELIVERED_AT = column("when it reached the device")
 _READ_AT = column("when it was read")
 _FAILED_AT = column("when Linq gave it up")
 _RESULT = "search in the chat: found, not_found or ambiguous"
-_BODY = column("the raw answer, without tokens and signed URLs", free_text=True, unique=True)
+_BODY = column("the raw answer, without tokens and signed URLs", is_free_text=True, is_unique=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -40,8 +40,8 @@ class Event(Record):
 
     send_id: str = field(metadata=_SEND_ID)
     at: datetime = field(metadata=column("when it was seen"))
-    source: str = field(metadata=column("post, upload, chat, poll, webhook, reconcile or resolve", category=True))
-    status: str | None = field(default=None, metadata=column("the status that was reported", category=True))
+    source: str = field(metadata=column("post, upload, chat, poll, webhook, reconcile or resolve", CATEGORY))
+    status: str | None = field(default=None, metadata=column("the status that was reported", CATEGORY))
     http_status: int | None = field(default=None, metadata=_HTTP_STATUS)
     error_code: int | None = field(default=None, metadata=_ERROR_CODE)
     error_message: str | None = field(default=None, metadata=_ERROR_MESSAGE)
@@ -54,8 +54,8 @@ class Event(Record):
     read_at: datetime | None = field(default=None, metadata=_READ_AT)
     failed_at: datetime | None = field(default=None, metadata=_FAILED_AT)
     reconcile_result: str | None = field(default=None, metadata=column(_RESULT))
-    event_id: str | None = field(default=None, metadata=column("Linq's id of the webhook event", unique=True))
-    event_type: str | None = field(default=None, metadata=column("type of the webhook event", category=True))
+    event_id: str | None = field(default=None, metadata=column("Linq's id of the webhook event", is_unique=True))
+    event_type: str | None = field(default=None, metadata=column("type of the webhook event", CATEGORY))
     chat_id: str | None = field(default=None, metadata=_CHAT_ID)
     body: Any = field(default=None, compare=False, metadata=_BODY)
 
@@ -79,22 +79,18 @@ class Send(Record):
     """
 
     send_id: str = field(metadata=_SEND_ID)
-    base_url: str = field(metadata=column("address of the API that it was sent to", frame=False))
-    content: str = field(metadata=column("name of the audio: its SHA-256, else its URL or attachment id", frame=False))
-    copy: int = field(default=1, metadata=column("which copy of the memo to the chat it is, from 1", frame=False))
+    base_url: str = field(metadata=column("address of the API that it was sent to", in_frame=False))
+    content: str = field(metadata=column("name of the audio: SHA-256, else URL or attachment id", in_frame=False))
+    copy: int = field(default=1, metadata=column("which copy of the memo to the chat it is, from 1", in_frame=False))
     chat_id: str = field(metadata=_CHAT_ID)
-    chat_name: str | None = field(default=None, metadata=column("display name of the chat", free_text=True))
+    chat_name: str | None = field(default=None, metadata=column("display name of the chat", is_free_text=True))
     is_group: bool | None = field(default=None, metadata=column("whether more than one other person is in the chat"))
-    from_handle: str | None = field(default=None, metadata=column("your line", handle=True))
-    to_handles: tuple[str, ...] = field(default=(), metadata=column("the recipients, joined by a space", handle=True))
-    memo_source: str = field(default="file", metadata=column("file, bytes, samples, url or attachment", category=True))
-    voice_memo_url: str | None = field(
-        default=None, metadata=column("URL that Linq downloaded, without its query", frame=False)
-    )
-    filename: str | None = field(default=None, metadata=column("file name that the recipient may see", free_text=True))
-    format: str | None = field(
-        default=None, metadata=column("audio format: mp3, m4a, aac, caf, wav, aiff, amr", category=True)
-    )
+    from_handle: str | None = field(default=None, metadata=column("your line", is_handle=True))
+    to_handles: tuple[str, ...] = field(default=(), metadata=column("recipients, joined by a space", is_handle=True))
+    memo_source: str = field(default="file", metadata=column("file, bytes, samples, url or attachment", CATEGORY))
+    voice_memo_url: str | None = field(default=None, metadata=column("URL without its query", in_frame=False))
+    filename: str | None = field(default=None, metadata=column("file name", is_free_text=True))
+    format: str | None = field(default=None, metadata=column("mp3, m4a, aac, caf, wav, aiff or amr", CATEGORY))
     mime_type: str | None = field(default=None, metadata=column("type of the file"))
     size_bytes: int | None = field(default=None, metadata=column("size of the file", unit="bytes"))
     duration_ms: int | None = field(default=None, metadata=column("length of the memo", unit="ms"))
@@ -102,9 +98,7 @@ class Send(Record):
     attachment_id: str | None = field(default=None, metadata=column("Linq's id of the uploaded file"))
     message_id: str | None = field(default=None, metadata=_MESSAGE_ID)
     service: str | None = field(default=None, metadata=_SERVICE)
-    status: str = field(
-        default="preparing", metadata=column("Linq's word, or ours where Linq cannot speak", category=True)
-    )
+    status: str = field(default="preparing", metadata=column("Linq's word, or ours where Linq has none", CATEGORY))
     http_status: int | None = field(default=None, metadata=_HTTP_STATUS)
     error_code: int | None = field(default=None, metadata=_ERROR_CODE)
     error_message: str | None = field(default=None, metadata=_ERROR_MESSAGE)
@@ -118,11 +112,9 @@ class Send(Record):
     delivered_at: datetime | None = field(default=None, metadata=_DELIVERED_AT)
     read_at: datetime | None = field(default=None, metadata=_READ_AT)
     failed_at: datetime | None = field(default=None, metadata=_FAILED_AT)
-    checked_at: datetime | None = field(default=None, metadata=column("when its status was last asked for or reported"))
-    reconcile_result: str | None = field(default=None, metadata=column(_RESULT, frame=False))
-    override_optout: str | None = field(
-        default=None, metadata=column("reason for sending to a chat that opted out", frame=False)
-    )
+    checked_at: datetime | None = field(default=None, metadata=column("when its status was last checked"))
+    reconcile_result: str | None = field(default=None, metadata=column(_RESULT, in_frame=False))
+    override_optout: str | None = field(default=None, metadata=column("why the opt-out was ignored", in_frame=False))
     repeated: bool = field(default=False, compare=False)
     repeated_at: datetime | None = field(default=None, compare=False)
 

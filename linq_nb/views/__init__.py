@@ -17,29 +17,10 @@ from linq_nb.views.several import outcomes, several_card
 from linq_nb.views.status_table import followed, followed_line, followed_rows
 
 __all__ = [
-    "Shown",
-    "ago",
-    "chat_whom",
-    "draft_card",
-    "duration",
-    "esc",
-    "findings",
-    "followed",
-    "followed_line",
-    "followed_rows",
-    "line",
-    "mimebundle",
-    "moment",
-    "outcomes",
-    "plan_line",
-    "planned",
-    "progress",
-    "repeated_line",
-    "sent",
-    "several_card",
-    "size",
-    "summary",
-]
+    "Shown", "ago", "chat_whom", "draft_card", "duration", "esc", "findings", "followed", "followed_line",
+    "followed_rows", "line", "mimebundle", "moment", "outcomes", "plan_line", "planned", "progress", "repeated_line",
+    "sent", "several_card", "size", "summary",
+]  # fmt: skip
 
 
 def mimebundle(record: object) -> dict[str, str]:
