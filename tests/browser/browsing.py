@@ -42,6 +42,9 @@ LAB_SETTINGS = {
     },
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
 }
+LABS_OWN = "Canceled future for create_subshell_request"
+"""JupyterLab 4.6 raises this itself when a kernel is shut down before Lab has opened its subshell."""
+
 HELD_LINQ = """
 import httpx, itertools, time
 class Held(httpx.BaseTransport):
@@ -193,7 +196,8 @@ class Guard:
         assert not self.foreign, f"the page asked for {self.foreign[:5]}"
 
     def _on_error(self, error: Any) -> None:
-        self.errors.append(str(error))
+        if LABS_OWN not in str(error):
+            self.errors.append(str(error))
 
     def _on_request(self, request: Any) -> None:
         own = (f"{self.home}/", f"{self.home.replace('http', 'ws', 1)}/", "data:", "blob:")
