@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
@@ -15,7 +16,7 @@ _SEARCH_BYTES = 1_000_000
 _LOST_BYTES = 2_000_000
 _LEAST_FRAMES = 2  # players find no sound in a single frame
 _FREE_MAX_BYTES, _FREE_NEED = 12_000, 6
-_LAYERS = {1: "Layer III", 2: "Layer II", 3: "Layer I"}
+REFUSED_LAYERS = {2: "MPEG Layer II audio (MP2)", 3: "MPEG Layer I audio (MP1)"}
 _KBITS_1 = {
     3: (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
     2: (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
@@ -88,6 +89,11 @@ def header(view: memoryview, pos: int) -> Frame | None:
     return _adts_header(view, pos) if b1 & 0xF6 == 0xF0 else _mpeg_header(b1, view[pos + 2])
 
 
+def _length(view: memoryview, pos: int, frame: Frame, free: int) -> int:
+    """Return the bytes of the frame at ``pos``; ``free`` is the length of an unpadded frame in free format."""
+    return frame.length or (free and free + (view[pos + 2] >> 1 & 1))
+
+
 def free_length(view: memoryview, pos: int) -> int:
     """Return the length of an unpadded free-format MP3 frame, by the distance to the next frames; 0 if none."""
     frame = header(view, pos)
@@ -122,7 +128,7 @@ def run(view: memoryview, pos: int, need: int, free: int = 0) -> Start | None:
         frame = header(view, at)
         if frame is None or frame.key != first.key:
             return None
-        length = frame.length or (free and free + (view[at + 2] >> 1 & 1))
+        length = _length(view, at, frame, free)
         if not length or (at + length > len(view) and count < 2):
             return None
         at += length
@@ -153,13 +159,7 @@ def find(view: memoryview, pos: int, need: int, wanted: Callable[[Frame], bool] 
     return None
 
 
-def name(start: Start) -> str:
-    """Return the name of a run for a refusal: "MPEG Layer II audio (MP2)"."""
-    short = {2: "MP2", 3: "MP1"}.get(start.frame.layer, "MP3")
-    return f"MPEG {_LAYERS[start.frame.layer]} audio ({short})"
-
-
-class _Walk(NamedTuple):
+class Walk(NamedTuple):
     """A count: frames, their length in seconds, and their bytes."""
 
     frames: int
@@ -167,55 +167,35 @@ class _Walk(NamedTuple):
     used_bytes: int
 
 
-def _walk_mp3(view: memoryview, start: Start) -> _Walk:
-    """Count every Layer III frame from the start on; skips damage and tags."""
-    pos, end, free = start.pos, len(view) - 3, start.free_length
-    used = lost = 0
-    counts: dict[Frame, int] = {}
+def walk(view: memoryview, start: Start) -> Walk:
+    """Count every frame of the stream from the start on; skips damage and tags."""
+    is_adts = start.frame.layer == 0
+    need = 2 if is_adts else 3
+
+    def is_same(frame: Frame) -> bool:
+        return frame.key == start.frame.key if is_adts else frame.layer == start.frame.layer
+
+    samples: Counter[int] = Counter()  # by rate, which may change within an MP3
+    pos, end = start.pos, len(view)
+    frames = used = lost = 0
     while pos < end:
-        frame = _mpeg_header(view[pos + 1], view[pos + 2]) if view[pos] == 0xFF else None
-        length = 0
-        if frame is not None and frame.layer == 1:
-            length = frame.length or (free and free + (view[pos + 2] >> 1 & 1))
+        frame = header(view, pos)
+        length = _length(view, pos, frame, start.free_length) if frame is not None and is_same(frame) else 0
         if frame is None or not length:
             skipped = skip_tags(view, pos)
-            again = find(view, max(pos + 1, skipped), 3, lambda other: other.layer == 1)
+            again = find(view, max(pos + 1, skipped), need, is_same)
             if again is None or lost > _LOST_BYTES:
                 break
             lost += again.pos - skipped
             pos = again.pos
             continue
         pos += length
-        if pos > len(view):
-            break
-        used += length
-        counts[frame] = counts.get(frame, 0) + 1
-    seconds = sum(frame.samples * n / frame.rate for frame, n in counts.items())
-    return _Walk(sum(counts.values()), seconds, used)
-
-
-def _walk_adts(view: memoryview, start: Start) -> _Walk:
-    """Count every ADTS frame from the start on; skips damage and tags."""
-    pos, end, key = start.pos, len(view), start.frame.key
-    frames = used = samples = lost = 0
-    while pos + 7 <= end:
-        is_sync = view[pos] == 0xFF and view[pos + 1] & 0xF6 == 0xF0
-        frame = _adts_header(view, pos) if is_sync else None
-        if frame is None or frame.key != key:
-            skipped = skip_tags(view, pos)
-            again = find(view, max(pos + 1, skipped), 2, lambda other: other.key == key)
-            if again is None or lost > _LOST_BYTES:
-                break
-            lost += again.pos - skipped
-            pos = again.pos
-            continue
-        pos += frame.length
         if pos > end:
             break
-        used += frame.length
+        used += length
         frames += 1
-        samples += frame.samples
-    return _Walk(frames, samples / start.frame.rate, used)
+        samples[frame.rate] += frame.samples
+    return Walk(frames, sum(count / rate for rate, count in samples.items()), used)
 
 
 class _Info(NamedTuple):
@@ -246,15 +226,15 @@ def _info_frame(view: memoryview, start: Start) -> _Info | None:
 
 def read_mp3(view: memoryview, start: Start) -> Sound:
     """Measure an MP3 from its first frame on; raises Refusal when no sound follows."""
-    walk = _walk_mp3(view, start)
     frame = start.frame
-    frames, seconds = walk.frames, walk.seconds
+    walked, seconds, _ = walk(view, start)
+    frames = walked
     info = _info_frame(view, start)
     if info is not None:
         frames -= 1
         gap = info.delay + (info.padding if frames >= info.frames else 0)
         seconds -= (frame.samples + min(gap, max(frames - 1, 0) * frame.samples)) / frame.rate
-    if frames < 1 or walk.frames < _LEAST_FRAMES:
+    if frames < 1 or walked < _LEAST_FRAMES:
         raise refusals.cut_off("MP3 file has a header and no sound")
     channels = 1 if view[start.pos + 3] >> 6 == 3 else 2
     return Sound("mp3", "MP3", seconds, frame.rate, channels, browser=not start.free_length)
@@ -262,15 +242,10 @@ def read_mp3(view: memoryview, start: Start) -> Sound:
 
 def read_adts(view: memoryview, start: Start) -> Sound:
     """Measure an ADTS stream from its first frame on; for HE-AAC the rate is that of the core."""
-    walk = _walk_adts(view, start)
-    if walk.frames < _LEAST_FRAMES:
+    frames, seconds, _ = walk(view, start)
+    if frames < _LEAST_FRAMES:
         raise refusals.cut_off("AAC file has a header and no sound")
     b2, b3 = view[start.pos + 2], view[start.pos + 3]
     channels = (b2 & 1) << 2 | b3 >> 6
     codec = _AAC_CODECS[b2 >> 6]
-    return Sound("aac", codec, walk.seconds, start.frame.rate, channels + (channels == 7) or 2, browser=not start.pos)
-
-
-def used_bytes(view: memoryview, start: Start) -> int:
-    """Return how many bytes from the start on belong to frames."""
-    return (_walk_adts if start.frame.layer == 0 else _walk_mp3)(view, start).used_bytes
+    return Sound("aac", codec, seconds, start.frame.rate, channels + (channels == 7) or 2, browser=not start.pos)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from linq_nb.audio import aiff, amr, caf, mp4, mpeg, refusals, riff
@@ -12,92 +12,80 @@ from linq_nb.audio.sound import Sound
 
 _C, _O, _N = refusals.convertible, refusals.other_audio, refusals.not_audio
 
-
-# First bytes -> name, and the refusal with the advice that fits.
-_MAGICS: tuple[tuple[bytes, str, Callable[[str], Refusal]], ...] = (
-    (b"fLaC", "FLAC", _C),
-    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "WMA or WMV (ASF)", _C),
-    (b"ADIF", "AAC in ADIF", _O),
-    (b"MAC ", "Monkey's Audio (APE)", _C),
-    (b"wvpk", "WavPack", _C),
-    (b"MPCK", "Musepack", _C),
-    (b"MP+", "Musepack", _C),
-    (b"TTA1", "True Audio (TTA)", _C),
-    (b"TTA2", "True Audio (TTA)", _C),
-    (b"tBaK", "TAK", _C),
-    (b"OFR ", "OptimFROG", _O),
-    (b"ajkg", "Shorten", _C),
-    (b".snd", "Sun AU", _C),
-    (b"dns.", "Sun AU", _C),
-    (b"riff\x2e\x91\xcf\x11", "Sony Wave64", _C),
-    (b"Creative Voice File", "Creative Voice (VOC)", _C),
-    (b"NIST_1A", "NIST SPHERE", _C),
-    (b"DSD ", "DSD (DSF)", _C),
-    (b"FRM8", "DSD (DSDIFF)", _C),
-    (b"MThd", "MIDI, which is notes and no sound", _O),
-    (b"IMPM", "a tracker module", _O),
-    (b"Extended Module:", "a tracker module", _O),
-    (b".ra\xfd", "RealAudio", _C),
-    (b".RMF", "RealMedia", _C),
-    (b"DTSHDHDR", "DTS", _C),
-    (b"\x7f\xfe\x80\x01", "DTS", _C),
-    (b"\xfe\x7f\x01\x80", "DTS", _C),
-    (b"\x1f\xff\xe8\x00", "DTS", _C),
-    (b"\xff\x1f\x00\xe8", "DTS", _C),
-    (b"\x02#!SILK", "SILK (a WeChat or Skype voice message)", _O),
-    (b"#!SILK", "SILK (a WeChat or Skype voice message)", _O),
-    (b"#!EVRC", "EVRC", _O),
-    (b"#!QCELP", "QCELP", _O),
-    (b"FLV\x01", "Flash video", _C),
-    (b"FWS", "Flash", _N),
-    (b"CWS", "Flash", _N),
-    (b"\x00\x00\x01\xba", "MPEG video", _C),
-    (b"\x00\x00\x01\xb3", "MPEG video", _C),
-    (b"\x7fELF", "a program (ELF)", _N),
-    (b"MZ", "a Windows program", _N),
-    (b"\xcf\xfa\xed\xfe", "a macOS program", _N),
-    (b"\xca\xfe\xba\xbe", "a program", _N),
-    (b"\x00asm", "a WebAssembly program", _N),
-    (b"\x89PNG", "a PNG picture", _N),
-    (b"\xff\xd8\xff", "a JPEG picture", _N),
-    (b"GIF8", "a GIF picture", _N),
-    (b"II*\0", "a TIFF picture", _N),
-    (b"MM\0*", "a TIFF picture", _N),
-    (b"8BPS", "a Photoshop picture", _N),
-    (b"%PDF", "a PDF document", _N),
-    (b"%!PS", "a PostScript document", _N),
-    (b"PK\x03\x04", "a zip archive or an Office document", _N),
-    (b"PK\x05\x06", "an empty zip archive", _N),
-    (b"\x1f\x8b", "a gzip archive", _N),
-    (b"BZh", "a bzip2 archive", _N),
-    (b"\xfd7zXZ", "an xz archive", _N),
-    (b"7z\xbc\xaf", "a 7z archive", _N),
-    (b"Rar!", "a RAR archive", _N),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive", _N),
-    (b"\xd0\xcf\x11\xe0", "an old Office document", _N),
-    (b"SQLite format 3", "an SQLite database", _N),
-    (b"bplist", "a property list", _N),
+# The advice that fits, the name of a format, and its first bytes.
+_MAGICS: tuple[tuple[Callable[[str], Refusal], str, tuple[bytes, ...]], ...] = (
+    (_C, "FLAC", (b"fLaC",)),
+    (_C, "WMA or WMV (ASF)", (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",)),
+    (_O, "AAC in ADIF", (b"ADIF",)),
+    (_C, "Monkey's Audio (APE)", (b"MAC ",)),
+    (_C, "WavPack", (b"wvpk",)),
+    (_C, "Musepack", (b"MPCK", b"MP+")),
+    (_C, "True Audio (TTA)", (b"TTA1", b"TTA2")),
+    (_C, "TAK", (b"tBaK",)),
+    (_O, "OptimFROG", (b"OFR ",)),
+    (_C, "Shorten", (b"ajkg",)),
+    (_C, "Sun AU", (b".snd", b"dns.")),
+    (_C, "Sony Wave64", (b"riff\x2e\x91\xcf\x11",)),
+    (_C, "Creative Voice (VOC)", (b"Creative Voice File",)),
+    (_C, "NIST SPHERE", (b"NIST_1A",)),
+    (_C, "DSD (DSF)", (b"DSD ",)),
+    (_C, "DSD (DSDIFF)", (b"FRM8",)),
+    (_O, "MIDI, which is notes and no sound", (b"MThd",)),
+    (_O, "a tracker module", (b"IMPM", b"Extended Module:")),
+    (_C, "RealAudio", (b".ra\xfd",)),
+    (_C, "RealMedia", (b".RMF",)),
+    (_C, "DTS", (b"DTSHDHDR", b"\x7f\xfe\x80\x01", b"\xfe\x7f\x01\x80", b"\x1f\xff\xe8\x00", b"\xff\x1f\x00\xe8")),
+    (_O, "SILK (a WeChat or Skype voice message)", (b"\x02#!SILK", b"#!SILK")),
+    (_O, "EVRC", (b"#!EVRC",)),
+    (_O, "QCELP", (b"#!QCELP",)),
+    (_C, "Flash video", (b"FLV\x01",)),
+    (_N, "Flash", (b"FWS", b"CWS")),
+    (_C, "MPEG video", (b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3")),
+    (_N, "a program (ELF)", (b"\x7fELF",)),
+    (_N, "a Windows program", (b"MZ",)),
+    (_N, "a macOS program", (b"\xcf\xfa\xed\xfe",)),
+    (_N, "a program", (b"\xca\xfe\xba\xbe",)),
+    (_N, "a WebAssembly program", (b"\x00asm",)),
+    (_N, "a PNG picture", (b"\x89PNG",)),
+    (_N, "a JPEG picture", (b"\xff\xd8\xff",)),
+    (_N, "a GIF picture", (b"GIF8",)),
+    (_N, "a TIFF picture", (b"II*\0", b"MM\0*")),
+    (_N, "a Photoshop picture", (b"8BPS",)),
+    (_N, "a PDF document", (b"%PDF",)),
+    (_N, "a PostScript document", (b"%!PS",)),
+    (_N, "a zip archive or an Office document", (b"PK\x03\x04",)),
+    (_N, "an empty zip archive", (b"PK\x05\x06",)),
+    (_N, "a gzip archive", (b"\x1f\x8b",)),
+    (_N, "a bzip2 archive", (b"BZh",)),
+    (_N, "an xz archive", (b"\xfd7zXZ",)),
+    (_N, "a 7z archive", (b"7z\xbc\xaf",)),
+    (_N, "a RAR archive", (b"Rar!",)),
+    (_N, "a zstd archive", (b"\x28\xb5\x2f\xfd",)),
+    (_N, "an old Office document", (b"\xd0\xcf\x11\xe0",)),
+    (_N, "an SQLite database", (b"SQLite format 3",)),
+    (_N, "a property list", (b"bplist",)),
 )
-_OGG = (
-    (b"\x80theora", "video"),
-    (b"BBCD\0", "video"),
-    (b"OpusHead", "Opus"),
-    (b"\x01vorbis", "Vorbis"),
-    (b"Speex   ", "Speex"),
-    (b"\x7fFLAC", "FLAC"),
-)
-_MATROSKA = (
-    (b"V_VP", "video"),
-    (b"V_AV1", "video"),
-    (b"V_MPEG", "video"),
-    (b"V_MS", "video"),
-    (b"A_OPUS", "Opus"),
-    (b"A_VORBIS", "Vorbis"),
-    (b"A_AAC", "AAC"),
-    (b"A_FLAC", "FLAC"),
-    (b"A_MPEG/L3", "MP3"),
-    (b"A_PCM", "PCM"),
-)
+_OGG = {
+    "video": (b"\x80theora", b"BBCD\0"),
+    "Opus": (b"OpusHead",),
+    "Vorbis": (b"\x01vorbis",),
+    "Speex": (b"Speex   ",),
+    "FLAC": (b"\x7fFLAC",),
+}
+_MATROSKA = {
+    "video": (b"V_VP", b"V_AV1", b"V_MPEG", b"V_MS"),
+    "Opus": (b"A_OPUS",),
+    "Vorbis": (b"A_VORBIS",),
+    "AAC": (b"A_AAC",),
+    "FLAC": (b"A_FLAC",),
+    "MP3": (b"A_MPEG/L3",),
+    "PCM": (b"A_PCM",),
+}
+_RIFF = {
+    b"AVI ": (_C, "AVI video"),
+    b"RMID": (_O, "MIDI, which is notes and no sound"),
+    b"WEBP": (_N, "a WebP picture"),
+}
 _CLEAN_NEED, _GARBAGE_NEED = 2, 4
 _NOT_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
@@ -121,7 +109,7 @@ def read(view: memoryview) -> Sound:
     if start is None:
         raise _unknown(view, pos)
     if start.frame.layer > 1:
-        raise refusals.convertible(mpeg.name(start))
+        raise refusals.convertible(mpeg.REFUSED_LAYERS[start.frame.layer])
     sound = mpeg.read_mp3(view, start) if start.frame.layer == 1 else mpeg.read_adts(view, start)
     return sound if start.pos == _skip_zeros(view, pos) else replace(sound, browser=False)
 
@@ -148,7 +136,7 @@ def _first_frame(view: memoryview, pos: int) -> mpeg.Start | None:
     if start is not None or _is_text(bytes(view[pos : pos + 24])):
         return start
     start = mpeg.find(view, pos, _GARBAGE_NEED)
-    if start is not None and 2 * mpeg.used_bytes(view, start) < len(view) - start.pos:
+    if start is not None and 2 * mpeg.walk(view, start).used_bytes < len(view) - start.pos:
         return None
     return start
 
@@ -156,15 +144,16 @@ def _first_frame(view: memoryview, pos: int) -> mpeg.Start | None:
 def _refuse_magic(view: memoryview, pos: int) -> None:
     """Raise the Refusal for the format whose magic bytes are at ``pos``, if any."""
     head = bytes(view[pos : pos + 4096])
-    for magic, what, refusal in _MAGICS:
-        if head.startswith(magic):
+    for refusal, what, magics in _MAGICS:
+        if head.startswith(magics):
             raise refusal(what)
     if head.startswith(b"OggS"):
         raise refusals.convertible(_named("Ogg", head, _OGG))
     if head.startswith(b"\x1a\x45\xdf\xa3"):
         raise refusals.convertible(_named("WebM" if b"webm" in head[:64] else "Matroska", head, _MATROSKA))
     if head[:4] in (b"RIFF", b"RIFX"):
-        raise _riff_other(head[8:12])
+        refusal, what = _RIFF.get(head[8:12], (_N, "a RIFF file without sound"))
+        raise refusal(what)
     if head[:4] == b"FORM" and head[8:12] in (b"8SVX", b"16SV", b"MAUD"):
         raise refusals.convertible("Amiga IFF sound")
     if head[257:262] == b"ustar":
@@ -177,21 +166,9 @@ def _refuse_magic(view: memoryview, pos: int) -> None:
         raise refusals.convertible("AC-3")
 
 
-def _named(container: str, head: bytes, codecs: tuple[tuple[bytes, str], ...]) -> str:
-    names = [codec for magic, codec in codecs if magic in head]
-    if not names:
-        return container
-    return f"{container} video" if names[0] == "video" else f"{container}/{names[0]}"
-
-
-def _riff_other(kind: bytes) -> Refusal:
-    if kind == b"AVI ":
-        return refusals.convertible("AVI video")
-    if kind == b"RMID":
-        return refusals.other_audio("MIDI, which is notes and no sound")
-    if kind == b"WEBP":
-        return refusals.not_audio("a WebP picture")
-    return refusals.not_audio("a RIFF file without sound")
+def _named(container: str, head: bytes, codecs: Mapping[str, tuple[bytes, ...]]) -> str:
+    codec = next((codec for codec, magics in codecs.items() if any(magic in head for magic in magics)), "")
+    return f"{container} video" if codec == "video" else f"{container}/{codec}".rstrip("/")
 
 
 def _is_loas(head: bytes) -> bool:
