@@ -184,7 +184,7 @@ def make_amr(speech: Path, folder: Path, truth: dict[str, object]) -> None:
     raw = sox("{speech} -r 16000 -e signed -b 16 -t raw - trim 0 1.6", speech=speech)
     (DATA / "wide.amr").write_bytes(run(folder / "amrwb", stdin=raw))
     truth["wide.amr"] = {**facts, "codec": "AMR-WB", "rate": 16000}
-    for name, words in (("narrow", "AMR in 3GP"), ("wide", "AMR-WB in 3GP")):
+    for name, words in (("narrow", "AMR-NB in 3GP"), ("wide", "AMR-WB in 3GP")):
         ffmpeg(DATA / f"{name}.amr", DATA / f"{name}.3gp", "-c copy")
         truth[f"{name}.3gp"] = {"refused": words}
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from linq_nb.audio import refusals
 from linq_nb.audio.riff import MAX_RATE, Chunk, id3_of, number, read_chunks, text_of
-from linq_nb.audio.sound import Pcm, Sound
+from linq_nb.audio.sound import CODECS, Pcm, Sound
 
 
 def _extended(raw: bytes) -> int:
@@ -38,17 +39,19 @@ _AIFC_PCM: Mapping[bytes, tuple[str, int, bool]] = {
     b"alaw": ("A-law", 1, True),
     b"ALAW": ("A-law", 1, True),
 }
-# compression -> name, bytes of a packet per channel, samples in it
-_AIFC_PACKED: Mapping[bytes, tuple[str, int, int]] = {
-    b"ima4": ("IMA ADPCM", 34, 64),
-    b"MAC3": ("MACE 3:1", 2, 6),
-    b"MAC6": ("MACE 6:1", 1, 6),
-    b"GSM ": ("GSM 6.10", 33, 160),
-    b"agsm": ("GSM 6.10", 33, 160),
+# compression -> bytes of a packet per channel, samples in it
+_AIFC_PACKED: Mapping[bytes, tuple[int, int]] = {
+    b"ima4": (34, 64),
+    b"MAC3": (2, 6),
+    b"MAC6": (1, 6),
+    b"GSM ": (33, 160),
+    b"agsm": (33, 160),
 }
 
 
 class _Common(NamedTuple):
+    """The COMM chunk."""
+
     channels: int
     frames: int
     bits: int
@@ -58,17 +61,12 @@ class _Common(NamedTuple):
 
 def _common(view: memoryview, chunk: Chunk, is_aifc: bool) -> _Common:
     """Read the COMM chunk."""
-    at, size = chunk.start, chunk.end - chunk.start
-    if size < 18:
+    raw = bytes(view[chunk.start : min(chunk.end, chunk.start + 22)])
+    if len(raw) < 18:
         raise refusals.cut_off("AIFF file ends in its header")
-    compression = bytes(view[at + 18 : at + 22]) if is_aifc and size >= 22 else b"NONE"
-    common = _Common(
-        number(view, at, 2, "big"),
-        number(view, at + 2, 4, "big"),
-        number(view, at + 6, 2, "big"),
-        _extended(bytes(view[at + 8 : at + 18])),
-        compression,
-    )
+    compression = raw[18:] if is_aifc and len(raw) == 22 else b"NONE"
+    channels, frames, bits = struct.unpack_from(">HIH", raw)
+    common = _Common(channels, frames, bits, _extended(raw[8:18]), compression)
     if not common.channels or not 0 < common.rate <= MAX_RATE:
         raise refusals.damaged("AIFF")
     return common
@@ -94,7 +92,7 @@ def read(view: memoryview) -> Sound:
     chunks = read_chunks(view, "big", b"SSND")
     ssnd = chunks.get(b"SSND")
     if b"COMM" not in chunks or ssnd is None or ssnd.end - ssnd.start <= 8:
-        raise refusals.cut_off("AIFF file has a header and no sound")
+        raise refusals.no_sound("AIFF")
     common = _common(view, chunks[b"COMM"], bytes(view[8:12]) == b"AIFC")
     offset = number(view, ssnd.start, 4, "big")
     start = ssnd.start + 8 + (offset if offset < ssnd.end - ssnd.start - 8 else 0)
@@ -102,21 +100,12 @@ def read(view: memoryview) -> Sound:
     if pcm is not None:
         codec, samples = pcm.codec, (pcm.end - pcm.start) // (pcm.width * common.channels)
     elif common.compression in _AIFC_PACKED:
-        codec, packet, per_packet = _AIFC_PACKED[common.compression]
+        packet, per_packet = _AIFC_PACKED[common.compression]
+        codec = CODECS[common.compression.strip()]
         samples = (ssnd.end - start) // (packet * common.channels) * per_packet
     else:
         name = common.compression.decode("ascii", "replace")
         raise refusals.convertible(f"AIFF-C with a codec that phones do not play ({name!r})")
-    if not samples:
-        raise refusals.cut_off("AIFF file has a header and no sound")
     names = (text_of(view, chunks.get(b"NAME")), text_of(view, chunks.get(b"AUTH")))
-    return Sound(
-        "aiff",
-        codec,
-        samples / common.rate,
-        common.rate,
-        common.channels,
-        pcm,
-        id3=id3_of(view, chunks),
-        names=names,
-    )
+    seconds = samples / common.rate
+    return Sound("aiff", codec, seconds, common.rate, common.channels, pcm, id3=id3_of(view, chunks), names=names)

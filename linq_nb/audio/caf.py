@@ -7,27 +7,9 @@ import struct
 from typing import NamedTuple
 
 from linq_nb.audio import refusals
-from linq_nb.audio.sound import Pcm, Sound
+from linq_nb.audio.sound import CODECS, Pcm, Sound
 
 _MAX_CHUNKS = 20_000
-_CODECS = {
-    b"aac ": "AAC-LC",
-    b"aach": "HE-AAC",
-    b"aacp": "HE-AAC",
-    b"aacl": "AAC-LD",
-    b"aace": "AAC-ELD",
-    b"alac": "ALAC",
-    b"ima4": "IMA ADPCM",
-    b"opus": "Opus",
-    b".mp3": "MP3",
-    b"samr": "AMR-NB",
-    b"sawb": "AMR-WB",
-    b"flac": "FLAC",
-    b"MAC3": "MACE 3:1",
-    b"MAC6": "MACE 6:1",
-    b"ilbc": "iLBC",
-    b"agsm": "GSM 6.10",
-}
 
 
 class _Desc(NamedTuple):
@@ -145,7 +127,7 @@ def read(view: memoryview) -> Sound:
     """Measure a CAF by the bytes in the file; raises Refusal."""
     chunks = _chunks(view)
     if b"desc" not in chunks or b"data" not in chunks or chunks[b"data"][1] - chunks[b"data"][0] <= 4:
-        raise refusals.cut_off("CAF file has a header and no sound")
+        raise refusals.no_sound("CAF")
     desc = _Desc(*struct.unpack_from(">d4sIIIII", view, chunks[b"desc"][0]))
     if not math.isfinite(desc.rate) or not 1 <= desc.rate <= 10_000_000 or not 0 < desc.channels <= 1000:
         raise refusals.damaged("CAF")
@@ -154,10 +136,7 @@ def read(view: memoryview) -> Sound:
     if pcm is not None:
         codec, frames = pcm.codec, (end - start) // (pcm.width * desc.channels)
     else:
-        codec = _CODECS.get(desc.codec) or desc.codec.decode("ascii", "replace").strip() or "unknown"
+        codec = CODECS.get(desc.codec.strip()) or desc.codec.decode("ascii", "replace").strip() or "unknown"
         frames = _packed_frames(view, desc, chunks.get(b"pakt"), start, end)
-    if frames < 1:
-        raise refusals.cut_off("CAF file has a header and no sound")
-    rate = round(desc.rate)
     names = _names(view, chunks.get(b"info"))
-    return Sound("caf", codec, frames / desc.rate, rate, desc.channels, pcm, names=names)
+    return Sound("caf", codec, frames / desc.rate, round(desc.rate), desc.channels, pcm, names=names)

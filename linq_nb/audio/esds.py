@@ -32,13 +32,13 @@ class Esds(NamedTuple):
     config: bytes
 
 
-class AacConfig(NamedTuple):
-    """Codec name, output rate in Hz and channels, 0 where the configuration does not say.
+class Codec(NamedTuple):
+    """Name, output rate in Hz and channels, 0 where the configuration does not say; no name when it is not AAC.
 
-    ``codec`` is None when it is not AAC; ``packet_seconds`` is the length of one packet, 0 if unknown.
+    ``packet_seconds`` is the length of one packet, which is a sample of the file, 0 if unknown.
     """
 
-    codec: str | None
+    name: str
     rate: int
     channels: int
     packet_seconds: float
@@ -62,25 +62,21 @@ def find_esds(view: memoryview, start: int, end: int) -> Esds | None:
     if at < 0:
         return None
     try:
-        return _read_esds(raw, at + 8)
+        tag, pos, end = _descriptor(raw, at + 8)
+        if tag == 3:
+            flags = raw[pos + 2]
+            pos += 3 + (2 if flags & 0x80 else 0) + (1 + raw[pos + 3] if flags & 0x40 else 0)
+            pos += 2 if flags & 0x20 else 0
+            tag, pos, end = _descriptor(raw, pos)
+        if tag != 4:
+            return None
+        object_type = raw[pos]
+        if pos + 13 >= end:
+            return Esds(object_type, b"")
+        tag, pos, end = _descriptor(raw, pos + 13)
+        return Esds(object_type, raw[pos:end] if tag == 5 else b"")
     except IndexError:
         return None
-
-
-def _read_esds(raw: bytes, pos: int) -> Esds | None:
-    tag, pos, end = _descriptor(raw, pos)
-    if tag == 3:
-        flags = raw[pos + 2]
-        pos += 3 + (2 if flags & 0x80 else 0) + (1 + raw[pos + 3] if flags & 0x40 else 0)
-        pos += 2 if flags & 0x20 else 0
-        tag, pos, end = _descriptor(raw, pos)
-    if tag != 4:
-        return None
-    object_type = raw[pos]
-    if pos + 13 >= end:
-        return Esds(object_type, b"")
-    tag, pos, end = _descriptor(raw, pos + 13)
-    return Esds(object_type, raw[pos:end] if tag == 5 else b"")
 
 
 class _Bits:
@@ -109,10 +105,10 @@ class _Bits:
         return AAC_RATES[index] if index < len(AAC_RATES) else 0
 
 
-def aac_config(raw: bytes) -> AacConfig:
+def aac_config(raw: bytes) -> Codec:
     """Read codec, rate and channels from an AudioSpecificConfig and its late extension."""
     if len(raw) < 2:
-        return AacConfig("AAC-LC", 0, 0, 0.0)
+        return Codec("AAC-LC", 0, 0, 0.0)
     bits = _Bits(raw[:64])
     kind, core_rate, layout = bits.object_type(), bits.rate(), bits.take(4)
     signalled, rate = kind, core_rate
@@ -125,7 +121,7 @@ def aac_config(raw: bytes) -> AacConfig:
     channels = {0: 0, 7: 8}.get(layout, layout if layout < 8 else 0)
     if signalled == _PS and channels == 1:
         channels = 2
-    return AacConfig(_CODECS.get(signalled), rate, channels, packet / core_rate if core_rate else 0.0)
+    return Codec(_CODECS.get(signalled, ""), rate, channels, packet / core_rate if core_rate else 0.0)
 
 
 def _late_extension(bits: _Bits, rate: int) -> tuple[int, int]:

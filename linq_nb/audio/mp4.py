@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import struct
-from array import array
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from linq_nb.audio import refusals, tracks
 from linq_nb.audio.boxes import Box, boxes, child, u32
-from linq_nb.audio.esds import aac_config, find_esds
-from linq_nb.audio.sound import Sound
+from linq_nb.audio.esds import Codec, aac_config, find_esds
+from linq_nb.audio.sound import CODECS, Sound
 from linq_nb.audio.tracks import Track
 
 _MAX_TRACKS = 200
@@ -18,31 +16,6 @@ _MAX_TOP = 150_000
 FIRST_BOXES = frozenset(b"ftyp moov mdat free skip wide pnot styp moof sidx uuid junk".split())
 _PICTURES = frozenset((b"jpeg", b"png ", b"gif ", b"tiff", b"mjpa", b"mjpb", b"MPNG"))
 _PICTURE_OBJECTS = (0x6C, 0x6D, 0x6E)
-_REFUSED = {
-    b".mp3": "MP3",
-    b"mp3 ": "MP3",
-    b"ms\0U": "MP3",
-    b"Opus": "Opus",
-    b"fLaC": "FLAC",
-    b"ac-3": "AC-3",
-    b"ec-3": "E-AC-3",
-    b"ac-4": "AC-4",
-    b"samr": "AMR",
-    b"sawb": "AMR-WB",
-    b"sevc": "EVRC",
-    b"sqcp": "QCELP",
-    b"Qclp": "QCELP",
-    b"QDM2": "QDesign Music",
-    b"QDMC": "QDesign Music",
-    b"ima4": "IMA ADPCM",
-    b"ulaw": "mu-law",
-    b"alaw": "A-law",
-    b"dtsc": "DTS",
-    b"dtse": "DTS",
-    b"dtsh": "DTS",
-    b"mha1": "MPEG-H",
-    b"mhm1": "MPEG-H",
-}
 _PLAIN = frozenset(b"sowt twos raw lpcm in24 in32 fl32 fl64 NONE ipcm fpcm".split())
 _OBJECTS = {
     0x69: "MP3 or MP2",
@@ -83,20 +56,13 @@ def _refuse_codec(view: memoryview, track: Track, where: str) -> None:
         raise refusals.other_audio("a protected (DRM) M4A file")
     if name in (b"mp4a", b"alac"):
         return
-    codec = "PCM" if name.rstrip() in _PLAIN else _REFUSED.get(name) or repr(name.decode("latin-1").strip("\x00 "))
+    codec = (
+        "PCM" if name.rstrip() in _PLAIN else CODECS.get(name.strip()) or repr(name.decode("latin-1").strip("\x00 "))
+    )
     raise refusals.convertible(f"{codec} in {where}")
 
 
-class _Codec(NamedTuple):
-    """The codec of the sound; ``packet_seconds`` is the length of one sample of the file, 0 if unknown."""
-
-    name: str
-    rate: int
-    channels: int
-    packet_seconds: float
-
-
-def _codec(view: memoryview, track: Track, where: str) -> _Codec:
+def _codec(view: memoryview, track: Track, where: str) -> Codec:
     """Read the codec of an AAC or ALAC track; raises Refusal for another codec."""
     entry = track.entry
     _refuse_codec(view, track, where)
@@ -111,20 +77,19 @@ def _codec(view: memoryview, track: Track, where: str) -> _Codec:
     if esds is not None and esds.object_type in _OBJECTS:
         raise refusals.convertible(f"{_OBJECTS[esds.object_type]} in {where}")
     config = aac_config(esds.config if esds else b"")
-    if config.codec is None:
+    if not config.name:
         raise refusals.convertible(f"an uncommon MPEG-4 codec in {where}")
-    rate = config.rate or rate or track.timescale
-    return _Codec(config.codec, rate, config.channels or channels or 2, config.packet_seconds)
+    return config._replace(rate=config.rate or rate or track.timescale, channels=config.channels or channels or 2)
 
 
-def _alac(view: memoryview, entry: Box, rate: int, channels: int) -> _Codec:
+def _alac(view: memoryview, entry: Box, rate: int, channels: int) -> Codec:
     """Read the ALAC cookie, which is more reliable than the sample entry."""
     at = bytes(view[entry.start : min(entry.end, entry.start + 4096)]).rfind(b"alac")
     cookie = bytes(view[entry.start + at + 8 : entry.start + at + 32]) if at >= 0 else b""
     if len(cookie) == 24:
         channels = cookie[9] or channels
         rate = int.from_bytes(cookie[20:24], "big") or rate
-    return _Codec("ALAC", rate, channels or 2, 0.0)
+    return Codec("ALAC", rate, channels or 2, 0.0)
 
 
 def _audio_tracks(view: memoryview, moov: Box, where: str) -> list[Track]:
@@ -157,11 +122,8 @@ def _family(view: memoryview, tops: Mapping[bytes, Box]) -> str:
 def read(view: memoryview) -> Sound:
     """Measure an M4A by its samples, fragmented or not; raises Refusal."""
     tops: dict[bytes, Box] = {}
-    fragments = array("Q")  # start and end of each
     for box in boxes(view, 0, len(view), _MAX_TOP):
         tops.setdefault(box.name, box)
-        if box.name == b"moof":
-            fragments.extend((box.start, box.end))
     where = _family(view, tops)
     moov = tops.get(b"moov")
     if moov is None or moov.claimed_end > len(view):
@@ -169,12 +131,12 @@ def read(view: memoryview) -> Sound:
     audio = _audio_tracks(view, moov, where)
     track = next((track for track in audio if track.enabled), audio[0])
     codec = _codec(view, track, where)
-    seconds = _seconds(view, moov, track, fragments, codec.packet_seconds)
+    seconds = _seconds(view, moov, track, codec.packet_seconds)
     browser = codec.name in ("AAC-LC", "HE-AAC", "HE-AAC v2") and where != "QuickTime"
     return Sound("m4a", codec.name, seconds, codec.rate, codec.channels, browser=browser)
 
 
-def _seconds(view: memoryview, moov: Box, track: Track, fragments: array[int], packet_seconds: float) -> float:
+def _seconds(view: memoryview, moov: Box, track: Track, packet_seconds: float) -> float:
     """Return the length of a track in seconds; raises Refusal when samples are missing from the file."""
     if not track.timescale:
         raise refusals.damaged("M4A")
@@ -183,20 +145,19 @@ def _seconds(view: memoryview, moov: Box, track: Track, fragments: array[int], p
         have = extent.size_bytes - extent.missing_bytes
         raise refusals.cut_off(f"M4A file is cut off: {_of(have, extent.size_bytes)} of its sound are in the file")
     tracks.read_defaults(view, moov, track)
-    for start, end in zip(fragments[::2], fragments[1::2], strict=True):
-        tracks.add_fragment(view, start, end, track)
+    for box in boxes(view, 0, len(view), _MAX_TOP):
+        if box.name == b"moof":
+            tracks.add_fragment(view, box, track)
     if not extent.size_bytes and not track.samples:
-        raise refusals.cut_off("M4A file has a header and no sound")
+        raise refusals.no_sound("M4A")
     frames = tracks.time_to_sample(view, track)[1]
     seconds = (frames + track.frames) / track.timescale
     counted = (extent.samples + track.samples) * packet_seconds
     if counted and abs(seconds - counted) > max(0.02 * counted, 0.2):
         return counted
     if frames:
-        edited = tracks.edited_frames(view, track, frames, tracks.movie_timescale(view, moov))
+        edited = tracks.edited_frames(view, track, frames, tracks.number_after_times(view, child(view, moov, b"mvhd")))
         seconds = (edited + track.frames) / track.timescale
-    if not seconds:
-        raise refusals.cut_off("M4A file has a header and no sound")
     return seconds
 
 

@@ -235,7 +235,7 @@ def read_mp3(view: memoryview, start: Start) -> Sound:
         gap = info.delay + (info.padding if frames >= info.frames else 0)
         seconds -= (frame.samples + min(gap, max(frames - 1, 0) * frame.samples)) / frame.rate
     if frames < 1 or walked < _LEAST_FRAMES:
-        raise refusals.cut_off("MP3 file has a header and no sound")
+        raise refusals.no_sound("MP3")
     channels = 1 if view[start.pos + 3] >> 6 == 3 else 2
     return Sound("mp3", "MP3", seconds, frame.rate, channels, browser=not start.free_length)
 
@@ -244,7 +244,7 @@ def read_adts(view: memoryview, start: Start) -> Sound:
     """Measure an ADTS stream from its first frame on; for HE-AAC the rate is that of the core."""
     frames, seconds, _ = walk(view, start)
     if frames < _LEAST_FRAMES:
-        raise refusals.cut_off("AAC file has a header and no sound")
+        raise refusals.no_sound("AAC")
     b2, b3 = view[start.pos + 2], view[start.pos + 3]
     channels = (b2 & 1) << 2 | b3 >> 6
     codec = _AAC_CODECS[b2 >> 6]

@@ -38,6 +38,11 @@ def cut_off(what: str) -> Refusal:
     return Refusal(f"this {what}; get the file again")
 
 
+def no_sound(format_name: str) -> Refusal:
+    """Refuse a file of a known format that is all header."""
+    return cut_off(f"{format_name} file has a header and no sound")
+
+
 def damaged(what: str) -> Refusal:
     """Refuse a file of a known format whose structure cannot be read."""
     return Refusal(f"this {what} file is damaged; get it again or export it anew")

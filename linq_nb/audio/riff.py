@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from linq_nb.audio import mpeg, refusals
 from linq_nb.audio.sound import Pcm, Sound
@@ -13,6 +13,9 @@ _MAX_CHUNKS = 20_000
 MAX_RATE = 10_000_000
 _IDENTIFIER = re.compile(rb"[ -~]{4}")
 _UNKNOWN_SIZE = 0xFFFFFFFF
+_INFO_BYTES = 10_000
+
+Order = Literal["big", "little"]
 
 
 class Chunk(NamedTuple):
@@ -23,15 +26,15 @@ class Chunk(NamedTuple):
     claimed: int
 
 
-def number(view: memoryview, pos: int, size: int, order: str) -> int:
-    """Read an unsigned number of ``size`` bytes; ``order`` is "big" or "little"."""
-    return int.from_bytes(view[pos : pos + size], "big" if order == "big" else "little")
+def number(view: memoryview, pos: int, size: int, order: Order) -> int:
+    """Read an unsigned number of ``size`` bytes."""
+    return int.from_bytes(view[pos : pos + size], order)
 
 
-def read_chunks(view: memoryview, order: str, sound: bytes) -> dict[bytes, Chunk]:
+def read_chunks(view: memoryview, order: Order, sound: bytes = b"", pos: int = 12) -> dict[bytes, Chunk]:
     """Return the first chunk of each name; the size of the chunk named ``sound`` may be wrong."""
     chunks: dict[bytes, Chunk] = {}
-    pos, end = 12, len(view)
+    end = len(view)
     for _ in range(_MAX_CHUNKS):
         if pos + 8 > end:
             return chunks
@@ -50,7 +53,7 @@ def read_chunks(view: memoryview, order: str, sound: bytes) -> dict[bytes, Chunk
     raise refusals.damaged("WAV" if order == "little" else "AIFF")
 
 
-def _chunk_at(view: memoryview, pos: int, order: str) -> bool:
+def _chunk_at(view: memoryview, pos: int, order: Order) -> bool:
     """Return whether a plausible chunk begins at ``pos``, or the file ends there."""
     if pos >= len(view):
         return True
@@ -81,7 +84,7 @@ class _WavFormat(NamedTuple):
     block_samples: int
 
 
-def _wav_format(view: memoryview, chunk: Chunk, order: str) -> _WavFormat:
+def _wav_format(view: memoryview, chunk: Chunk, order: Order) -> _WavFormat:
     """Read the fmt chunk; EXTENSIBLE becomes the tag that it wraps."""
     at, size = chunk.start, chunk.end - chunk.start
     if size < 14:
@@ -97,7 +100,7 @@ def _wav_format(view: memoryview, chunk: Chunk, order: str) -> _WavFormat:
     return _WavFormat(tag, channels, rate, block, bits, block_samples)
 
 
-def _wav_pcm(wav: _WavFormat, data: Chunk, order: str) -> Pcm | None:
+def _wav_pcm(wav: _WavFormat, data: Chunk, order: Order) -> Pcm | None:
     """Return where the PCM samples of a WAV are, None where they are compressed."""
     least = (wav.bits + 7) // 8
     width = wav.block // wav.channels if wav.block % wav.channels == 0 else 0
@@ -137,11 +140,11 @@ def _packed_samples(wav: _WavFormat, size_bytes: int) -> tuple[str, int]:
 def read(view: memoryview) -> Sound:
     """Measure a WAV (RIFF, RIFX, RF64, BW64) by the bytes in the file; raises Refusal."""
     kind = bytes(view[:4])
-    order = "big" if kind == b"RIFX" else "little"
+    order: Order = "big" if kind == b"RIFX" else "little"
     chunks = read_chunks(view, order, b"data")
     data = chunks.get(b"data")
     if b"fmt " not in chunks or data is None or data.end <= data.start:
-        raise refusals.cut_off("WAV file has a header and no sound")
+        raise refusals.no_sound("WAV")
     wav = _wav_format(view, chunks[b"fmt "], order)
     size = data.end - data.start
     id3, names = id3_of(view, chunks), _info_names(view, chunks.get(b"LIST"))
@@ -153,14 +156,12 @@ def read(view: memoryview) -> Sound:
     else:
         codec, samples = _packed_samples(wav, size)
         samples = _trust_fact(view, chunks.get(b"fact"), order, samples, wav)
-    if not samples:
-        raise refusals.cut_off("WAV file has a header and no sound")
     common = codec in ("PCM 8-bit", "PCM 16-bit", "PCM 24-bit", "PCM float 32-bit", "mu-law", "A-law")
     browser = common and kind == b"RIFF" and data.claimed != 0 and wav.channels <= 2
     return Sound("wav", codec, samples / wav.rate, wav.rate, wav.channels, pcm, browser=browser, id3=id3, names=names)
 
 
-def _trust_fact(view: memoryview, fact: Chunk | None, order: str, samples: int, wav: _WavFormat) -> int:
+def _trust_fact(view: memoryview, fact: Chunk | None, order: Order, samples: int, wav: _WavFormat) -> int:
     """Return the sample count of the fact chunk when it only trims the last block of ADPCM, else ``samples``."""
     if fact is None or fact.end - fact.start < 4:
         return samples
@@ -173,7 +174,7 @@ def _mp3_in_wav(view: memoryview, data: Chunk, id3: memoryview | None, names: tu
     inside = view[data.start : data.end]
     start = mpeg.find(inside, 0, 3, lambda frame: frame.layer == 1)
     if start is None:
-        raise refusals.cut_off("WAV file has a header and no sound")
+        raise refusals.no_sound("WAV")
     mp3 = mpeg.read_mp3(inside, start)
     return Sound("wav", "MP3", mp3.seconds, mp3.rate, mp3.channels, id3=id3, names=names)
 
@@ -182,10 +183,5 @@ def _info_names(view: memoryview, chunk: Chunk | None) -> tuple[str | None, str 
     """Return title and artist from a LIST INFO chunk."""
     if chunk is None or bytes(view[chunk.start : chunk.start + 4]) != b"INFO":
         return None, None
-    fields: dict[bytes, Chunk] = {}
-    pos = chunk.start + 4
-    while pos + 8 <= chunk.end and len(fields) < 100:
-        size = number(view, pos + 4, 4, "little")
-        fields.setdefault(bytes(view[pos : pos + 4]), Chunk(pos + 8, min(pos + 8 + size, chunk.end), size))
-        pos += 8 + size + (size & 1)
+    fields = read_chunks(view[: min(chunk.end, chunk.start + _INFO_BYTES)], "little", pos=chunk.start + 4)
     return text_of(view, fields.get(b"INAM")), text_of(view, fields.get(b"IART"))

@@ -4,6 +4,39 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+CODECS = {
+    code: name
+    for name, codes in {
+        "AAC-LC": b"aac",
+        "HE-AAC": b"aach aacp",
+        "AAC-LD": b"aacl",
+        "AAC-ELD": b"aace",
+        "ALAC": b"alac",
+        "MP3": b".mp3 mp3 ms\0U",
+        "Opus": b"Opus opus",
+        "FLAC": b"fLaC flac",
+        "AC-3": b"ac-3",
+        "E-AC-3": b"ec-3",
+        "AC-4": b"ac-4",
+        "AMR-NB": b"samr",
+        "AMR-WB": b"sawb",
+        "EVRC": b"sevc",
+        "QCELP": b"sqcp Qclp",
+        "QDesign Music": b"QDM2 QDMC",
+        "IMA ADPCM": b"ima4",
+        "MACE 3:1": b"MAC3",
+        "MACE 6:1": b"MAC6",
+        "GSM 6.10": b"GSM agsm",
+        "iLBC": b"ilbc",
+        "mu-law": b"ulaw",
+        "A-law": b"alaw",
+        "DTS": b"dtsc dtse dtsh",
+        "MPEG-H": b"mha1 mhm1",
+    }.items()
+    for code in codes.split()
+}
+"""The codecs' names by the codes of Apple and MPEG-4, which are padded with spaces to four bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pcm:

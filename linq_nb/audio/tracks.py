@@ -38,21 +38,26 @@ def read_track(view: memoryview, trak: Box) -> Track | None:
     entry = next(boxes(view, stsd.start + 8, stsd.end), None)
     if entry is None:
         return None
-    wide = view[mdhd.start] == 1
-    timescale = u32(view, mdhd.start + (20 if wide else 12))
-    number, enabled = 0, True
-    if tkhd is not None:
-        number = u32(view, tkhd.start + (20 if view[tkhd.start] == 1 else 12))
-        enabled = bool(view[tkhd.start + 3] & 1)
-    return Track(trak, stbl, number, timescale, entry, enabled)
+    enabled = tkhd is None or bool(view[tkhd.start + 3] & 1)
+    return Track(trak, stbl, number_after_times(view, tkhd), number_after_times(view, mdhd), entry, enabled)
+
+
+def number_after_times(view: memoryview, box: Box | None) -> int:
+    """Return the number after the two dates of a header: a timescale or a track's number; 0 without the box."""
+    return u32(view, box.start + (20 if view[box.start] == 1 else 12)) if box else 0
+
+
+def _table(view: memoryview, stbl: Box, name: bytes, columns: int = 1, width: int = 4) -> array[int]:
+    """Read the table of a box, row after row; empty without the box."""
+    box = child(view, stbl, name)
+    if box is None:
+        return array("I")
+    return words(view, box.start + 8, columns * u32(view, box.start + 4), box.end, width)
 
 
 def time_to_sample(view: memoryview, track: Track) -> tuple[int, int]:
     """Return the number of samples and their total length in the track's units, by the time-to-sample table."""
-    stts = child(view, track.stbl, b"stts")
-    if stts is None:
-        return 0, 0
-    table = words(view, stts.start + 8, 2 * u32(view, stts.start + 4), stts.end)
+    table = _table(view, track.stbl, b"stts", 2)
     counts, lengths = table[::2], table[1::2]
     return sum(counts), sum(n * length for n, length in zip(counts, lengths, strict=False))
 
@@ -68,8 +73,9 @@ class Extent(NamedTuple):
 def extent(view: memoryview, track: Track) -> Extent:
     """Add up where the samples of a track are, chunk by chunk."""
     sizes = _sample_sizes(view, track.stbl)
-    offsets = _chunk_offsets(view, track.stbl)
-    firsts, per_chunk = _chunk_runs(view, track.stbl)
+    offsets = _table(view, track.stbl, b"stco") or _table(view, track.stbl, b"co64", width=8)
+    runs = _table(view, track.stbl, b"stsc", 3)
+    firsts, per_chunk = runs[::3], runs[1::3]
     if isinstance(sizes, tuple):
         each, left = sizes
         total = each * left
@@ -119,23 +125,6 @@ def _compact_sizes(view: memoryview, stz2: Box, bits: int, count: int) -> array[
     return array("B", (nibble for pair in pairs for nibble in (pair >> 4, pair & 15)))[:count]
 
 
-def _chunk_offsets(view: memoryview, stbl: Box) -> array[int]:
-    for name, width in ((b"stco", 4), (b"co64", 8)):
-        box = child(view, stbl, name)
-        if box is not None:
-            return words(view, box.start + 8, u32(view, box.start + 4), box.end, width)
-    return array("I")
-
-
-def _chunk_runs(view: memoryview, stbl: Box) -> tuple[array[int], array[int]]:
-    """Return the first chunk and the samples per chunk of each run."""
-    stsc = child(view, stbl, b"stsc")
-    if stsc is None:
-        return array("I"), array("I")
-    table = words(view, stsc.start + 8, 3 * u32(view, stsc.start + 4), stsc.end)
-    return table[::3], table[1::3]
-
-
 def edited_frames(view: memoryview, track: Track, frames: int, movie_timescale: int) -> int:
     """Return the length of the track after its edit list, in the track's units."""
     elst = child(view, track.trak, b"edts", b"elst")
@@ -153,12 +142,6 @@ def edited_frames(view: memoryview, track: Track, frames: int, movie_timescale: 
     return played or frames
 
 
-def movie_timescale(view: memoryview, moov: Box) -> int:
-    """Return the units per second of the edit lists, 0 when missing."""
-    mvhd = child(view, moov, b"mvhd")
-    return u32(view, mvhd.start + (20 if view[mvhd.start] == 1 else 12)) if mvhd else 0
-
-
 def read_defaults(view: memoryview, moov: Box, track: Track) -> None:
     """Read the default values for the fragments of this track."""
     mvex = child(view, moov, b"mvex")
@@ -168,9 +151,9 @@ def read_defaults(view: memoryview, moov: Box, track: Track) -> None:
             track.default_bytes = u32(view, box.start + 16)
 
 
-def add_fragment(view: memoryview, start: int, end: int, track: Track) -> None:
-    """Add the samples of one moof box to a track; raises Refusal when their bytes are not in the file."""
-    for traf in boxes(view, start, end):
+def add_fragment(view: memoryview, moof: Box, track: Track) -> None:
+    """Add the samples of a moof box to a track; raises Refusal when their bytes are not in the file."""
+    for traf in boxes(view, moof.start, moof.end):
         tfhd = child(view, traf, b"tfhd") if traf.name == b"traf" else None
         if tfhd is None or u32(view, tfhd.start + 4) != track.number:
             continue
@@ -184,7 +167,7 @@ def add_fragment(view: memoryview, start: int, end: int, track: Track) -> None:
             size = u32(view, pos)
         for trun in boxes(view, traf.start, traf.end):
             if trun.name == b"trun":
-                _add_run(view, trun, track, frames, size, len(view) - end)
+                _add_run(view, trun, track, frames, size, len(view) - moof.end)
 
 
 def _add_run(view: memoryview, trun: Box, track: Track, frames: int, size: int, room: int) -> None:

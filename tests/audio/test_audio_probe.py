@@ -301,7 +301,7 @@ def test_lying_sample_lengths_do_not_count():
 )
 def test_the_set_up_of_aac_is_read_to_its_last_extension(config, expected):
     found = aac_config(bytes.fromhex(config))
-    assert (found.codec, found.rate, found.channels) == expected
+    assert (found.name, found.rate, found.channels) == expected
 
 
 def test_amr_with_pauses_and_of_several_channels():

@@ -66,7 +66,7 @@ def test_the_sample_that_is_not_accepted_says_how_to_convert_it():
         (b"FORM\0\0\0\x208SVXVHDR", "Amiga"),
         (M4A.replace(b"mp4a", b"drms"), "protected (DRM)"),
         (M4A.replace(b"mp4a", b"enca"), "protected (DRM)"),
-        (m4a_boxes(b"", entry=b"samr"), "AMR in MP4"),
+        (m4a_boxes(b"", entry=b"samr"), "AMR-NB in MP4"),
         (m4a_boxes(b"", entry=b"abcd"), "'abcd' in MP4"),
     ],
 )
