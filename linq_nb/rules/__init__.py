@@ -14,13 +14,11 @@ from linq_nb.rules.retry import (
     Post,
     memo_outcome,
     next_step,
-    pause_after_answer,
-    pause_after_failure,
     steps,
 )
 
 __all__ = [
     "ASK_PAUSES_S", "CLOCK_SKEW", "MAX_SLEEP_S", "TOGETHER", "Kind", "Match", "Next", "Outcome", "Pause", "Post",
-    "ask_at", "horizon_of", "is_unconfirmed", "match", "may_be_asked", "memo_outcome", "next_step",
-    "pause_after_answer", "pause_after_failure", "steps", "window_start",
+    "ask_at", "horizon_of", "is_unconfirmed", "match", "may_be_asked", "memo_outcome", "next_step", "steps",
+    "window_start",
 ]  # fmt: skip

@@ -64,46 +64,29 @@ def steps(kind: Kind) -> Generator[Post | Pause, Answer | NoAnswer | None, Answe
 
 
 def _pause_after(kind: Kind, tries: int, outcome: Answer | NoAnswer) -> Pause | None:
+    """Return the pause after so many requests, None when there is no other one."""
     if isinstance(outcome, NoAnswer):
-        seconds = pause_after_failure(kind, tries, left=outcome.left)
-        return None if seconds is None else Pause(seconds)
-    if outcome.is_success:
-        return None
-    status = outcome.http_status
-    seconds = pause_after_answer(kind, tries, status, outcome.code, outcome.retry_after)
-    return None if seconds is None else Pause(seconds, is_rate_limit=status == 429)
-
-
-def pause_after_answer(
-    kind: Kind, tries: int, http_status: int, code: int | None, retry_after: float | None
-) -> float | None:
-    """Return the seconds to wait before the request is made again, None when it is not.
-
-    ``tries`` counts the requests so far. A memo is repeated only where nothing can have been sent.
-    """
-    if http_status == 429:
-        return _rate_pause(tries, retry_after)
+        may_repeat = kind != "memo" or not outcome.left
+        return _nth(_CONNECT_PAUSES_S, tries) if may_repeat else None
+    status, retry_after_s = outcome.http_status, outcome.retry_after or 0.0
+    if status == 429:
+        return _rate_pause(tries, outcome.retry_after)
     if kind == "memo":
-        return _nth(_NOT_READY_PAUSES_S, tries) if (http_status, code) in NOT_READY else None
-    if http_status == 408 or http_status >= 500:
-        return _nth(_READ_PAUSES_S, tries) if (retry_after or 0) <= MAX_SLEEP_S else None
+        return _nth(_NOT_READY_PAUSES_S, tries) if (status, outcome.code) in NOT_READY else None
+    if status == 408 or status >= 500:
+        return _nth(_READ_PAUSES_S, tries) if retry_after_s <= MAX_SLEEP_S else None
     return None
 
 
-def pause_after_failure(kind: Kind, tries: int, *, left: bool) -> float | None:
-    """Return the seconds to wait after a request without an answer; ``left`` when bytes may have gone out."""
-    if left and kind == "memo":
+def _rate_pause(tries: int, retry_after_s: float | None) -> Pause | None:
+    if tries > len(_RATE_PAUSES_S):
         return None
-    return _nth(_CONNECT_PAUSES_S, tries)
+    seconds = _RATE_PAUSES_S[tries - 1] if retry_after_s is None else retry_after_s
+    return Pause(seconds, is_rate_limit=True) if seconds <= MAX_SLEEP_S else None
 
 
-def _rate_pause(tries: int, retry_after: float | None) -> float | None:
-    wait = retry_after if retry_after is not None else _nth(_RATE_PAUSES_S, tries)
-    return wait if wait is not None and wait <= MAX_SLEEP_S and tries <= len(_RATE_PAUSES_S) else None
-
-
-def _nth(pauses: tuple[float, ...], tries: int) -> float | None:
-    return pauses[tries - 1] if tries <= len(pauses) else None
+def _nth(pauses_s: tuple[float, ...], tries: int) -> Pause | None:
+    return Pause(pauses_s[tries - 1]) if tries <= len(pauses_s) else None
 
 
 def next_step(send: Send, *, lease_over: bool) -> Next:
