@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,11 +24,10 @@ Matcher = Callable[[CompletionContext], SimpleMatcherResult]
 
 
 class Offer(NamedTuple):
-    """One completion: the whole word, the type shown beside it, and whether more can follow, as in a folder."""
+    """One completion: the whole word, and the type shown beside it."""
 
     text: str
     kind: str
-    more: bool = False
 
 
 def matcher_for(shell: Any) -> Matcher:
@@ -67,13 +66,14 @@ def _offers(command: Command, tokens: list[Token], last: Token | None, names: di
     name, equals, value = typed.partition("=")
     expecting = _option_before(command, tokens)
     if expecting is not None:
-        yield from _values(expecting, typed, names)
+        yield from _values(expecting.name, expecting.choices, typed, names)
     elif equals and not quoted and (option := command.options.get(name)):
-        yield from (offer._replace(text=f"{name}={offer.text}") for offer in _values(option, value, names))
+        for offer in _values(name, option.choices, value, names):
+            yield offer._replace(text=f"{name}={offer.text}")
     elif typed.startswith("-") and not quoted:
         yield from _options(command, tokens, typed)
     elif command.operand and not _has_operand(command, tokens):
-        yield from _operands(command, typed, names)
+        yield from _values(command.operand, (), typed, names)
     elif not typed:
         yield from _options(command, tokens, typed)
 
@@ -99,39 +99,34 @@ def _options(command: Command, tokens: list[Token], typed: str) -> Iterator[Offe
             yield Offer(option.name, "option")
 
 
-def _values(option: Option, typed: str, names: dict[str, Any]) -> Iterable[Offer]:
-    if option.name == "--chat":
-        return _chats(typed, names)
-    if option.name == "--via":
-        return [Offer(name, "Outbox") for name in _names_of_type("Outbox", names) if name.startswith(typed)]
-    if option.name == "--journal":
-        return _files(typed, _JOURNALS, "file")
-    return [Offer(choice, "value") for choice in _choices(option) if choice.startswith(typed)]
-
-
-def _choices(option: Option) -> Iterable[str]:
-    if option.name == "--status":
+def _values(name: str, choices: Sequence[str], typed: str, names: dict[str, Any]) -> Iterator[Offer]:
+    """Offer the values of an option or of the operand of this name that begin with ``typed``."""
+    words: Iterable[str] = choices
+    kind = "value"
+    if name == "--chat":
+        yield from _chats(typed, names)
+    elif name == "--journal":
+        yield from _files(typed, _JOURNALS, "file")
+    elif name == "--via":
+        words, kind = _names_of_type("Outbox", names), "Outbox"
+    elif name == "--status":
         from linq_nb.status import LINQ_STATUSES, OUR_STATUSES
 
-        return (*LINQ_STATUSES, *OUR_STATUSES)
-    if option.name == "--accept":
+        words = (*LINQ_STATUSES, *OUR_STATUSES)
+    elif name == "--accept":
         from linq_nb.preflight import ACCEPTABLE
 
-        return sorted(ACCEPTABLE)
-    return option.choices
-
-
-def _operands(command: Command, typed: str, names: dict[str, Any]) -> Iterator[Offer]:
-    if command.operand == "CODE":
+        words = sorted(ACCEPTABLE)
+    elif name == "CODE":
         from linq_nb.catalog import CODES
 
-        codes = dict.fromkeys(str(row.code) for row in CODES if row.code)
-        yield from (Offer(code, "code") for code in codes if code.startswith(typed))
-    elif command.operand == "SOURCE":
+        words, kind = dict.fromkeys(str(entry.code) for entry in CODES if entry.code), "code"
+    elif name == "SOURCE":
+        words, kind = _names_of_type("VoiceMemo", names), "VoiceMemo"
+    yield from (Offer(word, kind) for word in words if word.startswith(typed))
+    if name == "SOURCE":
         from linq_nb.audio import SUFFIXES
 
-        memos = _names_of_type("VoiceMemo", names)
-        yield from (Offer(name, "VoiceMemo") for name in memos if name.startswith(typed))
         yield from _files(typed, SUFFIXES, "audio")
 
 
@@ -183,13 +178,13 @@ def _files(typed: str, suffixes: frozenset[str], kind: str) -> Iterator[Offer]:
         if not entry.name.startswith(start) or (entry.name.startswith(".") and not start):
             continue
         if entry.is_dir():
-            yield Offer(f"{folder}{entry.name}/", "folder", more=True)
+            yield Offer(f"{folder}{entry.name}/", "folder")
         elif entry.suffix.lower() in suffixes:
             yield Offer(folder + entry.name, kind)
 
 
 def _written(offer: Offer, word: str, after: str) -> str:
-    """Write an offer with quotes where it needs them. The closing quote is left out if it is there or more follows."""
+    """Write an offer in quotes if it needs them, without the closing quote if it is there or if this is a folder."""
     if offer.kind == "option":
         return offer.text
     head, value = "", offer.text
@@ -201,6 +196,6 @@ def _written(offer: Offer, word: str, after: str) -> str:
     if text == value and open_quote:
         text = open_quote + value + open_quote
     closing = text[-1] if text[0] in "\"'" else ""
-    if closing and (offer.more or after.startswith(closing)):
+    if closing and (offer.kind == "folder" or after.startswith(closing)):
         text = text[:-1]
     return head + text
