@@ -30,6 +30,11 @@ EVENTS = ("message.sent", "message.delivered", "message.read", "message.failed")
 
 SECRET_NAME = "webhook_secret"
 
+_DTYPES = {
+    "subscription_id": "string", "target_url": "string", "version": "string", "subscribed_events": "string",
+    "lines": "string", "is_active": "boolean", "created_at": "datetime64[us, UTC]",
+}  # fmt: skip
+
 
 def run(client: Client, args: SimpleNamespace, names: dict[str, Any]) -> pd.DataFrame:
     """Run a line. Returns the new subscription with --create, else all subscriptions."""
@@ -123,34 +128,23 @@ def frame(subscriptions: Sequence[Subscription]) -> pd.DataFrame:
     import pandas as pd
 
     rows = [
-        {
-            "subscription_id": subscription.subscription_id,
-            "target_url": _masked_url(subscription.target_url),
-            "version": _version(subscription.target_url),
-            "subscribed_events": " ".join(subscription.subscribed_events),
-            "lines": " ".join(mask(number) for number in subscription.phone_numbers) or None,
-            "is_active": subscription.is_active,
-            "created_at": subscription.created_at,
-        }
+        (
+            subscription.subscription_id,
+            *_url_and_version(subscription.target_url),
+            " ".join(subscription.subscribed_events),
+            " ".join(mask(number) for number in subscription.phone_numbers) or None,
+            subscription.is_active,
+            subscription.created_at,
+        )
         for subscription in subscriptions
     ]
-    names = ("subscription_id", "target_url", "version", "subscribed_events", "lines", "is_active", "created_at")
-    table = pd.DataFrame(rows, columns=list(names)).astype(
-        {name: "boolean" if name == "is_active" else "string" for name in names[:-1]}
-    )
-    table["created_at"] = pd.to_datetime(table["created_at"], utc=True).astype("datetime64[us, UTC]")
-    return table
+    table = pd.DataFrame(rows, columns=list(_DTYPES))
+    table["created_at"] = pd.to_datetime(table["created_at"], utc=True)
+    return table.astype(_DTYPES)
 
 
-def _masked_url(url: str) -> str:
+def _url_and_version(url: str) -> tuple[str, str | None]:
     try:
-        return plain_url(url)
+        return plain_url(url), parse_qs(urlsplit(url).query).get("version", [None])[0]
     except ValueError:
-        return "[a URL]"
-
-
-def _version(url: str) -> str | None:
-    try:
-        return parse_qs(urlsplit(url).query).get("version", [None])[0]
-    except ValueError:
-        return None
+        return "[a URL]", None
