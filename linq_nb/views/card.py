@@ -122,8 +122,12 @@ def _peaks(memo: VoiceMemo) -> list[float] | None:
 def _preview(memo: VoiceMemo) -> Preview | None:
     """Return the sound for the player, or None where nothing can be played."""
     try:
-        preview = audio.preview(memo.data) if memo.data else None
+        return playable(audio.preview(memo.data) if memo.data else None)
     except AudioError:
         return None
+
+
+def playable(preview: Preview | None) -> Preview | None:
+    """Return a preview that fits into a card: small, and of a media type of sound; else None."""
     fits = preview is not None and len(preview.data) <= MAX_PLAYER_BYTES and _MIME.fullmatch(preview.mime_type)
     return preview if fits else None

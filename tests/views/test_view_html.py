@@ -5,23 +5,24 @@ from __future__ import annotations
 import base64
 import io
 import re
+import sys
 import wave
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from shared import AUDIO
 from traitlets.config import Config
 from view_samples import ADAS, CREW, HELLO, HOSTILE, LINKED, NOW, QUEUED, UPLOADED, every, wav
 
-from linq_nb import audio, views
-from linq_nb.errors import AudioError
+from linq_nb import views
+from linq_nb.audio.playback import Preview
 from linq_nb.model import Draft, Finding, VoiceMemo
-from linq_nb.views import page
+from linq_nb.views import card, page
 
 LARGEST = 1_500_000
 ALLOWED = {
@@ -174,50 +175,45 @@ def test_card_draws_the_waveform() -> None:
     assert "0:02" in "".join(root.itertext())
 
 
-@pytest.mark.parametrize("answer", [None, AudioError("half a file")], ids=["no decoder", "broken"])
-def test_card_without_peaks_or_player_says_so(answer: Exception | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    def none(*_: object, **__: object) -> None:
-        if answer:
-            raise answer
+def spoken(frames: int) -> bytes:
+    """An AMR file of so many frames of 20 ms, all of them the first of a real one."""
+    data = (AUDIO / "hello.amr").read_bytes()
+    frame = data[6 : 6 + (13, 14, 16, 18, 20, 21, 27, 32)[data[6] >> 3 & 15]]
+    return data[:6] + frame * frames
 
-    monkeypatch.setattr(audio, "peaks", none)
-    monkeypatch.setattr(audio, "preview", none)
-    read = Page(views.mimebundle(replace(HELLO, data=b"x"))["text/html"])
+
+@pytest.mark.parametrize("data", [spoken(301), b"half a file"], ids=["no decoder", "broken"])
+def test_card_without_peaks_or_player_says_so(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    read = Page(views.mimebundle(replace(HELLO, data=data))["text/html"])
     assert read.all("img")[0]["alt"] == "a 0:04 voice memo"
     assert not read.all("audio")
     assert "pip install linq_nb[audio]" in read.text
 
 
 @pytest.mark.parametrize(
-    ("cut", "note"),
+    ("frames", "note"),
     [
-        (True, "plays a preview (MP3, first 5:00), the memo itself is sent unchanged"),
-        (False, "plays a preview (MP3), the memo itself is sent unchanged"),
+        (310 * 50, r"plays a preview \(MP3, first \d:\d\d\), the memo itself is sent unchanged"),
+        (150, r"plays a preview \(MP3\), the memo itself is sent unchanged"),
     ],
 )
-def test_card_says_when_it_plays_a_preview(cut: bool, note: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = SimpleNamespace(data=b"ID3", mime_type="audio/mpeg", is_original=False, seconds=300.0, cut=cut)
-    monkeypatch.setattr(audio, "peaks", lambda data, n: [0.5] * n)
-    monkeypatch.setattr(audio, "preview", lambda data, info=None, limit_bytes=0: made)
-    read = Page(views.mimebundle(replace(HELLO, data=b"x"))["text/html"])
-    assert note in read.text
-    assert read.all("audio")[0]["src"] == "data:audio/mpeg;base64,SUQz"
+def test_card_says_when_it_plays_a_preview(frames: int, note: str) -> None:
+    pytest.importorskip("av", reason="needs the audio extra")
+    read = Page(views.mimebundle(replace(HELLO, data=spoken(frames)))["text/html"])
+    assert re.search(note, read.text)
+    assert str(read.all("audio")[0]["src"]).startswith("data:audio/mpeg;base64,")
 
 
 @pytest.mark.parametrize(
-    "made",
-    [
-        {"data": b"x" * 1_000_001, "mime_type": "audio/mpeg"},
-        {"data": b"x", "mime_type": 'audio/x" onerror="'},
-        {"data": b"x", "mime_type": "text/html"},
-    ],
+    ("data", "mime_type"),
+    [(b"x" * 1_000_001, "audio/mpeg"), (b"x", 'audio/x" onerror="'), (b"x", "text/html")],
     ids=["too large", "hostile type", "not audio"],
 )
-def test_card_refuses_a_preview_that_does_not_fit(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    preview = SimpleNamespace(is_original=True, seconds=1.0, cut=False, **made)
-    monkeypatch.setattr(audio, "peaks", lambda data, n: None)
-    monkeypatch.setattr(audio, "preview", lambda data, info=None, limit_bytes=0: preview)
-    assert not assert_survives(views.mimebundle(replace(HELLO, data=b"x"))["text/html"]).all("audio")
+def test_card_refuses_a_preview_that_does_not_fit(data: bytes, mime_type: str) -> None:
+    preview = Preview(data=data, mime_type=mime_type, is_original=True, seconds=1.0, cut=False)
+    assert card.playable(preview) is None
+    assert card.playable(replace(preview, data=b"x", mime_type="audio/mpeg"))
 
 
 def test_url_memo_shows_host_and_path_and_no_player() -> None:
