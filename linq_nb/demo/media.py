@@ -4,6 +4,7 @@ import io
 import math
 import struct
 import wave
+from collections.abc import Callable
 from functools import cache
 
 from .wire import Reply
@@ -40,41 +41,28 @@ def _wav(frames: bytes) -> bytes:
     return target.getvalue()
 
 
-def get(path: str) -> Reply:
-    """Answer a GET on the media host."""
-    match path:
-        case "/hello.wav":
-            return Reply(200, hello(), {"Content-Type": "audio/wav"})
-        case "/large.wav":
-            return Reply(200, large(), {"Content-Type": "audio/wav"})
-        case "/wrong.mp3":
-            return Reply(200, hello(), {"Content-Type": "audio/mpeg"})
-        case "/page.m4a":
-            return Reply(200, b"<!doctype html><title>Sign in</title>", {"Content-Type": "text/html"})
-        case "/redirect.wav":
-            return Reply(302, b"", {"Location": f"{BASE}/hello.wav"})
-        case "/downgrade.wav":
-            return Reply(302, b"", {"Location": f"http://{HOST}/hello.wav"})
-        case "/private.wav":
-            return Reply(302, b"", {"Location": "https://127.0.0.1/hello.wav"})
-        case _:
-            return Reply(404, b"not found", {"Content-Type": "text/plain"})
+def _redirect(location: str) -> Reply:
+    return Reply(302, b"", {"Location": location})
 
+
+_FILES: dict[str, Callable[[], Reply]] = {
+    "hello.wav": lambda: Reply(200, hello(), {"Content-Type": "audio/wav"}),
+    "large.wav": lambda: Reply(200, large(), {"Content-Type": "audio/wav"}),
+    "wrong.mp3": lambda: Reply(200, hello(), {"Content-Type": "audio/mpeg"}),
+    "page.m4a": lambda: Reply(200, b"<!doctype html><title>Sign in</title>", {"Content-Type": "text/html"}),
+    "redirect.wav": lambda: _redirect(f"{BASE}/hello.wav"),
+    "downgrade.wav": lambda: _redirect(f"http://{HOST}/hello.wav"),
+    "private.wav": lambda: _redirect("https://127.0.0.1/hello.wav"),
+    "missing.wav": lambda: Reply(404, b"not found", {"Content-Type": "text/plain"}),
+}
 
 #: Names of the files, for notebooks and tests.
-URLS = {
-    name.partition(".")[0]: f"{BASE}/{name}"
-    for name in (
-        "hello.wav",
-        "large.wav",
-        "wrong.mp3",
-        "page.m4a",
-        "redirect.wav",
-        "downgrade.wav",
-        "private.wav",
-        "missing.wav",
-    )
-}
+URLS = {name.partition(".")[0]: f"{BASE}/{name}" for name in _FILES}
+
+
+def get(path: str) -> Reply:
+    """Answer a GET on the media host."""
+    return _FILES.get(path.removeprefix("/"), _FILES["missing.wav"])()
 
 
 def duration_ms(data: bytes) -> int | None:
