@@ -15,7 +15,7 @@ was advanced.
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 
 
@@ -86,10 +86,9 @@ class RealClock:
     def advance(self, step: timedelta) -> None:
         self._ahead += step
 
-    @contextmanager
-    def timeline(self, start: datetime | None = None) -> Iterator[None]:
+    def timeline(self, start: datetime | None = None) -> AbstractContextManager[None]:
         """Do nothing: real time has one line."""
-        yield
+        return nullcontext()
 
 
 Clock = VirtualClock | RealClock
