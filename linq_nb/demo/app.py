@@ -9,99 +9,46 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
-from . import attachments, chats, lines, media, memos, messages, rules, storage, subscriptions
+from . import attachments, chats, faults, lines, media, memos, messages, rules, storage, subscriptions
 from .call import Call
-from .faults import Fault
 from .state import State
 from .wire import Logged, Refusal, Reply, Request, refusal_reply, xml_reply
 
 API_HOST, UPLOAD_HOST, CDN_HOST = "demo.linq.invalid", "upload.linq.invalid", "cdn.linqapp.com"
 HOSTS = (API_HOST, UPLOAD_HOST, CDN_HOST, media.HOST)
 API_PREFIX = "/api/partner"
-REPLY_KEY = "linq_nb.demo.reply"
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 Handler = Callable[[Call], Reply]
-_ROUTES: list[tuple[str, re.Pattern[str], Handler]] = []
-
-
-def _routes(table: str, handlers: Mapping[str, Handler]) -> None:
-    for row in table.strip().splitlines():
-        method, path, name = row.split()
-        pattern = re.compile(re.sub(r"\{\w+\}", r"([^/]+)", path))
-        _ROUTES.append((method, pattern, handlers[name]))
-
-
-_routes(
-    """
-    POST   /v3/chats/{id}/voicememo            memo
-    GET    /v3/chats                           chats
-    POST   /v3/chats                           new_chat
-    GET    /v3/chats/{id}                      chat
-    PUT    /v3/chats/{id}                      rename
-    POST   /v3/chats/{id}/leave                leave
-    POST   /v3/chats/{id}/read                 note
-    POST   /v3/chats/{id}/typing               note
-    DELETE /v3/chats/{id}/typing               note
-    GET    /v3/chats/{id}/messages             messages
-    POST   /v3/chats/{id}/messages             send
-    POST   /v3/messages                        send_anywhere
-    GET    /v3/messages/{id}                   message
-    DELETE /v3/messages/{id}                   forget
-    GET    /v3/messages/{id}/thread            thread
-    POST   /v3/attachments                     upload
-    GET    /v3/attachments/{id}                attachment
-    DELETE /v3/attachments/{id}                drop
-    GET    /v3/phone_numbers                   lines
-    PUT    /v3/phone_numbers/{id}              forward
-    GET    /v3/phonenumbers                    old_lines
-    GET    /v3/available_number                available
-    POST   /v3/capability/check_imessage       imessage
-    POST   /v3/capability/check_rcs            rcs
-    GET    /v3/blocked_handles                 blocked
-    POST   /v3/blocked_handles                 block
-    DELETE /v3/blocked_handles                 unblock
-    GET    /v3/webhook-events                  events
-    GET    /v3/webhook-subscriptions           hooks
-    POST   /v3/webhook-subscriptions           new_hook
-    GET    /v3/webhook-subscriptions/{id}      hook
-    PUT    /v3/webhook-subscriptions/{id}      change_hook
-    DELETE /v3/webhook-subscriptions/{id}      drop_hook
-    """,
-    {
-        "memo": memos.send,
-        "chats": chats.list_all,
-        "new_chat": chats.create,
-        "chat": chats.get,
-        "rename": chats.update,
-        "leave": chats.leave,
-        "note": chats.note,
-        "messages": messages.list_of_chat,
-        "send": messages.send,
-        "send_anywhere": chats.send_anywhere,
-        "message": messages.get,
-        "forget": messages.delete,
-        "thread": messages.thread,
-        "upload": attachments.create,
-        "attachment": attachments.get,
-        "drop": attachments.delete,
-        "lines": lines.list_all,
-        "forward": lines.update,
-        "old_lines": lines.list_old,
-        "available": lines.available,
-        "imessage": lines.check_imessage,
-        "rcs": lines.check_rcs,
-        "blocked": lines.list_blocked,
-        "block": lines.block,
-        "unblock": lines.unblock,
-        "events": subscriptions.events,
-        "hooks": subscriptions.list_all,
-        "new_hook": subscriptions.create,
-        "hook": subscriptions.get,
-        "change_hook": subscriptions.update,
-        "drop_hook": subscriptions.delete,
+ROUTES: dict[str, dict[str, Handler]] = {
+    "/v3/chats/{id}/voicememo": {"POST": memos.send},
+    "/v3/chats": {"GET": chats.list_all, "POST": chats.create},
+    "/v3/chats/{id}": {"GET": chats.get, "PUT": chats.update},
+    "/v3/chats/{id}/leave": {"POST": chats.leave},
+    "/v3/chats/{id}/read": {"POST": chats.note},
+    "/v3/chats/{id}/typing": {"POST": chats.note, "DELETE": chats.note},
+    "/v3/chats/{id}/messages": {"GET": messages.list_of_chat, "POST": messages.send},
+    "/v3/messages": {"POST": chats.send_anywhere},
+    "/v3/messages/{id}": {"GET": messages.get, "DELETE": messages.delete},
+    "/v3/messages/{id}/thread": {"GET": messages.thread},
+    "/v3/attachments": {"POST": attachments.create},
+    "/v3/attachments/{id}": {"GET": attachments.get, "DELETE": attachments.delete},
+    "/v3/phone_numbers": {"GET": lines.list_all},
+    "/v3/phone_numbers/{id}": {"PUT": lines.update},
+    "/v3/phonenumbers": {"GET": lines.list_old},
+    "/v3/available_number": {"GET": lines.available},
+    "/v3/capability/check_imessage": {"POST": lambda call: lines.check(call, "iMessage")},
+    "/v3/capability/check_rcs": {"POST": lambda call: lines.check(call, "RCS")},
+    "/v3/blocked_handles": {"GET": lines.list_blocked, "POST": lines.block, "DELETE": lines.unblock},
+    "/v3/webhook-events": {"GET": subscriptions.events},
+    "/v3/webhook-subscriptions": {"GET": subscriptions.list_all, "POST": subscriptions.create},
+    "/v3/webhook-subscriptions/{id}": {
+        "GET": subscriptions.get,
+        "PUT": subscriptions.update,
+        "DELETE": subscriptions.delete,
     },
-)
+}
+_PATTERNS = [(re.compile(path.replace("{id}", "([^/]+)")), handlers) for path, handlers in ROUTES.items()]
 
 
 @dataclass(frozen=True)
@@ -131,14 +78,12 @@ def answer(state: State, site: Site, request: Request) -> Reply:
 
 
 def _upload(state: State, request: Request) -> Reply:
-    fault = state.faults.take(request)
+    fault = faults.take(state.ordered_faults, request)
+    failed = xml_reply(fault.status if fault else 500, "InternalError", "The demo was asked to fail.")
+    reply = storage.put(state, request) if fault is None or fault.accepts else failed
     if fault is None:
-        return storage.put(state, request)
-    failed = xml_reply(fault.status, "InternalError", "The demo was asked to fail.")
-    if not fault.accepts:
-        return failed if fault.kind == "status" else fault.apply(failed, "")
-    done = storage.put(state, request)
-    return failed if fault.kind == "status" else fault.apply(done, "")
+        return reply
+    return failed if fault.kind == "status" else fault.apply(reply, "")
 
 
 def _api(state: State, site: Site, request: Request) -> Reply:
@@ -152,29 +97,25 @@ def _api(state: State, site: Site, request: Request) -> Reply:
 
 
 def _carried_out(state: State, site: Site, request: Request, trace_id: str) -> Reply:
-    fault = state.faults.take(request)
+    fault = faults.take(state.ordered_faults, request)
     if fault is not None and not fault.accepts:
         return fault.apply(Reply(500), trace_id)
     rules.bearer(request, site.api_key)
-    handler, ids = _find(request)
-    call = Call(state, request, ids, trace_id, site.upload_base)
-    return _with_faults(handler(call), call.fault, fault, trace_id)
+    handler, path_id = _find(request)
+    call = Call(state, request, path_id, trace_id, site.upload_base)
+    reply = handler(call)
+    was_accepted = reply.status < 300
+    if call.fault is not None:  # the chat's own
+        reply = call.fault.apply(reply, trace_id)
+    return fault.apply(reply, trace_id) if fault is not None and was_accepted else reply
 
 
-def _with_faults(reply: Reply, own: Fault | None, ordered: Fault | None, trace_id: str) -> Reply:
-    """Apply the chat's own fault, then the ordered one if the request was carried out."""
-    carried_out = reply.status < 300
-    if own is not None:
-        reply = own.apply(reply, trace_id)
-    return ordered.apply(reply, trace_id) if ordered is not None and carried_out else reply
-
-
-def _find(request: Request) -> tuple[Handler, tuple[str, ...]]:
+def _find(request: Request) -> tuple[Handler, str]:
     path = request.path.removeprefix(API_PREFIX) if request.path.startswith(API_PREFIX + "/") else ""
-    for method, pattern, handler in _ROUTES:
+    for pattern, handlers in _PATTERNS:
         match = pattern.fullmatch(path)
-        if match is not None and method == request.method:
-            return handler, match.groups()
+        if match is not None and request.method in handlers:
+            return handlers[request.method], (match.lastindex and match[1]) or ""
     raise Refusal(404, 2001, f"The demo has no {request.method} {request.path}.")
 
 
@@ -200,44 +141,45 @@ def _by_content(state: State, body: bytes) -> bytes:
     return str(sorted({**data, "attachment_id": file.sha256}.items())).encode()
 
 
-def request_from(environ: Mapping[str, Any]) -> Request:
-    """Read a WSGI environment."""
-    headers = {
-        name[5:].replace("_", "-").lower(): value
-        for name, value in environ.items()
-        if name.startswith("HTTP_") and isinstance(value, str)
-    }
-    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        if environ.get(name):
-            headers[name.replace("_", "-").lower()] = environ[name]
-    length = headers.get("content-length", "0")
-    body = environ["wsgi.input"].read(int(length)) if length.isascii() and length.isdigit() else b""
-    return Request(
-        method=environ["REQUEST_METHOD"],
-        host=headers.get("host", "").rpartition(":")[0] or headers.get("host", ""),
-        path=environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace"),
-        query=dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)),
-        headers=headers,
-        body=body,
-    )
+def host_of(header: str) -> str:
+    """Give the host of a `Host` header, without its port."""
+    return header.rpartition(":")[0] or header
+
+
+def status_and_headers(reply: Reply) -> tuple[str, dict[str, str]]:
+    """Give the status line's text, and the headers with the length of the body where there may be one."""
+    headers = {"Content-Length": str(len(reply.body)), **reply.headers}
+    if reply.status in (204, 304):
+        del headers["Content-Length"]
+    return f"{reply.status} {_PHRASES.get(reply.status, 'Unknown')}", headers
 
 
 def wsgi(
     handle: Callable[[Request], Reply],
 ) -> Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]:
-    """Wrap a handler as a WSGI callable.
-
-    The whole `Reply` is left in the environment under `REPLY_KEY`, so that a server that knows it can be
-    late or cut the answer; WSGI itself has no word for that.
-    """
+    """Wrap a handler as a WSGI callable, which cannot be late or cut an answer."""
 
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        reply = environ[REPLY_KEY] = handle(request_from(environ))
-        phrase = _PHRASES.get(reply.status, "Unknown")
-        headers = {"Content-Length": str(len(reply.body)), **reply.headers}
-        if reply.status in (204, 304):
-            del headers["Content-Length"]
-        start_response(f"{reply.status} {phrase}", list(headers.items()))
+        reply = handle(_request_from(environ))
+        status, headers = status_and_headers(reply)
+        start_response(status, list(headers.items()))
         return [reply.body]
 
     return app
+
+
+def _request_from(environ: Mapping[str, Any]) -> Request:
+    headers = {
+        name.removeprefix("HTTP_").replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_") or (name in ("CONTENT_TYPE", "CONTENT_LENGTH") and value)
+    }
+    length = headers.get("content-length", "0")
+    return Request(
+        method=environ["REQUEST_METHOD"],
+        host=host_of(headers.get("host", "")),
+        path=environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace"),
+        query=dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)),
+        headers=headers,
+        body=environ["wsgi.input"].read(int(length)) if length.isascii() and length.isdigit() else b"",
+    )

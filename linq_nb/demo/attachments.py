@@ -6,7 +6,7 @@ from . import rules, shapes, storage
 from .call import Call
 from .clock import stamp
 from .state import Attachment
-from .wire import Reply, json_reply, no_content
+from .wire import Reply, json_reply
 
 UPLOAD_LIFE = timedelta(minutes=15)
 
@@ -16,15 +16,13 @@ def create(call: Call) -> Reply:
 
     The bytes are not known yet, so the id comes from name, type, size and how often these were asked for.
     """
-    filename, content_type, size = rules.upload(rules.json_body(call.request))
-    state, key = call.state, (filename, content_type, size)
-    number = state.count("attachment", *key)
-    file_id = state.ids.uuid("attachment", *key, number)
+    body = call.body({"filename": str, "content_type": str, "size_bytes": int})
+    rules.upload(**body)
+    state, key = call.state, (body["filename"], body["content_type"], body["size_bytes"])
+    file_id = state.ids.uuid("attachment", *key, state.count("attachment", *key))
     item = Attachment(
         id=file_id,
-        filename=filename,
-        content_type=content_type,
-        size_bytes=size,
+        **body,
         created_at=call.now,
         expires_at=call.now + UPLOAD_LIFE,
         signature=state.ids.hex("upload", file_id),
@@ -41,15 +39,11 @@ def create(call: Call) -> Reply:
     return json_reply(200, answer)
 
 
-def _named(call: Call) -> Attachment:
-    return call.state.attachment(rules.uuid_text(call.ids[0], "attachmentId"))
-
-
 def get(call: Call) -> Reply:
-    return json_reply(200, shapes.attachment(_named(call)))
+    return json_reply(200, shapes.attachment(call.state.attachment(call.path_id, "attachmentId")))
 
 
 def delete(call: Call) -> Reply:
     """Delete for good; messages that show it keep their part without a working link."""
-    del call.state.attachments[_named(call).id]
-    return no_content()
+    del call.state.attachments[call.state.attachment(call.path_id, "attachmentId").id]
+    return Reply(204)

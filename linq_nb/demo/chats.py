@@ -1,12 +1,11 @@
 """Chats: list, get, create, rename, leave, mark as read."""
 
-from datetime import datetime
-
 from . import messages, rules, shapes
 from .call import Call
 from .ids import stable_uuid
-from .state import Chat, Handle, Line
-from .wire import Json, Refusal, Reply, json_reply, no_content
+from .people import Person
+from .state import Chat, Line
+from .wire import Refusal, Reply, json_reply
 
 DEFAULT_LIMIT = 20
 
@@ -21,27 +20,21 @@ def list_all(call: Call) -> Reply:
     if "to" in query:
         wanted = rules.address(query["to"], "to")
         items = [chat for chat in items if wanted in chat.others]
-    limit, offset = rules.page(query, DEFAULT_LIMIT)
-    shown = [shapes.chat(call.state, chat) for chat in items[offset : offset + limit]]
-    more = offset + limit < len(items)
-    return json_reply(200, {"chats": shown, "next_cursor": rules.cursor(offset + limit) if more else None})
-
-
-def _named(call: Call) -> Chat:
-    return call.state.chat(rules.uuid_text(call.ids[0], "chatId"))
+    shown, next_cursor = rules.page(query, items, DEFAULT_LIMIT)
+    return json_reply(200, {"chats": [shapes.chat(call.state, chat) for chat in shown], "next_cursor": next_cursor})
 
 
 def get(call: Call) -> Reply:
-    return json_reply(200, shapes.chat(call.state, _named(call)))
+    return json_reply(200, shapes.chat(call.state, call.state.chat(call.path_id)))
 
 
 def create(call: Call) -> Reply:
     """`POST /v3/chats`: the chat with these people on this line, new or not, and a first message."""
-    body = rules.json_body(call.request)
-    rules.fields(body, {"from": str, "to": list, "message": dict}, {"override_optout": bool})
+    body = call.body({"from": str, "to": list, "message": dict}, {"override_optout": bool})
     line = call.state.line(rules.e164(body["from"], "from"))
     others = _addresses(body["to"])
-    chat = _find(call, line, others) or _new(call, line, others)
+    same = (c for c in call.state.chats.values() if c.line is line and _is_with(c, others))
+    chat = next(same, None) or _new(call, line, others)
     message = messages.post(call, chat, body["message"], override=body.get("override_optout", False))
     answer = shapes.chat(call.state, chat)
     names = ("id", "display_name", "handles", "health_status", "is_group", "service")
@@ -51,15 +44,13 @@ def create(call: Call) -> Reply:
 
 def send_anywhere(call: Call) -> Reply:
     """`POST /v3/messages`: Linq picks line and chat."""
-    body = rules.json_body(call.request)
     optional: dict[str, type] = {"override_optout": bool, "exclude_from": list, "continuation_message": dict}
-    rules.fields(body, {"to": list, "message": dict}, optional)
+    body = call.body({"to": list, "message": dict}, optional)
     others = _addresses(body["to"])
     line = _pick_line(call, body.get("exclude_from", []))
-    existing = next((c for c in call.state.chats.values() if sorted(c.others) == others and not c.left), None)
+    existing = next((c for c in call.state.chats.values() if _is_with(c, others)), None)
     chat = existing or _new(call, line, others)
     message = messages.post(call, chat, body["message"], override=body.get("override_optout", False))
-    answer = shapes.chat(call.state, chat)
     return json_reply(
         202,
         {
@@ -70,7 +61,7 @@ def send_anywhere(call: Call) -> Reply:
                 "reason": "new_best_number" if existing is None else "reused_active_chat",
                 "reused_existing_chat": existing is not None,
             },
-            "handles": answer["handles"],
+            "handles": [shapes.handle(handle) for handle in chat.handles],
             "is_group": chat.is_group,
             "message": shapes.sent_message(call.state, message),
             "service": chat.service,
@@ -92,41 +83,19 @@ def _addresses(values: list[object]) -> list[str]:
     return sorted({rules.address(value if isinstance(value, str) else "", "to") for value in values})
 
 
-def _find(call: Call, line: Line, others: list[str]) -> Chat | None:
-    same = (chat for chat in call.state.chats.values() if chat.line is line and sorted(chat.others) == others)
-    return next((chat for chat in same if not chat.left), None)
+def _is_with(chat: Chat, others: list[str]) -> bool:
+    return sorted(chat.others) == others and not chat.left
 
 
 def _new(call: Call, line: Line, others: list[str]) -> Chat:
-    chat_id, now = stable_uuid("new chat", line.number, *others), call.now
-    people = [(line.number, True), *((other, False) for other in others)]
-    return call.state.add_chat(
-        Chat(
-            id=chat_id,
-            name=", ".join(others),
-            line=line,
-            handles=[_handle(chat_id, number, is_me, now) for number, is_me in people],
-            service="iMessage",
-            carrier="iMessage",
-            health="HEALTHY",
-            script="plain",
-            reads=False,
-            left=False,
-            zero_retention=False,
-            created_at=now,
-            updated_at=now,
-        )
-    )
-
-
-def _handle(chat_id: str, number: str, is_me: bool, now: datetime) -> Handle:
-    return Handle(stable_uuid("handle", chat_id, number), number, "iMessage", now, is_me)
+    person = Person(", ".join(others), tuple(others), call.state.lines.index(line))
+    return call.state.add_chat(person, stable_uuid("new chat", line.number, *others), call.now, call.now)
 
 
 def update(call: Call) -> Reply:
     """Rename a group; a direct chat cannot be updated (409/1006)."""
-    chat, body = _named(call), rules.json_body(call.request)
-    rules.fields(body, {}, {"display_name": str, "group_chat_icon": str})
+    chat = call.state.chat(call.path_id)
+    body = call.body({}, {"display_name": str, "group_chat_icon": str})
     if not chat.is_group:
         raise Refusal(409, 1006, "A direct chat cannot be updated.")
     _present(chat)
@@ -137,19 +106,18 @@ def update(call: Call) -> Reply:
 
 def leave(call: Call) -> Reply:
     """Leave a group; every later send to it is refused (409/2013)."""
-    chat = _named(call)
+    chat = call.state.chat(call.path_id)
     if not chat.is_group:
         raise Refusal(409, 1006, "A direct chat cannot be left.")
     _present(chat)
-    chat.left, chat.me.left_at = True, call.now
-    answer: Json = {"message": "You have left the chat.", "status": "accepted", "trace_id": call.trace_id}
-    return json_reply(202, answer)
+    chat.me.left_at = call.now
+    return json_reply(202, {"message": "You have left the chat.", "status": "accepted", "trace_id": call.trace_id})
 
 
 def note(call: Call) -> Reply:
     """Mark as read, start or stop typing: accepted, without effect."""
-    _present(_named(call))
-    return no_content()
+    _present(call.state.chat(call.path_id))
+    return Reply(204)
 
 
 def _present(chat: Chat) -> None:

@@ -1,13 +1,16 @@
 """`Demo`: one world, for tests and notebooks."""
 
 import threading
+from base64 import b64encode
 from collections import deque
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from typing import TYPE_CHECKING, Any, overload
 
 from . import app, control, media, messages, month, webhooks
-from .clock import Clock, RealClock, VirtualClock
+from .clock import Clock, RealClock, VirtualClock, stamp
 from .faults import MEMO_PATH, USUAL_CODE, Fault, Mix
 from .ids import Ids
 from .month import Month
@@ -67,7 +70,7 @@ class Demo:
     def handle(self, request: Request) -> Reply:
         """Answer one request to the API, the upload, CDN and media hosts, or `/demo/`."""
         if request.path.startswith("/demo/") and request.host not in app.HOSTS[1:]:
-            return control.answer(self, request)
+            return control.answer(self._controls(), request)
         return app.answer(self._state, app.Site(self.api_key, self._upload_base), request)
 
     def transport(self) -> "httpx.BaseTransport":
@@ -79,6 +82,44 @@ class Demo:
     def bind(self, address: str) -> None:
         """Say where the demo listens, such as `http://127.0.0.1:8765`."""
         self.base_url, self._upload_base = address + app.API_PREFIX, address
+
+    def _controls(self) -> control.Actions:
+        """Give what `/demo/` offers."""
+        changes = (
+            *(self.advance, self.fail_next, self.lose_next_answer, self.reset_next, self.refuse_next, self.slow_next),
+            *(self.faults, self.receive, self.add_chats, self.reset),
+        )
+        return {
+            ("GET", "bubbles"): lambda chat_id: {"bubbles": self.bubbles(chat_id or None)},
+            ("GET", "chats"): lambda _: {"chats": self.chat_ids, "other_account": self.other_account_chat_id},
+            ("GET", "memos"): lambda chat_id: {
+                "memos": [{**memo, "created_at": stamp(memo["created_at"], 6)} for memo in self.memos(chat_id)]
+            },
+            ("GET", "requests"): lambda _: {"requests": [entry._asdict() for entry in self.requests]},
+            ("GET", "deliveries"): lambda _: {
+                "deliveries": [
+                    {"url": url, "headers": headers, "body_base64": b64encode(body).decode()}
+                    for url, headers, body in self.deliveries()
+                ]
+            },
+            ("POST", "limits"): self._set_limits,
+            **{("POST", change.__name__): self._control(change) for change in changes},
+        }
+
+    def _control(self, change: Callable[..., object]) -> Callable[..., Json]:
+        @wraps(change)
+        def action(**arguments: Any) -> Json:
+            result = change(**arguments)
+            return {"now": stamp(self.now(), 6), "result": result}
+
+        return action
+
+    def _set_limits(self, **values: float | None) -> Json:
+        for name, value in values.items():
+            if name not in ("pair_per_minute", "daily", "processing_s", "list_lag_s"):
+                raise KeyError(name)
+            setattr(self.limits, name, value)
+        return {"result": None}
 
     # Time
 
@@ -136,7 +177,7 @@ class Demo:
     def memos(self, chat_id: str) -> list[Json]:
         """List the memos that a chat really got, oldest first."""
         with self._state.lock:
-            kept = [m for m in self._state.by_chat.get(chat_id, []) if m.is_memo and m.attachment]
+            kept = [m for m in self._state.by_chat.get(chat_id, []) if m.is_memo]
             return [_memo(m) for m in sorted(kept, key=lambda m: (m.created_at, m.id))]
 
     def memo_bytes(self, message_id: str) -> bytes:
@@ -200,11 +241,11 @@ class Demo:
         `slow_s`, how late a slow answer is in seconds, and `seed`.
         """
         with self._state.lock:
-            self._state.faults.mix = Mix(**shares)
+            self._state.mix = Mix(**shares)
 
     def _order(self, fault: Fault) -> None:
         with self._state.lock:
-            self._state.faults.queue.append(fault)
+            self._state.ordered_faults.append(fault)
 
     def receive(self, chat_id: str, text: str) -> str:
         """Receive a message from the other side; gives its id. `STOP` opts it out, any other text opts it in."""
@@ -246,24 +287,22 @@ class Demo:
         They are signed as if they left now. `signed_at` sets another time: the reference library compares
         with the computer's clock, not with the demo's.
         """
-        with self._lock:
-            self._pump()
-            due = [self._inbox.popleft() for _ in range(len(self._inbox))]
-        at = signed_at or self._state.clock.world_now()
-        return [webhooks.sign(item, at) for item in due]
+        return self._drain(self._inbox, signed_at)
 
     def to_post(self) -> list[Delivery]:
         """Give the webhooks that a server on a socket has to post now."""
-        with self._lock:
-            self._pump()
-            due = [self._to_post.popleft() for _ in range(len(self._to_post))]
-        return [webhooks.sign(item, self._state.clock.world_now()) for item in due]
+        return self._drain(self._to_post, None)
 
-    def _pump(self) -> None:
-        with self._state.lock:
-            due = webhooks.collect(self._state)
-        self._inbox.extend(due)
-        self._to_post.extend(due)
+    def _drain(self, queue: deque[Due], signed_at: datetime | None) -> list[Delivery]:
+        with self._lock:
+            with self._state.lock:
+                due = webhooks.collect(self._state)
+            self._inbox.extend(due)
+            self._to_post.extend(due)
+            drained = list(queue)
+            queue.clear()
+        at = signed_at or self._state.clock.world_now()
+        return [webhooks.sign(item, at) for item in drained]
 
 
 def _memo(item: Any) -> Json:

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Literal
 
-from .ids import Ids
 from .people import Script
 from .wire import Cut, Refusal, Reply, Request, refusal_reply
 
@@ -88,26 +87,14 @@ class Mix:
         return None
 
 
-class Faults:
-    """The queue of ordered faults, and the mix that runs beside it."""
-
-    def __init__(self, ids: Ids) -> None:
-        self._ids = ids
-        self.queue: list[Fault] = []
-        self.mix = Mix()
-
-    def take(self, request: Request) -> Fault | None:
-        """Give the first ordered fault for this request, and use it up once."""
-        for fault in self.queue:
-            if fault.matches(request):
-                fault.times -= 1
-                self.queue = [left for left in self.queue if left.times > 0]
-                return fault
-        return None
-
-    def mixed(self, chat_id: str, content: str, attempt: int) -> Fault | None:
-        """Decide by (seed, chat, content, attempt), so that the order of arrival does not matter."""
-        return self.mix.draw(self._ids.unit("fault", self.mix.seed, chat_id, content, attempt))
+def take(ordered: list[Fault], request: Request) -> Fault | None:
+    """Give the first ordered fault for this request, and use it up once."""
+    fault = next((fault for fault in ordered if fault.matches(request)), None)
+    if fault is not None:
+        fault.times -= 1
+        if fault.times <= 0:
+            ordered.remove(fault)
+    return fault
 
 
 def scripted(script: Script, attempt: int, contact: datetime, now: datetime) -> Fault | None:

@@ -25,22 +25,22 @@ def stages(chat: Chat, created_at: datetime, ids: Ids, key: tuple[object, ...]) 
 
     queued = Stage("queued", created_at)
     sent = Stage("sent", later(created_at, 0.6, 1.6, "sent"))
-    if chat.script == "fails":
+    if chat.person.script == "fails":
         return queued, Stage("failed", later(created_at, 4, 8, "failed"))
-    if chat.script == "fails_then_delivers":
+    if chat.person.script == "fails_then_delivers":
         failed = Stage("failed", later(sent.at, 4, 8, "failed"))
         return queued, sent, failed, Stage("delivered", later(failed.at, 90, 150, "delivered"))
     if chat.is_group or chat.carrier == "SMS":
         return queued, sent
     delivered = Stage("delivered", later(sent.at, 0.4, 2.4, "delivered"))
-    if not chat.reads:
+    if not chat.person.reads:
         return queued, sent, delivered
     return queued, sent, delivered, Stage("read", later(delivered.at, 60, 300, "read"))
 
 
 def failure(chat: Chat) -> tuple[int, str] | None:
     """Give code and reason that `message.failed` will carry; the message itself never has them."""
-    return {"fails": FINAL, "fails_then_delivers": LATE}.get(chat.script)
+    return {"fails": FINAL, "fails_then_delivers": LATE}.get(chat.person.script)
 
 
 def status(message: Message, now: datetime) -> str:

@@ -7,7 +7,7 @@ from . import rules, shapes
 from .call import Call
 from .people import Service
 from .state import Blocked, State
-from .wire import Json, Refusal, Reply, json_reply, no_content
+from .wire import Json, Refusal, Reply, json_reply
 
 CHECK_EVERY = timedelta(seconds=10)
 
@@ -23,7 +23,7 @@ def list_old(call: Call) -> Reply:
 
 def update(call: Call) -> Reply:
     """Set or clear the forwarding number of a line (404/2019 for an unknown line)."""
-    wanted, body = rules.uuid_text(call.ids[0], "phoneNumberId"), rules.json_body(call.request)
+    wanted, body = rules.uuid_text(call.path_id, "phoneNumberId"), rules.json_body(call.request)
     if set(body) != {"forwarding_number"}:
         raise Refusal(400, 1001, "forwarding_number is required, and nothing else.")
     line = next((line for line in call.state.lines if line.id == wanted), None)
@@ -35,18 +35,9 @@ def update(call: Call) -> Reply:
     return json_reply(200, {name: full[name] for name in ("id", "phone_number", "forwarding_number")})
 
 
-def check_imessage(call: Call) -> Reply:
-    return _check(call, "iMessage")
-
-
-def check_rcs(call: Call) -> Reply:
-    """Check RCS; an email address has none (400/1005)."""
-    return _check(call, "RCS")
-
-
-def _check(call: Call, service: Service) -> Reply:
-    body = rules.json_body(call.request)
-    rules.fields(body, {"address": str}, {"from": str})
+def check(call: Call, service: Service) -> Reply:
+    """Check whether an address has a service; an email address has no RCS (400/1005)."""
+    body = call.body({"address": str}, {"from": str})
     if service == "RCS" and "@" in body["address"]:
         raise Refusal(400, 1005, "address must be a phone number: RCS has no email addresses.")
     address = rules.address(body["address"], "address")
@@ -85,19 +76,17 @@ def list_blocked(call: Call) -> Reply:
 
 def block(call: Call) -> Reply:
     """Block a handle; again gives the same entry (SDK docs)."""
-    body = rules.json_body(call.request)
-    rules.fields(body, {"handle": str}, {"reason": str})
+    body = call.body({"handle": str}, {"reason": str})
     handle = rules.address(body["handle"], "handle")
     new = Blocked(handle, call.now, body.get("reason"))
     return json_reply(200, {"blocked_handle": shapes.blocked(call.state.blocked.setdefault(handle, new))})
 
 
 def unblock(call: Call) -> Reply:
-    body = rules.json_body(call.request)
-    rules.fields(body, {"handle": str}, {})
+    body = call.body({"handle": str})
     if call.state.blocked.pop(rules.address(body["handle"], "handle"), None) is None:
         raise Refusal(404, 2001, "This handle is not blocked.")
-    return no_content()
+    return Reply(204)
 
 
 def available(call: Call) -> Reply:

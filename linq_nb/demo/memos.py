@@ -1,7 +1,7 @@
 """`POST /v3/chats/{chatId}/voicememo`: the one call that puts a bubble in a chat."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from math import ceil
 from urllib.parse import unquote, urlsplit
 
@@ -26,39 +26,30 @@ class Audio:
 
 def send(call: Call) -> Reply:
     """Accept one voice memo (202), or refuse it as Linq does."""
-    state, chat, body = call.state, _chat(call), rules.json_body(call.request)
-    _one_source(body)
-    may_send(state, chat, override=body.get("override_optout", False))
-    audio = _uploaded(call, body["attachment_id"]) if "attachment_id" in body else _by_url(call, body)
-    chat.first_contact_at = chat.first_contact_at or call.now
-    fault = _trouble(call, chat, audio.content)
-    if fault is not None and not fault.accepts:
-        call.fault = fault
-        return Reply(500)
-    within_limits(state, chat)
-    message = _accept(call, chat, audio)
-    call.fault = fault
-    return json_reply(202, shapes.voice_memo(state, message, audio.file))
-
-
-def _chat(call: Call) -> Chat:
-    return call.state.chat(rules.uuid_text(call.ids[0], "chatId"))
-
-
-def _one_source(body: Json) -> None:
-    rules.fields(body, {}, _FIELDS)
+    state, chat = call.state, call.state.chat(call.path_id)
+    body = call.body({}, _FIELDS)
     given = [name for name in ("voice_memo_url", "attachment_id") if name in body]
     if not given:
         raise Refusal(400, 1001, "One of voice_memo_url and attachment_id is required.")
     if len(given) == 2:
         raise Refusal(400, 1005, "Give voice_memo_url or attachment_id, not both.")
+    may_send(state, chat, override=body.get("override_optout", False))
+    audio = _uploaded(call, body["attachment_id"]) if "attachment_id" in body else _by_url(call, body["voice_memo_url"])
+    fault = _trouble(call, chat, audio.content)
+    if fault is not None and not fault.accepts:
+        call.fault = fault
+        return Reply(500)
+    within_limits(state, chat)
+    call.fault = fault
+    message = new_message(call, chat, audio.content, [shapes.media_part(audio.file, audio.delivered_type)], audio.file)
+    return json_reply(202, shapes.voice_memo(message))
 
 
 def may_send(state: State, chat: Chat, *, override: bool) -> None:
     """Refuse a chat that was left (2013), a paused line (2027), people blocked (2026) or opted out (2024)."""
     if chat.left:
         raise Refusal(409, 2013, "You have left this chat.")
-    if chat.script == "line_paused":
+    if chat.person.script == "line_paused":
         raise Refusal(403, 2027, f"The line {chat.line.number} cannot send at the moment.")
     if chat.is_group:
         return
@@ -71,7 +62,7 @@ def may_send(state: State, chat: Chat, *, override: bool) -> None:
 def _uploaded(call: Call, attachment_id: str) -> Audio:
     """Find an uploaded file: 404/2003 unknown or expired, 404/2007 not there yet or still processing."""
     state = call.state
-    file = state.attachment(rules.uuid_text(attachment_id, "attachment_id"))
+    file = state.attachment(attachment_id)
     if file.sha256 is None:
         if call.now >= file.expires_at:
             raise Refusal(404, 2003, "The attachment was never uploaded.")
@@ -85,9 +76,9 @@ def _uploaded(call: Call, attachment_id: str) -> Audio:
     return Audio(file, delivered, file.sha256)
 
 
-def _by_url(call: Call, body: Json) -> Audio:
+def _by_url(call: Call, url: str) -> Audio:
     """Take a file from a URL: the demo's own are really read, others are believed by their extension."""
-    url: str = rules.public_https(body["voice_memo_url"], "voice_memo_url")
+    rules.public_https(url, "voice_memo_url")
     parts = urlsplit(url)
     filename = unquote(parts.path.rpartition("/")[2])
     declared = rules.AUDIO_EXTENSIONS.get(filename.rpartition(".")[2].lower())
@@ -100,7 +91,7 @@ def _by_url(call: Call, body: Json) -> Audio:
     bare = url.partition("?")[0].partition("#")[0]
     size = int(call.state.ids.between(20_000, 400_000, "size", bare))
     file = _fetched(call, f"url:{bare}", filename, declared, size)
-    return Audio(file, _delivered(declared), f"url:{bare}")
+    return Audio(file, rules.delivered_type(declared), f"url:{bare}")
 
 
 def _own_media(call: Call, path: str, filename: str, declared: str) -> Audio:
@@ -116,63 +107,44 @@ def _own_media(call: Call, path: str, filename: str, declared: str) -> Audio:
     file = _fetched(call, digest, filename, declared, len(answer.body))
     file.sha256 = state.store_file(answer.body)
     file.duration_ms = media.duration_ms(answer.body)
-    return Audio(file, _delivered(declared), file.sha256)
-
-
-def _delivered(declared: str) -> str:
-    return "audio/mp4" if declared == "audio/x-caf" else declared
+    return Audio(file, rules.delivered_type(declared), file.sha256)
 
 
 def _fetched(call: Call, key: str, filename: str, content_type: str, size: int) -> Attachment:
     state, now = call.state, call.now
-    number = state.count("fetched", call.ids[0], key)
-    file_id = state.ids.uuid("fetched", call.ids[0], key, number)
+    number = state.count("fetched", call.path_id, key)
+    file_id = state.ids.uuid("fetched", call.path_id, key, number)
     file = Attachment(file_id, filename[:255], content_type, size, now, now, signature="")
     state.attachments[file.id] = file
     return file
 
 
 def _trouble(call: Call, chat: Chat, content: str) -> Fault | None:
-    attempt = call.state.count("attempt", chat.id, content)
-    contact = chat.first_contact_at or call.now
-    habit = faults.scripted(chat.script, attempt, contact, call.now)
-    return habit or call.state.faults.mixed(chat.id, content, attempt)
+    """Give the chat's own fault, else one drawn by (seed, chat, content, attempt): the order of arrival decides nothing."""
+    state = call.state
+    attempt = state.count("attempt", chat.id, content)
+    chat.first_contact_at = chat.first_contact_at or call.now
+    own = faults.scripted(chat.person.script, attempt, chat.first_contact_at, call.now)
+    return own or state.mix.draw(state.ids.unit("fault", state.mix.seed, chat.id, content, attempt))
 
 
 def within_limits(state: State, chat: Chat) -> None:
     """Refuse with 429/1007 what is above 30 a minute between line and recipient, or above the daily cap."""
-    now = state.clock.now()
-    _window(state, (chat.line.number, *sorted(chat.others)), state.limits.pair_per_minute, now)
+    now, minute, limit = state.clock.now(), timedelta(minutes=1), state.limits.pair_per_minute
+    recent = sorted(at for at in state.accepted.get(chat.pair, []) if at > now - minute)
+    if len(recent) >= limit:
+        wait = max(1, ceil((recent[-limit] + minute - now).total_seconds()))
+        raise Refusal(429, 1007, "Too many messages to this recipient.", retry_after=wait)
     if state.limits.daily is not None:
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        if sum(at >= midnight for at in state.accepted.get(("day",), [])) >= state.limits.daily:
+        if sum(at >= midnight for times in state.accepted.values() for at in times) >= state.limits.daily:
             wait = ceil((midnight + timedelta(days=1) - now).total_seconds())
             raise Refusal(429, 1007, "The daily limit of messages is reached.", retry_after=wait)
 
 
-def _window(state: State, pair: tuple[str, ...], limit: int, now: datetime) -> None:
-    minute = timedelta(seconds=60)
-    recent = sorted(at for at in state.accepted.get(pair, []) if at > now - minute)
-    if len(recent) >= limit:
-        wait = max(1, ceil((recent[-limit] + minute - now).total_seconds()))
-        raise Refusal(429, 1007, "Too many messages to this recipient.", retry_after=wait)
-
-
-def note_accepted(state: State, chat: Chat) -> None:
-    """Count one accepted message against the limits."""
-    now = state.clock.now()
-    for key in ((chat.line.number, *sorted(chat.others)), ("day",)):
-        state.accepted.setdefault(key, []).append(now)
-
-
-def _accept(call: Call, chat: Chat, audio: Audio) -> Message:
-    part = shapes.media_part(audio.file, audio.delivered_type)
-    message = new_message(call, chat, audio.content, [part])
-    message.is_memo, message.attachment = True, audio.file
-    return message
-
-
-def new_message(call: Call, chat: Chat, content: str, parts: list[Json]) -> Message:
+def new_message(
+    call: Call, chat: Chat, content: str, parts: list[Json], attachment: Attachment | None = None
+) -> Message:
     """Accept one outbound message. Its id and times are hashes of chat, content and count."""
     state = call.state
     key = ("message", chat.id, content, state.count("message", chat.id, content))
@@ -185,16 +157,11 @@ def new_message(call: Call, chat: Chat, content: str, parts: list[Json]) -> Mess
         trace_id=call.trace_id,
         stages=lifecycle.stages(chat, created_at, state.ids, key),
         sender=chat.me,
+        carrier=chat.carrier,
+        attachment=attachment,
         failure=lifecycle.failure(chat),
     )
-    store(state, message)
-    note_accepted(state, chat)
-    return message
-
-
-def store(state: State, message: Message) -> None:
-    """Store a message and schedule its webhooks."""
-    state.messages[message.id] = message
-    state.by_chat[message.chat.id].append(message)
-    message.chat.updated_at = max(message.chat.updated_at, message.created_at)
+    state.add_message(message)
     webhooks.schedule(state, message)
+    state.accepted.setdefault(chat.pair, []).append(call.now)
+    return message

@@ -4,11 +4,11 @@ import json
 from datetime import timedelta
 from hashlib import sha256
 
-from . import memos, rules, shapes
+from . import memos, rules, shapes, webhooks
 from .call import Call
 from .ids import stable_uuid
 from .state import Attachment, Chat, Handle, Message, Stage, State
-from .wire import Json, Refusal, Reply, json_reply, no_content
+from .wire import Json, Refusal, Reply, json_reply
 
 DEFAULT_LIMIT = 50
 _CONTENT = {
@@ -21,49 +21,41 @@ _CONTENT = {
 
 
 def _page(call: Call, items: list[Message]) -> Reply:
-    limit, offset = rules.page(call.request.query, DEFAULT_LIMIT)
-    shown = [shapes.message(call.state, item) for item in items[offset : offset + limit]]
-    more = offset + limit < len(items)
-    return json_reply(200, {"messages": shown, "next_cursor": rules.cursor(offset + limit) if more else None})
+    shown, next_cursor = rules.page(call.request.query, items, DEFAULT_LIMIT)
+    answer = {"messages": [shapes.message(call.state, item) for item in shown], "next_cursor": next_cursor}
+    return json_reply(200, answer)
 
 
 def list_of_chat(call: Call) -> Reply:
     """List a chat's messages, newest first; Linq documents no order."""
-    chat = call.state.chat(rules.uuid_text(call.ids[0], "chatId"))
-    return _page(call, call.state.listed(chat))
-
-
-def _named(call: Call) -> Message:
-    return call.state.message(rules.uuid_text(call.ids[0], "messageId"))
+    return _page(call, call.state.listed(call.state.chat(call.path_id)))
 
 
 def get(call: Call) -> Reply:
-    return json_reply(200, shapes.message(call.state, _named(call)))
+    return json_reply(200, shapes.message(call.state, call.state.message(call.path_id)))
 
 
 def thread(call: Call) -> Reply:
     """List the thread of a message; nobody replies in threads here, so it is the message alone."""
     if call.request.query.get("order", "asc") not in ("asc", "desc"):
         raise Refusal(400, 1005, "order must be asc or desc.")
-    return _page(call, [_named(call)])
+    return _page(call, [call.state.message(call.path_id)])
 
 
 def delete(call: Call) -> Reply:
     """Delete Linq's record; nothing is unsent, and its idempotency key stays used (SDK docs)."""
-    message = _named(call)
-    del call.state.messages[message.id]
-    call.state.by_chat[message.chat.id].remove(message)
+    message = call.state.message(call.path_id)
+    call.state.remove_message(message)
     for key, kept in call.state.by_key.items():
         if kept is message:
             call.state.by_key[key] = None
-    return no_content()
+    return Reply(204)
 
 
 def send(call: Call) -> Reply:
     """`POST /v3/chats/{chatId}/messages`: text, link and media parts, once for each idempotency key."""
-    chat = call.state.chat(rules.uuid_text(call.ids[0], "chatId"))
-    body = rules.json_body(call.request)
-    rules.fields(body, {"message": dict}, {"override_optout": bool})
+    chat = call.state.chat(call.path_id)
+    body = call.body({"message": dict}, {"override_optout": bool})
     message = post(call, chat, body["message"], override=body.get("override_optout", False))
     return json_reply(202, {"chat_id": chat.id, "message": shapes.sent_message(call.state, message)})
 
@@ -81,7 +73,10 @@ def post(call: Call, chat: Chat, content: Json, *, override: bool) -> Message:
         raise Refusal(400, 1005, "preferred_service must be iMessage, SMS or RCS.")
     used = (chat.id, key or "")
     if key is not None and used in call.state.by_key:
-        return _again(call.state.by_key[used])
+        first = call.state.by_key[used]
+        if first is None:
+            raise Refusal(404, 2002, "The message that used this idempotency key was deleted.")
+        return first
     memos.may_send(call.state, chat, override=override)
     parts = [_part(call.state, part) for part in _listed(content["parts"])]
     memos.within_limits(call.state, chat)
@@ -91,12 +86,6 @@ def post(call: Call, chat: Chat, content: Json, *, override: bool) -> Message:
     message.preferred_service = content.get("preferred_service")
     if key is not None:
         call.state.by_key[used] = message
-    return message
-
-
-def _again(message: Message | None) -> Message:
-    if message is None:
-        raise Refusal(404, 2002, "The message that used this idempotency key was deleted.")
     return message
 
 
@@ -114,7 +103,7 @@ def _part(state: State, part: Json) -> Json:
         case "text" | "link" as kind if isinstance(part.get("value"), str):
             return {"type": kind, "value": part["value"]}
         case "media" if isinstance(part.get("attachment_id"), str):
-            return _media(state.attachment(rules.uuid_text(part["attachment_id"], "attachment_id")))
+            return _media(state.attachment(part["attachment_id"]))
         case _:
             raise Refusal(400, 1004, "A part must be text, link, or media with an attachment_id.")
 
@@ -139,8 +128,10 @@ def receive(state: State, chat: Chat, text: str, trace_id: str, ago: timedelta =
         trace_id=trace_id or stable_uuid(*key).replace("-", ""),
         stages=(Stage("received", now),),
         sender=sender,
+        carrier=chat.carrier,
     )
-    memos.store(state, message)
+    state.add_message(message)
+    webhooks.schedule(state, message)
     return message
 
 

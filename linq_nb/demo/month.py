@@ -11,7 +11,7 @@ from . import messages, shapes, webhooks
 from .clock import stamp
 from .ids import stable_uuid
 from .lifecycle import FINAL, LATE
-from .state import Attachment, Chat, Message, Stage, State, Subscription
+from .state import Attachment, Chat, Message, Stage, State
 from .storage import http_date
 from .story import (
     EXHAUSTED,
@@ -121,13 +121,12 @@ class Month:
             trace_id=ids.hex(*key)[:32],
             stages=stages,
             sender=chat.me,
+            carrier=carrier,
             attachment=file,
             failure=failure,
-            is_memo=True,
-            carrier=carrier if carrier != chat.carrier else None,
             reconciled_at=self._story.on(OUTAGE_END[0], OUTAGE_END[1] + 2) if is_late else None,
         )
-        _store(self._state, message)
+        self._state.add_message(message)
         return message
 
     def _stages(
@@ -148,7 +147,7 @@ class Month:
             return (queued, sent), None
         wait = memo.between(5, 45, 240) if chat.carrier == "RCS" else memo.between(5, 0.4, 2.4)
         delivered = Stage("delivered", sent.at + wait)
-        if not chat.reads or memo.share(6) > 0.8:
+        if not chat.person.reads or memo.share(6) > 0.8:
             return (queued, sent, delivered), None
         return (queued, sent, delivered, Stage("read", delivered.at + memo.between(6, 20, 7_200))), None
 
@@ -194,7 +193,7 @@ class Month:
         chat, wait = self._chats[memo.member.number], memo.between(3, 0.08, 0.5)
         reply: Reply | None = None
         if sent.message is not None and sent.fate == "accepted":
-            reply = json_reply(202, shapes.voice_memo(self._state, sent.message, self._attached(sent.message)))
+            reply = json_reply(202, shapes.voice_memo(sent.message))
             reply.headers["X-Trace-ID"] = sent.message.trace_id
         elif sent.fate in ("lost", "down") and memo.share(1) < 0.15:
             wait = timedelta(seconds=60)
@@ -206,10 +205,6 @@ class Month:
         if reply is not None:
             reply.headers["Date"] = http_date(at)
         return Posted(chat.id, memo.recording, None if by_url else self._file(memo), memo.copy, memo.at, at, reply)
-
-    def _attached(self, message: Message) -> Attachment:
-        assert message.attachment is not None
-        return message.attachment
 
     def _refusal(self, sent: _Sent) -> Refusal:
         match sent.fate:
@@ -226,14 +221,14 @@ class Month:
 
     def _webhooks(self, day: date, accepted: list[Message]) -> Iterator[bytes]:
         """Give the webhooks of failures, and of the line that was flagged."""
-        target = _subscription(self._story.begin)
         if day.day == FLAGGED[0]:
             yield self._flagged()
         for message in accepted:
             for stage in message.stages:
                 if stage.status == "failed":
                     event_id = self._state.ids.uuid("event", message.id, "message.failed")
-                    yield webhooks.body(self._state, target, "message.failed", event_id, message, stage.at)
+                    data = webhooks.failure(message, stage.at)
+                    yield webhooks.envelope(webhooks.NEW, "message.failed", event_id, stage.at, message.trace_id, data)
 
     def _flagged(self) -> bytes:
         number, at = self._state.lines[FLAGGED_LINE].number, self._story.on(*FLAGGED)
@@ -269,11 +264,8 @@ def of_last_month(state: State, sends: int) -> Month:
 
 def _add_chat(state: State, story: Story, member: Member) -> Chat:
     """Add a chat that existed before the month, with its opt-out."""
-    chat = state.add_person(member.person)
     born = story.begin - timedelta(days=20, seconds=61 * member.number)
-    chat.created_at = chat.updated_at = born
-    for handle in chat.handles:
-        handle.joined_at = born
+    chat = state.add_chat(member.person, stable_uuid("chat", member.person.name), born, born)
     messages.receive(state, chat, "Send me a voice memo when you can.", "", state.clock.now() - born)
     if member.optout_at is not None:
         messages.receive(state, chat, "STOP", "", state.clock.now() - member.optout_at)
@@ -301,26 +293,13 @@ def _add_by_hand(state: State, chat: Chat, at: datetime, part: Json, file: Attac
         trace_id=state.ids.hex(*key)[:32],
         stages=(Stage("queued", at), Stage("sent", at + timedelta(seconds=1))),
         sender=chat.me,
+        carrier=chat.carrier,
         attachment=file,
-        is_memo=file is not None,
     )
-    _store(state, message)
-
-
-def _store(state: State, message: Message) -> None:
-    """Store a message without its webhooks, whose time is over."""
-    state.messages[message.id] = message
-    state.by_chat[message.chat.id].append(message)
-    message.chat.updated_at = max(message.chat.updated_at, message.created_at)
+    state.add_message(message)
 
 
 def _delete_some(state: State, sent: list[Message]) -> None:
     """Delete some messages from Linq's record."""
     for message in sent[5::1667]:
-        del state.messages[message.id]
-        state.by_chat[message.chat.id].remove(message)
-
-
-def _subscription(at: datetime) -> Subscription:
-    """Give the subscription of the webhooks."""
-    return Subscription(stable_uuid("month", "hook"), "https://hooks.example.com/linq", ["message.failed"], "", at, at)
+        state.remove_message(message)

@@ -42,6 +42,7 @@ class Person:
     reads: bool = False
     script: Script = "plain"
     left: bool = False
+    opted_out: bool = False
     zero_retention: bool = False
 
 
@@ -52,7 +53,7 @@ PEOPLE = (
     Person("Sam SMS", ("+12025550115",), service="SMS"),
     Person("Rosa RCS", ("+12025550116",), service="RCS", reads=True),
     Person("Linus Email", ("linus@example.com",), reads=True),
-    Person("Kim Opted Out", ("+12025550117",), health="OPTED_OUT"),
+    Person("Kim Opted Out", ("+12025550117",), opted_out=True),
     Person("Kim Second Line", ("+12025550117",), line=1),
     Person("Lee Blocked", (BLOCKED,)),
     Person("Left Group", ("+12025550113", "+12025550114"), left=True),

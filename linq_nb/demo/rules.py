@@ -6,6 +6,7 @@ import re
 import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from .wire import Json, Refusal, Request
@@ -68,12 +69,10 @@ def bearer(request: Request, api_key: str) -> None:
 def uuid_text(value: str, name: str) -> str:
     """Refuse a text that is not a uuid (400/1005)."""
     try:
-        return str(uuid.UUID(value)) if len(value) == 36 else _bad_uuid(name)
+        if len(value) == 36:
+            return str(uuid.UUID(value))
     except ValueError:
-        return _bad_uuid(name)
-
-
-def _bad_uuid(name: str) -> str:
+        pass
     raise Refusal(400, 1005, f"{name} must be a uuid.")
 
 
@@ -122,17 +121,17 @@ def address(value: str, name: str) -> str:
     return value.lower() if _EMAIL.fullmatch(value) else e164(value, name)
 
 
-def page(query: Mapping[str, str], default: int) -> tuple[int, int]:
-    """Give limit and offset of a list call; refuse a limit outside 1..100 or a foreign cursor (400/1005)."""
-    limit = query.get("limit", str(default))
+def page(query: Mapping[str, str], items: list[Any], default_limit: int) -> tuple[list[Any], str | None]:
+    """Give a page of a list, and the cursor of the next one if there is more.
+
+    Refuses a limit outside 1..100 or a foreign cursor (400/1005).
+    """
+    limit = query.get("limit", str(default_limit))
     if not re.fullmatch(r"[0-9]{1,3}", limit) or not 1 <= int(limit) <= 100:
         raise Refusal(400, 1005, "limit must be a number from 1 to 100.")
-    return int(limit), _offset(query["cursor"]) if query.get("cursor") else 0
-
-
-def cursor(offset: int) -> str:
-    """Write an opaque cursor."""
-    return urlsafe_b64encode(f"o:{offset}".encode()).decode()
+    begin = _offset(query["cursor"]) if query.get("cursor") else 0
+    end = begin + int(limit)
+    return items[begin:end], urlsafe_b64encode(f"o:{end}".encode()).decode() if end < len(items) else None
 
 
 def _offset(text: str) -> int:
@@ -168,19 +167,16 @@ def _is_private(host: str) -> bool:
         return host == "localhost" or host.endswith((".localhost", ".local", ".internal")) or "." not in host
 
 
-def upload(data: Json) -> tuple[str, str, int]:
-    """Check the body of `POST /v3/attachments`; gives filename, content type, size."""
-    fields(data, {"filename": str, "content_type": str, "size_bytes": int}, {})
-    filename, content_type, size = data["filename"], data["content_type"], data["size_bytes"]
+def upload(filename: str, content_type: str, size_bytes: int) -> None:
+    """Refuse a file that `POST /v3/attachments` does not take."""
     if not 1 <= len(filename) <= 255:
         raise Refusal(400, 1005, "filename must have 1 to 255 characters.")
     if content_type not in AUDIO_TYPES and content_type not in OTHER_TYPES:
         raise Refusal(400, 5004, f"The file type {content_type} is not supported.")
-    if size < 1:
+    if size_bytes < 1:
         raise Refusal(400, 1005, "size_bytes must be at least 1.")
-    if size > UPLOAD_MAX_BYTES:
+    if size_bytes > UPLOAD_MAX_BYTES:
         raise Refusal(400, 5005, "The file is too large; the limit is 100MB.")
-    return filename, content_type, size
 
 
 def memo_size(size_bytes: int) -> None:
@@ -201,4 +197,9 @@ def memo_type(declared: str, actual: str | None, data_len: int) -> str:
         raise Refusal(422, 1003, f"The file of {data_len} bytes cannot be read as audio.")
     if actual != canonical:
         raise Refusal(400, 5006, f"The file is {actual}, but was declared as {declared}.")
+    return delivered_type(canonical)
+
+
+def delivered_type(canonical: str) -> str:
+    """Give the type in which Linq delivers a memo: CAF becomes MP4."""
     return "audio/mp4" if canonical == "audio/x-caf" else canonical

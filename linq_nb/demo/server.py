@@ -1,6 +1,5 @@
 """The demo on a loopback socket: threads, HTTP/1.1 with keep-alive, and answers late or never."""
 
-import io
 import socket
 import struct
 import sys
@@ -10,23 +9,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 from urllib.request import ProxyHandler, build_opener
 from urllib.request import Request as UrlRequest
 
-from .app import REPLY_KEY
+from .app import host_of, status_and_headers
 from .facade import Demo
-from .webhooks import Delivery
-from .wire import Reply
+from .webhooks import Delivery, is_local
+from .wire import Reply, Request
 
 POLL_S = 0.1
 POST_TIMEOUT_S = 10
 POST_TRIES_S = (0.0, 0.5, 1.0, 2.0)
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Reads a request, calls the WSGI app, and writes the answer: late, cut or not at all if the reply says so."""
+    """Reads a request, asks the demo, and writes the answer: late, cut or not at all if the reply says so."""
 
     protocol_version = "HTTP/1.1"
     server: "Server"
@@ -39,36 +37,28 @@ class Handler(BaseHTTPRequestHandler):
         """Keep quiet: the demo has its own log."""
 
     def _serve(self) -> None:
-        environ = self._environ()
-        written: list[bytes] = []
-
-        def start_response(status: str, headers: list[tuple[str, str]]) -> None:
-            lines = [f"{self.protocol_version} {status}", *(f"{name}: {value}" for name, value in headers)]
-            written.append("\r\n".join([*lines, "", ""]).encode("latin-1"))
-
-        body = b"".join(self.server.demo.app(environ, start_response))
-        self._answer(written[0] + (b"" if self.command == "HEAD" else body), environ[REPLY_KEY])
+        reply = self.server.demo.handle(self._request())
+        status, headers = status_and_headers(reply)
+        lines = [f"{self.protocol_version} {status}", *(f"{name}: {value}" for name, value in headers.items())]
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        self._answer(head if self.command == "HEAD" else head + reply.body, reply)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = _serve
 
-    def _environ(self) -> dict[str, Any]:
+    def _request(self) -> Request:
         path, _, query = self.path.partition("?")
-        length = self.headers.get("Content-Length", "")
-        data = self.rfile.read(int(length)) if length.isascii() and length.isdigit() else b""
-        if self.headers.get("Transfer-Encoding"):
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        length = headers.get("content-length", "")
+        if "transfer-encoding" in headers:
             self.close_connection = True
-        environ = {
-            "REQUEST_METHOD": self.command,
-            "PATH_INFO": unquote(path, "latin-1"),
-            "QUERY_STRING": query,
-            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-            "CONTENT_LENGTH": length,
-            "wsgi.input": io.BytesIO(data),
-        }
-        for name, value in self.headers.items():
-            if name.lower() not in ("content-type", "content-length"):
-                environ["HTTP_" + name.upper().replace("-", "_")] = value
-        return environ
+        return Request(
+            method=self.command,
+            host=host_of(headers.get("host", "")),
+            path=unquote(path),
+            query=dict(parse_qsl(query, keep_blank_values=True)),
+            headers=headers,
+            body=self.rfile.read(int(length)) if length.isascii() and length.isdigit() else b"",
+        )
 
     def _answer(self, data: bytes, reply: Reply) -> None:
         if reply.delay_s:
@@ -152,7 +142,7 @@ class Server(ThreadingHTTPServer):
     def _post_due(self) -> None:
         while not self.stopping.wait(POLL_S):
             for delivery in self.demo.to_post():
-                if urlsplit(delivery.url).hostname in _LOOPBACK:
+                if is_local(delivery.url):
                     threading.Thread(target=_post, args=(delivery, self.stopping), daemon=True).start()
 
 

@@ -30,12 +30,15 @@ def handle(item: Handle) -> Json:
 
 def health(state: State, chat: Chat) -> Json:
     status = state.health(chat)
-    anchor = status.lower().replace("_", "-")
     return {
         "status": status,
-        "doc_url": f"{GUIDES}/chats/chat-health#{anchor}",
+        "doc_url": _guide("chats/chat-health", status),
         "updated_at": stamp(chat.created_at, 0),
     }
+
+
+def _guide(page: str, status: str) -> str:
+    return f"{GUIDES}/{page}#{status.lower().replace('_', '-')}"
 
 
 def chat(state: State, item: Chat) -> Json:
@@ -60,11 +63,7 @@ def cdn_url(item: Attachment) -> str:
 def signed_url(ids: Ids, item: Attachment, now: datetime) -> str:
     """Give a link that ends an hour after the hour began in which it was asked for."""
     expires = int((now.replace(minute=0, second=0, microsecond=0) + 2 * LINK_LIFE).timestamp())
-    return f"{cdn_url(item)}?Expires={expires}&Signature={link_signature(ids, item.id, expires)}"
-
-
-def link_signature(ids: Ids, attachment_id: str, expires: int | str) -> str:
-    return ids.hex("cdn", attachment_id, expires)
+    return f"{cdn_url(item)}?Expires={expires}&Signature={ids.hex('cdn', item.id, expires)}"
 
 
 def attachment(item: Attachment) -> Json:
@@ -92,7 +91,7 @@ def media_part(item: Attachment, delivered_type: str) -> Json:
 
 def parts(state: State, message: Message, now: datetime, *, reactions: bool) -> list[Json]:
     """Give a message's parts with fresh links; zero-retention lines keep none (SDK docs)."""
-    if message.chat.zero_retention:
+    if message.chat.person.zero_retention:
         return []
     return [_part(state, part, now) | ({"reactions": None} if reactions else {}) for part in message.parts]
 
@@ -112,7 +111,7 @@ def message(state: State, item: Message) -> Json:
         "id": item.id,
         "chat_id": item.chat.id,
         "created_at": stamp(item.created_at),
-        "updated_at": stamp(_updated_at(item, now), 6),
+        "updated_at": stamp(max([item.created_at, *(stage.at for stage in item.stages if stage.at <= now)]), 6),
         "delivery_status": status,
         "is_from_me": item.is_from_me,
         "is_delivered": delivered is not None,
@@ -120,7 +119,7 @@ def message(state: State, item: Message) -> Json:
         "sent_at": stamp(sent if item.is_from_me else item.created_at, 6),
         "delivered_at": stamp(delivered, 9),
         "read_at": stamp(read),
-        "service": (item.carrier or item.chat.carrier) if sent or not item.is_from_me else None,
+        "service": item.carrier if sent or not item.is_from_me else None,
         "preferred_service": item.preferred_service,
         "from": item.sender.handle,
         "from_handle": handle(item.sender),
@@ -131,10 +130,6 @@ def message(state: State, item: Message) -> Json:
     return shown | ({"reconciled_at": stamp(item.reconciled_at, 6)} if item.reconciled_at else {})
 
 
-def _updated_at(item: Message, now: datetime) -> datetime:
-    return max([item.created_at, *(stage.at for stage in item.stages if stage.at <= now)])
-
-
 def sent_message(state: State, item: Message) -> Json:
     """Give the shorter form that the send calls answer with."""
     full = message(state, item)
@@ -142,9 +137,10 @@ def sent_message(state: State, item: Message) -> Json:
     return {name: value for name, value in full.items() if name not in left_out}
 
 
-def voice_memo(state: State, item: Message, file: Attachment) -> Json:
+def voice_memo(item: Message) -> Json:
     """Give the answer to a memo POST: always without the service, and without the duration where it is unknown."""
-    part = item.parts[0]
+    part, file = item.parts[0], item.attachment
+    assert file is not None  # every memo has one
     memo: Json = {
         "id": file.id,
         "filename": file.filename,
@@ -176,14 +172,13 @@ def voice_memo(state: State, item: Message, file: Attachment) -> Json:
 
 
 def line(item: Line) -> Json:
-    anchor = item.reputation.lower().replace("_", "-")
     return {
         "id": item.id,
         "phone_number": item.number,
         "forwarding_number": item.forwarding_number,
         "reputation": {
             "status": item.reputation,
-            "doc_url": f"{GUIDES}/phone-numbers/phone-reputation#{anchor}",
+            "doc_url": _guide("phone-numbers/phone-reputation", item.reputation),
         },
         "line_type": "iMessage",
     }

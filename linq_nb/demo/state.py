@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from . import rules
 from .clock import Clock
-from .faults import Faults
+from .faults import Fault, Mix
 from .ids import Ids, stable_uuid
-from .people import BLOCKED, LINES, OTHER_ACCOUNT, PEOPLE, Health, Person, Script, Service
+from .people import BLOCKED, LINES, OTHER_ACCOUNT, PEOPLE, Health, Person, Service
 from .wire import Json, Logged, Refusal
 
 
@@ -37,27 +38,32 @@ class Handle:
 
 @dataclass
 class Chat:
-    """One chat; `carrier` is the service of its messages, `first_contact_at` the time of the first memo POST to it."""
+    """One chat, which behaves as its `person` does; `first_contact_at` is the time of the first memo POST to it."""
 
     id: str
     name: str
     line: Line
     handles: list[Handle]
+    person: Person
     service: Service
-    carrier: Service
-    health: Health
-    script: Script
-    reads: bool
-    left: bool
-    zero_retention: bool
     created_at: datetime
     updated_at: datetime
     icon: str | None = None
     first_contact_at: datetime | None = None
 
     @property
+    def carrier(self) -> Service:
+        """The service of its messages."""
+        return self.person.carrier or self.person.service
+
+    @property
     def others(self) -> list[str]:
         return [handle.handle for handle in self.handles if not handle.is_me]
+
+    @property
+    def pair(self) -> tuple[str, ...]:
+        """Line and recipients, which share a rate limit."""
+        return self.line.number, *sorted(self.others)
 
     @property
     def me(self) -> Handle:
@@ -66,6 +72,10 @@ class Chat:
     @property
     def is_group(self) -> bool:
         return len(self.handles) > 2
+
+    @property
+    def left(self) -> bool:
+        return self.me.left_at is not None
 
 
 @dataclass
@@ -96,7 +106,7 @@ class Stage:
 class Message:
     """A message and all its stages, fixed when it is accepted; the clock decides how many it has reached.
 
-    `carrier` is its service when that is not the chat's, `reconciled_at` is when Linq's own recovery found it.
+    A voice memo has an `attachment`; `reconciled_at` is when Linq's own recovery found the message.
     """
 
     id: str
@@ -106,13 +116,16 @@ class Message:
     trace_id: str
     stages: tuple[Stage, ...]
     sender: Handle
+    carrier: Service
     attachment: Attachment | None = None
     failure: tuple[int, str] | None = None
     preferred_service: Service | None = None
     idempotency_key: str | None = None
-    is_memo: bool = False
-    carrier: Service | None = None
     reconciled_at: datetime | None = None
+
+    @property
+    def is_memo(self) -> bool:
+        return self.attachment is not None
 
     @property
     def is_from_me(self) -> bool:
@@ -161,7 +174,8 @@ class State:
     def __init__(self, ids: Ids, clock: Clock, start: datetime) -> None:
         self.ids, self.clock, self.start = ids, clock, start
         self.lock = threading.RLock()
-        self.faults = Faults(ids)
+        self.ordered_faults: list[Fault] = []
+        self.mix = Mix()
         self.limits = Limits()
         self.lines = [Line(stable_uuid("line", number), number, health) for number, health in LINES]
         self.chats: dict[str, Chat] = {}
@@ -194,67 +208,63 @@ class State:
         return digest
 
     def add_person(self, person: Person) -> Chat:
+        """Add a chat that existed before the demo began."""
         born = self.start - timedelta(days=20, seconds=len(self.chats) * 61)
-        chat_id, line = stable_uuid("chat", person.name), self.lines[person.line]
-        people = [(line.number, True), *((handle, False) for handle in person.handles)]
-        handles = [
-            Handle(stable_uuid("handle", chat_id, handle), handle, person.service, born, is_me)
-            for handle, is_me in people
-        ]
+        chat = self.add_chat(person, stable_uuid("chat", person.name), born, self.start - timedelta(days=1))
         if person.left:
-            handles[0].left_at = self.start - timedelta(days=3)
-        if person.health == "OPTED_OUT":
-            self.opted_out[person.handles[0]] = chat_id
-        chat = Chat(
-            id=chat_id,
-            name=person.name,
-            line=line,
-            handles=handles,
-            service=person.service,
-            carrier=person.carrier or person.service,
-            health="HEALTHY" if person.health == "OPTED_OUT" else person.health,
-            script=person.script,
-            reads=person.reads,
-            left=person.left,
-            zero_retention=person.zero_retention,
-            created_at=born,
-            updated_at=self.start - timedelta(days=1),
-        )
-        return self.add_chat(chat)
-
-    def add_chat(self, chat: Chat) -> Chat:
-        self.chats[chat.id] = chat
-        self.by_chat[chat.id] = []
+            chat.me.left_at = self.start - timedelta(days=3)
+        if person.opted_out:
+            self.opted_out[person.handles[0]] = chat.id
         return chat
+
+    def add_chat(self, person: Person, chat_id: str, created_at: datetime, updated_at: datetime) -> Chat:
+        line = self.lines[person.line]
+        handles = [
+            Handle(stable_uuid("handle", chat_id, handle), handle, person.service, created_at, is_me=place == 0)
+            for place, handle in enumerate((line.number, *person.handles))
+        ]
+        chat = Chat(chat_id, person.name, line, handles, person, person.service, created_at, updated_at)
+        self.chats[chat_id] = chat
+        self.by_chat[chat_id] = []
+        return chat
+
+    def add_message(self, message: Message) -> None:
+        self.messages[message.id] = message
+        self.by_chat[message.chat.id].append(message)
+        message.chat.updated_at = max(message.chat.updated_at, message.created_at)
+
+    def remove_message(self, message: Message) -> None:
+        del self.messages[message.id]
+        self.by_chat[message.chat.id].remove(message)
 
     def health(self, chat: Chat) -> Health:
         """Give the chat's health; an opt-out marks only the chat where the word arrived (SDK docs)."""
         if not chat.is_group and self.opted_out.get(chat.others[0]) == chat.id:
             return "OPTED_OUT"
-        return chat.health
+        return chat.person.health
 
-    def chat(self, chat_id: str) -> Chat:
-        """Give a chat; raises 403/2005 for another account's and 404/2001 for none."""
+    def chat(self, text: str) -> Chat:
+        """Give a chat by its id; raises 400/1005 for no uuid, 403/2005 for another account's and 404/2001 for none."""
+        chat_id = rules.uuid_text(text, "chatId")
         if chat_id == self.other_chat_id:
             raise Refusal(403, 2005, "You do not have access to this chat.")
-        try:
-            return self.chats[chat_id]
-        except KeyError:
-            raise Refusal(404, 2001, "Chat not found.") from None
+        if chat_id not in self.chats:
+            raise Refusal(404, 2001, "Chat not found.")
+        return self.chats[chat_id]
 
-    def message(self, message_id: str) -> Message:
-        """Give a message; raises 404/2002 when it is unknown, deleted or expired."""
-        message = self.messages.get(message_id)
+    def message(self, text: str) -> Message:
+        """Give a message by its id; raises 400/1005 for no uuid, 404/2002 if it is unknown, deleted or expired."""
+        message = self.messages.get(rules.uuid_text(text, "messageId"))
         if message is None or self.expired(message):
             raise Refusal(404, 2002, "Message not found.")
         return message
 
-    def attachment(self, attachment_id: str) -> Attachment:
-        """Give an attachment; raises 404/2003."""
-        try:
-            return self.attachments[attachment_id]
-        except KeyError:
-            raise Refusal(404, 2003, "Attachment not found.") from None
+    def attachment(self, text: str, field: str = "attachment_id") -> Attachment:
+        """Give an attachment by its id; raises 400/1005 for no uuid, 404/2003 for none."""
+        attachment = self.attachments.get(rules.uuid_text(text, field))
+        if attachment is None:
+            raise Refusal(404, 2003, "Attachment not found.")
+        return attachment
 
     def line(self, number: str) -> Line:
         """Give a line by its number; raises 403/2006 when it is not the account's."""

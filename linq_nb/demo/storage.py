@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import unquote
 
-from . import shapes
 from .state import Attachment, State
 from .wire import Reply, Request, xml_reply
 
@@ -23,19 +22,19 @@ def required_headers(item: Attachment) -> dict[str, str]:
 def put(state: State, request: Request) -> Reply:
     """Accept a presigned PUT with exact headers and size, in time; errors are XML, as of object storage."""
     item = state.attachments.get(request.path.removeprefix(UPLOAD_PREFIX))
+    if "authorization" in request.headers:
+        return xml_reply(400, "InvalidArgument", "Only one auth mechanism allowed.")
+    if item is None:
+        return xml_reply(404, "NoSuchKey", "There is no such upload.")
     refusal = _refusal(state, item, request)
-    if refusal is not None or item is None:
-        return refusal or xml_reply(404, "NoSuchKey", "There is no such upload.")
+    if refusal is not None:
+        return refusal
     digest = state.store_file(request.body)
     item.sha256, item.uploaded_at = digest, state.clock.now()
     return Reply(200, b"", {"ETag": f'"{digest[:32]}"'})
 
 
-def _refusal(state: State, item: Attachment | None, request: Request) -> Reply | None:
-    if "authorization" in request.headers:
-        return xml_reply(400, "InvalidArgument", "Only one auth mechanism allowed.")
-    if item is None:
-        return xml_reply(404, "NoSuchKey", "There is no such upload.")
+def _refusal(state: State, item: Attachment, request: Request) -> Reply | None:
     if request.method != "PUT":
         return xml_reply(405, "MethodNotAllowed", "This link takes a PUT.")
     if request.query.get("X-Amz-Signature") != item.signature:
@@ -64,7 +63,7 @@ def cdn(state: State, request: Request) -> Reply:
 
 def _link_holds(state: State, item: Attachment, request: Request) -> bool:
     expires = request.query.get("Expires", "")
-    if request.query["Signature"] != shapes.link_signature(state.ids, item.id, expires):
+    if request.query["Signature"] != state.ids.hex("cdn", item.id, expires):
         return False
     return state.clock.now() < datetime.fromtimestamp(int(expires), UTC)
 

@@ -64,7 +64,7 @@ def collect(state: State) -> list[Due]:
         at, event_id, event_type, message = heappop(state.upcoming)
         for target in state.subscriptions.values():
             if _wants(target, event_type, message, at):
-                due.append(Due(event_id, event_type, target, body(state, target, event_type, event_id, message, at)))
+                due.append(Due(event_id, event_type, target, _body(state, target, event_type, event_id, message, at)))
     return due
 
 
@@ -77,41 +77,37 @@ def _wants(target: Subscription, event_type: str, message: Message, at: datetime
     )
 
 
-def version(target: Subscription) -> str:
-    """Give the payload version from `?version=`, else the newest (linq docs, webhooks)."""
-    return OLD if parse_qs(urlsplit(target.target_url).query).get("version") == [OLD] else NEW
+def is_local(url: str) -> bool:
+    """Return whether a target is on this machine; the demo posts to no other."""
+    try:
+        return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+    except ValueError:
+        return False
 
 
 def sign(due: Due, at: datetime) -> Delivery:
     """Sign one event, as Standard Webhooks and in Linq's older way."""
     secret, seconds = due.subscription.secret, str(int(at.timestamp()))
+    key = b64decode(secret.removeprefix("whsec_"))
+    standard = hmac.digest(key, f"{due.event_id}.{seconds}.".encode() + due.body, "sha256")
     headers = {
         "Content-Type": "application/json",
         "webhook-id": due.event_id,
         "webhook-timestamp": seconds,
-        "webhook-signature": "v1," + _standard(secret, due.event_id, seconds, due.body),
+        "webhook-signature": "v1," + b64encode(standard).decode(),
         "X-Webhook-Event": due.event_type,
         "X-Webhook-Subscription-ID": due.subscription.id,
         "X-Webhook-Timestamp": seconds,
-        "X-Webhook-Signature": _legacy(secret, seconds, due.body),
+        "X-Webhook-Signature": hmac.new(secret.encode(), f"{seconds}.".encode() + due.body, sha256).hexdigest(),
     }
     return Delivery(due.subscription.target_url, headers, due.body)
 
 
-def _standard(secret: str, event_id: str, seconds: str, body: bytes) -> str:
-    key = b64decode(secret.removeprefix("whsec_"))
-    return b64encode(hmac.digest(key, f"{event_id}.{seconds}.".encode() + body, "sha256")).decode()
-
-
-def _legacy(secret: str, seconds: str, body: bytes) -> str:
-    return hmac.new(secret.encode(), f"{seconds}.".encode() + body, sha256).hexdigest()
-
-
-def body(state: State, target: Subscription, event_type: str, event_id: str, message: Message, at: datetime) -> bytes:
-    """Write the payload of one event of a message for one subscription."""
-    payload_version = version(target)
+def _body(state: State, target: Subscription, event_type: str, event_id: str, message: Message, at: datetime) -> bytes:
+    """Write the payload of one event; `?version=` chooses its form, else it is the newest (linq docs, webhooks)."""
+    payload_version = OLD if parse_qs(urlsplit(target.target_url).query).get("version") == [OLD] else NEW
     if event_type == "message.failed":
-        data = _failed(message, at)
+        data = failure(message, at)
     elif payload_version == OLD:
         data = _old_data(state, message, event_type, at)
     else:
@@ -157,13 +153,13 @@ def _new_data(state: State, message: Message, at: datetime) -> Json:
         "sender_handle": shapes.handle(message.sender),
         "parts": shapes.parts(state, message, at, reactions=False),
         **_times(message, at),
-        "service": message.carrier or chat.carrier,
+        "service": message.carrier,
         "preferred_service": message.preferred_service,
         "idempotency_key": message.idempotency_key,
         "effect": None,
         "reply_to": None,
     }
-    return data | ({"zero_retention": True} if chat.zero_retention else {})
+    return data | ({"zero_retention": True} if chat.person.zero_retention else {})
 
 
 def _old_data(state: State, message: Message, event_type: str, at: datetime) -> Json:
@@ -176,7 +172,7 @@ def _old_data(state: State, message: Message, event_type: str, at: datetime) -> 
         "recipient_handle": None if message.is_from_me else shapes.handle(message.chat.me),
         "is_from_me": message.is_from_me,
         "is_group": message.chat.is_group,
-        "service": message.carrier or message.chat.carrier,
+        "service": message.carrier,
         "preferred_service": message.preferred_service,
         "idempotency_key": message.idempotency_key,
         "received_at": None if message.is_from_me else stamp(message.created_at),
@@ -196,7 +192,8 @@ def _old_data(state: State, message: Message, event_type: str, at: datetime) -> 
     return data
 
 
-def _failed(message: Message, at: datetime) -> Json:
+def failure(message: Message, at: datetime) -> Json:
+    """Give the data of `message.failed`, the same in both forms."""
     code, reason = message.failure or lifecycle.FINAL
     return {
         "chat_id": message.chat.id,
@@ -205,6 +202,6 @@ def _failed(message: Message, at: datetime) -> Json:
         "reason": reason,
         "failed_at": stamp(at, 6),
         "detail_code": 42,
-        "service": message.carrier or message.chat.carrier,
+        "service": message.carrier,
         "preferred_service": message.preferred_service,
     }

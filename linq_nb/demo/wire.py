@@ -60,10 +60,6 @@ def json_reply(status: int, data: object) -> Reply:
     return Reply(status, body, {"Content-Type": "application/json"})
 
 
-def no_content() -> Reply:
-    return Reply(204)
-
-
 def refusal_reply(refusal: Refusal, trace_id: str) -> Reply:
     """Write an error as Linq does (linq docs, error model); `retry_after` only where it is known."""
     error: Json = {
@@ -72,12 +68,11 @@ def refusal_reply(refusal: Refusal, trace_id: str) -> Reply:
         "message": refusal.message,
         "doc_url": f"https://docs.linqapp.com/error/codes/{refusal.code // 1000}xxx/{refusal.code}/",
     }
-    reply_headers = {}
     if refusal.retry_after is not None:
         error["retry_after"] = refusal.retry_after
-        reply_headers["Retry-After"] = str(refusal.retry_after)
     reply = json_reply(refusal.status, {"success": False, "error": error, "trace_id": trace_id})
-    reply.headers.update(reply_headers)
+    if refusal.retry_after is not None:
+        reply.headers["Retry-After"] = str(refusal.retry_after)
     return reply
 
 
