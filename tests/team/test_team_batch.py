@@ -104,7 +104,7 @@ def test_what_was_posted_and_cannot_be_written_down_is_unknown(
 ) -> None:
     outbox = connect(transport=Cut(demo, server, "/voicememo", 1))
     try:
-        with pytest.raises(OutcomeUnknown, match=r"accepted as message .*journal could not take it down"):
+        with pytest.raises(OutcomeUnknown, match=r"accepted as message .*journal could not record it"):
             outbox.send(memo, "Ada Lovelace")
     finally:
         server.start()
