@@ -60,45 +60,33 @@ def connect(
     if fresh:
         raise SettingsError("fresh starts the demo anew, so it goes with the demo only; add demo=True or --demo")
     settings = settings_of.load(api_key=api_key, base_url=base_url, profile=profile, journal=journal)
-    opened = Journal(settings.journal)
-    now = clock or utc_now
+    opened, now = Journal(settings.journal), clock or utc_now
+    throttle = Throttle(sleep or time.sleep)
     client = Client(
-        settings.base_url,
-        settings.api_key,
-        timeout=timeout,
-        transport=transport,
-        throttle=Throttle(sleep or time.sleep),
-        now=now,
+        settings.base_url, settings.api_key, timeout=timeout, transport=transport, throttle=throttle, now=now
     )
-    session = Session(
-        client,
-        opened,
-        account=Secret(f"{settings.base_url}\n{settings.api_key.reveal()}"),
-        mode="DEMO" if settings.is_demo else "LIVE",
-        now=now,
-        key_from=settings.api_key_from,
-        journal_note=journal_note(opened),
+    return Outbox(
+        Session(
+            client,
+            opened,
+            account=Secret(f"{settings.base_url}\n{settings.api_key.reveal()}"),
+            mode="DEMO" if settings.is_demo else "LIVE",
+            now=now,
+            key_from=settings.api_key_from,
+            journal_note=journal_note(opened),
+        )
     )
-    return Outbox(session)
 
 
 def _connect_demo(journal: str | None, timeout: float, fresh: bool) -> Outbox:
     from linq_nb.demo import world  # the demo loads only where it is asked for
 
     demo = world(fresh=fresh)
-    opened = Journal(settings_of.journal_url(journal)) if journal else _demo_journal(demo)
-    transport = demo.transport()
-    client = Client(
-        demo.base_url,
-        Secret(demo.api_key),
-        timeout=timeout,
-        transport=transport,
-        throttle=Throttle(demo.sleep),
-        now=demo.now,
-    )
+    transport, throttle = demo.transport(), Throttle(demo.sleep)
+    key = Secret(demo.api_key)
     session = Session(
-        client,
-        opened,
+        Client(demo.base_url, key, timeout=timeout, transport=transport, throttle=throttle, now=demo.now),
+        Journal(settings_of.journal_url(journal)) if journal else _demo_journal(demo),
         account=Secret(f"{demo.base_url}\n{demo.api_key}"),
         mode="DEMO",
         now=demo.now,
