@@ -15,7 +15,7 @@ from linq_nb.client.exchange import Exchanges, nothing, utc_now
 from linq_nb.client.throttle import Throttle
 from linq_nb.errors import ApiError, NotSent, OutcomeUnknown
 from linq_nb.hosts import is_loopback
-from linq_nb.model import Attachment, Capability, Chat, Line, Message, Subscription
+from linq_nb.model import Attachment, Chat, Line, Message, Subscription
 from linq_nb.secret import Secret
 from linq_nb.wire import Answer, NoAnswer, Unreadable
 
@@ -105,14 +105,6 @@ class Client:
                 trace_id=outcome.trace_id,
             )
 
-    def attachment(self, attachment_id: str) -> Attachment:
-        """Read an attachment: ``GET /v3/attachments/{attachmentId}``."""
-        return self._read_one("GET", f"/v3/attachments/{_segment(attachment_id)}", wire.attachment, "the attachment")
-
-    def delete_attachment(self, attachment_id: str) -> None:
-        """Delete an attachment for good: ``DELETE /v3/attachments/{attachmentId}``."""
-        self._read("DELETE", f"/v3/attachments/{_segment(attachment_id)}", "deleting the attachment")
-
     # --- chats, messages, lines ---
 
     def chats(self, *, from_: str | None = None, to: str | None = None, limit: int | None = None) -> Iterator[Chat]:
@@ -128,10 +120,6 @@ class Client:
         path = f"/v3/chats/{_segment(chat_id)}/messages"
         return self._walk(path, "messages", wire.message, "the chat's messages", limit)
 
-    def message(self, message_id: str) -> Message:
-        """Read a message: ``GET /v3/messages/{messageId}``."""
-        return self._read_one("GET", f"/v3/messages/{_segment(message_id)}", wire.message, "the message")
-
     def message_answer(self, message_id: str) -> tuple[Message, Answer]:
         """Read a message, with the answer as it came, for the journal."""
         answer = self._read("GET", f"/v3/messages/{_segment(message_id)}", "the message")
@@ -142,35 +130,7 @@ class Client:
         answer = self._read("GET", "/v3/phone_numbers", "your lines")
         return _parsed(answer, "your lines", lambda answer: wire.page(answer, "phone_numbers", wire.line)[0])
 
-    # --- capability ---
-
-    def check_imessage(self, address: str, *, from_: str | None = None) -> Capability:
-        """Ask whether an address takes iMessage; Linq allows one check in 10 seconds."""
-        return self._check("imessage", "iMessage", address, from_)
-
-    def check_rcs(self, address: str, *, from_: str | None = None) -> Capability:
-        """Ask whether a number takes RCS; ``available`` is None when Linq cannot tell (503/4004, 4009, 4010)."""
-        try:
-            return self._check("rcs", "RCS", address, from_)
-        except ApiError as error:
-            if error.status != 503 or error.code not in (4004, 4009, 4010):
-                raise
-            return Capability(address=address, service="RCS", available=None, reason=f"503/{error.code}")
-
-    def _check(self, kind: str, service: str, address: str, from_: str | None) -> Capability:
-        body = wire.query(address=address, from_=from_)
-        path = f"/v3/capability/check_{kind}"
-        return self._read_one(
-            "POST", path, lambda raw: wire.capability(raw, service), f"the {service} check", body=body
-        )
-
     # --- webhook subscriptions ---
-
-    def webhook_events(self) -> list[str]:
-        """List the event types that Linq knows; the list is never closed."""
-        answer = self._read("GET", "/v3/webhook-events", "the event types")
-        events = answer.body.get("events")
-        return [event for event in events if isinstance(event, str)] if isinstance(events, list) else []
 
     def subscriptions(self) -> list[Subscription]:
         """List the webhook subscriptions, active or not."""
@@ -178,11 +138,6 @@ class Client:
         return _parsed(
             answer, "the webhook subscriptions", lambda answer: wire.page(answer, "subscriptions", wire.subscription)[0]
         )
-
-    def subscription(self, subscription_id: str) -> Subscription:
-        """Read a webhook subscription."""
-        path = f"/v3/webhook-subscriptions/{_segment(subscription_id)}"
-        return self._read_one("GET", path, wire.subscription, "the webhook subscription")
 
     def create_subscription(
         self, target_url: str, events: list[str], *, phone_numbers: list[str] | None = None
@@ -199,11 +154,6 @@ class Client:
                 "list the subscriptions, delete it and create it again"
             ) from None
         return _parsed(_require_success(answer, doing), doing, lambda answer: wire.record(answer, wire.subscription))
-
-    def update_subscription(self, subscription_id: str, **fields: Any) -> Subscription:
-        """Change a webhook subscription; what is not given stays (``is_active``, ``target_url``, ...)."""
-        path = f"/v3/webhook-subscriptions/{_segment(subscription_id)}"
-        return self._read_one("PUT", path, wire.subscription, "the webhook subscription", body=fields)
 
     def delete_subscription(self, subscription_id: str) -> None:
         """Delete a webhook subscription."""

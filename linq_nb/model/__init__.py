@@ -3,7 +3,7 @@
 Times are aware UTC and named ``*_at``; lengths say their unit; handles are E.164 or an email address.
 """
 
-from linq_nb.model.chat import Capability, Chat, Handle, Line
+from linq_nb.model.chat import Chat, Handle, Line
 from linq_nb.model.draft import BadDraft, Draft, Finding, Findings, Plan, PlanRow, Verdict
 from linq_nb.model.memo import MemoSource, VoiceMemo
 from linq_nb.model.message import Attachment, Message, Subscription
@@ -12,7 +12,7 @@ from linq_nb.model.record import BOOL, CATEGORY, FLOAT, INT, TEXT, TIME, Column,
 from linq_nb.model.send import SPANS, Event, Send, accepted_time
 
 __all__ = [
-    "BOOL", "CATEGORY", "FLOAT", "INT", "SPANS", "TEXT", "TIME", "Attachment", "BadDraft", "Capability", "Chat",
+    "BOOL", "CATEGORY", "FLOAT", "INT", "SPANS", "TEXT", "TIME", "Attachment", "BadDraft", "Chat",
     "Column", "Draft", "Event", "Finding", "Findings", "Handle", "Line", "MemoSource", "Message", "Plan", "PlanRow",
     "Send", "Subscription", "Verdict", "VoiceMemo", "accepted_time", "columns_of", "frame_columns", "is_uuid",
     "send_id", "source_of", "url_name",

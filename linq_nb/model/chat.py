@@ -72,14 +72,3 @@ class Line(Record):
     phone_number: str = field(metadata=column("your line, in E.164", is_handle=True))
     reputation: str | None = field(default=None, metadata=column("Linq's rating of the line", CATEGORY))
     line_type: str | None = field(default=None, metadata=column("kind of line", CATEGORY))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Capability(Record):
-    """Whether an address can be reached by a service; ``available`` None means that Linq could not tell."""
-
-    address: str
-    service: str
-    available: bool | None
-    reason: str | None = None
-    selected_service: str | None = None

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from linq_nb import audio
 from linq_nb.model import (
     BadDraft,
-    Capability,
     Chat,
     Draft,
     Event,
@@ -193,18 +192,6 @@ def _line(own: Line) -> Iterable[Fact]:
         Fact("line", clean(mask(own.phone_number))),
         *_opt("line type", own.line_type),
         *_opt("reputation", own.reputation),
-    ]
-
-
-@facts.register
-def _capability(capability: Capability) -> Iterable[Fact]:
-    answers: dict[bool | None, str] = {True: "can be reached", False: "cannot be reached"}
-    return [
-        Fact("address", clean(mask(capability.address))),
-        *_opt("service", capability.service),
-        Fact("answer", answers.get(capability.available, "not known")),
-        *_opt("reason", capability.reason, limit=600),
-        *_opt("would go by", capability.selected_service, with_label=True),
     ]
 
 

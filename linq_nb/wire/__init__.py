@@ -11,7 +11,6 @@ from linq_nb.wire.fields import Raw, Unreadable, parse_time, time_of
 from linq_nb.wire.read import (
     accepted,
     attachment,
-    capability,
     chat,
     handle,
     line,
@@ -25,7 +24,7 @@ from linq_nb.wire.read import (
 
 __all__ = [
     "MAX_ANSWER_BYTES", "Answer", "NoAnswer", "Raw", "Unreadable", "accepted", "attachment", "attachment_body",
-    "capability", "chat", "error_of", "facts_of", "handle", "line", "memo_body", "message", "message_id", "message_of",
+    "chat", "error_of", "facts_of", "handle", "line", "memo_body", "message", "message_id", "message_of",
     "page", "parse_time", "query", "record", "subscription", "time_of", "to_bytes", "unknown_of", "unreadable",
     "webhook",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from linq_nb.model import Attachment, Capability, Chat, Event, Handle, Line, Message, Subscription
+from linq_nb.model import Attachment, Chat, Event, Handle, Line, Message, Subscription
 from linq_nb.status import OUR_STATUSES
 from linq_nb.text import clean, redact
 from linq_nb.wire.answer import Answer
@@ -64,16 +64,6 @@ def line(raw: Raw) -> Line:
         phone_number=required(raw, "phone_number"),
         reputation=upper_of(dict_of(raw, "reputation"), "status"),
         line_type=text_of(raw, "line_type"),
-    )
-
-
-def capability(raw: Raw, service: str) -> Capability:
-    return Capability(
-        address=required(raw, "address"),
-        service=service,
-        available=bool_of(raw, "available"),
-        reason=text_of(raw, "reason"),
-        selected_service=text_of(raw, "selected_service"),
     )
 
 

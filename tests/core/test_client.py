@@ -530,8 +530,6 @@ CALLS: dict[str, tuple[Callable[[Client], Any], str, str, dict[str, str], Any, A
         {"filename": "größe 中文 🎤.wav", "content_type": "audio/x-wav", "size_bytes": 10},
         {"attachment_id": ATTACHMENT_ID, "upload_url": "https://up.example/x"},
     ),
-    "attachment": (lambda c: c.attachment(ATTACHMENT_ID), "GET", "/v3/attachments/{}", {}, None, {"id": ATTACHMENT_ID}),
-    "delete": (lambda c: c.delete_attachment(ATTACHMENT_ID), "DELETE", "/v3/attachments/{}", {}, None, {}),
     "chats": (lambda c: list(c.chats()), "GET", "/v3/chats", {"limit": "100"}, None, {"chats": []}),
     "chats of": (
         lambda c: list(c.chats(from_="+12025550100", to="+12025550111", limit=5)),
@@ -550,7 +548,6 @@ CALLS: dict[str, tuple[Callable[[Client], Any], str, str, dict[str, str], Any, A
         None,
         {"messages": []},
     ),
-    "message": (lambda c: c.message(MESSAGE_ID), "GET", "/v3/messages/{}", {}, None, {"id": MESSAGE_ID}),
     "message and answer": (
         lambda c: c.message_answer(MESSAGE_ID)[1],
         "GET",
@@ -560,23 +557,6 @@ CALLS: dict[str, tuple[Callable[[Client], Any], str, str, dict[str, str], Any, A
         {"id": MESSAGE_ID},
     ),
     "lines": (lambda c: c.phone_numbers(), "GET", "/v3/phone_numbers", {}, None, {"phone_numbers": []}),
-    "iMessage": (
-        lambda c: c.check_imessage("a@x.io", from_="+12025550100"),
-        "POST",
-        "/v3/capability/check_imessage",
-        {},
-        {"address": "a@x.io", "from": "+12025550100"},
-        {"address": "a@x.io", "available": True},
-    ),
-    "RCS": (
-        lambda c: c.check_rcs("+12025550111"),
-        "POST",
-        "/v3/capability/check_rcs",
-        {},
-        {"address": "+12025550111"},
-        {"address": "+12025550111"},
-    ),
-    "events": (lambda c: c.webhook_events(), "GET", "/v3/webhook-events", {}, None, {"events": ["a"]}),
     "subscriptions": (
         lambda c: c.subscriptions(),
         "GET",
@@ -592,22 +572,6 @@ CALLS: dict[str, tuple[Callable[[Client], Any], str, str, dict[str, str], Any, A
         {},
         {"target_url": "https://me.example", "subscribed_events": EVENTS, "phone_numbers": ["+12025550100"]},
         {"id": "s/1", "signing_secret": "whsec_x"},
-    ),
-    "subscription": (
-        lambda c: c.subscription("s/1?x"),
-        "GET",
-        "/v3/webhook-subscriptions/s%2F1%3Fx",
-        {},
-        None,
-        {"id": "s/1?x"},
-    ),
-    "change": (
-        lambda c: c.update_subscription("s1", is_active=False),
-        "PUT",
-        "/v3/webhook-subscriptions/s1",
-        {},
-        {"is_active": False},
-        {"id": "s1"},
     ),
     "unsubscribe": (lambda c: c.delete_subscription("s1"), "DELETE", "/v3/webhook-subscriptions/s1", {}, None, {}),
 }
@@ -762,15 +726,6 @@ def test_a_limit_is_kept(client: Client, server: RawServer) -> None:
 
 
 # --- the rest ---
-
-
-def test_an_unknown_capability_is_none_and_not_false(client: Client, server: RawServer) -> None:
-    for code in (4004, 4009, 4010):
-        server.will(refusal(503, code))
-        assert client.check_rcs("+12025550111").available is None
-    server.will(refusal(400, 1002))
-    with pytest.raises(ApiError):
-        client.check_rcs("x")
 
 
 def test_a_new_subscription_is_requested_once_because_its_secret_comes_once(client: Client, server: RawServer) -> None:

@@ -47,7 +47,6 @@ UPLOAD = {
     "expires_at": "2026-01-01T00:15:00Z",
 }
 LINE = {"id": "p1", "phone_number": "+12025550100", "reputation": {"status": "healthy"}, "line_type": "iMessage"}
-CAPABILITY = {"address": "+12025550111", "available": True}
 SUBSCRIPTION = {"id": "s1", "target_url": "https://x", "subscribed_events": ["a"], "signing_secret": "whsec_x"}
 
 READERS: list[tuple[Callable[[Any], Any], dict[str, Any]]] = [
@@ -57,7 +56,6 @@ READERS: list[tuple[Callable[[Any], Any], dict[str, Any]]] = [
     (wire.attachment, UPLOAD),
     (wire.attachment, PART),
     (wire.line, LINE),
-    (lambda raw: wire.capability(raw, "iMessage"), CAPABILITY),
     (wire.subscription, SUBSCRIPTION),
     (lambda raw: wire.accepted(an_answer(202, json.dumps(raw))), accepted_body()),
 ]

@@ -25,7 +25,7 @@ from view_samples import (
 )
 
 from linq_nb import views
-from linq_nb.model import Capability, Draft, Event, Finding, Line, Message, Send
+from linq_nb.model import Draft, Event, Finding, Line, Message, Send
 
 LINES = [
     (HELLO, "VoiceMemo hello.m4a · 0:04 · M4A (AAC-LC) · 33.1 kB · 24 kHz mono · sha256 8c1f0a2b3c4d"),
@@ -47,14 +47,6 @@ LINES = [
         f"Chat group of 3 · +1•••••5597, l•••@example.com · from +1•••••0100 · not active · archived · id {CHAT_ID}",
     ),
     (Line(phone_number="+12025550100", reputation="AT_RISK"), "Line +1•••••0100 · AT_RISK"),
-    (
-        Capability(address="lin@example.com", service="iMessage", available=True),
-        "Capability l•••@example.com · iMessage · can be reached",
-    ),
-    (
-        Capability(address="+12025555597", service="RCS", available=None, reason="timeout"),
-        "Capability +1•••••5597 · RCS · not known · timeout",
-    ),
     (
         Message(message_id=CHAT_ID, chat_id=CHAT_ID, delivery_status="delivered", is_from_me=True, created_at=NOW),
         "Message 69a3… · delivered · from you · created 2026-11-23 20:42:10 UTC · chat 69a3…",

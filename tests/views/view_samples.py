@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 
 from linq_nb.model import (
     Attachment,
-    Capability,
     Chat,
     Draft,
     Event,
@@ -135,7 +134,6 @@ def every(text: str) -> list[object]:
         VoiceMemo(source="url", url=f"https://h.example/{text}", filename=text),
         VoiceMemo(source="attachment", attachment_id=text),
         Line(phone_number=text, reputation=text, line_type=text),
-        Capability(address=text, service=text, available=None, reason=text, selected_service=text),
         Message(message_id=text, chat_id=text, delivery_status=text, service=text),
         Finding(level=text, code=text, message=text),  # type: ignore[arg-type]
         Draft(memo=memo, chat=chat, override_optout=text),
