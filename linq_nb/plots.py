@@ -12,13 +12,14 @@ without matplotlib, or for a table without the columns.
 from __future__ import annotations
 
 import textwrap
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 
 from linq_nb.errors import SettingsError
+from linq_nb.reports.parts import asked
 from linq_nb.status import NO_RECEIPTS
 from linq_nb.text import names_of
 
@@ -47,7 +48,7 @@ def timeline(frame: Any, ax: Axes | None = None) -> Axes:
     ``frame``: a table of sends with ``created_at accepted_at delivered_at read_at failed_at``; time starts at the
     first send.
     """
-    table = _columns(frame, "timeline", *_STEPS.values())
+    table = asked(frame, "timeline", *_STEPS.values()).lazy().collect()
     ax = _axes(ax)
     start, end = table["created_at"].min(), max(filter(None, (table[at].max() for at in _STEPS.values())), default=None)
     scale, unit = _unit((end - start).total_seconds()) if start and end else (1.0, "seconds")
@@ -74,11 +75,16 @@ def latency(frame: Any, ax: Axes | None = None, of: str = "delivery_s") -> Axes:
     """
     import numpy as np
 
-    table = _columns(frame, "latency", "service", "is_group", of).drop_nulls(subset=[of])
-    table = table.select(
-        nw.col("service").cast(nw.String).fill_null("no service"),
-        nw.col("is_group").fill_null(value=False).cast(nw.Boolean),
-        of,
+    table = (
+        asked(frame, "latency", "service", "is_group", of)
+        .lazy()
+        .collect()
+        .drop_nulls(subset=[of])
+        .select(
+            nw.col("service").cast(nw.String).fill_null("no service"),
+            nw.col("is_group").fill_null(value=False).cast(nw.Boolean),
+            of,
+        )
     )
     ax = _axes(ax)
     from matplotlib.ticker import LogFormatter
@@ -102,7 +108,10 @@ def latency(frame: Any, ax: Axes | None = None, of: str = "delivery_s") -> Axes:
 
 def funnel(report: Any, ax: Axes | None = None) -> Axes:
     """Draw ``reports.funnel``: how many sends reached each stage, and of how many that could."""
-    rows = _columns(report, "funnel", "step", "stage", "sends", "of", "share").sort("step").rows(named=True)
+    columns = ("step", "stage", "sends", "of", "share")
+    rows = (
+        asked(report, "funnel", *columns, like="reports.funnel(frame)").lazy().collect().sort("step").rows(named=True)
+    )
     ax = _axes(ax)
     most = max((row["sends"] for row in rows), default=0) or 1
     for place, row in enumerate(rows):
@@ -119,17 +128,19 @@ def funnel(report: Any, ax: Axes | None = None) -> Axes:
 def errors(report: Any, ax: Axes | None = None) -> Axes:
     """Draw ``reports.errors(frame, by=("chat_id", "chat_name"))``: the chats with most errors, by status and code."""
     columns = ("chat_id", "chat_name", "status", "http_status", "error_code", "sends")
-    rows = _columns(report, "errors", *columns).rows(named=True)
+    like = 'reports.errors(frame, by=("chat_id", "chat_name"))'
+    rows = asked(report, "errors", *columns, like=like).lazy().collect().rows(named=True)
     ax = _axes(ax)
-    by_chat, by_code, names = dict[str, dict[str, int]](), dict[str, int](), dict[str, str | None]()
+    by_chat: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    by_code: Counter[str] = Counter()
+    names: dict[str, str | None] = {}
     for row in rows:
         chat, code = row["chat_id"] if _is_there(row["chat_id"]) else "unknown", _code(row)
         names[chat] = row["chat_name"] if _is_there(row["chat_name"]) else None
-        by_code[code] = by_code.get(code, 0) + row["sends"]
-        counts = by_chat.setdefault(chat, {})
-        counts[code] = counts.get(code, 0) + row["sends"]
+        by_code[code] += row["sends"]
+        by_chat[chat][code] += row["sends"]
     codes = sorted(by_code, key=lambda code: (-by_code[code], code))
-    chats = sorted(by_chat, key=lambda chat: (-sum(by_chat[chat].values()), chat))
+    chats = sorted(by_chat, key=lambda chat: (-by_chat[chat].total(), chat))
     _bars(ax, [by_chat[chat] for chat in chats[:MOST_CHATS]], _labels(chats[:MOST_CHATS], names), codes)
     ax.set_xlabel("sends with an error")
     ax.set_title("Errors by chat")
@@ -137,19 +148,19 @@ def errors(report: Any, ax: Axes | None = None) -> Axes:
         return _finished(ax, "There are no errors.")
     ax.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
     ax.set_title("Errors by chat", pad=28 if len(ax.containers) <= 4 else 46)
-    worst = f"most in {_labels(chats[:1], names)[0]} ({sum(by_chat[chats[0]].values()):,})"
-    whole = f"{sum(by_code.values()):,} sends with an error in {len(chats):,} chats, {worst}"
+    worst = f"most in {_labels(chats[:1], names)[0]} ({by_chat[chats[0]].total():,})"
+    whole = f"{by_code.total():,} sends with an error in {len(chats):,} chats, {worst}"
     return _finished(ax, f"{whole}. Most frequent: {codes[0]} ({by_code[codes[0]]:,}).", legend=False)
 
 
-def _bars(ax: Axes, counts: Sequence[dict[str, int]], labels: Sequence[str], codes: Sequence[str]) -> None:
+def _bars(ax: Axes, counts: Sequence[Counter[str]], labels: Sequence[str], codes: Sequence[str]) -> None:
     """Draw a bar for each chat, a part of it for each code; rare codes share the last part."""
     parts = {code: [code] for code in codes[:MOST_CODES]}
-    if rest := list(codes[MOST_CODES:]):
-        parts["others"] = rest
+    if len(codes) > MOST_CODES:
+        parts["others"] = list(codes[MOST_CODES:])
     left = [0] * len(labels)
     for place, (code, of) in enumerate(parts.items()):
-        widths = [sum(chat.get(name, 0) for name in of) for chat in counts]
+        widths = [sum(chat[name] for name in of) for chat in counts]
         ax.barh(range(len(labels)), widths, left=left, label=_plain(code), color=_COLOURS[place], hatch=_HATCHES[place],
                 edgecolor="black", linewidth=0.6)  # fmt: skip
         left = [before + width for before, width in zip(left, widths, strict=True)]
@@ -176,18 +187,6 @@ def _short(name: str) -> str:
 def caption(ax: Axes) -> str:
     """Return the sentence below a plot, which describes it."""
     return str(getattr(ax, "linq_caption", ""))
-
-
-def _columns(frame: Any, plot: str, *names: str) -> Any:
-    """Return the columns of a table that a plot needs, computed."""
-    try:
-        table = nw.from_native(frame).lazy()
-    except TypeError:
-        raise SettingsError(f"{plot} takes a frame, not a value of type {type(frame).__name__}") from None
-    has = table.collect_schema().names()
-    if missing := [name for name in names if name not in has]:
-        raise SettingsError(f"{plot} needs the column {missing[0]!r}; the frame has {', '.join(has)}")
-    return table.select(*names).collect()
 
 
 def _axes(ax: Axes | None) -> Axes:

@@ -156,7 +156,7 @@ def errors(frame: Frame, by: str | Sequence[str] = ()) -> Frame:
     rows = rows.filter(nw.col("status").is_in(ERROR_STATUSES))
     answered = nw.when(nw.col("status") != "failed").then(nw.col("http_status"))
     result = parts.few(rows.with_columns(parts.whole(answered, "http_status")), keys, *chats)
-    result = result.with_columns(explaining.meaning(), explaining.what_to_do(), *(parts.whole("chats") for _ in chats))
+    result = result.with_columns(*explaining.columns(), *(parts.whole("chats") for _ in chats))
     result = result.select(*keys, "meaning", "what_to_do", "sends", *(["chats"] if chats else []), *TIMES)
     return parts.done(result.sort("sends", *keys, descending=[True] + [False] * len(keys), nulls_last=True), frame)
 

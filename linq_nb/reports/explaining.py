@@ -21,14 +21,9 @@ _BY_BOTH = {
 _BY_STATUS = {status: catalog.explain(status) for status in range(400, 500)}
 
 
-def meaning() -> nw.Expr:
-    """The column ``meaning`` of rows with ``status``, ``http_status`` and ``error_code``."""
-    return _explained("meaning").alias("meaning")
-
-
-def what_to_do() -> nw.Expr:
-    """The column ``what_to_do`` of rows with ``status``, ``http_status`` and ``error_code``."""
-    return _explained("todo").alias("what_to_do")
+def columns() -> list[nw.Expr]:
+    """The columns ``meaning`` and ``what_to_do`` of rows with ``status``, ``http_status`` and ``error_code``."""
+    return [_explained("meaning").alias("meaning"), _explained("todo").alias("what_to_do")]
 
 
 def _explained(field: str) -> nw.Expr:

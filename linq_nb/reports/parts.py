@@ -27,20 +27,19 @@ TIMES = ("first_at", "last_at")
 SPAN = (nw.col("first_at").min(), nw.col("last_at").max())
 
 
-def asked(frame: Any, report: str, *names: str) -> Any:
-    """Return the columns that a report needs; raises SettingsError for a value without them."""
+def asked(frame: Any, report: str, *names: str, like: str = "to_frame(outbox.sends())") -> Any:
+    """Return the columns that a report or plot needs of a frame as ``like``; raises SettingsError without them."""
     try:
         table = nw.from_native(frame)
         has = table.collect_schema().names()
     except TypeError:
         kind = type(frame).__name__
-        raise SettingsError(f"{report} takes a frame such as to_frame(outbox.sends()), not a {kind}") from None
+        raise SettingsError(f"{report} takes a frame such as {like}, not a {kind}") from None
     except nw.exceptions.DuplicateError:
         raise SettingsError(f"{report} takes a frame without duplicate columns; drop the duplicates") from None
     if missing := [name for name in names if name not in has]:
-        raise SettingsError(
-            f"{report} needs the column {missing[0]!r} of to_frame; the frame has {', '.join(map(str, has))}"
-        )
+        columns = ", ".join(map(str, has))
+        raise SettingsError(f"{report} needs the column {missing[0]!r} of {like}; the frame has {columns}")
     table = table.select(*dict.fromkeys(names))
     return nw.maybe_convert_dtypes(table) if _has_numpy_dtypes(table.to_native()) else table
 

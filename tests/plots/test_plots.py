@@ -180,9 +180,11 @@ def test_a_table_of_another_engine_is_drawn_too() -> None:
 
 
 def test_a_table_without_the_columns_is_said_in_one_line() -> None:
-    with pytest.raises(SettingsError, match="timeline needs the column 'created_at'; the frame has x"):
+    with pytest.raises(
+        SettingsError, match=r"timeline needs the column 'created_at' of to_frame\(outbox.sends\(\)\); the frame has x"
+    ):
         plots.timeline(pl.DataFrame({"x": [1]}))
-    with pytest.raises(SettingsError, match="funnel takes a frame, not a value of type int"):
+    with pytest.raises(SettingsError, match=r"funnel takes a frame such as reports.funnel\(frame\), not a int"):
         plots.funnel(3)
 
 
