@@ -56,7 +56,7 @@ def run_out(outbox: Outbox) -> Outbox:
     return outbox
 
 
-def test_a_server_that_goes_away_stops_the_batch_and_the_batch_resumes(
+def test_a_server_that_stops_stops_the_batch_and_the_batch_resumes(
     demo: Demo, memo: VoiceMemo, connect: Connect, server: Server
 ) -> None:
     drafts = customers(demo, memo, 30)
@@ -99,7 +99,7 @@ def test_many_workers_lose_their_server_and_go_on(
     assert posts(demo) == 60
 
 
-def test_what_was_posted_and_cannot_be_written_down_is_unknown(
+def test_a_send_whose_answer_cannot_be_written_is_unknown(
     demo: Demo, memo: VoiceMemo, connect: Connect, server: Server
 ) -> None:
     outbox = connect(transport=Cut(demo, server, "/voicememo", 1))
@@ -113,7 +113,7 @@ def test_what_was_posted_and_cannot_be_written_down_is_unknown(
 
 
 @pytest.mark.parametrize("what", ["GET /api/partner/v3/chats", "POST /api/partner/v3/attachments", "PUT "])
-def test_nothing_goes_out_that_cannot_be_written_down(
+def test_nothing_is_sent_that_cannot_be_written_before(
     demo: Demo, memo: VoiceMemo, connect: Connect, server: Server, what: str
 ) -> None:
     outbox = connect(transport=Cut(demo, server, what, 1))
