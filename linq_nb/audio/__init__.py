@@ -3,9 +3,7 @@
 Loads only the standard library; mutagen and PyAV are imported by the functions that need them.
 """
 
-from linq_nb.audio.audio_info import AudioInfo, probe
-from linq_nb.audio.codec import can_transcode
-from linq_nb.audio.conversion import convert
+from linq_nb.audio.codec import can_transcode, convert
 from linq_nb.audio.formats import (
     FORMATS,
     MAX_FILENAME,
@@ -18,6 +16,7 @@ from linq_nb.audio.formats import (
     mime_format,
 )
 from linq_nb.audio.loudness import Levels, levels, peaks
+from linq_nb.audio.measurement import AudioInfo, probe
 from linq_nb.audio.playback import Preview, preview
 from linq_nb.audio.wav import wav_from_samples
 

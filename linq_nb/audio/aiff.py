@@ -19,32 +19,30 @@ def _extended(raw: bytes) -> int:
     return round(math.ldexp(mantissa, exponent - 63)) if 0 <= exponent < 32 else 0
 
 
-# AIFF-C compression -> kind and bytes per sample (0: by the sample size), big-endian
+# AIFF-C compression -> kind, bytes per sample (0: by the sample size), whether big-endian
 _AIFC_PCM: Mapping[bytes, tuple[str, int, bool]] = {
-    b"NONE": ("s", 0, True),
-    b"none": ("s", 0, True),
-    b"twos": ("s", 0, True),
-    b"sowt": ("s", 0, False),
-    b"raw ": ("u", 0, True),
-    b"in24": ("s", 3, True),
-    b"in32": ("s", 4, True),
-    b"42ni": ("s", 3, False),
-    b"23ni": ("s", 4, False),
-    b"fl32": ("f", 4, True),
-    b"FL32": ("f", 4, True),
-    b"fl64": ("f", 8, True),
-    b"FL64": ("f", 8, True),
-    b"ulaw": ("mu-law", 1, True),
-    b"ULAW": ("mu-law", 1, True),
-    b"alaw": ("A-law", 1, True),
-    b"ALAW": ("A-law", 1, True),
+    code: facts
+    for codes, facts in (
+        (b"NONE none twos", ("s", 0, True)),
+        (b"sowt", ("s", 0, False)),
+        (b"raw", ("u", 0, True)),
+        (b"in24", ("s", 3, True)),
+        (b"in32", ("s", 4, True)),
+        (b"42ni", ("s", 3, False)),
+        (b"23ni", ("s", 4, False)),
+        (b"fl32 FL32", ("f", 4, True)),
+        (b"fl64 FL64", ("f", 8, True)),
+        (b"ulaw ULAW", ("mu-law", 1, True)),
+        (b"alaw ALAW", ("A-law", 1, True)),
+    )
+    for code in codes.split()
 }
 # compression -> bytes of a packet per channel, samples in it
 _AIFC_PACKED: Mapping[bytes, tuple[int, int]] = {
     b"ima4": (34, 64),
     b"MAC3": (2, 6),
     b"MAC6": (1, 6),
-    b"GSM ": (33, 160),
+    b"GSM": (33, 160),
     b"agsm": (33, 160),
 }
 
@@ -64,7 +62,7 @@ def _common(view: memoryview, chunk: Chunk, is_aifc: bool) -> _Common:
     raw = bytes(view[chunk.start : min(chunk.end, chunk.start + 22)])
     if len(raw) < 18:
         raise refusals.cut_off("AIFF file ends in its header")
-    compression = raw[18:] if is_aifc and len(raw) == 22 else b"NONE"
+    compression = raw[18:].strip() if is_aifc and len(raw) == 22 else b"NONE"
     channels, frames, bits = struct.unpack_from(">HIH", raw)
     common = _Common(channels, frames, bits, _extended(raw[8:18]), compression)
     if not common.channels or not 0 < common.rate <= MAX_RATE:
@@ -101,7 +99,7 @@ def read(view: memoryview) -> Sound:
         codec, samples = pcm.codec, (pcm.end - pcm.start) // (pcm.width * common.channels)
     elif common.compression in _AIFC_PACKED:
         packet, per_packet = _AIFC_PACKED[common.compression]
-        codec = CODECS[common.compression.strip()]
+        codec = CODECS[common.compression]
         samples = (ssnd.end - start) // (packet * common.channels) * per_packet
     else:
         name = common.compression.decode("ascii", "replace")

@@ -28,16 +28,8 @@ def read(view: memoryview) -> Sound:
     if multi:
         channels = (view[start + 3] & 15) or 1
         start += 4
-    good, bad = _count(view, start, sizes)
-    if bad * 10 > good + bad:
-        raise refusals.damaged("AMR")
-    return Sound("amr", codec, good // channels * 0.02, rate, channels)
-
-
-def _count(view: memoryview, pos: int, sizes: tuple[int, ...]) -> tuple[int, int]:
-    """Return the number of whole frames from ``pos`` on, and of bytes that begin no frame."""
     good = bad = 0
-    end = len(view)
+    pos, end = start, len(view)
     while pos < end:
         toc = view[pos]
         size = 0 if toc & 0x80 else sizes[toc >> 3]
@@ -47,4 +39,6 @@ def _count(view: memoryview, pos: int, sizes: tuple[int, ...]) -> tuple[int, int
             continue
         pos += size
         good += pos <= end
-    return good, bad
+    if bad * 10 > good + bad:
+        raise refusals.damaged("AMR")
+    return Sound("amr", codec, good // channels * 0.02, rate, channels)

@@ -50,25 +50,8 @@ def _pcm(desc: _Desc, start: int, end: int) -> Pcm | None:
     return Pcm("f" if desc.flags & 1 else "s", width, not desc.flags & 2, start, end)
 
 
-class _Table(NamedTuple):
-    """The pakt chunk: the number of frames that it claims to play, and of those whose packets are in the file.
-
-    ``trimmed`` frames are not played; ``last`` is where the last packet begins in the data.
-    """
-
-    valid: int
-    present: int
-    trimmed: int
-    last: int
-
-
-def _packet_table(view: memoryview, desc: _Desc, pakt: tuple[int, int], data_bytes: int) -> _Table:
-    """Add up the packets that lie in the data."""
-    packets, valid, priming, remainder = struct.unpack_from(">qqii", view, pakt[0])
-    trimmed = max(priming, 0) + max(remainder, 0)
-    if desc.packet_bytes and desc.packet_frames:
-        present = data_bytes // desc.packet_bytes * desc.packet_frames
-        return _Table(valid, present, trimmed, 0)
+def _packets(view: memoryview, desc: _Desc, pakt: tuple[int, int], count: int, data_bytes: int) -> tuple[int, int]:
+    """Add up the packets of the table that lie in the data; returns their frames and where the last one begins."""
     last = used = present = number = 0
     fields: list[int] = []
     wanted = (not desc.packet_bytes) + (not desc.packet_frames)
@@ -82,13 +65,34 @@ def _packet_table(view: memoryview, desc: _Desc, pakt: tuple[int, int], data_byt
             continue
         size, frames = desc.packet_bytes or fields[0], desc.packet_frames or fields[-1]
         fields = []
-        packets -= 1
-        if used + size > data_bytes or packets < 0:
+        count -= 1
+        if used + size > data_bytes or count < 0:
             break
         last = used
         used += size
         present += frames
-    return _Table(valid, present, trimmed, last)
+    return present, last
+
+
+def _packed_frames(view: memoryview, desc: _Desc, pakt: tuple[int, int] | None, start: int, end: int) -> int:
+    """Return the number of frames that a compressed CAF plays: those of the packets in the file, without the trim."""
+    present = last = 0
+    is_constant = desc.packet_bytes and desc.packet_frames
+    if is_constant:
+        present = (end - start) // desc.packet_bytes * desc.packet_frames
+    if pakt is None or pakt[1] - pakt[0] < 24:
+        if is_constant:
+            return present
+        raise refusals.cut_off("CAF file has lost its packet table")
+    count, valid, priming, remainder = map(int, struct.unpack_from(">qqii", view, pakt[0]))
+    trimmed = max(priming, 0) + max(remainder, 0)
+    if not is_constant:
+        present, last = _packets(view, desc, pakt, count, end - start)
+    if desc.codec == b"alac" and not trimmed and valid == present:
+        return valid - _alac_shortfall(view, desc, start + last)
+    if 0 < valid <= present:
+        return valid
+    return present if present <= trimmed else present - trimmed
 
 
 def _alac_shortfall(view: memoryview, desc: _Desc, packet: int) -> int:
@@ -96,21 +100,6 @@ def _alac_shortfall(view: memoryview, desc: _Desc, packet: int) -> int:
     head = int.from_bytes(view[packet : packet + 7], "big")
     has_size, frames = head >> 36 & 1, head >> 1 & 0xFFFFFFFF
     return desc.packet_frames - frames if has_size and 0 < frames < desc.packet_frames else 0
-
-
-def _packed_frames(view: memoryview, desc: _Desc, pakt: tuple[int, int] | None, start: int, end: int) -> int:
-    """Return the number of frames that a compressed CAF plays."""
-    data_bytes = end - start
-    if pakt is not None and pakt[1] - pakt[0] >= 24:
-        table = _packet_table(view, desc, pakt, data_bytes)
-        if desc.codec == b"alac" and not table.trimmed and table.valid == table.present:
-            return table.valid - _alac_shortfall(view, desc, start + table.last)
-        if 0 < table.valid <= table.present:
-            return table.valid
-        return table.present if table.present <= table.trimmed else table.present - table.trimmed
-    if desc.packet_bytes and desc.packet_frames:
-        return data_bytes // desc.packet_bytes * desc.packet_frames
-    raise refusals.cut_off("CAF file has lost its packet table")
 
 
 def _names(view: memoryview, info: tuple[int, int] | None) -> tuple[str | None, str | None]:

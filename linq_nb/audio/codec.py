@@ -7,12 +7,14 @@ import io
 import tempfile
 from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from linq_nb.audio import refusals
+from linq_nb.audio.measurement import Bytes, sniff, view_of
+from linq_nb.audio.refusals import Refusal
 from linq_nb.errors import AudioError
 
 _MAX_SECONDS = 12 * 3600
@@ -46,7 +48,7 @@ def _audio_errors(av: Any) -> Iterator[None]:
     """Turn every error of FFmpeg into an AudioError."""
     try:
         yield
-    except refusals.Refusal as refusal:
+    except Refusal as refusal:
         raise AudioError(str(refusal)) from None
     except (av.FFmpegError, *_PYAV_FAILURES) as error:
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:100]
@@ -117,17 +119,6 @@ def _resampled(av: Any, frames: Iterator[Any], sample_format: str, layout: str, 
         yield from resampler.resample(None)
 
 
-def _mono(av: Any, decoder: Decoder, rate: int, most_seconds: float) -> Iterator[Any]:
-    """Yield mono float frames at one rate, ready to encode."""
-    most, done = round(most_seconds * rate), 0
-    for frame in _resampled(av, decoder.frames(), "fltp", "mono", rate):
-        if done >= most:
-            return
-        frame.pts, frame.time_base = done, Fraction(1, rate)
-        done += frame.samples
-        yield frame
-
-
 def _encode(
     av: Any,
     data: memoryview,
@@ -138,33 +129,35 @@ def _encode(
     bit_rate: int,
     most: float,
 ) -> float:
-    """Encode the sound of a file in mono; returns the seconds written."""
-    decoder = Decoder(av, data)
-    try:
-        rate = rate or _aac_rate(decoder.rate)
+    """Encode the sound of a file in mono, without a rate at the next one of AAC; returns the seconds written."""
+    with closing(Decoder(av, data)) as decoder:
+        rate = rate or next((aac_rate for aac_rate in _AAC_RATES if aac_rate >= decoder.rate), _AAC_RATES[-1])
         options = {"movflags": "+faststart"} if container == "ipod" else {}
         samples = 0
         with av.open(out, "w", format=container, options=options) as target:
             stream = target.add_stream(codec, rate=rate, layout="mono")
             stream.bit_rate = min(bit_rate, 4 * rate)
-            for frame in _mono(av, decoder, rate, most):
+            for frame in _resampled(av, decoder.frames(), "fltp", "mono", rate):
+                if samples >= round(most * rate):
+                    break
+                frame.pts, frame.time_base = samples, Fraction(1, rate)
                 samples += frame.samples
                 target.mux(stream.encode(frame))
             if not samples:
                 raise refusals.cut_off("file has no sound that can be decoded")
             target.mux(stream.encode(None))
         return samples / rate
-    finally:
-        decoder.close()
 
 
-def _aac_rate(rate: int) -> int:
-    """Return the lowest AAC rate that is not below ``rate``, at most 48 kHz."""
-    return next((aac_rate for aac_rate in _AAC_RATES if aac_rate >= rate), 48000)
+def convert(data: Bytes) -> bytes:
+    """Return the sound as a mono AAC M4A; accepts Ogg, FLAC, WebM and video as well.
 
-
-def m4a(view: memoryview) -> bytes:
-    """Encode any audio that PyAV decodes as a mono AAC M4A; raises AudioError."""
+    Raises AudioError when there is no sound, or the ``audio`` extra is not installed.
+    """
+    view = view_of(data)
+    result = sniff(view)
+    if isinstance(result, Refusal) and not result.convertible:
+        raise AudioError(str(result))
     av = _require_pyav()
     with tempfile.TemporaryDirectory() as folder, _audio_errors(av):
         path = Path(folder) / "memo.m4a"
@@ -191,11 +184,8 @@ def blocks(view: memoryview, rate: int | None = None) -> tuple[int, int, Iterato
 
 
 def _decoded(av: Any, decoder: Decoder, rate: int | None) -> Iterator[array[int]]:
-    try:
-        with _audio_errors(av):
-            layout = "mono" if rate or decoder.channels == 1 else decoder.layout
-            for frame in _resampled(av, decoder.frames(), "s16", layout, rate or decoder.rate):
-                used = 2 * frame.samples * frame.layout.nb_channels
-                yield array("h", bytes(frame.planes[0])[:used])
-    finally:
-        decoder.close()
+    with closing(decoder), _audio_errors(av):
+        layout = "mono" if rate or decoder.channels == 1 else decoder.layout
+        for frame in _resampled(av, decoder.frames(), "s16", layout, rate or decoder.rate):
+            used = 2 * frame.samples * frame.layout.nb_channels
+            yield array("h", bytes(frame.planes[0])[:used])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from operator import mul
@@ -32,48 +32,6 @@ class Levels:
     peaks: tuple[float, ...]
 
 
-class _Meter:
-    """Keeps one peak a block of the samples that it is fed."""
-
-    def __init__(self, block: int, stride: int, high: int, low: int) -> None:
-        self.block, self.stride, self.high, self.low = block, stride, high, low
-        self.peaks = array("H")
-        self.samples = self.clipped = self.squares = self.squared = 0
-        self._open = 0  # samples in the last block so far
-
-    def feed(self, samples: array[int]) -> None:
-        """Add interleaved 16-bit samples."""
-        sample = samples[:: self.stride]
-        self.squares += sum(map(mul, sample, sample))
-        self.squared += len(sample)
-        self.samples += len(samples)
-        pos = 0
-        while pos < len(samples):
-            part = samples[pos : pos + self.block - self._open]
-            self._add(part)
-            pos += len(part)
-
-    def _add(self, part: array[int]) -> None:
-        """Add samples that all belong to the block under way."""
-        top, bottom = max(part), min(part)
-        if top >= self.high or bottom <= self.low:
-            self.clipped += part.count(self.high) + part.count(self.low)
-        peak = max(top, -bottom)
-        if self._open:
-            self.peaks[-1] = max(self.peaks[-1], peak)
-        else:
-            self.peaks.append(peak)
-        self._open = (self._open + len(part)) % self.block
-
-    def levels(self, n: int) -> Levels:
-        """Return the measured levels in ``n`` parts."""
-        total = len(self.peaks)
-        cuts = [i * total // n for i in range(n + 1)]
-        parts = tuple(max(self.peaks[a : max(b, a + 1)]) / 32768 for a, b in pairwise(cuts))
-        rms = math.sqrt(self.squares / self.squared) / 32768
-        return Levels(max(self.peaks) / 32768, rms, self.clipped / self.samples, parts)
-
-
 @cached
 def levels(data: Bytes, n: int = 100) -> Levels | None:
     """Measure the loudness in ``n`` parts; None when that needs the ``audio`` extra; raises AudioError.
@@ -84,36 +42,50 @@ def levels(data: Bytes, n: int = 100) -> Levels | None:
         raise AudioError(f"a waveform has at least one part, not {n}")
     view = view_of(data)
     sound = measure(view)
-    if sound.pcm is not None:
-        high, low = pcm.extremes(sound.pcm)
-        frames = round(sound.seconds * sound.rate)
-        block, stride = _steps(frames, sound.channels, n)
-        return _measured(pcm.blocks(view, sound, block), _Meter(block * sound.channels, stride, high, low), n)
-    if not codec.can_transcode():
+    if sound.pcm is None and not codec.can_transcode():
         return None
-    return _decoded_levels(view, sound, n)
+    return _measured(view, sound, n)
 
 
-def _steps(frames: int, channels: int, n: int) -> tuple[int, int]:
-    """Return the frames of a block, and the step between squared samples: odd, so that it meets all channels."""
-    return max(1, frames // (n * _BLOCKS_PER_PEAK)), frames * channels // _MOST_SQUARES | 1
-
-
-def _decoded_levels(view: memoryview, sound: Sound, n: int) -> Levels:
-    """Measure compressed sound by PyAV; a long memo in mono at a lower rate."""
-    is_long = sound.seconds * sound.rate * sound.channels > _MOST_SAMPLES
-    rate, channels, samples = codec.blocks(view, _LONG_RATE if is_long else None)
-    block, stride = _steps(round(sound.seconds * rate), channels, n)
-    return _measured(samples, _Meter(block * channels, stride, 32767, -32768), n)
-
-
-def _measured(samples: Iterable[array[int]], meter: _Meter, n: int) -> Levels:
-    for block in samples:
-        if block:
-            meter.feed(block)
-    if not meter.samples:
+def _measured(view: memoryview, sound: Sound, n: int) -> Levels:
+    """Measure PCM as it is and compressed sound by PyAV, a long memo of it in mono at a lower rate."""
+    if sound.pcm is not None:
+        rate, channels, samples = sound.rate, sound.channels, pcm.blocks(view, sound)
+        high, low = pcm.extremes(sound.pcm)
+    else:
+        is_long = sound.seconds * sound.rate * sound.channels > _MOST_SAMPLES
+        rate, channels, samples = codec.blocks(view, _LONG_RATE if is_long else None)
+        high, low = 32767, -32768
+    frames = round(sound.seconds * rate)
+    stride = frames * channels // _MOST_SQUARES | 1  # odd, so that it meets all channels
+    total = clipped = squares = squared = 0
+    tops = array("H")
+    for part in _cut(samples, max(1, frames // (n * _BLOCKS_PER_PEAK)) * channels):
+        top, bottom = max(part), min(part)
+        tops.append(max(top, -bottom))
+        if top >= high or bottom <= low:
+            clipped += part.count(high) + part.count(low)
+        sample = part[::stride]
+        squares += sum(map(mul, sample, sample))
+        squared += len(sample)
+        total += len(part)
+    if not total:
         raise AudioError("this file has no sound that can be decoded; get the file again")
-    return meter.levels(n)
+    cuts = [i * len(tops) // n for i in range(n + 1)]
+    parts = tuple(max(tops[a : max(b, a + 1)]) / 32768 for a, b in pairwise(cuts))
+    return Levels(max(tops) / 32768, math.sqrt(squares / squared) / 32768, clipped / total, parts)
+
+
+def _cut(blocks: Iterable[array[int]], size: int) -> Iterator[array[int]]:
+    """Yield the samples of all blocks in parts of ``size``, the last one shorter."""
+    rest = array("h")
+    for block in blocks:
+        rest += block
+        whole = len(rest) // size * size
+        yield from (rest[pos : pos + size] for pos in range(0, whole, size))
+        rest = rest[whole:]
+    if rest:
+        yield rest
 
 
 def peaks(data: Bytes, n: int = 100) -> list[float] | None:

@@ -30,12 +30,6 @@ _IMAGES = frozenset(b"heic heix mif1 msf1 avif avis hevc".split())
 _PROTECTED = frozenset((b"enca", b"drms", b"drmi", b"aavd"))
 
 
-def _handler(view: memoryview, trak: Box) -> bytes:
-    """Return the kind of a track: b"soun", b"vide" or another."""
-    hdlr = child(view, trak, b"mdia", b"hdlr")
-    return bytes(view[hdlr.start + 8 : hdlr.start + 12]) if hdlr else b""
-
-
 def _is_picture(view: memoryview, trak: Box) -> bool:
     """Return whether a video track holds only a cover or chapter pictures: stills, at most one a second."""
     track = tracks.read_track(view, trak)
@@ -96,7 +90,8 @@ def _audio_tracks(view: memoryview, moov: Box, where: str) -> list[Track]:
     """Return the audio tracks; raises Refusal for a video."""
     audio, moving = [], False
     for trak in boxes(view, moov.start, moov.end):
-        handler = _handler(view, trak) if trak.name == b"trak" else b""
+        hdlr = child(view, trak, b"mdia", b"hdlr") if trak.name == b"trak" else None
+        handler = bytes(view[hdlr.start + 8 : hdlr.start + 12]) if hdlr else b""
         moving = moving or (handler == b"vide" and not _is_picture(view, trak))
         track = tracks.read_track(view, trak) if handler == b"soun" else None
         if track is not None:

@@ -135,14 +135,18 @@ def run(view: memoryview, pos: int, need: int, free: int = 0) -> Start | None:
     return Start(pos, first, free)
 
 
+def id3_bytes(tag: bytes | memoryview) -> int:
+    """Return the length of an ID3v2 tag with its header, without a footer."""
+    return 10 + (tag[6] << 21 | tag[7] << 14 | tag[8] << 7 | tag[9])
+
+
 def skip_tags(view: memoryview, pos: int) -> int:
     """Return the position after the ID3v2 and APE tags at ``pos``."""
     end = len(view)
     while pos < end:
         head = bytes(view[pos : pos + 32])
         if head[:3] == b"ID3" and len(head) >= 10 and max(head[6:10]) < 0x80:
-            size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-            pos += 10 + size + (10 if head[5] & 0x10 else 0)
+            pos += id3_bytes(head) + (10 if head[5] & 0x10 else 0)
         elif head[:8] == b"APETAGEX" and len(head) == 32 and head[23] & 0x20:
             pos += 32 + int.from_bytes(head[12:16], "little")
         else:

@@ -43,14 +43,13 @@ def preview(data: Bytes, limit_bytes: int = MAX_PLAYER_BYTES) -> Preview | None:
         raw = data if isinstance(data, bytes) else bytes(view)
         return Preview(raw, FORMATS[sound.format].browser_type or "", True, sound.seconds, False)
     room = max(0, limit_bytes - _HEADER_BYTES)
-    if not codec.can_transcode():
-        return _plain_preview(view, sound, room) if sound.pcm else None
-    try:
-        return _mp3_preview(view, sound, room)
-    except AudioError:
-        if sound.pcm is None:
-            raise
-        return _plain_preview(view, sound, room)
+    if codec.can_transcode():
+        try:
+            return _mp3_preview(view, sound, room)
+        except AudioError:
+            if sound.pcm is None:
+                raise
+    return _plain_preview(view, sound, room) if sound.pcm else None
 
 
 def _mp3_preview(view: memoryview, sound: Sound, room: int) -> Preview:
@@ -76,7 +75,7 @@ def _thinned(view: memoryview, sound: Sound, rate: int, count: int) -> array[int
     """Return mono samples at a lower rate, each the mean of those that it replaces."""
     out = array("h")
     done = 0
-    for block in pcm.blocks(view, sound, sound.rate):
+    for block in pcm.blocks(view, sound):
         mono = _mono(block, sound.channels)
         sums = [0, *accumulate(mono)]
         here = min(len(mono) * rate // sound.rate, count - done)

@@ -166,7 +166,7 @@ def _refuse_magic(view: memoryview, pos: int) -> None:
         raise refusals.convertible("an MPEG transport stream")
     if head[:2] == b"\x56\xe0" or (head[:1] == b"\x56" and _is_loas(head)):
         raise refusals.convertible("AAC in LATM")
-    if _is_ac3(head):
+    if head[:2] == b"\x0b\x77" and len(head) > 5 and head[5] >> 3 <= 16:  # AC-3 or E-AC-3, a valid stream id
         raise refusals.convertible("AC-3")
 
 
@@ -181,11 +181,6 @@ def _is_loas(head: bytes) -> bool:
         return False
     after = 3 + ((head[1] & 0x1F) << 8 | head[2])
     return head[after : after + 1] == b"\x56"
-
-
-def _is_ac3(head: bytes) -> bool:
-    """Return whether there is an AC-3 or E-AC-3 sync word with a valid stream id."""
-    return head[:2] == b"\x0b\x77" and len(head) > 5 and head[5] >> 3 <= 16
 
 
 def _is_text(head: bytes) -> bool:

@@ -8,6 +8,7 @@ import re
 from contextlib import suppress
 from typing import Any
 
+from linq_nb.audio import mpeg
 from linq_nb.audio.boxes import boxes
 from linq_nb.audio.sound import Sound
 
@@ -37,18 +38,13 @@ def _mutagen_names(view: memoryview, sound: Sound) -> Names:
         if sound.id3 is not None:
             return _id3_names(sound.id3)
         if sound.format in ("mp3", "aac"):
-            return _id3_names(_leading_id3(view)) if bytes(view[:3]) == b"ID3" else _trailing_names(view)
+            return _id3_names(view[: mpeg.id3_bytes(view)]) if bytes(view[:3]) == b"ID3" else _trailing_names(view)
     return None, None
 
 
 def _mutagen(name: str) -> Any:
     """Load a module of mutagen, which has no types, at its first use."""
     return importlib.import_module(f"mutagen.{name}")
-
-
-def _leading_id3(view: memoryview) -> memoryview:
-    size = view[6] << 21 | view[7] << 14 | view[8] << 7 | view[9]
-    return view[: 10 + size]
 
 
 def _shortened(tag: memoryview) -> bytes:
@@ -68,7 +64,7 @@ def _id3_names(data: memoryview) -> Names:
     if len(frames) > _MAX_FRAMES or (raw[3:4] > b"\2" and any(_may_be_packed(rest) for rest in frames)):
         return None, None
     tag = id3.ID3(io.BytesIO(raw), known_frames={"TIT2": id3.TIT2, "TPE1": id3.TPE1})
-    return _first(tag.get("TIT2")), _first(tag.get("TPE1"))
+    return _pair(tag, "TIT2", "TPE1")
 
 
 def _may_be_packed(rest: bytes) -> bool:
@@ -83,16 +79,15 @@ def _trailing_names(view: memoryview) -> Names:
         tag = apev2.APEv2(io.BytesIO(view[-_TAIL_BYTES:]))
     except apev2.error:
         tag = _mutagen("id3").ID3(io.BytesIO(view[-128:]))
-        return _first(tag.get("TIT2")), _first(tag.get("TPE1"))
-    return _first(tag.get("Title")), _first(tag.get("Artist"))
+        return _pair(tag, "TIT2", "TPE1")
+    return _pair(tag, "Title", "Artist")
 
 
 def _mp4_names(view: memoryview) -> Names:
     """Read title and artist of an M4A, unless it has too many boxes."""
     if _too_many_boxes(view):
         return None, None
-    tags = _mutagen("mp4").MP4(io.BytesIO(view)).tags or {}
-    return _first(tags.get("\xa9nam")), _first(tags.get("\xa9ART"))
+    return _pair(_mutagen("mp4").MP4(io.BytesIO(view)).tags or {}, "\xa9nam", "\xa9ART")
 
 
 def _too_many_boxes(view: memoryview) -> bool:
@@ -109,9 +104,10 @@ def _too_many_boxes(view: memoryview) -> bool:
     return False
 
 
-def _first(values: Any) -> str | None:
-    """Return the first value of a tag."""
-    return str(values[0]) if values else None
+def _pair(tag: Any, title: str, artist: str) -> Names:
+    """Return the first value of both keys."""
+    titles, artists = tag.get(title), tag.get(artist)
+    return str(titles[0]) if titles else None, str(artists[0]) if artists else None
 
 
 def _tidy(text: str | None) -> str | None:

@@ -14,15 +14,6 @@ from linq_nb.errors import AudioError
 
 _MIN_RATE, _MAX_RATE = 1000, 384_000
 _MAX_CHANNELS = 8
-# Integer type -> its bits, and whether it is signed. Wider types, and Python's int, count as 16 bits.
-_INTEGERS = {
-    "b": (8, True),
-    "B": (8, False),
-    "h": (16, True),
-    "H": (16, False),
-    "i": (32, True),
-    "I": (32, False),
-}
 
 
 def wav_from_samples(samples: Any, rate: int) -> bytes:
@@ -106,9 +97,9 @@ def _from_numbers(samples: Any) -> tuple[bytes, tuple[int, ...]]:
 
 def _to_16_bit(numbers: list[Any], code: str) -> list[int]:
     """Convert numbers to 16 bits, by their type."""
-    if code in _INTEGERS:
-        bits, signed = _INTEGERS[code]
-        offset = 0 if signed else 1 << bits - 1
+    if code and code in "bBhHiI":  # wider types, and Python's int, count as 16 bits
+        bits = 8 * array(code).itemsize
+        offset = 0 if code.islower() else 1 << bits - 1
         return [(number - offset << 16) >> bits for number in numbers]
     if all(isinstance(number, int) for number in numbers):
         _check_range(min(numbers), max(numbers))
