@@ -21,8 +21,8 @@ from linq_nb import Outbox, VoiceMemo
 from linq_nb.demo import Demo
 
 if find_spec("xdist"):
+    from parallel import pytest_cmdline_main as pytest_cmdline_main
     from parallel import pytest_collection_modifyitems as pytest_collection_modifyitems
-    from parallel import pytest_xdist_auto_num_workers as pytest_xdist_auto_num_workers
     from parallel import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 
 SETTINGS = ("LINQ_", "BINDER_", "PG")

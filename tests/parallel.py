@@ -30,10 +30,12 @@ class Scheduling(LoadFileScheduling):
         return folder or super()._split_scope(nodeid)
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return a worker for each processor, or none for a few named files: they end before workers would begin."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Take a worker for each processor, unless ``-n`` says otherwise or the tests are named, which end sooner alone."""
     is_whole = config.args_source is not pytest.Config.ArgsSource.ARGS
-    return max(2, len(os.sched_getaffinity(0))) if is_whole else 0
+    if is_whole and config.option.numprocesses is None and not (config.option.usepdb or config.option.collectonly):
+        config.option.numprocesses = max(2, len(os.sched_getaffinity(0)))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
