@@ -47,13 +47,13 @@ def _is(**names: str) -> list[sa.ColumnElement[bool]]:
     return [sends.c[column] == sa.bindparam(name, type_=sends.c[column].type) for column, name in names.items()]
 
 
-class Claims:
+class Claims(Contents, Observations):
     """The three statements of each send (claim, mark, answer), and what else depends on the owner of a row."""
 
-    def __init__(self, database: Database, contents: Contents, observations: Observations) -> None:
-        self._database, self._contents, self._observations = database, contents, observations
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
         dialect = database.engine.dialect
-        self._insert = PreparedByColumns(
+        self._insert_send = PreparedByColumns(
             lambda names: database.insert_if_new(sends).values(bound(sends, names)), dialect
         )
         seen = _is(send_id="its_id", epoch="its_epoch", status="its_status")
@@ -69,10 +69,14 @@ class Claims:
 
     # --- claiming ---
 
-    def claim(self, wanted: Send, its_names: Sequence[str], owner: str) -> Claimed:
-        with self._database.write() as db:
-            self._database.lock(db, "chat", wanted.base_url, wanted.chat_id)
-            content, group = self._contents.group(db, its_names or [wanted.content])
+    def claim(self, wanted: Send, names: Sequence[str], owner: str) -> Claimed:
+        """Claim the send for ``owner`` if it is free, or return it as it is, with what to do next.
+
+        ``names`` are all names of its content; a send under any of them is the same send.
+        """
+        with self.database.write() as db:
+            self.database.lock(db, "chat", wanted.base_url, wanted.chat_id)
+            content, group = self._group(db, names or [wanted.content])
             if len(group) == 1:  # mostly a new send: nothing to look up
                 claimed = self._claim_new(db, wanted, content, owner)
                 if claimed[1] is not None:
@@ -81,7 +85,7 @@ class Claims:
             if row is None:
                 return self._claim_new(db, wanted, content, owner)
             send, epoch, lease_until = row
-            lease_over = lease_until is None or lease_until <= self._database.now()
+            lease_over = lease_until is None or lease_until <= self.database.now()
             step = rules.next_step(send, lease_over=lease_over)
             if step != "send":
                 return send, None, step
@@ -90,7 +94,7 @@ class Claims:
     def _claim_new(self, db: sa.Connection, wanted: Send, content: str, owner: str) -> Claimed:
         send = replace(wanted, content=content, attempts=1)
         values = SENDS.filled(send) | {"owner": owner, "epoch": 1, "lease_until": self._lease_until()}
-        if self._insert.run(db, values).rowcount != 1:  # another process was quicker
+        if self._insert_send.run(db, values).rowcount != 1:  # another process was quicker
             return send, None, "wait"
         return send, Claim(send, owner, 1), "send"
 
@@ -109,9 +113,10 @@ class Claims:
             return send, None, "wait"
         return fresh, Claim(fresh, owner, epoch + 1), "send"
 
-    def find(self, wanted: Send, its_names: Sequence[str]) -> Send | None:
-        with self._database.read() as db:
-            row = self._row(db, wanted, self._contents.group(db, its_names or [wanted.content])[1])
+    def find(self, wanted: Send, names: Sequence[str]) -> Send | None:
+        """Return the recorded send of the same send key, under any of these names of its content."""
+        with self.database.read() as db:
+            row = self._row(db, wanted, self._group(db, names or [wanted.content])[1])
             return row[0] if row else None
 
     def _row(self, db: sa.Connection, wanted: Send, contents: Sequence[str]) -> tuple[Send, int, int | None] | None:
@@ -126,31 +131,38 @@ class Claims:
 
     # --- holding ---
 
-    def advance(self, claim: Claim, send: Send, observed: Sequence[Event]) -> Claim | None:
+    def advance(self, claim: Claim, send: Send, *observed: Event) -> Claim | None:
+        """Write the claimed send with what was observed, and return the claim to it as it is now.
+
+        Returns None, and writes nothing, when the claim is lost: another owner took it over, or the outcome was
+        decided otherwise meanwhile.
+        """
         values = SENDS.changed(send, claim.send)  # these columns alone: what others wrote meanwhile stays
         values["lease_until"] = self._lease_until() if send.status in IN_HAND_STATUSES else None
         values |= {"its_id": send.send_id, "its_epoch": claim.epoch, "its_owner": claim.owner}
-        with self._database.write() as db:
+        with self.database.write() as db:
             if self._update.run(db, values).rowcount != 1:
                 return None
-            self._observations.log(db, observed)
+            self._log(db, observed)
         return replace(claim, send=send)
 
-    def renew(self, owner: str, held: Collection[str] | None) -> None:
+    def renew(self, owner: str, held: Collection[str] | None = None) -> None:
+        """Give the open claims of an owner a new lease: those to the sends ``held``, or all."""
         mine = sa.select(sends.c.send_no).where(sends.c.owner == owner, sends.c.status.in_(IN_HAND_STATUSES))
         mine = mine if held is None else mine.where(sends.c.send_id.in_(held))
         free = mine.with_for_update(skip_locked=True)  # who holds a row is at work on it; waiting could deadlock
-        with self._database.write() as db:
+        with self.database.write() as db:
             db.execute(sends.update().where(sends.c.send_no.in_(free)).values(lease_until=self._lease_until()))
 
-    def replace(self, send: Send, observed: Sequence[Event], was: str) -> bool:
+    def replace(self, send: Send, *observed: Event, was: str) -> bool:
+        """Write a send whose outcome a person decided; returns False when its status is not ``was`` any more."""
         values = SENDS.values(send) | {"lease_until": None, "epoch": sends.c.epoch + 1}
-        with self._database.write() as db:
+        with self.database.write() as db:
             is_there = sa.and_(sends.c.send_id == send.send_id, sends.c.status == was)
             if db.execute(sends.update().where(is_there).values(values)).rowcount != 1:
                 return False
-            self._observations.log(db, observed)
+            self._log(db, observed)
         return True
 
     def _lease_until(self) -> int:
-        return self._database.now() + int(LEASE_S * 1e6)
+        return self.database.now() + int(LEASE_S * 1e6)

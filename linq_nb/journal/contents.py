@@ -7,16 +7,17 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from linq_nb.journal.engine import Database
+from linq_nb.journal.engine import Database, Room
 from linq_nb.journal.prepared import Prepared
 from linq_nb.journal.schema import attachments, names
 
 
-class Contents:
+class Contents(Room):
     """The names that stand for the same content, and the attachment ids of uploads."""
 
     def __init__(self, database: Database) -> None:
-        self._database, dialect = database, database.engine.dialect
+        super().__init__(database)
+        dialect = database.engine.dialect
         named, same = names.alias("named"), names.alias("same")
         both = named.join(same, same.c.content == named.c.content)
         its_name = sa.bindparam("its_name", type_=sa.Text)
@@ -25,7 +26,7 @@ class Contents:
         )
         self._content = Prepared(sa.select(names.c.content).where(names.c.name == its_name), dialect)
 
-    def group(self, db: sa.Connection, its_names: Sequence[str]) -> tuple[str, list[str]]:
+    def _group(self, db: sa.Connection, its_names: Sequence[str]) -> tuple[str, list[str]]:
         """Return the name under which a content is stored, and all its names."""
         rows = [row for name in its_names for row in self._linked.rows(db, {"its_name": name})]
         if not rows:
@@ -34,13 +35,14 @@ class Contents:
         return min(contents), list(dict.fromkeys([*its_names, *contents, *(name for _, name in rows)]))
 
     def link(self, its_names: Sequence[str]) -> None:
+        """Write that these names stand for the same content."""
         if len(its_names) < 2:
             return
-        with self._database.write() as db:
+        with self.database.write() as db:
             if self._is_linked(db, its_names):
                 return  # as usual: nothing to write, nobody to wait for
-            self._database.lock(db, "names")
-            content, group = self.group(db, its_names)
+            self.database.lock(db, "names")
+            content, group = self._group(db, its_names)
             db.execute(names.delete().where(names.c.name.in_(group)))
             db.execute(names.insert(), [{"name": name, "content": content} for name in sorted(group)])
 
@@ -49,18 +51,21 @@ class Contents:
         return all(contents) and len({row for rows in contents for row in rows}) == 1
 
     def attachment(self, account: str, sha256: str) -> str | None:
-        with self._database.read() as db:
+        """Return the attachment id under which these bytes were uploaded before."""
+        with self.database.read() as db:
             return db.execute(sa.select(attachments.c.attachment_id).where(_upload(account, sha256))).scalar()
 
     def keep_attachment(self, account: str, sha256: str, attachment_id: str, at: datetime) -> None:
+        """Write an upload, and that its attachment id stands for these bytes."""
         row = {"account": account, "sha256": sha256, "attachment_id": attachment_id, "uploaded_at": at}
-        with self._database.write("attachments") as db:
+        with self.database.write("attachments") as db:
             db.execute(attachments.delete().where(_upload(account, sha256)))
             db.execute(attachments.insert().values(**row))
         self.link([f"sha256:{sha256}", f"attachment:{attachment_id}"])
 
     def forget_attachment(self, account: str, sha256: str) -> None:
-        with self._database.write() as db:
+        """Delete an upload that Linq no longer has."""
+        with self.database.write() as db:
             db.execute(attachments.delete().where(_upload(account, sha256)))
 
 

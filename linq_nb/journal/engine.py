@@ -147,6 +147,13 @@ class Database:
             )
 
 
+class Room:
+    """A part of the journal: what it reads and writes, over the database that all parts share."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+
 def _lock_key(*names: str) -> int:
     """Return the number of the advisory lock with this name."""
     text = "\0".join(("linq_nb", *names)).encode(errors="surrogatepass")

@@ -6,13 +6,13 @@ event waits (``waits`` is 1) until a send learns its message id, or until no sen
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from linq_nb.journal.engine import Database
+from linq_nb.journal.engine import Database, Room
 from linq_nb.journal.prepared import PreparedByColumns, bound
 from linq_nb.journal.schema import EVENTS, SENDS, events, has_no_send, is_waiting, sends
 from linq_nb.model import Event, Send
@@ -87,54 +87,62 @@ _UPDATE_SEND = sends.update().where(sends.c.send_id == _send_id)
 _UPDATE_EVENT = events.update().where(events.c.event_no == _event_no)
 
 
-class Observations:
+class Observations(Room):
     """Writes what was observed, and what follows for the sends by the rank rule (``Send.observed``)."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._insert = PreparedByColumns(
+        super().__init__(database)
+        self._insert_event = PreparedByColumns(
             lambda names: events.insert().values(bound(events, names)), database.engine.dialect
         )
         self._insert_if_new = database.insert_if_new(events).inline().execution_options(preserve_rowcount=True)
 
-    def log(self, db: sa.Connection, observed: Iterable[Event]) -> None:
+    def _log(self, db: sa.Connection, observed: Iterable[Event]) -> None:
         """Write events as they are, and nothing else."""
         for event in observed:
-            self._insert.run(db, EVENTS.filled(event))
+            self._insert_event.run(db, EVENTS.filled(event))
 
-    def note(self, observed: Sequence[Event]) -> None:
-        with self._database.write() as db:
-            self.log(db, observed)
+    def note(self, *observed: Event) -> None:
+        """Write what was observed and leave the send as it is, since another owner has it now."""
+        with self.database.write() as db:
+            self._log(db, observed)
 
-    def observe(self, observed: Sequence[Event]) -> Send | None:
+    def observe(self, *observed: Event) -> Send | None:
+        """Write what was observed of a send and what follows for it by the rank rule; returns it as it is then."""
         send = None
-        with self._database.write(EVENTS_LOCK) as db:
-            self._database.lock_rows(db, sends, sends.c.send_id.in_({event.send_id for event in observed}))
+        with self.database.write(EVENTS_LOCK) as db:
+            self.database.lock_rows(db, sends, sends.c.send_id.in_({event.send_id for event in observed}))
             for event in observed:
                 send = self._apply(db, event) or send
-            self.log(db, observed)
+            self._log(db, observed)
         return send
 
-    def ingest(self, received: Sequence[Event]) -> list[Ingested]:
+    def ingest(self, *received: Event) -> list[Ingested]:
+        """Write webhook events, each once by its ``event_id``, and what follows for their sends by the rank rule.
+
+        An event belongs to the send with its message id, or else to one of unknown outcome with its trace id. An event
+        of no send is kept with an empty ``send_id`` and joins its send as soon as that learns its message id: an event
+        may come before the answer to the POST is written.
+        """
         in_one_order = sorted(range(len(received)), key=lambda n: str(received[n].event_id))  # prevents deadlocks
-        with self._database.write(EVENTS_LOCK) as db:
-            self.adopt(db)
+        with self.database.write(EVENTS_LOCK) as db:
+            self._adopt(db)
             ingested = {n: self._ingest(db, received[n]) for n in in_one_order}
         return [ingested[n] for n in range(len(received))]
 
-    def adopt(self, db: sa.Connection) -> None:
+    def _adopt(self, db: sa.Connection) -> None:
         """Give waiting events to their sends where the journal can tell them by now.
 
         Events that no send under way can belong to wait no longer.
         """
         if db.execute(_ANY_WAITING).first() is None:
             return
-        self._database.lock(db, EVENTS_LOCK)
+        self.database.lock(db, EVENTS_LOCK)
         in_vain = set(
             db.execute(_IN_VAIN).scalars()
         )  # queried first: an answer that is written meanwhile is seen below
         arrived = [row for statement in _ARRIVED for row in db.execute(statement).all()]
-        self._database.lock_rows(db, sends, sends.c.send_id.in_({row.its_send_id for row in arrived}))
+        self.database.lock_rows(db, sends, sends.c.send_id.in_({row.its_send_id for row in arrived}))
         for row in arrived:
             event = _of_send(EVENTS.make(row), row.its_send_id, row.was)
             self._apply(db, event)
@@ -170,7 +178,7 @@ class Observations:
         if db.execute(self._insert_if_new, row).rowcount != 1:
             return Ingested(event, is_new=False)
         if event.send_id:
-            self._database.lock_rows(db, sends, sends.c.send_id == event.send_id)
+            self.database.lock_rows(db, sends, sends.c.send_id == event.send_id)
             self._apply(db, event)
         return Ingested(event, is_new=True)
 

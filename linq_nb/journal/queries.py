@@ -24,11 +24,11 @@ _PARAMETERS = 500
 _DAY_US, _DAY, _FIRST_DAY = 86_400_000_000, timedelta(days=1), date(1970, 1, 1)
 
 
-class Queries:
+class Queries(Observations):
     """Reads; sends and events come with the waiting webhook events that belong to them by now."""
 
-    def __init__(self, database: Database, observations: Observations) -> None:
-        self._database, self._observations = database, observations
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
         self._processors = {
             kind.record: result_processors(kind.columns, database.engine.dialect) for kind in TABLES.values()
         }
@@ -36,16 +36,27 @@ class Queries:
     # --- sends ---
 
     def get(self, send_id: str) -> Send | None:
+        """Return one send as it is now."""
         return self.get_many([send_id]).get(send_id)
 
     def get_many(self, send_ids: Iterable[str]) -> dict[str, Send]:
+        """Return those of these sends that the journal has, by their ids."""
         with self._adopted() as db:
             chunks = _in_chunks(send_ids)
             return {send.send_id: send for ids in chunks for send in self._sends(db, sends.c.send_id.in_(ids))}
 
     def sends(
-        self, status: str | Sequence[str] | None, chat_id: str | None, since: datetime | None, until: datetime | None
+        self,
+        *,
+        status: str | Sequence[str] | None = None,
+        chat_id: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> Sequence[Send]:
+        """Return the sends in the order in which they were first asked for; ``until`` is not included.
+
+        A list; of more than ``pages.FEW`` a ``LazyRecords``, which reads them when they are used.
+        """
         conditions: list[sa.ColumnElement[bool]] = []
         if status is not None:
             conditions.append(sends.c.status.in_([status] if isinstance(status, str) else list(status)))
@@ -58,16 +69,19 @@ class Queries:
         return self._records(SENDS, [sa.select(sends.c.send_no).where(*conditions).order_by(sends.c.send_no)])
 
     def open_sends(self) -> list[Send]:
+        """Return the sends whose status Linq may still change."""
         with self._adopted() as db:
             candidates = self._sends(db, sends.c.status.not_in(CLOSED_STATUSES))
         return [send for send in candidates if send.is_open]
 
     def orphans(self) -> list[Send]:
-        is_over = sends.c.lease_until.is_(None) | (sends.c.lease_until <= self._database.now())
-        with self._database.read() as db:
+        """Return the sends at ``sending`` whose owner let the lease run out."""
+        is_over = sends.c.lease_until.is_(None) | (sends.c.lease_until <= self.database.now())
+        with self.database.read() as db:
             return self._sends(db, sends.c.status == "sending", is_over)
 
     def without_message_id(self, base_url: str, chat_id: str) -> tuple[list[Send], set[str]]:
+        """Return a chat's sends that may have a message but have no message id, and the ids of those under way now."""
         conditions = (
             sends.c.base_url == base_url,
             sends.c.chat_id == chat_id,
@@ -75,8 +89,8 @@ class Queries:
             sends.c.posted_at.is_not(None),
             sends.c.status.not_in(NO_MESSAGE_STATUSES),
         )
-        is_alive = sa.and_(sends.c.status == "sending", sends.c.lease_until > self._database.now())
-        with self._database.read() as db:
+        is_alive = sa.and_(sends.c.status == "sending", sends.c.lease_until > self.database.now())
+        with self.database.read() as db:
             without_id = self._sends(db, *conditions)
             under_way = set(db.execute(sa.select(sends.c.send_id).where(*conditions, is_alive)).scalars())
         return without_id, under_way
@@ -87,7 +101,11 @@ class Queries:
 
     # --- events ---
 
-    def events(self, send_ids: str | Iterable[str] | None) -> Sequence[Event]:
+    def events(self, send_ids: str | Iterable[str] | None = None) -> Sequence[Event]:
+        """Return the observations of a send, of several sends or of all, in the order in which they were written.
+
+        A list; of more than ``pages.FEW`` a ``LazyRecords``, which reads them when they are used.
+        """
         all_of_them = sa.select(events.c.event_no).order_by(events.c.event_no)
         if send_ids is None:
             return self._records(EVENTS, [all_of_them])
@@ -96,7 +114,8 @@ class Queries:
 
     # --- both ---
 
-    def by_day(self, record: type, since: datetime | None) -> dict[date | None, LazyRecords[Any]]:
+    def by_day(self, record: type, since: datetime | None = None) -> dict[date | None, LazyRecords[Any]]:
+        """Return all sends or all events by the day in UTC on which they were made, days and records in order."""
         kind = TABLES[record]
         number, made_at = next(iter(kind.table.primary_key)), kind.table.c[kind.made_at]
         wanted = sa.select(number, sa.type_coerce(made_at, sa.BigInteger)).order_by(number)
@@ -109,12 +128,13 @@ class Queries:
         days = sorted(numbers, key=lambda day: (day is None, day or _FIRST_DAY))
         return {day: LazyRecords(kind, numbers[day], self._read_rows, self._make) for day in days}
 
-    def distinct_values(self, record: type, column: str, since: datetime | None) -> list[str]:
+    def distinct_values(self, record: type, column: str, since: datetime | None = None) -> list[str]:
+        """Return the distinct values in a column of all sends or all events, sorted."""
         kind = TABLES[record]
         values, made_at = kind.table.c[column], kind.table.c[kind.made_at]
         wanted = sa.select(values).distinct().where(values.is_not(None))
         wanted = wanted if since is None else wanted.where(made_at >= since)
-        with self._database.read() as db:
+        with self.database.read() as db:
             return sorted(db.execute(wanted).scalars())
 
     def _records(self, kind: RecordTable, wanted: Sequence[sa.Select[Any]]) -> Sequence[Any]:
@@ -128,7 +148,7 @@ class Queries:
         return LazyRecords(kind, numbers, self._read_rows, self._make)
 
     def _read_rows(self, kind: RecordTable, numbers: Sequence[int], names: Sequence[str]) -> list[tuple[Any, ...]]:
-        with self._database.read() as db:
+        with self.database.read() as db:
             return _rows(db, kind, numbers, names)
 
     def _make(self, kind: RecordTable, row: tuple[Any, ...]) -> Any:
@@ -137,24 +157,27 @@ class Queries:
     # --- single facts ---
 
     def chat_ids(self, base_url: str) -> list[str]:
+        """Return the chats that have sends of this base URL."""
         wanted = sa.select(sends.c.chat_id).where(sends.c.base_url == base_url).distinct().order_by(sends.c.chat_id)
-        with self._database.read() as db:
+        with self.database.read() as db:
             return list(db.execute(wanted).scalars())
 
     def message_ids(self, chat_id: str) -> set[str]:
+        """Return the message ids of a chat's sends."""
         wanted = sa.select(sends.c.message_id).where(sends.c.chat_id == chat_id, sends.c.message_id.is_not(None))
-        with self._database.read() as db:
+        with self.database.read() as db:
             return set(db.execute(wanted).scalars())
 
     def hash_key(self) -> bytes:
-        with self._database.read() as db:
+        """Return the key of hashed handles, which no other journal has."""
+        with self.database.read() as db:
             return bytes.fromhex(str(read_meta(db, "hash_key")))
 
     @contextlib.contextmanager
     def _adopted(self) -> Iterator[sa.Connection]:
         """Begin a transaction to read in, after waiting events were given to their sends."""
-        with self._database.read() as db:
-            self._observations.adopt(db)
+        with self.database.read() as db:
+            self._adopt(db)
             yield db
 
 
