@@ -4,7 +4,6 @@ import socket
 import struct
 import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from typing import Any
@@ -27,11 +26,8 @@ class Handler(BaseHTTPRequestHandler):
     """Reads a request, asks the demo, and writes the answer: late, cut or not at all if the reply says so."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: "Server"
-
-    def setup(self) -> None:
-        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        super().setup()
 
     def log_message(self, *args: Any) -> None:
         """Keep quiet: the demo has its own log."""
@@ -73,6 +69,7 @@ class Handler(BaseHTTPRequestHandler):
             self._stall()
         elif reply.cut in ("reset", "refused"):
             self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.request.close()
 
     def _stall(self) -> None:
         """Say nothing until the client gives up or the server stops."""
@@ -119,13 +116,6 @@ class Server(ThreadingHTTPServer):
     def _run(self) -> None:
         self.serve_forever(poll_interval=POLL_S)
 
-    def shutdown_request(self, request: Any) -> None:
-        """Close a connection; one that shall be reset must not be shut down politely first."""
-        if isinstance(request, socket.socket) and _resets(request):
-            self.close_request(request)
-        else:
-            super().shutdown_request(request)
-
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is no error of the demo."""
 
@@ -144,14 +134,6 @@ class Server(ThreadingHTTPServer):
             for delivery in self.demo.to_post():
                 if is_local(delivery.url):
                     threading.Thread(target=_post, args=(delivery, self.stopping), daemon=True).start()
-
-
-def _resets(request: socket.socket) -> bool:
-    try:
-        linger = request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
-    except OSError:
-        return False
-    return struct.unpack("ii", linger) == (1, 0)
 
 
 def _post(delivery: Delivery, stopping: threading.Event) -> None:
@@ -180,8 +162,7 @@ def serve(host: str = "127.0.0.1", port: int = 8765, *, seed: int = 1) -> None:
         sys.stdout.write(f"LINQ_API_V3_BASE_URL={server.demo.base_url}\n")
         sys.stdout.write(f"LINQ_API_V3_API_KEY={server.demo.api_key}\n")
         sys.stdout.flush()
-        while True:
-            time.sleep(3600)
+        server.stopping.wait()
     except KeyboardInterrupt:
         pass
     finally:

@@ -10,6 +10,13 @@ from .app import HOSTS
 from .clock import Clock
 from .wire import Cut, Reply, Request
 
+_ERRORS: dict[Cut, tuple[type[httpx.TransportError], str]] = {
+    "refused": (httpx.ConnectError, "Connection refused."),
+    "reset": (httpx.ReadError, "Connection reset by peer."),
+    "closed": (httpx.RemoteProtocolError, "Server disconnected without sending a response."),
+    "half": (httpx.RemoteProtocolError, "Server disconnected in the middle of the answer."),
+}
+
 
 class DemoTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """Carries requests to the demo, for sync and async clients and any number of threads.
@@ -41,20 +48,13 @@ class DemoTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return httpx.Response(reply.status, headers=reply.headers, content=reply.body, request=request)
 
     def _cut(self, request: httpx.Request, cut: Cut, read_s: float | None) -> NoReturn:
-        match cut:
-            case "refused":
-                raise httpx.ConnectError("Connection refused.", request=request)
-            case "reset":
-                raise httpx.ReadError("Connection reset by peer.", request=request)
-            case "closed":
-                raise httpx.RemoteProtocolError("Server disconnected without sending a response.", request=request)
-            case "half":
-                raise httpx.RemoteProtocolError("Server disconnected in the middle of the answer.", request=request)
-            case _ if read_s is None:
-                raise httpx.ReadError("Connection lost.", request=request)
-            case _:
-                self._clock().sleep(read_s)
-                raise httpx.ReadTimeout("The read operation timed out.", request=request)
+        if cut in _ERRORS:
+            error, text = _ERRORS[cut]
+            raise error(text, request=request)
+        if read_s is None:
+            raise httpx.ReadError("Connection lost.", request=request)
+        self._clock().sleep(read_s)
+        raise httpx.ReadTimeout("The read operation timed out.", request=request)
 
 
 def _read(request: httpx.Request, body: bytes) -> Request:
