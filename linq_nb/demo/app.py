@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
@@ -51,15 +50,7 @@ ROUTES: dict[str, dict[str, Handler]] = {
 _PATTERNS = [(re.compile(path.replace("{id}", "([^/]+)")), handlers) for path, handlers in ROUTES.items()]
 
 
-@dataclass(frozen=True)
-class Site:
-    """Where this demo is: its key, and the address that upload links begin with."""
-
-    api_key: str
-    upload_base: str
-
-
-def answer(state: State, site: Site, request: Request) -> Reply:
+def answer(state: State, request: Request) -> Reply:
     """Answer one request to any of the demo's hosts, and log it."""
     with state.lock:
         if request.host == media.HOST:
@@ -69,7 +60,7 @@ def answer(state: State, site: Site, request: Request) -> Reply:
         elif request.path.startswith(storage.UPLOAD_PREFIX):
             reply = _upload(state, request)
         else:
-            reply = _api(state, site, request)
+            reply = _api(state, request)
         reply.headers.setdefault("Date", storage.http_date(state.clock.now()))
         has_auth = "authorization" in request.headers
         status = 0 if reply.cut else reply.status
@@ -86,23 +77,23 @@ def _upload(state: State, request: Request) -> Reply:
     return failed if fault.kind == "status" else fault.apply(reply, "")
 
 
-def _api(state: State, site: Site, request: Request) -> Reply:
+def _api(state: State, request: Request) -> Reply:
     trace_id = _trace_id(state, request)
     try:
-        reply = _carried_out(state, site, request, trace_id)
+        reply = _carried_out(state, request, trace_id)
     except Refusal as refusal:
         reply = refusal_reply(refusal, trace_id)
     reply.headers["X-Trace-ID"] = trace_id
     return reply
 
 
-def _carried_out(state: State, site: Site, request: Request, trace_id: str) -> Reply:
+def _carried_out(state: State, request: Request, trace_id: str) -> Reply:
     fault = faults.take(state.ordered_faults, request)
     if fault is not None and not fault.accepts:
         return fault.apply(Reply(500), trace_id)
-    rules.bearer(request, site.api_key)
+    rules.bearer(request, state.api_key)
     handler, path_id = _find(request)
-    call = Call(state, request, path_id, trace_id, site.upload_base)
+    call = Call(state, request, path_id, trace_id)
     reply = handler(call)
     was_accepted = reply.status < 300
     if call.fault is not None:  # the chat's own
@@ -124,10 +115,8 @@ def _trace_id(state: State, request: Request) -> str:
 
     In a memo the file's hash stands for the attachment id, which depends on the order of uploads.
     """
-    body = request.body
-    if request.path.endswith("/voicememo"):
-        body = _by_content(state, body)
-    digest = sha256(body).hexdigest()
+    is_memo = request.path.endswith("/voicememo")
+    digest = sha256(_by_content(state, request.body) if is_memo else request.body).hexdigest()
     key = ("trace", request.method, request.path, *sorted(request.query.items()), digest)
     return state.ids.hex(*key, state.count(*key))[:32]
 

@@ -30,7 +30,7 @@ def create(call: Call) -> Reply:
     state.attachments[file_id] = item
     answer = {
         "attachment_id": file_id,
-        "upload_url": storage.upload_url(call.upload_base, item),
+        "upload_url": storage.upload_url(state.upload_base, item),
         "http_method": "PUT",
         "required_headers": storage.required_headers(item),
         "expires_at": stamp(item.expires_at),

@@ -21,7 +21,6 @@ class Call:
     request: Request
     path_id: str
     trace_id: str
-    upload_base: str
     fault: Fault | None = None
 
     @property

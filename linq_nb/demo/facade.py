@@ -35,13 +35,13 @@ class Demo:
 
     def __init__(self, *, seed: int = 1, start: datetime = START, real_time: bool = False) -> None:
         self._seed, self._start, self._real_time = seed, start, real_time
-        self.api_key = "demo_" + Ids(seed).hex("api key")[:24]
         self.base_url = f"https://{app.API_HOST}{app.API_PREFIX}"
         self._upload_base = f"https://{app.UPLOAD_HOST}"
         self.media_urls = dict(media.URLS)
         self.app = app.wsgi(self.handle)
         self._lock = threading.Lock()
         self.reset()
+        self.api_key = self._state.api_key
 
     def __repr__(self) -> str:
         chats, now = len(self._state.chats), self.now()
@@ -50,7 +50,7 @@ class Demo:
     def reset(self) -> None:
         """Start again: the seeded chats, no memo sent, no fault, the clock at its start."""
         clock: Clock = RealClock() if self._real_time else VirtualClock(self._start)
-        self._state = State(Ids(self._seed), clock, clock.now())
+        self._state = State(Ids(self._seed), clock, self._upload_base)
         self._inbox: deque[Due] = deque(maxlen=_KEPT)
         self._to_post: deque[Due] = deque(maxlen=_KEPT)
         self._extra = 0
@@ -61,9 +61,9 @@ class Demo:
     def _first_message(self, chat: Chat, number: int) -> None:
         state, ago = self._state, timedelta(days=1, minutes=7 * number)
         if state.opted_out.get(chat.others[0]) == chat.id:
-            messages.receive(state, chat, "STOP", "", ago)
+            messages.receive(state, chat, "STOP", ago)
         elif chat.is_group or chat.others[0] not in state.opted_out:
-            messages.receive(state, chat, "Send me a voice memo when you can.", "", ago)
+            messages.receive(state, chat, "Send me a voice memo when you can.", ago)
 
     # The API
 
@@ -71,7 +71,7 @@ class Demo:
         """Answer one request to the API, the upload, CDN and media hosts, or `/demo/`."""
         if request.path.startswith("/demo/") and request.host not in app.HOSTS[1:]:
             return control.answer(self._controls(), request)
-        return app.answer(self._state, app.Site(self.api_key, self._upload_base), request)
+        return app.answer(self._state, request)
 
     def transport(self) -> "httpx.BaseTransport":
         """Give an httpx transport that reaches this demo in process, for any number of clients."""
@@ -81,7 +81,8 @@ class Demo:
 
     def bind(self, address: str) -> None:
         """Say where the demo listens, such as `http://127.0.0.1:8765`."""
-        self.base_url, self._upload_base = address + app.API_PREFIX, address
+        self.base_url = address + app.API_PREFIX
+        self._upload_base = self._state.upload_base = address
 
     def _controls(self) -> control.Actions:
         """Give what `/demo/` offers."""
@@ -212,11 +213,9 @@ class Demo:
         `after_accept` carries the request out first. `body` replaces Linq's error by anything, such as HTML;
         a 2xx with it is an answer that cannot be read.
         """
-        fault = Fault("status", after_accept, path, times, status, retry_after=retry_after, message=message)
-        fault.code = code or USUAL_CODE.get(status, 3006)
-        fault.body = body.encode() if isinstance(body, str) else body
-        fault.headers = headers or {}
-        self._order(fault)
+        code = code or USUAL_CODE.get(status, 3006)
+        data = body.encode() if isinstance(body, str) else body
+        self._order(Fault("status", after_accept, path, times, status, code, retry_after, message, data, headers or {}))
 
     def lose_next_answer(self, *, how: Cut = "lost", times: int = 1, path: str = MEMO_PATH) -> None:
         """Carry the next request out and lose its answer: `lost`, `stall`, `closed` or `half` (see `Cut`)."""
@@ -250,7 +249,7 @@ class Demo:
     def receive(self, chat_id: str, text: str) -> str:
         """Receive a message from the other side; gives its id. `STOP` opts it out, any other text opts it in."""
         with self._state.lock:
-            return messages.receive(self._state, self._state.chats[chat_id], text, "").id
+            return messages.receive(self._state, self._state.chats[chat_id], text).id
 
     def add_chats(self, n: int) -> dict[str, str]:
         """Add `n` healthy iMessage chats `Customer 001` and on; gives their ids by name."""

@@ -9,8 +9,6 @@ from .state import Chat, Message, Stage
 LATE = (4001, "Message delivery failed")
 FINAL = (4001, "Message send failed")
 
-_EVENTS = ("sent", "delivered", "read", "failed")
-
 
 def accepted_at(now: datetime, ids: Ids, key: tuple[object, ...]) -> datetime:
     """Give the time at which Linq accepts the message: 40 to 400 ms after the clock."""
@@ -58,4 +56,4 @@ def events(message: Message) -> list[tuple[datetime, str]]:
     """Give the webhook events of a message with their times."""
     if not message.is_from_me:
         return [(message.created_at, "message.received")]
-    return [(s.at, f"message.{s.status}") for s in message.stages if s.status in _EVENTS]
+    return [(s.at, f"message.{s.status}") for s in message.stages if s.status != "queued"]

@@ -1,6 +1,5 @@
 """`POST /v3/chats/{chatId}/voicememo`: the one call that puts a bubble in a chat."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
 from urllib.parse import unquote, urlsplit
@@ -15,15 +14,6 @@ from .wire import Json, Refusal, Reply, json_reply
 _FIELDS = {"voice_memo_url": str, "attachment_id": str, "override_optout": bool}
 
 
-@dataclass(frozen=True)
-class Audio:
-    """What is to be sent: the file, what it is delivered as, and what makes it the same content."""
-
-    file: Attachment
-    delivered_type: str
-    content: str
-
-
 def send(call: Call) -> Reply:
     """Accept one voice memo (202), or refuse it as Linq does."""
     state, chat = call.state, call.state.chat(call.path_id)
@@ -34,14 +24,16 @@ def send(call: Call) -> Reply:
     if len(given) == 2:
         raise Refusal(400, 1005, "Give voice_memo_url or attachment_id, not both.")
     may_send(state, chat, override=body.get("override_optout", False))
-    audio = _uploaded(call, body["attachment_id"]) if "attachment_id" in body else _by_url(call, body["voice_memo_url"])
-    fault = _trouble(call, chat, audio.content)
+    by_url = "voice_memo_url" in body
+    file, content = _by_url(call, body["voice_memo_url"]) if by_url else _uploaded(call, body["attachment_id"])
+    fault = _trouble(call, chat, content)
     if fault is not None and not fault.accepts:
         call.fault = fault
         return Reply(500)
     within_limits(state, chat)
     call.fault = fault
-    message = new_message(call, chat, audio.content, [shapes.media_part(audio.file, audio.delivered_type)], audio.file)
+    part = shapes.media_part(file, rules.delivered_type(file.content_type))
+    message = new_message(call, chat, content, [part], file)
     return json_reply(202, shapes.voice_memo(message))
 
 
@@ -59,8 +51,8 @@ def may_send(state: State, chat: Chat, *, override: bool) -> None:
         raise Refusal(403, 2024, "The recipient has opted out of your messages.")
 
 
-def _uploaded(call: Call, attachment_id: str) -> Audio:
-    """Find an uploaded file: 404/2003 unknown or expired, 404/2007 not there yet or still processing."""
+def _uploaded(call: Call, attachment_id: str) -> tuple[Attachment, str]:
+    """Find an uploaded file and its hash: 404/2003 unknown or expired, 404/2007 not there yet or still processing."""
     state = call.state
     file = state.attachment(attachment_id)
     if file.sha256 is None:
@@ -72,11 +64,11 @@ def _uploaded(call: Call, attachment_id: str) -> Audio:
         raise Refusal(404, 2007, "The attachment is still being processed.")
     rules.memo_size(file.size_bytes)
     data = state.blobs[file.sha256]
-    delivered = rules.memo_type(file.content_type, sniff(data), len(data))
-    return Audio(file, delivered, file.sha256)
+    rules.memo_type(file.content_type, sniff(data), len(data))
+    return file, file.sha256
 
 
-def _by_url(call: Call, url: str) -> Audio:
+def _by_url(call: Call, url: str) -> tuple[Attachment, str]:
     """Take a file from a URL: the demo's own are really read, others are believed by their extension."""
     rules.public_https(url, "voice_memo_url")
     parts = urlsplit(url)
@@ -91,10 +83,10 @@ def _by_url(call: Call, url: str) -> Audio:
     bare = url.partition("?")[0].partition("#")[0]
     size = int(call.state.ids.between(20_000, 400_000, "size", bare))
     file = _fetched(call, f"url:{bare}", filename, declared, size)
-    return Audio(file, rules.delivered_type(declared), f"url:{bare}")
+    return file, f"url:{bare}"
 
 
-def _own_media(call: Call, path: str, filename: str, declared: str) -> Audio:
+def _own_media(call: Call, path: str, filename: str, declared: str) -> tuple[Attachment, str]:
     answer = media.get("/hello.wav" if path == "/redirect.wav" else path)
     if answer.status != 200:
         raise Refusal(500, 5002, "The voice memo could not be downloaded.")
@@ -107,20 +99,18 @@ def _own_media(call: Call, path: str, filename: str, declared: str) -> Audio:
     file = _fetched(call, digest, filename, declared, len(answer.body))
     file.sha256 = state.store_file(answer.body)
     file.duration_ms = media.duration_ms(answer.body)
-    return Audio(file, rules.delivered_type(declared), file.sha256)
+    return file, file.sha256
 
 
 def _fetched(call: Call, key: str, filename: str, content_type: str, size: int) -> Attachment:
     state, now = call.state, call.now
-    number = state.count("fetched", call.path_id, key)
-    file_id = state.ids.uuid("fetched", call.path_id, key, number)
-    file = Attachment(file_id, filename[:255], content_type, size, now, now, signature="")
-    state.attachments[file.id] = file
+    file_id = state.ids.uuid("fetched", call.path_id, key, state.count("fetched", call.path_id, key))
+    file = state.attachments[file_id] = Attachment(file_id, filename[:255], content_type, size, now, now, signature="")
     return file
 
 
 def _trouble(call: Call, chat: Chat, content: str) -> Fault | None:
-    """Give the chat's own fault, else one drawn by (seed, chat, content, attempt): the order of arrival decides nothing."""
+    """Give the chat's own fault, else one by (seed, chat, content, attempt), whatever came before."""
     state = call.state
     attempt = state.count("attempt", chat.id, content)
     chat.first_contact_at = chat.first_contact_at or call.now

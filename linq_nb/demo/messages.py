@@ -114,7 +114,7 @@ def _media(file: Attachment) -> Json:
     return shapes.media_part(file, rules.AUDIO_TYPES.get(file.content_type, file.content_type))
 
 
-def receive(state: State, chat: Chat, text: str, trace_id: str, ago: timedelta = timedelta()) -> Message:
+def receive(state: State, chat: Chat, text: str, ago: timedelta = timedelta()) -> Message:
     """Receive a message from the other side: `STOP` and the like opt it out, any other text opts it in (linq docs)."""
     sender, now = chat.handles[1], state.clock.now() - ago
     if sender.handle not in state.blocked and not chat.is_group:
@@ -125,7 +125,7 @@ def receive(state: State, chat: Chat, text: str, trace_id: str, ago: timedelta =
         chat=chat,
         created_at=now,
         parts=[{"type": "text", "value": text}],
-        trace_id=trace_id or stable_uuid(*key).replace("-", ""),
+        trace_id=stable_uuid(*key).replace("-", ""),
         stages=(Stage("received", now),),
         sender=sender,
         carrier=chat.carrier,

@@ -79,10 +79,12 @@ class Month:
     def __init__(self, state: State, story: Story) -> None:
         self._state, self._story = state, story
         self._chats = {member.number: _add_chat(state, story, member) for member in story.members()}
-        self._files: dict[int, Attachment] = {}
+        self._files: dict[tuple[int, int | str], Attachment] = {}
         self._days = [[self._send(memo) for memo in memos] for memos in story.memos_by_day()]
         _add_foreign_messages(state, story, list(self._chats.values()))
-        _delete_some(state, [sent.message for day in self._days for sent in day if sent.message])
+        accepted = [sent.message for day in self._days for sent in day if sent.message]
+        for message in accepted[5::1667]:
+            state.remove_message(message)
 
     def __repr__(self) -> str:
         return f"<{len(self):,} memos to {len(self._chats)} chats in {self._story.begin:%B %Y}, in the demo>"
@@ -103,9 +105,8 @@ class Month:
     def _send(self, memo: Memo) -> _Sent:
         """Send one memo; if Linq accepts it, its message is in the chat from now on."""
         fate = self._story.fate(memo)
-        if fate not in ("accepted", "lost"):
-            return _Sent(memo, fate, None)
-        return _Sent(memo, fate, self._message(memo, is_late=fate == "lost"))
+        message = self._message(memo, is_late=fate == "lost") if fate in ("accepted", "lost") else None
+        return _Sent(memo, fate, message)
 
     def _message(self, memo: Memo, *, is_late: bool) -> Message:
         chat, file, ids = self._chats[memo.member.number], self._file(memo), self._state.ids
@@ -166,10 +167,11 @@ class Month:
     def _file(self, memo: Memo) -> Attachment:
         """Give the upload of a memo, one for all chats, or the file that Linq fetched from its URL for this chat."""
         recording = memo.recording
-        if recording.url is None and recording.number in self._files:
-            return self._files[recording.number]
         whose = memo.member.number if recording.url else "all"
-        made = Attachment(
+        key = (recording.number, whose)
+        if key in self._files:
+            return self._files[key]
+        file = Attachment(
             id=self._state.ids.uuid("month file", recording.sha256, whose),
             filename=recording.filename,
             content_type=recording.content_type,
@@ -181,29 +183,25 @@ class Month:
             uploaded_at=recording.starts_at,
             duration_ms=recording.duration_ms,
         )
-        self._state.attachments[made.id] = made
-        if recording.url is None:
-            self._files[recording.number] = made
-        return made
+        self._state.attachments[file.id] = self._files[key] = file
+        return file
 
     # --- answers, webhooks and reads ---
 
     def _posted(self, sent: _Sent) -> Posted:
         memo, by_url = sent.memo, sent.memo.recording.url is not None
         chat, wait = self._chats[memo.member.number], memo.between(3, 0.08, 0.5)
+        trace_id = self._state.ids.hex("month", chat.id, memo.recording.sha256, memo.copy)[:32]
         reply: Reply | None = None
         if sent.message is not None and sent.fate == "accepted":
             reply = json_reply(202, shapes.voice_memo(sent.message))
-            reply.headers["X-Trace-ID"] = sent.message.trace_id
         elif sent.fate in ("lost", "down") and memo.share(1) < 0.15:
             wait = timedelta(seconds=60)
         else:
-            trace_id = self._state.ids.hex("month", chat.id, memo.recording.sha256, memo.copy)[:32]
             reply = refusal_reply(self._refusal(sent), trace_id)
-            reply.headers["X-Trace-ID"] = trace_id
         at = memo.at + wait
         if reply is not None:
-            reply.headers["Date"] = http_date(at)
+            reply.headers |= {"X-Trace-ID": trace_id, "Date": http_date(at)}
         return Posted(chat.id, memo.recording, None if by_url else self._file(memo), memo.copy, memo.at, at, reply)
 
     def _refusal(self, sent: _Sent) -> Refusal:
@@ -266,9 +264,9 @@ def _add_chat(state: State, story: Story, member: Member) -> Chat:
     """Add a chat that existed before the month, with its opt-out."""
     born = story.begin - timedelta(days=20, seconds=61 * member.number)
     chat = state.add_chat(member.person, stable_uuid("chat", member.person.name), born, born)
-    messages.receive(state, chat, "Send me a voice memo when you can.", "", state.clock.now() - born)
+    messages.receive(state, chat, "Send me a voice memo when you can.", state.clock.now() - born)
     if member.optout_at is not None:
-        messages.receive(state, chat, "STOP", "", state.clock.now() - member.optout_at)
+        messages.receive(state, chat, "STOP", state.clock.now() - member.optout_at)
     return chat
 
 
@@ -297,9 +295,3 @@ def _add_by_hand(state: State, chat: Chat, at: datetime, part: Json, file: Attac
         attachment=file,
     )
     state.add_message(message)
-
-
-def _delete_some(state: State, sent: list[Message]) -> None:
-    """Delete some messages from Linq's record."""
-    for message in sent[5::1667]:
-        state.remove_message(message)

@@ -185,11 +185,8 @@ def memo_size(size_bytes: int) -> None:
         raise Refusal(413, 5001, "The voice memo is too large; the limit is 10MB.")
 
 
-def memo_type(declared: str, actual: str | None, data_len: int) -> str:
-    """Refuse a type that a voice memo cannot have (400/5004), or bytes of another type than declared (400/5006).
-
-    Gives the type in which it is delivered. Bytes of an unknown type are refused with 422/1003.
-    """
+def memo_type(declared: str, actual: str | None, data_len: int) -> None:
+    """Refuse a type that no memo has (400/5004), unknown bytes (422/1003), or bytes of another type (400/5006)."""
     canonical = AUDIO_TYPES.get(declared)
     if canonical is None or canonical == "audio/midi":
         raise Refusal(400, 5004, f"A voice memo cannot be of type {declared}.")
@@ -197,9 +194,9 @@ def memo_type(declared: str, actual: str | None, data_len: int) -> str:
         raise Refusal(422, 1003, f"The file of {data_len} bytes cannot be read as audio.")
     if actual != canonical:
         raise Refusal(400, 5006, f"The file is {actual}, but was declared as {declared}.")
-    return delivered_type(canonical)
 
 
-def delivered_type(canonical: str) -> str:
+def delivered_type(declared: str) -> str:
     """Give the type in which Linq delivers a memo: CAF becomes MP4."""
+    canonical = AUDIO_TYPES[declared]
     return "audio/mp4" if canonical == "audio/x-caf" else canonical

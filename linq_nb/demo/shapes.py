@@ -103,23 +103,30 @@ def _part(state: State, part: Json, now: datetime) -> Json:
     return {**part, "url": signed_url(state.ids, item, now) if item else f"{CDN}/attachments/{part['id']}"}
 
 
+def times(item: Message, now: datetime) -> Json:
+    """Give when a message was sent, delivered and read, as far as that has happened."""
+    sent = lifecycle.reached_at(item, "sent", now) if item.is_from_me else item.created_at
+    return {
+        "sent_at": stamp(sent, 6),
+        "delivered_at": stamp(lifecycle.reached_at(item, "delivered", now), 9),
+        "read_at": stamp(lifecycle.reached_at(item, "read", now)),
+    }
+
+
 def message(state: State, item: Message) -> Json:
     now = state.clock.now()
-    status = lifecycle.status(item, now)
-    sent, delivered, read = (lifecycle.reached_at(item, what, now) for what in ("sent", "delivered", "read"))
+    shown_times = times(item, now)
     shown: Json = {
         "id": item.id,
         "chat_id": item.chat.id,
         "created_at": stamp(item.created_at),
         "updated_at": stamp(max([item.created_at, *(stage.at for stage in item.stages if stage.at <= now)]), 6),
-        "delivery_status": status,
+        "delivery_status": lifecycle.status(item, now),
         "is_from_me": item.is_from_me,
-        "is_delivered": delivered is not None,
-        "is_read": read is not None,
-        "sent_at": stamp(sent if item.is_from_me else item.created_at, 6),
-        "delivered_at": stamp(delivered, 9),
-        "read_at": stamp(read),
-        "service": item.carrier if sent or not item.is_from_me else None,
+        "is_delivered": shown_times["delivered_at"] is not None,
+        "is_read": shown_times["read_at"] is not None,
+        **shown_times,
+        "service": item.carrier if shown_times["sent_at"] else None,
         "preferred_service": item.preferred_service,
         "from": item.sender.handle,
         "from_handle": handle(item.sender),

@@ -171,8 +171,9 @@ class Limits:
 class State:
     """All records of one world; `lock` guards them."""
 
-    def __init__(self, ids: Ids, clock: Clock, start: datetime) -> None:
-        self.ids, self.clock, self.start = ids, clock, start
+    def __init__(self, ids: Ids, clock: Clock, upload_base: str) -> None:
+        self.ids, self.clock, self.start = ids, clock, clock.now()
+        self.api_key, self.upload_base = "demo_" + ids.hex("api key")[:24], upload_base
         self.lock = threading.RLock()
         self.ordered_faults: list[Fault] = []
         self.mix = Mix()
@@ -184,7 +185,7 @@ class State:
         self.attachments: dict[str, Attachment] = {}
         self.blobs: dict[str, bytes] = {}
         self.subscriptions: dict[str, Subscription] = {}
-        self.blocked = {BLOCKED: Blocked(BLOCKED, start - timedelta(days=9), "asked by the desk")}
+        self.blocked = {BLOCKED: Blocked(BLOCKED, self.start - timedelta(days=9), "asked by the desk")}
         self.opted_out: dict[str, str] = {}
         self.by_key: dict[tuple[str, str], Message | None] = {}
         self.counts: Counter[tuple[object, ...]] = Counter()

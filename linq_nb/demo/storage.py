@@ -56,12 +56,12 @@ def cdn(state: State, request: Request) -> Reply:
     item = state.attachments.get(unquote(request.path.removeprefix(CDN_PREFIX)).split("/")[0])
     if item is None or item.sha256 not in state.blobs:
         return xml_reply(404, "NoSuchKey", "There is no such file.")
-    if "Signature" in request.query and not _link_holds(state, item, request):
+    if "Signature" in request.query and not _is_link_valid(state, item, request):
         return xml_reply(403, "AccessDenied", "The link has expired or was changed.")
     return Reply(200, state.blobs[item.sha256], {"Content-Type": item.content_type})
 
 
-def _link_holds(state: State, item: Attachment, request: Request) -> bool:
+def _is_link_valid(state: State, item: Attachment, request: Request) -> bool:
     expires = request.query.get("Expires", "")
     if request.query["Signature"] != state.ids.hex("cdn", item.id, expires):
         return False

@@ -130,15 +130,6 @@ def envelope(payload_version: str, event_type: str, event_id: str, at: datetime,
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _times(message: Message, at: datetime) -> Json:
-    sent = lifecycle.reached_at(message, "sent", at) if message.is_from_me else message.created_at
-    return {
-        "sent_at": stamp(sent, 6),
-        "delivered_at": stamp(lifecycle.reached_at(message, "delivered", at), 9),
-        "read_at": stamp(lifecycle.reached_at(message, "read", at)),
-    }
-
-
 def _new_data(state: State, message: Message, at: datetime) -> Json:
     chat = message.chat
     data: Json = {
@@ -152,7 +143,7 @@ def _new_data(state: State, message: Message, at: datetime) -> Json:
         "direction": "outbound" if message.is_from_me else "inbound",
         "sender_handle": shapes.handle(message.sender),
         "parts": shapes.parts(state, message, at, reactions=False),
-        **_times(message, at),
+        **shapes.times(message, at),
         "service": message.carrier,
         "preferred_service": message.preferred_service,
         "idempotency_key": message.idempotency_key,
@@ -164,7 +155,7 @@ def _new_data(state: State, message: Message, at: datetime) -> Json:
 
 def _old_data(state: State, message: Message, event_type: str, at: datetime) -> Json:
     """Give the 2025-01-01 form: the message nested, times of receipts repeated on top (linq docs)."""
-    times = _times(message, at)
+    times = shapes.times(message, at)
     data: Json = {
         "chat_id": message.chat.id,
         "from": message.sender.handle,
