@@ -64,7 +64,7 @@ def _offers(command: Command, tokens: list[Token], last: Token | None, names: di
     """Offer what may stand after ``tokens`` and begins with the unfinished word ``last``."""
     typed, quoted = (last.plain, last.quoted) if last else ("", False)
     name, equals, value = typed.partition("=")
-    expecting = _option_before(command, tokens)
+    expecting, has_operand = _place(command, tokens)
     if expecting is not None:
         yield from _values(expecting.name, expecting.choices, typed, names)
     elif equals and not quoted and (option := command.options.get(name)):
@@ -72,24 +72,23 @@ def _offers(command: Command, tokens: list[Token], last: Token | None, names: di
             yield offer._replace(text=f"{name}={offer.text}")
     elif typed.startswith("-") and not quoted:
         yield from _options(command, tokens, typed)
-    elif command.operand and not _has_operand(command, tokens):
+    elif command.operand and not has_operand:
         yield from _values(command.operand, (), typed, names)
     elif not typed:
         yield from _options(command, tokens, typed)
 
 
-def _option_before(command: Command, tokens: list[Token]) -> Option | None:
-    """Return the option whose value comes next, None when no value does."""
-    option = command.options.get(tokens[-1].plain) if tokens and not tokens[-1].quoted else None
-    return option if option is not None and option.value else None
-
-
-def _has_operand(command: Command, tokens: list[Token]) -> bool:
-    for index, token in enumerate(tokens):
-        is_option = token.plain.startswith("-") and not token.quoted
-        if not is_option and _option_before(command, tokens[:index]) is None:
-            return True
-    return False
+def _place(command: Command, tokens: list[Token]) -> tuple[Option | None, bool]:
+    """Return the option whose value comes next, None when no value does; and whether the operand is there."""
+    expecting, has_operand = None, False
+    for token in tokens:
+        if expecting is not None:
+            expecting = None
+        elif token.quoted or not token.plain.startswith("-"):
+            has_operand = True
+        elif (option := command.options.get(token.plain)) and option.value:
+            expecting = option
+    return expecting, has_operand
 
 
 def _options(command: Command, tokens: list[Token], typed: str) -> Iterator[Offer]:
