@@ -186,7 +186,8 @@ def check_base_url(url: str) -> str:
         ) from None
     if "@" in parts.netloc:
         raise SettingsError("the base URL carries a login; give the key by api_key= or the environment")
-    if parts.query or parts.fragment or not _PLAIN.fullmatch(url) or not _is_host(host):
+    is_host = re.fullmatch(r"[a-z0-9:._-]+", host) and all(len(label) < 64 for label in host.split("."))
+    if parts.query or parts.fragment or not re.fullmatch("[!-~]+", url) or not is_host:
         raise SettingsError(f"the base URL is not a plain URL such as {PRODUCTION}")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise SettingsError(f"the base URL must be https (plain http only on this machine); got {parts.scheme}")
@@ -194,13 +195,6 @@ def check_base_url(url: str) -> str:
     shown_port = f":{port}" if port not in (None, {"https": 443, "http": 80}[parts.scheme]) else ""
     path = parts.path.rstrip("/").removesuffix("/v3").rstrip("/")
     return f"{parts.scheme}://{shown_host}{shown_port}{path}"
-
-
-_PLAIN = re.compile(r"[!-~]+")
-
-
-def _is_host(host: str) -> bool:
-    return bool(re.fullmatch(r"[a-z0-9:._-]+", host)) and all(len(label) < 64 for label in host.split("."))
 
 
 def find_journal(argument: str | None, environ: Mapping[str, str], home: Path) -> tuple[str, str]:
