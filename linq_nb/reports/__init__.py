@@ -23,7 +23,7 @@ value that is no frame, or that lacks a column. ``latency`` does not work on a p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import narwhals as nw
@@ -172,13 +172,15 @@ def unconfirmed(frame: Frame, horizon: str | float | timedelta = "1h", now: date
     span = horizon_of(horizon)
     if span is None:
         raise SettingsError('horizon= is a length of time, as "1h"')
+    if now is not None and now.tzinfo is None:
+        raise SettingsError("now= is a time with its zone, such as datetime.now(UTC)")
     shown = ("send_id", "chat_id", "chat_name", "is_group", "service", "status", "message_id", "accepted_at",
              "checked_at")  # fmt: skip
     asked = parts.asked(frame, "unconfirmed", *shown, "posted_at", "created_at")
     is_open = parts.is_not(CLOSED_STATUSES)
     is_enough = (nw.col("status") == "sent") & parts.is_silent()
     asked = asked.with_columns(nw.coalesce("accepted_at", "posted_at", "created_at").alias("since"))
-    result = asked.filter(is_open & ~is_enough & parts.until(asked, "since", parts.zoned(now) - span))
+    result = asked.filter(is_open & ~is_enough & parts.until(asked, "since", (now or datetime.now(UTC)) - span))
     return parts.done(result.select(*shown).sort("accepted_at", "send_id", nulls_last=True), frame)
 
 

@@ -127,12 +127,3 @@ def until(rows: Any, name: str, at: datetime) -> nw.Expr:
     elif rows.implementation.is_polars():  # compares times of one zone only
         at = at.astimezone(ZoneInfo(zone))
     return nw.col(name) <= nw.lit(at)
-
-
-def zoned(now: datetime | None) -> datetime:
-    """The time to count back from; raises SettingsError for one without a zone."""
-    if now is None:
-        return datetime.now(UTC)
-    if now.tzinfo is None:
-        raise SettingsError("now= is a time with its zone, such as datetime.now(UTC)")
-    return now
