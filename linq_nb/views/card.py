@@ -16,15 +16,13 @@ from linq_nb.views.blocks import finding_rows, finding_table
 from linq_nb.views.page import (
     BOX,
     FRAME,
-    GREY,
-    RED,
     Shown,
     columns,
     data_url,
     div,
     esc,
+    mode_pill,
     name,
-    pill,
     quiet,
 )
 from linq_nb.views.phrases import duration
@@ -64,7 +62,7 @@ def draft_card(
     sender = f"from {clean(mask(own))}" if own else "line not known"
     receiver = records.chat_whom(chat) + (f" · copy {draft.copy}" if draft.copy != 1 else "")
     recipient, dot, rest = receiver.partition(" · ")
-    tag = pill(mode, RED if mode == "LIVE" else GREY)
+    tag = mode_pill(mode)
     head = f"<div>{tag} {esc(sender)} to {name(recipient)}{esc(dot + rest)}</div>"
     body = f'<div style="margin:10px 0">{memo_html(draft.memo)}</div>'
     notes = [("journal", clean(journal_note, 600))] if journal_note else []

@@ -81,6 +81,11 @@ def pill(text: str, ground: str) -> str:
     return f'<span style="{style}">{esc(text)}</span>'
 
 
+def mode_pill(mode: str) -> str:
+    """Return DEMO or LIVE as a tag; LIVE is red."""
+    return pill(mode, RED if mode == "LIVE" else GREY)
+
+
 def status_ground(word: str) -> str:
     """Return the ground of a status."""
     return COLOURS[status_of(word).colour]

@@ -12,7 +12,7 @@ from linq_nb.text import clean, mask
 from linq_nb.views import records
 from linq_nb.views.blocks import MOST_ROWS, VERDICTS, finding_rows, finding_table
 from linq_nb.views.card import memo_html
-from linq_nb.views.page import FRAME, GREY, RED, Shown, columns, div, esc, pill, status_ground, tagged
+from linq_nb.views.page import FRAME, Shown, columns, div, esc, mode_pill, pill, status_ground, tagged
 
 TaggedRow = tuple[str, str, str]
 """The ground of a tag, its word, and the text beside it."""
@@ -28,7 +28,7 @@ def several_card(plan: Plan, *, mode: Literal["DEMO", "LIVE"], journal_note: str
     lines = dict.fromkeys(clean(mask(draft.chat.line)) for draft in drafts if getattr(draft.chat, "line", None))
     head = f"from {' and '.join(lines) or 'your line'} to {len(plan.rows)} chats"
     memo, shown = drafts[0].memo, _cut([_receiver(row, common) for row in plan.rows])
-    tag = pill(mode, RED if mode == "LIVE" else GREY)
+    tag = mode_pill(mode)
     html = [f"<div>{tag} {esc(head)}</div>", f'<div style="margin:10px 0">{memo_html(memo)}</div>']
     html += [finding_table(checked)] if checked else []
     text = [f"{mode} {head}", records.line(memo)] + ([columns(checked)] if checked else [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from linq_nb import live, views
-from linq_nb.views.page import BOX, GREY, RED, div, esc, pill, quiet
+from linq_nb.views.page import BOX, div, esc, mode_pill, quiet
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -47,7 +47,7 @@ class WidgetOutput:
 
 def heading(mode: str, text: str) -> str:
     """Return the HTML of a heading: DEMO or LIVE, and a text."""
-    return div(BOX, f"{pill(mode, RED if mode == 'LIVE' else GREY)} <b>{esc(text)}</b>")
+    return div(BOX, f"{mode_pill(mode)} <b>{esc(text)}</b>")
 
 
 def note(text: str) -> views.Shown:
