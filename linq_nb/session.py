@@ -202,6 +202,7 @@ class Uploads:
     def __init__(self, client: Client, journal: Journal, account: str, now: Callable[[], datetime]) -> None:
         self._client, self._journal, self._account, self._now = client, journal, account, now
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._attachment_ids: dict[str, str] = {}  # those of this process, so that each send need not look them up
 
     def lock(self, sha256: str) -> threading.Lock:
         """Return the lock under which these bytes are uploaded."""
@@ -211,14 +212,16 @@ class Uploads:
         """Return the attachment id of the memo's bytes, of an earlier upload or of one made now."""
         sha256 = str(memo.sha256)
         with self.lock(sha256):
-            attachment_id = self._journal.attachment(self._account, sha256)
+            attachment_id = self._attachment_ids.get(sha256) or self._journal.attachment(self._account, sha256)
             if attachment_id is None:
                 attachment_id = self._upload(filename, str(memo.mime_type), memo.data or b"")
                 self._journal.keep_attachment(self._account, sha256, attachment_id, self._now())
+            self._attachment_ids[sha256] = attachment_id
         return attachment_id
 
     def forget(self, memo: VoiceMemo) -> None:
         """Drop the attachment id of a memo that Linq no longer has."""
+        self._attachment_ids.pop(str(memo.sha256), None)
         self._journal.forget_attachment(self._account, str(memo.sha256))
 
     def _upload(self, filename: str, mime_type: str, data: bytes) -> str:
