@@ -7,7 +7,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import parse_qsl, unquote
 from urllib.request import ProxyHandler, build_opener
 from urllib.request import Request as UrlRequest
@@ -99,7 +99,10 @@ class Server(ThreadingHTTPServer):
         super().__init__((host, port), Handler)
         self.url = f"http://{host}:{self.server_address[1]}"
         demo.bind(self.url)
-        self._workers = [threading.Thread(target=target, daemon=True) for target in (self._run, self._post_due)]
+        self._workers = [
+            threading.Thread(target=self.serve_forever, args=(POLL_S,), daemon=True),
+            threading.Thread(target=self._post_due, daemon=True),
+        ]
 
     def start(self) -> "Server":
         """Serve in threads of its own."""
@@ -112,9 +115,6 @@ class Server(ThreadingHTTPServer):
 
     def __exit__(self, *args: object) -> None:
         self.close()
-
-    def _run(self) -> None:
-        self.serve_forever(poll_interval=POLL_S)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is no error of the demo."""
@@ -150,8 +150,8 @@ def _post(delivery: Delivery, stopping: threading.Event) -> None:
             error.close()
             if error.code != 429 and error.code < 500:
                 return
-        except (URLError, OSError):
-            continue
+        except OSError:
+            pass
 
 
 def serve(host: str = "127.0.0.1", port: int = 8765, *, seed: int = 1) -> None:
