@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any, overload
 
-from . import app, control, media, messages, month, webhooks
+from . import app, control, media, messages, webhooks
 from .clock import Clock, RealClock, VirtualClock, stamp
 from .faults import MEMO_PATH, USUAL_CODE, Fault, Mix
 from .ids import Ids
@@ -273,7 +273,7 @@ class Demo:
             raise ValueError(f"a month has 2,000 to 1,000,000 sends, not {sends}")
         with self._state.lock:
             if self._month is None:
-                self._month = month.of_last_month(self._state, sends)
+                self._month = Month(self._state, sends)
             if len(self._month) != sends:
                 raise ValueError(f"this demo had its month already, of {len(self._month)} sends; connect it fresh")
             return self._month

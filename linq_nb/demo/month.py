@@ -7,25 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from . import messages, shapes, webhooks
-from .clock import stamp
+from . import messages, shapes, story, webhooks
+from .clock import http_date, stamp
 from .ids import stable_uuid
 from .lifecycle import FINAL, LATE
 from .state import Attachment, Chat, Message, Stage, State
-from .storage import http_date
-from .story import (
-    EXHAUSTED,
-    FLAGGED,
-    FLAGGED_LINE,
-    LINE_OFFLINE,
-    OUTAGE_END,
-    WRONG_TYPE,
-    Fate,
-    Member,
-    Memo,
-    Recording,
-    Story,
-)
+from .story import Fate, Member, Memo, Recording, Story
 from .wire import Json, Refusal, Reply, json_reply, refusal_reply
 
 DAY = timedelta(days=1)
@@ -76,12 +63,14 @@ class _Sent:
 class Month:
     """A month that the world has lived; iterating gives a `Day` at a time, the same ones each time."""
 
-    def __init__(self, state: State, story: Story) -> None:
-        self._state, self._story = state, story
-        self._chats = {member.number: _add_chat(state, story, member) for member in story.members()}
+    def __init__(self, state: State, sends: int) -> None:
+        """Add a month of `sends` memos to the world: the last whole one before its clock."""
+        this = state.start.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        self._state, self._story = state, Story(state.ids.seed, (this - DAY).replace(day=1), sends)
+        self._chats = {member.number: self._add_chat(member) for member in self._story.members()}
         self._files: dict[tuple[int, int | str], Attachment] = {}
-        self._days = [[self._send(memo) for memo in memos] for memos in story.memos_by_day()]
-        _add_foreign_messages(state, story, list(self._chats.values()))
+        self._days = [[self._send(memo) for memo in memos] for memos in self._story.memos_by_day()]
+        self._add_foreign_messages()
         accepted = [sent.message for day in self._days for sent in day if sent.message]
         for message in accepted[5::1667]:
             state.remove_message(message)
@@ -101,6 +90,15 @@ class Month:
                 yield Day(day, posts, list(self._webhooks(day, accepted)), list(self._pages(night, accepted)))
 
     # --- sending ---
+
+    def _add_chat(self, member: Member) -> Chat:
+        """Add a chat that existed before the month, with its opt-out."""
+        state, born = self._state, self._story.begin - timedelta(days=20, seconds=61 * member.number)
+        chat = state.add_chat(member.person, stable_uuid("chat", member.person.name), born, born)
+        messages.receive(state, chat, "Send me a voice memo when you can.", state.clock.now() - born)
+        if member.optout_at is not None:
+            messages.receive(state, chat, "STOP", state.clock.now() - member.optout_at)
+        return chat
 
     def _send(self, memo: Memo) -> _Sent:
         """Send one memo; if Linq accepts it, its message is in the chat from now on."""
@@ -125,7 +123,7 @@ class Month:
             carrier=carrier,
             attachment=file,
             failure=failure,
-            reconciled_at=self._story.on(OUTAGE_END[0], OUTAGE_END[1] + 2) if is_late else None,
+            reconciled_at=self._story.on(story.OUTAGE_END[0], story.OUTAGE_END[1] + 2) if is_late else None,
         )
         self._state.add_message(message)
         return message
@@ -139,7 +137,7 @@ class Month:
             return (queued,), None
         sent = Stage("sent", created_at + (memo.between(4, 5, 60) if by_sms else memo.between(4, 0.6, 1.6)))
         if failure := self._failure(memo, chat, roll):
-            wait = memo.between(5, 60, 180) if failure == EXHAUSTED else memo.between(5, 4, 8)
+            wait = memo.between(5, 60, 180) if failure == story.EXHAUSTED else memo.between(5, 4, 8)
             failed = Stage("failed", sent.at + wait)
             late = (Stage("delivered", failed.at + memo.between(6, 90, 900)),) if failure == LATE else ()
             return (queued, sent, failed, *late), failure
@@ -155,11 +153,11 @@ class Month:
     def _failure(self, memo: Memo, chat: Chat, roll: float) -> tuple[int, str] | None:
         member = memo.member
         if member.dead_since is not None and memo.at >= member.dead_since:
-            return EXHAUSTED
-        if member.person.line == FLAGGED_LINE and memo.at >= self._story.on(*FLAGGED) and roll < 0.35:
-            return LINE_OFFLINE
+            return story.EXHAUSTED
+        if member.person.line == story.FLAGGED_LINE and memo.at >= self._story.on(*story.FLAGGED) and roll < 0.35:
+            return story.LINE_OFFLINE
         if chat.carrier == "SMS" and memo.recording.content_type == "audio/x-wav":
-            return WRONG_TYPE
+            return story.WRONG_TYPE
         if roll < 0.004:
             return FINAL
         return LATE if roll < 0.007 and not chat.is_group and chat.carrier != "SMS" else None
@@ -185,6 +183,32 @@ class Month:
         )
         self._state.attachments[file.id] = self._files[key] = file
         return file
+
+    def _add_foreign_messages(self) -> None:
+        """Add messages that the journal will not know: memos of another tool, and texts typed in the app."""
+        ids = self._state.ids
+        for number, chat in enumerate(list(self._chats.values())[1::13]):
+            at = self._story.on(3 + number % 25, 18) + timedelta(minutes=number)
+            file_id, digest = ids.uuid("month", "by hand", chat.id), ids.hex("month", "by hand", chat.id)
+            file = Attachment(file_id, "voice note.m4a", "audio/x-m4a", 61_440, at, at, "", digest, at, 7_680)
+            self._state.attachments[file.id] = file
+            self._add_by_hand(chat, at, shapes.media_part(file, file.content_type), file)
+            self._add_by_hand(chat, at + timedelta(minutes=9), {"type": "text", "value": "On my way."})
+
+    def _add_by_hand(self, chat: Chat, at: datetime, part: Json, file: Attachment | None = None) -> None:
+        key = ("month", "by hand", chat.id, part["type"])
+        message = Message(
+            id=self._state.ids.uuid(*key),
+            chat=chat,
+            created_at=at,
+            parts=[part],
+            trace_id=self._state.ids.hex(*key)[:32],
+            stages=(Stage("queued", at), Stage("sent", at + timedelta(seconds=1))),
+            sender=chat.me,
+            carrier=chat.carrier,
+            attachment=file,
+        )
+        self._state.add_message(message)
 
     # --- answers, webhooks and reads ---
 
@@ -219,7 +243,7 @@ class Month:
 
     def _webhooks(self, day: date, accepted: list[Message]) -> Iterator[bytes]:
         """Give the webhooks of failures, and of the line that was flagged."""
-        if day.day == FLAGGED[0]:
+        if day.day == story.FLAGGED[0]:
             yield self._flagged()
         for message in accepted:
             for stage in message.stages:
@@ -229,7 +253,7 @@ class Month:
                     yield webhooks.envelope(webhooks.NEW, "message.failed", event_id, stage.at, message.trace_id, data)
 
     def _flagged(self) -> bytes:
-        number, at = self._state.lines[FLAGGED_LINE].number, self._story.on(*FLAGGED)
+        number, at = self._state.lines[story.FLAGGED_LINE].number, self._story.on(*story.FLAGGED)
         data = {
             "phone_number": number,
             "previous_status": "ACTIVE",
@@ -252,46 +276,3 @@ class Month:
             shown = [shapes.message(self._state, message) for message in reversed(sent)]
             reply = json_reply(200, {"messages": shown, "next_cursor": None})
             yield Page(night, chat_id, reply)
-
-
-def of_last_month(state: State, sends: int) -> Month:
-    """Add a month of `sends` memos to the world: the last whole one before its clock."""
-    this = state.start.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return Month(state, Story(state.ids.seed, (this - DAY).replace(day=1), sends))
-
-
-def _add_chat(state: State, story: Story, member: Member) -> Chat:
-    """Add a chat that existed before the month, with its opt-out."""
-    born = story.begin - timedelta(days=20, seconds=61 * member.number)
-    chat = state.add_chat(member.person, stable_uuid("chat", member.person.name), born, born)
-    messages.receive(state, chat, "Send me a voice memo when you can.", state.clock.now() - born)
-    if member.optout_at is not None:
-        messages.receive(state, chat, "STOP", state.clock.now() - member.optout_at)
-    return chat
-
-
-def _add_foreign_messages(state: State, story: Story, chats: list[Chat]) -> None:
-    """Add messages that the journal will not know: memos of another tool, and texts typed in the app."""
-    for number, chat in enumerate(chats[1::13]):
-        at = story.on(3 + number % 25, 18) + timedelta(minutes=number)
-        file_id, digest = state.ids.uuid("month", "by hand", chat.id), state.ids.hex("month", "by hand", chat.id)
-        file = Attachment(file_id, "voice note.m4a", "audio/x-m4a", 61_440, at, at, "", digest, at, 7_680)
-        state.attachments[file.id] = file
-        _add_by_hand(state, chat, at, shapes.media_part(file, file.content_type), file)
-        _add_by_hand(state, chat, at + timedelta(minutes=9), {"type": "text", "value": "On my way."})
-
-
-def _add_by_hand(state: State, chat: Chat, at: datetime, part: Json, file: Attachment | None = None) -> None:
-    key = ("month", "by hand", chat.id, part["type"])
-    message = Message(
-        id=state.ids.uuid(*key),
-        chat=chat,
-        created_at=at,
-        parts=[part],
-        trace_id=state.ids.hex(*key)[:32],
-        stages=(Stage("queued", at), Stage("sent", at + timedelta(seconds=1))),
-        sender=chat.me,
-        carrier=chat.carrier,
-        attachment=file,
-    )
-    state.add_message(message)
