@@ -8,8 +8,9 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
-from . import attachments, chats, faults, lines, media, memos, messages, rules, storage, subscriptions
+from . import attachments, chats, faults, lines, media, memos, messages, rules, subscriptions
 from .call import Call
+from .clock import http_date
 from .state import State
 from .wire import Logged, Refusal, Reply, Request, refusal_reply, xml_reply
 
@@ -56,12 +57,12 @@ def answer(state: State, request: Request) -> Reply:
         if request.host == media.HOST:
             reply = media.get(request.path)
         elif request.host == CDN_HOST:
-            reply = storage.cdn(state, request)
-        elif request.path.startswith(storage.UPLOAD_PREFIX):
+            reply = attachments.cdn(state, request)
+        elif request.path.startswith(attachments.UPLOAD_PREFIX):
             reply = _upload(state, request)
         else:
             reply = _api(state, request)
-        reply.headers.setdefault("Date", storage.http_date(state.clock.now()))
+        reply.headers.setdefault("Date", http_date(state.clock.now()))
         has_auth = "authorization" in request.headers
         status = 0 if reply.cut else reply.status
         state.log.append(Logged(request.method, request.path, status, has_auth, request.host))
@@ -71,7 +72,7 @@ def answer(state: State, request: Request) -> Reply:
 def _upload(state: State, request: Request) -> Reply:
     fault = faults.take(state.ordered_faults, request)
     failed = xml_reply(fault.status if fault else 500, "InternalError", "The demo was asked to fail.")
-    reply = storage.put(state, request) if fault is None or fault.accepts else failed
+    reply = attachments.put(state, request) if fault is None or fault.accepts else failed
     if fault is None:
         return reply
     return failed if fault.kind == "status" else fault.apply(reply, "")
@@ -80,14 +81,14 @@ def _upload(state: State, request: Request) -> Reply:
 def _api(state: State, request: Request) -> Reply:
     trace_id = _trace_id(state, request)
     try:
-        reply = _carried_out(state, request, trace_id)
+        reply = _carry_out(state, request, trace_id)
     except Refusal as refusal:
         reply = refusal_reply(refusal, trace_id)
     reply.headers["X-Trace-ID"] = trace_id
     return reply
 
 
-def _carried_out(state: State, request: Request, trace_id: str) -> Reply:
+def _carry_out(state: State, request: Request, trace_id: str) -> Reply:
     fault = faults.take(state.ordered_faults, request)
     if fault is not None and not fault.accepts:
         return fault.apply(Reply(500), trace_id)

@@ -47,9 +47,11 @@ def send_anywhere(call: Call) -> Reply:
     optional: dict[str, type] = {"override_optout": bool, "exclude_from": list, "continuation_message": dict}
     body = call.body({"to": list, "message": dict}, optional)
     others = _addresses(body["to"])
-    line = _pick_line(call, body.get("exclude_from", []))
+    free = [line for line in call.state.lines if line.number not in body.get("exclude_from", [])]
+    if not free:
+        raise Refusal(400, 1005, "Every line is excluded.")
     existing = next((c for c in call.state.chats.values() if _is_with(c, others)), None)
-    chat = existing or _new(call, line, others)
+    chat = existing or _new(call, free[0], others)
     message = messages.post(call, chat, body["message"], override=body.get("override_optout", False))
     return json_reply(
         202,
@@ -68,13 +70,6 @@ def send_anywhere(call: Call) -> Reply:
             "previous_chat_id": None,
         },
     )
-
-
-def _pick_line(call: Call, excluded: list[object]) -> Line:
-    free = [line for line in call.state.lines if line.number not in excluded]
-    if not free:
-        raise Refusal(400, 1005, "Every line is excluded.")
-    return free[0]
 
 
 def _addresses(values: list[object]) -> list[str]:

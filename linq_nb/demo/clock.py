@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 
 class VirtualClock:
@@ -100,3 +101,8 @@ def stamp(at: datetime | None, digits: int = 3) -> str | None:
         return None
     text = at.astimezone(UTC).isoformat(timespec="microseconds")[:26]
     return f"{text}000"[: 20 + digits if digits else 19] + "Z"
+
+
+def http_date(at: datetime) -> str:
+    """Write a time for the `Date` header."""
+    return format_datetime(at.astimezone(UTC), usegmt=True)

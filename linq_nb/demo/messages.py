@@ -7,7 +7,7 @@ from hashlib import sha256
 from . import memos, rules, shapes, webhooks
 from .call import Call
 from .ids import stable_uuid
-from .state import Attachment, Chat, Handle, Message, Stage, State
+from .state import Chat, Handle, Message, Stage, State
 from .wire import Json, Refusal, Reply, json_reply
 
 DEFAULT_LIMIT = 50
@@ -103,15 +103,12 @@ def _part(state: State, part: Json) -> Json:
         case "text" | "link" as kind if isinstance(part.get("value"), str):
             return {"type": kind, "value": part["value"]}
         case "media" if isinstance(part.get("attachment_id"), str):
-            return _media(state.attachment(part["attachment_id"]))
+            file = state.attachment(part["attachment_id"])
+            if file.sha256 is None:
+                raise Refusal(404, 2007, "The attachment is not uploaded yet.")
+            return shapes.media_part(file, rules.AUDIO_TYPES.get(file.content_type, file.content_type))
         case _:
             raise Refusal(400, 1004, "A part must be text, link, or media with an attachment_id.")
-
-
-def _media(file: Attachment) -> Json:
-    if file.sha256 is None:
-        raise Refusal(404, 2007, "The attachment is not uploaded yet.")
-    return shapes.media_part(file, rules.AUDIO_TYPES.get(file.content_type, file.content_type))
 
 
 def receive(state: State, chat: Chat, text: str, ago: timedelta = timedelta()) -> Message:

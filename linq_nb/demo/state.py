@@ -280,7 +280,7 @@ class State:
 
     def listed(self, chat: Chat) -> list[Message]:
         """Give the messages of a chat that a list call shows now, newest first."""
-        newest = self.clock.now() - timedelta(seconds=self.limits.list_lag_s)
-        lagging = self.limits.list_lag_s > 0
-        shown = (m for m in self.by_chat[chat.id] if not (lagging and m.created_at > newest))
-        return sorted((m for m in shown if not self.expired(m)), key=lambda m: (m.created_at, m.id), reverse=True)
+        lag_s = self.limits.list_lag_s
+        newest = self.clock.now() - timedelta(seconds=lag_s)
+        shown = [m for m in self.by_chat[chat.id] if (lag_s <= 0 or m.created_at <= newest) and not self.expired(m)]
+        return sorted(shown, key=lambda m: (m.created_at, m.id), reverse=True)
