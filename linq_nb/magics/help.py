@@ -8,7 +8,9 @@ from html import escape
 
 from linq_nb.magics.options import Command
 
-_STYLE = "font-size:12px;line-height:1.5;white-space:pre-wrap;background:none"
+_TEXT = "white-space:pre-wrap;margin:6px 0"
+_CODE = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12px"
+_CELL = "text-align:left;vertical-align:top;background:none;padding:1px 16px 1px 0"
 
 
 class Help:
@@ -22,7 +24,12 @@ class Help:
         return self._text
 
     def _repr_html_(self) -> str:
-        """Return the help with the names of the magic, of the options and of the sections in bold."""
-        names = r"^(%\w+(?=:)|  (?:--|\[?[A-Z]+\]?  ).*?(?=  )|[A-Z].*:$)"
-        html = re.sub(names, r"<b>\1</b>", escape(self._text, quote=False), flags=re.MULTILINE)
-        return f'<pre class="linq-nb" style="{_STYLE}">{html}</pre>'
+        """Return the help with the options as a table."""
+        headline, options, *texts = escape(self._text, quote=False).split("\n\n")
+        rows = "".join(
+            f'<tr style="background:none"><td style="{_CELL};{_CODE};white-space:nowrap">{name}</td>'
+            f'<td style="{_CELL}">{about}</td></tr>'
+            for name, about in re.findall(r"^  (.+?)  +(.+)$", options, re.MULTILINE)
+        )
+        others = "".join(f'<div style="{_TEXT}">{text}</div>' for text in texts)
+        return f'<div class="linq-nb" style="font-size:13px"><b>{headline}</b><table>{rows}</table>{others}</div>'
