@@ -1,0 +1,315 @@
+"""The send rules: when something is made again, when Linq is asked for a status, which message belongs to a send.
+
+Pure functions; the journal, the client and the outbox act on what they decide.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Iterable, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from linq_nb.errors import SettingsError
+from linq_nb.model import Attachment, Message, Send, accepted_time
+from linq_nb.status import is_resolved, status_of
+from linq_nb.wire import Answer, NoAnswer
+
+# --- what is made again: what an answer means for a memo, how long to pause, how often ------------------------
+
+MAX_SLEEP_S = 60.0
+"""A longer Retry-After is shown to the user, not slept through (a daily cap can mean hours)."""
+
+Kind = Literal["read", "memo", "upload"]
+Outcome = Literal["accepted", "rejected", "not_sent", "unknown"]
+Next = Literal["send", "wait", "reconcile", "report"]
+
+_READ_PAUSES_S = (0.5, 1.0)
+_RATE_PAUSES_S = (1.0, 2.0, 4.0)
+_NOT_READY_PAUSES_S = (1.0, 2.0, 4.0, 8.0)
+_CONNECT_PAUSES_S = (0.5, 1.0)
+NOT_READY = {(404, 2007), (409, 2009)}
+"""The attachment is still processed, the chat is still created: nothing was queued, a few seconds help."""
+
+
+def memo_outcome(http_status: int) -> Outcome:
+    """Say what an HTTP status means for a voice memo: only 4xx but 408 is a clear no."""
+    if 200 <= http_status < 300:
+        return "accepted"
+    if http_status == 429:
+        return "not_sent"
+    return "rejected" if 400 <= http_status < 500 and http_status != 408 else "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Make the request now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait before the request is made again; ``is_rate_limit`` when Linq asked for it (429)."""
+
+    seconds: float
+    is_rate_limit: bool = False
+
+
+def steps(kind: Kind) -> Generator[Post | Pause, Answer | NoAnswer | None, Answer | NoAnswer]:
+    """Decide how a request is repeated: yields ``Post`` or ``Pause``, and returns the last outcome.
+
+    Send in the outcome of each ``Post``. A memo is repeated only where nothing can have been sent.
+    """
+    tries = 0
+    while True:
+        outcome = yield Post()
+        assert outcome is not None, "each Post is followed by send(outcome)"
+        tries += 1
+        pause = _pause_after(kind, tries, outcome)
+        if pause is None:
+            return outcome
+        yield pause
+
+
+def _pause_after(kind: Kind, tries: int, outcome: Answer | NoAnswer) -> Pause | None:
+    """Return the pause after so many requests, None when there is no other one."""
+    if isinstance(outcome, NoAnswer):
+        may_repeat = kind != "memo" or not outcome.left
+        return _nth(_CONNECT_PAUSES_S, tries) if may_repeat else None
+    status, retry_after_s = outcome.http_status, outcome.retry_after or 0.0
+    if status == 429:
+        return _rate_pause(tries, outcome.retry_after)
+    if kind == "memo":
+        return _nth(_NOT_READY_PAUSES_S, tries) if (status, outcome.code) in NOT_READY else None
+    if status == 408 or status >= 500:
+        return _nth(_READ_PAUSES_S, tries) if retry_after_s <= MAX_SLEEP_S else None
+    return None
+
+
+def _rate_pause(tries: int, retry_after_s: float | None) -> Pause | None:
+    if tries > len(_RATE_PAUSES_S):
+        return None
+    seconds = _RATE_PAUSES_S[tries - 1] if retry_after_s is None else retry_after_s
+    return Pause(seconds, is_rate_limit=True) if seconds <= MAX_SLEEP_S else None
+
+
+def _nth(pauses_s: tuple[float, ...], tries: int) -> Pause | None:
+    return Pause(pauses_s[tries - 1]) if tries <= len(pauses_s) else None
+
+
+def next_step(send: Send, *, lease_over: bool) -> Next:
+    """Decide what happens when the same send is asked for again; ``lease_over``: the owner of its claim is gone."""
+    if status_of(send.status).may_run_again:
+        return "send"
+    if send.status == "preparing":
+        return "send" if lease_over else "wait"
+    if send.status == "sending":
+        return "reconcile" if lease_over else "wait"
+    return "reconcile" if send.status == "unknown" else "report"
+
+
+# --- when Linq is asked for a status, and when a send counts as unconfirmed -----------------------------------
+
+ASK_PAUSES_S = (2.0, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 300.0)
+"""Seconds before each request for a status; the last one repeats. Linq names no cadence; its samples show deliveries
+within 5 s, and no time after which a message is given up."""
+
+TOGETHER = timedelta(seconds=1)
+"""Sends that are due so soon after another one are asked for with it: one list may answer for both."""
+
+_SPAN = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m(?:in)?)?(?:(\d{1,9})s)?", re.ASCII)
+
+
+def may_be_asked(send: Send, *, settled: bool = False) -> bool:
+    """Whether Linq may report more of a send; ``settled`` includes those that rarely change again.
+
+    A ``failed`` one may be delivered later (Linq documents it for 4001), a ``delivered`` one read.
+    """
+    if send.message_id is None:
+        return False
+    return send.is_open or (settled and is_resolved(send.status) and send.status != "read")
+
+
+def ask_at(send: Send, asked: int, last: datetime | None, now: datetime) -> datetime:
+    """Return when a send is asked for next: soon after it was accepted, then at longer and longer pauses.
+
+    ``asked`` counts the requests so far, ``last`` is the time of the last one.
+    """
+    pause = timedelta(seconds=ASK_PAUSES_S[min(asked, len(ASK_PAUSES_S) - 1)])
+    return (last or accepted_time(send) or now - pause) + pause
+
+
+def is_unconfirmed(send: Send, now: datetime, horizon: timedelta | None) -> bool:
+    """Whether a send was accepted a ``horizon`` ago and is still open: not failed, only not confirmed."""
+    since = accepted_time(send)
+    return horizon is not None and since is not None and send.is_open and now - since >= horizon
+
+
+def horizon_of(value: str | float | timedelta | None) -> timedelta | None:
+    """Read a length of time: ``"90s"``, ``"30m"``, ``"1h"``, ``"1h30m"``, ``"2d"``, seconds, or a timedelta.
+
+    Raises SettingsError for anything else.
+    """
+    if value is None:
+        return None
+    try:
+        span = value if isinstance(value, timedelta) else _span(value)
+    except (ValueError, TypeError, OverflowError):
+        span = timedelta()
+    if span > timedelta():
+        return span
+    raise SettingsError(f"a horizon is a length of time such as 90s, 30m, 1h or 2d, not {value!r}; nothing was asked")
+
+
+def _span(value: str | float) -> timedelta:
+    match = _SPAN.fullmatch(value.strip().lower()) if isinstance(value, str) else None
+    if match is None or not any(match.groups()):
+        return timedelta(seconds=0 if isinstance(value, bool) else float(value))
+    parts = zip(("days", "hours", "minutes", "seconds"), match.groups(), strict=True)
+    return timedelta(**{unit: int(number) for unit, number in parts if number})
+
+
+# --- which message in a chat belongs to a send whose outcome is unknown ---------------------------------------
+
+CLOCK_SKEW = timedelta(seconds=10)
+"""Tolerance for Linq's clock against its Date header, which has whole seconds and is some time under way."""
+
+SETTLE = timedelta(seconds=30)
+"""Time that a message may take to appear in the chat's list, after the last moment at which a request can arrive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Result of the search for an unknown send: ``found`` with the message, ``not_found`` or ``ambiguous``."""
+
+    result: Literal["found", "not_found", "ambiguous"]
+    evidence: str
+    message: Message | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """A send, its rivals, and the time in which its message can have been made."""
+
+    send: Send
+    rivals: Sequence[Send]
+    under_way: Set[str]
+    timeout_s: float
+    ahead: timedelta
+
+    def is_near(self, send: Send, message: Message) -> bool:
+        """Whether a message may be from us and of the time of the request."""
+        start = window_start(send, self.ahead)
+        if message.is_from_me is False or start is None:
+            return False
+        end = start + 2 * CLOCK_SKEW + timedelta(seconds=self.timeout_s) + SETTLE
+        return message.created_at is None or start <= message.created_at <= end
+
+    def is_rivals(self, message: Message) -> bool:
+        """Whether a message carries the attachment of another send."""
+        ids = {rival.attachment_id for rival in self.rivals if rival.content != self.send.content}
+        ids -= {None, self.send.attachment_id}
+        return any(media.attachment_id in ids for media in message.media)
+
+    def claimants(self, messages: Sequence[Message], fits: Callable[[Send, Attachment], bool]) -> list[Send]:
+        """Return the rivals to which one of these messages may belong as well."""
+        return [
+            rival
+            for rival in self.rivals
+            if any(fits(rival, message.media[0]) and self.is_near(rival, message) for message in messages)
+        ]
+
+
+def match(
+    send: Send,
+    messages: Iterable[Message],
+    other_ids: Set[str],
+    *,
+    now: datetime,
+    timeout_s: float,
+    complete: bool,
+    ahead: timedelta = timedelta(),
+    rivals: Sequence[Send] = (),
+    under_way: Set[str] = frozenset(),
+) -> Match:
+    """Look for an unknown send among the messages of its chat.
+
+    A message belongs to a send when it came from us in the time window, carries one audio file, is not the message
+    of another send, and its part is our attachment, or has our file name (and size, where known) and is the only
+    one that does. A message without a time or without readable parts (a line that keeps nothing) may be ours, so
+    the result is never ``not_found`` then. A message with a rival's attachment is the rival's; a message that a
+    rival may have made as well belongs to nobody. Copies of one memo share their messages in the order in which
+    they were sent: they cannot be told apart.
+
+    ``other_ids``: the message ids of other sends; ``complete``: the list was read back to the start of the window;
+    ``ahead``: how far Linq's clock is before ours. ``rivals`` are the chat's other sends that may have a message and
+    have none yet, as in the journal after the list was read; ``under_way`` names those that may still get an answer.
+    """
+    if send.posted_at is None:
+        return Match("ambiguous", "the time of the request is not known")
+    search = _Search(send, rivals, under_way, timeout_s, ahead)
+    unplaced = [message for message in messages if message.message_id not in other_ids]
+    near = [message for message in unplaced if search.is_near(send, message) and not search.is_rivals(message)]
+    candidates = [message for message in near if message.created_at and _is_memo(message)]
+    likeness = "same file name and size" if send.size_bytes else "same file name"
+    for fits, evidence in ((_carries, "same attachment id"), (_looks_alike, likeness)):
+        alike = [message for message in candidates if fits(send, message.media[0])]
+        if alike:
+            decided = _share(search, alike, search.claimants(alike, fits), evidence)
+            if decided is not None:
+                return decided
+            candidates = []
+            break
+    if candidates:
+        return Match("ambiguous", f"{len(candidates)} audio messages in the window, none proven to be it")
+    doubt = _doubt(send, near, [message for message in unplaced if message not in near])
+    if doubt is None and not complete:
+        doubt = "the chat's messages could not be read back to the time of the request"
+    if doubt is None and now < send.posted_at + timedelta(seconds=timeout_s) + SETTLE:
+        doubt = "not in the chat yet; too early to say that it never will be"
+    return Match("ambiguous", doubt) if doubt else Match("not_found", "no such message in the chat")
+
+
+def window_start(send: Send, ahead: timedelta = timedelta()) -> datetime | None:
+    """The earliest time, by Linq's clock, at which the message of this send can have been made."""
+    return send.posted_at + ahead - CLOCK_SKEW if send.posted_at else None
+
+
+def _share(search: _Search, alike: Sequence[Message], claimants: Sequence[Send], evidence: str) -> Match | None:
+    """Share messages between a send and its copies; None when all are those of copies that were sent before."""
+    send = search.send
+    if any(rival.send_id in search.under_way for rival in claimants):
+        return Match("ambiguous", f"a message with the {evidence} may be that of a send that is under way")
+    if any(rival.content != send.content for rival in claimants):
+        return Match("ambiguous", f"a message with the {evidence} may be that of another send")
+    copies = sorted((send, *claimants), key=lambda copy: (copy.posted_at, copy.copy))
+    if len(alike) > len(copies):
+        return Match("ambiguous", f"{len(alike)} messages with the {evidence}")
+    place = copies.index(send)
+    if place >= len(alike):
+        return None
+    in_order = sorted(alike, key=lambda message: (message.created_at, message.message_id))
+    return Match("found", evidence, in_order[place])
+
+
+def _doubt(send: Send, near: Sequence[Message], others: Sequence[Message]) -> str | None:
+    """Say why the absence of a fitting message proves nothing, None when it does."""
+    if any(_carries(send, media) for message in others for media in message.media):
+        return "a message with the same attachment id is of another time: a clock may be off"
+    if any(message.created_at is None or not message.parts for message in near):
+        return "a message in the chat does not tell enough of itself to know whether it is it"
+    return None
+
+
+def _is_memo(message: Message) -> bool:
+    return len(message.media) == 1 and (message.media[0].mime_type or "audio/").startswith("audio/")
+
+
+def _carries(send: Send, media: Attachment) -> bool:
+    return bool(send.attachment_id) and send.attachment_id == media.attachment_id
+
+
+def _looks_alike(send: Send, media: Attachment) -> bool:
+    """Same file name, and same size where it is known (it is not of a URL that was not fetched)."""
+    same_name = bool(send.filename) and send.filename == media.filename
+    return same_name and send.size_bytes in (None, media.size_bytes)
