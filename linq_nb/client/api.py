@@ -123,7 +123,7 @@ class Client:
     def message_answer(self, message_id: str) -> tuple[Message, Answer]:
         """Read a message, with the answer as it came, for the journal."""
         answer = self._read("GET", f"/v3/messages/{_segment(message_id)}", "the message")
-        return _parsed(answer, "the message", lambda answer: wire.record(answer, wire.message)), answer
+        return _parsed(answer, "the message", lambda answer: wire.message(answer.json())), answer
 
     def phone_numbers(self) -> list[Line]:
         """List your lines: ``GET /v3/phone_numbers``."""
@@ -153,7 +153,7 @@ class Client:
                 f"{doing} got no answer ({failure}); if it was made, its secret is lost: "
                 "list the subscriptions, delete it and create it again"
             ) from None
-        return _parsed(_require_success(answer, doing), doing, lambda answer: wire.record(answer, wire.subscription))
+        return _parsed(_require_success(answer, doing), doing, lambda answer: wire.subscription(answer.json()))
 
     def delete_subscription(self, subscription_id: str) -> None:
         """Delete a webhook subscription."""
@@ -164,7 +164,7 @@ class Client:
 
     def _read_one(self, method: str, path: str, read: Callable[[wire.Raw], T], doing: str, *, body: Any = None) -> T:
         answer = self._read(method, path, doing, body=body)
-        return _parsed(answer, doing, lambda answer: wire.record(answer, read))
+        return _parsed(answer, doing, lambda answer: read(answer.json()))
 
     def _walk(
         self,
@@ -182,8 +182,9 @@ class Client:
         pages_without_news = 0
         while pages_without_news < MAX_PAGES_WITHOUT_NEWS:
             ids_before = len(ids)
-            page = wire.query(limit=min(limit or 100, 100), cursor=cursor, **params)
-            answer = self._read("GET", path, doing, params=page)
+            page = {"limit": min(limit or 100, 100), "cursor": cursor, **params}
+            query = {name.rstrip("_"): str(value) for name, value in page.items() if value is not None}
+            answer = self._read("GET", path, doing, params=query)
             records, cursor = _parsed(answer, doing, lambda answer: wire.page(answer, key, read))
             for record in records:
                 record_id = getattr(record, "chat_id" if key == "chats" else "message_id")

@@ -1,0 +1,444 @@
+"""Linq's JSON to records and back: strict in what is written, tolerant in what is read.
+
+A field that is missing, null, of another type or unknown never raises; only an answer that is not JSON at all,
+or that lacks the one thing it is for, does (``Unreadable``). Pure: no IO.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeGuard, TypeVar
+
+from linq_nb import catalog
+from linq_nb.audio import MAX_FILENAME, MAX_UPLOAD_BYTES
+from linq_nb.errors import BY_STATUS, ApiError, OutcomeUnknown, RateLimitError
+from linq_nb.model import Attachment, Chat, Event, Handle, Line, Message, Subscription
+from linq_nb.status import OUR_STATUSES
+from linq_nb.text import clean, redact, writable
+
+Raw = Mapping[str, Any]
+T = TypeVar("T")
+
+MAX_ANSWER_BYTES = 10_000_000
+"""More than this of an answer is not read: a page of 100 messages is well under 1 MB."""
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t -~]*")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:?\d\d)", re.ASCII)
+_WITHOUT_FILE = frozenset({"text", "link", "imessage_app", "app_clip"})
+"""The part types that carry no file; any other, also one that is new, may be a memo."""
+
+_EVENT_STATUSES = {f"message.{word}": word for word in ("sent", "delivered", "read", "failed")}
+"""The status that an event type reports of a message that went out."""
+
+
+class Unreadable(ValueError):
+    """An answer is not what was asked for; the message says what it is instead, as in "it is HTML"."""
+
+
+def text_of(raw: Raw, key: str) -> str | None:
+    value = raw.get(key)
+    return writable(value) if isinstance(value, str) and value else None
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_header(name: str, value: object) -> bool:
+    """Whether this can go into an HTTP request as a header."""
+    is_value = isinstance(value, str) or is_number(value)
+    return is_value and bool(_HEADER_NAME.fullmatch(name)) and bool(_HEADER_VALUE.fullmatch(str(value)))
+
+
+def int_of(raw: Raw, key: str) -> int | None:
+    value = raw.get(key)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None
+
+
+def bool_of(raw: Raw, key: str) -> bool | None:
+    value = raw.get(key)
+    return value if isinstance(value, bool) else None
+
+
+def dict_of(raw: Raw, key: str) -> Raw:
+    value = raw.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def dicts_of(raw: Raw, key: str) -> list[Raw]:
+    value = raw.get(key)
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def texts_of(raw: Raw, key: str) -> tuple[str, ...]:
+    value = raw.get(key)
+    return tuple(writable(item) for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def required(raw: Raw, key: str) -> str:
+    """Return a text; raises Unreadable without it."""
+    value = text_of(raw, key)
+    if value is None:
+        raise Unreadable(f"it has no {key!r}")
+    return value
+
+
+def rating_of(raw: Raw, key: str) -> str | None:
+    """Return a rating in upper case: the ``status`` of an object, or the text itself."""
+    rating = text_of(dict_of(raw, key), "status") or text_of(raw, key)
+    return rating.upper() if rating else None
+
+
+def parse_time(text: object) -> datetime | None:
+    """Read an RFC 3339 time with 0 to 9 fractional digits as UTC, to the microsecond; None for anything else."""
+    if not isinstance(text, str) or not _TIME.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text.replace("z", "Z")).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def time_of(raw: Raw, name: str) -> datetime | None:
+    return parse_time(raw.get(name))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP answer: its status, the headers that matter, and its text; ``cut`` when more came than is read."""
+
+    http_status: int
+    text: str
+    at: datetime
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cut: bool = False
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.http_status < 300
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace id, from the header that is on every answer, else from an error's body."""
+        return self.headers.get("x-trace-id") or text_of(self.body, "trace_id")
+
+    @property
+    def body(self) -> Raw:
+        """The JSON object of the answer, empty when there is none."""
+        return {} if isinstance(self._parsed, str) else self._parsed
+
+    @property
+    def error(self) -> Raw:
+        """The ``error`` object of the answer, empty when there is none."""
+        return dict_of(self.body, "error")
+
+    @property
+    def code(self) -> int | None:
+        return int_of(self.error, "code")
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait: the Retry-After header (seconds or a date), else ``error.retry_after``."""
+        header = self.headers.get("retry-after", "").strip()
+        if re.fullmatch(r"\d{1,9}(\.\d+)?", header):
+            return float(header)
+        date = _http_date(header)
+        if date:
+            return max(0.0, (date - (self.server_time or self.at)).total_seconds())
+        number = self.error.get("retry_after")
+        return float(number) if is_number(number) and 0 <= number < 1e9 else None
+
+    @property
+    def server_time(self) -> datetime | None:
+        """Linq's clock by the Date header, to know how far ours is off."""
+        return _http_date(self.headers.get("date", ""))
+
+    def json(self) -> Raw:
+        """Return the answer's JSON object; raises Unreadable when it is none."""
+        if isinstance(self._parsed, str):
+            raise Unreadable(self._parsed)
+        return self._parsed
+
+    @functools.cached_property
+    def _parsed(self) -> Raw | str:
+        """The JSON object, or why there is none."""
+        if self.cut:
+            return f"it is larger than {MAX_ANSWER_BYTES // 1_000_000} MB"
+        try:
+            body = json.loads(self.text)
+        except (ValueError, RecursionError):
+            return _not_json(self.text) if self.text.strip() else "it is empty"
+        return body if isinstance(body, dict) else f"it is a JSON {type(body).__name__}, not an object"
+
+
+class NoAnswer(Exception):
+    """A request that got no whole answer; ``left`` when all of it may have reached the server.
+
+    ``begun`` is the answer as far as it came, None when not even its status did.
+    """
+
+    def __init__(self, why: str, *, left: bool, begun: Answer | None = None) -> None:
+        super().__init__(why)
+        self.left, self.begun = left, begun
+
+
+def _not_json(text: str) -> str:
+    start = text.lstrip()[:200].lower()
+    if start.startswith(("<!doctype html", "<html")):
+        return "it is HTML, not JSON"
+    if start.startswith("<"):
+        return "it is XML, not JSON"
+    return "its JSON is cut off or broken" if start.startswith(("{", "[")) else "it is not JSON"
+
+
+@functools.lru_cache(maxsize=16)
+def _http_date(text: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except (TypeError, ValueError, IndexError):
+        return None
+    return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+def _read(record: Callable[..., T], raw: Raw, **others: Any) -> T:
+    """Make a record: each field from the JSON field of its name, by its type, but for the ``others``."""
+    return record(**{name: read(raw, name) for name, read in _readers(record)} | others)
+
+
+@functools.cache
+def _readers(record: Any) -> list[tuple[str, Callable[[Raw, str], Any]]]:
+    return [(field.name, _READERS[field.type]) for field in dataclasses.fields(record) if field.type in _READERS]
+
+
+_READERS: Mapping[Any, Callable[[Raw, str], Any]] = {
+    "str | None": text_of, "int | None": int_of, "bool | None": bool_of, "datetime | None": time_of,
+    "tuple[str, ...]": texts_of,
+}  # fmt: skip
+"""How a field is read, by its type; fields of other types are not."""
+
+
+def handle(raw: Raw) -> Handle:
+    return _read(Handle, raw, handle=text_of(raw, "handle") or "", handle_id=text_of(raw, "id"))
+
+
+def chat(raw: Raw) -> Chat:
+    """Read a chat; raises Unreadable without an id."""
+    return _read(
+        Chat,
+        raw,
+        chat_id=required(raw, "id"),
+        chat_name=text_of(raw, "display_name"),
+        health_status=rating_of(raw, "health_status"),
+        handles=tuple(handle(person) for person in dicts_of(raw, "handles")),
+    )
+
+
+def line(raw: Raw) -> Line:
+    ids = {"line_id": text_of(raw, "id"), "phone_number": required(raw, "phone_number")}
+    return _read(Line, raw, reputation=rating_of(raw, "reputation"), **ids)
+
+
+def attachment(raw: Raw) -> Attachment:
+    """Read an upload's announcement, an attachment or a media part; raises Unreadable without an id."""
+    headers = {name: str(value) for name, value in dict_of(raw, "required_headers").items() if is_header(name, value)}
+    return _read(
+        Attachment,
+        raw,
+        attachment_id=text_of(raw, "attachment_id") or required(raw, "id"),
+        mime_type=text_of(raw, "content_type") or text_of(raw, "mime_type"),
+        download_url=text_of(raw, "download_url") or text_of(raw, "url"),
+        required_headers=headers,
+        http_method=text_of(raw, "http_method") or "PUT",
+    )
+
+
+def message(raw: Raw) -> Message:
+    """Read a message; its status falls back on the deprecated booleans. Raises Unreadable without an id."""
+    parts = dicts_of(raw, "parts")
+    files = [part for part in parts if text_of(part, "type") not in _WITHOUT_FILE]
+    readable = [part for part in files if text_of(part, "id")]
+    flag = "read" if bool_of(raw, "is_read") else "delivered" if bool_of(raw, "is_delivered") else None
+    return _read(
+        Message,
+        raw,
+        message_id=required(raw, "id"),
+        delivery_status=_status(raw, "delivery_status") or flag,
+        media=tuple(attachment(part) for part in readable),
+        parts=len(parts) if len(readable) == len(files) else None,
+    )
+
+
+def subscription(raw: Raw) -> Subscription:
+    return _read(Subscription, raw, subscription_id=required(raw, "id"), target_url=text_of(raw, "target_url") or "")
+
+
+def _status(raw: Raw, key: str) -> str | None:
+    """Read Linq's word for a status; a word of ours in its place is not believed: only this machine can know it."""
+    word = text_of(raw, key)
+    return None if word in OUR_STATUSES else word
+
+
+def accepted(answer: Answer) -> dict[str, Any]:
+    """Read a 2xx to a voice memo as fields of a Send; raises Unreadable without a message id."""
+    memo = dict_of(answer.json(), "voice_memo")
+    chat, media = dict_of(memo, "chat"), dict_of(memo, "voice_memo")
+    fields = {
+        "message_id": message_id(answer),
+        "status": _status(memo, "status") or "queued",
+        "service": text_of(memo, "service"),
+        "from_handle": text_of(memo, "from"),
+        "to_handles": texts_of(memo, "to") or None,
+        "is_group": bool_of(chat, "is_group"),
+        "attachment_id": text_of(media, "id"),
+        "filename": text_of(media, "filename"),
+        "mime_type": text_of(media, "mime_type"),
+        "size_bytes": int_of(media, "size_bytes"),
+        "duration_ms": int_of(media, "duration_ms"),
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def message_id(answer: Answer, chat_id: str | None = None) -> str:
+    """Return the message id in a 2xx to a voice memo; raises Unreadable when there is none.
+
+    With ``chat_id`` also when the answer is about another chat: an open connection may deliver an earlier answer.
+    """
+    memo = dict_of(answer.json(), "voice_memo")
+    identity, answered_chat = text_of(memo, "id"), text_of(dict_of(memo, "chat"), "id")
+    if not identity:
+        raise Unreadable("it has no voice_memo.id")
+    if chat_id is not None and answered_chat is not None and answered_chat.lower() != chat_id.lower():
+        raise Unreadable("it tells of another chat")
+    return identity
+
+
+def page(answer: Answer, key: str, read: Callable[[Raw], T]) -> tuple[list[T], str | None]:
+    """Read a page: its records (those without an id are skipped) and the cursor of the next page."""
+    body = answer.json()
+    if key not in body or not isinstance(body[key], list | None):
+        raise Unreadable(f"it has no list {key!r}")
+    records = []
+    for raw in dicts_of(body, key):
+        with contextlib.suppress(Unreadable):
+            records.append(read(raw))
+    return records, text_of(body, "next_cursor")
+
+
+def webhook(raw: Raw, at: datetime) -> Event:
+    """Read a webhook's payload of either version, as of ``created_at`` or else ``at``.
+
+    Raises Unreadable without an event type; one that is not known is an event without a status.
+    """
+    kind, data = required(raw, "event_type"), dict_of(raw, "data")
+    nested = dict_of(data, "message")  # the message itself in 2025-01-01; in 2026-02-03 it is the data
+    of_message = nested or (data if kind.startswith("message.") else {})
+    inbound = text_of(data, "direction") == "inbound" or bool_of(data, "is_from_me") is False
+    reason = text_of(data, "reason") if kind == "message.failed" else None
+    return Event(
+        send_id="",
+        at=time_of(raw, "created_at") or at,
+        source="webhook",
+        status=None if inbound else _EVENT_STATUSES.get(kind),
+        error_code=int_of(data, "code") if kind == "message.failed" else None,
+        error_message=clean(reason, 300) if reason else None,
+        trace_id=text_of(raw, "trace_id"),
+        message_id=text_of(data, "message_id") or text_of(of_message, "id"),
+        service=text_of(data, "service") or text_of(nested, "service"),
+        sent_at=time_of(data, "sent_at") or time_of(nested, "sent_at"),
+        delivered_at=time_of(data, "delivered_at") or time_of(nested, "delivered_at"),
+        read_at=time_of(data, "read_at") or time_of(nested, "read_at"),
+        failed_at=time_of(data, "failed_at"),
+        event_id=text_of(raw, "event_id"),
+        event_type=kind,
+        chat_id=(text_of(dict_of(data, "chat"), "id") or text_of(data, "chat_id") or "").lower() or None,
+        body=redact(dict(raw)),
+    )
+
+
+def error_of(answer: Answer, doing: str, outcome: str = "nothing was sent") -> ApiError:
+    """Make the exception for an answer that says no; ``doing`` names the request in words."""
+    entry = catalog.explain(answer.http_status, answer.code)
+    reason = f"{_numbers(answer)}: {message_of(answer) or entry.meaning}"
+    wait_s = answer.retry_after if answer.http_status == 429 else None
+    todo = entry.todo if wait_s is None else f"wait {wait_s:g} s, as Linq asks, then run it again"
+    text = f"Linq refused {doing} ({reason}); {outcome}; {todo}{_trace(answer)}"
+    error = BY_STATUS.get(answer.http_status, ApiError)
+    return error(text, **facts_of(answer) | ({"retry_after": wait_s} if error is RateLimitError else {}))
+
+
+def unreadable(answer: Answer, doing: str, why: str) -> ApiError:
+    """Make the exception for an answer to a read that cannot be read."""
+    return ApiError(
+        f"Linq's answer to {doing} cannot be read: {why} (HTTP {answer.http_status}); nothing was sent; "
+        f"run it again, and check the base URL{_trace(answer)}",
+        **facts_of(answer),
+    )
+
+
+def unknown_of(answer: Answer, chat_label: str, why: str | None = None) -> OutcomeUnknown:
+    """Make the exception for a memo that left and got no clear answer."""
+    meaning = catalog.explain(answer.http_status, answer.code).meaning
+    reason = f"{_numbers(answer)}: {why or message_of(answer) or meaning}"
+    return OutcomeUnknown(
+        f"Linq's answer to the voice memo for {chat_label} is not clear ({reason}): it may have been sent or not, "
+        f"and is not sent again; outbox.reconcile() reads the chat to find out{_trace(answer)}",
+        **facts_of(answer),
+    )
+
+
+def facts_of(answer: Answer) -> dict[str, Any]:
+    """Return the facts of an answer that an exception carries: never a token or a signed URL."""
+    return {
+        "status": answer.http_status,
+        "code": answer.code,
+        "doc_url": redact(text_of(answer.error, "doc_url")),
+        "trace_id": answer.trace_id,
+        "response": redact(dict(answer.body)) or clean(answer.text, 500),
+    }
+
+
+def message_of(answer: Answer) -> str | None:
+    """Return Linq's own words of an error, on one line, handles masked."""
+    text = text_of(answer.error, "message")
+    return clean(text, 300).rstrip(".") if text else None
+
+
+def _numbers(answer: Answer) -> str:
+    numbers = catalog.numbers(answer.http_status, answer.code)
+    return numbers if answer.code is not None else f"HTTP {numbers}"
+
+
+def _trace(answer: Answer) -> str:
+    return f"; trace {answer.trace_id}" if answer.trace_id else ""
+
+
+def to_bytes(body: Any) -> bytes:
+    """Return the body of a request as it is sent."""
+    return _encode(body).encode()
+
+
+def memo_body(*, voice_memo_url: str | None, attachment_id: str | None, override_optout: bool) -> dict[str, Any]:
+    """Return the body of ``POST /v3/chats/{chatId}/voicememo``: one source, nothing that Linq did not ask for."""
+    if (voice_memo_url is None) == (attachment_id is None):
+        raise ValueError("a voice memo takes exactly one of voice_memo_url and attachment_id")
+    source = {"attachment_id": attachment_id} if voice_memo_url is None else {"voice_memo_url": voice_memo_url}
+    return {**source, "override_optout": True} if override_optout else {**source}
+
+
+def attachment_body(filename: str, content_type: str, size_bytes: int) -> dict[str, Any]:
+    """Return the body of ``POST /v3/attachments``."""
+    if not 1 <= len(filename) <= MAX_FILENAME or not 1 <= size_bytes <= MAX_UPLOAD_BYTES:
+        raise ValueError("an upload takes a file name of 1 to 255 characters and 1 to 104857600 bytes")
+    return {"filename": filename, "content_type": content_type, "size_bytes": size_bytes}
