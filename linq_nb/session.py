@@ -209,13 +209,17 @@ class Uploads:
         return self._locks[sha256]
 
     def attachment_id(self, memo: VoiceMemo, filename: str) -> str:
-        """Return the attachment id of the memo's bytes, of an earlier upload or of one made now."""
+        """Return the attachment id of the memo's bytes, of an earlier upload or of one made now.
+
+        Raises AudioError when the memo's file changed during the upload.
+        """
         sha256 = str(memo.sha256)
         with self.lock(sha256):
             attachment_id = self._attachment_ids.get(sha256) or self._journal.attachment(self._account, sha256)
             if attachment_id is None:
                 attachment_id = self._upload(filename, str(memo.mime_type), memo.data or b"")
                 self._journal.keep_attachment(self._account, sha256, attachment_id, self._now())
+                memo.unchanged()  # an upload takes time
             self._attachment_ids[sha256] = attachment_id
         return attachment_id
 

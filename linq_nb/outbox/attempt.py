@@ -138,7 +138,6 @@ class _Attempt:
         refuse(preflight.check_chat(chat, self.memo), self.accept, self.draft)
         if self._is_upload:
             self._upload()
-        self.memo.unchanged()
 
     @property
     def _is_upload(self) -> bool:
