@@ -97,3 +97,10 @@ def connect(demo: Demo, tmp_path: Path) -> Iterator[Callable[..., Outbox]]:
     yield connected
     for outbox in outboxes:
         outbox.close()
+
+
+@pytest.fixture
+def outbox() -> Iterator[Outbox]:
+    """An outbox on a fresh demo, as ``connect(demo=True)`` makes it."""
+    with linq_nb.connect(demo=True, fresh=True) as outbox:
+        yield outbox

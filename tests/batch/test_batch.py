@@ -7,9 +7,7 @@ import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from datetime import datetime
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -19,41 +17,6 @@ import linq_nb
 from linq_nb import BadDraft, Draft, LinqError, Outbox, Plan, VoiceMemo
 from linq_nb.demo import Demo
 from linq_nb.outbox import attempt, session_of
-
-AUDIO = Path(__file__).parents[2] / "notebooks" / "audio"
-
-
-@pytest.fixture
-def memo() -> VoiceMemo:
-    return VoiceMemo.from_file(AUDIO / "hello.amr")
-
-
-@pytest.fixture
-def demo() -> Demo:
-    return Demo()
-
-
-@pytest.fixture
-def connect(demo: Demo, tmp_path: Path) -> Iterator[Callable[..., Outbox]]:
-    """Connect to one demo with one journal on disk, as often as is wanted: each is a notebook."""
-    opened: list[Outbox] = []
-
-    def made(clock: Callable[[], datetime] = demo.now, transport: httpx.BaseTransport | None = None) -> Outbox:
-        opened.append(
-            linq_nb.connect(
-                api_key=demo.api_key,
-                base_url=demo.base_url,
-                transport=transport or demo.transport(),
-                journal=str(tmp_path / "journal.sqlite"),
-                clock=clock,
-                sleep=demo.sleep,
-            )
-        )
-        return opened[-1]
-
-    yield made
-    for one in opened:
-        one.close()
 
 
 def customers(demo: Demo, memo: VoiceMemo, number: int) -> list[Draft]:

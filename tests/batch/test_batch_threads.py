@@ -53,11 +53,6 @@ def connect(demo: Demo, tmp_path: Path) -> Iterator[Callable[..., Outbox]]:
         one.close()
 
 
-@pytest.fixture
-def memo() -> VoiceMemo:
-    return VoiceMemo.from_file(AUDIO / "hello.amr")
-
-
 def customers(demo: Demo, memo: VoiceMemo, number: int) -> list[Draft]:
     return [Draft(memo=memo, chat=chat_id) for chat_id in demo.add_chats(number).values()]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,6 @@ import linq_nb.accessor
 from linq_nb import BadDraft, Draft, LinqError, Outbox, PreflightError, SettingsError, VoiceMemo
 
 AUDIO = Path(__file__).parents[2] / "notebooks" / "audio"
-
-
-@pytest.fixture
-def outbox() -> Iterator[Outbox]:
-    with linq_nb.connect(demo=True, fresh=True) as made:
-        yield made
 
 
 @pytest.fixture

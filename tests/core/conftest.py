@@ -1,4 +1,4 @@
-"""A fresh demo, a journal on disk, a raw server and a demo on a socket, each for one test."""
+"""A fresh journal, a raw server and a demo on a socket, each for one test."""
 
 from __future__ import annotations
 
@@ -17,13 +17,6 @@ from linq_nb.client import Client, Throttle
 from linq_nb.journal import Journal
 from linq_nb.outbox import Outbox
 from linq_nb.secret import Secret
-
-
-@pytest.fixture
-def outbox() -> Iterator[Outbox]:
-    """An outbox on a fresh demo in process."""
-    with linq_nb.connect(demo=True, fresh=True) as made:
-        yield made
 
 
 @pytest.fixture

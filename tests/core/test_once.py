@@ -50,11 +50,6 @@ ADA, LOU = "Ada Lovelace", "Lou Lost Answer"
 HOUR_S = 3600
 
 
-@pytest.fixture
-def demo() -> Demo:
-    return Demo()
-
-
 class Stages(httpx.BaseTransport):
     """The demo's transport, with something done before or after the requests whose method and path fit."""
 

@@ -31,11 +31,6 @@ class Sleeper(httpx.BaseTransport):
 
 
 @pytest.fixture
-def demo() -> Demo:
-    return Demo()
-
-
-@pytest.fixture
 def transport(demo: Demo) -> Sleeper:
     return Sleeper(demo)
 

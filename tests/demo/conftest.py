@@ -12,11 +12,6 @@ from linq_nb.demo import Demo
 
 
 @pytest.fixture
-def demo() -> Demo:
-    return Demo()
-
-
-@pytest.fixture
 def http(demo: Demo) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {demo.api_key}"}
     with httpx.Client(transport=demo.transport(), base_url=demo.base_url, headers=headers) as client:

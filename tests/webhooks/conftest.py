@@ -1,4 +1,4 @@
-"""A journal in memory and a demo with a webhook subscription, each for one test."""
+"""A journal in memory for each test."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-import linq_nb
-from linq_nb import Outbox
 from linq_nb.journal import Journal
 
 
@@ -16,10 +14,3 @@ def book() -> Iterator[Journal]:
     made = Journal("sqlite://")
     yield made
     made.close()
-
-
-@pytest.fixture
-def outbox() -> Iterator[Outbox]:
-    """An outbox on a fresh demo in process."""
-    with linq_nb.connect(demo=True, fresh=True) as made:
-        yield made

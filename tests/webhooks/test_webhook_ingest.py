@@ -17,14 +17,8 @@ import linq_nb
 from linq_nb import Outbox, SettingsError, VoiceMemo, WebhookError
 from linq_nb.outbox import session_of
 
-AUDIO = Path(__file__).parents[2] / "notebooks" / "audio" / "hello.amr"
 PEOPLE = ("Ada Lovelace", "Book Club", "Finn Fails", "Fay Fails Then Delivers", "Zoe Zero Retention")
 ALL = [f"message.{what}" for what in ("sent", "delivered", "read", "failed", "received", "edited")]
-
-
-@pytest.fixture
-def memo() -> VoiceMemo:
-    return VoiceMemo.from_file(AUDIO)
 
 
 def subscribed(outbox: Outbox, version: str = NEW) -> str:
