@@ -10,16 +10,16 @@ import contextlib
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from linq_nb import frames
 from linq_nb.errors import SettingsError
 from linq_nb.frames import Handles
-from linq_nb.frames.series import MISSING_TIME
 from linq_nb.journal import Journal
 from linq_nb.model import BOOL, CATEGORY, FLOAT, INT, TEXT, TIME, Column, Event, Send, columns_of
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 Table = Literal["sends", "history"]
 
-ROWS = 50_000
-"""Rows that are in memory at once; a day with more has several row groups in its file."""
+PAGES = 25
+"""Pages of the journal that are in memory at once; a day with more has several row groups in its file."""
 
 NO_DAY = "__HIVE_DEFAULT_PARTITION__"
 """Hive's name for a day that is not known."""
@@ -68,7 +68,7 @@ def to_parquet(
     *,
     since: date | None = None,
     table: Table = "sends",
-    rows_at_once: int = ROWS,
+    pages_at_once: int = PAGES,
 ) -> Exported:
     """Write a journal's sends, or their history, to a folder, as ``Outbox.to_parquet`` says."""
     _require_pyarrow("nothing was written")
@@ -79,7 +79,7 @@ def to_parquet(
     target = Path(os.path.abspath(Path(folder).expanduser()))  # "." has no name to write beside
     with _disk_errors(target):
         _refuse_foreign(target, table)
-        source = _Source(journal, table, handles, key, _start_of_day(since), rows_at_once)
+        source = _Source(journal, table, handles, key, _start_of_day(since), pages_at_once)
         part = target.with_name(f".{target.name}.part")
         shutil.rmtree(part, ignore_errors=True)  # left by a killed export
         try:
@@ -143,11 +143,7 @@ class _Source:
     handles: Handles
     key: bytes
     since: datetime | None
-    rows_at_once: int
-
-    @property
-    def record(self) -> type:
-        return _RECORDS[self.table]
+    pages_at_once: int
 
 
 def _write(source: _Source, part: Path) -> int:
@@ -157,7 +153,7 @@ def _write(source: _Source, part: Path) -> int:
 
     part.mkdir(parents=True)
     schema = _schema(source.table, source.handles)
-    days = source.journal.by_day(source.record, source.since)
+    days = source.journal.by_day(_RECORDS[source.table], source.since)
     if days:
         day = pa.field("day", pa.string())
         dataset.write_dataset(
@@ -181,31 +177,20 @@ def _batches(source: _Source, schema: Any, days: Mapping[date | None, Any]) -> I
     import pandas as pd
     import pyarrow as pa
 
-    names = [name for name in frames.stored(source.record) if name != "body"]
+    record = _RECORDS[source.table]
+    names = [name for name in frames.stored(record) if name != "body"]
     categories = [name for name, column in columns(source.table).items() if column.dtype == CATEGORY]
-    words = {name: source.journal.distinct_values(source.record, name, source.since) for name in categories}
-    for day, pages in days.items():
-        for chunks, length in _gathered(pages.chunks(names), source.rows_at_once):
-            frame = frames.from_chunks(source.record, chunks, length, source.handles, key=source.key, leave=("body",))
+    words = {name: source.journal.distinct_values(record, name, source.since) for name in categories}
+    for day, records in days.items():
+        pages = records.chunks(names)
+        while chunks := list(islice(pages, source.pages_at_once)):
+            length = sum(len(chunk[names[0]]) for chunk in chunks)
+            frame = frames.from_chunks(record, chunks, length, source.handles, key=source.key, leave=("body",))
             for name in categories:
                 new = sorted(set(frame[name].cat.categories) - set(words[name]))  # written since the export began
                 frame[name] = frame[name].cat.set_categories(pd.Index([*words[name], *new], dtype="string"))
             rows = pa.Table.from_pandas(frame[schema.names], schema, preserve_index=False).combine_chunks()
             yield from rows.append_column("day", pa.array([day and str(day)] * length, pa.string())).to_batches()
-
-
-def _gathered(chunks: Iterable[frames.Chunk], size: int) -> Iterator[tuple[list[frames.Chunk], int]]:
-    """Put small chunks together until they have ``size`` rows; yields them with their number of rows."""
-    gathered: list[frames.Chunk] = []
-    length = 0
-    for chunk in chunks:
-        gathered.append(chunk)
-        length += len(next(iter(chunk.values())))
-        if length >= size:
-            yield gathered, length
-            gathered, length = [], 0
-    if gathered:
-        yield gathered, length
 
 
 def _move(part: Path, target: Path, table: str) -> list[Path]:
@@ -255,11 +240,9 @@ def _schema(table: str, handles: str) -> Any:
 
 def _start_of_day(since: date | None) -> datetime | None:
     """Return when the day of ``since`` begins in UTC: a day is exported whole."""
-    if since is None:
-        return None
-    if isinstance(since, datetime):
-        since = (since if since.tzinfo is None else since.astimezone(UTC)).date()
-    return datetime(since.year, since.month, since.day, tzinfo=UTC)
+    if isinstance(since, datetime) and since.tzinfo is not None:
+        since = since.astimezone(UTC)
+    return None if since is None else datetime(since.year, since.month, since.day, tzinfo=UTC)
 
 
 def _refuse_foreign(target: Path, table: str) -> None:
@@ -296,48 +279,26 @@ def _disk_errors(target: Path) -> Iterator[None]:
 
 
 def _series(data: Any, column: Column) -> Any:
-    """Return an Arrow column with the dtype of ``to_frame``."""
+    """Return an Arrow column with the dtype of ``to_frame``; a text that repeats is in memory once."""
+    import numpy as np
     import pandas as pd
 
     if column.dtype == TIME:
-        micros = data.cast("int64").fill_null(MISSING_TIME).to_numpy()
-        return pd.Series(micros.view("datetime64[us]"), copy=False).dt.tz_localize("UTC")
+        return data.to_pandas()
     if column.dtype == CATEGORY:
-        return _categories(data)
+        coded = _coded(data).cat.remove_unused_categories()
+        return coded.cat.set_categories(pd.Index(sorted(coded.cat.categories), dtype="string"))
     if column.dtype == TEXT and not column.is_unique:
-        return _texts(data)
+        coded = _coded(data).cat
+        texts = np.array([*coded.categories, pd.NA], object)  # the last one is for code -1: missing
+        return pd.Series(pd.array(texts[coded.codes], dtype=pd.StringDtype("python"), copy=False))
     kind: Any = pd.api.types.pandas_dtype(column.dtype)
     return pd.Series(kind.__from_arrow__(data), copy=False)
 
 
-def _coded(column: Any) -> tuple[Any, list[str]]:
-    """Return a text column as codes, -1 for a missing value, and the texts that the codes stand for."""
+def _coded(data: Any) -> Any:
+    """Return text of an Arrow column as a categorical series."""
     import pyarrow as pa
 
-    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    whole = pa.chunked_array(encoded.unify_dictionaries().chunks, encoded.type).combine_chunks()
-    whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
-    return whole.indices.fill_null(-1).to_numpy(zero_copy_only=False), whole.dictionary.to_pylist()
-
-
-def _categories(column: Any) -> Any:
-    """Return a categorical with the words in use, in order."""
-    import numpy as np
-    import pandas as pd
-
-    codes, words = _coded(column)
-    used = sorted(np.unique(codes[codes >= 0]).tolist(), key=words.__getitem__)
-    place = np.full(len(words) + 1, -1, "int32")  # the last one is for code -1: missing
-    place[used] = range(len(used))
-    index = pd.Index(pd.array([words[code] for code in used], dtype="string"))
-    return pd.Series(pd.Categorical.from_codes(place[codes], categories=index))
-
-
-def _texts(column: Any) -> Any:
-    """Return text whose values repeat, each value in memory once."""
-    import numpy as np
-    import pandas as pd
-
-    codes, words = _coded(column)
-    shown = np.array([*words, pd.NA], object)
-    return pd.Series(pd.array(shown[codes], dtype=pd.StringDtype("python"), copy=False))
+    encoded = data if pa.types.is_dictionary(data.type) else data.dictionary_encode()
+    return encoded.unify_dictionaries().to_pandas()

@@ -103,7 +103,7 @@ def test_an_empty_journal_is_an_empty_frame(outbox: Outbox, tmp_path: Path) -> N
 def test_a_long_day_is_written_in_parts(outbox: Outbox, tmp_path: Path) -> None:
     sends = [a_send(number, status=f"word {number % 7}") for number in range(5_000)]
     session_of(outbox).journal.import_sends(sends, [])
-    export.to_parquet(session_of(outbox).journal, tmp_path / "sends", rows_at_once=3_000)
+    export.to_parquet(session_of(outbox).journal, tmp_path / "sends", pages_at_once=2)
     (file,) = (tmp_path / "sends").rglob("*.parquet")
     assert parquet.ParquetFile(file).metadata.num_row_groups == 2
     pd.testing.assert_frame_equal(read_parquet(tmp_path / "sends"), to_frame(outbox.sends()))
