@@ -28,7 +28,8 @@ from linq_nb import webhooks
 from linq_nb.errors import JournalError, LinqError, SettingsError, WebhookError
 from linq_nb.hosts import is_loopback
 from linq_nb.journal import Journal
-from linq_nb.outbox.ingest import MAX_BODY_BYTES, SECRET_VARIABLE, secrets_of
+from linq_nb.outbox import ingest
+from linq_nb.outbox.ingest import MAX_BODY_BYTES, SECRET_VARIABLE
 from linq_nb.secret import Secret
 from linq_nb.settings import find_journal
 
@@ -37,8 +38,6 @@ HEALTH = "/health"
 THREADS = 16
 CLOSE_S = 5.0
 """Time that closing leaves to the deliveries that are being written, in seconds."""
-
-COUNTS = ("new", "not_ours", "repeated", "refused", "unreadable", "unwritten")
 
 
 class Receiver:
@@ -99,7 +98,7 @@ class Receiver:
         """Return the counts so far: numbers only, since anybody who reaches the tunnel can ask."""
         with self._lock:
             last_at = self._last_at.isoformat() if self._last_at else None
-            counts = {name: self._counts[name] for name in COUNTS}
+            counts = {name: self._counts[name] for name in (*ingest.COUNTS, "unwritten")}
         return {"status": "ok", "since": self._since.isoformat(), "last_delivery_at": last_at, **counts}
 
     def receive(self, body: bytes, headers: Any) -> tuple[int, dict[str, Any]]:
@@ -108,7 +107,8 @@ class Receiver:
             event = webhooks.verify(body, headers, self._secret, scheme=self.scheme)
             (ingested,) = self.journal.ingest(event)
         except WebhookError as error:
-            status, count = (400, "unreadable") if error.reason == "body" else (401, "refused")
+            count = ingest.refusal(error)
+            status = 400 if count == "unreadable" else 401
             self._count(count)
             _log(status, str(error))
             return status, {"error": str(error)}
@@ -116,7 +116,7 @@ class Receiver:
             self._count("unwritten")
             _log(503, str(error))
             return 503, {"error": "the journal cannot be written now; send the delivery again"}
-        self._count("repeated" if not ingested.is_new else "new" if ingested.is_ours else "not_ours")
+        self._count(ingested.result)
         return 200, {"status": "ok"}
 
     def _count(self, name: str) -> None:
@@ -217,7 +217,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace, stop: threading.Event) -> None:
-    secret = _read_secrets(options.secret_file) if options.secret_file else secrets_of(None)
+    secret = _read_secrets(options.secret_file) if options.secret_file else ingest.secrets_of(None)
     webhooks.check_secret(secret, scheme=options.scheme)
     if not options.path.startswith("/") or options.path == HEALTH:
         raise SettingsError(f"--path begins with a slash and is not {HEALTH}")
@@ -236,17 +236,16 @@ def _run(options: argparse.Namespace, stop: threading.Event) -> None:
             while not stop.wait(1):
                 pass
         counts = receiver.health()
-        _print(", ".join(f"{counts[name]} {name.replace('_', ' ')}" for name in COUNTS[:4]))
+        _print(", ".join(f"{counts[name]} {name.replace('_', ' ')}" for name in ingest.COUNTS[:4]))
     finally:
         journal.close()
 
 
 def _read_secrets(name: str) -> list[Secret]:
     try:
-        words = Path(name).expanduser().read_text("utf-8").split()
+        return ingest.secrets_in(Path(name).expanduser().read_text("utf-8"))
     except (OSError, ValueError, RuntimeError):
         raise SettingsError(f"the secret file {Path(name).name!r} cannot be read") from None
-    return [Secret(word) for word in words]
 
 
 def _print(text: str) -> None:

@@ -34,6 +34,11 @@ class Ingested:
         """Whether it is about a send of this journal."""
         return bool(self.event.send_id)
 
+    @property
+    def result(self) -> str:
+        """Under which count it falls: "new", "not_ours" (new, about no send of this journal) or "repeated"."""
+        return "repeated" if not self.is_new else "new" if self.is_ours else "not_ours"
+
 
 # --- statements ---
 

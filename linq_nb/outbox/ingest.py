@@ -13,7 +13,6 @@ from typing import Any
 
 from linq_nb import views, webhooks
 from linq_nb.errors import SettingsError, WebhookError
-from linq_nb.journal import Journal
 from linq_nb.model import Event
 from linq_nb.secret import Secret
 from linq_nb.session import Session
@@ -27,6 +26,7 @@ MAX_BODY_BYTES = 1_000_000
 CHUNK = 500
 """Stored events that are written in one transaction."""
 
+COUNTS = ("new", "not_ours", "repeated", "refused", "unreadable")
 _SUFFIXES = (".json", ".jsonl", ".ndjson")
 
 
@@ -48,18 +48,18 @@ class IngestCounts:
 
     @property
     def total(self) -> int:
-        return self.new + self.not_ours + self.repeated + self.refused + self.unreadable
+        return sum(getattr(self, name) for name in COUNTS)
 
-    def _rows(self) -> list[tuple[str, str]]:
-        names = ("new", "not_ours", "repeated", "refused", "unreadable")
-        rows = [(name.replace("_", " "), str(getattr(self, name))) for name in names]
-        return rows + ([("first", self.first_trouble)] if self.first_trouble else [])
+    def _summary(self) -> Any:
+        rows = [(name.replace("_", " "), str(getattr(self, name))) for name in COUNTS]
+        first = [("first", self.first_trouble)] if self.first_trouble else []
+        return views.summary(f"{self.total} webhooks", rows + first)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return views.summary(f"{self.total} webhooks", self._rows())._repr_mimebundle_()
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        return self._summary()._repr_mimebundle_()
 
     def __repr__(self) -> str:
-        return repr(views.summary(f"{self.total} webhooks", self._rows()))
+        return repr(self._summary())
 
 
 def ingest(
@@ -74,13 +74,18 @@ def secrets_of(secret: webhooks.Secrets | None, environ: Mapping[str, str] = os.
     """Return the signing secrets: the argument, else the environment's. Raises SettingsError without any."""
     if secret is not None:
         return secret
-    secrets = [Secret(word) for word in environ.get(SECRET_VARIABLE, "").replace(",", " ").split()]
+    secrets = secrets_in(environ.get(SECRET_VARIABLE, ""))
     if not secrets:
         raise SettingsError(
             "no webhook secret, so no webhook can be verified; nothing was read; pass secret=, or set "
             f"{SECRET_VARIABLE}; %linq_webhooks --create gives one"
         )
     return secrets
+
+
+def secrets_in(text: str) -> list[Secret]:
+    """Return the signing secrets in a text, which are separated by spaces, commas or lines."""
+    return [Secret(word) for word in text.replace(",", " ").split()]
 
 
 def ingest_stored(
@@ -95,18 +100,18 @@ def ingest_stored(
             try:
                 yield _event(item, secret, scheme, session)
             except WebhookError as error:
-                counts["unreadable" if error.reason == "body" else "refused"] += 1
+                counts[refusal(error)] += 1
                 troubles[:] = troubles or [str(error)]
 
     events = valid()
     while chunk := list(islice(events, CHUNK)):
-        counts.update(_written(session.journal, chunk))
+        counts.update(ingested.result for ingested in session.journal.ingest(*chunk))
     return IngestCounts(**counts, first_trouble=troubles[0] if troubles else None)
 
 
-def _written(journal: Journal, chunk: list[Event]) -> list[str]:
-    ingested = journal.ingest(*chunk)
-    return ["repeated" if not item.is_new else "new" if item.is_ours else "not_ours" for item in ingested]
+def refusal(error: WebhookError) -> str:
+    """Return under which of the counts a delivery falls that was not written."""
+    return "unreadable" if error.reason == "body" else "refused"
 
 
 def _event(item: Any, secret: webhooks.Secrets | None, scheme: webhooks.Scheme, session: Session) -> Event:
@@ -164,13 +169,11 @@ def _items(source: Any, column: str | None) -> Iterable[Any]:
 
 def _of_frame(frame: Any, column: str | None) -> Iterable[Any]:
     names = [str(name) for name in frame.columns]
-    if column is not None and column in names:
-        return list(frame[column])
     if column is None and {"headers", "body"} <= set(names):
         pairs = zip(frame["headers"], frame["body"], strict=True)
         return [{"headers": headers, "body": body} for headers, body in pairs]
-    if column is None and len(names) == 1:
-        return list(frame[names[0]])
+    if column in names or (column is None and len(names) == 1):
+        return list(frame[column or names[0]])
     raise SettingsError(
         f"the frame has no column {column!r}; nothing was read; its columns: {', '.join(names)}"
         if column is not None
@@ -196,9 +199,7 @@ def _of_file(file: Path) -> Iterator[Any]:
             yield from _of_json(file.read_bytes())
             return
         with file.open("rb") as lines:
-            for line in lines:
-                if line.strip():
-                    yield line
+            yield from filter(bytes.strip, lines)
     except OSError as error:
         raise SettingsError(
             f"cannot read {file.name!r}: {error.strerror}; the deliveries before it were written"
