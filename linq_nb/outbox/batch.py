@@ -19,6 +19,7 @@ from linq_nb.errors import JournalError, LinqError, NotSent, OutcomeUnknown
 from linq_nb.frames import Handles, to_frame
 from linq_nb.model import BadDraft, Plan, PlanRow, Send
 from linq_nb.outbox.attempt import send_checked
+from linq_nb.outbox.poll import GRACE_S, join_threads
 from linq_nb.session import Session
 from linq_nb.status import IN_HAND_STATUSES, UNCLEAR_STATUSES
 
@@ -30,16 +31,13 @@ STOP_AFTER = 5
 
 MAX_WORKERS = 256
 
-GRACE_S = 2.0
-"""How long an interrupt waits for the requests that are under way, in seconds."""
-
 POLL_S = 0.2
 """Polling interval of ``wait()``, in seconds."""
 
 _running: weakref.WeakSet[Batch] = weakref.WeakSet()
 
 
-def stop_batches(why: str, session: Session | None = None, seconds: float | None = None) -> list[Batch]:
+def stop_batches(why: str, session: Session | None = None, seconds: float = math.inf) -> list[Batch]:
     """Stop the batches that go on, all or those of a session, and wait for what is under way; returns them."""
     batches = [batch for batch in list(_running) if session is None or session is batch._session]
     unfinished = [batch for batch in batches if not batch.is_done]
@@ -278,12 +276,9 @@ class Batch:
                 self._changed.wait(POLL_S)
         return send
 
-    def _join(self, seconds: float | None = None) -> None:
+    def _join(self, seconds: float = math.inf) -> None:
         """Wait for the requests that are under way, at most so many seconds; rows not begun are not waited for."""
-        deadline = None if seconds is None else time.monotonic() + seconds
-        for thread in self._threads:
-            if thread.ident is not None:  # an interrupt may come before it starts
-                thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+        join_threads(self._threads, seconds)
 
     @contextlib.contextmanager
     def _interruptible(self) -> Iterator[None]:

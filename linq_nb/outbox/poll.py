@@ -5,6 +5,7 @@ Each answer is in the journal before the next request. A bad answer costs its ow
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import defaultdict, deque
@@ -113,10 +114,10 @@ class Poll:
         try:
             for thread in threads:
                 thread.start()
-            _join(threads)
+            join_threads(threads)
         except BaseException:
             self._stopped = True
-            _join(threads, GRACE_S)
+            join_threads(threads, GRACE_S)
             raise
         if self._crash:
             raise self._crash
@@ -251,7 +252,7 @@ def listed(send: Send, message: Message, at: datetime) -> Event:
     return event_of(send, message, "poll", at, http_status=200, body=body)
 
 
-def _join(threads: Sequence[threading.Thread], seconds: float = float("inf")) -> None:
+def join_threads(threads: Sequence[threading.Thread], seconds: float = math.inf) -> None:
     """Wait for threads, at most so many seconds, in short steps so that Ctrl-C is seen on every system."""
     deadline = time.monotonic() + seconds
     for thread in threads:

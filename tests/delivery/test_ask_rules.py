@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from linq_nb import Send, SettingsError, rules
-from linq_nb.outbox.follow import Schedule
+from linq_nb.demo import Demo
+from linq_nb.outbox import session_of
+from linq_nb.outbox.follow import StatusPolls
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -99,18 +103,21 @@ def test_what_is_no_horizon_is_refused(given: Any) -> None:
     assert rules.horizon_of(None) is None
 
 
-def test_what_is_due_about_the_same_time_is_asked_for_together() -> None:
+def test_what_is_due_about_the_same_time_is_asked_for_together(demo: Demo, connect: Any) -> None:
+    times = iter([after(1.9), after(2), NINE, NINE])
+    session = session_of(connect(clock=lambda: next(times)))
     sends = [a_send(send_id=str(n), accepted_at=after(n * 0.4)) for n in range(6)]
-    schedule = Schedule()
-    assert schedule.due(sends, after(1.9)) == []
-    assert [one.send_id for one in schedule.due(sends, after(2))] == ["0", "1", "2"]
-    assert schedule.next_at(sends, NINE) == after(2)
-    assert schedule.next_at([], NINE) is None
+    polls = StatusPolls(session)
+    assert polls.due(sends) == []
+    assert [send.send_id for send in polls.due(sends)] == ["0", "1", "2"]
+    assert polls.seconds_until_due(sends) == 2
+    assert polls.seconds_until_due([]) == math.inf
 
 
-def test_a_send_past_the_horizon_is_asked_for_once_and_then_let_be() -> None:
-    schedule, send = Schedule(timedelta(hours=1)), a_send()
-    assert schedule.waiting([send], after(7200)) == [send]
-    schedule.asked([send], after(7200))
-    assert schedule.waiting([send], after(7201)) == []
-    assert schedule.waiting([dataclasses.replace(send, accepted_at=after(7000))], after(7201))
+def test_a_send_past_the_horizon_is_asked_for_once_and_then_let_be(demo: Demo, connect: Any) -> None:
+    polls = StatusPolls(session_of(connect(clock=lambda: after(7200))), timedelta(hours=1))
+    send = a_send(base_url=demo.base_url, message_id=str(uuid.uuid4()))
+    assert polls.waiting([send]) == [send]
+    assert polls.ask([send])
+    assert polls.waiting([send]) == []
+    assert polls.waiting([dataclasses.replace(send, accepted_at=after(7000))])
