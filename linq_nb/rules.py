@@ -6,7 +6,7 @@ Pure functions; the journal, the client and the outbox act on what they decide.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -43,11 +43,6 @@ def memo_outcome(http_status: int) -> Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
-    """Make the request now."""
-
-
-@dataclass(frozen=True, slots=True)
 class Pause:
     """Wait before the request is made again; ``is_rate_limit`` when Linq asked for it (429)."""
 
@@ -55,24 +50,11 @@ class Pause:
     is_rate_limit: bool = False
 
 
-def steps(kind: Kind) -> Generator[Post | Pause, Answer | NoAnswer | None, Answer | NoAnswer]:
-    """Decide how a request is repeated: yields ``Post`` or ``Pause``, and returns the last outcome.
+def pause_after(kind: Kind, tries: int, outcome: Answer | NoAnswer) -> Pause | None:
+    """Return the pause before a request is repeated that was made so often, None when it is not repeated.
 
-    Send in the outcome of each ``Post``. A memo is repeated only where nothing can have been sent.
+    A memo is repeated only where nothing can have been sent.
     """
-    tries = 0
-    while True:
-        outcome = yield Post()
-        assert outcome is not None, "each Post is followed by send(outcome)"
-        tries += 1
-        pause = _pause_after(kind, tries, outcome)
-        if pause is None:
-            return outcome
-        yield pause
-
-
-def _pause_after(kind: Kind, tries: int, outcome: Answer | NoAnswer) -> Pause | None:
-    """Return the pause after so many requests, None when there is no other one."""
     if isinstance(outcome, NoAnswer):
         may_repeat = kind != "memo" or not outcome.left
         return _nth(_CONNECT_PAUSES_S, tries) if may_repeat else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
@@ -69,8 +69,8 @@ class Client:
         """Make one request that sends a memo, and return Linq's answer, whatever it is; nothing is repeated.
 
         ``at_write`` is called when the connection stands, right before the first byte goes out; when it raises,
-        nothing is sent. Raises NoAnswer when no whole answer came. ``rules.steps("memo")`` says when to ask again,
-        ``require_accepted`` what the last outcome means.
+        nothing is sent. Raises NoAnswer when no whole answer came. ``rules.pause_after`` says whether to ask
+        again, ``require_accepted`` what the last outcome means.
         """
         content = wire.to_bytes(
             wire.memo_body(voice_memo_url=voice_memo_url, attachment_id=attachment_id, override_optout=override_optout)
@@ -122,22 +122,19 @@ class Client:
 
     def message_answer(self, message_id: str) -> tuple[Message, Answer]:
         """Read a message, with the answer as it came, for the journal."""
-        answer = self._read("GET", f"/v3/messages/{_segment(message_id)}", "the message")
-        return _parsed(answer, "the message", lambda answer: wire.message(answer.json())), answer
+        path = f"/v3/messages/{_segment(message_id)}"
+        return self._read("GET", path, "the message", lambda answer: (wire.message(answer.json()), answer))
 
     def phone_numbers(self) -> list[Line]:
         """List your lines: ``GET /v3/phone_numbers``."""
-        answer = self._read("GET", "/v3/phone_numbers", "your lines")
-        return _parsed(answer, "your lines", lambda answer: wire.page(answer, "phone_numbers", wire.line)[0])
+        return self._read_list("/v3/phone_numbers", "phone_numbers", wire.line, "your lines")
 
     # --- webhook subscriptions ---
 
     def subscriptions(self) -> list[Subscription]:
         """List the webhook subscriptions, active or not."""
-        answer = self._read("GET", "/v3/webhook-subscriptions", "the webhook subscriptions")
-        return _parsed(
-            answer, "the webhook subscriptions", lambda answer: wire.page(answer, "subscriptions", wire.subscription)[0]
-        )
+        path = "/v3/webhook-subscriptions"
+        return self._read_list(path, "subscriptions", wire.subscription, "the webhook subscriptions")
 
     def create_subscription(
         self, target_url: str, events: list[str], *, phone_numbers: list[str] | None = None
@@ -153,18 +150,20 @@ class Client:
                 f"{doing} got no answer ({failure}); if it was made, its secret is lost: "
                 "list the subscriptions, delete it and create it again"
             ) from None
-        return _parsed(_require_success(answer, doing), doing, lambda answer: wire.subscription(answer.json()))
+        return _parsed(answer, doing, lambda answer: wire.subscription(answer.json()))
 
     def delete_subscription(self, subscription_id: str) -> None:
         """Delete a webhook subscription."""
         path = f"/v3/webhook-subscriptions/{_segment(subscription_id)}"
-        self._read("DELETE", path, "deleting the webhook subscription")
+        self._read("DELETE", path, "deleting the webhook subscription", lambda answer: None)
 
     # --- how requests are made ---
 
     def _read_one(self, method: str, path: str, read: Callable[[wire.Raw], T], doing: str, *, body: Any = None) -> T:
-        answer = self._read(method, path, doing, body=body)
-        return _parsed(answer, doing, lambda answer: read(answer.json()))
+        return self._read(method, path, doing, lambda answer: read(answer.json()), body=body)
+
+    def _read_list(self, path: str, key: str, read: Callable[[wire.Raw], T], doing: str) -> list[T]:
+        return self._read("GET", path, doing, lambda answer: wire.page(answer, key, read)[0])
 
     def _walk(
         self,
@@ -183,9 +182,8 @@ class Client:
         while pages_without_news < MAX_PAGES_WITHOUT_NEWS:
             ids_before = len(ids)
             page = {"limit": min(limit or 100, 100), "cursor": cursor, **params}
-            query = {name.rstrip("_"): str(value) for name, value in page.items() if value is not None}
-            answer = self._read("GET", path, doing, params=query)
-            records, cursor = _parsed(answer, doing, lambda answer: wire.page(answer, key, read))
+            query = urlencode({name.rstrip("_"): value for name, value in page.items() if value is not None})
+            records, cursor = self._read("GET", f"{path}?{query}", doing, lambda answer: wire.page(answer, key, read))
             for record in records:
                 record_id = getattr(record, "chat_id" if key == "chats" else "message_id")
                 if record_id not in ids:
@@ -197,35 +195,27 @@ class Client:
                 return
             pages_without_news = pages_without_news + 1 if len(ids) == ids_before else 0
 
-    def _read(
-        self, method: str, path: str, doing: str, *, params: Mapping[str, str] | None = None, body: Any = None
-    ) -> Answer:
-        """Make a request that sends nobody anything, repeated on faults that pass."""
-        target = f"{path}?{urlencode(params)}" if params else path
+    def _read(self, method: str, target: str, doing: str, read: Callable[[Answer], T], *, body: Any = None) -> T:
+        """Make a request that sends nobody anything, repeated on faults that pass; ``read`` takes its answer."""
         content = b"" if body is None else wire.to_bytes(body)
         outcome = self._repeat("read", lambda: self._ask_linq(method, target, content))
         if isinstance(outcome, NoAnswer):
             raise NotSent(
                 f"no answer from Linq for {doing} ({outcome}); nothing was sent; check the network and run it again"
             )
-        return _require_success(outcome, doing)
+        return _parsed(outcome, doing, read)
 
     def _repeat(self, kind: rules.Kind, request: Callable[[], Answer]) -> Answer | NoAnswer:
         """Make a request as often as ``rules`` says; returns the last outcome."""
-        steps = rules.steps(kind)
-        step: rules.Post | rules.Pause = next(steps)
-        try:
-            while True:
-                if isinstance(step, rules.Pause):
-                    wait = self.throttle.back_off if step.is_rate_limit else self.throttle.pause
-                    wait(step.seconds)
-                    step = next(steps)
-                else:
-                    self.throttle.wait_turn()
-                    step = steps.send(_outcome(request))
-        except StopIteration as end:
-            outcome: Answer | NoAnswer = end.value
-            return outcome
+        tries = 0
+        while True:
+            self.throttle.wait_turn()
+            outcome, tries = _outcome(request), tries + 1
+            pause = rules.pause_after(kind, tries, outcome)
+            if pause is None:
+                return outcome
+            wait = self.throttle.back_off if pause.is_rate_limit else self.throttle.pause
+            wait(pause.seconds)
 
     def _ask_linq(
         self, method: str, target: str, content: bytes = b"", at_write: Callable[[], None] = nothing
@@ -279,15 +269,12 @@ def _outcome(request: Callable[[], Answer]) -> Answer | NoAnswer:
         return failure
 
 
-def _require_success(answer: Answer, doing: str) -> Answer:
-    if answer.is_success:
-        return answer
+def _parsed(answer: Answer, doing: str, read: Callable[[Answer], T]) -> T:
+    """Return what ``read`` makes of an answer; raises ApiError when it says no or cannot be read."""
     if 300 <= answer.http_status < 400:
         raise wire.unreadable(answer, doing, "it is a redirect, which is not followed")
-    raise wire.error_of(answer, doing)
-
-
-def _parsed(answer: Answer, doing: str, read: Callable[[Answer], T]) -> T:
+    if not answer.is_success:
+        raise wire.error_of(answer, doing)
     try:
         return read(answer)
     except Unreadable as error:

@@ -164,9 +164,7 @@ class Connection:
                 self._http.receive_data(data)
         except h11.RemoteProtocolError:  # its text would quote the answer, which may echo the key
             is_closed = self._http.trailing_data[1]
-            why = (
-                "the connection was closed before the answer ended" if is_closed else "the answer is not valid HTTP/1.1"
-            )
+            why = "the connection was closed before the answer ended" if is_closed else _NOT_HTTP
             raise httpx.RemoteProtocolError(why) from None
         return event
 

@@ -162,20 +162,14 @@ class _Attempt:
         return self._post_with_retries()
 
     def _post_with_retries(self) -> wire.Answer:
-        steps = rules.steps("memo")
-        step = next(steps)
-        try:
-            while True:
-                if isinstance(step, rules.Pause):
-                    self._mark("preparing")  # nothing was sent, and nothing is under way
-                    if step.is_rate_limit:
-                        self.session.throttle.limit(step.seconds)
-                    self.pause(step.seconds)
-                    step = next(steps)
-                else:
-                    step = steps.send(self._post_once())
-        except StopIteration as end:
-            return require_accepted(end.value, self.draft.chat_id, _chat_label(self.send))
+        outcome, tries = self._post_once(), 1
+        while (pause := rules.pause_after("memo", tries, outcome)) is not None:
+            self._mark("preparing")  # nothing was sent, and nothing is under way
+            if pause.is_rate_limit:
+                self.session.throttle.limit(pause.seconds)
+            self.pause(pause.seconds)
+            outcome, tries = self._post_once(), tries + 1
+        return require_accepted(outcome, self.draft.chat_id, _chat_label(self.send))
 
     def _post_once(self) -> wire.Answer | wire.NoAnswer:
         """Mark the send and make one request, when the rate limit allows it; returns what came of it."""

@@ -25,19 +25,15 @@ def test_only_a_4xx_but_408_is_a_no_and_only_a_2xx_a_yes() -> None:
     assert {status: rules.memo_outcome(status) for status in range(100, 600)} == expected
 
 
-def driven(kind: Any, outcomes: Iterable[Any]) -> tuple[list[float], Any]:
-    """Drive the steps of a request with these outcomes; returns the pauses, and the outcome it ended with."""
-    steps, pauses, left = rules.steps(kind), list[float](), iter(outcomes)
-    step = next(steps)
-    try:
-        while True:
-            if isinstance(step, rules.Pause):
-                pauses.append(step.seconds)
-                step = next(steps)
-            else:
-                step = steps.send(next(left))
-    except StopIteration as end:
-        return pauses, end.value
+def repeated(kind: Any, outcomes: Iterable[Any]) -> tuple[list[float], Any]:
+    """Repeat a request with these outcomes; returns the pauses, and the outcome it ended with."""
+    pauses: list[float] = []
+    for tries, outcome in enumerate(outcomes, 1):
+        pause = rules.pause_after(kind, tries, outcome)
+        if pause is None:
+            return pauses, outcome
+        pauses.append(pause.seconds)
+    raise AssertionError("it was repeated more often than there are outcomes")
 
 
 @pytest.mark.parametrize("kind", ["read", "memo", "upload"])
@@ -47,7 +43,7 @@ def test_repeats_are_few_and_their_pauses_bounded(kind: Any, code: int | None, r
     error = json.dumps({"error": {"code": code, "retry_after": retry_after}})
     for status in range(200, 600):
         answer = an_answer(status, error)
-        pauses, last = driven(kind, itertools.repeat(answer, 6))
+        pauses, last = repeated(kind, itertools.repeat(answer, 6))
         assert last is answer
         assert all(0 <= pause <= rules.MAX_SLEEP_S for pause in pauses)
         if retry_after and retry_after > rules.MAX_SLEEP_S and status == 429:
@@ -61,7 +57,7 @@ def test_repeats_are_few_and_their_pauses_bounded(kind: Any, code: int | None, r
     [("memo", True, False), ("memo", False, True), ("read", True, True), ("read", False, True), ("upload", True, True)],
 )
 def test_a_memo_that_left_is_never_repeated(kind: Any, left: bool, again: bool) -> None:
-    pauses, _ = driven(kind, itertools.repeat(NoAnswer("cut", left=left), 4))
+    pauses, _ = repeated(kind, itertools.repeat(NoAnswer("cut", left=left), 4))
     assert bool(pauses) == again
 
 
@@ -69,20 +65,18 @@ YES, LATER_429, NOT_READY = an_answer(202), an_answer(429, retry_after="3"), an_
 LOST, UNSENT = NoAnswer("cut", left=True), NoAnswer("refused", left=False)
 
 
-def test_a_request_is_driven_to_its_last_outcome() -> None:
-    assert driven("memo", [YES]) == ([], YES)
-    assert driven("memo", [LOST]) == ([], LOST)
-    assert driven("memo", [UNSENT, LATER_429, NOT_READY, LOST]) == ([0.5, 3.0, 4.0], LOST)
-    assert driven("memo", [UNSENT, UNSENT, UNSENT]) == ([0.5, 1.0], UNSENT)
-    assert driven("read", [LOST, an_answer(500), YES]) == ([0.5, 1.0], YES)
+def test_a_request_is_repeated_to_its_last_outcome() -> None:
+    assert repeated("memo", [YES]) == ([], YES)
+    assert repeated("memo", [LOST]) == ([], LOST)
+    assert repeated("memo", [UNSENT, LATER_429, NOT_READY, LOST]) == ([0.5, 3.0, 4.0], LOST)
+    assert repeated("memo", [UNSENT, UNSENT, UNSENT]) == ([0.5, 1.0], UNSENT)
+    assert repeated("read", [LOST, an_answer(500), YES]) == ([0.5, 1.0], YES)
 
 
 def test_only_a_429_is_a_pause_that_linq_asked_for() -> None:
     for outcome, is_rate_limit in ((LATER_429, True), (NOT_READY, False), (UNSENT, False)):
-        steps = rules.steps("memo")
-        assert next(steps) == rules.Post()
-        pause = steps.send(outcome)
-        assert isinstance(pause, rules.Pause)
+        pause = rules.pause_after("memo", 1, outcome)
+        assert pause is not None
         assert pause.is_rate_limit == is_rate_limit
 
 
