@@ -26,12 +26,10 @@ def send(call: Call) -> Reply:
     may_send(state, chat, override=body.get("override_optout", False))
     by_url = "voice_memo_url" in body
     file, content = _by_url(call, body["voice_memo_url"]) if by_url else _uploaded(call, body["attachment_id"])
-    fault = _trouble(call, chat, content)
-    if fault is not None and not fault.accepts:
-        call.fault = fault
+    call.fault = _trouble(call, chat, content)
+    if call.fault is not None and not call.fault.accepts:
         return Reply(500)
     within_limits(state, chat)
-    call.fault = fault
     part = shapes.media_part(file, rules.delivered_type(file.content_type))
     message = new_message(call, chat, content, [part], file)
     return json_reply(202, shapes.voice_memo(message))
@@ -82,8 +80,7 @@ def _by_url(call: Call, url: str) -> tuple[Attachment, str]:
         raise Refusal(500, 5002, "The voice memo could not be downloaded.")
     bare = url.partition("?")[0].partition("#")[0]
     size = int(call.state.ids.between(20_000, 400_000, "size", bare))
-    file = _fetched(call, f"url:{bare}", filename, declared, size)
-    return file, f"url:{bare}"
+    return _fetched(call, f"url:{bare}", filename, declared, size), f"url:{bare}"
 
 
 def _own_media(call: Call, path: str, filename: str, declared: str) -> tuple[Attachment, str]:
@@ -94,10 +91,8 @@ def _own_media(call: Call, path: str, filename: str, declared: str) -> tuple[Att
     actual = sniff(answer.body)
     if actual != declared:
         raise Refusal(400, 5006, f"The file at this URL is {actual or 'not audio'}, its name says {declared}.")
-    state = call.state
-    digest = state.ids.hex("media", path)
-    file = _fetched(call, digest, filename, declared, len(answer.body))
-    file.sha256 = state.store_file(answer.body)
+    file = _fetched(call, call.state.ids.hex("media", path), filename, declared, len(answer.body))
+    file.sha256 = call.state.store_file(answer.body)
     file.duration_ms = media.duration_ms(answer.body)
     return file, file.sha256
 
@@ -110,7 +105,7 @@ def _fetched(call: Call, key: str, filename: str, content_type: str, size: int) 
 
 
 def _trouble(call: Call, chat: Chat, content: str) -> Fault | None:
-    """Give the chat's own fault, else one by (seed, chat, content, attempt), whatever came before."""
+    """Give the chat's own fault, else one drawn by seed, chat, content and attempt, not by the order of arrival."""
     state = call.state
     attempt = state.count("attempt", chat.id, content)
     chat.first_contact_at = chat.first_contact_at or call.now
