@@ -2,13 +2,8 @@
 
 import argparse
 import signal
-from types import FrameType
 
 from .server import serve
-
-
-def _stop(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def main() -> None:
@@ -18,7 +13,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8765, help="0 takes a free one (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of ids, jitter and random faults (default %(default)s)")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         serve(options.host, options.port, seed=options.seed)
     except ValueError as error:

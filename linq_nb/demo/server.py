@@ -110,8 +110,7 @@ class Server(ThreadingHTTPServer):
             thread.start()
         return self
 
-    def __enter__(self) -> "Server":
-        return self.start()
+    __enter__ = start
 
     def __exit__(self, *args: object) -> None:
         self.close()
