@@ -75,7 +75,8 @@ def _upload(state: State, request: Request) -> Reply:
     reply = attachments.put(state, request) if fault is None or fault.accepts else failed
     if fault is None:
         return reply
-    return failed if fault.kind == "status" else fault.apply(reply, "")
+    is_other_answer = fault.cut is None and fault.delay_s is None
+    return failed if is_other_answer else fault.apply(reply, "")
 
 
 def _api(state: State, request: Request) -> Reply:

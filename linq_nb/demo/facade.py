@@ -215,23 +215,23 @@ class Demo:
         """
         code = code or USUAL_CODE.get(status, 3006)
         data = body.encode() if isinstance(body, str) else body
-        self._order(Fault("status", after_accept, path, times, status, code, retry_after, message, data, headers or {}))
+        self._order(Fault(after_accept, path, times, status, code, retry_after, message, data, headers or {}))
 
     def lose_next_answer(self, *, how: Cut = "lost", times: int = 1, path: str = MEMO_PATH) -> None:
         """Carry the next request out and lose its answer: `lost`, `stall`, `closed` or `half` (see `Cut`)."""
-        self._order(Fault("cut", True, path, times, cut=how))
+        self._order(Fault(True, path, times, cut=how))
 
     def reset_next(self, *, times: int = 1, path: str = MEMO_PATH) -> None:
         """Reset the next connection after the request was written; nothing is carried out."""
-        self._order(Fault("cut", False, path, times, cut="reset"))
+        self._order(Fault(False, path, times, cut="reset"))
 
     def refuse_next(self, *, times: int = 1, path: str = MEMO_PATH) -> None:
         """Refuse the next connection, so that no byte leaves the client."""
-        self._order(Fault("cut", False, path, times, cut="refused"))
+        self._order(Fault(False, path, times, cut="refused"))
 
     def slow_next(self, seconds: float, *, times: int = 1, path: str = MEMO_PATH) -> None:
         """Carry the next request out at once, and answer it late."""
-        self._order(Fault("slow", True, path, times, delay_s=seconds))
+        self._order(Fault(True, path, times, delay_s=seconds))
 
     def faults(self, **shares: Any) -> None:
         """Let memo POSTs fail at random, by a hash of (seed, chat, content, attempt); without arguments, none fails.

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Literal
 
 from .people import Script
 from .wire import Cut, Refusal, Reply, Request, refusal_reply
@@ -19,14 +18,14 @@ USUAL_CODE = {400: 1005, 401: 2004, 403: 2005, 404: 2001, 409: 2015, 413: 5001, 
     504: 3005,
 }
 
-Kind = Literal["status", "cut", "slow"]
-
 
 @dataclass
 class Fault:
-    """One thing that goes wrong; `accepts` says whether the request is carried out all the same."""
+    """One thing that goes wrong: an answer is cut, late, or another one than Linq's own.
 
-    kind: Kind
+    `accepts` says whether the request is carried out all the same.
+    """
+
     accepts: bool = False
     path: str = MEMO_PATH
     times: int = 1
@@ -36,8 +35,8 @@ class Fault:
     message: str | None = None
     body: bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
-    cut: Cut = "lost"
-    delay_s: float = 0.0
+    cut: Cut | None = None
+    delay_s: float | None = None
 
     def matches(self, request: Request) -> bool:
         if self.path == MEMO_PATH:
@@ -46,9 +45,9 @@ class Fault:
 
     def apply(self, reply: Reply, trace_id: str) -> Reply:
         """Give the reply that the client gets in place of `reply`."""
-        if self.kind == "slow":
+        if self.delay_s is not None:
             return replace(reply, delay_s=self.delay_s)
-        if self.kind == "cut":
+        if self.cut is not None:
             return replace(reply, cut=self.cut)
         text = self.message or f"The demo was asked to answer {self.status}/{self.code}."
         refusal = Refusal(self.status, self.code, text, retry_after=self.retry_after)
@@ -74,11 +73,11 @@ class Mix:
     def draw(self, chance: float) -> Fault | None:
         """Give the fault for a number in [0, 1)."""
         table = (
-            (self.lost, Fault("cut", accepts=True)),
-            (self.error_after_accept, Fault("status", accepts=True)),
-            (self.reset_before, Fault("cut", cut="reset")),
-            (self.rate_limit, Fault("status", status=429, code=1007, retry_after=1)),
-            (self.slow, Fault("slow", accepts=True, delay_s=self.slow_s)),
+            (self.lost, Fault(accepts=True, cut="lost")),
+            (self.error_after_accept, Fault(accepts=True)),
+            (self.reset_before, Fault(cut="reset")),
+            (self.rate_limit, Fault(status=429, code=1007, retry_after=1)),
+            (self.slow, Fault(accepts=True, delay_s=self.slow_s)),
         )
         for share, fault in table:
             if chance < share:
@@ -104,22 +103,22 @@ def scripted(script: Script, attempt: int, contact: datetime, now: datetime) -> 
     """
     match script:
         case "just_created" if now < contact + timedelta(seconds=CREATING_S):
-            return Fault("status", status=409, code=2009, message="The chat is still being created.")
+            return Fault(status=409, code=2009, message="The chat is still being created.")
         case "rate_limited" if attempt < 2:
             return _too_fast(2)
         case "daily_cap" if now < contact + timedelta(seconds=DAILY_CAP_S):
             return _too_fast(ceil((contact - now).total_seconds() + DAILY_CAP_S))
         case "slow":
-            return Fault("slow", accepts=True, delay_s=SLOW_S)
+            return Fault(accepts=True, delay_s=SLOW_S)
         case "lost_answer" if attempt == 0:
-            return Fault("cut", accepts=True)
+            return Fault(accepts=True, cut="lost")
         case "server_error":
-            return Fault("status", accepts=True, message="Internal server error.")
+            return Fault(accepts=True, message="Internal server error.")
         case "server_down":
-            return Fault("status", message="Internal server error.")
+            return Fault(message="Internal server error.")
         case _:
             return None
 
 
 def _too_fast(seconds: int) -> Fault:
-    return Fault("status", status=429, code=1007, retry_after=seconds, message="Too many messages.")
+    return Fault(status=429, code=1007, retry_after=seconds, message="Too many messages.")

@@ -10,11 +10,6 @@ LATE = (4001, "Message delivery failed")
 FINAL = (4001, "Message send failed")
 
 
-def accepted_at(now: datetime, ids: Ids, key: tuple[object, ...]) -> datetime:
-    """Give the time at which Linq accepts the message: 40 to 400 ms after the clock."""
-    return now + timedelta(seconds=round(ids.between(0.04, 0.4, "accept", *key), 3))
-
-
 def stages(chat: Chat, created_at: datetime, ids: Ids, key: tuple[object, ...]) -> tuple[Stage, ...]:
     """Give the stages of an outbound message; groups and SMS end at `sent` (linq docs, receipts)."""
 

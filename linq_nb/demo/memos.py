@@ -130,10 +130,10 @@ def within_limits(state: State, chat: Chat) -> None:
 def new_message(
     call: Call, chat: Chat, content: str, parts: list[Json], attachment: Attachment | None = None
 ) -> Message:
-    """Accept one outbound message. Its id and times are hashes of chat, content and count."""
+    """Accept one outbound message, 40 to 400 ms from now. Its id and times are hashes of chat, content and count."""
     state = call.state
     key = ("message", chat.id, content, state.count("message", chat.id, content))
-    created_at = lifecycle.accepted_at(call.now, state.ids, key)
+    created_at = call.now + timedelta(seconds=round(state.ids.between(0.04, 0.4, "accept", *key), 3))
     message = Message(
         id=state.ids.uuid(*key),
         chat=chat,
