@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from fractions import Fraction
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +37,14 @@ def can_transcode() -> bool:
     return load() is not None
 
 
-def _require_pyav() -> Any:
+@contextmanager
+def _pyav() -> Iterator[Any]:
+    """Give PyAV and turn all its errors into AudioError; raises that too where it is not installed."""
     av = load()
     if av is None:
         raise AudioError(f"this needs PyAV; {refusals.INSTALL} installs it")
-    return av
-
-
-@contextmanager
-def _audio_errors(av: Any) -> Iterator[None]:
-    """Turn every error of FFmpeg into an AudioError."""
     try:
-        yield
+        yield av
     except Refusal as refusal:
         raise AudioError(str(refusal)) from None
     except (av.FFmpegError, *_PYAV_FAILURES) as error:
@@ -61,13 +58,12 @@ class Decoder:
     def __init__(self, av: Any, data: memoryview) -> None:
         self._av = av
         self._container = av.open(io.BytesIO(data), "r")
-        if not self._container.streams.audio:
-            self._container.close()
-            raise refusals.not_audio("a file without an audio track")
-        self._stream = self._container.streams.audio[0]
-        context = self._stream.codec_context
+        self._stream = next(iter(self._container.streams.audio), None)
+        context = self._stream and self._stream.codec_context
         if context is None:
             self._container.close()
+            if self._stream is None:
+                raise refusals.not_audio("a file without an audio track")
             raise refusals.other_audio("sound in a codec that PyAV does not know")
         self.rate: int = context.rate or 0
         self.layout: str = context.layout.name if context.layout else "mono"
@@ -107,15 +103,10 @@ class Decoder:
 
 def _resampled(av: Any, frames: Iterator[Any], sample_format: str, layout: str, rate: int) -> Iterator[Any]:
     """Yield all frames in one sample format, layout and rate."""
-    resampler, kind = None, None
-    for frame in frames:
-        now = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if resampler is None or now != kind:
-            if resampler is not None:
-                yield from resampler.resample(None)
-            resampler, kind = av.AudioResampler(format=sample_format, layout=layout, rate=rate), now
-        yield from resampler.resample(frame)
-    if resampler is not None:
+    for _, alike in groupby(frames, lambda frame: (frame.format.name, frame.layout.name, frame.sample_rate)):
+        resampler = av.AudioResampler(format=sample_format, layout=layout, rate=rate)
+        for frame in alike:
+            yield from resampler.resample(frame)
         yield from resampler.resample(None)
 
 
@@ -158,8 +149,7 @@ def convert(data: Bytes) -> bytes:
     result = sniff(view)
     if isinstance(result, Refusal) and not result.convertible:
         raise AudioError(str(result))
-    av = _require_pyav()
-    with tempfile.TemporaryDirectory() as folder, _audio_errors(av):
+    with _pyav() as av, tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "memo.m4a"
         _encode(av, view, str(path), "ipod", "aac", None, 64_000, _MAX_SECONDS)
         return path.read_bytes()
@@ -167,24 +157,21 @@ def convert(data: Bytes) -> bytes:
 
 def mp3_preview(view: memoryview, rate: int, bit_rate: int, most_seconds: float) -> tuple[bytes, float]:
     """Return a mono MP3 of the first seconds, and its length in seconds; raises AudioError."""
-    av = _require_pyav()
     out = io.BytesIO()
-    with _audio_errors(av):
+    with _pyav() as av:
         seconds = _encode(av, view, out, "mp3", "libmp3lame", rate, bit_rate, most_seconds)
     return out.getvalue(), seconds
 
 
 def blocks(view: memoryview, rate: int | None = None) -> tuple[int, int, Iterator[array[int]]]:
     """Return rate, channels and blocks of interleaved 16-bit samples; mono at ``rate`` when it is given."""
-    av = _require_pyav()
-    with _audio_errors(av):
+    with _pyav() as av:
         decoder = Decoder(av, view)
-    channels = 1 if rate else decoder.channels
-    return rate or decoder.rate, channels, _decoded(av, decoder, rate)
+    return rate or decoder.rate, 1 if rate else decoder.channels, _decoded(decoder, rate)
 
 
-def _decoded(av: Any, decoder: Decoder, rate: int | None) -> Iterator[array[int]]:
-    with closing(decoder), _audio_errors(av):
+def _decoded(decoder: Decoder, rate: int | None) -> Iterator[array[int]]:
+    with closing(decoder), _pyav() as av:
         layout = "mono" if rate or decoder.channels == 1 else decoder.layout
         for frame in _resampled(av, decoder.frames(), "s16", layout, rate or decoder.rate):
             used = 2 * frame.samples * frame.layout.nb_channels

@@ -137,8 +137,9 @@ def _seconds(view: memoryview, moov: Box, track: Track, packet_seconds: float) -
         raise refusals.damaged("M4A")
     extent = tracks.extent(view, track)
     if extent.missing_bytes:
-        have = extent.size_bytes - extent.missing_bytes
-        raise refusals.cut_off(f"M4A file is cut off: {_of(have, extent.size_bytes)} of its sound are in the file")
+        have, whole = extent.size_bytes - extent.missing_bytes, extent.size_bytes
+        kept = f"{have // 1000} of {whole // 1000} kB" if whole - have > 1000 else f"{have} of {whole} bytes"
+        raise refusals.cut_off(f"M4A file is cut off: {kept} of its sound are in the file")
     tracks.read_defaults(view, moov, track)
     for box in boxes(view, 0, len(view), _MAX_TOP):
         if box.name == b"moof":
@@ -154,8 +155,3 @@ def _seconds(view: memoryview, moov: Box, track: Track, packet_seconds: float) -
         edited = tracks.edited_frames(view, track, frames, tracks.number_after_times(view, child(view, moov, b"mvhd")))
         seconds = (edited + track.frames) / track.timescale
     return seconds
-
-
-def _of(have: int, whole: int) -> str:
-    """Return "12 of 40 kB", in bytes when the difference is small."""
-    return f"{have // 1000} of {whole // 1000} kB" if whole - have > 1000 else f"{have} of {whole} bytes"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
@@ -89,8 +90,7 @@ def _wav_format(view: memoryview, chunk: Chunk, order: Order) -> _WavFormat:
     at, size = chunk.start, chunk.end - chunk.start
     if size < 14:
         raise refusals.cut_off("WAV file ends in its header")
-    tag, channels = number(view, at, 2, order), number(view, at + 2, 2, order)
-    rate, block = number(view, at + 4, 4, order), number(view, at + 12, 2, order)
+    tag, channels, rate, _, block = struct.unpack_from(">HHIIH" if order == "big" else "<HHIIH", view, at)
     bits = number(view, at + 14, 2, order) if size >= 16 else 8
     if tag == 0xFFFE and size >= 28:
         tag = number(view, at + 24, 4, order) & 0xFFFF
