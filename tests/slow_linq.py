@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -44,6 +45,16 @@ class Door(httpx.BaseTransport):
 def press_ctrl_c() -> None:
     """Interrupt the main thread, as Jupyter's stop button does."""
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+
+def runs(thread: int, function: str, file: str) -> bool:
+    """Whether a thread is in a function and waits there."""
+    frame = sys._current_frames().get(thread)
+    if frame is None or not frame.f_code.co_filename.endswith("threading.py"):
+        return False
+    while frame is not None and not frame.f_code.co_filename.endswith(file):
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_name == function
 
 
 def reads(demo: Demo, since: int = 0) -> list[str]:

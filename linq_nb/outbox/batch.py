@@ -19,7 +19,8 @@ from linq_nb.errors import JournalError, LinqError, NotSent, OutcomeUnknown
 from linq_nb.frames import Handles, to_frame
 from linq_nb.model import BadDraft, Plan, PlanRow, Send
 from linq_nb.outbox.attempt import send_checked
-from linq_nb.outbox.poll import GRACE_S, join_threads
+from linq_nb.outbox.poll import GRACE_S
+from linq_nb.outbox.threads import Worker, join
 from linq_nb.session import Session
 from linq_nb.status import IN_HAND_STATUSES, UNCLEAR_STATUSES
 
@@ -44,7 +45,7 @@ def stop_batches(why: str, session: Session | None = None, seconds: float = math
     for batch in unfinished:
         batch.stop(why)
     for batch in batches:
-        batch._join(seconds)
+        join(batch._threads, seconds)
     return unfinished
 
 
@@ -87,14 +88,14 @@ class Batch:
         self._changed = threading.Condition()
         self._crash: BaseException | None = None
         self._workers = min(workers, max(len(plan.rows), 1))
-        self._threads: list[threading.Thread] = []
+        self._threads: list[Worker] = []
 
     def _start(self) -> Batch:
         """Start the workers; what the system refuses beyond the first is done without."""
         _running.add(self)
         try:
             for number in range(self._workers):
-                thread = threading.Thread(target=self._work, name=f"linq_nb batch {number}", daemon=True)
+                thread = Worker(self._work, f"linq_nb batch {number}")
                 self._threads.append(thread)
                 thread.start()
         except KeyboardInterrupt:
@@ -152,7 +153,7 @@ class Batch:
                 if tick:
                     tick(self)
             if self.is_done:
-                self._join()
+                join(self._threads)
         if self._crash:
             raise self._crash
         return self
@@ -276,10 +277,6 @@ class Batch:
                 self._changed.wait(POLL_S)
         return send
 
-    def _join(self, seconds: float = math.inf) -> None:
-        """Wait for the requests that are under way, at most so many seconds; rows not begun are not waited for."""
-        join_threads(self._threads, seconds)
-
     @contextlib.contextmanager
     def _interruptible(self) -> Iterator[None]:
         """On Ctrl-C start nothing more, give what is under way a moment to be written down, and raise again."""
@@ -287,7 +284,7 @@ class Batch:
             yield
         except KeyboardInterrupt:
             self.stop("interrupted")
-            self._join(GRACE_S)
+            join(self._threads, GRACE_S)
             raise
 
 

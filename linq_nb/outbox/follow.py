@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from linq_nb import rules
 from linq_nb.model import Send
-from linq_nb.outbox.poll import Poll, join_threads, pollable
+from linq_nb.outbox.poll import Poll, pollable
+from linq_nb.outbox.threads import Worker, join
 from linq_nb.session import Session
 
 
@@ -20,7 +21,7 @@ class Follower:
         self._look = look
         self._stopped = threading.Event()
         self._pause = pause or self._stopped.wait
-        self._thread: threading.Thread | None = None
+        self._thread: Worker | None = None
 
     def run(self) -> None:
         """Follow in this thread, until the end or until ``stop``."""
@@ -39,7 +40,7 @@ class Follower:
                 error = fault
             at_end(error)
 
-        self._thread = threading.Thread(target=follow, name=name, daemon=True)
+        self._thread = Worker(follow, name)
         self._thread.start()
 
     def stop(self) -> None:
@@ -49,12 +50,12 @@ class Follower:
     @property
     def is_running(self) -> bool:
         """Whether the follower's own thread is at work."""
-        return self._thread is not None and self._thread.is_alive()
+        return self._thread is not None and not self._thread.ended.is_set()
 
     def join(self, seconds: float = math.inf) -> None:
         """Wait for the end of the thread, at most so many seconds; its own thread does not wait for itself."""
         if self._thread is not None and self._thread is not threading.current_thread():
-            join_threads([self._thread], seconds)
+            join([self._thread], seconds)
 
 
 class StatusPolls:

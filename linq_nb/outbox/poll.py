@@ -5,9 +5,7 @@ Each answer is in the journal before the next request. A bad answer costs its ow
 
 from __future__ import annotations
 
-import math
 import threading
-import time
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +23,7 @@ from linq_nb.errors import (
     RateLimitError,
 )
 from linq_nb.model import Chat, Event, Message, Send
+from linq_nb.outbox.threads import Worker, join
 from linq_nb.session import Session
 from linq_nb.text import redact
 
@@ -108,16 +107,16 @@ class Poll:
     def run(self) -> Poll:
         """Ask for all sends and return; Ctrl-C stops it, and every answer is in the journal."""
         threads = [
-            threading.Thread(target=self._work, name=f"linq_nb poll {number}", daemon=True)
+            Worker(self._work, f"linq_nb poll {number}")
             for number in range(min(_worker_count(self._session), len(self._groups)))
         ]
         try:
             for thread in threads:
                 thread.start()
-            join_threads(threads)
+            join(threads)
         except BaseException:
             self._stopped = True
-            join_threads(threads, GRACE_S)
+            join(threads, GRACE_S)
             raise
         if self._crash:
             raise self._crash
@@ -250,11 +249,3 @@ def listed(send: Send, message: Message, at: datetime) -> Event:
         when = getattr(message, name)
         body[name] = when.isoformat() if when else None
     return event_of(send, message, "poll", at, http_status=200, body=body)
-
-
-def join_threads(threads: Sequence[threading.Thread], seconds: float = math.inf) -> None:
-    """Wait for threads, at most so many seconds, in short steps so that Ctrl-C is seen on every system."""
-    deadline = time.monotonic() + seconds
-    for thread in threads:
-        while thread.is_alive() and (left := deadline - time.monotonic()) > 0:
-            thread.join(min(left, 0.1))

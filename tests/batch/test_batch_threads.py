@@ -20,12 +20,14 @@ import httpx
 import numpy as np
 import pytest
 from shared import AUDIO, HANG_S, wait_for
+from slow_linq import press_ctrl_c, runs
 
 import linq_nb
 from linq_nb import Draft, Outbox, VoiceMemo
 from linq_nb.client import utc_now
 from linq_nb.demo import Demo, Server
 from linq_nb.outbox import session_of
+from linq_nb.outbox.threads import Worker, join
 
 
 @pytest.fixture
@@ -215,7 +217,7 @@ def test_after_a_stop_nobody_who_waits_for_a_rate_limit_sends(demo: Demo, memo: 
     wait_for(lambda: re.search(r"rows.*; Linq asks to wait \d+ s$", batch.line()))
     time.sleep(0.5)
     batch.stop("enough")
-    batch._join(30)
+    join(batch._threads, 30)
     assert batch.is_done
     bubbles = demo.bubbles()
     sends = list(batch)
@@ -395,3 +397,22 @@ def test_two_memos_of_one_name_are_told_apart_when_their_answers_are_lost(
     assert found == {never.content: ("not_found", True), lost.content: ("found", False)}
     (message,) = demo.memos(chat)
     assert message["sha256"] == lost.sha256
+
+
+def test_a_wait_sees_ctrl_c_and_goes_on_after_it() -> None:
+    main, door = threading.main_thread().ident or 0, threading.Event()
+
+    def interrupt_and_go_on() -> None:
+        wait_for(lambda: runs(main, "join", "outbox/threads.py"))
+        press_ctrl_c()
+        door.wait(HANG_S)
+
+    worker = Worker(interrupt_and_go_on, "linq_nb test")
+    worker.start()
+    with pytest.raises(KeyboardInterrupt):
+        join([worker])
+    join([worker], 0.01)
+    assert not worker.ended.is_set()
+    door.set()
+    join([worker])
+    assert worker.ended.is_set()

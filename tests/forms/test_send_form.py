@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import struct
-import sys
 import threading
 import wave
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +18,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from ipywidgets.widgets.widget import _instances as open_widgets
 from shared import wait_for
-from slow_linq import Door, press_ctrl_c
+from slow_linq import Door, press_ctrl_c, runs
 from traitlets.config import Config
 
 import linq_nb
@@ -614,16 +613,6 @@ def test_an_interrupt_of_the_wait_stops_the_batch(held: SendForm, demo: Demo, do
     door.set()
     held.wait()
     assert sum(demo.bubbles().values()) < 9
-
-
-def runs(thread: int, function: str, file: str) -> bool:
-    """Whether a thread is in a function and waits there."""
-    frame = sys._current_frames().get(thread)
-    if frame is None or not frame.f_code.co_filename.endswith("threading.py"):
-        return False
-    while frame is not None and not frame.f_code.co_filename.endswith(file):
-        frame = frame.f_back
-    return frame is not None and frame.f_code.co_name == function
 
 
 def divide_by_zero(number: int) -> None:
