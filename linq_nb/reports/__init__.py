@@ -92,9 +92,8 @@ def funnel(frame: Frame) -> Frame:
     """Count how far the sends came: asked, accepted, sent, delivered, read.
 
     Columns: ``step`` (0 to 4), ``stage``, ``sends`` that reached it, ``of`` how many that could have, and ``share`` of
-    these (0 to 1, missing where there are none). Only sends to a
-    1:1 chat by iMessage or RCS can report a delivery: ``delivered`` is a share of these. A recipient may have read
-    receipts off.
+    these (0 to 1, missing where there are none). Only sends to a 1:1 chat by iMessage or RCS can report a delivery:
+    ``delivered`` is a share of these. A recipient may have read receipts off.
     """
     asked = parts.asked(frame, "funnel", "status", "service", "is_group", "sent_at")
     asked = asked.with_columns(nw.col("status").is_in(parts.STATUSES_OF["delivered"]).alias("arrived"))
