@@ -33,9 +33,10 @@ class Scheduling(LoadFileScheduling):
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Take a worker for each processor, unless ``-n`` says otherwise or the tests are named, which end sooner alone."""
+    is_worker, option = hasattr(config, "workerinput"), config.option  # a worker must not begin workers of its own
     is_whole = config.args_source is not pytest.Config.ArgsSource.ARGS
-    if is_whole and config.option.numprocesses is None and not (config.option.usepdb or config.option.collectonly):
-        config.option.numprocesses = max(2, len(os.sched_getaffinity(0)))
+    if is_whole and not is_worker and option.numprocesses is None and not (option.usepdb or option.collectonly):
+        option.numprocesses = max(2, len(os.sched_getaffinity(0)))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
