@@ -13,7 +13,7 @@ from typing import Any
 
 from linq_nb.journal import schema
 from linq_nb.journal.archive import Archive
-from linq_nb.journal.claims import Claim, Claims
+from linq_nb.journal.claims import Claim
 from linq_nb.journal.engine import Database
 from linq_nb.journal.events import Ingested
 from linq_nb.journal.lease import LEASE_S, LeaseKeeper
@@ -23,7 +23,7 @@ from linq_nb.journal.queries import Queries
 __all__ = ["LEASE_S", "Claim", "Ingested", "Journal", "LazyRecords", "LeaseKeeper"]
 
 
-class Journal(Claims, Queries, Archive):
+class Journal(Queries, Archive):
     """A journal at a URL of SQLAlchemy's form; ``sqlite://`` is one in memory.
 
     Safe to use from several threads and processes. Raises JournalError when it cannot be opened, read or written.

@@ -7,10 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from linq_nb.journal.engine import Database, Room
+from linq_nb.journal.claims import Claims
 from linq_nb.journal.events import EVENTS_LOCK
-from linq_nb.journal.prepared import PreparedByColumns, bound
-from linq_nb.journal.schema import EVENTS, SENDS, events, sends
+from linq_nb.journal.schema import SENDS, events, sends
 from linq_nb.model import Event, Send
 
 _REMAINS = frozenset({"send_id", "base_url", "content", "copy", "chat_id", "created_at", "status", "attempts",
@@ -18,16 +17,8 @@ _REMAINS = frozenset({"send_id", "base_url", "content", "copy", "chat_id", "crea
 """What stays of a send when its chat is forgotten: its key, and what keeps it from being sent again."""
 
 
-class Archive(Room):
+class Archive(Claims):
     """Writes and deletes whole records."""
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
-        self._import_send, self._import_event = self._insert(sends), self._insert(events)
-
-    def _insert(self, table: sa.Table) -> PreparedByColumns:
-        insert = self.database.insert_if_new(table)
-        return PreparedByColumns(lambda names: insert.values(bound(table, names)), self.database.engine.dialect)
 
     def import_sends(self, made: Sequence[Send], observed: Iterable[Event]) -> int:
         """Write sends that were made elsewhere and what was observed of them; returns how many were new.
@@ -37,11 +28,9 @@ class Archive(Room):
         old = set()
         with self.database.write() as db:
             for send in made:
-                if self._import_send.run(db, SENDS.filled(send)).rowcount != 1:
+                if self._insert_send.run(db, SENDS.filled(send)).rowcount != 1:
                     old.add(send.send_id)
-            for event in observed:
-                if event.send_id not in old:
-                    self._import_event.run(db, EVENTS.filled(event))
+            self._log(db, (event for event in observed if event.send_id not in old))
         return len(made) - len(old)
 
     def forget(self, chat_id: str) -> int:

@@ -20,11 +20,8 @@ class Contents(Room):
         dialect = database.engine.dialect
         named, same = names.alias("named"), names.alias("same")
         both = named.join(same, same.c.content == named.c.content)
-        its_name = sa.bindparam("its_name", type_=sa.Text)
-        self._linked = Prepared(
-            sa.select(same.c.content, same.c.name).select_from(both).where(named.c.name == its_name), dialect
-        )
-        self._content = Prepared(sa.select(names.c.content).where(names.c.name == its_name), dialect)
+        is_named = named.c.name == sa.bindparam("its_name", type_=sa.Text)
+        self._linked = Prepared(sa.select(same.c.content, same.c.name).select_from(both).where(is_named), dialect)
 
     def _group(self, db: sa.Connection, its_names: Sequence[str]) -> tuple[str, list[str]]:
         """Return the name under which a content is stored, and all its names."""
@@ -39,16 +36,13 @@ class Contents(Room):
         if len(its_names) < 2:
             return
         with self.database.write() as db:
-            if self._is_linked(db, its_names):
+            rows = self._linked.rows(db, {"its_name": its_names[0]})
+            if set(its_names) <= {name for _, name in rows}:
                 return  # as usual: nothing to write, nobody to wait for
             self.database.lock(db, "names")
             content, group = self._group(db, its_names)
             db.execute(names.delete().where(names.c.name.in_(group)))
             db.execute(names.insert(), [{"name": name, "content": content} for name in sorted(group)])
-
-    def _is_linked(self, db: sa.Connection, its_names: Sequence[str]) -> bool:
-        contents = [self._content.rows(db, {"its_name": name}) for name in its_names]
-        return all(contents) and len({row for rows in contents for row in rows}) == 1
 
     def attachment(self, account: str, sha256: str) -> str | None:
         """Return the attachment id under which these bytes were uploaded before."""

@@ -98,9 +98,8 @@ class Observations(Room):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._insert_event = PreparedByColumns(
-            lambda names: events.insert().values(bound(events, names)), database.engine.dialect
+            lambda names: database.insert_if_new(events).values(bound(events, names)), database.engine.dialect
         )
-        self._insert_if_new = database.insert_if_new(events).inline().execution_options(preserve_rowcount=True)
 
     def _log(self, db: sa.Connection, observed: Iterable[Event]) -> None:
         """Write events as they are, and nothing else."""
@@ -143,9 +142,8 @@ class Observations(Room):
         if db.execute(_ANY_WAITING).first() is None:
             return
         self.database.lock(db, EVENTS_LOCK)
-        in_vain = set(
-            db.execute(_IN_VAIN).scalars()
-        )  # queried first: an answer that is written meanwhile is seen below
+        # queried first: an answer that is written meanwhile is seen below
+        in_vain = set(db.execute(_IN_VAIN).scalars())
         arrived = [row for statement in _ARRIVED for row in db.execute(statement).all()]
         self.database.lock_rows(db, sends, sends.c.send_id.in_({row.its_send_id for row in arrived}))
         for row in arrived:
@@ -179,8 +177,8 @@ class Observations(Room):
         may_wait = not event.send_id and self._is_send_under_way(db, received)
         if not event.send_id and not may_wait:
             event = self._with_send(db, received)  # the answer may have been written between the two queries
-        row = EVENTS.values(event) | {"waits": 1 if may_wait else None}
-        if db.execute(self._insert_if_new, row).rowcount != 1:
+        row = EVENTS.filled(event) | ({"waits": 1} if may_wait else {})
+        if self._insert_event.run(db, row).rowcount != 1:
             return Ingested(event, is_new=False)
         if event.send_id:
             self.database.lock_rows(db, sends, sends.c.send_id == event.send_id)
