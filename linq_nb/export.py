@@ -110,25 +110,20 @@ def read_parquet(folder: str | os.PathLike[str]) -> pd.DataFrame:
         raise SettingsError(f"the folder {root.name!r} holds no export of linq_nb; outbox.to_parquet(folder) makes one")
     (table,) = tables
     day = dataset.partitioning(pa.schema([("day", pa.string())]), flavor="hive")
+    wanted = {name: column for name, column in columns_of(_RECORDS[table]).items() if column.in_frame}
+    wanted.pop("body", None)
+    wanted.setdefault("day", Column(name="day", dtype=CATEGORY))  # an event has none of its own
     try:
         export = dataset.dataset(
             [str(file) for file in files], format="parquet", partitioning=day, partition_base_dir=str(root)
         )
         series = {  # one column at a time: the table as a whole would be in memory twice
-            column.name: _series(export.to_table(columns=[column.name]).column(column.name), column)
-            for column in _read_columns(table)
+            name: _series(export.to_table(columns=[name]).column(name), column) for name, column in wanted.items()
         }
     except (pa.ArrowException, KeyError, OSError) as error:
         why = " ".join(str(error).split())[:200]
         raise SettingsError(f"the export in {root.name!r} cannot be read ({why}); write it again") from None
     return pd.DataFrame(series, copy=False)
-
-
-def _read_columns(table: str) -> list[Column]:
-    """Return the columns of the frame into which an export is read."""
-    declared = [column for name, column in columns_of(_RECORDS[table]).items() if column.in_frame and name != "body"]
-    has_day = any(column.name == "day" for column in declared)
-    return declared if has_day else [*declared, Column(name="day", dtype=CATEGORY)]
 
 
 # --- writing --------------------------------------------------------------------------------------------------

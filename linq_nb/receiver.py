@@ -19,6 +19,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -181,8 +182,7 @@ def _headers(environ: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _log(status: int, text: str) -> None:
     """Write why a request was refused to stderr, for whoever runs the receiver."""
-    sys.stderr.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {status} {text}\n")
-    sys.stderr.flush()
+    print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {status} {text}", file=sys.stderr, flush=True)
 
 
 # --- the command ----------------------------------------------------------------------------------------------
@@ -224,21 +224,21 @@ def _run(options: argparse.Namespace, stop: threading.Event) -> None:
     if not 0 <= options.port < 65_536:
         raise SettingsError("--port is a number from 0 to 65535")
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a burst that waits for a thread is no trouble
-    journal = Journal(find_journal(options.journal, os.environ, Path("~").expanduser())[0])
-    try:
+    with closing(Journal(find_journal(options.journal, os.environ, Path("~").expanduser())[0])) as journal:
         if journal.in_memory:
             raise SettingsError("a journal in memory ends with the receiver; give --journal a file or a server")
         address = {"host": options.host, "port": options.port, "path": options.path, "scheme": options.scheme}
         with Receiver(journal, secret, **address) as receiver:
-            _print(f"Receiving on {receiver.url} into {journal.label}; GET {HEALTH} shows the counts.")
+            print(f"Receiving on {receiver.url} into {journal.label}; GET {HEALTH} shows the counts.", flush=True)
             if not is_loopback(options.host):
-                _print("This address is open to the network, without encryption: put a proxy with TLS before it.")
+                print(
+                    "This address is open to the network, without encryption: put a proxy with TLS before it.",
+                    flush=True,
+                )
             while not stop.wait(1):
                 pass
         counts = receiver.health()
-        _print(", ".join(f"{counts[name]} {name.replace('_', ' ')}" for name in ingest.COUNTS[:4]))
-    finally:
-        journal.close()
+        print(", ".join(f"{counts[name]} {name.replace('_', ' ')}" for name in ingest.COUNTS[:4]))
 
 
 def _read_secrets(name: str) -> list[Secret]:
@@ -246,8 +246,3 @@ def _read_secrets(name: str) -> list[Secret]:
         return ingest.secrets_in(Path(name).expanduser().read_text("utf-8"))
     except (OSError, ValueError, RuntimeError):
         raise SettingsError(f"the secret file {Path(name).name!r} cannot be read") from None
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
