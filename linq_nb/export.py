@@ -180,7 +180,7 @@ def _batches(source: _Source, schema: Any, days: Mapping[date | None, Any]) -> I
         pages = records.chunks(names)
         while chunks := list(islice(pages, source.pages_at_once)):
             length = sum(len(chunk[names[0]]) for chunk in chunks)
-            frame = frames.from_chunks(record, chunks, length, source.handles, key=source.key, leave=("body",))
+            frame = frames.from_chunks(record, chunks, source.handles, key=source.key, leave=("body",))
             for name in categories:
                 new = sorted(set(frame[name].cat.categories) - set(words[name]))  # written since the export began
                 frame[name] = frame[name].cat.set_categories(pd.Index([*words[name], *new], dtype="string"))
@@ -228,7 +228,7 @@ def _schema(table: str, handles: str) -> Any:
         metadata = {"description": column.meaning} | ({"unit": column.unit} if column.unit else {})
         fields.append(pa.field(name, types[column.dtype], metadata=metadata))
     schema = pa.schema(fields)
-    empty = frames.from_chunks(_RECORDS[table], (), 0, leave=("body",))
+    empty = frames.from_chunks(_RECORDS[table], (), leave=("body",))
     as_pandas = pa.Table.from_pandas(empty[schema.names], schema, preserve_index=False).schema.metadata[b"pandas"]
     return schema.with_metadata({b"pandas": as_pandas, b"linq_nb.table": table, b"linq_nb.handles": handles})
 

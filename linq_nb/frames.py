@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from linq_nb import catalog
 from linq_nb.errors import SettingsError
-from linq_nb.frames import series
-from linq_nb.frames.series import Read
 from linq_nb.model import (
     BOOL,
+    CATEGORY,
     INT,
     SPANS,
     TEXT,
+    TIME,
     Chat,
     Column,
     Event,
@@ -41,8 +41,16 @@ if TYPE_CHECKING:
 
 Handles = Literal["masked", "hashed", "full"]
 Mask = Callable[[str], str]
+Read = Callable[[Any], Any]
+"""Returns the shown text of a value."""
+
 Chunk = Mapping[str, Sequence[Any]]
 """Some rows by column, as a database has them: times in microseconds, lists and bodies as JSON text."""
+
+MISSING_TIME = -(2**63)
+_DAY_US = 86_400_000_000
+_REMEMBERED = 100_000
+"""Distinct values of a column that are remembered at a time, so that a column without repeats costs no more."""
 
 _RECORDS = {"sends": Send, "chats": Chat, "handles": Handle, "lines": Line, "findings": Finding, "events": Event,
             "messages": Message}  # fmt: skip
@@ -90,7 +98,7 @@ def to_frame(
     masked = _mask(handles, key)
     if isinstance(records, Paged):
         record = _kind({records.record}, kind)
-        return from_chunks(record, records.chunks(stored(record)), len(records), handles, key=key)
+        return from_chunks(record, records.chunks(stored(record)), handles, key=key)
     rows = [records] if type(records) in COLUMNS else list(records)
     types = {type(row) for row in rows}
     chat_ids = None
@@ -105,22 +113,21 @@ def to_frame(
     }
     if chat_ids is not None:
         values["chat_id"] = chat_ids
-    return _frame(columns, len(rows), values.items(), masked, handles)
+    return _frame(columns, values.items(), masked, handles)
 
 
 def from_chunks(
     record: type,
     chunks: Iterable[Chunk],
-    length: int,
     handles: Handles = "full",
     *,
     key: bytes | KeyHolder | None = None,
     leave: Collection[str] = (),
 ) -> pd.DataFrame:
-    """Return so many rows that come in chunks as the frame of ``to_frame``, without the columns to ``leave``."""
+    """Return rows that come in chunks as the frame of ``to_frame``, without the columns to ``leave``."""
     columns = {name: column for name, column in _frame_columns(record).items() if name not in leave}
     values = ((name, some) for chunk in chunks for name, some in chunk.items())
-    return _frame(columns, length, values, _mask(handles, key), handles, raw=True)
+    return _frame(columns, values, _mask(handles, key), handles, raw=True)
 
 
 def stored(record: type) -> list[str]:
@@ -137,7 +144,7 @@ def column_reference(kind: str = "sends") -> pd.DataFrame:
         "unit": [column.unit or None for column in declared],
         "meaning": [column.meaning for column in declared],
     }
-    return _frame({name: Column(name=name) for name in values}, len(declared), values.items(), str, "full")
+    return _frame({name: Column(name=name) for name in values}, values.items(), str, "full")
 
 
 def errors_frame(code: int | None = None) -> pd.DataFrame:
@@ -152,7 +159,7 @@ def errors_frame(code: int | None = None) -> pd.DataFrame:
     values = (
         (name, [getattr(entry, "todo" if name == "what_to_do" else name) for entry in codes]) for name in ERROR_COLUMNS
     )
-    return _frame(columns, len(codes), values, str, "full")
+    return _frame(columns, values, str, "full")
 
 
 def _frame_columns(record: type) -> Mapping[str, Column]:
@@ -161,7 +168,6 @@ def _frame_columns(record: type) -> Mapping[str, Column]:
 
 def _frame(
     columns: Mapping[str, Column],
-    length: int,
     values: Iterable[tuple[str, Sequence[Any]]],
     masked: Mask,
     handles: str,
@@ -172,19 +178,19 @@ def _frame(
     import pandas as pd
 
     builders = {
-        name: series.builder(column, length, _reader(column, masked, handles, raw=raw), raw=raw)
+        name: _builder(column, _reader(column, masked, handles, raw=raw), raw=raw)
         for name, column in columns.items()
         if column.is_stored or column.read
     }
     for name, some in values:
         builders[name].add(some)
-    made = {name: builder.done() for name, builder in builders.items()}
+    made = {name: builders.pop(name).done() for name in list(builders)}
     for name in columns:
         if name in SPANS and name not in made:
             start, end = SPANS[name]
-            made[name] = series.seconds(made[start], made[end])
+            made[name] = _seconds(made[start], made[end])
         elif name not in made:
-            made[name] = series.day(made["created_at"])
+            made[name] = _day(made["created_at"])
     return pd.DataFrame({name: made[name] for name in columns}, copy=False)
 
 
@@ -195,13 +201,10 @@ def _reader(column: Column, masked: Mask, handles: str, *, raw: bool) -> Read | 
         return lambda value: " ".join(map(masked, parsed(value))) or None
     if column.is_handle:
         return masked
+    shown: Mask = str if handles == "full" else mask_text
     if column.is_json:
-        return lambda value: _free_text(_as_text(parsed(value)), handles)
+        return lambda value: shown(_as_text(parsed(value)))
     return mask_text if column.is_free_text and handles != "full" else None
-
-
-def _free_text(text: str, handles: str) -> str:
-    return text if handles == "full" else mask_text(text)
 
 
 def _as_text(value: Any) -> str:
@@ -231,3 +234,147 @@ def _mask(handles: str, key: bytes | KeyHolder | None) -> Mask:
         raise SettingsError('handles="hashed" needs key=outbox, so that hashes can be joined')
     secret = key if isinstance(key, bytes) else key._hash_key()
     return lambda handle: hmac.new(secret, handle.casefold().encode(), hashlib.sha256).hexdigest()[:16]
+
+
+class _Builder:
+    """One column, filled by some values at a time: texts that hardly repeat, as pandas holds them best."""
+
+    def __init__(self, read: Read | None = None) -> None:
+        self._parts: list[Any] = []
+        self._read = read
+
+    def add(self, values: Sequence[Any]) -> None:
+        import pandas as pd
+
+        is_blank = bool(values) and values[0] is None and values.count(None) == len(values)
+        # many columns are blank, and one missing value is read faster than all of them
+        array = self._array(values[:1]).repeat(len(values)) if is_blank else self._array(values)
+        self._parts.append(pd.Series(array, copy=False))
+
+    def _array(self, values: Sequence[Any]) -> Any:
+        import pandas as pd
+
+        read = self._read
+        shown = values if read is None else [None if value is None else read(value) for value in values]
+        return pd.array(shown, dtype="string")
+
+    def done(self) -> Any:
+        """Return the whole column."""
+        import pandas as pd
+
+        return pd.concat(self._parts or [pd.Series(self._array([]))], ignore_index=True)
+
+
+class _Numbers(_Builder):
+    """Whole numbers or booleans; ``read`` is not asked."""
+
+    def __init__(self, dtype: str) -> None:
+        super().__init__()
+        self._dtype = dtype
+
+    def _array(self, values: Sequence[Any]) -> Any:
+        import pandas as pd
+
+        return pd.array(values, dtype=self._dtype)  # type: ignore[call-overload]
+
+
+class _Times(_Builder):
+    """Times in UTC; ``raw`` ones are microseconds since 1970."""
+
+    def __init__(self, *, raw: bool) -> None:
+        super().__init__()
+        self._raw = raw
+
+    def _array(self, values: Sequence[Any]) -> Any:
+        import pandas as pd
+
+        if self._raw:
+            micros = pd.array(values, dtype="Int64").to_numpy("int64", na_value=MISSING_TIME)
+            return pd.DatetimeIndex(micros.view("datetime64[us]")).tz_localize("UTC")
+        return pd.DatetimeIndex(pd.to_datetime(values, utc=True, cache=False)).as_unit("us")
+
+
+class _Texts(_Builder):
+    """Texts that repeat: each is read, masked and held once."""
+
+    def __init__(self, read: Read | None) -> None:
+        super().__init__()
+        self._shown = _Remembered(read)
+
+    def _array(self, values: Sequence[Any]) -> Any:
+        import numpy as np
+        import pandas as pd
+
+        if len(self._shown) > _REMEMBERED:
+            self._shown.clear()
+        shown = np.fromiter(map(self._shown.__getitem__, values), object, len(values))
+        return pd.array(shown, dtype=pd.StringDtype("python"), copy=False)
+
+
+class _Remembered(dict[Any, Any]):
+    """The shown text of each value, read once; None and empty results are missing values."""
+
+    def __init__(self, read: Read | None) -> None:
+        self._read = read
+
+    def __missing__(self, value: Any) -> Any:
+        import pandas as pd
+
+        shown = value if value is None or self._read is None else self._read(value)
+        self[value] = pd.NA if shown is None else shown
+        return self[value]
+
+
+class _Categories(_Builder):
+    """Words of a small vocabulary, as a categorical: first numbered in the order in which they come, then sorted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._codes: dict[Any, int] = {None: -1}
+
+    def _array(self, values: Sequence[Any]) -> Any:
+        import numpy as np
+
+        for word in set(values) - self._codes.keys():
+            self._codes[word] = len(self._codes) - 1
+        return np.fromiter(map(self._codes.__getitem__, values), "int32", len(values))
+
+    def done(self) -> Any:
+        import pandas as pd
+
+        del self._codes[None]
+        words = pd.Index(pd.array(list(self._codes), dtype="string"))
+        numbered = pd.Categorical.from_codes(super().done(), categories=words)
+        return pd.Series(numbered.reorder_categories(words.sort_values()))
+
+
+def _builder(column: Column, read: Read | None, *, raw: bool) -> _Builder:
+    """Return the builder for a column; ``raw`` values are as a database has them."""
+    if column.dtype == TIME:
+        return _Times(raw=raw)
+    if column.dtype in (INT, BOOL):
+        return _Numbers(column.dtype)
+    if column.dtype == CATEGORY:
+        return _Categories()
+    return _Builder(read) if column.is_unique else _Texts(read)
+
+
+def _seconds(start: Any, end: Any) -> Any:
+    """Return the seconds between two columns of times, missing where one of them is."""
+    import pandas as pd
+
+    micros = (end - start).to_numpy("timedelta64[us]").view("int64")
+    missing = micros == MISSING_TIME
+    return pd.Series(pd.arrays.FloatingArray(micros / 1e6, missing))
+
+
+def _day(at: Any) -> Any:
+    """Return the day of each time in UTC, as 2026-03-02."""
+    import numpy as np
+    import pandas as pd
+
+    micros = at.dt.tz_localize(None).to_numpy("datetime64[us]").view("int64")
+    days, codes = np.unique(micros // _DAY_US, return_inverse=True)
+    named = pd.array(np.datetime_as_string((days * _DAY_US).view("datetime64[us]"), unit="D"), dtype="string")
+    has_none = len(days) > 0 and days[0] == MISSING_TIME // _DAY_US
+    return pd.Series(pd.Categorical.from_codes(codes - has_none, categories=pd.Index(named[int(has_none) :])))
