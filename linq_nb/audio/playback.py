@@ -44,19 +44,14 @@ def preview(data: Bytes, limit_bytes: int = MAX_PLAYER_BYTES) -> Preview | None:
         return Preview(raw, FORMATS[sound.format].browser_type or "", True, sound.seconds, False)
     room = max(0, limit_bytes - _HEADER_BYTES)
     if codec.can_transcode():
+        most = min(_MAX_SECONDS, room * 8 / _MP3_BIT_RATE)
         try:
-            return _mp3_preview(view, sound, room)
+            mp3, seconds = codec.mp3_preview(view, _MP3_RATE, _MP3_BIT_RATE, most)
+            return Preview(mp3, "audio/mpeg", False, min(seconds, sound.seconds), seconds < sound.seconds - 0.2)
         except AudioError:
             if sound.pcm is None:
                 raise
     return _plain_preview(view, sound, room) if sound.pcm else None
-
-
-def _mp3_preview(view: memoryview, sound: Sound, room: int) -> Preview:
-    """Make a mono MP3 by PyAV, cut to fit."""
-    most = min(_MAX_SECONDS, room * 8 / _MP3_BIT_RATE)
-    mp3, seconds = codec.mp3_preview(view, _MP3_RATE, _MP3_BIT_RATE, most)
-    return Preview(mp3, "audio/mpeg", False, min(seconds, sound.seconds), seconds < sound.seconds - 0.2)
 
 
 def _plain_preview(view: memoryview, sound: Sound, room: int) -> Preview:

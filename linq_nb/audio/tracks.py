@@ -72,23 +72,18 @@ class Extent(NamedTuple):
 
 def extent(view: memoryview, track: Track) -> Extent:
     """Add up where the samples of a track are, chunk by chunk."""
-    sizes = _sample_sizes(view, track.stbl)
+    each, left, sizes = _sample_sizes(view, track.stbl)
     offsets = _table(view, track.stbl, b"stco") or _table(view, track.stbl, b"co64", width=8)
     runs = _table(view, track.stbl, b"stsc", 3)
     firsts, per_chunk = runs[::3], runs[1::3]
-    if isinstance(sizes, tuple):
-        each, left = sizes
-        total = each * left
-    else:
-        each, left, total = 0, len(sizes), sum(sizes)
+    total = each * left + sum(sizes)
     done = missing = run = 0
-    file_size = len(view)
     for index, offset in enumerate(offsets, 1):
         while run + 1 < len(firsts) and firsts[run + 1] <= index:
             run += 1
         count = min(per_chunk[run] if per_chunk else 0, left)
-        chunk_bytes = each * count if isinstance(sizes, tuple) else sum(sizes[done : done + count])
-        missing += max(0, min(chunk_bytes, offset + chunk_bytes - file_size))
+        chunk_bytes = each * count + sum(sizes[done : done + count])
+        missing += max(0, min(chunk_bytes, offset + chunk_bytes - len(view)))
         done += count
         left -= count
         if not left:
@@ -98,23 +93,23 @@ def extent(view: memoryview, track: Track) -> Extent:
     return Extent(done, total, missing)
 
 
-def _sample_sizes(view: memoryview, stbl: Box) -> array[int] | tuple[int, int]:
-    """Return the size of each sample, or one size for all and their number."""
+def _sample_sizes(view: memoryview, stbl: Box) -> tuple[int, int, array[int]]:
+    """Return the size that all samples have or 0, their number, and the size of each where they differ."""
     stsz = child(view, stbl, b"stsz")
     if stsz is not None:
         each, count = u32(view, stsz.start + 4), u32(view, stsz.start + 8)
         if each:
-            return each, count
+            return each, count, array("I")
         sizes = words(view, stsz.start + 12, count, stsz.end)
     else:
         stz2 = child(view, stbl, b"stz2")
         if stz2 is None:
-            return 0, 0
+            return 0, 0, array("I")
         bits, count = view[stz2.start + 7], u32(view, stz2.start + 8)
         sizes = _compact_sizes(view, stz2, bits, count)
     if len(sizes) < count:
         raise refusals.cut_off("M4A file ends in its index")
-    return sizes
+    return 0, len(sizes), sizes
 
 
 def _compact_sizes(view: memoryview, stz2: Box, bits: int, count: int) -> array[int]:
