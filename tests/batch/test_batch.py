@@ -12,11 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
+from shared import HANG_S
 
 import linq_nb
 from linq_nb import BadDraft, Draft, LinqError, Outbox, Plan, VoiceMemo
 from linq_nb.demo import Demo
 from linq_nb.outbox import attempt, session_of
+from linq_nb.outbox.threads import join
 
 
 def customers(demo: Demo, memo: VoiceMemo, number: int) -> list[Draft]:
@@ -175,7 +177,7 @@ def test_a_fault_of_ours_ends_every_row_once_while_another_worker_goes_on(
     transport.go_on.set()
     with pytest.raises(ZeroDivisionError):
         batch.wait(10)
-    batch._join(10)
+    join(batch._threads, HANG_S)
     assert (batch.done, batch.is_done) == (10, True)
     statuses = Counter(send.status for send in batch.results())
     assert statuses == {"unknown": 1, "queued": 1, "not_sent": 8}, "of the first nobody knows whether it left"
