@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]  # ipywidgets has no types
 
@@ -149,7 +148,7 @@ class StatusBoard:
         self.status.add_class("linq-nb-for-screen-readers")  # the head of the board shows the same, and sooner
         self.stop_sending = button("Stop sending", tooltip="start no further send; those under way end", kind="danger")
         self.stop_watching = button("Stop watching", tooltip="end this board; the sends go on")
-        guard = Guard(self._fail)
+        guard = Guard(self._fail, before=lambda: None, after=lambda: None)
         self.stop_sending.on_click(guard.event(self._stop_batch))
         self.stop_watching.on_click(guard.event(lambda: self.stop("stopped on the board")))
         self.buttons = widgets.HBox([self.stop_sending, self.stop_watching], layout=row_layout())
@@ -191,15 +190,14 @@ class StatusBoard:
         self._read()
         if isinstance(poll.error, HOPELESS):
             raise poll.error
+        self.error = None
         if poll.error is not None:
-            self._fail(poll.error, error_text(poll.error))
-        else:
-            self.error = None
+            self._fail(poll.error)
 
     def _finish(self, error: Exception | None) -> None:
         """Leave the final state in the widget and in the record, and a note in place of the widget."""
         if error is not None:
-            self._fail(error, error_text(error))
+            self._fail(error)
             self._end_reason = self._end_reason or str(error)
         self._draw()
         for control in (self.stop_sending, self.stop_watching):
@@ -244,8 +242,8 @@ class StatusBoard:
         """Put into the page what has changed, and no more: a table that is read or selected stays as it is."""
         line, batch = self.line(), self._batch()
         rows = views.followed_rows(self._sends, now=self._now, unconfirmed=self._unconfirmed())
-        _set_html(self.head, heading(self.outbox.mode, line))
-        _set_html(self.table, rows.html if self._sends else "")
+        self.head.value = heading(self.outbox.mode, line)
+        self.table.value = rows.html if self._sends else ""
         is_sending = batch is not None and not batch.is_done
         set_shown(self.stop_sending, is_sending)
         self.stop_sending.disabled = batch is None or not is_sending or bool(batch.stopped_by)
@@ -264,9 +262,9 @@ class StatusBoard:
         self._last_texts[name], self._next_times[name] = text, now + every_s
         return True
 
-    def _fail(self, error: BaseException, text: str) -> None:
+    def _fail(self, error: BaseException) -> None:
         self.error = error
-        self.status.say(text, tag="error", tone="error")
+        self.status.say(error_text(error), tag="error", tone="error")
 
 
 def _rows_of(batch: Batch, session: Session) -> list[Send]:
@@ -284,8 +282,3 @@ def _distinct(sends: Iterable[Send]) -> list[Send]:
     for number, send in enumerate(sends):
         by_id.setdefault(send.send_id or str(number), send)
     return list(by_id.values())
-
-
-def _set_html(widget: Any, html: str) -> None:
-    if widget.value != html:
-        widget.value = html

@@ -37,8 +37,8 @@ class AudioChoice:
         self._choose(None)
 
     def choose_text(self, text: str) -> None:
-        """Choose a path, an https URL or an attachment id."""
-        self._choose(lambda convert: load(text, convert), text)
+        """Choose a path, an https URL or an attachment id; nothing with an empty text."""
+        self._choose((lambda convert: _load(text, convert)) if text else None, text or None)
 
     def choose_file(self, name: str, data: bytes) -> None:
         """Choose a file that came from the browser."""
@@ -55,53 +55,42 @@ class AudioChoice:
 
     def may_convert(self) -> bool:
         """Whether the audio could not be loaded, and the ``audio`` extra may make an M4A of it."""
-        has_bytes = self.source is None or is_file(self.source)
+        has_bytes = self.source is None or os.path.isfile(os.path.expanduser(self.source))
         return self._loader is not None and self.memo is None and has_bytes and can_transcode()
 
     def _choose(self, loader: Callable[[bool], VoiceMemo] | None, source: str | None = None) -> None:
         self.memo, self._loader, self.source = None, loader, source
 
 
-def load(text: str, convert: bool) -> VoiceMemo:
+def _load(text: str, convert: bool) -> VoiceMemo:
     """Load the memo that a text names. Raises AudioError, also for a URL as ``shown`` cut it."""
     if source_of(text) == "url" and text.endswith(_CUT):
         raise AudioError("this address has lost its signature; nothing was sent; paste the whole address")
     return VoiceMemo.load(text, convert=convert)
 
 
-def folder_of(text: str) -> str | None:
-    """Return the folder that a text names, None where it names none."""
-    try:
-        return text if text and source_of(text) == "file" and Path(text).expanduser().is_dir() else None
-    except (OSError, RuntimeError, ValueError):  # too long, an unknown user, a null byte
-        return None
-
-
-def is_file(text: str) -> bool:
-    """Whether a text names an existing file."""
-    try:
-        return Path(text).expanduser().is_file()
-    except (OSError, RuntimeError, ValueError):  # too long, an unknown user, a null byte
-        return False
+def is_folder(text: str) -> bool:
+    """Whether a text names an existing folder."""
+    return source_of(text) == "file" and os.path.isdir(os.path.expanduser(text))
 
 
 def audio_files(folder: str = "") -> list[str]:
-    """Return the audio files in a folder and a little below it, nearest first, as paths that a person would type."""
+    """Return the audio files in a folder and a little below it, nearest first, as paths that a person would type.
+
+    Raises AudioError when a folder that is named has none.
+    """
     start = Path(folder or ".").expanduser()
     prefix = f"{folder.rstrip('/')}/" if folder else ""
     paths = [f"{prefix}{file.relative_to(start).as_posix()}" for file in _files_below(start)]
+    if folder and not paths:
+        name = clean(Path(folder).name or folder)
+        raise AudioError(f"there is no audio in the folder {name!r}; nothing was sent; type another path")
     return sorted(paths, key=lambda path: (path.count("/"), path.casefold()))[:MAX_FILES]
 
 
 def shown(text: str) -> str:
     """Return what may stay in the field, and so in a saved notebook: no handle and no signature of a URL."""
     return mask_text(re.sub(r"(?s)[?#].*", _CUT, text) if source_of(text) == "url" else text)
-
-
-def no_audio_in(folder: str) -> AudioError:
-    """Return the error for a folder without audio."""
-    name = clean(Path(folder).name or folder)
-    return AudioError(f"there is no audio in the folder {name!r}; nothing was sent; type another path")
 
 
 def _files_below(start: Path) -> Iterator[Path]:

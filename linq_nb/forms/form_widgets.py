@@ -40,14 +40,13 @@ class ChatPicker(Widget):
         self.rows: Sequence[Row] = ()
         self.on_ready: Callable[[], None] = lambda: None
         self.on_find: Callable[[str], None] = lambda text: None
-        self.on_msg(self._receive)
 
     def offer(self, chats: Iterable[Chat], *, is_complete: bool) -> None:
         """Offer these chats in the page; not ``is_complete`` when not all could be read."""
         self.rows = [chat_row(chat) for chat in chats]
         self.send({"kind": "chats", "chats": self.rows, "is_complete": is_complete})
 
-    def _receive(self, _widget: object, content: Any, _buffers: object) -> None:
+    def _receive(self, content: Any, buffers: Sequence[memoryview]) -> None:
         if content.get("kind") == "ready":
             self.send({"kind": "reading"})
             self.on_ready()
@@ -71,27 +70,22 @@ class Upload(Widget):
         self.on_file: Callable[[str, bytes], None] = lambda name, data: None
         self.on_error: Callable[[AudioError], None] = lambda error: None
         self._parts: list[bytes] = []
-        self.on_msg(self._receive)
 
-    def _receive(self, _widget: object, content: Any, buffers: Sequence[Any] | None) -> None:
+    def _receive(self, content: Any, buffers: Sequence[memoryview]) -> None:
         kind, name = content.get("kind"), str(content.get("name", "")) or "memo"
         if kind == "begin":
             self._parts = []
         elif kind == "part":
-            self._parts += [bytes(buffer) for buffer in buffers or ()]
+            self._parts += map(bytes, buffers)
         elif kind == "end":
             data, self._parts = b"".join(self._parts), []
-            self._hand_over(name, data, content.get("size"))
+            if len(data) == content.get("size"):
+                self.on_file(name, data)
+                return
+            what = f"{len(data)} of {content.get('size')} bytes of {clean(name)} arrived from the browser"
+            self.on_error(AudioError(f"{what}; nothing was sent; choose it again"))
         elif kind == "refused":
-            why = f"{clean(name)} is larger than 100 MiB; nothing was sent; shorten it"
-            self.on_error(AudioError(why))
-
-    def _hand_over(self, name: str, data: bytes, size: object) -> None:
-        if len(data) == size:
-            self.on_file(name, data)
-            return
-        what = f"{len(data)} of {size} bytes of {clean(name)} arrived from the browser"
-        self.on_error(AudioError(f"{what}; nothing was sent; choose it again"))
+            self.on_error(AudioError(f"{clean(name)} is larger than 100 MiB; nothing was sent; shorten it"))
 
 
 class Card(Widget):
@@ -102,7 +96,6 @@ class Card(Widget):
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
         self._html = ""
-        self.on_msg(self._receive)
 
     @property
     def value(self) -> str:
@@ -112,14 +105,11 @@ class Card(Widget):
     def value(self, html: str) -> None:
         if html != self._html:
             self._html = html
-            self._send_card()
+            self.send({"kind": "card", "html": html})
 
-    def _receive(self, _widget: object, content: Any, _buffers: object) -> None:
+    def _receive(self, content: Any, buffers: Sequence[memoryview]) -> None:
         if content.get("kind") == "ready":
-            self._send_card()
-
-    def _send_card(self) -> None:
-        self.send({"kind": "card", "html": self._html})
+            self.send({"kind": "card", "html": self._html})
 
 
 class Snippets(Widget):
@@ -133,13 +123,12 @@ class Snippets(Widget):
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
         self.on_ask: Callable[[str], None] = lambda kind: None
-        self.on_msg(self._receive)
 
     def show(self, code: str) -> None:
         """Show code in the page."""
         self.send({"kind": "code", "code": code})
 
-    def _receive(self, _widget: object, content: Any, _buffers: object) -> None:
+    def _receive(self, content: Any, buffers: Sequence[memoryview]) -> None:
         if content.get("kind") == "ask":
             self.on_ask(str(content.get("how")))
 

@@ -16,14 +16,14 @@ from linq_nb.errors import AudioError, LinqError
 from linq_nb.forms import audio_choice, cell_code, notebook, wording
 from linq_nb.forms.audio_choice import AudioChoice
 from linq_nb.forms.chat_choice import ChatChoice
-from linq_nb.forms.controls import arranged, controls
+from linq_nb.forms.controls import Controls
 from linq_nb.model import Chat, Draft, Finding, Plan, Send, VoiceMemo
 from linq_nb.outbox import Outbox, attempt, session_of
 from linq_nb.outbox.batch import Batch
 from linq_nb.outbox.follow import Follower
 from linq_nb.status import is_going_well
 from linq_nb.widgets.buttons import set_shown
-from linq_nb.widgets.guard import Guard
+from linq_nb.widgets.guard import Guard, error_text
 from linq_nb.widgets.output import WidgetOutput, heading, note
 
 DOUBLE_CLICK_S = 0.4
@@ -53,8 +53,9 @@ class SendForm:
         self.chats: tuple[Chat, ...] = ()
         self.sends: tuple[Send, ...] = ()
         self.error: BaseException | None = None
-        self.controls = controls()
-        self.widget = arranged(self.controls)
+        self.controls = Controls()
+        self.widget = self.controls.arranged()
+        self._say = self.controls.status.say
         self._chat_choice, self._audio = ChatChoice(outbox), AudioChoice()
         self._done: dict[str, Send] = {}
         self._plan: Plan | None = None
@@ -66,7 +67,7 @@ class SendForm:
         self._kept_at = self._ended_at = -math.inf
         self._double_click_s = double_click_s
         self._output = WidgetOutput()
-        self._guard = Guard(self._fail, before=self._lock, after=self._unlock)
+        self._guard = Guard(self._fail, self._lock, self._unlock)
         self.controls.heading.value = heading(outbox.mode, "Send a voice memo")
         self._listen()
         self._guard(self._refresh)()
@@ -133,12 +134,9 @@ class SendForm:
         c.upload.on_file, c.upload.on_error = guard(self._choose_file), guard(self._refuse_file)
         c.snippets.on_ask = guard(self._show_code)
 
-    def _fail(self, error: BaseException, text: str) -> None:
+    def _fail(self, error: BaseException) -> None:
         self.error, self._plan_to_confirm = error, None
-        self._say(text, tag="error", tone="error")
-
-    def _say(self, words: str, *, tag: str = "", tone: str = "quiet") -> None:
-        self.controls.status.say(words, tag=tag, tone=tone)
+        self._say(error_text(error), tag="error", tone="error")
 
     def _lock(self) -> None:
         for button in (self.controls.send, self.controls.yes, self.controls.no):
@@ -146,35 +144,27 @@ class SendForm:
 
     def _unlock(self) -> None:
         """Set the controls to the current state, then put the cursor where it belongs."""
-        self._set_buttons()
-        self._set_choices()
-        if self._focus_next is not None:
-            self._focus_next.focus()
-        self._focus_next = None
-
-    def _set_buttons(self) -> None:
         c, batch, asks = self.controls, self._batch, self._plan_to_confirm is not None
-        may_press = wording.plan_state(self._plan) in ("ready", "unclear")
+        verdict = wording.plan_verdict(self._plan)
         c.send.description = (
             wording.button_text(self._plan) if batch is None else wording.progress_text(batch.done, len(batch))
         )
-        c.send.disabled = asks or batch is not None or not may_press
+        c.send.disabled = asks or batch is not None or verdict not in ("send", "unclear")
         c.stop.disabled = batch is None or bool(batch.stopped_by)
         c.yes.disabled = c.no.disabled = not asks
         for button, is_shown in ((c.send, not asks), (c.stop, batch is not None), (c.yes, asks), (c.no, asks)):
             set_shown(button, is_shown)
-
-    def _set_choices(self) -> None:
-        """Show what can be chosen; nothing while a batch goes on."""
-        c = self.controls
         for control in (c.picker, c.source, c.upload, c.record, c.copy, c.convert):
-            control.disabled = self._batch is not None
-        may_copy = c.copy.value > 1 or wording.plan_state(self._plan) in ("sent", "unclear")
+            control.disabled = batch is not None
+        may_copy = c.copy.value > 1 or verdict in ("already_sent", "unclear")
         may_convert = c.convert.value or (isinstance(self.error, AudioError) and self._audio.may_convert())
         set_shown(c.copy, may_copy)
         set_shown(c.convert, may_convert)
         set_shown(c.options, may_copy or may_convert)
         set_shown(c.snippets, self._plan is not None)
+        if self._focus_next is not None:
+            self._focus_next.focus()
+        self._focus_next = None
 
     # --- chats ---
 
@@ -206,24 +196,13 @@ class SendForm:
 
     def _choose_source(self) -> None:
         text = self.controls.source.value.strip().strip("\"'")
-        folder = audio_choice.folder_of(text)
-        if folder is not None:
-            self._offer_files(folder)
-            return
-        if text:
+        if not audio_choice.is_folder(text):
             self._audio.choose_text(text)
-        else:
-            self._audio.clear()
-        self._load_memo(audio_choice.shown(text))
-
-    def _offer_files(self, folder: str) -> None:
-        """Offer the audio files of a folder that was typed."""
+            self._load_memo(audio_choice.shown(text))
+            return
         self._audio.clear()
-        self._load_memo(folder)
-        files = audio_choice.audio_files(folder)
-        if not files:
-            raise audio_choice.no_audio_in(folder)
-        self.controls.source.options = tuple(files)
+        self._load_memo(text)
+        self.controls.source.options = files = tuple(audio_choice.audio_files(text))
         self._say(f"{len(files)} audio {'file' if len(files) == 1 else 'files'} there: type on, or choose a file.")
 
     def _choose_file(self, name: str, data: bytes) -> None:
@@ -243,7 +222,7 @@ class SendForm:
             self._audio.load(convert=self.controls.convert.value)
         finally:
             self._refresh()
-        if wording.plan_state(self._plan) == "ready":
+        if wording.plan_verdict(self._plan) == "send":
             self.controls.status.scroll_into_view()  # the card may have pushed the button out of sight
 
     # --- recording ---
@@ -317,10 +296,10 @@ class SendForm:
         plan = self._plan
         if plan is None or self._batch is not None or time.monotonic() - self._ended_at < self._double_click_s:
             return
-        state = wording.plan_state(plan)
-        if state == "ready" and consent.must_ask(notebook.ask_setting(), self.outbox.mode, self._session.account):
+        verdict = wording.plan_verdict(plan)
+        if verdict == "send" and consent.must_ask(notebook.ask_setting(), self.outbox.mode, self._session.account):
             self._ask(plan)
-        elif state in ("ready", "unclear"):
+        elif verdict in ("send", "unclear"):
             self._send(plan)
 
     def _ask(self, plan: Plan) -> None:
@@ -389,7 +368,10 @@ class SendForm:
         try:
             yield
         except BaseException:
-            self._keep([send for send in map(self._recorded, drafts) if send is not None])
+            with contextlib.suppress(LinqError):
+                send_ids = [self._session.wanted(draft).send_id for draft in drafts]
+                recorded = self._session.journal.get_many(send_ids)
+                self._keep(recorded[send_id] for send_id in send_ids if send_id in recorded)
             raise
         finally:
             self._ended_at = time.monotonic()
@@ -399,12 +381,6 @@ class SendForm:
         if self._batch is not None:
             self._batch.stop("stopped in the form")
             self._say("Stopping: no further send starts; those under way end.", tone="busy")
-
-    def _recorded(self, draft: Draft) -> Send | None:
-        """Return what the journal has of a draft."""
-        with contextlib.suppress(LinqError):
-            return self._session.journal.get(self._session.wanted(draft).send_id)
-        return None
 
     def _keep(self, sends: Iterable[Send]) -> None:
         """Show sends in the form and in the record below it."""
@@ -429,8 +405,8 @@ class SendForm:
             raise LinqError("choose a chat and audio first, then there is something to copy")
         connect = f"linq_nb.connect({'demo=True' if self.outbox.mode == 'DEMO' else ''})"
         names = cell_code.Names(notebook.name_of(self), notebook.name_of(self.outbox), connect)
-        c = self.controls
-        chosen = cell_code.Chosen(self.memo, self._audio.source, c.convert.value, self.chats, c.copy.value)
+        convert, copy = self.controls.convert.value, self.controls.copy.value
+        chosen = cell_code.Chosen(self.memo, self._audio.source, convert, self.chats, copy)
         if how == "magic":
             return cell_code.magic(chosen, names, self._chat_choice.offered)
         return cell_code.python(chosen, names)

@@ -4,40 +4,36 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
 
 from linq_nb import views
-from linq_nb.model import Chat, Draft, Plan, Send, VoiceMemo
+from linq_nb.model import Chat, Draft, Plan, Send
 from linq_nb.status import is_going_well
 from linq_nb.text import clean
 
-PlanState = Literal["empty", "ready", "unclear", "sent", "blocked"]
-"""State of a plan as a whole: nothing planned, something to send, only to look up, all sent, all refused."""
-
-_STATES: dict[str, PlanState] = {"send": "ready", "unclear": "unclear", "already_sent": "sent", "refused": "blocked"}
-"""State of a plan by the first of these verdicts that a row has."""
-
 _VERBS = {"send": "Send", "unclear": "Look for", "already_sent": "Already sent", "refused": "Cannot send"}
+"""What the button does by verdict; the first of them that a row has is the verdict on the plan as a whole."""
 
 
-def plan_state(plan: Plan | None) -> PlanState:
-    """Return the state of a plan; a row that may be sent decides."""
-    verdict = _verdict(plan)
-    return _STATES[verdict] if verdict else "empty"
+def plan_verdict(plan: Plan | None) -> str | None:
+    """Return the verdict on a plan as a whole; a row that may be sent decides. None where nothing is planned."""
+    counts = plan.counts if plan else {}
+    return next((verdict for verdict in _VERBS if counts.get(verdict)), None)
 
 
 def button_text(plan: Plan | None) -> str:
     """Return what the button will do: ``Send 0:15 to Book Club · 4 people · iMessage``."""
-    verdict = _verdict(plan)
+    verdict = plan_verdict(plan)
     if plan is None or verdict is None:
         return "Send"
     drafts = [row.draft for row in plan.rows if row.verdict == verdict and isinstance(row.draft, Draft)]
     if not drafts:  # not even a chat could be read
         return "Cannot be sent"
     copy = f" as copy {drafts[0].copy}" if drafts[0].copy > 1 else ""
-    recipients = recipients_text([draft.chat for draft in drafts if isinstance(draft.chat, Chat)])
+    recipients = _recipients_text([draft.chat for draft in drafts if isinstance(draft.chat, Chat)])
     preposition = "in" if verdict == "unclear" else "to"
-    return f"{_VERBS[verdict]} {memo_text(drafts[0].memo)} {preposition} {recipients}{copy}"
+    memo = drafts[0].memo
+    name = views.duration(memo.duration_ms) if memo.duration_ms is not None else clean(memo.label, 40)
+    return f"{_VERBS[verdict]} {name} {preposition} {recipients}{copy}"
 
 
 def progress_text(done: int, total: int) -> str:
@@ -45,12 +41,7 @@ def progress_text(done: int, total: int) -> str:
     return f"Sending {min(done + 1, total)} of {total} …"
 
 
-def memo_text(memo: VoiceMemo) -> str:
-    """Return the length of a memo, or its name where the length is not known."""
-    return views.duration(memo.duration_ms) if memo.duration_ms is not None else clean(memo.label, 40)
-
-
-def recipients_text(chats: Sequence[Chat]) -> str:
+def _recipients_text(chats: Sequence[Chat]) -> str:
     """Return the recipients: one chat by name, several by number; a person counts once, the sender does not."""
     services = ", ".join(dict.fromkeys(clean(chat.service, 20) for chat in chats if chat.service))
     if len(chats) == 1:
@@ -66,12 +57,12 @@ def recipients_text(chats: Sequence[Chat]) -> str:
 
 def next_step(plan: Plan | None, *, has_chat: bool, has_memo: bool, copy: int) -> str:
     """Return what to do next; empty where the button says it."""
-    match plan_state(plan):
-        case "sent":
+    match plan_verdict(plan):
+        case "already_sent":
             return f"It is sent. Set Copy to {copy + 1} for another bubble."
         case "unclear":
             return "It may have arrived already. The button looks for it in the chat and sends nothing."
-        case "blocked":
+        case "refused":
             return "Nothing was sent; the card above says why."
     if plan is not None:
         return ""
@@ -83,8 +74,3 @@ def result_text(sends: Sequence[Send]) -> str:
     """Return how several sends ended: ``3 chats: 2 queued, 1 already sent.``"""
     counts = Counter("already sent" if send.repeated and is_going_well(send.status) else send.status for send in sends)
     return f"{len(sends)} chats: {', '.join(f'{number} {clean(word, 40)}' for word, number in counts.items())}."
-
-
-def _verdict(plan: Plan | None) -> str | None:
-    counts = plan.counts if plan else {}
-    return next((verdict for verdict in _STATES if counts.get(verdict)), None)

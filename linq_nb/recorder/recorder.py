@@ -64,7 +64,6 @@ class Recorder(Widget):
         self._count = 0
         self._output = WidgetOutput()
         super().__init__(_limit_bytes=limit_bytes, _m4a_seconds=takes.m4a_seconds(limit_bytes), _starts=bool(start))
-        self.on_msg(self._receive)
 
     # --- what others read ---
 
@@ -77,7 +76,8 @@ class Recorder(Widget):
         """Return the list of takes, as a display that needs no kernel and holds no sound."""
         if not self._takes:
             return note("No take is kept in this recorder yet.")
-        rows = [(take.name, takes.facts(take) + (" · chosen" if self._is_chosen(take) else "")) for take in self.takes]
+        chosen = {self._chosen: " · chosen"}
+        rows = [(take.name, takes.facts(take) + chosen.get(take.take_id, "")) for take in self.takes]
         return views.summary("Recorded here; the sound itself is not saved with the notebook", rows)
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ class Recorder(Widget):
 
     # --- messages of the page ---
 
-    def _receive(self, _widget: object, content: Any, buffers: Sequence[memoryview]) -> None:
+    def _receive(self, content: Any, buffers: Sequence[memoryview]) -> None:
         """Handle a message and answer it, with an error too: the front end would hide it."""
         if not isinstance(content, dict):
             return
@@ -143,7 +143,8 @@ class Recorder(Widget):
             return {"kind": "next", "chunk": upload.next}
         del self._uploads[take_id]
         self.send({"kind": "busy", "take": take_id, "attempt": attempt})
-        self._keep(self._make_take(take_id, upload.content(), announced))
+        self._takes[take_id] = self._make_take(take_id, upload.content(), announced)
+        self._choose(take_id)
         return {"kind": "kept"}
 
     def _make_take(self, take_id: str, data: bytes, announced: Mapping[str, Any]) -> Take:
@@ -154,13 +155,8 @@ class Recorder(Widget):
         self._count += 1
         return take
 
-    def _keep(self, take: Take) -> None:
-        """Add or change a take; the newest take is the chosen one."""
-        self._takes[take.take_id] = take
-        self._choose(take.take_id)
-
-    def _choose(self, take_id: str | None) -> Reply:
-        if take_id is None or take_id in self._takes:
+    def _choose(self, take_id: str) -> Reply:
+        if take_id in self._takes:
             self._chosen = take_id
             self._changed()
         return {"kind": "done"}
@@ -194,11 +190,8 @@ class Recorder(Widget):
 
     # --- what changed ---
 
-    def _is_chosen(self, take: Take) -> bool:
-        return take.take_id == self._chosen
-
     def _changed(self) -> None:
         """Update the page, the record in the notebook, and the observers of ``memo``."""
-        self._cards = [takes.card(take, is_chosen=self._is_chosen(take)) for take in self.takes]
+        self._cards = [takes.card(take, is_chosen=take.take_id == self._chosen) for take in self.takes]
         self._output.update(self.record())
         self.set_trait("memo", self._takes[self._chosen].memo if self._chosen else None)

@@ -11,26 +11,20 @@ from linq_nb.errors import LinqError
 
 def error_text(error: BaseException) -> str:
     """Return the text of an error: the message of our own, the type and message of any other."""
+    if not isinstance(error, Exception):
+        return f"stopped by {type(error).__name__}; %linq_sends shows what was sent"
     return str(error) if isinstance(error, LinqError) else f"{type(error).__name__}: {error}"
 
 
-def _nothing() -> None:
-    return None
-
-
 class Guard:
-    """Runs callbacks one at a time, between ``before`` and ``after``; ``fail`` gets an error and its text.
+    """Runs callbacks one at a time, between ``before`` and ``after``; ``fail`` gets an error.
 
     A callback of another thread waits for its turn. A callback that is triggered by another one is skipped: the
     widget's own code made that change.
     """
 
     def __init__(
-        self,
-        fail: Callable[[BaseException, str], None],
-        *,
-        before: Callable[[], None] = _nothing,
-        after: Callable[[], None] = _nothing,
+        self, fail: Callable[[BaseException], None], before: Callable[[], None], after: Callable[[], None]
     ) -> None:
         self._fail, self._before, self._after = fail, before, after
         self._is_running = False
@@ -48,19 +42,17 @@ class Guard:
 
     def event(self, callback: Callable[[], None]) -> Callable[[Any], None]:
         """Return the callback under this guard, for an event whose data it does not need."""
-        run = self(callback)
-        return lambda _event: run()
+        return self(lambda _event: callback())
 
     def _run(self, callback: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         self._is_running = True
         self._before()
         try:
             callback(*arguments)
-        except Exception as error:  # noqa: BLE001  the person in front of the widget must see any error
-            self._fail(error, error_text(error))
-        except BaseException as error:
-            self._fail(error, f"stopped by {type(error).__name__}; %linq_sends shows what was sent")
-            raise
+        except BaseException as error:  # the person in front of the widget must see any error
+            self._fail(error)
+            if not isinstance(error, Exception):
+                raise
         finally:
             self._is_running = False
             self._after()
