@@ -1,0 +1,386 @@
+"""A press in the form sends once, asks first with a real account, and shows every outcome."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from form_page import (
+    ADA,
+    BOOK_CLUB,
+    choose,
+    fill,
+    is_shown,
+    label,
+    opened,
+    press,
+    status,
+    tone,
+    tone_of,
+    upload,
+)
+from IPython.core.interactiveshell import InteractiveShell
+from shared import wait_for
+from slow_linq import press_ctrl_c, runs
+from traitlets.config import Config
+
+import linq_nb
+from linq_nb import OutcomeUnknown, SendForm, VoiceMemo
+from linq_nb.demo import Demo
+
+# --- sending ---
+
+
+def test_press_sends_once_and_shows_the_result(form: SendForm, demo: Demo) -> None:
+    fill(form)
+    press(form)
+    assert [send.status for send in form.sends] == ["queued"]
+    assert "queued" in form.controls.result.value
+    assert demo.bubbles(demo.chat_ids[ADA]) == 1
+    assert (label(form), form.controls.send.disabled) == ("Already sent 0:02 to Ada Lovelace · iMessage", True)
+    assert "Set Copy to 2 for another bubble" in status(form)
+    assert "sent already" in form.controls.card.value
+    assert "ready to send" not in form.controls.card.value
+    assert is_shown(form.controls.copy)
+    press(form)
+    assert demo.bubbles(demo.chat_ids[ADA]) == 1
+
+
+def test_copy_sends_another_bubble(form: SendForm, demo: Demo) -> None:
+    fill(form)
+    press(form)
+    form.controls.copy.value = 2
+    press(form)
+    assert demo.bubbles(demo.chat_ids[ADA]) == 2
+    assert form.record().text.count("queued") == 2
+
+
+def test_double_click_tries_once(outbox: linq_nb.Outbox, demo: Demo) -> None:
+    form = opened(outbox, double_click_s=3600)
+    fill(form)
+    demo.fail_next(400, 1005)
+    press(form)
+    press(form)
+    assert demo.bubbles() == {}
+    assert form.sends[0].attempts == 1
+    form.close()
+
+
+def test_what_was_sent_elsewhere_is_not_sent_again(form: SendForm, demo: Demo, outbox: linq_nb.Outbox) -> None:
+    outbox.send(VoiceMemo.from_bytes(tone(), "up.wav"), outbox.find_chat(ADA))
+    fill(form)
+    assert label(form) == "Already sent 0:02 to Ada Lovelace · iMessage"
+    assert form.controls.send.disabled
+    assert demo.bubbles(demo.chat_ids[ADA]) == 1
+
+
+def test_what_the_checks_refuse_cannot_be_pressed(form: SendForm, demo: Demo) -> None:
+    fill(form, "Kim Opted Out")
+    assert label(form) == "Cannot send 0:02 to Kim Opted Out · iMessage"
+    assert form.controls.send.disabled
+    assert "opted out" in form.controls.card.value
+    press(form)
+    assert demo.bubbles() == {}
+
+
+def test_refusal_of_linq_is_shown_and_may_be_tried_again(form: SendForm, demo: Demo) -> None:
+    fill(form)
+    demo.fail_next(403, 2005)
+    press(form)
+    assert isinstance(form.error, linq_nb.PermissionDeniedError)
+    assert "403/2005" in status(form) + form.controls.result.value
+    assert form.sends[0].status == "rejected"
+    assert not form.controls.send.disabled
+    press(form)
+    assert form.error is None
+    assert form.sends[0].status == "queued"
+    assert form.record().text.count("hello") + form.record().text.count("up.wav") == 1
+
+
+def test_lost_answer_is_shown_as_unknown(form: SendForm, demo: Demo) -> None:
+    fill(form, "Lou Lost Answer")
+    press(form)
+    assert isinstance(form.error, OutcomeUnknown)
+    assert form.sends[0].status == "unknown"
+    assert "unknown" in form.record().text
+    assert label(form) == "Look for 0:02 in Lou Lost Answer · iMessage"
+    assert demo.bubbles(demo.chat_ids["Lou Lost Answer"]) == 1
+    demo.advance(minutes=5)
+    press(form)
+    assert form.error is None
+    assert form.sends[0].repeated
+    assert demo.bubbles(demo.chat_ids["Lou Lost Answer"]) == 1
+
+
+def test_several_chats_get_one_bubble_each_and_failures_are_shown_per_chat(form: SendForm, demo: Demo) -> None:
+    upload(form, tone())
+    choose(form, ADA, "Lou Lost Answer", BOOK_CLUB, "Dee Daily Cap", "Kim Opted Out")
+    press(form)
+    ends = {send.chat_name: send.status for send in form.sends}
+    assert (ends[ADA], ends[BOOK_CLUB], ends["Lou Lost Answer"]) == ("queued", "queued", "unknown")
+    assert tone_of(form) == "error"
+    assert status(form).startswith("5 chats: 2 queued, 1 unknown")
+    assert form.controls.result.value.count("</tr>") == 5
+    assert "429" in form.controls.result.value
+    assert form.record().text.count("up.wav") == 5
+    before = demo.bubbles()
+    assert set(before.values()) == {1}
+    press(form)
+    assert demo.bubbles(demo.chat_ids[ADA]) == demo.bubbles(demo.chat_ids["Lou Lost Answer"]) == 1
+
+
+def test_several_chats_that_all_got_it_are_no_alert(form: SendForm, demo: Demo) -> None:
+    upload(form, tone())
+    choose(form, ADA, BOOK_CLUB)
+    press(form)
+    assert status(form) == "2 chats: 2 queued. It is sent. Set Copy to 2 for another bubble."
+    assert tone_of(form) == "quiet"
+    assert label(form) == "Already sent 0:02 to 2 chats · 3 people · iMessage"
+    choose(form, ADA, BOOK_CLUB, "Grace Hopper")
+    assert label(form) == "Send 0:02 to Grace Hopper · iMessage"
+    press(form)
+    assert [demo.bubbles(demo.chat_ids[name]) for name in (ADA, BOOK_CLUB, "Grace Hopper")] == [1, 1, 1]
+
+
+@pytest.fixture
+def door() -> Iterator[threading.Event]:
+    """Set, lets memos through to Linq; until then each waits."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def held(open_live: Callable[..., SendForm], door: threading.Event) -> SendForm:
+    """A form whose memos wait at the door."""
+    return open_live(lambda number: wait_for(door.is_set))
+
+
+def start(form: SendForm) -> None:
+    """Press send and yes, and do not wait."""
+    form.controls.send.click()
+    form.controls.yes.click()
+
+
+def choose_nine(form: SendForm) -> None:
+    choose(form, *[row["name"] for row in form.controls.picker.rows if row["service"] == "iMessage"][:9])
+
+
+def test_a_batch_is_stopped_in_the_form(open_live: Callable[..., SendForm], demo: Demo, door: threading.Event) -> None:
+    names = list(demo.add_chats(12))
+    waiting: list[int] = []
+
+    def hold(number: int) -> None:
+        waiting.append(number)
+        wait_for(door.is_set)
+
+    form = open_live(hold)
+    upload(form, tone())
+    choose(form, *names)
+    start(form)
+    wait_for(lambda: len(waiting) == 4)
+    assert label(form) == "Sending 1 of 12 …"
+    assert (form.controls.send.disabled, form.controls.stop.disabled) == (True, False)
+    assert is_shown(form.controls.stop)
+    form.controls.stop.click()
+    assert form.controls.stop.disabled
+    assert "no further send starts" in status(form)
+    door.set()
+    form.wait()
+    ends = [send.status for send in form.sends]
+    assert (ends.count("queued"), ends.count("not_sent")) == (4, 8)  # four were under way
+    assert sum(demo.bubbles().values()) == 4
+    assert status(form).startswith("12 chats: 4 queued, 8 not_sent")
+    assert not is_shown(form.controls.stop)
+    assert label(form).startswith("Send 0:02 to 8 chats")
+    start(form)
+    form.wait()
+    assert set(demo.bubbles().values()) == {1}
+    assert sum(demo.bubbles().values()) == 12
+
+
+def test_nothing_else_is_chosen_or_pressed_while_a_batch_goes_on(
+    held: SendForm, demo: Demo, door: threading.Event
+) -> None:
+    upload(held, tone())
+    choose(held, ADA, BOOK_CLUB)
+    start(held)
+    held.controls.send.click()
+    for name in ("picker", "source", "upload", "record", "copy", "convert"):
+        assert getattr(held.controls, name).disabled, name
+    upload(held, tone(3), "late.wav")
+    door.set()
+    held.wait()
+    assert demo.bubbles() == {demo.chat_ids[ADA]: 1, demo.chat_ids[BOOK_CLUB]: 1}
+    assert not held.controls.picker.disabled
+    assert label(held) == "Send 0:03 to 2 chats · 3 people · iMessage"
+
+
+def test_a_form_that_is_closed_starts_nothing_more(open_live: Callable[..., SendForm], demo: Demo) -> None:
+    waiting: list[int] = []
+
+    def hold(number: int) -> None:
+        waiting.append(number)
+        wait_for(lambda: stopped_by(form))
+
+    form = open_live(hold)
+    upload(form, tone())
+    choose_nine(form)
+    start(form)
+    wait_for(lambda: waiting)
+    form.close()
+    assert 0 < sum(demo.bubbles().values()) < 9
+    assert form.record().text.count("not_sent") > 0
+
+
+def stopped_by(form: SendForm) -> str:
+    batch = form.outbox.last_batch
+    return batch.stopped_by if batch is not None else ""
+
+
+def test_an_interrupt_of_the_wait_stops_the_batch(held: SendForm, demo: Demo, door: threading.Event) -> None:
+    upload(held, tone())
+    choose_nine(held)
+    start(held)
+    main = threading.main_thread().ident or 0
+
+    def interrupt() -> None:
+        wait_for(lambda: runs(main, "wait", "send_form.py"))
+        press_ctrl_c()
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        held.wait()
+    assert stopped_by(held) == "interrupted"
+    door.set()
+    held.wait()
+    assert sum(demo.bubbles().values()) < 9
+
+
+def divide_by_zero(number: int) -> None:
+    raise ZeroDivisionError("division by zero")
+
+
+def test_a_fault_in_a_batch_is_shown(open_live: Callable[..., SendForm]) -> None:
+    form = open_live(divide_by_zero)
+    upload(form, tone())
+    choose(form, ADA, BOOK_CLUB)
+    start(form)
+    form.wait()
+    assert isinstance(form.error, ZeroDivisionError)
+    assert "ZeroDivisionError" in status(form)
+    assert not form.controls.send.disabled
+
+
+def test_any_other_error_is_shown_too(open_live: Callable[..., SendForm]) -> None:
+    form = open_live(divide_by_zero)
+    fill(form)
+    start(form)
+    assert isinstance(form.error, ZeroDivisionError)
+    assert "ZeroDivisionError: division by zero" in status(form)
+
+
+def test_interrupt_is_shown_and_raised(open_live: Callable[..., SendForm]) -> None:
+    def interrupt(number: int) -> None:
+        raise KeyboardInterrupt
+
+    form = open_live(interrupt)
+    fill(form)
+    with pytest.raises(KeyboardInterrupt):
+        start(form)
+    assert "stopped by KeyboardInterrupt" in status(form)
+    assert not form.controls.send.disabled
+
+
+def test_buttons_are_off_while_it_sends(open_live: Callable[..., SendForm]) -> None:
+    seen: list[tuple[bool, bool, bool]] = []
+
+    def look(number: int) -> None:
+        seen.append((form.controls.send.disabled, form.controls.yes.disabled, "Sending" in status(form)))
+
+    form = open_live(look)
+    fill(form)
+    start(form)
+    assert seen == [(True, True, True)]
+
+
+def test_without_a_connection_the_form_says_so(outbox: linq_nb.Outbox, demo: Demo) -> None:
+    demo.fail_next(401, 2004, path="/chats", times=5)
+    form = opened(outbox)
+    assert isinstance(form.error, linq_nb.AuthenticationError)
+    assert tone_of(form) == "error"
+
+
+# --- a real account ---
+
+
+def test_live_form_asks_once_more(live: tuple[SendForm, Demo]) -> None:
+    form, world = live
+    fill(form)
+    assert "LIVE" in form.controls.heading.value
+    press(form)
+    assert world.bubbles() == {}
+    assert form.controls.yes.description == "Yes, send 0:02 to Ada Lovelace · iMessage"
+    assert "send up.wav (0:02) to Ada Lovelace" in status(form)
+    assert "journal.sqlite" in status(form)
+    assert form.controls.send.layout.display == "none"
+    press(form, "yes")
+    assert world.bubbles(world.chat_ids[ADA]) == 1
+    assert form.controls.yes.layout.display == "none"
+
+
+def test_no_sends_nothing(live: tuple[SendForm, Demo]) -> None:
+    form, world = live
+    fill(form)
+    press(form)
+    form.controls.no.click()
+    press(form, "yes")
+    assert world.bubbles() == {}
+    assert "Nothing was sent." in status(form)
+    assert not form.controls.send.disabled
+
+
+def test_a_change_cancels_the_question(live: tuple[SendForm, Demo]) -> None:
+    form, world = live
+    fill(form)
+    press(form)
+    choose(form, BOOK_CLUB)
+    press(form, "yes")
+    assert world.bubbles() == {}
+    assert label(form) == "Send 0:02 to Book Club · 4 people · iMessage"
+
+
+def test_live_form_asks_once_for_several_chats(live: tuple[SendForm, Demo]) -> None:
+    form, world = live
+    upload(form, tone())
+    choose(form, ADA, BOOK_CLUB)
+    assert "LIVE" in form.controls.card.value
+    assert "from +1•••••0100" in form.controls.card.value
+    press(form)
+    assert world.bubbles() == {}
+    assert "to Ada Lovelace · +1•••••0111 · iMessage and Book Club" in status(form)
+    press(form, "yes")
+    assert set(world.bubbles().values()) == {1}
+
+
+@pytest.mark.parametrize(("ask", "questions"), [("each", 2), ("once", 1), ("never", 0)])
+def test_setting_says_how_often_it_asks(
+    live: tuple[SendForm, Demo], monkeypatch: pytest.MonkeyPatch, ask: str, questions: int
+) -> None:
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.LinqMagics.ask = ask
+    shell = InteractiveShell(config=config)
+    linq_nb.load_ipython_extension(shell)
+    monkeypatch.setattr(InteractiveShell, "_instance", shell)
+    form, world = live
+    fill(form)
+    asked = 0
+    for copy in (1, 2):
+        form.controls.copy.value = copy
+        press(form)
+        asked += form.controls.yes.layout.display == ""
+        press(form, "yes")
+    assert asked == questions
+    assert world.bubbles(world.chat_ids[ADA]) == 2
