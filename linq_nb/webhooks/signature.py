@@ -50,8 +50,7 @@ def check_signature(
     text, values = _text(body), _header_values(headers, _HEADERS[scheme])
     at = _signed_at(values[-2], _HEADERS[scheme][-2])
     _check_age(at, now or datetime.now(UTC), max_age_s)
-    sign = _standard if scheme == "standard" else _legacy
-    expected = [sign(key, values[0], at, text).encode() for key in keys]
+    expected = [_sign(key, scheme, values[0], at, text).encode() for key in keys]
     given = [signature.encode() for signature in values[-1].split(" ")]
     if not any(hmac.compare_digest(ours, theirs) for ours in expected for theirs in given):
         raise WebhookError(
@@ -65,19 +64,6 @@ def check_secret(secret: Secrets, *, scheme: Scheme = "standard") -> list[str]:
     """Return the secrets as text; raises SettingsError, which does not repeat them, for an invalid secret."""
     if scheme not in SCHEMES:
         raise SettingsError(f"the scheme of a webhook is {' or '.join(SCHEMES)}, not {scheme!r}; nothing was read")
-    return [_key(text, scheme) for text in _texts(secret)]
-
-
-def _standard(key: str, webhook_id: str, at: datetime, text: str) -> str:
-    return str(Webhook(key).sign(webhook_id, at, text))
-
-
-def _legacy(key: str, _: str, at: datetime, text: str) -> str:
-    return hmac.new(key.encode(), f"{int(at.timestamp())}.{text}".encode(), "sha256").hexdigest()
-
-
-def _texts(secret: Secrets) -> list[str]:
-    """Return the secrets as text; raises SettingsError when there is none."""
     secrets = [secret] if isinstance(secret, str | Secret) else list(secret)
     texts = [item.reveal() if isinstance(item, Secret) else item for item in secrets]
     if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
@@ -85,25 +71,28 @@ def _texts(secret: Secrets) -> list[str]:
             "no signing secret, so the webhook cannot be verified; nothing was read; "
             "pass the secret of the webhook's subscription"
         )
-    return [text.strip() for text in texts]
-
-
-def _key(secret: str, scheme: str) -> str:
-    """Check the form of a secret; raises SettingsError that does not repeat it."""
-    try:
-        usable = secret.isascii() and (scheme == "legacy" or base64.b64decode(_padded(secret), validate=True))
-    except ValueError:
-        usable = False
-    if not usable:
+    texts = [text.strip() for text in texts]
+    if not all(_has_form(text, scheme) for text in texts):
         raise SettingsError(
             f"the webhook secret does not have Linq's form ({_PREFIX} and base64); nothing was read; copy it again"
         )
-    return secret
+    return texts
 
 
-def _padded(secret: str) -> str:
+def _has_form(secret: str, scheme: Scheme) -> bool:
+    """Return whether a secret is base64 after its prefix, or any ASCII text for the older scheme."""
     text = secret.removeprefix(_PREFIX).rstrip("=")
-    return text + "=" * (-len(text) % 4)
+    try:
+        is_base64 = scheme == "legacy" or base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except ValueError:
+        return False
+    return secret.isascii() and bool(is_base64)
+
+
+def _sign(key: str, scheme: Scheme, webhook_id: str, at: datetime, text: str) -> str:
+    if scheme == "standard":
+        return str(Webhook(key).sign(webhook_id, at, text))
+    return hmac.new(key.encode(), f"{int(at.timestamp())}.{text}".encode(), "sha256").hexdigest()
 
 
 def _text(body: Any) -> str:
