@@ -31,7 +31,6 @@ from linq_nb.model import (
     Line,
     Message,
     Send,
-    columns_of,
     frame_columns,
 )
 from linq_nb.text import mask, mask_text
@@ -54,7 +53,9 @@ _REMEMBERED = 100_000
 
 _RECORDS = {"sends": Send, "chats": Chat, "handles": Handle, "lines": Line, "findings": Finding, "events": Event,
             "messages": Message}  # fmt: skip
-COLUMNS: Mapping[type, Mapping[str, str]] = {record: frame_columns(record) for record in _RECORDS.values()}
+COLUMNS: Mapping[type, Mapping[str, str]] = {
+    record: {name: column.dtype for name, column in frame_columns(record).items()} for record in _RECORDS.values()
+}
 """The columns of each kind of record with their dtypes."""
 
 ERROR_COLUMNS: Mapping[str, str] = {
@@ -105,7 +106,7 @@ def to_frame(
     if kind == "handles" and types == {Chat}:
         chat_ids = [chat.chat_id for chat in rows for _ in chat.handles]
         rows, types = [handle for chat in rows for handle in chat.handles], {Handle}
-    columns = _frame_columns(_kind(types, kind))
+    columns = frame_columns(_kind(types, kind))
     values: dict[str, Sequence[Any]] = {
         name: list(map(column.read or attrgetter(name), rows))
         for name, column in columns.items()
@@ -125,19 +126,19 @@ def from_chunks(
     leave: Collection[str] = (),
 ) -> pd.DataFrame:
     """Return rows that come in chunks as the frame of ``to_frame``, without the columns to ``leave``."""
-    columns = {name: column for name, column in _frame_columns(record).items() if name not in leave}
+    columns = {name: column for name, column in frame_columns(record).items() if name not in leave}
     values = ((name, some) for chunk in chunks for name, some in chunk.items())
     return _frame(columns, values, _mask(handles, key), handles, raw=True)
 
 
 def stored(record: type) -> list[str]:
     """Return the columns of a kind of record that the journal keeps."""
-    return [name for name, column in _frame_columns(record).items() if column.is_stored]
+    return [name for name, column in frame_columns(record).items() if column.is_stored]
 
 
 def column_reference(kind: str = "sends") -> pd.DataFrame:
     """Return the columns of a kind of records as a table: ``column``, ``dtype``, ``unit`` and ``meaning``."""
-    declared = _frame_columns(_kind(set(), kind)).values()
+    declared = frame_columns(_kind(set(), kind)).values()
     values: dict[str, Sequence[Any]] = {
         "column": [column.name for column in declared],
         "dtype": [column.dtype for column in declared],
@@ -160,10 +161,6 @@ def errors_frame(code: int | None = None) -> pd.DataFrame:
         (name, [getattr(entry, "todo" if name == "what_to_do" else name) for entry in codes]) for name in ERROR_COLUMNS
     )
     return _frame(columns, values, str, "full")
-
-
-def _frame_columns(record: type) -> Mapping[str, Column]:
-    return {name: column for name, column in columns_of(record).items() if column.in_frame}
 
 
 def _frame(

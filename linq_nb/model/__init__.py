@@ -3,13 +3,12 @@
 Times are aware UTC and named ``*_at``; lengths say their unit; handles are E.164 or an email address.
 """
 
-from linq_nb.model.chat import Chat, Handle, Line
 from linq_nb.model.draft import BadDraft, Draft, Finding, Findings, Plan, PlanRow, Verdict
 from linq_nb.model.memo import MemoSource, VoiceMemo
-from linq_nb.model.message import Attachment, Message, Subscription
-from linq_nb.model.naming import is_uuid, send_id, source_of, url_name
 from linq_nb.model.record import BOOL, CATEGORY, FLOAT, INT, TEXT, TIME, Column, columns_of, frame_columns
+from linq_nb.model.resources import Attachment, Chat, Handle, Line, Message, Subscription
 from linq_nb.model.send import SPANS, Event, Send, accepted_time
+from linq_nb.model.sources import is_uuid, send_id, source_of, url_name
 
 __all__ = [
     "BOOL", "CATEGORY", "FLOAT", "INT", "SPANS", "TEXT", "TIME", "Attachment", "BadDraft", "Chat",

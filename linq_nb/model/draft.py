@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from linq_nb.model.chat import Chat
 from linq_nb.model.memo import VoiceMemo
 from linq_nb.model.record import CATEGORY, Displayed, Record, column
+from linq_nb.model.resources import Chat
 from linq_nb.model.send import Send
 
 

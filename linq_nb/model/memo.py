@@ -12,9 +12,8 @@ from urllib.parse import unquote
 
 from linq_nb import audio
 from linq_nb.errors import AudioError
-from linq_nb.model.loading import expanded, read_file, split_url
-from linq_nb.model.naming import is_uuid, source_of, url_name
 from linq_nb.model.record import Record
+from linq_nb.model.sources import expanded, is_uuid, read_file, source_of, split_url, url_name
 from linq_nb.text import plain_url, writable
 
 MemoSource = Literal["file", "bytes", "samples", "url", "attachment"]

@@ -88,9 +88,9 @@ def columns_of(record: type) -> Mapping[str, Column]:
     return {column.name: column for column in columns}
 
 
-def frame_columns(record: type) -> Mapping[str, str]:
-    """Return the columns of a record's frame with their dtypes."""
-    return {name: column.dtype for name, column in columns_of(record).items() if column.in_frame}
+def frame_columns(record: type) -> Mapping[str, Column]:
+    """Return the columns of a record's frame, by name, in order."""
+    return {name: column for name, column in columns_of(record).items() if column.in_frame}
 
 
 def _complete(field: dataclasses.Field[Any]) -> Column:

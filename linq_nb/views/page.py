@@ -97,11 +97,7 @@ def table(rows: Iterable[tuple[str, str]], first: str = "68px") -> str:
     ``first`` is the width of the first column.
     """
     cell = "text-align:left;vertical-align:top;border:none;padding:2px 12px 2px 0;background:none"
-    body = "".join(
-        f'<tr style="background:none"><td style="{cell};width:{first}">{left}</td><td style="{cell}">{right}</td></tr>'
-        for left, right in rows
-    )
-    return f'<table style="{_TABLE}"><tbody>{body}</tbody></table>'
+    return _rows(f'<td style="{cell};width:{first}">{left}</td><td style="{cell}">{right}</td>' for left, right in rows)
 
 
 def tagged(rows: Iterable[tuple[str, str]], first: str) -> str:
@@ -110,11 +106,15 @@ def tagged(rows: Iterable[tuple[str, str]], first: str) -> str:
     ``first`` is the width of the tags.
     """
     cell = "text-align:left;border:none;padding:2px 0;background:none"
-    body = "".join(
-        f'<tr style="background:none"><td style="{cell}"><div style="display:flex;flex-wrap:wrap">'
-        f'<div style="width:{first}">{left}</div> <div style="flex:1 1 150px;min-width:0">{right}</div></div></td></tr>'
+    return _rows(
+        f'<td style="{cell}"><div style="display:flex;flex-wrap:wrap"><div style="width:{first}">{left}</div>'
+        f' <div style="flex:1 1 150px;min-width:0">{right}</div></div></td>'
         for left, right in rows
     )
+
+
+def _rows(rows: Iterable[str]) -> str:
+    body = "".join(f'<tr style="background:none">{cells}</tr>' for cells in rows)
     return f'<table style="{_TABLE}"><tbody>{body}</tbody></table>'
 
 

@@ -1,10 +1,11 @@
-"""Chats and the people in them, your lines, and whether an address can be reached."""
+"""What Linq keeps: chats and the people in them, your lines, messages and their files, and webhook subscriptions."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from linq_nb.model.record import CATEGORY, INT, TEXT, Column, Record, column, derived
 
@@ -72,3 +73,73 @@ class Line(Record):
     phone_number: str = field(metadata=column("your line, in E.164", is_handle=True))
     reputation: str | None = field(default=None, metadata=column("Linq's rating of the line", CATEGORY))
     line_type: str | None = field(default=None, metadata=column("kind of line", CATEGORY))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """An uploaded (or announced) file; ``upload_url`` is a secret for 15 minutes and stays out of the repr."""
+
+    attachment_id: str
+    filename: str | None = None
+    mime_type: str | None = None
+    size_bytes: int | None = None
+    duration_ms: int | None = None
+    status: str | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    upload_url: str | None = field(default=None, repr=False)
+    download_url: str | None = field(default=None, repr=False)
+    required_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    http_method: str = "PUT"
+
+
+def _of_file(name: str, dtype: str, meaning: str, **declared: Any) -> Column:
+    """Declare a column of messages that describes the only file of a message."""
+
+    def read(message: Message) -> Any:
+        return getattr(message.media[0], name) if len(message.media) == 1 else None
+
+    return derived(name, dtype, meaning, read=read, **declared)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Message(Record):
+    """A message as Linq's reads give it: its delivery status and the files it carries.
+
+    ``parts`` counts all its parts, files or not; None when not all can be read.
+    """
+
+    message_id: str = field(metadata=column("Linq's id of the message", is_unique=True))
+    chat_id: str | None = field(default=None, metadata=column("Linq's id of the chat"))
+    is_from_me: bool | None = field(default=None, metadata=column("whether it went out from your line"))
+    delivery_status: str | None = field(default=None, metadata=column("Linq's word for how far it is", CATEGORY))
+    service: str | None = field(default=None, metadata=column("iMessage, RCS or SMS", CATEGORY))
+    created_at: datetime | None = field(default=None, metadata=column("when it was created"))
+    updated_at: datetime | None = field(default=None, metadata=column("when it was last changed"))
+    sent_at: datetime | None = field(default=None, metadata=column("when it left the line"))
+    delivered_at: datetime | None = field(default=None, metadata=column("when it reached the device"))
+    read_at: datetime | None = field(default=None, metadata=column("when it was read"))
+    reconciled_at: datetime | None = field(default=None, metadata=column("when Linq corrected its status"))
+    media: tuple[Attachment, ...] = ()
+    parts: int | None = field(default=None, metadata=column("number of its parts, missing when not all can be read"))
+
+    _derived: ClassVar[tuple[Column, ...]] = (
+        _of_file("attachment_id", TEXT, "Linq's id of its file, when it has exactly one"),
+        _of_file("filename", TEXT, "name of its file", is_free_text=True),
+        _of_file("mime_type", TEXT, "type of its file"),
+        _of_file("size_bytes", INT, "size of its file", unit="bytes"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A webhook subscription; ``signing_secret`` comes once, at creation, and stays out of the repr."""
+
+    subscription_id: str
+    target_url: str
+    subscribed_events: tuple[str, ...] = ()
+    is_active: bool | None = None
+    phone_numbers: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    signing_secret: str | None = field(default=None, repr=False)
