@@ -133,10 +133,7 @@ class Session:
         return [chat for _, chat in self._chats.values()]
 
     def find_chat(self, name: str | Chat) -> Chat | str:
-        """Return the only chat with this display name or handle; an id is returned as it is.
-
-        Raises PreflightError that lists the candidates when no chat or several have the name.
-        """
+        """Return the only chat with this display name or handle; an id is returned as it is."""
         if isinstance(name, Chat):
             return name
         if not isinstance(name, str):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from linq_nb.journal import schema
 from linq_nb.journal.archive import Archive
@@ -27,7 +26,7 @@ class Journal(Queries, Archive):
     """A journal at a URL of SQLAlchemy's form; ``sqlite://`` is one in memory.
 
     Safe to use from several threads and processes. Raises JournalError when it cannot be opened, read or written.
-    ``wall`` gives the time in seconds since 1970, for leases.
+    ``wall`` gives the time in seconds since 1970, for leases. ``label`` is the journal's place without a password.
     """
 
     def __init__(self, url: str, *, wall: Callable[[], float] = time.time) -> None:
@@ -40,23 +39,10 @@ class Journal(Queries, Archive):
             database.close()
             raise
         super().__init__(database)
+        self.url, self.label, self.in_memory = database.url, database.label, database.in_memory
 
     def __repr__(self) -> str:
         return f"Journal({self.label!r})"
-
-    @property
-    def url(self) -> Any:
-        """The URL as SQLAlchemy has it; its text hides the password."""
-        return self.database.url
-
-    @property
-    def label(self) -> str:
-        """The journal's place without a password."""
-        return self.database.label
-
-    @property
-    def in_memory(self) -> bool:
-        return self.database.in_memory
 
     def close(self) -> None:
         self.database.close()

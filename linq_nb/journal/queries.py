@@ -131,11 +131,8 @@ class Queries(Observations):
     def distinct_values(self, record: type, column: str, since: datetime | None = None) -> list[str]:
         """Return the distinct values in a column of all sends or all events, sorted."""
         kind = TABLES[record]
-        values, made_at = kind.table.c[column], kind.table.c[kind.made_at]
-        wanted = sa.select(values).distinct().where(values.is_not(None))
-        wanted = wanted if since is None else wanted.where(made_at >= since)
-        with self.database.read() as db:
-            return sorted(db.execute(wanted).scalars())
+        made_at = kind.table.c[kind.made_at]
+        return self._distinct(kind.table.c[column], *([] if since is None else [made_at >= since]))
 
     def _records(self, kind: RecordTable, wanted: Sequence[sa.Select[Any]]) -> Sequence[Any]:
         """Return the records whose numbers these statements select."""
@@ -158,15 +155,16 @@ class Queries(Observations):
 
     def chat_ids(self, base_url: str) -> list[str]:
         """Return the chats that have sends of this base URL."""
-        wanted = sa.select(sends.c.chat_id).where(sends.c.base_url == base_url).distinct().order_by(sends.c.chat_id)
-        with self.database.read() as db:
-            return list(db.execute(wanted).scalars())
+        return self._distinct(sends.c.chat_id, sends.c.base_url == base_url)
 
     def message_ids(self, chat_id: str) -> set[str]:
         """Return the message ids of a chat's sends."""
-        wanted = sa.select(sends.c.message_id).where(sends.c.chat_id == chat_id, sends.c.message_id.is_not(None))
+        return set(self._distinct(sends.c.message_id, sends.c.chat_id == chat_id))
+
+    def _distinct(self, column: sa.Column[Any], *conditions: sa.ColumnElement[bool]) -> list[str]:
+        wanted = sa.select(column).distinct().where(column.is_not(None), *conditions)
         with self.database.read() as db:
-            return set(db.execute(wanted).scalars())
+            return sorted(db.execute(wanted).scalars())
 
     def hash_key(self) -> bytes:
         """Return the key of hashed handles, which no other journal has."""

@@ -114,10 +114,7 @@ def journal_note(journal: Journal) -> str | None:
         return "the journal is in memory: after a restart nobody knows what was sent; set LINQ_NB_JOURNAL"
     place = journal.label
     temporary = (tempfile.gettempdir(), "/tmp/", "/content/", "/dev/shm/")  # named to warn of them
-    if journal.url.get_backend_name() == "sqlite" and (place.startswith(temporary) or _is_binder()):
+    is_binder = any(name.startswith("BINDER_") for name in os.environ)
+    if journal.url.get_backend_name() == "sqlite" and (place.startswith(temporary) or is_binder):
         return "the journal is on a disk that does not last; set LINQ_NB_JOURNAL to one that does"
     return None
-
-
-def _is_binder() -> bool:
-    return any(name.startswith("BINDER_") for name in os.environ)

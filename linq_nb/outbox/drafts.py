@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from linq_nb.model import BadDraft, Chat, Draft, Finding, Findings, VoiceMemo
 from linq_nb.session import Session
 
 Row = tuple[Any, Any, Any]
-Load = Callable[[Any], VoiceMemo]
+Load = Callable[[str], VoiceMemo]
 
 
 def make_draft(
@@ -69,31 +70,10 @@ def fetch_memo(session: Session, memo: VoiceMemo, *, allow_private: bool = False
 def drafts_of_rows(rows: Iterable[Row], folder: Path) -> list[Draft | BadDraft]:
     """Return a draft for each row of chat, audio and copy; paths are relative to ``folder``.
 
-    A bad row is a BadDraft that says why. Each distinct file is read once.
+    A bad row is a BadDraft that says why. Each distinct file that is audio is read once.
     """
-    load = _loader(folder)
+    load = functools.cache(lambda name: VoiceMemo.load(name, folder=folder))
     return [_draft_of_row(*row, load) for row in rows]
-
-
-def _loader(folder: Path) -> Load:
-    """Return a function that loads the value of an audio cell, each distinct value once."""
-    loaded: dict[str, VoiceMemo | LinqError] = {}
-
-    def load(value: Any) -> VoiceMemo:
-        if isinstance(value, VoiceMemo):
-            return value
-        name = str(value).strip()
-        if name not in loaded:
-            try:
-                loaded[name] = VoiceMemo.load(name, folder=folder)
-            except LinqError as error:
-                loaded[name] = error
-        memo = loaded[name]
-        if isinstance(memo, LinqError):
-            raise memo
-        return memo
-
-    return load
 
 
 def _draft_of_row(chat: Any, audio: Any, copy: Any, load: Load) -> Draft | BadDraft:
@@ -109,7 +89,8 @@ def _draft_of_row(chat: Any, audio: Any, copy: Any, load: Load) -> Draft | BadDr
         why = f"copy is a whole number from 1 on, not {_text(copy)!r}"
         return BadDraft(chat=chat_text, audio=audio_text, why=why)
     try:
-        return Draft(memo=load(audio), chat=chat if isinstance(chat, Chat) else chat_text, copy=number)
+        memo = audio if isinstance(audio, VoiceMemo) else load(audio_text)
+        return Draft(memo=memo, chat=chat if isinstance(chat, Chat) else chat_text, copy=number)
     except LinqError as error:
         return BadDraft(chat=chat_text, audio=audio_text, why=str(error))
 

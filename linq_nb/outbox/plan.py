@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 from linq_nb import preflight, views
-from linq_nb.errors import AudioError, LinqError, PreflightError
+from linq_nb.errors import LinqError, PreflightError
 from linq_nb.model import BadDraft, Chat, Draft, Finding, Plan, PlanRow, Send, Verdict, VoiceMemo
 from linq_nb.outbox.attempt import check_shape
 from linq_nb.session import Session
@@ -67,10 +67,9 @@ class _Planner:
             if row.wanted is not None:  # only then can another row repeat it
                 self._first_row.setdefault(row.wanted.send_id, number)
             return row
-        except PreflightError as error:
-            return PlanRow(row=number, draft=draft, verdict="refused", why=str(error), findings=error.findings)
-        except (AudioError, LinqError) as error:
-            return PlanRow(row=number, draft=draft, verdict="refused", why=str(error))
+        except LinqError as error:
+            findings = error.findings if isinstance(error, PreflightError) else ()
+            return PlanRow(row=number, draft=draft, verdict="refused", why=str(error), findings=findings)
 
     def _validated(self, number: int, draft: Draft) -> PlanRow:
         chat, unread = self._chat(draft.chat)

@@ -36,9 +36,8 @@ def _look_for(session: Session, send: Send) -> Send:
     except LinqError as error:
         match = rules.Match("ambiguous", f"the chat could not be read: {error}")
     else:
-        rivals, under_way = session.journal.without_message_id(
-            send.base_url, send.chat_id
-        )  # asked after the chat was read
+        # asked after the chat was read
+        rivals, under_way = session.journal.without_message_id(send.base_url, send.chat_id)
         match = rules.match(
             send,
             messages,

@@ -55,10 +55,7 @@ class Watched(list[Send]):
 
 
 class Watch:
-    """A watch: asks again and again until all is settled, past the horizon, or the time is over.
-
-    ``result`` is what stands at its end, also after an interrupt or an error.
-    """
+    """A watch that can be run; ``result`` is what stands at its end, also after an interrupt or an error."""
 
     def __init__(
         self,
