@@ -70,7 +70,7 @@ class Body(httpx.SyncByteStream):
     def may_have_left(self, error: Exception) -> bool:
         """Whether the whole request may have left, though the transport raised this error.
 
-        Our own transport always reads the body; of another one that did not, the error alone tells.
+        Our own transport always reads the body; where another transport did not, the error alone tells.
         """
         if isinstance(error, _BEFORE_THE_FIRST_BYTE):
             return False

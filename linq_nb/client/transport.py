@@ -27,7 +27,7 @@ class DirectTransport(httpx.BaseTransport):
     def __init__(self, keep_alive_s: float = KEEP_ALIVE_S) -> None:
         self._keep_alive_s = keep_alive_s
         self._lock = threading.Lock()
-        self._idle: list[Connection] = []  # the one used last comes last
+        self._idle: list[Connection] = []  # the most recently used comes last
         self._busy: set[Connection] = set()
 
     @property
@@ -80,7 +80,7 @@ class DirectTransport(httpx.BaseTransport):
         connection.close()
 
     def _release(self, connection: Connection) -> None:
-        """Keep a connection for the next request or close it; one that nobody needed for long is closed too."""
+        """Keep a connection for the next request or close it; the oldest is closed when nobody needed it for long."""
         if not connection.finish():
             self._drop(connection)
             return

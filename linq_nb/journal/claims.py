@@ -122,7 +122,7 @@ class Claims(Contents, Observations):
     def _row(self, db: sa.Connection, wanted: Send, contents: Sequence[str]) -> tuple[Send, int, int | None] | None:
         """Return the row of a send key with epoch and lease.
 
-        There may be several, when names were linked after both were sent; then the one that forbids most.
+        There may be several, when names were linked after both were sent; then the row that forbids most.
         """
         key = {"base_url": wanted.base_url, "chat_id": wanted.chat_id, "copy": wanted.copy}
         rows = [row for content in contents for row in self._by_key.rows(db, key | {"content": content})]

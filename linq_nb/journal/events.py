@@ -124,9 +124,9 @@ class Observations(Room):
     def ingest(self, *received: Event) -> list[Ingested]:
         """Write webhook events, each once by its ``event_id``, and what follows for their sends by the rank rule.
 
-        An event belongs to the send with its message id, or else to one of unknown outcome with its trace id. An event
-        of no send is kept with an empty ``send_id`` and joins its send as soon as that learns its message id: an event
-        may come before the answer to the POST is written.
+        An event belongs to the send with its message id, or else to a send of unknown outcome with its trace id. An
+        event of no send is kept with an empty ``send_id`` and joins its send as soon as that learns its message id: an
+        event may come before the answer to the POST is written.
         """
         in_one_order = sorted(range(len(received)), key=lambda n: str(received[n].event_id))  # prevents deadlocks
         with self.database.write(EVENTS_LOCK) as db:
@@ -186,7 +186,7 @@ class Observations(Room):
         return Ingested(event, is_new=True)
 
     def _with_send(self, db: sa.Connection, event: Event) -> Event:
-        """Return the event with the send that it belongs to; one of an unknown outcome is found by its trace id."""
+        """Return the event with the send that it belongs to; a send of unknown outcome is found by its trace id."""
         if event.message_id:
             send_id = db.execute(_BY_MESSAGE, {"its_message_id": event.message_id}).scalar()
             if send_id:
@@ -199,11 +199,11 @@ class Observations(Room):
         return event
 
     def _is_send_under_way(self, db: sa.Connection, event: Event) -> bool:
-        """Whether a send is under way that may turn out to be the one that this event is about."""
+        """Whether a send is under way that this event may be about."""
         may_belong = bool(event.message_id or (event.trace_id and event.status))
         return may_belong and db.execute(_UNDER_WAY, {"its_chat_id": event.chat_id}).first() is not None
 
 
 def _of_send(event: Event, send_id: str, was: str) -> Event:
-    """Return an event with its send; it also reconciles one whose outcome ``was`` unknown."""
+    """Return an event with its send; it also reconciles a send that ``was`` unknown."""
     return replace(event, send_id=send_id, reconcile_result="found" if was == "unknown" else None)

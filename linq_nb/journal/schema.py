@@ -5,7 +5,7 @@ stand for the same content, ``attachments`` the uploads, ``meta`` the schema ver
 Times are microseconds since 1970 in UTC.
 
 To add a migration, append a function to ``MIGRATIONS``. It may only add tables, indexes and nullable columns, because
-another process may have the journal open with the version before: that one must stay correct. (It is refused when it
+another process may have the journal open with the version before, which must stay correct. (It is refused when it
 opens the journal anew.) A new journal is made by the first step with the tables of today, so each step adds only what
 is missing; ``_add_columns`` does so for columns.
 """

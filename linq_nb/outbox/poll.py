@@ -100,7 +100,7 @@ class Poll:
 
     @property
     def error(self) -> LinqError | None:
-        """The error that says most: one that stopped all, else the first."""
+        """The error that says most: the error that stopped all, else the first."""
         errors = list(self.errors.values())
         return next((error for error in errors if isinstance(error, HOPELESS)), errors[0] if errors else None)
 
