@@ -13,18 +13,7 @@ from linq_nb.model import Chat, Draft, Finding, VoiceMemo
 from linq_nb.text import clean, mask
 from linq_nb.views import bubble, records
 from linq_nb.views.blocks import finding_rows, finding_table
-from linq_nb.views.page import (
-    BOX,
-    FRAME,
-    Shown,
-    columns,
-    data_url,
-    div,
-    esc,
-    mode_pill,
-    name,
-    quiet,
-)
+from linq_nb.views.page import BOX, FRAME, Shown, columns, data_url, div, esc, mode_pill, name, quiet
 from linq_nb.views.phrases import duration
 
 _ROW = "display:flex;flex-wrap:wrap;align-items:center;gap:10px 20px;max-width:100%"

@@ -7,20 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from linq_nb import audio
-from linq_nb.model import (
-    BadDraft,
-    Chat,
-    Draft,
-    Event,
-    Finding,
-    Handle,
-    Line,
-    Message,
-    Plan,
-    PlanRow,
-    Send,
-    VoiceMemo,
-)
+from linq_nb.model import BadDraft, Chat, Draft, Event, Finding, Handle, Line, Message, Plan, PlanRow, Send, VoiceMemo
 from linq_nb.status import status_of
 from linq_nb.text import clean, mask, mask_text, place, short_id
 from linq_nb.views.phrases import duration, moment, rate, size

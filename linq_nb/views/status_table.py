@@ -49,7 +49,7 @@ def followed_rows(
 ) -> Shown:
     """Show a row for each send; ``unconfirmed`` are the ids of those past the user's horizon."""
     shown = _chosen(sends, unconfirmed)
-    rows = [bubble(send, now, is_unconfirmed=send.send_id in unconfirmed) for send in shown]
+    rows = [_bubble(send, _state(send, unconfirmed), now) for send in shown]
     more = [f"and {len(sends) - len(shown)} more"] if len(sends) > len(shown) else []
     tail = [*more, *(clean(note, 600) for note in notes)]
     width = max((len(row.state) for row in rows), default=0)
@@ -70,9 +70,7 @@ def followed_line(sends: Sequence[Send], *, now: datetime, started: datetime, un
     return f"{settled} of {len(sends)} settled after {passed}: {summary}"
 
 
-def bubble(send: Send, now: datetime, *, is_unconfirmed: bool = False) -> Bubble:
-    """Describe one send in a row."""
-    state = _state(send, (send.send_id,) if is_unconfirmed else ())
+def _bubble(send: Send, state: str, now: datetime) -> Bubble:
     notes = [records.send_memo(send), *([f"copy {send.copy}"] if send.copy != 1 else []), _note(send, state, now)]
     return Bubble(clean(state, 40), records.send_whom(send), ", ".join(filter(None, notes)))
 
@@ -124,10 +122,6 @@ def _chosen(sends: Sequence[Send], unconfirmed: Collection[str]) -> list[Send]:
     return [sends[place] for place in kept]
 
 
-def _ground(state: str) -> str:
-    return AMBER if state == "unconfirmed" else status_ground(state)
-
-
 def _table(rows: Sequence[Bubble]) -> str:
     """Return the rows as a table whose words break, so that it fits a narrow page."""
     cell = "text-align:left;vertical-align:top;border:none;padding:3px 10px 3px 0;background:none"
@@ -135,10 +129,11 @@ def _table(rows: Sequence[Bubble]) -> str:
         f'<th style="{cell};font-weight:normal;{width}">{quiet(title)}</th>'
         for title, width in (("state", "width:92px"), ("bubble", ""))
     )
+    tags = [pill(row.state, AMBER if row.state == "unconfirmed" else status_ground(row.state)) for row in rows]
     body = "".join(
-        f'<tr style="background:none"><td style="{cell}">{pill(row.state, _ground(row.state))}</td>'
+        f'<tr style="background:none"><td style="{cell}">{tag}</td>'
         f'<td style="{cell}">{name(row.whom)}<br>{quiet(row.note)}</td></tr>'
-        for row in rows
+        for tag, row in zip(tags, rows, strict=True)
     )
     style = "table-layout:fixed;width:100%;max-width:660px;border-collapse:collapse;border:none;margin:4px 0;"
     return f'<table style="{style}font-size:13px"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
