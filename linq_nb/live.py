@@ -65,11 +65,9 @@ class Progress:
             self._draw(content)
 
     def _draw(self, content: views.Shown) -> None:
-        if content.text == self._text:
-            return
-        self._text = content.text
-        draw = self._output.update if self._output.is_shown else self._output.show
-        draw(content)
+        if content.text != self._text:
+            self._text = content.text
+            (self._output.update if self._output.is_shown else self._output.show)(content)
 
     @property
     def cell(self) -> object:

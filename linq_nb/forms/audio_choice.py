@@ -32,10 +32,6 @@ class AudioChoice:
         self.source: str | None = None
         self._loader: Callable[[bool], VoiceMemo] | None = None
 
-    def clear(self) -> None:
-        """Choose nothing."""
-        self._choose(None)
-
     def choose_text(self, text: str) -> None:
         """Choose a path, an https URL or an attachment id; nothing with an empty text."""
         self._choose((lambda convert: _load(text, convert)) if text else None, text or None)

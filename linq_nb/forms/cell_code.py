@@ -1,4 +1,4 @@
-"""What the form does, as code for a cell: a magic, or Python. Pure."""
+"""What the form does, as code for a cell: a magic, or Python."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from linq_nb import views
+from linq_nb import live, views
 from linq_nb.model import Chat, VoiceMemo, is_uuid, source_of
 from linq_nb.text import clean
 
@@ -34,6 +34,13 @@ class Chosen:
     copy: int
 
 
+def name_of(value: object) -> str | None:
+    """Return the notebook's name for an object: one that the person chose, else that of an output, as ``_3``."""
+    namespace = getattr(live.ipython_shell(), "user_ns", {})
+    names = [name for name, item in namespace.items() if item is value and name.strip("_")]
+    return min(names, key=lambda name: (name.startswith("_"), name), default=None)
+
+
 def magic(chosen: Chosen, names: Names, offered: Sequence[Chat]) -> str:
     """Return the ``%linq_voicememo`` line; a chat is named where no other of the ``offered`` has its name."""
     lines: list[str] = []
@@ -57,7 +64,9 @@ def python(chosen: Chosen, names: Names) -> str:
     lines += [] if names.outbox else [f"outbox = {names.connect}"]
     lines += [f"memo = {_memo_code(chosen, names)}"]
     copy = f", copy={chosen.copy}" if chosen.copy > 1 else ""
-    lines += [f"{outbox}.send(memo, {chat.chat_id!r}{copy})  # {_comment(chat)}" for chat in chosen.chats]
+    for chat in chosen.chats:
+        whom = clean(views.chat_whom(chat).partition(" · ")[0], 60)
+        lines.append(f"{outbox}.send(memo, {chat.chat_id!r}{copy})  # {whom}")
     return "\n".join(lines)
 
 
@@ -96,7 +105,3 @@ def _chat_word(chat: Chat, offered: Sequence[Chat]) -> str:
 
 def _folded(chat: Chat) -> str:
     return " ".join((chat.chat_name or "").split()).casefold()
-
-
-def _comment(chat: Chat) -> str:
-    return clean(views.chat_whom(chat).partition(" · ")[0], 60)

@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from linq_nb import consent, views
+from linq_nb import consent, live, views
 from linq_nb.errors import AudioError, LinqError
-from linq_nb.forms import audio_choice, cell_code, notebook, wording
+from linq_nb.forms import audio_choice, cell_code, wording
 from linq_nb.forms.audio_choice import AudioChoice
 from linq_nb.forms.chat_choice import ChatChoice
 from linq_nb.forms.controls import Controls
@@ -113,7 +113,8 @@ class SendForm:
             self._batch.stop("the form was closed")
             self.wait()
         self._output.end("This form is closed.")
-        self._close_recorder()
+        if self._recorder is not None:
+            self._toggle_recorder()
         for control in (*vars(self.controls).values(), self.widget):
             control.close()
 
@@ -175,10 +176,7 @@ class SendForm:
         try:
             self._chat_choice.read()
         finally:
-            self._offer_chats()
-
-    def _offer_chats(self) -> None:
-        self.controls.picker.offer(self._chat_choice.offered, is_complete=self._chat_choice.is_read)
+            self.controls.picker.offer(self._chat_choice.offered, is_complete=self._chat_choice.is_read)
 
     def _choose_chats(self) -> None:
         self.chats = self._chat_choice.of(self.controls.picker.chosen)
@@ -187,7 +185,7 @@ class SendForm:
     def _find_chat(self, text: str) -> None:
         """Choose the chat of a name, handle or id that the list does not show."""
         chat, picker = self._chat_choice.find(text), self.controls.picker
-        self._offer_chats()
+        picker.offer(self._chat_choice.offered, is_complete=self._chat_choice.is_read)
         if chat.chat_id not in picker.chosen:
             picker.chosen = [*picker.chosen, chat.chat_id]
         self._choose_chats()
@@ -200,7 +198,7 @@ class SendForm:
             self._audio.choose_text(text)
             self._load_memo(audio_choice.shown(text))
             return
-        self._audio.clear()
+        self._audio.choose_text("")
         self._load_memo(text)
         self.controls.source.options = files = tuple(audio_choice.audio_files(text))
         self._say(f"{len(files)} audio {'file' if len(files) == 1 else 'files'} there: type on, or choose a file.")
@@ -210,7 +208,7 @@ class SendForm:
         self._load_memo("")
 
     def _refuse_file(self, error: AudioError) -> None:
-        self._audio.clear()
+        self._audio.choose_text("")
         self._load_memo("")
         raise error
 
@@ -228,25 +226,18 @@ class SendForm:
     # --- recording ---
 
     def _toggle_recorder(self) -> None:
-        if self._recorder is not None:
-            self._close_recorder()
-            return
-        from linq_nb.recorder import Recorder  # loaded when somebody records
-
-        self._recorder = Recorder(start=True)
-        self._recorder.observe(self._guard.event(self._choose_recording), names="memo")
-        self.controls.studio.children = (self._recorder,)
-        set_shown(self.controls.studio, True)
-        self.controls.record.description = "Close the recorder"
-
-    def _close_recorder(self) -> None:
         if self._recorder is None:
-            return
-        self.controls.studio.children = ()
-        set_shown(self.controls.studio, False)
-        self.controls.record.description = "Record"
-        self._recorder.close()
-        self._recorder = None
+            from linq_nb.recorder import Recorder  # loaded when somebody records
+
+            self._recorder = Recorder(start=True)
+            self._recorder.observe(self._guard.event(self._choose_recording), names="memo")
+            self.controls.studio.children = (self._recorder,)
+        else:
+            self.controls.studio.children = ()
+            self._recorder.close()
+            self._recorder = None
+        set_shown(self.controls.studio, self._recorder is not None)
+        self.controls.record.description = "Close the recorder" if self._recorder else "Record"
 
     def _choose_recording(self) -> None:
         self._audio.choose_recording(self._recorder.memo)
@@ -297,7 +288,7 @@ class SendForm:
         if plan is None or self._batch is not None or time.monotonic() - self._ended_at < self._double_click_s:
             return
         verdict = wording.plan_verdict(plan)
-        if verdict == "send" and consent.must_ask(notebook.ask_setting(), self.outbox.mode, self._session.account):
+        if verdict == "send" and consent.must_ask(_ask_setting(), self.outbox.mode, self._session.account):
             self._ask(plan)
         elif verdict in ("send", "unclear"):
             self._send(plan)
@@ -404,7 +395,7 @@ class SendForm:
         if self.memo is None or not self.chats:
             raise LinqError("choose a chat and audio first, then there is something to copy")
         connect = f"linq_nb.connect({'demo=True' if self.outbox.mode == 'DEMO' else ''})"
-        names = cell_code.Names(notebook.name_of(self), notebook.name_of(self.outbox), connect)
+        names = cell_code.Names(cell_code.name_of(self), cell_code.name_of(self.outbox), connect)
         convert, copy = self.controls.convert.value, self.controls.copy.value
         chosen = cell_code.Chosen(self.memo, self._audio.source, convert, self.chats, copy)
         if how == "magic":
@@ -413,6 +404,13 @@ class SendForm:
 
     def _show_code(self, how: str) -> None:
         self.controls.snippets.show(self.as_code(how))
+
+
+def _ask_setting() -> str:
+    """Return ``%config LinqMagics.ask``, "each" where the magics are not loaded."""
+    configurables = getattr(live.ipython_shell(), "configurables", ())
+    magics = (item for item in configurables if type(item).__name__ == "LinqMagics")
+    return str(getattr(next(magics, None), "ask", "each"))
 
 
 def _drafts_of(plan: Plan) -> list[Draft]:

@@ -106,7 +106,7 @@ def recorded(take_id: str, name: str, pcm: bytes, rate_hz: object, limit_bytes: 
     rate = _whole(rate_hz)
     if not _MIN_RATE <= rate <= _MAX_RATE or len(pcm) % _SAMPLE_BYTES:
         raise AudioError("the page sent sound that cannot be read; nothing was kept; record it again")
-    length_ms = _milliseconds(len(pcm), rate)
+    length_ms = len(pcm) // _SAMPLE_BYTES * 1000 // rate
     if length_ms < SHORTEST_MS:
         raise AudioError("this take is shorter than a tenth of a second; nothing was kept; record it again")
     memo = _memo(name, pcm, rate, limit_bytes)
@@ -219,10 +219,6 @@ def _preview_notes(preview: audio.Preview | None) -> list[str]:
     if preview is None:
         return [f"this file cannot be played here; {INSTALL} to hear it"]
     return [] if preview.is_original else ["plays a preview; the file itself is sent"]
-
-
-def _milliseconds(size_bytes: int, rate_hz: int) -> int:
-    return size_bytes // _SAMPLE_BYTES * 1000 // rate_hz
 
 
 def _whole(value: object) -> int:
