@@ -34,8 +34,6 @@ MAX_LOAD = 0.1
 WAITING = "waiting"
 """The state of a row that has not begun."""
 
-ENDED = "This board has ended."
-
 
 @dataclass(frozen=True)
 class Intervals:
@@ -114,10 +112,7 @@ class StatusBoard:
     def _ipython_display_(self) -> None:
         """Show the board, and below it its static record."""
         with self._display_lock:
-            if self._end_reason:
-                self._output.show_ended(ENDED, self.record())
-            else:
-                self._output.show(self.widget, repr(self), self.record())
+            self._output.show(self.widget, repr(self), self.record())
 
     @property
     def is_running(self) -> bool:
@@ -207,7 +202,7 @@ class StatusBoard:
             self.status.say(f"{self.line()}; ended: {self._end_reason}")
         with self._display_lock:
             self._output.update(self.record())
-            self._output.end(ENDED)
+            self._output.end("This board has ended.")
 
     # --- the sends ---
 

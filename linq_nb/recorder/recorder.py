@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,6 @@ from linq_nb.widgets.output import WidgetOutput, note
 
 CHUNK_BYTES = 1_000_000
 """Sound goes to the page and comes from it in chunks: a message above about 10 MB never arrives."""
-
-CLOSED = "This recorder is closed."
 
 Reply = dict[str, Any]
 """A message to the page, the answer to one of its own."""
@@ -83,7 +81,7 @@ class Recorder(Widget):
     def close(self) -> None:
         """Close the widget, which releases the microphone; ``memo`` and ``takes`` stay."""
         if self.comm is not None:
-            self._output.end(CLOSED)
+            self._output.end("This recorder is closed.")
         super().close()
 
     # --- display ---
@@ -97,10 +95,7 @@ class Recorder(Widget):
 
     def _ipython_display_(self) -> None:
         """Show the widget, and below it a static output that keeps what was recorded."""
-        if self.comm is None:
-            self._output.show_ended(CLOSED, self.record())
-        else:
-            self._output.show(self, repr(self), self.record())
+        self._output.show(self, repr(self), self.record())
 
     # --- messages of the page ---
 
@@ -116,25 +111,29 @@ class Recorder(Widget):
         self.send({**reply, "take": content.get("take"), "attempt": content.get("attempt")})
 
     def _handle(self, content: Mapping[str, Any], buffers: Sequence[memoryview]) -> Reply:
-        handlers: dict[str, Callable[[], Reply]] = {
-            "begin": lambda: self._begin(content),
-            "chunk": lambda: self._add_chunk(content, buffers),
-            "choose": lambda: self._choose(str(content.get("take"))),
-            "trim": lambda: self._trim(content),
-            "discard": lambda: self._discard(str(content.get("take"))),
-            "fetch": lambda: self._send_sound(str(content.get("take"))),
-        }
-        handler = handlers.get(str(content.get("kind")))
-        return handler() if handler else {"kind": "done"}
-
-    def _begin(self, content: Mapping[str, Any]) -> Reply:
-        """Begin the upload of a take; an upload that was begun before and not finished starts anew."""
-        upload = ChunkedUpload(content.get("size_bytes"), content.get("chunks"), content.get("crc32"))
-        self._uploads[str(content.get("take"))] = (content.get("attempt"), upload, content)
-        return {"kind": "next", "chunk": 0}
-
-    def _add_chunk(self, content: Mapping[str, Any], buffers: Sequence[memoryview]) -> Reply:
         take_id = str(content.get("take"))
+        match content.get("kind"):
+            case "begin":  # an upload that was begun before and not finished starts anew
+                upload = ChunkedUpload(content.get("size_bytes"), content.get("chunks"), content.get("crc32"))
+                self._uploads[take_id] = (content.get("attempt"), upload, content)
+                return {"kind": "next", "chunk": 0}
+            case "chunk":
+                return self._add_chunk(take_id, content, buffers)
+            case "fetch":
+                return self._send_sound(take_id)
+            case "choose" if take_id in self._takes:
+                self._choose(take_id)
+            case "trim" if take_id in self._takes:
+                start, end = content.get("start_ms"), content.get("end_ms")
+                self._takes[take_id] = takes.trimmed(self._takes[take_id], start, end, self._limit_bytes)
+                self._changed()
+            case "discard":
+                self._takes.pop(take_id, None)
+                newest = next(reversed(self._takes), None)
+                self._choose(self._chosen if self._chosen in self._takes else newest)
+        return {"kind": "done"}
+
+    def _add_chunk(self, take_id: str, content: Mapping[str, Any], buffers: Sequence[memoryview]) -> Reply:
         attempt, upload, announced = self._uploads.get(take_id, (None, None, {}))
         if upload is None or attempt != content.get("attempt"):
             return {"kind": "done"}
@@ -155,27 +154,9 @@ class Recorder(Widget):
         self._count += 1
         return take
 
-    def _choose(self, take_id: str) -> Reply:
-        if take_id in self._takes:
-            self._chosen = take_id
-            self._changed()
-        return {"kind": "done"}
-
-    def _trim(self, content: Mapping[str, Any]) -> Reply:
-        take = self._takes.get(str(content.get("take")))
-        if take is not None:
-            cut = takes.trimmed(take, content.get("start_ms"), content.get("end_ms"), self._limit_bytes)
-            self._takes[cut.take_id] = cut
-            self._changed()
-        return {"kind": "done"}
-
-    def _discard(self, take_id: str) -> Reply:
-        """Forget a take; if it was the chosen one, the newest of the others is chosen."""
-        self._takes.pop(take_id, None)
-        if self._chosen not in self._takes:
-            self._chosen = next(reversed(self._takes), None)
+    def _choose(self, take_id: str | None) -> None:
+        self._chosen = take_id
         self._changed()
-        return {"kind": "done"}
 
     def _send_sound(self, take_id: str) -> Reply:
         """Send the sound of a take to a page that was reloaded and does not have it."""

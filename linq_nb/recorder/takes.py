@@ -120,10 +120,14 @@ def loaded(take_id: str, filename: str, data: bytes, limit_bytes: int) -> Take:
     """Make a take of a file. Raises AudioError when Linq does not take it."""
     memo = fitting(VoiceMemo.from_bytes(data, filename), limit_bytes)
     length_ms = memo.duration_ms or 0
-    preview = _preview(memo, limit_bytes)
+    preview, notes = _preview(memo, limit_bytes), list(_notes(memo))
+    if preview is None:
+        notes.append(f"this file cannot be played here; {INSTALL} to hear it")
+    elif not preview.is_original:
+        notes.append("plays a preview; the file itself is sent")
     return Take(
         take_id=take_id, name=clean(filename, 60), memo=memo, recorded_ms=length_ms, start_ms=0, end_ms=length_ms,
-        peaks=_outline(memo.data or b""), notes=(*_notes(memo), *_preview_notes(preview)), preview=preview,
+        peaks=_outline(memo.data or b""), notes=tuple(notes), preview=preview,
     )  # fmt: skip
 
 
@@ -213,12 +217,6 @@ def _preview(memo: VoiceMemo, limit_bytes: int) -> audio.Preview | None:
         return audio.preview(memo.data or b"", limit_bytes=limit_bytes)
     except AudioError:
         return None
-
-
-def _preview_notes(preview: audio.Preview | None) -> list[str]:
-    if preview is None:
-        return [f"this file cannot be played here; {INSTALL} to hear it"]
-    return [] if preview.is_original else ["plays a preview; the file itself is sent"]
 
 
 def _whole(value: object) -> int:

@@ -24,16 +24,12 @@ class WidgetOutput:
 
     def __init__(self) -> None:
         self._widget, self._record = live.Output(), live.Output()
+        self._end: views.Shown | None = None
 
     def show(self, widget: Any, text: str, record: views.Shown) -> None:
-        """Show a widget with its plain-text twin, and its record."""
+        """Show a widget with its plain-text twin, or the note of its end; and its record."""
         view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
-        self._widget.show({WIDGET_VIEW: view, "text/plain": text})
-        self._record.show(_marked(record))
-
-    def show_ended(self, note_text: str, record: views.Shown) -> None:
-        """Show the record of a widget that no longer works, and a note in place of the widget."""
-        self._widget.show(note(note_text))
+        self._widget.show(self._end or {WIDGET_VIEW: view, "text/plain": text})
         self._record.show(_marked(record))
 
     def update(self, record: views.Shown) -> None:
@@ -41,8 +37,9 @@ class WidgetOutput:
         self._record.update(_marked(record))
 
     def end(self, note_text: str) -> None:
-        """Replace the widget by a note where it was shown."""
-        self._widget.update(note(note_text))
+        """Replace the widget by a note, where it was shown and where it will be."""
+        self._end = note(note_text)
+        self._widget.update(self._end)
 
 
 def heading(mode: str, text: str) -> str:
