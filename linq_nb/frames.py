@@ -138,14 +138,11 @@ def stored(record: type) -> list[str]:
 
 def column_reference(kind: str = "sends") -> pd.DataFrame:
     """Return the columns of a kind of records as a table: ``column``, ``dtype``, ``unit`` and ``meaning``."""
+    import pandas as pd
+
     declared = frame_columns(_kind(set(), kind)).values()
-    values: dict[str, Sequence[Any]] = {
-        "column": [column.name for column in declared],
-        "dtype": [column.dtype for column in declared],
-        "unit": [column.unit or None for column in declared],
-        "meaning": [column.meaning for column in declared],
-    }
-    return _frame({name: Column(name=name) for name in values}, values.items(), str, "full")
+    rows = [(column.name, column.dtype, column.unit or None, column.meaning) for column in declared]
+    return pd.DataFrame(rows, columns=["column", "dtype", "unit", "meaning"], dtype="string")
 
 
 def errors_frame(code: int | None = None) -> pd.DataFrame:
@@ -155,12 +152,13 @@ def errors_frame(code: int | None = None) -> pd.DataFrame:
     ``again_safe`` (whether running the same again can help, and cannot make a second bubble), ``what_to_do``,
     ``source``.
     """
-    codes = catalog.CODES if code is None else catalog.by_code(code)
-    columns = {name: Column(name=name, dtype=dtype) for name, dtype in ERROR_COLUMNS.items()}
-    values = (
-        (name, [getattr(entry, "todo" if name == "what_to_do" else name) for entry in codes]) for name in ERROR_COLUMNS
-    )
-    return _frame(columns, values, str, "full")
+    import pandas as pd
+
+    rows = [
+        (entry.http_status, entry.code, entry.meaning, entry.again_helps, entry.again_safe, entry.todo, entry.source)
+        for entry in (catalog.CODES if code is None else catalog.by_code(code))
+    ]
+    return pd.DataFrame(rows, columns=list(ERROR_COLUMNS)).astype(dict(ERROR_COLUMNS))
 
 
 def _frame(

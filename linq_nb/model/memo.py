@@ -132,22 +132,17 @@ class VoiceMemo(Record):
             origin, data = hashlib.sha256(data).hexdigest(), audio.convert(data)
             info = audio.probe(data)
             filename = f"{Path(filename).stem}{info.extension}" if filename else None
+        facts = dataclasses.asdict(info)
+        extension = facts.pop("extension")
         return cls(
             source=source,
             data=data,
-            filename=writable(filename) if filename else f"memo{info.extension}",
-            mime_type=info.mime_type,
+            filename=writable(filename) if filename else f"memo{extension}",
             declared_type=mime_type,
             size_bytes=len(data),
-            duration_ms=info.duration_ms,
             sha256=hashlib.sha256(data).hexdigest(),
             origin_sha256=origin,
-            format=info.format,
-            codec=info.codec,
-            sample_rate=info.sample_rate,
-            channels=info.channels,
-            title=info.title,
-            artist=info.artist,
+            **facts,
         )
 
     def fetched(self, data: bytes, filename: str | None = None) -> VoiceMemo:
