@@ -28,8 +28,11 @@ class WidgetOutput:
 
     def show(self, widget: Any, text: str, record: views.Shown) -> None:
         """Show a widget with its plain-text twin, or the note of its end; and its record."""
-        view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
-        self._widget.show(self._end or {WIDGET_VIEW: view, "text/plain": text})
+        if self._end is None:
+            view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+            self._widget.show({WIDGET_VIEW: view, "text/plain": text})
+        else:
+            self._widget.show(self._end)
         self._record.show(_marked(record))
 
     def update(self, record: views.Shown) -> None:
