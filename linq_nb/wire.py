@@ -166,7 +166,7 @@ class Answer:
         return _http_date(self.headers.get("date", ""))
 
     def json(self) -> Raw:
-        """Return the answer's JSON object; raises Unreadable when it is none."""
+        """Return the answer's JSON object; raises Unreadable when it has none."""
         if isinstance(self._parsed, str):
             raise Unreadable(self._parsed)
         return self._parsed

@@ -53,7 +53,7 @@ def url_name(url: str) -> str:
 
 
 def split_url(url: str) -> Any:
-    """Return the parts of a URL; raises AudioError when it is none."""
+    """Return the parts of a URL; raises AudioError for a text that is not a URL."""
     refusal = AudioError("this is not a URL; give an https URL of an audio file; nothing was sent")
     try:
         parts = urlsplit(url)

@@ -109,6 +109,11 @@ def test_no_two_files_of_the_package_have_one_name() -> None:
     assert sorted(name for name in names if names.count(name) > 1) == []
 
 
+def test_no_module_is_too_long_to_read() -> None:
+    lengths = {name_of(file): len(file.read_text("utf-8").splitlines()) for file in FILES}
+    assert {name: length for name, length in lengths.items() if length > 450} == {}
+
+
 def test_importing_the_package_loads_no_third_party_package() -> None:
     code = (
         "import sys; before = set(sys.modules); import linq_nb; "
