@@ -19,7 +19,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -90,7 +90,8 @@ class Receiver:
 
         self._server.task_dispatcher.shutdown(timeout=CLOSE_S)
         if self._thread.is_alive():  # the sockets belong to its loop, which ends with the last of them
-            self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
+            with suppress(OSError):  # the loop may have seen the order, and closed the trigger, before it is pulled
+                self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
             self._thread.join(CLOSE_S)
         else:
             wasyncore.close_all(self._sockets)
