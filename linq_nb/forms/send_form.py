@@ -231,12 +231,13 @@ class SendForm:
 
             self._recorder = Recorder(start=True)
             self._recorder.observe(self._guard.event(self._choose_recording), names="memo")
+            set_shown(self.controls.studio, True)  # first: what is hidden cannot take the focus
             self.controls.studio.children = (self._recorder,)
         else:
             self.controls.studio.children = ()
             self._recorder.close()
             self._recorder = None
-        set_shown(self.controls.studio, self._recorder is not None)
+            set_shown(self.controls.studio, False)
         self.controls.record.description = "Close the recorder" if self._recorder else "Record"
 
     def _choose_recording(self) -> None:

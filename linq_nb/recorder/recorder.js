@@ -168,6 +168,12 @@ const megabytes = (bytes) => (bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `
 
 // --- the session ----------------------------------------------------------------------------------------------
 
+/** Focus an element that the page shows only after this, or after the box around it; gives up after so many frames. */
+function focusWhenShown(element, frames) {
+  if (element.offsetParent) element.focus();
+  else if (frames) requestAnimationFrame(() => focusWhenShown(element, frames - 1));
+}
+
 class Session {
   constructor(model) {
     this.model = model;
@@ -218,7 +224,7 @@ class Session {
     this.model.set("_starts", false);
     this.model.save_changes();
     this.start();
-    setTimeout(() => view.main.focus(), 0); // the button is in the page only after this
+    focusWhenShown(view.main, 100);
   }
 
   async start() {

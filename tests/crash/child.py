@@ -55,6 +55,8 @@ def drafts(task: dict[str, Any]) -> list[Draft]:
 def break_journal(outbox: Outbox, how: str, after: int) -> None:
     """Let the journal fail after so many marks and answers: ``full``, ``limit`` (no larger file) or ``readonly``."""
     journal, updates, is_due = session_of(outbox).journal, itertools.count(1), threading.Event()
+    with journal.database.read() as db:
+        driver: Any = db.connection.driver_connection
 
     def traced(sql: str) -> None:
         if sql.startswith("UPDATE sends") and next(updates) == after:
@@ -62,20 +64,18 @@ def break_journal(outbox: Outbox, how: str, after: int) -> None:
 
     def fail() -> None:
         is_due.wait()
-        with journal.database.read() as db:
-            if how == "limit":
-                _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-                files = [Path(journal.label), Path(journal.label + "-wal")]
-                resource.setrlimit(resource.RLIMIT_FSIZE, (max(file.stat().st_size for file in files), most))
-            elif how == "full":
-                pages = db.exec_driver_sql("PRAGMA page_count").scalar()
-                db.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-            else:
-                db.exec_driver_sql("PRAGMA query_only = ON")
+        if how == "limit":
+            _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+            files = [Path(journal.label), Path(journal.label + "-wal")]
+            resource.setrlimit(resource.RLIMIT_FSIZE, (max(file.stat().st_size for file in files), most))
+        elif how == "full":
+            (pages,) = driver.execute("PRAGMA page_count").fetchone()
+            driver.execute(f"PRAGMA max_page_count = {pages}")
+        else:
+            driver.execute("PRAGMA query_only = ON")
 
-    with journal.database.read() as db:
-        db.connection.driver_connection.set_trace_callback(traced)  # type: ignore[union-attr]
-    threading.Thread(target=fail, daemon=True).start()
+    driver.set_trace_callback(traced)
+    threading.Thread(target=fail, daemon=True).start()  # without a turn, for which a busy batch would let it wait
 
 
 def send(outbox: Outbox, task: dict[str, Any], report: dict[str, Any]) -> None:
