@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-TOGETHER = ("tests/team/",)
-"""Folders whose tests go to one worker: they share one PostgreSQL."""
+TOGETHER = ("tests/browser/", "tests/team/")
+"""Folders whose tests go to one worker: they share one JupyterLab, one PostgreSQL."""
 
 FIRST = (
     "tests/test_binder.py",
-    "tests/browser/test_recording.py",
-    "tests/browser/test_form.py",
     "tests/browser/",
     "tests/team/",
     "notebooks/audit.ipynb",
@@ -34,14 +32,11 @@ class Scheduling(LoadFileScheduling):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Take a worker more than processors, since many tests wait for a browser, a kernel or another process.
-
-    Not where ``-n`` says otherwise, or where tests are named, which end sooner alone.
-    """
+    """Take a worker for each processor, unless ``-n`` says otherwise or the tests are named, which end sooner alone."""
     is_worker, option = hasattr(config, "workerinput"), config.option  # a worker must not begin workers of its own
     is_whole = config.args_source is not pytest.Config.ArgsSource.ARGS
     if is_whole and not is_worker and option.numprocesses is None and not (option.usepdb or option.collectonly):
-        option.numprocesses = len(os.sched_getaffinity(0)) + 1
+        option.numprocesses = max(2, len(os.sched_getaffinity(0)))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:

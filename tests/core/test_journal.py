@@ -174,6 +174,7 @@ def test_a_renewal_leaves_out_claims_that_are_not_held(book: Journal, wall: Wall
 
 def test_leases_are_renewed_while_a_send_is_held_and_no_longer() -> None:
     rounds: queue.Queue[set[str]] = queue.Queue()
+    before = set(threading.enumerate())
 
     def renew(held: Collection[str]) -> None:
         rounds.put(set(held))
@@ -188,7 +189,7 @@ def test_leases_are_renewed_while_a_send_is_held_and_no_longer() -> None:
             assert rounds.get() == {"a", "b"}
         while rounds.get() != {"a"}:
             pass
-        (thread,) = [thread for thread in threading.enumerate() if thread.name == "linq_nb lease"]
+        (thread,) = [new for new in set(threading.enumerate()) - before if new.name == "linq_nb lease"]
     thread.join()  # with nothing held it ends by itself
     with keeper.holding("c"):
         while rounds.get() != {"c"}:
