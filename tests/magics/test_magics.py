@@ -439,8 +439,9 @@ def test_doctor_never_raises(shell: Any, demo: Demo) -> None:
     demo.fail_next(401, 2004, path="/phone_numbers")
     assert "not ready: AuthenticationError" in shell.run("%linq_doctor").text
     broken = httpx.MockTransport(lambda request: 1 / 0)  # type: ignore[arg-type, return-value]
-    shell["outbox"] = connect(api_key=demo.api_key, base_url=demo.base_url, transport=broken, journal=":memory:")
-    assert "not ready: ZeroDivisionError" in shell.run("%linq_doctor").text
+    with connect(api_key=demo.api_key, base_url=demo.base_url, transport=broken, journal=":memory:") as outbox:
+        shell["outbox"] = outbox
+        assert "not ready: ZeroDivisionError" in shell.run("%linq_doctor").text
     shell["outbox"] = 3
     assert "not ready: SettingsError: outbox is of type int here" in shell.run("%linq_doctor").text
     del shell.ip.user_ns["outbox"]
