@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
+import hmac
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
@@ -170,6 +173,11 @@ class Queries(Observations):
         """Return the key of hashed handles, which no other journal has."""
         with self.database.read() as db:
             return bytes.fromhex(str(read_meta(db, "hash_key")))
+
+    @functools.cached_property
+    def journal_id(self) -> str:
+        """The journal's id, the same whenever and wherever it is opened; it does not tell the hash key."""
+        return hmac.new(self.hash_key(), b"linq_nb journal id", hashlib.sha256).hexdigest()[:16]
 
     @contextlib.contextmanager
     def _adopted(self) -> Iterator[sa.Connection]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import queue
+import re
+import shutil
 import threading
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -371,3 +374,16 @@ def test_each_journal_has_its_own_hash_key(tmp_path: Path) -> None:
         book.close()
     assert keys[0] == keys[1] != keys[2]
     assert len(keys[0]) == 32
+
+
+def test_each_journal_has_its_own_id_and_a_copy_has_the_same(tmp_path: Path) -> None:
+    with contextlib.closing(Journal(f"sqlite:///{tmp_path}/a.sqlite")) as book:
+        journal_id, key = book.journal_id, book.hash_key().hex()
+    shutil.copy(tmp_path / "a.sqlite", tmp_path / "copy.sqlite")
+    ids = []
+    for name in ("a", "copy", "other"):
+        with contextlib.closing(Journal(f"sqlite:///{tmp_path}/{name}.sqlite")) as book:
+            ids.append(book.journal_id)
+    assert ids[0] == ids[1] == journal_id != ids[2]
+    assert re.fullmatch("[0-9a-f]{16}", journal_id)
+    assert journal_id not in key
