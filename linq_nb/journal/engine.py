@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from linq_nb.errors import JournalError
 from linq_nb.journal import faults
+from linq_nb.journal.private_file import make_private
 
 POOL = 16
 """Connections to a server at most, shared by all threads: each is held for a moment, and servers allow about 100."""
@@ -194,9 +194,8 @@ def _label(url: sa.URL) -> str:
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:
-    if file := _file(url):  # made for its owner only, before anything is written to it
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    if file := _file(url):  # before anything is written to it
+        make_private(file)
     engine = sa.create_engine(
         url,
         poolclass=sa.StaticPool,

@@ -20,6 +20,7 @@ from core_samples import AT, a_send
 
 from linq_nb.errors import JournalError
 from linq_nb.journal import Journal
+from linq_nb.journal.private_file import is_private
 from linq_nb.model import Event
 
 ROOT = Path(__file__).parents[2]
@@ -62,10 +63,48 @@ def test_the_file_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
         book = Journal(f"sqlite:///{folder}/j.sqlite")
         claim(book)
         assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
-        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert [stat.S_IMODE(made.stat().st_mode) for made in (folder, folder.parent)] == [0o700, 0o700]
         book.close()
     finally:
         os.umask(umask)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o666, 0o640, 0o755])
+@pytest.mark.parametrize("is_linked", [False, True], ids=["", "by a link"])
+def test_a_file_that_others_could_read_is_theirs_no_more_with_what_lies_beside_it(
+    book: Journal, file: Path, mode: int, is_linked: bool
+) -> None:
+    claim(book)
+    beside = [file.with_name(f"j.sqlite{ending}") for ending in ("", "-wal", "-shm")]
+    for path in beside:
+        path.chmod(mode)
+    assert not is_private(file)
+    link = file.with_name("link.sqlite")
+    link.symlink_to(file)
+    other = Journal(f"sqlite:///{link if is_linked else file}")
+    assert [stat.S_IMODE(path.stat().st_mode) & 0o077 for path in beside] == [0, 0, 0]
+    assert is_private(file)
+    assert len(other.sends()) == 1
+    other.close()
+
+
+def test_a_link_to_a_file_that_is_not_there_makes_it(tmp_path: Path) -> None:
+    link, file = tmp_path / "link.sqlite", tmp_path / "new" / "j.sqlite"
+    link.symlink_to(file)
+    Journal(f"sqlite:///{link}").close()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("ending", ["", "-wal", "-shm"])
+def test_a_file_of_another_user_is_refused_also_by_root(book: Journal, file: Path, ending: str) -> None:
+    claim(book)
+    theirs = file.with_name(f"j.sqlite{ending}")
+    os.chown(theirs, 65534, -1)
+    with pytest.raises(JournalError, match=r"belongs to another user .*; nothing was sent; choose another"):
+        Journal(f"sqlite:///{file}")
+    os.chown(theirs, os.geteuid(), -1)
+    Journal(f"sqlite:///{file}").close()
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite+pysqlite://"])
@@ -209,6 +248,22 @@ def test_two_journals_of_one_file_in_one_process_do_not_block_each_other(book: J
         list(pool.map(work, range(8)))
     assert len(book.sends(status="delivered")) == len(other.events()) == 200
     other.close()
+
+
+def test_a_second_journal_of_one_file_does_not_end_the_locks_of_the_first(book: Journal, file: Path) -> None:
+    Journal(f"sqlite:///{file}").close()
+    claim(book, "before")
+    code = (
+        "import sys; from linq_nb.journal import Journal; "
+        "book = Journal(sys.argv[1]); print(len(book.sends())); book.close()"
+    )
+    command = [sys.executable, "-c", code, f"sqlite:///{file}"]
+    counted = []
+    for name in ("first", "second"):
+        counted.append(subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip())
+        claim(book, name)  # as the last one that has the file open, the process would have deleted the WAL in use
+    counted.append(subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip())
+    assert counted == ["1", "2", "3"]
 
 
 def test_several_processes_may_open_a_new_journal_at_once(file: Path) -> None:

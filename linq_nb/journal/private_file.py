@@ -1,0 +1,76 @@
+"""The file of a journal belongs to its user alone: its mode, its owner, and those of what SQLite keeps beside it.
+
+Nothing here opens a file that exists, and nothing else may, except SQLite: POSIX drops all locks that a process has on
+a file as soon as the process closes any descriptor of it. Another process would then delete the WAL in use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from linq_nb.errors import JournalError
+
+_BESIDE = ("", "-wal", "-shm", "-journal")
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def make_private(file: Path) -> None:
+    """Make the file and the folders that it needs, for their owner only; one that exists loses the others' rights.
+
+    A link is followed, as SQLite does. Raises JournalError when the file is another user's, OSError when it cannot be
+    made.
+    """
+    file = Path(os.path.realpath(file))
+    for folder in reversed([folder for folder in file.parents if not folder.exists()]):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    for part, facts in _parts(file):
+        _check_owner(part, facts)
+        if facts.st_mode & _OTHERS:
+            with contextlib.suppress(OSError):  # a file system without modes; is_private tells
+                part.chmod(stat.S_IMODE(facts.st_mode) & ~_OTHERS)
+
+
+def is_private(file: Path) -> bool:
+    """Whether the mode of the file keeps other users out; False where the file system has no modes."""
+    return not any(facts.st_mode & _OTHERS for _, facts in _parts(Path(os.path.realpath(file))))
+
+
+def _parts(file: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield the file and those beside it, as far as they exist; another process may delete one meanwhile."""
+    for ending in _BESIDE:
+        part = file.with_name(file.name + ending)
+        try:
+            facts = part.stat()
+        except FileNotFoundError:
+            continue
+        if stat.S_ISREG(facts.st_mode):
+            yield part, facts
+
+
+def _check_owner(file: Path, facts: os.stat_result) -> None:
+    """Refuse a file of another user, also for root: who writes it could have us send again, or read what we keep.
+
+    Some file systems give every file to one user (CIFS, NFS for root). There a new file has the same owner.
+    """
+    if not hasattr(os, "geteuid") or facts.st_uid == os.geteuid() or facts.st_uid == _owner_of_new(file.parent):
+        return
+    raise JournalError(
+        f"the journal's file {file} belongs to another user of this machine (uid {facts.st_uid}); nothing was sent; "
+        "choose another with journal=, or have its owner give it to you"
+    )
+
+
+def _owner_of_new(folder: Path) -> int | None:
+    """Return the owner that a file made here would have, None when none can be made."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            return os.fstat(probe.fileno()).st_uid
+    except OSError:
+        return None
