@@ -18,7 +18,7 @@ from linq_nb.journal import Journal
 from linq_nb.journal.place import place_of, this_host
 from linq_nb.journal.private_file import is_private
 from linq_nb.outbox.facade import Outbox
-from linq_nb.secret import Secret
+from linq_nb.secret import HiddenUrl, Secret
 from linq_nb.session import Session
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _journals_lock = threading.Lock()
 def connect(
     *,
     demo: bool | None = None,
-    api_key: str | None = None,
+    api_key: str | Secret | None = None,
     base_url: str | None = None,
     profile: str | None = None,
     journal: str | None = None,
@@ -49,6 +49,8 @@ def connect(
     starts the demo anew, its journal too. Without any argument ``LINQ_NB_DEMO=1`` means the demo.
     Raises SettingsError when the setup is wrong, JournalError when the journal cannot be opened.
     """
+    api_key = settings_of.hidden_key(api_key)  # a traceback shows the arguments of a call
+    base_url, journal = (HiddenUrl(url) if url else url for url in (base_url, journal))
     if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not 0 < timeout <= 3600:
         raise SettingsError(f"timeout is a number of seconds up to 3600, not {timeout!r}")
     has_target = any(value is not None for value in (api_key, base_url, profile, transport))
