@@ -33,18 +33,26 @@ class LeaseKeeper:
 
     @contextlib.contextmanager
     def holding(self, send_id: str) -> Iterator[None]:
-        """Keep the lease of a send fresh inside this block."""
-        with self._lock:
-            self._held.add(send_id)
-            if self._thread is None:
-                self._stop = threading.Event()
-                self._thread = threading.Thread(target=self._run, args=(self._stop,), name="linq_nb lease", daemon=True)
-                self._thread.start()
+        """Keep the lease of a send fresh inside this block.
+
+        When the system refuses the thread, the lease is that of the claim, and the next claim tries again.
+        """
         try:
+            with self._lock:
+                self._held.add(send_id)
+                if self._thread is None or not self._thread.is_alive():
+                    with contextlib.suppress(RuntimeError, MemoryError):
+                        self._thread = self._started()
             yield
         finally:
             with self._lock:
                 self._held.discard(send_id)
+
+    def _started(self) -> threading.Thread:
+        self._stop = threading.Event()
+        thread = threading.Thread(target=self._run, args=(self._stop,), name="linq_nb lease", daemon=True)
+        thread.start()
+        return thread
 
     def stop(self) -> None:
         """End the thread, and wait for a renewal that is under way: after this the journal may be closed."""

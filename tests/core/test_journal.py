@@ -7,6 +7,8 @@ import dataclasses
 import queue
 import re
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +18,7 @@ from typing import Any
 
 import pytest
 from core_samples import AT, BASE, CHAT_ID, a_send
+from shared import AUDIO, HANG_S, wait_for
 
 from linq_nb.errors import JournalError
 from linq_nb.journal import LEASE_S, Claim, Journal, LeaseKeeper
@@ -197,6 +200,58 @@ def test_leases_are_renewed_while_a_send_is_held_and_no_longer() -> None:
     with keeper.holding("c"):
         while rounds.get() != {"c"}:
             pass
+    keeper.stop()
+
+
+NO_LEASE_THREAD = """
+import resource, sys, threading
+import linq_nb
+
+def leases():
+    return [thread.name for thread in threading.enumerate() if thread.name == "linq_nb lease"]
+
+outbox = linq_nb.connect(demo=True)
+memo = linq_nb.VoiceMemo.from_file(sys.argv[1])
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, resource.RLIM_INFINITY))
+threading.stack_size(2**30)
+print(outbox.send(memo, "Ada Lovelace").status, leases())
+if sys.argv[2] == "again":
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    threading.stack_size(0)
+    print(outbox.send(memo, "Ada Lovelace", copy=2).status, leases())
+outbox.close()
+print("closed", leases())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits its memory by a call of Linux")
+@pytest.mark.parametrize(
+    ("then", "said"),
+    [("again", ["queued []", "queued ['linq_nb lease']", "closed []"]), ("close", ["queued []", "closed []"])],
+)
+def test_a_lease_thread_that_the_system_refuses_is_tried_again_with_the_next_claim(then: str, said: list[str]) -> None:
+    command = [sys.executable, "-c", NO_LEASE_THREAD, str(AUDIO / "hello.amr"), then]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S)
+    assert (done.stdout.splitlines(), done.stderr) == (said, "")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_lease_thread_that_died_is_replaced_with_the_next_claim() -> None:
+    renewed: queue.Queue[Collection[str]] = queue.Queue()
+    before = set(threading.enumerate())
+
+    def renew(held: Collection[str]) -> None:
+        renewed.put(set(held))
+        if held == ("first",):
+            raise SystemExit  # ends the thread without a word
+
+    keeper = LeaseKeeper(renew, every_s=0.001)
+    with keeper.holding("first"):
+        assert renewed.get(timeout=HANG_S) == {"first"}
+        wait_for(lambda: not set(threading.enumerate()) - before)
+    with keeper.holding("second"):
+        assert renewed.get(timeout=HANG_S) == {"second"}
     keeper.stop()
 
 
