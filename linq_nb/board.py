@@ -21,6 +21,7 @@ from linq_nb.outbox import Outbox, session_of
 from linq_nb.outbox.batch import Batch
 from linq_nb.outbox.follow import Follower, StatusPolls
 from linq_nb.outbox.poll import GRACE_S, HOPELESS, current, open_sends
+from linq_nb.process import Unpicklable
 from linq_nb.session import Session
 from linq_nb.views.page import FRAME, div, esc
 from linq_nb.widgets.buttons import button, row_layout, set_shown
@@ -48,13 +49,14 @@ class Intervals:
     keep_s: float = 3.0
 
 
-class StatusBoard:
+class StatusBoard(Unpicklable):
     """A live table of a batch, or of all open sends: a row for each bubble, with its state and the reason.
 
     ``of`` is a Batch or sends; without it the board follows the outbox's last batch and whatever is open. ``horizon``
     ("30m", "1h", seconds, None): a send that is open for longer counts as unconfirmed and is not asked for again.
     The board ends by itself when all is settled, or with ``close()``; a static record stays in the notebook.
-    ``error`` is the last exception. The demo's clock runs with the real one while a board is open.
+    ``error`` is the last exception. The demo's clock runs with the real one while a board is open. In a forked child
+    every call raises SettingsError, but ``close``, which does nothing.
     """
 
     def __init__(
@@ -87,10 +89,13 @@ class StatusBoard:
     # --- display ---
 
     def __repr__(self) -> str:
-        return f"StatusBoard({self.outbox.mode}, {self.line()})"
+        home = self._session.home
+        text = f"{self._session.mode}, {self.line()}" if home.is_here else f"of process {home.pid}"
+        return f"StatusBoard({text})"
 
     def line(self) -> str:
         """Return the counts in one line: ``3 of 4 settled after 0:17: 1 read, 2 delivered, 1 queued``."""
+        self._session.home.check()
         if not self._sends:
             return "nothing to follow yet"
         return views.followed_line(
@@ -111,22 +116,30 @@ class StatusBoard:
 
     def _ipython_display_(self) -> None:
         """Show the board, and below it its static record."""
+        self._session.home.check()
         with self._display_lock:
             self._output.show(self.widget, repr(self), self.record())
 
     @property
     def is_running(self) -> bool:
         """Whether the board still follows the sends."""
+        self._session.home.check()
         return self._follower.is_running
 
     def stop(self, why: str = "stopped") -> None:
         """Stop following; the sends, and a batch, are not touched. Returns at once."""
+        self._session.home.check()
         self._end_reason = self._end_reason or why
         self._polls.stop()
         self._follower.stop()
 
     def close(self) -> None:
-        """Stop, wait for the answer that is under way, and take the widgets away; the record stays."""
+        """Stop, wait for the answer that is under way, and take the widgets away; the record stays.
+
+        In a forked child it does nothing: thread and widgets are the parent's.
+        """
+        if not self._session.home.is_here:
+            return
         self.stop("closed")
         self._follower.join(GRACE_S)
         for widget in (*self.widget.children, self.stop_sending, self.stop_watching, self.widget):

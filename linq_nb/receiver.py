@@ -31,28 +31,22 @@ from linq_nb.hosts import is_loopback
 from linq_nb.journal import Journal
 from linq_nb.outbox import ingest
 from linq_nb.outbox.ingest import MAX_BODY_BYTES, SECRET_VARIABLE
+from linq_nb.process import Home, Unpicklable
 from linq_nb.secret import Secret
 from linq_nb.settings import find_journal
 
 PORT = 8770
 HEALTH = "/health"
 THREADS = 16
-IDLE_S = 5
-"""Time for a request to come as a whole, and for the next one to begin, in seconds."""
-
-CLEANUP_S = 1
-"""Seconds between two looks for connections whose time is over."""
-
 CLOSE_S = 5.0
 """Time that closing leaves to the deliveries that are being written, in seconds."""
 
 
-class Receiver:
+class Receiver(Unpicklable):
     """Receives webhooks on one port into one journal; a context manager that serves until it is left.
 
     Deliveries come to ``path``; GET ``/health`` shows the counts. Port 0 picks a free port (see ``url``). A connection
-    is closed when no whole request has come on it for ``idle_s`` seconds; beyond ``max_connections`` a new one waits
-    until another ends. So slow connections delay a delivery by less than the 10 s that Linq waits for its answer.
+    that is silent for ``idle_s`` seconds is closed; beyond ``max_connections`` a new one waits until another ends.
     Raises SettingsError when waitress is not installed, OSError when the address is not free.
     """
 
@@ -65,10 +59,10 @@ class Receiver:
         port: int = PORT,
         path: str = "/",
         scheme: webhooks.Scheme = "standard",
-        max_connections: int = 256,
-        idle_s: int = IDLE_S,
+        max_connections: int = 128,
+        idle_s: int = 60,
     ) -> None:
-        self.journal, self.path, self.scheme = journal, path, scheme
+        self.journal, self.path, self.scheme, self._home = journal, path, scheme, Home("receiver")
         self._secret, self._lock = secret, threading.Lock()
         self._counts: Counter[str] = Counter()
         self._since = datetime.now(UTC)
@@ -82,6 +76,7 @@ class Receiver:
         self._thread = threading.Thread(target=self._server.run, name="linq_nb receiver", daemon=True)
 
     def __enter__(self) -> Receiver:
+        self._home.check()
         self._thread.start()
         return self
 
@@ -91,8 +86,10 @@ class Receiver:
     def close(self) -> None:
         """Finish the deliveries that are being written and free the port; the journal stays open.
 
-        A delivery that had not begun gets no answer, so Linq repeats it.
+        A delivery that had not begun gets no answer, so Linq repeats it. In a forked child it does nothing.
         """
+        if not self._home.is_here:
+            return
         from waitress import wasyncore
 
         self._server.task_dispatcher.shutdown(timeout=CLOSE_S)
@@ -105,6 +102,7 @@ class Receiver:
 
     def health(self) -> dict[str, Any]:
         """Return the counts so far: numbers only, since anybody who reaches the tunnel can ask."""
+        self._home.check()
         with self._lock:
             last_at = self._last_at.isoformat() if self._last_at else None
             counts = {name: self._counts[name] for name in (*ingest.COUNTS, "unwritten")}
@@ -112,6 +110,7 @@ class Receiver:
 
     def receive(self, body: bytes, headers: Any) -> tuple[int, dict[str, Any]]:
         """Verify a delivery and write it into the journal; returns status and body of the answer."""
+        self._home.check()
         try:
             event = webhooks.verify(body, headers, self._secret, scheme=self.scheme)
             (ingested,) = self.journal.ingest(event)
@@ -168,11 +167,11 @@ def _listen(app: Callable[..., Any], host: str, port: int, **limits: Any) -> Any
             'receiving webhooks needs waitress, which is not installed; pip install "linq_nb[receiver]"'
         ) from None
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    server = waitress.create_server(
+    return waitress.create_server(
         app,
         sockets=[socket.create_server((host, port), family=family)],
         threads=THREADS,
-        cleanup_interval=CLEANUP_S,
+        cleanup_interval=1,
         max_request_body_size=MAX_BODY_BYTES + 1,  # waitress refuses a body of this size
         max_request_header_size=65_536,
         inbuf_overflow=2 * MAX_BODY_BYTES,  # a delivery is never spooled to the disk
@@ -180,24 +179,6 @@ def _listen(app: Callable[..., Any], host: str, port: int, **limits: Any) -> Any
         ident="linq_nb",
         **limits,
     )
-    server.channel_class = _channel_class()
-    return server
-
-
-def _channel_class() -> type[Any]:
-    """Return waitress' connection, with the time limit on a whole request instead of on each of its bytes."""
-    from waitress.channel import HTTPChannel
-
-    class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
-        """A connection on which a byte now and then is no activity."""
-
-        def handle_read(self) -> None:
-            began_at = self.last_activity if self.request is not None else None
-            super().handle_read()
-            if began_at is not None and self.request is not None:
-                self.last_activity = began_at
-
-    return Channel
 
 
 def _headers(environ: dict[str, Any]) -> list[tuple[str, str]]:

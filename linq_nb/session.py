@@ -22,6 +22,7 @@ from linq_nb.errors import ApiError, PreflightError
 from linq_nb.journal import Journal
 from linq_nb.journal.lease import LeaseKeeper
 from linq_nb.model import Chat, Draft, Line, Send, VoiceMemo, is_uuid, send_id
+from linq_nb.process import Home
 from linq_nb.secret import Secret
 from linq_nb.status import is_resolved
 from linq_nb.text import mask, mask_text, names_of, plain_url
@@ -35,7 +36,8 @@ Mode = Literal["DEMO", "LIVE"]
 class Session:
     """One account of Linq and one journal, safe to use from several threads.
 
-    ``owner`` names this process in the claims of sends, ``account`` the account without telling its key.
+    ``owner`` names this process in the claims of sends, ``account`` the account without telling its key. ``home`` is
+    the process that the connections, handles, locks and threads belong to.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Session:
         media_transport: Any = None,
         keep_journal: bool = False,
     ) -> None:
+        self.home = Home()
         self.client, self.journal, self.mode, self.demo = client, journal, mode, demo
         self.now, self.throttle = now, client.throttle
         self.key_from, self.journal_note, self.media_transport = key_from, journal_note, media_transport
@@ -70,7 +73,9 @@ class Session:
         self._at_close.append(end)
 
     def close(self) -> None:
-        """Close the connections and, unless the demo keeps it in memory, the journal."""
+        """Close the connections and, unless the demo keeps it in memory, the journal; in a forked child do nothing."""
+        if not self.home.is_here:
+            return
         for end in list(self._at_close):
             end()
         self.client.close()
@@ -81,11 +86,6 @@ class Session:
     def timeline(self, start: datetime) -> contextlib.AbstractContextManager[None]:
         """Give this thread a clock of its own in the demo, so that a batch has the same times each run."""
         return self.demo.timeline(start) if self.demo is not None else contextlib.nullcontext()
-
-    @property
-    def live_note(self) -> str | None:
-        """The warning about the journal, where sends are live."""
-        return self.journal_note if self.mode == "LIVE" else None
 
     # --- lines and chats ---
 

@@ -120,9 +120,9 @@ class Answer:
     """One HTTP answer: its status, the headers that matter, and its text; ``cut`` when more came than is read."""
 
     http_status: int
-    text: str = field(repr=False)  # it may hold a signed URL
+    text: str
     at: datetime
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
     cut: bool = False
 
     @property
@@ -171,9 +171,14 @@ class Answer:
             raise Unreadable(self._parsed)
         return self._parsed
 
-    @functools.cached_property
+    @property
     def _parsed(self) -> Raw | str:
-        """The JSON object, or why there is none."""
+        """The JSON object, or why there is none; read once. functools would lock for it, and forks inherit locks."""
+        if "parsed" not in self.__dict__:
+            self.__dict__["parsed"] = self._parse()
+        return self.__dict__["parsed"]  # type: ignore[no-any-return]
+
+    def _parse(self) -> Raw | str:
         if self.cut:
             return f"it is larger than {MAX_ANSWER_BYTES // 1_000_000} MB"
         try:

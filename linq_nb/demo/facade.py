@@ -1,5 +1,6 @@
 """`Demo`: one world, for tests and notebooks."""
 
+import os
 import threading
 from base64 import b64encode
 from collections import deque
@@ -320,6 +321,16 @@ def _memo(item: Any) -> Json:
 
 _world: Demo | None = None
 _world_lock = threading.Lock()
+
+
+def _leave_to_parent() -> None:
+    """Let a forked child have a world of its own: its parent's may be in the middle of a change, and locked."""
+    global _world, _world_lock
+    _world, _world_lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def world(*, fresh: bool = False) -> Demo:

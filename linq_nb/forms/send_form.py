@@ -21,6 +21,7 @@ from linq_nb.model import Chat, Draft, Finding, Plan, Send, VoiceMemo
 from linq_nb.outbox import Outbox, attempt, session_of
 from linq_nb.outbox.batch import Batch
 from linq_nb.outbox.follow import Follower
+from linq_nb.process import Unpicklable
 from linq_nb.status import is_going_well
 from linq_nb.widgets.buttons import set_shown
 from linq_nb.widgets.guard import Guard, error_text
@@ -40,7 +41,7 @@ NOTHING_SENT = (
 )
 
 
-class SendForm:
+class SendForm(Unpicklable):
     """A form that sends a voice memo to one or several chats, each once.
 
     ``chats`` and ``memo`` are what is chosen, ``sends`` what the last press gave and ``error`` the last exception,
@@ -80,16 +81,19 @@ class SendForm:
     # --- display ---
 
     def __repr__(self) -> str:
-        done = "; ".join(views.line(send) for send in self._done.values())
-        return f"SendForm({self.outbox.mode}, {done or 'nothing sent yet'})"
+        home, done = self._session.home, "; ".join(views.line(send) for send in self._done.values())
+        text = f"{self._session.mode}, {done or 'nothing sent yet'}" if home.is_here else f"of process {home.pid}"
+        return f"SendForm({text})"
 
     def _ipython_display_(self) -> None:
         """Show the form, and below it a static output that keeps what it did."""
+        self._session.home.check()
         self._output.show(self.widget, repr(self), self.record())
         self._guard(self._chat_choice.read)()  # while the page draws the form
 
     def record(self) -> views.Shown:
         """Return what was done with this form, as a display that needs no kernel."""
+        self._session.home.check()
         if not self._done:
             return note(NOTHING_SENT)
         lines = [views.line(send).removeprefix("Send ") for send in self._done.values()]
@@ -98,6 +102,7 @@ class SendForm:
 
     def wait(self) -> None:
         """Wait until the sends that a press started have ended; Ctrl-C stops them, and is raised again."""
+        self._session.home.check()
         batch, follower = self._batch, self._follower
         if batch is None or follower is None:
             return
@@ -108,7 +113,12 @@ class SendForm:
             raise
 
     def close(self) -> None:
-        """Close the form; the record of what it did stays. Of sends under way no further one starts."""
+        """Close the form; the record of what it did stays. Of sends under way no further one starts.
+
+        In a forked child it does nothing: threads and widgets are the parent's.
+        """
+        if not self._session.home.is_here:
+            return
         if self._batch is not None:
             self._batch.stop("the form was closed")
             self.wait()
@@ -266,8 +276,9 @@ class SendForm:
 
     def _card(self, drafts: Sequence[Draft], plan: Plan) -> views.Shown:
         mode = self._session.mode
+        journal_note = self._session.journal_note if mode == "LIVE" else None
         if len(drafts) > 1:
-            return views.several_card(plan, mode=mode)
+            return views.several_card(plan, mode=mode, journal_note=journal_note)
         (draft,) = drafts
         chat = self._session.chat_of(draft)
         findings = self.outbox.check(draft.memo, chat, copy=draft.copy)
@@ -275,7 +286,7 @@ class SendForm:
         if plan.counts.get("already_sent"):
             shown.append(Finding(level="info", code="already_sent", message="sent already; it goes once"))
         line = chat.line or self.outbox.line
-        return views.draft_card(draft, chat, shown, mode=mode, line=line, journal_note=self._session.live_note)
+        return views.draft_card(draft, chat, shown, mode=mode, line=line, journal_note=journal_note)
 
     def _next_step(self) -> str:
         has_chat, has_memo = bool(self.chats), self.memo is not None
@@ -299,8 +310,7 @@ class SendForm:
         drafts = [row.draft for row in plan.rows if row.verdict == "send" and isinstance(row.draft, Draft)]
         self.controls.yes.description = f"Yes, {wording.button_text(plan).replace('Send', 'send', 1)}"
         chats = [self._session.chat_of(draft) for draft in drafts]
-        label, note = self._session.journal.label, self._session.live_note
-        self._say(consent.question(drafts[0].memo, chats, label, note), tag="LIVE", tone="ask")
+        self._say(consent.question(drafts[0].memo, chats, self._session.journal.label), tag="LIVE", tone="ask")
         self._focus_next = self.controls.no
 
     def _confirm(self) -> None:

@@ -26,7 +26,8 @@ class Journal(Queries, Archive):
     """A journal at a URL of SQLAlchemy's form; ``sqlite://`` is one in memory.
 
     Safe to use from several threads and processes. Raises JournalError when it cannot be opened, read or written.
-    ``wall`` gives the time in seconds since 1970, for leases. ``label`` is the journal's place without a password.
+    ``wall`` gives the time in seconds since 1970, for leases. ``label`` is the journal's place without a password,
+    ``journal_id`` its id, the same whenever and wherever it is opened, also in a copy.
     """
 
     def __init__(self, url: str, *, wall: Callable[[], float] = time.time) -> None:
@@ -35,6 +36,7 @@ class Journal(Queries, Archive):
             with database.opening() as db:
                 database.check_encoding(db)
                 schema.migrate(db, database.label)
+                self.journal_id = schema.journal_id(db)
         except BaseException:
             database.close()
             raise

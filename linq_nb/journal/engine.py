@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy import event as sa_event
@@ -21,8 +20,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from linq_nb.errors import JournalError
-from linq_nb.journal import faults
+from linq_nb.journal import faults, forks
 from linq_nb.journal.private_file import make_private
+from linq_nb.process import Home
 
 POOL = 16
 """Connections to a server at most, shared by all threads: each is held for a moment, and servers allow about 100."""
@@ -38,27 +38,66 @@ class Database:
     """
 
     def __init__(self, url: str, wall: Callable[[], float] = time.time) -> None:
-        self.url, self.wall = _parsed(url), wall
+        self.url, self.wall, self.home = _parsed(url), wall, Home("journal")
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.in_memory = self.is_sqlite and not _file(self.url)
         self.label = _label(self.url)
-        self._turn: AbstractContextManager[object] = threading.RLock() if self.is_sqlite else contextlib.nullcontext()
+        self._turn = threading.RLock()  # only SQLite has one user at a time
         self._locked_at = 0.0
         self._locked_error: Exception | None = None
         with faults.explained("opened", self.label):
+            self._open()
+        self._errors: tuple[type[Exception], ...] = (self.engine.dialect.loaded_dbapi.Error,)
+
+    def _open(self) -> None:
+        with forks.opening:
+            if self.is_sqlite and not self.in_memory:
+                forks.check_whole(self.label)
             self.engine = _sqlite(self.url) if self.is_sqlite else _server(self.url)
             self._connection = self.engine.connect() if self.is_sqlite else None
-        self._errors: tuple[type[Exception], ...] = (self.engine.dialect.loaded_dbapi.Error,)
+            forks.register(self)
 
     def now(self) -> int:
         """Return the time in microseconds since 1970."""
         return int(self.wall() * 1e6)
 
     def close(self) -> None:
+        """Close the database; in a forked child do nothing, since it is the parent's."""
+        if not self.home.is_here:
+            return
         with self._turn:  # closing SQLite's connection while another thread uses it would crash the process
             if self._connection is not None:
                 self._connection.close()
             self.engine.dispose()
+
+    # --- forks ---
+
+    def hold(self, seconds: float) -> bool:
+        """Let no transaction begin until ``release``; returns False when one goes on for longer than these seconds."""
+        if not self.is_sqlite:
+            return True
+        if not self._turn.acquire(timeout=seconds):
+            return False
+        if not self.in_memory and self._is_in_transaction():  # of the thread that forks
+            self._turn.release()
+            return False
+        return True
+
+    def release(self) -> None:
+        """Let transactions begin again."""
+        if self.is_sqlite:
+            self._turn.release()
+
+    def abandon(self) -> None:
+        """Close a file in a forked child, where it is the parent's."""
+        if self._connection is not None and not self._connection.closed:
+            self._connection.connection.driver_connection.close()  # type: ignore[union-attr]
+
+    def _is_in_transaction(self) -> bool:
+        connection = self._connection
+        if connection is None or connection.closed:
+            return False
+        return bool(connection.connection.driver_connection.in_transaction)  # type: ignore[union-attr]
 
     # --- transactions ---
 
@@ -76,8 +115,9 @@ class Database:
 
     @contextlib.contextmanager
     def _transaction(self, action: str, *locks: str) -> Iterator[sa.Connection]:
+        self.home.check()
         asked_at = time.monotonic()
-        with faults.explained(action, self.label, *self._errors), self._turn, self._connected() as db:
+        with faults.explained(action, self.label, *self._errors), self._turned(), self._connected() as db:
             try:
                 self._roll_back(db)  # what an interrupt left open
                 db.begin()
@@ -90,6 +130,10 @@ class Database:
             except BaseException:
                 self._roll_back(db)
                 raise
+
+    def _turned(self) -> AbstractContextManager[object]:
+        """Wait for this thread's turn: SQLite has one connection for all threads."""
+        return self._turn if self.is_sqlite else contextlib.nullcontext()
 
     def _connected(self) -> AbstractContextManager[sa.Connection]:
         """Give the connection of SQLite, which stays open, or one of the server's pool."""
@@ -182,19 +226,16 @@ def _parsed(url: str) -> sa.URL:
 
 
 def _file(url: sa.URL) -> Path | None:
-    """Return the file of an SQLite URL, also of a ``file:`` URI; None for a journal in memory, which has many names."""
-    database, query = url.database or ":memory:", url.query
-    if database.startswith("file:"):
-        database = unquote(urlsplit(database).path)
-    is_memory = database == ":memory:" or query.get("mode") == "memory" or query.get("vfs") == "memdb"
-    return None if is_memory else Path(database)
+    """Return the file of an SQLite URL, None for a journal in memory (SQLite has two names for that)."""
+    database = url.database or ":memory:"
+    return None if database == ":memory:" or "mode=memory" in database else Path(database)
 
 
 def _label(url: sa.URL) -> str:
     """Return the journal's place without a password."""
     if url.get_backend_name() != "sqlite":
         return url.set(query={}).render_as_string(hide_password=True)  # a query can hold a password too
-    return str(_file(url) or "memory")
+    return str(url.database) if _file(url) else "memory"
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:

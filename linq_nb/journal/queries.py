@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import hashlib
-import hmac
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
@@ -174,18 +171,12 @@ class Queries(Observations):
         with self.database.read() as db:
             return bytes.fromhex(str(read_meta(db, "hash_key")))
 
-    @functools.cached_property
-    def journal_id(self) -> str:
-        """The journal's id, the same whenever and wherever it is opened; it does not tell the hash key."""
-        return hmac.new(self.hash_key(), b"linq_nb journal id", hashlib.sha256).hexdigest()[:16]
-
     @contextlib.contextmanager
     def _adopted(self) -> Iterator[sa.Connection]:
         """Begin a transaction to read in, after waiting events were given to their sends."""
         with self.database.read() as db:
-            look = self._adopt(db)
+            self._adopt(db)
             yield db
-        self._last_look = look
 
 
 def _in_chunks(ids: Iterable[str]) -> list[list[str]]:

@@ -21,6 +21,7 @@ from linq_nb.model import BadDraft, Plan, PlanRow, Send
 from linq_nb.outbox.attempt import send_checked
 from linq_nb.outbox.poll import GRACE_S
 from linq_nb.outbox.threads import Worker, join
+from linq_nb.process import Unpicklable
 from linq_nb.session import Session
 from linq_nb.status import IN_HAND_STATUSES, UNCLEAR_STATUSES
 
@@ -39,8 +40,12 @@ _running: weakref.WeakSet[Batch] = weakref.WeakSet()
 
 
 def stop_batches(why: str, session: Session | None = None, seconds: float = math.inf) -> list[Batch]:
-    """Stop the batches that go on, all or those of a session, and wait for what is under way; returns them."""
-    batches = [batch for batch in list(_running) if session is None or session is batch._session]
+    """Stop the batches that go on, all or those of a session, and wait for what is under way; returns them.
+
+    Batches of the process that forked this one are left alone: they go on there.
+    """
+    here = [batch for batch in list(_running) if batch._session.home.is_here]
+    batches = [batch for batch in here if session is None or session is batch._session]
     unfinished = [batch for batch in batches if not batch.is_done]
     for batch in unfinished:
         batch.stop(why)
@@ -56,11 +61,12 @@ def _stop_at_exit() -> None:
         sys.stderr.write(f"linq_nb: {batch.line()}; run it again to go on; batch.wait() waits for all rows\n")
 
 
-class Batch:
+class Batch(Unpicklable):
     """A plan being sent. Iterating gives a Send for each row, in plan order, also for rows that were not sent.
 
     ``wait()`` returns when all is done; Ctrl-C stops it: no further row starts, what is under way is written down
-    truly, and KeyboardInterrupt is raised again. Run the same again to go on.
+    truly, and KeyboardInterrupt is raised again. Run the same again to go on. In a forked child every call raises
+    SettingsError.
     """
 
     def __init__(
@@ -110,15 +116,19 @@ class Batch:
         return self
 
     def __repr__(self) -> str:
-        return f"Batch({self.line()})"
+        return f"Batch({self._line()})"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return views.progress(self.line())._repr_mimebundle_()
+        return views.progress(self._line())._repr_mimebundle_()
 
     def __len__(self) -> int:
         return len(self.plan.rows)
 
     def __iter__(self) -> Iterator[Send]:
+        self._session.home.check()
+        return self._in_order()
+
+    def _in_order(self) -> Iterator[Send]:
         with self._interruptible():
             for row in range(len(self)):
                 yield self._result(row)
@@ -126,15 +136,22 @@ class Batch:
     @property
     def done(self) -> int:
         """Number of rows that have ended."""
+        self._session.home.check()
         return self._done
 
     @property
     def is_done(self) -> bool:
         """Whether every row has ended."""
-        return self._done == len(self)
+        return self.done == len(self)
 
     def line(self) -> str:
         """Return the progress in one line: ``38 of 41 rows: 36 queued, 2 rejected``."""
+        self._session.home.check()
+        return self._line()
+
+    def _line(self) -> str:
+        if not self._session.home.is_here:
+            return f"of process {self._session.home.pid}"
         counts = Counter("already sent" if send.repeated else send.status for send in self.results())
         words = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
         head = f"{self.done} of {len(self)} rows" + (f": {words}" if words else "")
@@ -145,6 +162,7 @@ class Batch:
 
     def wait(self, timeout: float | None = None, tick: Callable[[Batch], None] | None = None) -> Batch:
         """Wait until every row has ended, at most ``timeout`` seconds; ``tick`` is called with the batch meanwhile."""
+        self._session.home.check()
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._interruptible():
             while not self.is_done and (deadline is None or time.monotonic() < deadline):
@@ -160,12 +178,14 @@ class Batch:
 
     def stop(self, why: str = "asked to stop") -> None:
         """Start no further row; those under way end truly. The others are ``not_sent``."""
+        self._session.home.check()
         with self._changed:
             self.stopped_by = self.stopped_by or why
             self._changed.notify_all()
 
     def results(self) -> list[Send]:
         """Return the Sends of the rows that have ended, in plan order."""
+        self._session.home.check()
         return [send for send in self._results if send is not None]
 
     def frame(self, handles: Handles = "masked") -> pd.DataFrame:
@@ -272,6 +292,7 @@ class Batch:
             self._changed.notify_all()
 
     def _result(self, row: int) -> Send:
+        self._session.home.check()
         with self._changed:
             while (send := self._results[row]) is None:
                 self._changed.wait(POLL_S)

@@ -17,30 +17,39 @@ from linq_nb.outbox.ingest import IngestCounts
 from linq_nb.outbox.plan import make_plan
 from linq_nb.outbox.replay import replay
 from linq_nb.outbox.watch import Watch, Watched
+from linq_nb.process import Unpicklable
 from linq_nb.session import Session
 
 
-class Outbox:
+class Outbox(Unpicklable):
     """A connection to Linq with its journal: send a memo once, ask what became of it, see every answer.
 
     Made by ``linq_nb.connect``. A context manager, and safe to use from several threads. ``mode`` is "DEMO" or
     "LIVE"; ``demo`` is the demo's handle, None when live. ``last_batch`` and ``last_watch`` are the results of the
-    last ``send_all`` and ``watch``, also after an interrupt.
+    last ``send_all`` and ``watch``, also after an interrupt. A forked child connects for itself: there every call
+    raises SettingsError, but ``close``, which does nothing.
     """
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self._any_session = session
         self.last_batch: Batch | None = None
         self.last_watch: Watched | None = None
 
+    @property
+    def _session(self) -> Session:
+        """The session; raises SettingsError in a forked child."""
+        self._any_session.home.check()
+        return self._any_session
+
     def __repr__(self) -> str:
-        session = self._session
+        session = self._any_session
         return f"Outbox({session.mode}, {session.client.base_url!r}, journal={session.journal.label!r})"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return self.summary()._repr_mimebundle_()
+        return _summary(self._any_session)._repr_mimebundle_()
 
     def __enter__(self) -> Outbox:
+        self._any_session.home.check()
         return self
 
     def __exit__(
@@ -64,21 +73,16 @@ class Outbox:
         return self._session.line
 
     def close(self) -> None:
-        """Stop what is still being sent, close the connections and, unless the demo has it in memory, the journal."""
-        stop_batches("the outbox was closed", self._session)
-        self._session.close()
+        """Stop what is still being sent, close the connections and, unless the demo has it in memory, the journal.
+
+        In a forked child it does nothing: all of these are the parent's.
+        """
+        stop_batches("the outbox was closed", self._any_session)
+        self._any_session.close()
 
     def summary(self) -> views.Shown:
         """Say where this Outbox sends to, with which key, and where it keeps its journal; all masked."""
-        session = self._session
-        rows = [
-            ("mode", session.mode + (": nothing leaves this machine" if session.demo is not None else "")),
-            ("base URL", session.client.base_url),
-            ("API key", f"from {session.key_from}" if session.key_from else "none"),
-            ("line", session.line or "not read yet"),
-            ("journal", session.journal.label),
-        ]
-        return views.summary("linq_nb", rows + ([("warning", session.journal_note)] if session.journal_note else []))
+        return _summary(self._session)
 
     # --- lines and chats ---
 
@@ -325,6 +329,17 @@ class Outbox:
 def session_of(outbox: Outbox) -> Session:
     """Return the session of an outbox: for the magics, forms and boards, which show what the session knows."""
     return outbox._session
+
+
+def _summary(session: Session) -> views.Shown:
+    rows = [
+        ("mode", session.mode + (": nothing leaves this machine" if session.demo is not None else "")),
+        ("base URL", session.client.base_url),
+        ("API key", f"from {session.key_from}" if session.key_from else "none"),
+        ("line", session.line or "not read yet"),
+        ("journal", session.journal.label),
+    ]
+    return views.summary("linq_nb", rows + ([("warning", session.journal_note)] if session.journal_note else []))
 
 
 def _as_list(sends: Send | Iterable[Send] | None) -> list[Send] | None:
