@@ -26,13 +26,20 @@ def remember(account: str) -> None:
     _agreed.add(account)
 
 
-def question(memo: VoiceMemo, chats: Sequence[Chat], journal: str) -> str:
-    """Return the question before a memo is sent to these chats; ``journal`` is the journal's label."""
+def question(memo: VoiceMemo, chats: Sequence[Chat], journal: str, note: str | None = None) -> str:
+    """Return the question before a memo is sent to these chats.
+
+    ``journal`` is the journal's label, ``note`` the warning about it.
+    """
     length = f" ({views.duration(memo.duration_ms)})" if memo.duration_ms is not None else ""
     recipients = names_of([views.chat_whom(chat) for chat in chats])
-    return f"send {clean(memo.label)}{length} to {recipients}? Journal: {journal}."
+    return f"send {clean(memo.label)}{length} to {recipients}? {_journal(journal, note)}"
 
 
-def batch_question(plan: Plan, journal: str) -> str:
-    """Return the question before a plan is sent; ``journal`` is the journal's label."""
-    return f"{views.plan_line(plan)}; send? Journal: {journal}."
+def batch_question(plan: Plan, journal: str, note: str | None = None) -> str:
+    """Return the question before a plan is sent; ``journal`` and ``note`` as in ``question``."""
+    return f"{views.plan_line(plan)}; send? {_journal(journal, note)}"
+
+
+def _journal(label: str, note: str | None) -> str:
+    return f"Journal: {label}." + (f" Warning: {note}." if note else "")

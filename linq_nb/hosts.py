@@ -5,6 +5,18 @@ from __future__ import annotations
 import ipaddress
 
 _PRIVATE_NAMES = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All of IPv6 that is handed out as public addresses."""
+
+_NOT_PUBLIC = [ipaddress.ip_network(text) for text in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "3fff::/20")]
+"""Ranges that ``ipaddress`` calls global, in some versions of Python or for single addresses."""
+
+_WITH_IPV4 = {
+    ipaddress.IPv6Network("64:ff9b::/96"): 0,  # NAT64
+    ipaddress.IPv6Network("2002::/16"): 80,  # 6to4
+    ipaddress.IPv6Network("::ffff:0:0/96"): 0,  # mapped
+}
+"""Networks whose addresses carry an IPv4 address, and how many bits follow it."""
 
 
 def is_loopback(host: str) -> bool:
@@ -29,10 +41,25 @@ def is_private_host(host: str) -> bool:
 
 
 def is_public_address(address: str) -> bool:
-    """Whether an IP address is on the public internet; raises ValueError for anything else."""
+    """Whether an IP address is on the public internet; raises ValueError for anything else.
+
+    An IPv6 address that carries an IPv4 address (NAT64, 6to4, mapped) leads to that one.
+    """
     ip = ipaddress.ip_address(address.split("%")[0])
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return bool((mapped or ip).is_global and not (mapped or ip).is_multicast)
+    if isinstance(ip, ipaddress.IPv6Address):
+        embedded = _embedded(ip)
+        return _is_public(embedded) if embedded else ip in _UNICAST and _is_public(ip)
+    return _is_public(ip)
+
+
+def _is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
+
+
+def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address inside an IPv6 address of a network that has one in each."""
+    place = next((bits for network, bits in _WITH_IPV4.items() if ip in network), None)
+    return None if place is None else ipaddress.IPv4Address(int(ip) >> place & 0xFFFFFFFF)
 
 
 def _is_number(label: str) -> bool:

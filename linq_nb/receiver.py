@@ -38,6 +38,12 @@ from linq_nb.settings import find_journal
 PORT = 8770
 HEALTH = "/health"
 THREADS = 16
+IDLE_S = 5
+"""Time for a request to come as a whole, and for the next one to begin, in seconds."""
+
+CLEANUP_S = 1
+"""Seconds between two looks for connections whose time is over."""
+
 CLOSE_S = 5.0
 """Time that closing leaves to the deliveries that are being written, in seconds."""
 
@@ -46,7 +52,8 @@ class Receiver(Unpicklable):
     """Receives webhooks on one port into one journal; a context manager that serves until it is left.
 
     Deliveries come to ``path``; GET ``/health`` shows the counts. Port 0 picks a free port (see ``url``). A connection
-    that is silent for ``idle_s`` seconds is closed; beyond ``max_connections`` a new one waits until another ends.
+    is closed when no whole request has come on it for ``idle_s`` seconds; beyond ``max_connections`` a new one waits
+    until another ends. So slow connections delay a delivery by less than the 10 s that Linq waits for its answer.
     Raises SettingsError when waitress is not installed, OSError when the address is not free.
     """
 
@@ -59,8 +66,8 @@ class Receiver(Unpicklable):
         port: int = PORT,
         path: str = "/",
         scheme: webhooks.Scheme = "standard",
-        max_connections: int = 128,
-        idle_s: int = 60,
+        max_connections: int = 256,
+        idle_s: int = IDLE_S,
     ) -> None:
         self.journal, self.path, self.scheme, self._home = journal, path, scheme, Home("receiver")
         self._secret, self._lock = secret, threading.Lock()
@@ -167,11 +174,11 @@ def _listen(app: Callable[..., Any], host: str, port: int, **limits: Any) -> Any
             'receiving webhooks needs waitress, which is not installed; pip install "linq_nb[receiver]"'
         ) from None
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return waitress.create_server(
+    server = waitress.create_server(
         app,
         sockets=[socket.create_server((host, port), family=family)],
         threads=THREADS,
-        cleanup_interval=1,
+        cleanup_interval=CLEANUP_S,
         max_request_body_size=MAX_BODY_BYTES + 1,  # waitress refuses a body of this size
         max_request_header_size=65_536,
         inbuf_overflow=2 * MAX_BODY_BYTES,  # a delivery is never spooled to the disk
@@ -179,6 +186,24 @@ def _listen(app: Callable[..., Any], host: str, port: int, **limits: Any) -> Any
         ident="linq_nb",
         **limits,
     )
+    server.channel_class = _channel_class()
+    return server
+
+
+def _channel_class() -> type[Any]:
+    """Return waitress' connection, with the time limit on a whole request instead of on each of its bytes."""
+    from waitress.channel import HTTPChannel
+
+    class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
+        """A connection on which a byte now and then is no activity."""
+
+        def handle_read(self) -> None:
+            began_at = self.last_activity if self.request is not None else None
+            super().handle_read()
+            if began_at is not None and self.request is not None:
+                self.last_activity = began_at
+
+    return Channel
 
 
 def _headers(environ: dict[str, Any]) -> list[tuple[str, str]]:

@@ -87,6 +87,11 @@ class Session:
         """Give this thread a clock of its own in the demo, so that a batch has the same times each run."""
         return self.demo.timeline(start) if self.demo is not None else contextlib.nullcontext()
 
+    @property
+    def live_note(self) -> str | None:
+        """The warning about the journal, where sends are live."""
+        return self.journal_note if self.mode == "LIVE" else None
+
     # --- lines and chats ---
 
     @property

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from linq_nb.errors import SettingsError
 from linq_nb.hosts import is_loopback
-from linq_nb.secret import Secret
+from linq_nb.secret import HiddenMapping, HiddenText, HiddenUrl, Secret
 
 PRODUCTION = "https://api.linqapp.com/api/partner"
 KEY_VARIABLES = ("LINQ_API_V3_API_KEY", "LINQ_API_KEY", "LINQ_TOKEN")
@@ -28,6 +28,10 @@ URL_VARIABLE = "LINQ_API_V3_BASE_URL"
 JOURNAL_VARIABLE = "LINQ_NB_JOURNAL"
 DEMO_VARIABLE = "LINQ_NB_DEMO"
 PROFILE_VARIABLE = "LINQ_PROFILE"
+ENVIRON = HiddenMapping(os.environ)
+"""The environment; a traceback that shows the variables of a frame does not show its values."""
+
+_IS_KEY = re.compile(r"[!-~]+").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +53,16 @@ class Settings:
 
 def load(
     *,
-    api_key: str | None = None,
+    api_key: Secret | str | None = None,
     base_url: str | None = None,
     profile: str | None = None,
     journal: str | None = None,
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] = ENVIRON,
     home: Path | None = None,
     prompt: Callable[[], str] | None = None,
 ) -> Settings:
     """Return the settings; raises SettingsError, which says what is missing and where to set it."""
+    api_key = hidden_key(api_key)
     home = home or _home()
     url = check_base_url(base_url or environ.get(URL_VARIABLE, "").strip() or PRODUCTION)
     key, key_from = find_key(api_key, profile, environ, home, prompt)
@@ -73,58 +78,75 @@ def _home() -> Path:
         return Path("/nonexistent")
 
 
-def wants_demo(environ: Mapping[str, str] = os.environ) -> bool:
+def wants_demo(environ: Mapping[str, str] = ENVIRON) -> bool:
     """Whether ``LINQ_NB_DEMO`` asks for the demo."""
     return environ.get(DEMO_VARIABLE, "").strip().lower() not in ("", "0", "false", "no")
 
 
 def find_key(
-    argument: str | None,
+    argument: Secret | str | None,
     profile: str | None,
     environ: Mapping[str, str],
     home: Path,
     prompt: Callable[[], str] | None = None,
 ) -> tuple[Secret, str]:
     """Return the API key and where it came from; a profile given as an argument goes before the environment."""
-    if argument:
+    if argument := hidden_key(argument):
         return _key(argument, "the argument")
     if profile:
         return _key(_profile_token(home, profile, required=True), f"profile {profile!r} of the Linq CLI")
     for name in KEY_VARIABLES:
         if environ.get(name, "").strip():
-            return _key(environ[name], name)
+            return _key(Secret(environ[name]), name)
     chosen = environ.get(PROFILE_VARIABLE)
     token = _profile_token(home, chosen, required=bool(chosen))
-    if token:
+    if token.reveal():
         return _key(token, f"profile {chosen!r} of the Linq CLI" if chosen else "the Linq CLI's profile")
     return _colab_key() or _prompted(prompt)
 
 
-def _key(text: str, source: str) -> tuple[Secret, str]:
-    value = text.strip()
-    if not value or not value.isascii() or not value.isprintable() or " " in value:
+def hidden_key(key: Secret | str | None) -> Secret | None:
+    """Return a key that is given as an argument so that no traceback shows it; None for an empty one."""
+    return Secret(key) if isinstance(key, str) and key else key or None
+
+
+def _key(key: Secret, source: str) -> tuple[Secret, str]:
+    key = Secret(key.reveal().strip())
+    if not _IS_KEY(key.reveal()):
         raise SettingsError(f"the API key from {source} has characters that no key has; copy it again")
-    return Secret(value), source
+    return key, source
 
 
-def _profile_token(home: Path, profile: str | None, *, required: bool) -> str:
+def _profile_token(home: Path, profile: str | None, *, required: bool) -> Secret:
     """Return the token of a profile of the Linq CLI; empty when there is none and it is not ``required``."""
     file = home / ".linq" / "config.json"
     try:
-        config = json.loads(file.read_text("utf-8"))
-        profiles = dict(config["profiles"])
-        name = profile or str(config.get("profile", "default"))
-        token = dict(profiles.get(name) or {}).get("token")
+        tokens, current = _profile_tokens(file)
     except FileNotFoundError:
-        profiles, name, token = {}, profile or "default", None
+        tokens, current = {}, "default"
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         if not required:
-            return ""
+            return Secret("")
         raise SettingsError(f"{file.name} of the Linq CLI cannot be read; run `linq login` again") from None
-    if required and not token:
-        others = f"; it has {', '.join(map(repr, profiles))}" if profiles else ""
+    name = profile or current
+    token = tokens.get(name, Secret(""))
+    if required and not token.reveal():
+        others = f"; it has {', '.join(map(repr, tokens))}" if tokens else ""
         raise SettingsError(f"the Linq CLI has no token for profile {name!r}{others}; run `linq login`")
-    return token if isinstance(token, str) else ""
+    return token
+
+
+def _profile_tokens(file: Path) -> tuple[dict[str, Secret], str]:
+    """Return the token of each profile in the Linq CLI's file, and the name of the current profile."""
+    config = json.loads(file.read_text("utf-8"), object_hook=_with_hidden_token)
+    tokens = {str(name): dict(profile or {}).get("token") for name, profile in dict(config["profiles"]).items()}
+    hidden = {name: token if isinstance(token, Secret) else Secret("") for name, token in tokens.items()}
+    return hidden, str(config.get("profile", "default"))
+
+
+def _with_hidden_token(profile: dict[str, Any]) -> dict[str, Any]:
+    is_token = isinstance(profile.get("token"), str)
+    return profile | {"token": Secret(profile["token"])} if is_token else profile
 
 
 def _colab_key() -> tuple[Secret, str] | None:
@@ -134,13 +156,13 @@ def _colab_key() -> tuple[Secret, str] | None:
     userdata: Any = importlib.import_module("google.colab.userdata")
     for name in KEY_VARIABLES:
         try:
-            value = userdata.get(name)
+            value = HiddenText(userdata.get(name) or "")
         except Exception as error:  # Colab's own exceptions: secret unknown, not shared, timed out
             if type(error).__name__ not in ("SecretNotFoundError", "NotebookAccessError", "TimeoutException"):
                 raise
             continue
         if value:
-            return _key(str(value), f"Colab secret {name}")
+            return _key(Secret(value), f"Colab secret {name}")
     return None
 
 
@@ -150,12 +172,12 @@ def _prompted(prompt: Callable[[], str] | None) -> tuple[Secret, str]:
         "without one, %linq_connect --demo (or connect(demo=True)) gives the whole toolkit on a demo"
     )
     try:
-        value = (prompt or _ask)().strip()
+        key = Secret((prompt or _ask)().strip())
     except (EOFError, OSError, NotImplementedError):  # a kernel raises the last where nobody can answer
         raise missing from None
-    if not value:
+    if not key.reveal():
         raise missing
-    return _key(value, "the prompt")
+    return _key(key, "the prompt")
 
 
 def _ask() -> str:
@@ -202,7 +224,7 @@ def find_journal(argument: str | None, environ: Mapping[str, str], home: Path) -
     if argument:
         return journal_url(argument), "the argument"
     if environ.get(JOURNAL_VARIABLE, "").strip():
-        return journal_url(environ[JOURNAL_VARIABLE].strip()), JOURNAL_VARIABLE
+        return journal_url(HiddenUrl(environ[JOURNAL_VARIABLE].strip())), JOURNAL_VARIABLE
     return journal_url(str(data_folder(environ, home) / "journal.sqlite")), "the user's data folder"
 
 
@@ -211,7 +233,7 @@ def journal_url(text: str) -> str:
     if text == ":memory:":
         return "sqlite://"
     if "://" in text:
-        return text
+        return HiddenUrl(text)
     try:
         return f"sqlite:///{Path(text).expanduser().absolute()}"
     except RuntimeError:

@@ -120,9 +120,9 @@ class Answer:
     """One HTTP answer: its status, the headers that matter, and its text; ``cut`` when more came than is read."""
 
     http_status: int
-    text: str
+    text: str = field(repr=False)  # it may hold a signed URL
     at: datetime
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     cut: bool = False
 
     @property

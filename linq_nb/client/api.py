@@ -14,9 +14,9 @@ from linq_nb import rules, wire
 from linq_nb.client.exchange import Exchanges, nothing, utc_now
 from linq_nb.client.throttle import Throttle
 from linq_nb.errors import ApiError, NotSent, OutcomeUnknown
-from linq_nb.hosts import is_loopback
+from linq_nb.hosts import is_loopback, is_private_host
 from linq_nb.model import Attachment, Chat, Line, Message, Subscription
-from linq_nb.secret import Secret
+from linq_nb.secret import HiddenBytes, Secret
 from linq_nb.wire import Answer, NoAnswer, Unreadable
 
 T = TypeVar("T")
@@ -72,9 +72,10 @@ class Client:
         nothing is sent. Raises NoAnswer when no whole answer came. ``rules.pause_after`` says whether to ask
         again, ``require_accepted`` what the last outcome means.
         """
-        content = wire.to_bytes(
-            wire.memo_body(voice_memo_url=voice_memo_url, attachment_id=attachment_id, override_optout=override_optout)
+        body = wire.memo_body(
+            voice_memo_url=voice_memo_url, attachment_id=attachment_id, override_optout=override_optout
         )
+        content = HiddenBytes(wire.to_bytes(body))
         return self._ask_linq("POST", f"/v3/chats/{_segment(chat_id)}/voicememo", content, at_write)
 
     # --- attachments ---
@@ -84,7 +85,9 @@ class Client:
         body = wire.attachment_body(filename, content_type, size_bytes)
         announced = self._read_one("POST", "/v3/attachments", wire.attachment, "the upload", body=body)
         if not announced.upload_url or not self._may_upload_to(announced.upload_url):
-            raise ApiError("Linq gave no https address to upload to; nothing was sent; run it again")
+            raise ApiError(
+                "Linq gave no https address on the public internet to upload to; nothing was sent; run it again"
+            )
         return announced
 
     def upload(self, attachment: Attachment, data: bytes) -> None:
@@ -92,9 +95,13 @@ class Client:
 
         Repeated on faults, since a PUT before ``expires_at`` overwrites itself.
         """
-        headers = [(name.encode(), value.encode()) for name, value in attachment.required_headers.items()]
-        url = attachment.upload_url or ""
-        outcome = self._repeat("upload", lambda: self._exchanges.to_storage("PUT", url, headers, data, self.timeout))
+        url, headers = attachment.upload_url or "", attachment.required_headers
+        outcome = self._repeat(
+            "upload",
+            lambda: self._exchanges.to_storage(
+                "PUT", url, headers, data, self.timeout, is_public=not self._is_private_base
+            ),
+        )
         if isinstance(outcome, NoAnswer):
             raise NotSent(f"the upload got no answer ({outcome}); nothing was sent; run it again")
         if not outcome.is_success:
@@ -227,13 +234,20 @@ class Client:
         return answer
 
     def _may_upload_to(self, url: str) -> bool:
-        """Whether bytes may go to this address: https, or this machine where Linq itself is on it."""
+        """Whether bytes may go to this address: https on the public internet; where Linq is private, private ones."""
         try:
             where = httpx.URL(url)
         except httpx.InvalidURL:
             return False
-        is_local = is_loopback(httpx.URL(self.base_url).host)
-        return where.scheme == "https" or (where.scheme == "http" and is_local and is_loopback(where.host))
+        if self._is_private_base:
+            is_local = is_loopback(httpx.URL(self.base_url).host)
+            return where.scheme == "https" or (where.scheme == "http" and is_local and is_loopback(where.host))
+        return where.scheme == "https" and not is_private_host(where.host)
+
+    @property
+    def _is_private_base(self) -> bool:
+        """Whether Linq itself is not on the public internet, as a demo or a test is not."""
+        return is_private_host(httpx.URL(self.base_url).host)
 
 
 def require_accepted(outcome: Answer | NoAnswer, chat_id: str, label: str) -> Answer:

@@ -18,6 +18,9 @@ from typing import NamedTuple
 import h11
 import httpx
 
+from linq_nb.hosts import is_public_address
+from linq_nb.secret import StandIns
+
 CONNECT_TIMEOUT_S = 10.0
 KEEP_ALIVE_S = 3.0
 """An idle connection is not used again after this. Servers close theirs after 5 s or more, and the outcome of a memo
@@ -25,15 +28,20 @@ that meets the closing is unknown."""
 
 MAX_HEAD_BYTES = 65_536
 READ_BYTES = 16_384
+_NO_SECRETS = StandIns()
 _NOT_HTTP = "the answer is not valid HTTP/1.1"
 
 
 class Origin(NamedTuple):
-    """Where a connection leads; ``tls_name`` is the name that the certificate must have, None without TLS."""
+    """Where a connection leads; ``tls_name`` is the name that the certificate must have, None without TLS.
+
+    ``is_public``: the address that the connection is made to must be on the public internet.
+    """
 
     host: str
     port: int
     tls_name: str | None
+    is_public: bool = False
 
     @classmethod
     def of(cls, request: httpx.Request) -> Origin:
@@ -41,7 +49,8 @@ class Origin(NamedTuple):
         if url.scheme not in ("http", "https"):
             raise httpx.UnsupportedProtocol("the address is neither http nor https")
         host, is_tls = url.raw_host.decode("ascii"), url.scheme == "https"
-        return cls(host, url.port or (443 if is_tls else 80), (name or host) if is_tls else None)
+        tls_name = (name or host) if is_tls else None
+        return cls(host, url.port or (443 if is_tls else 80), tls_name, request.extensions.get("is_public", False))
 
 
 @functools.cache
@@ -63,6 +72,8 @@ class Connection:
             timeout = min(CONNECT_TIMEOUT_S, _left(deadline))
             self._socket = socket.create_connection((origin.host, origin.port), timeout)
             try:
+                if origin.is_public and not is_public_address(self._socket.getpeername()[0]):
+                    raise OSError("its address is not on the public internet")
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._socket.settimeout(min(CONNECT_TIMEOUT_S, _left(deadline)))
                 if origin.tls_name is not None:
@@ -134,12 +145,13 @@ class Connection:
         self._http.send(h11.EndOfMessage())
 
     def _encode_head(self, request: httpx.Request) -> memoryview:
-        """Return the first bytes of a request, as a view: a traceback does not show what a view holds."""
+        """Return the first bytes of a request, with its secrets in them."""
         try:
             target = request.extensions.get("path", request.url.raw_path)
             head = h11.Request(method=request.method, target=target, headers=request.headers.raw)
-            return memoryview(self._http.send(head))
-        except h11.LocalProtocolError:  # its text would show the header, and with it the key
+            stand_ins: StandIns = request.extensions.get("stand_ins", _NO_SECRETS)
+            return stand_ins.fill(self._http.send(head) or b"")
+        except (h11.LocalProtocolError, ValueError):  # their text would show the header
             raise httpx.LocalProtocolError("the request has a header that HTTP does not allow") from None
 
     def _send(self, data: memoryview, deadline: float) -> None:

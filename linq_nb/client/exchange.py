@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import httpx
 
 from linq_nb.client.connection import CONNECT_TIMEOUT_S
+from linq_nb.client.echoes import Echoes
+from linq_nb.client.logs import hide_secrets_in_logs
 from linq_nb.client.transport import Transport
 from linq_nb.process import Home
-from linq_nb.secret import Secret
+from linq_nb.secret import HiddenBytes, Secret, StandIns
 from linq_nb.text import clean
 from linq_nb.wire import MAX_ANSWER_BYTES, Answer, NoAnswer
 
@@ -38,6 +40,9 @@ _BEFORE_THE_FIRST_BYTE: tuple[type[Exception], ...] = (
 )
 
 _COMMON = [(b"User-Agent", b"linq_nb"), (b"Accept", b"application/json"), (b"Accept-Encoding", b"gzip")]
+_PLAIN_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "expect"})
+"""Headers that are no secrets, and that HTTP libraries read themselves."""
+
 _KEPT_HEADERS = ("x-trace-id", "retry-after", "date", "content-type", "location")
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -79,7 +84,11 @@ class Body(httpx.SyncByteStream):
 
 
 class Exchanges:
-    """Makes requests to Linq with the key, and to the file storage without it. Nothing is repeated here."""
+    """Makes requests to Linq with the key, and to the file storage without it. Nothing is repeated here.
+
+    Our own transport gets stand-ins for the key and for what signs an upload; another one gets them as bytes that no
+    repr shows.
+    """
 
     def __init__(
         self,
@@ -91,9 +100,13 @@ class Exchanges:
     ) -> None:
         self._base_url, self._base = base_url.rstrip("/"), httpx.URL(base_url)
         self._base_path = self._base.raw_path.decode("ascii").rstrip("/")
-        self._key, self._now = key, now
+        self._now, self._echoes = now, Echoes(key)
         self._home, self._is_ours = Home(), transport is None
         self._transport = Transport() if transport is None else transport
+        self._stand_ins = StandIns()
+        bearer = Secret(f"Bearer {key.reveal()}")
+        self._bearer = self._stand_ins.add(bearer) if self._is_ours else HiddenBytes(bearer.reveal().encode())
+        hide_secrets_in_logs()
 
     def close(self) -> None:
         """Close our connections; a later request opens new ones. A transport of the caller's stays open.
@@ -108,24 +121,51 @@ class Exchanges:
     ) -> Answer:
         """Make a request to Linq; ``target`` follows the base URL, ``timeout`` is in seconds. Raises NoAnswer."""
         body = Body(content, at_write, is_always_read=self._is_ours)
-        url = self._base if self._is_ours else httpx.URL(f"{self._base_url}{target}")
-        request = _request(method, url, self._headers_with_key(content), body, timeout, timeout)
-        if self._is_ours:  # parsing a URL would take a sixth of the time of all that is done here
-            request.extensions["path"] = f"{self._base_path}{target}".encode("ascii")
+        headers = [*_common(self._base, content), (b"Authorization", self._bearer)]
+        headers += [(b"Content-Type", b"application/json")] if content else []
+        if not self._is_ours:
+            url = httpx.URL(f"{self._base_url}{target}")
+            return self._answered(_request(method, url, headers, body, timeout, timeout), body)
+        request = _request(method, self._base, headers, body, timeout, timeout)
+        # parsing a URL would take a sixth of the time of all that is done here
+        request.extensions |= {"path": f"{self._base_path}{target}".encode("ascii"), "stand_ins": self._stand_ins}
         return self._answered(request, body)
 
-    def to_storage(self, method: str, url: str, headers: Headers, content: bytes, timeout: float) -> Answer:
-        """Make a request to another host, without the key. Raises NoAnswer."""
-        where = httpx.URL(url)
-        given = {name.lower() for name, _ in headers}
+    def to_storage(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: bytes,
+        timeout: float,
+        *,
+        is_public: bool = False,
+    ) -> Answer:
+        """Make a request to another host, without the key. Raises NoAnswer.
+
+        ``is_public``: only to an address on the public internet.
+        """
+        stand_ins = StandIns()
+        hidden = [
+            (
+                name.encode("ascii"),
+                self._hidden(Secret(value), stand_ins) if name.lower() not in _PLAIN_HEADERS else value.encode("ascii"),
+            )
+            for name, value in headers.items()
+        ]
+        given = {name.lower() for name, _ in hidden}
+        where, path = _split(url)
         common = [(name, value) for name, value in _common(where, content) if name.lower() not in given]
         body = Body(content, nothing, is_always_read=self._is_ours)
         in_all_s = timeout + len(content) / SLOWEST_UPLOAD_BYTES_S
-        return self._answered(_request(method, where, [*common, *headers], body, timeout, in_all_s), body)
+        target = where if self._is_ours else where.copy_with(raw_path=path.reveal().encode("ascii"))
+        request = _request(method, target, [*common, *hidden], body, timeout, in_all_s)
+        if self._is_ours:
+            request.extensions |= {"path": stand_ins.add(path), "stand_ins": stand_ins, "is_public": is_public}
+        return self._answered(request, body)
 
-    def _headers_with_key(self, content: bytes) -> Headers:
-        headers = [*_common(self._base, content), (b"Authorization", b"Bearer " + self._key.reveal().encode())]
-        return [*headers, (b"Content-Type", b"application/json")] if content else headers
+    def _hidden(self, secret: Secret, stand_ins: StandIns) -> bytes:
+        return stand_ins.add(secret) if self._is_ours else HiddenBytes(secret.reveal().encode("ascii"))
 
     def _answered(self, request: httpx.Request, body: Body) -> Answer:
         self._home.check()  # two processes on one connection would read each other's answers
@@ -133,8 +173,12 @@ class Exchanges:
             response = self._transport.handle_request(request)
         except TRANSPORT_ERRORS as error:
             raise NoAnswer(self._reason(error, request), left=body.may_have_left(error)) from None
+        except KeyboardInterrupt as interrupt:
+            raise interrupt.with_traceback(None) from None  # the frames of a transport hold what it sends and reads
         try:
             return self._read(response, request)
+        except KeyboardInterrupt as interrupt:
+            raise interrupt.with_traceback(None) from None
         finally:
             response.close()
 
@@ -143,7 +187,7 @@ class Exchanges:
         chunks: list[bytes] = []
         size_bytes = 0
         try:
-            for chunk in response.iter_bytes():
+            for chunk in map(HiddenBytes, response.iter_bytes()):
                 chunks.append(chunk)
                 size_bytes += len(chunk)
                 if size_bytes > MAX_ANSWER_BYTES:
@@ -159,18 +203,15 @@ class Exchanges:
         data = b"".join(chunks)
         return Answer(
             http_status=response.status_code,
-            text=self._without_key(data[:MAX_ANSWER_BYTES].decode("utf-8", "replace")),
+            text=self._echoes.hide(data[:MAX_ANSWER_BYTES].decode("utf-8", "replace")),
             at=self._now(),
             headers={
-                name: self._without_key(value)
+                name: self._echoes.hide(value)
                 for name in _KEPT_HEADERS
                 if (value := response.headers.get(name)) is not None
             },
             cut=len(data) > MAX_ANSWER_BYTES,
         )
-
-    def _without_key(self, text: str) -> str:
-        return text.replace(self._key.reveal(), "[token]")
 
     def _reason(self, error: Exception, request: httpx.Request) -> str:
         """Say in a few words why there was no answer."""
@@ -178,8 +219,15 @@ class Exchanges:
             return "no connection in time"
         if isinstance(error, httpx.TimeoutException):
             return f"no answer in {request.extensions['timeout']['read']:g} s"
-        text = clean(self._without_key(str(error)), 120)
+        text = clean(self._echoes.hide(str(error)), 120)
         return text or ("no connection" if isinstance(error, httpx.ConnectError) else type(error).__name__)
+
+
+class _Request(httpx.Request):
+    """A request whose repr does not show its path and query, which may be signed."""
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.url.host}>"
 
 
 def _request(
@@ -188,7 +236,13 @@ def _request(
     """Make a request with httpx's time limits for each step, and our deadline for all of it."""
     steps = {"connect": min(CONNECT_TIMEOUT_S, timeout), "read": timeout, "write": timeout, "pool": timeout}
     extensions = {"timeout": steps, "deadline": time.monotonic() + in_all_s}
-    return httpx.Request(method, url, headers=list(headers), stream=body, extensions=extensions)
+    return _Request(method, url, headers=list(headers), stream=body, extensions=extensions)
+
+
+def _split(url: str) -> tuple[httpx.URL, Secret]:
+    """Return where a URL leads, and its path and query, which may be signed."""
+    where = httpx.URL(url)
+    return where.copy_with(raw_path=b"/"), Secret(where.raw_path.decode("ascii"))
 
 
 def _common(url: httpx.URL, content: bytes) -> Headers:

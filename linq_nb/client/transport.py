@@ -1,11 +1,13 @@
 """The httpx transport for every request of linq_nb: directly to a host, or through the environment's proxy.
 
 A request has in its extensions its ``deadline`` by the monotonic clock, which holds for the whole exchange, and may
-have its ``path`` there instead of in its URL.
+have its ``path`` there instead of in its URL, and the ``stand_ins`` for its secrets. ``is_public`` there means that
+the address that is connected to must be on the public internet; behind a proxy the proxy chooses it.
 """
 
 from __future__ import annotations
 
+import base64
 import ssl
 import threading
 import time
@@ -19,6 +21,7 @@ import httpx
 
 from linq_nb.client.connection import KEEP_ALIVE_S, Connection, Origin, tls
 from linq_nb.hosts import is_loopback
+from linq_nb.secret import HiddenMapping, HiddenUrl, Secret, StandIns
 
 
 class DirectTransport(httpx.BaseTransport):
@@ -130,35 +133,49 @@ class Transport(httpx.BaseTransport):
             return self._routes[scheme, host]
 
 
-def proxy_for(scheme: str, host: str) -> str | None:
+def proxy_for(scheme: str, host: str) -> HiddenUrl | None:
     """Return the URL of the proxy that the environment names for a host."""
     if is_loopback(host) or urllib.request.proxy_bypass(host):
         return None
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get(scheme) or proxies.get("all")
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+    proxies = HiddenMapping(urllib.request.getproxies())
+    proxy = HiddenUrl(proxies.get(scheme) or proxies.get("all") or "")
+    return None if not proxy else proxy if "://" in proxy else HiddenUrl(f"http://{proxy}")
 
 
 class ProxyTransport(httpx.HTTPTransport):
     """httpx's own transport through a proxy, with the request's deadline for each read and write."""
 
-    def __init__(self, proxy: str) -> None:
+    def __init__(self, proxy: HiddenUrl) -> None:
         limits = httpx.Limits(max_connections=None, keepalive_expiry=KEEP_ALIVE_S)
+        stand_ins = StandIns()
         try:
-            super().__init__(verify=tls(), trust_env=False, limits=limits, proxy=proxy)
-        except (ImportError, ValueError) as error:
-            raise httpx.ProxyError(str(error)) from error
-        self._pool._network_backend = _Backend()  # httpx has no argument for it
+            named = _without_login(httpx.Proxy(proxy), stand_ins)
+            super().__init__(verify=tls(), trust_env=False, limits=limits, proxy=named)
+        except (ImportError, ValueError, httpx.InvalidURL):  # their text may show the login
+            raise httpx.ProxyError("the proxy that the environment names cannot be used") from None
+        self._pool._network_backend = _Backend(stand_ins)  # httpx has no argument for it
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         _deadline.set(request.extensions["deadline"])
+        _stand_ins.set(request.extensions.get("stand_ins"))
         if "path" in request.extensions:
             request.url = request.url.copy_with(raw_path=request.extensions["path"])
         return super().handle_request(request)
 
 
+def _without_login(proxy: httpx.Proxy, stand_ins: StandIns) -> httpx.Proxy:
+    """Return the proxy with a stand-in for its login, where that goes in a header."""
+    if proxy.raw_auth is None or not proxy.url.scheme.startswith("http"):
+        return proxy
+    login = Secret("Basic " + base64.b64encode(b":".join(proxy.raw_auth)).decode())
+    return httpx.Proxy(proxy.url, headers={"Proxy-Authorization": stand_ins.add(login).decode()})
+
+
 _deadline: ContextVar[float] = ContextVar("deadline")
 """The deadline of the exchange that this thread makes through a proxy."""
+
+_stand_ins: ContextVar[StandIns | None] = ContextVar("stand_ins")
+"""The secrets of that exchange."""
 
 
 def _clamped(timeout: float | None) -> float:
@@ -167,6 +184,9 @@ def _clamped(timeout: float | None) -> float:
 
 
 class _Backend(httpcore.SyncBackend):
+    def __init__(self, stand_ins: StandIns) -> None:
+        self._stand_ins = stand_ins
+
     def connect_tcp(
         self,
         host: str,
@@ -175,20 +195,29 @@ class _Backend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        return _Stream(super().connect_tcp(host, port, _clamped(timeout), local_address, socket_options))
+        stream = super().connect_tcp(host, port, _clamped(timeout), local_address, socket_options)
+        return _Stream(stream, self._stand_ins)
 
 
 class _Stream(httpcore.NetworkStream):
-    """A network stream that reads and writes no longer than until the deadline."""
+    """A network stream that reads and writes no longer than until the deadline, and puts the secrets in."""
 
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
-        self._stream = stream
+    def __init__(self, stream: httpcore.NetworkStream, stand_ins: StandIns) -> None:
+        self._stream, self._stand_ins = stream, stand_ins
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._stream.read(max_bytes, _clamped(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _clamped(timeout))
+        self._stream.write(self._filled(buffer), _clamped(timeout))  # type: ignore[arg-type]  # a view is enough
+
+    def _filled(self, buffer: bytes) -> memoryview:
+        try:
+            data = self._stand_ins.fill(buffer)
+            own = _stand_ins.get()
+            return data if own is None else own.fill(data)
+        except ValueError:
+            raise httpcore.LocalProtocolError("the request has a header that HTTP does not allow") from None
 
     def close(self) -> None:
         self._stream.close()
@@ -196,7 +225,7 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, _clamped(timeout)))
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, _clamped(timeout)), self._stand_ins)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

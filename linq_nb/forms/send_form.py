@@ -276,9 +276,8 @@ class SendForm(Unpicklable):
 
     def _card(self, drafts: Sequence[Draft], plan: Plan) -> views.Shown:
         mode = self._session.mode
-        journal_note = self._session.journal_note if mode == "LIVE" else None
         if len(drafts) > 1:
-            return views.several_card(plan, mode=mode, journal_note=journal_note)
+            return views.several_card(plan, mode=mode)
         (draft,) = drafts
         chat = self._session.chat_of(draft)
         findings = self.outbox.check(draft.memo, chat, copy=draft.copy)
@@ -286,7 +285,7 @@ class SendForm(Unpicklable):
         if plan.counts.get("already_sent"):
             shown.append(Finding(level="info", code="already_sent", message="sent already; it goes once"))
         line = chat.line or self.outbox.line
-        return views.draft_card(draft, chat, shown, mode=mode, line=line, journal_note=journal_note)
+        return views.draft_card(draft, chat, shown, mode=mode, line=line, journal_note=self._session.live_note)
 
     def _next_step(self) -> str:
         has_chat, has_memo = bool(self.chats), self.memo is not None
@@ -310,7 +309,8 @@ class SendForm(Unpicklable):
         drafts = [row.draft for row in plan.rows if row.verdict == "send" and isinstance(row.draft, Draft)]
         self.controls.yes.description = f"Yes, {wording.button_text(plan).replace('Send', 'send', 1)}"
         chats = [self._session.chat_of(draft) for draft in drafts]
-        self._say(consent.question(drafts[0].memo, chats, self._session.journal.label), tag="LIVE", tone="ask")
+        label, note = self._session.journal.label, self._session.live_note
+        self._say(consent.question(drafts[0].memo, chats, label, note), tag="LIVE", tone="ask")
         self._focus_next = self.controls.no
 
     def _confirm(self) -> None:

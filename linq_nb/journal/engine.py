@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy import event as sa_event
@@ -226,16 +227,19 @@ def _parsed(url: str) -> sa.URL:
 
 
 def _file(url: sa.URL) -> Path | None:
-    """Return the file of an SQLite URL, None for a journal in memory (SQLite has two names for that)."""
-    database = url.database or ":memory:"
-    return None if database == ":memory:" or "mode=memory" in database else Path(database)
+    """Return the file of an SQLite URL, also of a ``file:`` URI; None for a journal in memory, which has many names."""
+    database, query = url.database or ":memory:", url.query
+    if database.startswith("file:"):
+        database = unquote(urlsplit(database).path)
+    is_memory = database == ":memory:" or query.get("mode") == "memory" or query.get("vfs") == "memdb"
+    return None if is_memory else Path(database)
 
 
 def _label(url: sa.URL) -> str:
     """Return the journal's place without a password."""
     if url.get_backend_name() != "sqlite":
         return url.set(query={}).render_as_string(hide_password=True)  # a query can hold a password too
-    return str(url.database) if _file(url) else "memory"
+    return str(_file(url) or "memory")
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:

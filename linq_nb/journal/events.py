@@ -6,7 +6,8 @@ event waits (``waits`` is 1) until a send learns its message id, or until no sen
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,6 +71,10 @@ _WITHOUT_SEND = (
     .order_by(events.c.event_no)
 )
 _ANY_WAITING = sa.select(events.c.event_no).where(is_waiting).limit(1)
+_NEWEST = sa.select(sa.func.max(events.c.event_no))
+_ALL_UNDER_WAY = sa.select(
+    sends.c.send_id, sends.c.chat_id, sends.c.message_id, sends.c.trace_id, sends.c.status
+).where(_is_under_way)
 _IN_VAIN = sa.select(events.c.event_no).where(
     is_waiting,
     ~sa.exists().where(_is_under_way, events.c.chat_id.is_(None) | (sends.c.chat_id == events.c.chat_id)),
@@ -92,6 +97,29 @@ _UPDATE_SEND = sends.update().where(sends.c.send_id == _send_id)
 _UPDATE_EVENT = events.update().where(events.c.event_no == _event_no)
 
 
+_LOOK_AT_ALL_S = 60.0
+"""Time after which a look at the waiting events is at all of them again: another process may have done anything."""
+
+_MANY = 1000
+"""Sends that one statement names at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A look at the waiting events: the newest event and the sends under way at that time.
+
+    An event that waited then can only belong to one of these sends, since no event comes before its message is sent.
+    """
+
+    newest: int
+    under_way: Mapping[str, Any]
+    at: float
+
+    def changed(self, now: _Look) -> list[Any]:
+        """Return the sends that were under way and are not, or know more by now."""
+        return [row for row in self.under_way.values() if now.under_way.get(row.send_id) != row]
+
+
 class Observations(Room):
     """Writes what was observed, and what follows for the sends by the rank rule (``Send.observed``)."""
 
@@ -100,6 +128,7 @@ class Observations(Room):
         self._insert_event = PreparedByColumns(
             lambda names: database.insert_if_new(events).values(bound(events, names)), database.engine.dialect
         )
+        self._last_look: _Look | None = None  # of a transaction that was committed
 
     def _log(self, db: sa.Connection, observed: Iterable[Event]) -> None:
         """Write events as they are, and nothing else."""
@@ -130,28 +159,52 @@ class Observations(Room):
         """
         in_one_order = sorted(range(len(received)), key=lambda n: str(received[n].event_id))  # prevents deadlocks
         with self.database.write(EVENTS_LOCK) as db:
-            self._adopt(db)
+            look = self._adopt(db)
             ingested = {n: self._ingest(db, received[n]) for n in in_one_order}
+        self._last_look = look
         return [ingested[n] for n in range(len(received))]
 
-    def _adopt(self, db: sa.Connection) -> None:
+    def _adopt(self, db: sa.Connection) -> _Look | None:
         """Give waiting events to their sends where the journal can tell them by now.
 
-        Events that no send under way can belong to wait no longer.
+        Events that no send under way can belong to wait no longer. Looks only at what may have changed since the last
+        look; returns this look, for the time after the commit.
         """
         if db.execute(_ANY_WAITING).first() is None:
-            return
+            return self._last_look
         self.database.lock(db, EVENTS_LOCK)
         # queried first: an answer that is written meanwhile is seen below
-        in_vain = set(db.execute(_IN_VAIN).scalars())
-        arrived = [row for statement in _ARRIVED for row in db.execute(statement).all()]
+        under_way = {row.send_id: row for row in db.execute(_ALL_UNDER_WAY)}
+        look = _Look(db.execute(_NEWEST).scalar() or 0, under_way, time.monotonic())
+        of_events, of_sends = self._changed_since(look)
+        in_vain = {number for part in of_events for number in db.execute(_IN_VAIN.where(part)).scalars()}
+        arrived = [row for part in of_sends for query in _ARRIVED for row in db.execute(query.where(part)).all()]
         self.database.lock_rows(db, sends, sends.c.send_id.in_({row.its_send_id for row in arrived}))
         for row in arrived:
             event = _of_send(EVENTS.make(row), row.its_send_id, row.was)
             self._apply(db, event)
             self._settle(db, row.event_no, send_id=event.send_id, reconcile_result=event.reconcile_result)
-        for number in sorted(in_vain - {row.event_no for row in arrived}):
-            self._settle(db, number)
+        if in_vain := in_vain - {row.event_no for row in arrived}:
+            db.execute(_UPDATE_EVENT.values(waits=None), [{"its_event_no": number} for number in sorted(in_vain)])
+        return look
+
+    def _changed_since(self, look: _Look) -> tuple[list[sa.ColumnElement[bool]], list[sa.ColumnElement[bool]]]:
+        """Return where a look must go: the events that may wait in vain, and the sends and events that may fit."""
+        last = self._last_look
+        if last is None or look.at - last.at > _LOOK_AT_ALL_S:
+            return [sa.true()], [sa.true()]
+        changed = last.changed(look)
+        if len(changed) > _MANY:
+            return [sa.true()], [sa.true()]
+        is_new = events.c.event_no > last.newest
+        of_events, of_sends = [is_new], [is_new]
+        if changed:
+            of_sends.append(sends.c.send_id.in_([row.send_id for row in changed]))
+            chats = {row.chat_id for row in changed} - {row.chat_id for row in look.under_way.values()}
+            of_events.append(events.c.chat_id.in_(chats))
+            if not look.under_way:
+                of_events.append(events.c.chat_id.is_(None))
+        return of_events, of_sends
 
     def _settle(self, db: sa.Connection, event_no: int, **values: Any) -> None:
         """Let an event wait no longer."""

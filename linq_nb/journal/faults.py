@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from sqlalchemy.exc import SQLAlchemyError
 
 from linq_nb.errors import JournalError
+from linq_nb.journal.place import Host, lock_advice, place_of, this_host
 from linq_nb.text import mask_text
 
 FAULTS: tuple[type[Exception], ...] = (SQLAlchemyError, OSError, ImportError, UnicodeError, OverflowError)
@@ -27,6 +28,9 @@ _ADVICE = {
 }
 """Words of a database's error, and what helps."""
 
+_LOCK_TROUBLE = ("database is locked", "locking protocol", "disk I/O error", "unable to open database")
+"""Words of SQLite's errors where a file system cannot give it locks or shared memory."""
+
 
 @contextlib.contextmanager
 def explained(action: str, label: str, *driver_errors: type[Exception]) -> Iterator[None]:
@@ -37,14 +41,17 @@ def explained(action: str, label: str, *driver_errors: type[Exception]) -> Itera
         origin = getattr(error, "orig", None) or error
         text = mask_text(" ".join(str(origin).split())[:200])
         raise JournalError(
-            f"the journal {label} could not be {action} ({text}); nothing was sent; {_advice(origin)}"
+            f"the journal {label} could not be {action} ({text}); nothing was sent; {advice(origin, label)}"
         ) from error
 
 
-def _advice(error: object) -> str:
-    """Say what to do about an error of the journal."""
+def advice(error: object, label: str, host: Host | None = None) -> str:
+    """Say what to do about an error of the journal at ``label``, the path of its file or a URL."""
     if isinstance(error, ImportError):
         return 'install what it needs with pip install "linq_nb[team]", or choose another with journal='
     text = str(error)
-    advice = next((advice for words, advice in _ADVICE.items() if words in text), "free or repair it")
-    return f"{advice}, or choose another with journal="
+    todo = next((todo for words, todo in _ADVICE.items() if words in text), "free or repair it")
+    if any(words in text for words in _LOCK_TROUBLE) and "://" not in label:
+        place = place_of(label, host or this_host())
+        todo = lock_advice(place.name) if place.is_shared else todo
+    return f"{todo}, or choose another with journal="

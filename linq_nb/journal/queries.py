@@ -175,8 +175,9 @@ class Queries(Observations):
     def _adopted(self) -> Iterator[sa.Connection]:
         """Begin a transaction to read in, after waiting events were given to their sends."""
         with self.database.read() as db:
-            self._adopt(db)
+            look = self._adopt(db)
             yield db
+        self._last_look = look
 
 
 def _in_chunks(ids: Iterable[str]) -> list[list[str]]:

@@ -116,9 +116,9 @@ def _columns(record: type) -> list[sa.Column[Any]]:
     return [sa.Column(name, _OTHER_TYPES.get(name) or _TYPES[declared[name].dtype]) for name in _stored(record)]
 
 
-def _partial(name: str, column: sa.Column[Any], condition: sa.ColumnElement[bool], *, unique: bool = False) -> sa.Index:
+def _partial(name: str, *columns: sa.Column[Any], where: sa.ColumnElement[bool], unique: bool = False) -> sa.Index:
     """Return an index of some rows only: the others cost nothing to write."""
-    return sa.Index(name, column, unique=unique, sqlite_where=condition, postgresql_where=condition)
+    return sa.Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 _metadata = sa.MetaData()
@@ -165,12 +165,17 @@ attachments = sa.Table(
 )
 
 has_no_send, is_waiting = events.c.send_id == "", events.c.waits == 1
-_by_message = _partial("sends_message", sends.c.message_id, sends.c.message_id.is_not(None))
+_by_message = _partial("sends_message", sends.c.message_id, where=sends.c.message_id.is_not(None))
 _of_webhooks = (
-    _partial("events_once", events.c.event_id, events.c.event_id.is_not(None), unique=True),
-    _partial("events_loose", events.c.message_id, has_no_send),
-    _partial("events_waiting", events.c.waits, is_waiting),
+    _partial("events_once", events.c.event_id, where=events.c.event_id.is_not(None), unique=True),
+    _partial("events_loose", events.c.message_id, where=has_no_send),
+    _partial("events_waiting", events.c.waits, where=is_waiting),
 )
+_of_waiting = tuple(
+    _partial(f"events_waiting_{column.name}", events.c.waits, column, where=is_waiting)
+    for column in (events.c.message_id, events.c.trace_id, events.c.chat_id)
+)
+"""Many events may wait for a send of unknown outcome; these find those of one message, trace or chat."""
 
 
 class RecordTable:
@@ -230,7 +235,13 @@ def _add_webhooks(db: sa.Connection) -> None:
     _by_message.create(db)
 
 
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_metadata.create_all, _add_webhooks)
+def _add_safety(db: sa.Connection) -> None:
+    """Version 3: events that wait are found by their message, trace or chat."""
+    for index in _of_waiting:
+        index.create(db, checkfirst=True)
+
+
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_metadata.create_all, _add_webhooks, _add_safety)
 """The steps from each schema version to the next; a journal's version is the number of steps done."""
 
 

@@ -58,7 +58,7 @@ class VoiceMemoCommand:
             for draft in new:
                 attempt.refuse(check(session, draft), args.accept, draft)
             chats = [session.chat_of(draft) for draft in new]
-            if not self._confirm(session, consent.question(memo, chats, session.journal.label)):
+            if not self._confirm(session, consent.question(memo, chats, session.journal.label, session.live_note)):
                 return None
         return self._send(session, drafts)
 
@@ -74,7 +74,7 @@ class VoiceMemoCommand:
         if args.plan:
             return plan
         self._show(plan)
-        question = consent.batch_question(plan, session.journal.label)
+        question = consent.batch_question(plan, session.journal.label, session.live_note)
         if plan.counts["send"] and self._must_ask(session) and not self._confirm(session, question):
             return None
         progress = live.Progress(quiet=args.quiet)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from linq_nb.model.record import CATEGORY, INT, TEXT, Column, Record, column, derived
+from linq_nb.secret import HiddenText, HiddenUrl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -92,6 +93,13 @@ class Attachment:
     required_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     http_method: str = "PUT"
 
+    def __post_init__(self) -> None:
+        for name in ("upload_url", "download_url"):
+            if url := getattr(self, name):
+                object.__setattr__(self, name, HiddenUrl(url))
+        hidden = {name: HiddenText(value) for name, value in self.required_headers.items()}
+        object.__setattr__(self, "required_headers", hidden)
+
 
 def _of_file(name: str, dtype: str, meaning: str, **declared: Any) -> Column:
     """Declare a column of messages that describes the only file of a message."""
@@ -143,3 +151,7 @@ class Subscription:
     created_at: datetime | None = None
     updated_at: datetime | None = None
     signing_secret: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.signing_secret:
+            object.__setattr__(self, "signing_secret", HiddenText(self.signing_secret))

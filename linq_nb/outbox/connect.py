@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 import time
 import weakref
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from linq_nb import settings as settings_of
@@ -16,8 +16,10 @@ from linq_nb.client import Client, utc_now
 from linq_nb.client.throttle import Throttle
 from linq_nb.errors import SettingsError
 from linq_nb.journal import Journal
+from linq_nb.journal.place import place_of, this_host
+from linq_nb.journal.private_file import is_private
 from linq_nb.outbox.facade import Outbox
-from linq_nb.secret import Secret
+from linq_nb.secret import HiddenUrl, Secret
 from linq_nb.session import Session
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ if hasattr(os, "register_at_fork"):
 def connect(
     *,
     demo: bool | None = None,
-    api_key: str | None = None,
+    api_key: str | Secret | None = None,
     base_url: str | None = None,
     profile: str | None = None,
     journal: str | None = None,
@@ -58,6 +60,8 @@ def connect(
     starts the demo anew, its journal too. Without any argument ``LINQ_NB_DEMO=1`` means the demo.
     Raises SettingsError when the setup is wrong, JournalError when the journal cannot be opened.
     """
+    api_key = settings_of.hidden_key(api_key)  # a traceback shows the arguments of a call
+    base_url, journal = (HiddenUrl(url) if url else url for url in (base_url, journal))
     if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not 0 < timeout <= 3600:
         raise SettingsError(f"timeout is a number of seconds up to 3600, not {timeout!r}")
     has_target = any(value is not None for value in (api_key, base_url, profile, transport))
@@ -119,12 +123,11 @@ def _demo_journal(demo: Demo) -> Journal:
 
 
 def journal_note(journal: Journal) -> str | None:
-    """Warn of a journal that does not last: without it, once is not promised after a restart."""
+    """Warn of a journal that does not last, whose locks may not hold, or that others may read."""
     if journal.in_memory:
         return "the journal is in memory: after a restart nobody knows what was sent; set LINQ_NB_JOURNAL"
-    place = journal.label
-    temporary = (tempfile.gettempdir(), "/tmp/", "/content/", "/dev/shm/")  # named to warn of them
-    is_binder = any(name.startswith("BINDER_") for name in os.environ)
-    if journal.url.get_backend_name() == "sqlite" and (place.startswith(temporary) or is_binder):
-        return "the journal is on a disk that does not last; set LINQ_NB_JOURNAL to one that does"
-    return None
+    if journal.url.get_backend_name() != "sqlite":
+        return None
+    readable = "its file system keeps no file modes, so other users of the machine may read it"
+    notes = (place_of(journal.label, this_host()).note, None if is_private(Path(journal.label)) else readable)
+    return "; ".join(filter(None, notes)) or None

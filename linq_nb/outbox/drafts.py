@@ -43,9 +43,8 @@ def card(session: Session, draft: Draft, accept: Collection[str] = ()) -> views.
     """Return the card of a draft: the memo, its chat, what the checks found, DEMO or LIVE."""
     chat = session.chat_of(draft)
     findings = preflight.settle(_findings(chat, draft.memo), accept, optout=draft.override_optout is not None)
-    note = session.journal_note if session.mode == "LIVE" else None
     line = chat.line or session.line
-    return views.draft_card(draft, chat, findings, mode=session.mode, line=line, journal_note=note)
+    return views.draft_card(draft, chat, findings, mode=session.mode, line=line, journal_note=session.live_note)
 
 
 def _findings(chat: Chat, memo: VoiceMemo) -> list[Finding]:

@@ -41,7 +41,11 @@ def make_plan(
             "nothing was sent",
             findings=[finding for row in bad for finding in row.findings],
         )
-    return Plan(rows=rows, fingerprint=_fingerprint(rows), notes=tuple(_notes(rows)))
+    return Plan(
+        rows=rows,
+        fingerprint=_fingerprint(rows),
+        notes=(*_notes(rows), *([session.live_note] if session.live_note else [])),
+    )
 
 
 class _Planner:

@@ -131,7 +131,7 @@ def plan_line(plan: Plan) -> str:
 
 def planned(plan: Plan) -> Shown:
     """Show a plan: one line that says what will happen, the rows that will not be sent, and the notes."""
-    head, notes = plan_line(plan), [("note", clean(note, 300)) for note in plan.notes]
+    head, notes = plan_line(plan), [("note", clean(note, 600)) for note in plan.notes]
     shown = sorted(plan.rows, key=lambda row: row.verdict == "send")[:MOST_ROWS]
     rows = [(f"{row.row}", VERDICTS[row.verdict], _planned_row(row)) for row in shown]
     more = len(plan.rows) - len(shown)

@@ -265,3 +265,4 @@ def _plan(plan: Plan) -> Iterable[Fact]:
     yield from (Fact(verdict, f"{number} {verdict}") for verdict, number in plan.counts.items() if number)
     yield Fact("rows", f"{len(plan.rows)} rows")
     yield Fact("plan", plan.fingerprint)
+    yield from (Fact("note", clean(note, 600)) for note in plan.notes)

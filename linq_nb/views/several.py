@@ -18,12 +18,11 @@ TaggedRow = tuple[str, str, str]
 """The ground of a tag, its word, and the text beside it."""
 
 
-def several_card(plan: Plan, *, mode: Literal["DEMO", "LIVE"], journal_note: str | None = None) -> Shown:
+def several_card(plan: Plan, *, mode: Literal["DEMO", "LIVE"]) -> Shown:
     """Show what a plan of one memo would send: the memo, the findings that all chats share, then each chat."""
     drafts: list[Any] = [row.draft for row in plan.rows]
     common = [finding for finding in plan.rows[0].findings if all(finding in row.findings for row in plan.rows)]
-    notes = [("note", clean(note, 300)) for note in plan.notes]
-    notes += [("journal", clean(journal_note, 600))] if journal_note else []
+    notes = [("note", clean(note, 600)) for note in plan.notes]
     checked = (finding_rows(common) if common else []) + notes
     lines = dict.fromkeys(clean(mask(draft.chat.line)) for draft in drafts if getattr(draft.chat, "line", None))
     head = f"from {' and '.join(lines) or 'your line'} to {len(plan.rows)} chats"

@@ -43,3 +43,5 @@ def test_the_question_names_memo_recipients_and_journal_and_masks_handles() -> N
     assert asked.endswith("? Journal: journal.sqlite.")
     assert "+12025550111" not in asked
     assert "secret" not in asked
+    warned = consent.question(memo, [chat], "journal.sqlite", "the journal is in memory")
+    assert warned.endswith("? Journal: journal.sqlite. Warning: the journal is in memory.")

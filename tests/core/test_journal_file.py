@@ -107,7 +107,16 @@ def test_a_file_of_another_user_is_refused_also_by_root(book: Journal, file: Pat
     Journal(f"sqlite:///{file}").close()
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite+pysqlite://"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite+pysqlite://",
+        "sqlite:///file::memory:?uri=true",
+        "sqlite:///file:name?mode=memory&uri=true",
+    ],
+)
 def test_a_journal_in_memory_leaves_no_file(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     book = Journal(url)
@@ -115,6 +124,17 @@ def test_a_journal_in_memory_leaves_no_file(url: str, tmp_path: Path, monkeypatc
     assert (book.in_memory, book.label, len(book.sends())) == (True, "memory", 1)
     book.close()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("url", ["sqlite:///file:{}?uri=true", "sqlite:///file:{}?mode=rwc&uri=true", "sqlite:///{}"])
+def test_a_uri_names_the_file_itself(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in (f"{tmp_path}/new folder/j.sqlite", "j.sqlite"):
+        book = Journal(url.format(name))
+        assert (book.in_memory, book.label) == (False, name)
+        assert stat.S_IMODE(Path(name).stat().st_mode) == 0o600
+        book.close()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["j.sqlite", "j.sqlite", "new folder"]
 
 
 # --- a journal that fails ---

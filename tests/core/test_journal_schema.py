@@ -58,9 +58,9 @@ def layout(file: Path) -> tuple[dict[tuple[str, str], tuple[str, bool]], set[str
         return columns, {" ".join(sql.split()) for (sql,) in rows}
 
 
-def test_there_is_a_journal_of_each_version() -> None:
+def test_there_is_a_journal_of_each_older_version() -> None:
     assert [file.name for file in sorted(JOURNALS.iterdir())] == [f"version_{version}.sql" for version in VERSIONS]
-    assert list(range(1, len(MIGRATIONS) + 1)) == VERSIONS
+    assert list(range(1, len(MIGRATIONS))) == VERSIONS
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -147,6 +147,10 @@ localhost LOCALHOST foo.localhost printer printer.local nas.lan x.internal x.hom
 10.0.0.1 172.16.0.1 192.168.1.1 169.254.169.254 100.64.0.1 0.0.0.0 224.0.0.1 255.255.255.255 2130706433 0x7f000001
 0x7f.1 017700000001 ::1 [::1] :: fe80::1 fe80::1%eth0 fc00::1 fd12::1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 ff02::1
 2001:db8::1 [::ffff:192.168.0.1]
+0.1.2.3 192.0.0.9 192.0.2.1 192.88.99.1 198.18.0.1 198.51.100.7 203.0.113.1 240.0.0.1 100.127.255.255
+64:ff9b::10.0.0.1 64:ff9b::7f00:1 64:ff9b::169.254.169.254 64:ff9b:1::8.8.8.8 2002:7f00:1:: 2002:a00:1::1
+2002:c0a8:101::1 ::10.0.0.1 ::127.0.0.1 ::8.8.8.8 ::ffff:0:10.0.0.1 fec0::1 feff::1 100::1 3fff::1 5f00::1
+2001:0:4136:e378:8000:63bf:3fff:fdd2 2606:4700::1111%lo.internal 127.0.0.1%25eth0 [64:ff9b::10.0.0.1]
 """
 
 
@@ -166,6 +170,9 @@ def test_a_host_that_may_be_public(host: str) -> None:
     assert not is_private_host(host)
 
 
-def test_a_mapped_address_is_judged_by_the_one_inside() -> None:
-    assert is_public_address("::ffff:8.8.8.8")
-    assert not is_public_address("::ffff:127.0.0.1")
+@pytest.mark.parametrize("around", ["::ffff:{}", "64:ff9b::{}", "2002:{hex}::1"], ids=["mapped", "NAT64", "6to4"])
+@pytest.mark.parametrize("inside", ["8.8.8.8", "127.0.0.1", "10.0.0.1", "169.254.169.254", "100.64.0.1"])
+def test_an_address_with_another_inside_is_judged_by_that(around: str, inside: str) -> None:
+    first, second, third, fourth = map(int, inside.split("."))
+    address = around.format(inside, hex=f"{first << 8 | second:x}:{third << 8 | fourth:x}")
+    assert is_public_address(address) is is_public_address(inside) is (inside == "8.8.8.8")

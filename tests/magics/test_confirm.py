@@ -170,3 +170,33 @@ def test_demo_never_asks(shell: Any, demo: Demo, person: Person) -> None:
 def test_preview_never_asks(shell: Any, live: Demo, person: Person) -> None:
     shell.run(f"{LINE} --preview")
     assert person.asked == []
+
+
+@pytest.fixture
+def on_binder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing lasts on Binder, wherever the tests keep their files."""
+    monkeypatch.setenv("BINDER_REPO_URL", "https://example.com")
+
+
+@pytest.mark.usefixtures("on_binder")
+@pytest.mark.parametrize(
+    "cell",
+    [
+        f"{LINE} --preview",
+        LINE,
+        "%%linq_voicememo --plan\nchat,audio\nAda Lovelace,hello.wav",
+        "%%linq_voicememo\nchat,audio\nAda Lovelace,hello.wav",
+        "%linq_doctor",
+        "outbox.summary()",
+    ],
+)
+def test_a_journal_that_does_not_last_is_named_wherever_a_live_send_is_shown(
+    shell: Any, live: Demo, person: Person, cell: str
+) -> None:
+    shown = str(shell.run(cell)) + shell.said
+    assert "does not last" in shown
+    assert all("Warning: the journal is " in asked for asked in person.asked)
+
+
+def test_the_demo_has_no_note(shell: Any, demo: Demo) -> None:
+    assert "does not last" not in str(shell.run(f"{LINE} --preview")) + shell.said

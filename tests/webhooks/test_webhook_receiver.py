@@ -207,6 +207,54 @@ def test_a_silent_connection_is_closed(disk: Journal, start: bytes) -> None:
         assert counts(hooks) == {}
 
 
+DRIPS = [
+    b"P",
+    request(b"", {}, "Content-Length: 900000"),
+    request(b"", {}, "Transfer-Encoding: chunked") + b"fffff\r\n",
+]
+"""Beginnings of requests that never end: in the head, in the body and in a chunk."""
+
+
+def drip(links: list[socket.socket], is_over: threading.Event) -> None:
+    """Send a byte on each connection again and again until the receiver has closed them all, or the test is over."""
+    while links and not is_over.wait(0.05):
+        for link in list(links):
+            try:
+                link.send(b"x")
+            except OSError:
+                links.remove(link)
+
+
+def test_64_idle_and_64_dripping_connections_do_not_keep_a_delivery_out(disk: Journal, http: httpx.Client) -> None:
+    assert receiver.IDLE_S + receiver.CLEANUP_S + 2 < 10  # Linq waits 10 s; waitress looks around once a second
+    body, headers = now_signed(payload("sent"))
+    is_over = threading.Event()
+    with contextlib.ExitStack() as stack, Receiver(disk, SECRET, port=0, idle_s=1, max_connections=128) as hooks:
+        stack.callback(is_over.set)
+        links = [stack.enter_context(connect(hooks)) for _ in range(128)]
+        for number, link in enumerate(links[64:]):
+            link.sendall(DRIPS[number % len(DRIPS)])
+        dripping = threading.Thread(target=drip, args=(links[64:], is_over))
+        dripping.start()
+        stack.callback(dripping.join)
+        assert http.post(hooks.url, content=body, headers=headers, timeout=60).status_code == 200
+    assert counts(hooks) == {"not_ours": 1}
+
+
+@pytest.mark.parametrize("start", DRIPS)
+def test_a_dripping_connection_is_closed(disk: Journal, start: bytes) -> None:
+    is_over = threading.Event()
+    with Receiver(disk, SECRET, port=0, idle_s=1) as hooks, connect(hooks) as link:
+        link.sendall(start)
+        dripping = threading.Thread(target=drip, args=([link], is_over))
+        dripping.start()
+        with contextlib.suppress(ConnectionError):
+            assert link.recv(100) == b""
+        is_over.set()
+        dripping.join()
+        assert counts(hooks) == {}
+
+
 def test_beyond_the_limit_a_connection_waits_until_another_ends(disk: Journal) -> None:
     with Receiver(disk, SECRET, port=0, max_connections=2) as hooks:
         first, second = connect(hooks), connect(hooks)
