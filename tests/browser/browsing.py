@@ -64,9 +64,9 @@ outbox = linq_nb.connect(api_key=demo.api_key, base_url=demo.base_url, transport
 
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
-_OPEN = """async (path) => {
+_OPEN = """async ([path, id]) => {
   const app = window.jupyterapp;
-  const panel = await app.commands.execute('docmanager:open', {path});
+  const panel = await app.commands.execute('docmanager:open', id ? {path, kernel: {id}} : {path});
   await panel.context.ready; await panel.sessionContext.ready; app.shell.activateById(panel.id);
 }"""
 _READY = """() => {
@@ -81,11 +81,28 @@ _RUN = """async (index) => {
   panel.content.activeCellIndex = index; panel.content.deselectAll();
   return await app.commands.execute('notebook:run-cell');
 }"""
-_CLOSE = """async () => {
-  const panel = window.jupyterapp.shell.currentWidget;
-  if (!panel?.sessionContext) return;
-  await panel.sessionContext.shutdown(); panel.context.model.dirty = false; panel.close();
+_CLOSE = """async (code) => {
+  const panel = window.jupyterapp.shell.currentWidget, session = panel?.sessionContext?.session;
+  if (!panel?.sessionContext) return null;
+  const isQuiet = session?.kernel?.connectionStatus === 'connected' && session.kernel.status === 'idle';
+  const reply = isQuiet ? await session.kernel.requestExecute({code, silent: true}).done : null;
+  const id = reply?.content.status === 'ok' ? session.kernel.id : null;
+  if (!id) await panel.sessionContext.shutdown();
+  panel.context.model.dirty = false; panel.close();
+  return id;
 }"""
+_AS_NEW = """
+def as_new():
+    import sys
+    from ipywidgets import Widget
+    from IPython import get_ipython
+    Widget.close_all()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "linq_nb"]:
+        del sys.modules[name]
+    get_ipython().reset(new_session=True)
+as_new()
+"""
+"""Code that makes a kernel as good as new for the next notebook; it fails where that cannot be, and another starts."""
 _THEME = """async (theme) => {
   await window.jupyterapp.commands.execute('apputils:change-theme', {theme});
 }"""
@@ -116,6 +133,7 @@ class Lab:
     token: str
     root: Path
     log: Path
+    idle_kernels: list[str] = field(default_factory=list)
 
 
 @contextlib.contextmanager
@@ -225,11 +243,12 @@ class Notebook:
         book = nbformat.v4.new_notebook(cells=written)
         book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(book, self.lab.root / f"{self.name}.ipynb")
-        return self.again()
+        idle = self.lab.idle_kernels
+        return self.again(idle.pop() if idle else None)
 
-    def again(self) -> Notebook:
-        """Open the notebook as it is saved, which a reloaded page does not do by itself."""
-        self.page.evaluate(_OPEN, f"{self.name}.ipynb")
+    def again(self, kernel: str | None = None) -> Notebook:
+        """Open the notebook as it is saved, which a reloaded page does not do by itself; ``kernel`` is an id."""
+        self.page.evaluate(_OPEN, [f"{self.name}.ipynb", kernel])
         self.page.wait_for_function(_READY)
         return self
 
@@ -257,8 +276,9 @@ class Notebook:
         return self.cell(index).locator(".jp-OutputArea-output")
 
     def close(self) -> None:
-        """Shut the kernel down and close the notebook."""
-        self.page.evaluate(_CLOSE)
+        """Close the notebook and keep its kernel for the next one; shut it down where it cannot be made as new."""
+        if kernel := self.page.evaluate(_CLOSE, _AS_NEW):
+            self.lab.idle_kernels.append(kernel)
 
 
 def serious(page: Any, part: str) -> list[str]:
