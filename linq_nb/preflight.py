@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 from linq_nb import audio, views
 from linq_nb.errors import AudioError
 from linq_nb.hosts import is_private_host
-from linq_nb.model import Chat, Finding, VoiceMemo
+from linq_nb.model import Chat, Finding, VoiceMemo, names_of_parameters, url_names_of
 from linq_nb.status import NO_RECEIPT_SERVICE
-from linq_nb.text import names_of
+from linq_nb.text import clean, names_of
 
 SILENCE_PEAK = 0.003
 """Our own: nothing above -50 dBFS is silence to a listener."""
@@ -24,7 +24,7 @@ SILENCE_PEAK = 0.003
 CLIPPED_SHARE = 0.001
 """Our own: one sample in a thousand at full scale is audible."""
 
-ACCEPTABLE = frozenset({"chat_critical", "too_large"})
+ACCEPTABLE = frozenset({"chat_critical", "too_large", "url_may_repeat"})
 """Errors that ``accept=`` turns into warnings; the others cannot succeed."""
 
 Rule = Callable[[VoiceMemo], Iterator[Finding]]
@@ -39,6 +39,18 @@ def check_memo(memo: VoiceMemo) -> list[Finding]:
 def check_chat(chat: Chat, memo: VoiceMemo) -> list[Finding]:
     """Return the findings on sending this memo to this chat, errors first."""
     return _sorted(finding for rule in CHAT_RULES for finding in rule(chat, memo))
+
+
+def may_repeat(memo: VoiceMemo, copy: int, other: str) -> Finding:
+    """Return the finding on a memo whose URL differs from ``other`` only in what may be a signature."""
+    url = url_names_of(memo)
+    names = f" ({clean(names_of_parameters(url.may_sign), 80)})" if url and url.may_sign else ""
+    return _error(
+        "url_may_repeat",
+        f"it may be the memo of {other}: its URL differs only in parameters that may be a signature{names}; "
+        f"copy={copy + 1} (--copy {copy + 1}) sends it as another memo, "
+        'accept=["url_may_repeat"] (--accept url_may_repeat) all the same',
+    )
 
 
 def settle(findings: Iterable[Finding], accept: Collection[str] = (), *, optout: bool = False) -> list[Finding]:

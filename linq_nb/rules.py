@@ -23,7 +23,7 @@ MAX_SLEEP_S = 60.0
 
 Kind = Literal["read", "memo", "upload"]
 Outcome = Literal["accepted", "rejected", "not_sent", "unknown"]
-Next = Literal["send", "wait", "reconcile", "report"]
+Next = Literal["send", "wait", "reconcile", "report", "refuse"]
 
 _READ_PAUSES_S = (0.5, 1.0)
 _RATE_PAUSES_S = (1.0, 2.0, 4.0)

@@ -21,7 +21,7 @@ from linq_nb.client import Client
 from linq_nb.errors import ApiError, PreflightError
 from linq_nb.journal import Journal
 from linq_nb.journal.lease import LeaseKeeper
-from linq_nb.model import Chat, Draft, Line, Send, VoiceMemo, is_uuid, send_id
+from linq_nb.model import Chat, Draft, Finding, Line, Send, VoiceMemo, is_uuid, send_id, url_names_of
 from linq_nb.process import Home
 from linq_nb.secret import Secret
 from linq_nb.status import is_resolved
@@ -187,10 +187,25 @@ class Session:
             **(chat_fields(chat) if chat else {}),
         )
 
+    def recorded(self, draft: Draft) -> Send | None:
+        """Return what the journal has of this draft."""
+        return self.journal.find(self.wanted(draft), draft.memo.names, url_names_of(draft.memo))
+
     def is_sent(self, draft: Draft) -> bool:
         """Whether the journal has this draft as sent, so that sending it again sends nothing."""
-        send = self.journal.find(self.wanted(draft), draft.memo.names)
+        send = self.recorded(draft)
         return send is not None and is_resolved(send.status)
+
+    def url_findings(self, draft: Draft) -> list[Finding]:
+        """Return the finding that a memo of another URL in the journal may be this one."""
+        url = url_names_of(draft.memo)
+        similar = self.journal.find_similar(self.wanted(draft), draft.memo.names, url) if url else None
+        return [self.may_repeat(draft, similar)] if similar else []
+
+    def may_repeat(self, draft: Draft, similar: Send) -> Finding:
+        """Return the finding that this send may be of the same memo."""
+        when = views.ago(similar.posted_at or similar.created_at or self.now(), self.now())
+        return preflight.may_repeat(draft.memo, draft.copy, f"a send to this chat {when}")
 
 
 def chat_fields(chat: Chat) -> dict[str, Any]:

@@ -167,7 +167,7 @@ class SendForm(Unpicklable):
             set_shown(button, is_shown)
         for control in (c.picker, c.source, c.upload, c.record, c.copy, c.convert):
             control.disabled = batch is not None
-        may_copy = c.copy.value > 1 or verdict in ("already_sent", "unclear")
+        may_copy = c.copy.value > 1 or wording.may_set_copy(self._plan)
         may_convert = c.convert.value or (isinstance(self.error, AudioError) and self._audio.may_convert())
         set_shown(c.copy, may_copy)
         set_shown(c.convert, may_convert)

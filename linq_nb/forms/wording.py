@@ -20,6 +20,14 @@ def plan_verdict(plan: Plan | None) -> str | None:
     return next((verdict for verdict in _VERBS if counts.get(verdict)), None)
 
 
+def may_set_copy(plan: Plan | None) -> bool:
+    """Whether another copy number is a way on: something is sent already, or may be."""
+    if plan is None:
+        return False
+    codes = {finding.code for row in plan.rows if row.verdict == "refused" for finding in row.findings}
+    return plan_verdict(plan) in ("already_sent", "unclear") or "url_may_repeat" in codes
+
+
 def button_text(plan: Plan | None) -> str:
     """Return what the button will do: ``Send 0:15 to Book Club · 4 people · iMessage``."""
     verdict = plan_verdict(plan)

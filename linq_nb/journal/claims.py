@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -19,7 +19,7 @@ from linq_nb.journal.events import Observations
 from linq_nb.journal.lease import LEASE_S
 from linq_nb.journal.prepared import Prepared, PreparedByColumns, bound
 from linq_nb.journal.schema import SENDS, sends
-from linq_nb.model import Event, Send
+from linq_nb.model import Event, Send, UrlNames
 from linq_nb.status import IN_HAND_STATUSES, UNRESOLVED_STATUSES, precedence
 
 
@@ -35,9 +35,20 @@ class Claim:
 Claimed = tuple[Send, Claim | None, rules.Next]
 """A send, the claim to it if there is one, and what the caller does next."""
 
+
+class _Row(NamedTuple):
+    """A send with the rest of its row."""
+
+    send: Send
+    epoch: int
+    lease_until: int | None
+    url_base: str | None
+
+
 _KEPT = frozenset({"send_id", "base_url", "content", "copy", "chat_id", "created_at"})
 """Fields that stay as they are when a row is claimed for another attempt."""
 
+_OF_ROW = ("owner", "epoch", "lease_until", "url_base")
 _OF_CLAIM = frozenset({"its_id", "its_epoch", "its_owner"})
 _UNRESOLVED: list[Any] = [sa.literal_column(f"'{status}'") for status in UNRESOLVED_STATUSES]
 
@@ -57,11 +68,11 @@ class Claims(Contents, Observations):
             lambda names: database.insert_if_new(sends).values(bound(sends, names)), dialect
         )
         seen = _is(send_id="its_id", epoch="its_epoch", status="its_status")
-        self._take_over = Prepared(
-            sends.update().where(*seen).values(bound(sends, (*SENDS.names, "owner", "epoch", "lease_until"))), dialect
-        )
-        key = _is(base_url="base_url", chat_id="chat_id", content="content", copy="copy")
-        self._by_key = Prepared(sa.select(*SENDS.columns, sends.c.epoch, sends.c.lease_until).where(*key), dialect)
+        self._take_over = Prepared(sends.update().where(*seen).values(bound(sends, (*SENDS.names, *_OF_ROW))), dialect)
+        to_chat = _is(base_url="base_url", chat_id="chat_id", copy="copy")
+        row = sa.select(*SENDS.columns, sends.c.epoch, sends.c.lease_until, sends.c.url_base).where(*to_chat)
+        self._by_key = Prepared(row.where(*_is(content="content")), dialect)
+        self._by_url = Prepared(row.where(*_is(url_base="its_url_base")), dialect)
         mine = (*_is(send_id="its_id", epoch="its_epoch", owner="its_owner"), sends.c.status.in_(_UNRESOLVED))
         self._update = PreparedByColumns(
             lambda names: sends.update().where(*mine).values(bound(sends, set(names) - _OF_CLAIM)), dialect
@@ -69,37 +80,51 @@ class Claims(Contents, Observations):
 
     # --- claiming ---
 
-    def claim(self, wanted: Send, names: Sequence[str], owner: str) -> Claimed:
+    def claim(
+        self, wanted: Send, names: Sequence[str], owner: str, url: UrlNames | None = None, *, may_repeat: bool = False
+    ) -> Claimed:
         """Claim the send for ``owner`` if it is free, or return it as it is, with what to do next.
 
-        ``names`` are all names of its content; a send under any of them is the same send.
+        ``names`` are all names of its content; a send under any of them, or under the old name of its ``url``, is the
+        same send. A send of another URL with the same base may be: then it is returned, and the step is "refuse",
+        unless ``may_repeat``.
         """
         with self.database.write() as db:
             self.database.lock(db, "chat", wanted.base_url, wanted.chat_id)
             content, group = self._group(db, names or [wanted.content])
-            if len(group) == 1:  # mostly a new send: nothing to look up
-                claimed = self._claim_new(db, wanted, content, owner)
+            base = url.base if url else None
+            if url is None and len(group) == 1:  # mostly a new send: nothing to look up
+                claimed = self._claim_new(db, wanted, content, owner, base)
                 if claimed[1] is not None:
                     return claimed
             row = self._row(db, wanted, group)
+            if row is not None and (step := self._step(row)) != "send":
+                return row.send, None, step
+            if url is not None:
+                if old := self._old_row(db, wanted, url):
+                    return old.send, None, self._step(old)
+                if not may_repeat and (similar := self._similar_row(db, wanted, url, group)):
+                    return similar.send, None, "refuse"
             if row is None:
-                return self._claim_new(db, wanted, content, owner)
-            send, epoch, lease_until = row
-            lease_over = lease_until is None or lease_until <= self.database.now()
-            step = rules.next_step(send, lease_over=lease_over)
-            if step != "send":
-                return send, None, step
-            return self._claim_again(db, send, epoch, owner, wanted)
+                return self._claim_new(db, wanted, content, owner, base)
+            return self._claim_again(db, row, owner, wanted, base)
 
-    def _claim_new(self, db: sa.Connection, wanted: Send, content: str, owner: str) -> Claimed:
+    def _step(self, row: _Row) -> rules.Next:
+        """Decide what happens when the send of this row is asked for again."""
+        lease_over = row.lease_until is None or row.lease_until <= self.database.now()
+        return rules.next_step(row.send, lease_over=lease_over)
+
+    def _claim_new(self, db: sa.Connection, wanted: Send, content: str, owner: str, url_base: str | None) -> Claimed:
         send = replace(wanted, content=content, attempts=1)
-        values = SENDS.filled(send) | {"owner": owner, "epoch": 1, "lease_until": self._lease_until()}
+        claim = {"owner": owner, "epoch": 1, "lease_until": self._lease_until()}
+        values = SENDS.filled(send) | claim | ({"url_base": url_base} if url_base else {})
         if self._insert_send.run(db, values).rowcount != 1:  # another process was quicker
             return send, None, "wait"
         return send, Claim(send, owner, 1), "send"
 
-    def _claim_again(self, db: sa.Connection, send: Send, epoch: int, owner: str, wanted: Send) -> Claimed:
+    def _claim_again(self, db: sa.Connection, row: _Row, owner: str, wanted: Send, url_base: str | None) -> Claimed:
         """Take over a row for another attempt; what the last attempt learnt of its failure is cleared."""
+        send, epoch = row.send, row.epoch
         fresh = replace(
             wanted,
             **{name: getattr(send, name) for name in _KEPT},
@@ -107,27 +132,64 @@ class Claims(Contents, Observations):
             chat_name=wanted.chat_name or send.chat_name,
             is_group=send.is_group if wanted.is_group is None else wanted.is_group,
         )
-        values = SENDS.values(fresh) | {"owner": owner, "epoch": epoch + 1, "lease_until": self._lease_until()}
+        claim = {"owner": owner, "epoch": epoch + 1, "lease_until": self._lease_until(), "url_base": url_base}
+        values = SENDS.values(fresh) | claim
         seen = {"its_id": send.send_id, "its_epoch": epoch, "its_status": send.status}
         if self._take_over.run(db, values | seen).rowcount != 1:
             return send, None, "wait"
         return fresh, Claim(fresh, owner, epoch + 1), "send"
 
-    def find(self, wanted: Send, names: Sequence[str]) -> Send | None:
-        """Return the recorded send of the same send key, under any of these names of its content."""
+    def find(self, wanted: Send, names: Sequence[str], url: UrlNames | None = None) -> Send | None:
+        """Return the recorded send of the same send key, under any of these names of its content or its ``url``."""
         with self.database.read() as db:
             row = self._row(db, wanted, self._group(db, names or [wanted.content])[1])
-            return row[0] if row else None
+            if url is not None and (row is None or self._step(row) == "send"):
+                row = self._old_row(db, wanted, url) or row
+            return row.send if row else None
 
-    def _row(self, db: sa.Connection, wanted: Send, contents: Sequence[str]) -> tuple[Send, int, int | None] | None:
-        """Return the row of a send key with epoch and lease.
+    def find_similar(self, wanted: Send, names: Sequence[str], url: UrlNames) -> Send | None:
+        """Return a send that may be the same memo: its URL differs only in what may be a signature.
+
+        None for a memo that the journal has as sent itself: it is not sent again anyway.
+        """
+        with self.database.read() as db:
+            group = self._group(db, names)[1]
+            row = self._row(db, wanted, group)
+            if (row is not None and self._step(row) != "send") or self._old_row(db, wanted, url):
+                return None
+            similar = self._similar_row(db, wanted, url, group)
+            return similar.send if similar else None
+
+    def _row(self, db: sa.Connection, wanted: Send, contents: Sequence[str]) -> _Row | None:
+        """Return the row of a send key.
 
         There may be several, when names were linked after both were sent; then the row that forbids most.
         """
-        key = {"base_url": wanted.base_url, "chat_id": wanted.chat_id, "copy": wanted.copy}
-        rows = [row for content in contents for row in self._by_key.rows(db, key | {"content": content})]
-        candidates = [(SENDS.make(row), row[-2], row[-1]) for row in rows]
-        return max(candidates, key=lambda row: precedence(row[0].status), default=None)
+        return _first([row for name in contents for row in self._rows(db, self._by_key, wanted, content=name)])
+
+    def _old_row(self, db: sa.Connection, wanted: Send, url: UrlNames) -> _Row | None:
+        """Return the row that a URL's old name forbids to send again; rows of names of today have a base.
+
+        The old name may stand for several URLs, so a row that may be sent again is left as it is.
+        """
+        contents = self._group(db, [url.old_name])[1]
+        rows = [row for name in contents for row in self._rows(db, self._by_key, wanted, content=name)]
+        return _first([row for row in rows if row.url_base is None and self._forbids(row, wanted)])
+
+    def _similar_row(self, db: sa.Connection, wanted: Send, url: UrlNames, contents: Sequence[str]) -> _Row | None:
+        """Return a row of a URL with the same base that is not under these contents, and is or may be sent."""
+        rows = self._rows(db, self._by_url, wanted, its_url_base=url.base)
+        return _first([row for row in rows if row.send.content not in contents and self._forbids(row, wanted)])
+
+    def _forbids(self, row: _Row, wanted: Send) -> bool:
+        """Whether a row is or may be sent, and is not certainly other audio."""
+        is_other = row.send.sha256 and wanted.sha256 and row.send.sha256 != wanted.sha256
+        return not is_other and self._step(row) != "send"
+
+    def _rows(self, db: sa.Connection, statement: Prepared, wanted: Send, **condition: str) -> list[_Row]:
+        """Return the rows with this copy to this chat that a statement selects."""
+        key = {"base_url": wanted.base_url, "chat_id": wanted.chat_id, "copy": wanted.copy, **condition}
+        return [_Row(SENDS.make(row), *row[-3:]) for row in statement.rows(db, key)]
 
     # --- holding ---
 
@@ -166,3 +228,8 @@ class Claims(Contents, Observations):
 
     def _lease_until(self) -> int:
         return self.database.now() + int(LEASE_S * 1e6)
+
+
+def _first(rows: Sequence[_Row]) -> _Row | None:
+    """Return the row that forbids most."""
+    return max(rows, key=lambda row: precedence(row.send.status), default=None)

@@ -131,12 +131,14 @@ sends = sa.Table(
     sa.Column("owner", sa.Text),
     sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
     sa.Column("lease_until", sa.BigInteger),
+    sa.Column("url_base", sa.Text),
     sa.UniqueConstraint("send_id", name="send_name"),
     sa.UniqueConstraint("chat_id", "content", "copy", "base_url", name="send_key"),
     sa.Index("sends_status", "status"),
     sa.Index("sends_created", "created_at"),
 )
-"""``owner``, ``epoch`` and ``lease_until`` (microseconds) are the claim: each takeover increments the epoch."""
+"""``owner``, ``epoch`` and ``lease_until`` (microseconds) are the claim: each takeover increments the epoch.
+``url_base`` is the URL of a memo without all that may sign it (``UrlNames.base``)."""
 
 events = sa.Table(
     "events",
@@ -165,6 +167,7 @@ attachments = sa.Table(
 )
 
 has_no_send, is_waiting = events.c.send_id == "", events.c.waits == 1
+_by_url = _partial("sends_url", sends.c.chat_id, sends.c.url_base, where=sends.c.url_base.is_not(None))
 _by_message = _partial("sends_message", sends.c.message_id, where=sends.c.message_id.is_not(None))
 _of_webhooks = (
     _partial("events_once", events.c.event_id, where=events.c.event_id.is_not(None), unique=True),
@@ -236,8 +239,9 @@ def _add_webhooks(db: sa.Connection) -> None:
 
 
 def _add_safety(db: sa.Connection) -> None:
-    """Version 3: events that wait are found by their message, trace or chat."""
-    for index in _of_waiting:
+    """Version 3: waiting events are found by their message, trace or chat; similar sends by the base of their URL."""
+    _add_columns(db, sends, "url_base")
+    for index in (*_of_waiting, _by_url):
         index.create(db, checkfirst=True)
 
 

@@ -14,7 +14,7 @@ HELP = "  --help                    show this help, as -h does"
 RESULT = "\n".join((INTO, QUIET, VIA, HELP))
 HANDLES = "  --handles masked|hashed|full  masked (default), hashed (to join on) or full"
 CHAT = "  --chat CHAT...            a chat id, or a name or handle that only one chat has"
-ACCEPT = "  --accept CODE...          send despite this finding: chat_critical, too_large"
+ACCEPT = "  --accept CODE...          send despite this finding: chat_critical, too_large, url_may_repeat"
 YES = "  --yes                     send without asking"
 
 CONNECT = read_help(f"""\

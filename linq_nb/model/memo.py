@@ -13,7 +13,8 @@ from urllib.parse import unquote
 from linq_nb import audio
 from linq_nb.errors import AudioError
 from linq_nb.model.record import Record
-from linq_nb.model.sources import expanded, is_uuid, read_file, source_of, split_url, url_name
+from linq_nb.model.sources import expanded, is_uuid, read_file, source_of, split_url
+from linq_nb.model.urls import UrlNames, url_names
 from linq_nb.text import plain_url, writable
 
 MemoSource = Literal["file", "bytes", "samples", "url", "attachment"]
@@ -185,7 +186,7 @@ class VoiceMemo(Record):
     def names(self) -> tuple[str, ...]:
         """Every name of this content; any of them counts as the same memo."""
         names = [f"sha256:{digest}" for digest in (self.origin_sha256, self.sha256) if digest]
-        names += [f"url:{url_name(self.url)}"] if self.url else []
+        names += [url.name] if (url := url_names_of(self)) else []
         names += [f"attachment:{self.attachment_id}"] if self.attachment_id else []
         return tuple(dict.fromkeys(names))
 
@@ -193,3 +194,8 @@ class VoiceMemo(Record):
     def label(self) -> str:
         """A short name for messages: the file name, else host and path of the URL, else the attachment id."""
         return self.filename or (plain_url(self.url) if self.url else None) or f"attachment {self.attachment_id}"
+
+
+def url_names_of(memo: VoiceMemo) -> UrlNames | None:
+    """Return the names of a memo's URL, None without a URL."""
+    return url_names(memo.url) if memo.url else None

@@ -1,25 +1,19 @@
-"""What a text names, what is read from there, and the names by which content and sends are known again."""
+"""What a text names, what is read from there, and the ids by which sends are known again."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import uuid
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from linq_nb.audio import MAX_UPLOAD_BYTES
 from linq_nb.errors import AudioError
-from linq_nb.text import plain_url, writable
+from linq_nb.text import writable
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_SIGNATURE = re.compile(
-    r"(?i)(x-amz-.*|x-goog-.*|x-oss-.*|q-.*|awsaccesskeyid|googleaccessid|ossaccesskeyid|key-pair-id|policy"
-    r"|signature|sig|s[vpretsk]|sr|st|spr|ske|skoid|sktid|skt|sks|skv|expires|exp|hmac|hdnts|token|auth)"
-).fullmatch
-"""Query parameters that sign a URL and change each time it is signed (S3, GCS, CloudFront, Azure, OSS, COS)."""
 
 
 def send_id(base_url: str, chat_id: str, content: str, copy: int) -> str:
@@ -42,14 +36,6 @@ def is_uuid(text: object) -> bool:
         return str(uuid.UUID(text)) == text.lower()
     except ValueError:
         return False
-
-
-def url_name(url: str) -> str:
-    """Name a URL for comparison: its signature is dropped, the rest of its query is kept as a hash."""
-    query = [(k, v) for k, v in parse_qsl(urlsplit(url).query, keep_blank_values=True) if not _SIGNATURE(k)]
-    if not query:
-        return plain_url(url)
-    return f"{plain_url(url)}#{hashlib.sha256(repr(query).encode()).hexdigest()[:16]}"
 
 
 def split_url(url: str) -> Any:

@@ -24,7 +24,7 @@ from linq_nb.errors import (
     PreflightError,
 )
 from linq_nb.journal import LEASE_S, Claim
-from linq_nb.model import Draft, Event, Finding, Send, is_uuid
+from linq_nb.model import Draft, Event, Finding, Send, is_uuid, url_names_of
 from linq_nb.outbox.reconcile import reconcile
 from linq_nb.session import Session, chat_fields
 from linq_nb.status import is_resolved
@@ -49,7 +49,7 @@ def send(session: Session, draft: Draft, accept: Collection[str] = ()) -> Send:
 def send_checked(session: Session, draft: Draft, accept: Collection[str] = (), pause: Pause | None = None) -> Send:
     """Send a draft whose memo was checked before, as in a plan."""
     draft.memo.unchanged()
-    recorded, claim = _claim(session, draft)
+    recorded, claim = _claim(session, draft, accept)
     if claim is None:
         return _report(session, recorded)
     with session.lease.holding(claim.send.send_id):
@@ -75,12 +75,20 @@ def refuse(findings: list[Finding], accept: Collection[str], draft: Draft) -> No
         raise PreflightError(f"{draft.memo.label}: {reasons}; nothing was sent", findings=findings)
 
 
-def _claim(session: Session, draft: Draft) -> tuple[Send, Claim | None]:
-    """Claim the send, waiting for another owner who is sending it right now; without a claim it is recorded."""
+def _claim(session: Session, draft: Draft, accept: Collection[str]) -> tuple[Send, Claim | None]:
+    """Claim the send, waiting for another owner who is sending it right now; without a claim it is recorded.
+
+    Raises PreflightError when a send of another URL may be of the same memo.
+    """
     deadline = time.monotonic() + session.client.timeout + 2 * LEASE_S
+    url = url_names_of(draft.memo)
     session.journal.link(draft.memo.names)
     while True:
-        recorded, claim, step = session.journal.claim(session.wanted(draft), draft.memo.names, session.owner)
+        recorded, claim, step = session.journal.claim(
+            session.wanted(draft), draft.memo.names, session.owner, url, may_repeat="url_may_repeat" in accept
+        )
+        if step == "refuse":
+            refuse([session.may_repeat(draft, recorded)], accept, draft)
         if claim is not None or step != "wait":
             return recorded, claim
         if time.monotonic() > deadline:

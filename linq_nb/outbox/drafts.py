@@ -31,8 +31,8 @@ def make_draft(
 
 def check(session: Session, draft: Draft) -> Findings:
     """Return what speaks against sending a draft, errors first, and whether it was sent before."""
-    findings = Findings(_findings(session.chat_of(draft), draft.memo))
-    recorded = session.journal.find(session.wanted(draft), draft.memo.names)
+    findings = Findings(_findings(session, draft))
+    recorded = session.recorded(draft)
     if recorded is not None and recorded.message_id:
         message = views.repeated_line(recorded, session.now())
         findings.append(Finding(level="info", code="already_sent", message=message))
@@ -42,13 +42,14 @@ def check(session: Session, draft: Draft) -> Findings:
 def card(session: Session, draft: Draft, accept: Collection[str] = ()) -> views.Shown:
     """Return the card of a draft: the memo, its chat, what the checks found, DEMO or LIVE."""
     chat = session.chat_of(draft)
-    findings = preflight.settle(_findings(chat, draft.memo), accept, optout=draft.override_optout is not None)
+    findings = preflight.settle(_findings(session, draft), accept, optout=draft.override_optout is not None)
     line = chat.line or session.line
     return views.draft_card(draft, chat, findings, mode=session.mode, line=line, journal_note=session.live_note)
 
 
-def _findings(chat: Chat, memo: VoiceMemo) -> list[Finding]:
-    return preflight.check_memo(memo) + preflight.check_chat(chat, memo)
+def _findings(session: Session, draft: Draft) -> list[Finding]:
+    on_memo, on_chat = preflight.check_memo(draft.memo), preflight.check_chat(session.chat_of(draft), draft.memo)
+    return session.url_findings(draft) + on_memo + on_chat
 
 
 def fetch_memo(session: Session, memo: VoiceMemo, *, allow_private: bool = False) -> VoiceMemo:

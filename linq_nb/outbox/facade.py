@@ -136,7 +136,7 @@ class Outbox(Unpicklable):
 
         ``copy`` is absolute: 2 is a second bubble on purpose. ``override_optout`` is the reason, kept in the
         journal, for writing to someone who opted out. ``accept`` names errors of ``check`` to send despite
-        ("chat_critical", "too_large").
+        ("chat_critical", "too_large", "url_may_repeat").
         Raises AudioError or PreflightError before anything leaves, ApiError when Linq says no, NotSent when it
         is safe to run again, OutcomeUnknown when it may have been sent (see ``reconcile``), JournalError when
         nothing was sent because it could not be written down.

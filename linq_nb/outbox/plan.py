@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 
 from linq_nb import preflight, views
 from linq_nb.errors import LinqError, PreflightError
-from linq_nb.model import BadDraft, Chat, Draft, Finding, Plan, PlanRow, Send, Verdict, VoiceMemo
+from linq_nb.model import BadDraft, Chat, Draft, Finding, Plan, PlanRow, Send, Verdict, VoiceMemo, url_names_of
 from linq_nb.outbox.attempt import check_shape
 from linq_nb.session import Session
 from linq_nb.status import UNCLEAR_STATUSES, is_resolved
@@ -48,6 +48,15 @@ def make_plan(
     )
 
 
+_UrlKey = tuple[str, str, int]
+
+
+def _url_key(draft: Draft, wanted: Send | None) -> _UrlKey | None:
+    """Return what rows that may be of the same memo have in common: base of the URL, chat and copy."""
+    url = url_names_of(draft.memo)
+    return (url.base, wanted.chat_id, wanted.copy) if url and wanted else None
+
+
 class _Planner:
     """Validates row after row, looking at each distinct memo and chat once."""
 
@@ -55,6 +64,7 @@ class _Planner:
         self._session, self._accept = session, accept
         self._memo_findings: dict[int, tuple[VoiceMemo, list[Finding]]] = {}
         self._first_row: dict[str, int] = {}
+        self._rows_by_url: defaultdict[_UrlKey, list[tuple[int, VoiceMemo]]] = defaultdict(list)
         self._listed_chats = False
 
     def row(self, number: int, draft: Draft | BadDraft) -> PlanRow:
@@ -70,6 +80,8 @@ class _Planner:
             row = self._validated(number, draft)
             if row.wanted is not None:  # only then can another row repeat it
                 self._first_row.setdefault(row.wanted.send_id, number)
+            if row.verdict == "send" and (key := _url_key(draft, row.wanted)):
+                self._rows_by_url[key].append((number, draft.memo))
             return row
         except LinqError as error:
             findings = error.findings if isinstance(error, PreflightError) else ()
@@ -83,10 +95,10 @@ class _Planner:
         if (first := self._first_row.get(wanted.send_id)) is not None:
             why = f"the same memo, chat and copy as row {first}"
             return PlanRow(row=number, draft=draft, verdict="duplicate", why=why, wanted=wanted)
-        recorded = self._session.journal.find(wanted, draft.memo.names)
+        recorded = self._session.recorded(draft)
         if recorded is not None and (verdict := self._verdict_of_recorded(recorded)):
             return PlanRow(row=number, draft=draft, verdict=verdict[0], why=verdict[1], wanted=wanted)
-        findings = self._findings(draft, chat) if isinstance(chat, Chat) else []
+        findings = self._findings(draft, wanted, chat) if isinstance(chat, Chat) else []
         why = unread or "; ".join(finding.message for finding in preflight.errors(findings))
         return PlanRow(
             row=number,
@@ -123,12 +135,22 @@ class _Planner:
         except LinqError as error:
             return chat, str(error)
 
-    def _findings(self, draft: Draft, chat: Chat) -> list[Finding]:
+    def _findings(self, draft: Draft, wanted: Send, chat: Chat) -> list[Finding]:
         memo = draft.memo
         if id(memo) not in self._memo_findings:
             self._memo_findings[id(memo)] = (memo, preflight.check_memo(memo))  # keeps the memo, so that its id stays
-        findings = [*self._memo_findings[id(memo)][1], *preflight.check_chat(chat, memo)]
+        on_url = self._findings_on_url(draft, wanted)
+        findings = [*on_url, *self._memo_findings[id(memo)][1], *preflight.check_chat(chat, memo)]
         return preflight.settle(findings, self._accept, optout=draft.override_optout is not None)
+
+    def _findings_on_url(self, draft: Draft, wanted: Send) -> list[Finding]:
+        """Return the finding that a row further up, or a send in the journal, may be of the same memo."""
+        memo, key = draft.memo, _url_key(draft, wanted)
+        for number, earlier in self._rows_by_url[key] if key else ():
+            is_other = memo.sha256 and earlier.sha256 and memo.sha256 != earlier.sha256
+            if not is_other and not set(memo.names) & set(earlier.names):
+                return [preflight.may_repeat(memo, draft.copy, f"row {number}")]
+        return self._session.url_findings(draft)
 
 
 def _fingerprint(rows: Iterable[PlanRow]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from linq_nb import catalog
-from linq_nb.model import BadDraft, Finding, Plan, PlanRow, Send, accepted_time
+from linq_nb.model import BadDraft, Finding, Plan, PlanRow, Send, accepted_time, is_old_name
 from linq_nb.status import is_going_well, no_receipts, status_of
 from linq_nb.text import clean, short_id
 from linq_nb.views import records
@@ -92,7 +92,12 @@ def repeated_line(send: Send, now: datetime | None) -> str:
     when = f" {ago(then, now)}" if then and now else ""
     under = f" as message {short_id(send.message_id)}" if send.message_id else ""
     state = "" if done == "sent" else f" ({clean(send.status, 40)})"
-    return f"already {done}{when}{under}{state}; nothing sent; --copy {send.copy + 1} for another bubble"
+    old = (
+        f"; it was sent under an older name of this URL, which may stand for other audio too: then copy={send.copy + 1}"
+        if is_old_name(send.content)
+        else ""
+    )
+    return f"already {done}{when}{under}{state}; nothing sent; --copy {send.copy + 1} for another bubble{old}"
 
 
 def _error_rows(send: Send) -> list[Row]:

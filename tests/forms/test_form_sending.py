@@ -75,6 +75,19 @@ def test_what_was_sent_elsewhere_is_not_sent_again(form: SendForm, demo: Demo, o
     assert demo.bubbles(demo.chat_ids[ADA]) == 1
 
 
+def test_a_url_that_may_repeat_is_sent_as_a_copy_only(form: SendForm, demo: Demo, outbox: linq_nb.Outbox) -> None:
+    url = demo.media_urls["hello"]
+    outbox.send(VoiceMemo.from_url(f"{url}?token=1"), outbox.find_chat(ADA))
+    fill(form, source=f"{url}?token=2")
+    assert form.controls.send.disabled
+    assert "may be a signature (token)" in form.controls.card.value
+    assert is_shown(form.controls.copy)
+    form.controls.copy.value = 2
+    press(form)
+    assert (form.error, form.sends[0].copy) == (None, 2)
+    assert demo.bubbles(demo.chat_ids[ADA]) == 2
+
+
 def test_what_the_checks_refuse_cannot_be_pressed(form: SendForm, demo: Demo) -> None:
     fill(form, "Kim Opted Out")
     assert label(form) == "Cannot send 0:02 to Kim Opted Out · iMessage"

@@ -54,7 +54,7 @@ def test_options_are_offered_that_are_not_given_yet(shell: Any) -> None:
         ("%linq_voicememo a.wav |", ["--chat", "--preview"]),
         ("%linq_chats --handles |", ["masked", "hashed", "full"]),
         ("%linq_chats --handles=ha|", ["--handles=hashed"]),
-        ("%linq_voicememo a.wav --accept |", ["chat_critical", "too_large"]),
+        ("%linq_voicememo a.wav --accept |", ["chat_critical", "too_large", "url_may_repeat"]),
         ("%linq_sends --status un|", ["unknown"]),
         ("%linq_errors 200|", ["2001", "2002"]),
         ("x = %linq_connect --de|", ["--demo"]),

@@ -239,6 +239,18 @@ def test_accepted_finding_does_not_stop_the_send(shell: Any, demo: Demo) -> None
     assert demo.bubbles() == {demo.chat_ids["Cora Critical"]: 1}
 
 
+def test_a_url_that_may_repeat_is_sent_by_accept_or_copy(shell: Any, demo: Demo) -> None:
+    url = demo.media_urls["hello"]
+    shell.run(f"%linq_voicememo {url}?token=1 {ADA}")
+    line = f"%linq_voicememo {url}?token=2 {ADA}"
+    said = shell.fails(line)
+    assert "--copy 2" in said
+    assert "--accept url_may_repeat" in said
+    shell.run(f"{line} --copy 2")
+    shell.run(f"{line} --accept url_may_repeat")
+    assert demo.bubbles() == {demo.chat_ids["Ada Lovelace"]: 3}
+
+
 # --- SOURCE ---
 
 

@@ -1,4 +1,4 @@
-"""The tests of journal, sending once, batches and webhooks, run once more on PostgreSQL."""
+"""The tests of journal, sending once, URLs, batches and webhooks, run once more on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ sys.path += [str(HERE.parent / name) for name in ("core", "batch", "webhooks")]
 import test_batch  # noqa: E402
 import test_journal  # noqa: E402
 import test_once  # noqa: E402
+import test_url_repeats  # noqa: E402
 import test_webhook_journal  # noqa: E402
 
 ABOUT_SQLITE = ("PRAGMA", "sqlite", "pragma(", "tmp_path", "monkeypatch", "refusing(")
@@ -74,7 +75,7 @@ def promises(module: ModuleType, fixture: str) -> dict[str, Any]:
 
 
 globals().update(promises(test_journal, "book") | promises(test_once, "on_disk") | promises(test_batch, "connect"))
-globals().update(promises(test_webhook_journal, "book"))
+globals().update(promises(test_webhook_journal, "book") | promises(test_url_repeats, "on_disk"))
 del globals()["test_all_orders_of_a_messages_events_end_in_the_same_columns"]  # hundreds: see test_team_webhooks
 
 
