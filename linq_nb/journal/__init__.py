@@ -1,8 +1,10 @@
 """The journal: what was meant to be sent, claimed, sent and observed, in SQLite or PostgreSQL.
 
-``schema`` has the tables and migrations, ``engine`` the database with its transactions, ``claims`` the steps of a send,
-``events`` observations and webhooks, ``queries`` what is read, ``contents`` names and uploads, ``archive`` imports and
-forgetting, ``lease`` the renewal of claims. A ``Journal`` is all of these over one database.
+``schema`` has the tables and migrations, ``engine`` the database with its transactions, ``sqlite_file`` and
+``private_file`` its file, ``place`` what is known of its disk, ``claims`` the steps of a send, ``events`` observations
+and webhooks, ``queries`` what is read, ``contents`` names and uploads, ``archive`` imports and forgetting,
+``recovered`` what is known after a loss of writes, ``lease`` the renewal of claims. A ``Journal`` is all of these over
+one database.
 """
 
 from __future__ import annotations
@@ -18,24 +20,28 @@ from linq_nb.journal.events import Ingested
 from linq_nb.journal.lease import LEASE_S, LeaseKeeper
 from linq_nb.journal.pages import LazyRecords
 from linq_nb.journal.queries import Queries
+from linq_nb.journal.recovered import ChatMessage, Recovered, note_recovery
 
-__all__ = ["LEASE_S", "Claim", "Ingested", "Journal", "LazyRecords", "LeaseKeeper"]
+__all__ = ["LEASE_S", "ChatMessage", "Claim", "Ingested", "Journal", "LazyRecords", "LeaseKeeper"]
 
 
-class Journal(Queries, Archive):
+class Journal(Queries, Archive, Recovered):
     """A journal at a URL of SQLAlchemy's form; ``sqlite://`` is one in memory.
 
     Safe to use from several threads and processes. Raises JournalError when it cannot be opened, read or written.
     ``wall`` gives the time in seconds since 1970, for leases. ``label`` is the journal's place without a password,
-    ``journal_id`` its id, the same whenever and wherever it is opened, also in a copy.
+    ``journal_id`` its id, the same whenever and wherever it is opened, also in a copy. ``recover`` opens it although
+    it lost its last writes; from then on ``recovery`` is set.
     """
 
-    def __init__(self, url: str, *, wall: Callable[[], float] = time.time) -> None:
-        database = Database(url, wall)
+    def __init__(self, url: str, *, wall: Callable[[], float] = time.time, recover: bool = False) -> None:
+        database = Database(url, wall, recover=recover)
         try:
             with database.opening() as db:
                 database.check_encoding(db)
                 schema.migrate(db, database.label)
+                if recover:
+                    note_recovery(db)
                 self.journal_id = schema.journal_id(db)
         except BaseException:
             database.close()

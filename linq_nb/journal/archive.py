@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from linq_nb.journal.claims import Claims
 from linq_nb.journal.events import EVENTS_LOCK
+from linq_nb.journal.recovered import forget_chat
 from linq_nb.journal.schema import SENDS, events, sends
 from linq_nb.model import Event, Send
 
@@ -39,5 +40,6 @@ class Archive(Claims):
         its_ids = sa.select(sends.c.send_id).where(sends.c.chat_id == chat_id)
         with self.database.write(EVENTS_LOCK) as db:
             self.database.lock_rows(db, sends, sends.c.chat_id == chat_id)
+            forget_chat(db, chat_id)
             db.execute(events.delete().where(events.c.send_id.in_(its_ids) | (events.c.chat_id == chat_id)))
             return db.execute(sends.update().where(sends.c.chat_id == chat_id).values(blank)).rowcount

@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from linq_nb.errors import JournalError
 from linq_nb.journal import faults, forks
 from linq_nb.journal.private_file import make_private
+from linq_nb.journal.sqlite_file import BUSY_MS, SqliteFile
 from linq_nb.process import Home
 
 POOL = 16
@@ -31,14 +32,25 @@ POOL = 16
 _LOCK = "SELECT pg_advisory_xact_lock(%(key)s::BIGINT)"
 """An advisory lock, held until the transaction ends; it works through a pooler such as PgBouncer too."""
 
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",  # one fsync a commit: what is committed is on the disk before a memo leaves
+    f"busy_timeout={BUSY_MS}",
+    "wal_autocheckpoint=0",  # SqliteFile makes the checkpoints
+    "journal_size_limit=0",  # the file of the WAL is as long as what is in it
+)
+
+_DURABLE = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+"""A commit is on the server's disk when it returns, whatever the default of user or database is."""
+
 
 class Database:
     """The database at a URL of SQLAlchemy's form; ``wall`` gives the time in seconds since 1970, for leases.
 
-    Raises JournalError when it cannot be opened, read or written.
+    ``recover`` opens a file whose WAL is lost. Raises JournalError when it cannot be opened, read or written.
     """
 
-    def __init__(self, url: str, wall: Callable[[], float] = time.time) -> None:
+    def __init__(self, url: str, wall: Callable[[], float] = time.time, *, recover: bool = False) -> None:
         self.url, self.wall, self.home = _parsed(url), wall, Home("journal")
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.in_memory = self.is_sqlite and not _file(self.url)
@@ -46,16 +58,24 @@ class Database:
         self._turn = threading.RLock()  # only SQLite has one user at a time
         self._locked_at = 0.0
         self._locked_error: Exception | None = None
+        self._file: SqliteFile | None = None
+        self._lost: JournalError | None = None
         with faults.explained("opened", self.label):
-            self._open()
+            self._open(recover)
         self._errors: tuple[type[Exception], ...] = (self.engine.dialect.loaded_dbapi.Error,)
 
-    def _open(self) -> None:
+    def _open(self, recover: bool) -> None:
         with forks.opening:
-            if self.is_sqlite and not self.in_memory:
+            if file := _file(self.url) if self.is_sqlite else None:
                 forks.check_whole(self.label)
-            self.engine = _sqlite(self.url) if self.is_sqlite else _server(self.url)
-            self._connection = self.engine.connect() if self.is_sqlite else None
+                self._file = _prepared_file(file, self.label, recover=recover)
+            try:
+                self.engine = _sqlite(self.url) if self.is_sqlite else _server(self.url)
+                self._connection = self.engine.connect() if self.is_sqlite else None
+            except BaseException:
+                if self._file is not None:
+                    self._file.release()
+                raise
             forks.register(self)
 
     def now(self) -> int:
@@ -67,9 +87,17 @@ class Database:
         if not self.home.is_here:
             return
         with self._turn:  # closing SQLite's connection while another thread uses it would crash the process
-            if self._connection is not None:
-                self._connection.close()
-            self.engine.dispose()
+            if self._file is not None and self._connection is not None and self._lost is None:
+                with contextlib.suppress(SQLAlchemyError, *self._errors):  # it is closed already
+                    self._file.end(self._connection.connection.driver_connection)
+            self._close_connection()
+
+    def _close_connection(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self.engine.dispose()
+        if self._file is not None:
+            self._file.release()
 
     # --- forks ---
 
@@ -102,9 +130,16 @@ class Database:
 
     # --- transactions ---
 
-    def opening(self) -> AbstractContextManager[sa.Connection]:
+    @contextlib.contextmanager
+    def opening(self) -> Iterator[sa.Connection]:
         """Begin the transaction that brings the schema up to date."""
-        return self._transaction("opened", "schema")
+        with self._transaction("opened", "schema") as db:
+            if self._file is not None:
+                self._file.clear(db.connection.driver_connection)
+            yield db
+        if self._file is not None:
+            with faults.explained("opened", self.label):
+                self._file.remember()
 
     def read(self) -> AbstractContextManager[sa.Connection]:
         """Begin a transaction to read in."""
@@ -119,11 +154,11 @@ class Database:
         self.home.check()
         asked_at = time.monotonic()
         with faults.explained(action, self.label, *self._errors), self._turned(), self._connected() as db:
+            self._check_file()
             try:
                 self._roll_back(db)  # what an interrupt left open
                 db.begin()
-                if self.is_sqlite:
-                    self._become_writer(db.connection.driver_connection, asked_at)
+                self._begin(db, action, asked_at)
                 for lock in locks:
                     self.lock(db, lock)
                 yield db
@@ -148,6 +183,27 @@ class Database:
         except SQLAlchemyError:  # the connection is lost or closed; the first error says so
             if not self.is_sqlite:
                 db.invalidate()
+
+    def _check_file(self) -> None:
+        """Raise JournalError when the journal's file is not the one that was opened, from then on each time."""
+        if self._lost is None and self._file is not None and self._file.is_open:
+            try:
+                self._file.check()
+            except JournalError as error:
+                self._lost = error
+                self._close_connection()  # with the file still there, SQLite saves into it what was in a deleted WAL
+        if self._lost is not None:
+            raise self._lost
+
+    def _begin(self, db: sa.Connection, action: str, asked_at: float) -> None:
+        driver: Any = db.connection.driver_connection
+        if not self.is_sqlite:
+            if action == "written":
+                db.exec_driver_sql(_DURABLE)
+        elif self._file is None or action != "written":
+            self._become_writer(driver, asked_at)
+        else:
+            self._file.begin(driver, lambda: self._become_writer(driver, asked_at))
 
     def _become_writer(self, driver: Any, asked_at: float) -> None:
         """Begin a transaction on an SQLite file, as its one writer.
@@ -242,19 +298,32 @@ def _label(url: sa.URL) -> str:
     return str(_file(url) or "memory")
 
 
+def _prepared_file(file: Path, label: str, *, recover: bool) -> SqliteFile:
+    """Make the file, or look whether the one that is there is whole, before SQLite opens it."""
+    make_private(file)
+    watched = SqliteFile(file, label)
+    try:
+        if recover:
+            watched.set_wal_aside()
+        else:
+            watched.refuse_without_wal()
+    except BaseException:
+        watched.release()
+        raise
+    return watched
+
+
 def _sqlite(url: sa.URL) -> sa.Engine:
-    if file := _file(url):  # before anything is written to it
-        make_private(file)
     engine = sa.create_engine(
         url,
         poolclass=sa.StaticPool,
-        connect_args={"check_same_thread": False, "timeout": 30},
+        connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000},
         hide_parameters=True,  # they are handles, and errors are shown
     )
 
     def connected(driver: Any, _: Any) -> None:
         driver.isolation_level = None  # we begin transactions ourselves, with BEGIN IMMEDIATE
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "wal_autocheckpoint=4000"):
+        for pragma in _PRAGMAS:
             driver.execute(f"PRAGMA {pragma}")
 
     def failed(context: sa.ExceptionContext) -> None:

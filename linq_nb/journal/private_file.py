@@ -26,10 +26,13 @@ def make_private(file: Path) -> None:
     made.
     """
     file = Path(os.path.realpath(file))
-    for folder in reversed([folder for folder in file.parents if not folder.exists()]):
+    new_folders = [folder for folder in file.parents if not folder.exists()]
+    for folder in reversed(new_folders):
         folder.mkdir(mode=0o700, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        for folder in (file.parent, *(folder.parent for folder in new_folders)):
+            _sync(folder)
     for part, facts in _parts(file):
         _check_owner(part, facts)
         if facts.st_mode & _OTHERS:
@@ -40,6 +43,16 @@ def make_private(file: Path) -> None:
 def is_private(file: Path) -> bool:
     """Whether the mode of the file keeps other users out; False where the file system has no modes."""
     return not any(facts.st_mode & _OTHERS for _, facts in _parts(Path(os.path.realpath(file))))
+
+
+def _sync(folder: Path) -> None:
+    """Put the names in a folder onto the disk, where the system can do that: a power cut must not take a new file."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _parts(file: Path) -> Iterator[tuple[Path, os.stat_result]]:

@@ -260,9 +260,9 @@ def migrate(db: sa.Connection, label: str) -> None:
     for step in MIGRATIONS[version:]:
         step(db)
     if version < len(MIGRATIONS):
-        _write_meta(db, "schema_version", str(len(MIGRATIONS)))
+        write_meta(db, "schema_version", str(len(MIGRATIONS)))
     if read_meta(db, "hash_key") is None:
-        _write_meta(db, "hash_key", secrets.token_hex(32))
+        write_meta(db, "hash_key", secrets.token_hex(32))
 
 
 def read_meta(db: sa.Connection, name: str) -> str | None:
@@ -276,6 +276,7 @@ def journal_id(db: sa.Connection) -> str:
     return hmac.new(key, b"linq_nb journal id", hashlib.sha256).hexdigest()[:16]
 
 
-def _write_meta(db: sa.Connection, name: str, value: str) -> None:
+def write_meta(db: sa.Connection, name: str, value: str) -> None:
+    """Write a value of the table ``meta``."""
     db.execute(meta.delete().where(meta.c.name == name))
     db.execute(meta.insert().values(name=name, value=value))

@@ -383,3 +383,16 @@ def test_a_lock_that_somebody_holds_for_ever_is_an_error_in_the_end(book: Journa
     ):
         book.observe(event("delivered"))
     assert book.get(made.send_id) == made
+
+
+# --- on the server's disk ---
+
+
+@pytest.mark.parametrize("default", ["off", "on", "remote_apply"])
+def test_a_commit_is_on_the_disk_whatever_the_server_s_default_is(url: str, default: str) -> None:
+    book = Journal(f"{url}%20-csynchronous_commit%3D{default}")
+    with book.database.write() as db:
+        assert db.exec_driver_sql("SHOW synchronous_commit").scalar() == ("on" if default == "off" else default)
+    with book.database.read() as db:
+        assert db.exec_driver_sql("SHOW synchronous_commit").scalar() == default
+    book.close()

@@ -1,0 +1,406 @@
+"""A journal's file on its disk: it is the one that was opened, its WAL is there, and neither grows without end."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+from core_samples import a_send, memo
+
+from linq_nb import JournalError, Outbox
+from linq_nb.demo import Demo
+from linq_nb.journal import Journal
+from linq_nb.journal.sqlite_file import WAL_BYTES
+
+ROOT = Path(__file__).parents[2]
+OLD_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "wal_autocheckpoint=4000")
+"""As the versions before the mark opened a journal."""
+
+CHILD = """
+import os, sys
+sys.path.insert(0, "tests/core")
+from core_samples import a_send
+from linq_nb.journal import Journal
+book = Journal("sqlite:///" + sys.argv[1])
+def claim(name):
+    return book.claim(a_send(send_id=name, content=name, status="preparing"), (), "me")[2]
+def say(word):
+    print(word, flush=True)
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "j.sqlite"
+
+
+def opened(file: Path) -> Journal:
+    return Journal(f"sqlite:///{file}")
+
+
+def claim(book: Journal, name: str) -> str:
+    return book.claim(a_send(send_id=name, content=name, status="preparing"), (), "me")[2]
+
+
+def names(file: Path) -> list[str]:
+    """Open the journal and return the names of its sends."""
+    book = opened(file)
+    try:
+        return [send.send_id for send in book.sends()]
+    finally:
+        book.close()
+
+
+def start(file: Path, code: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", CHILD + code, str(file)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+
+
+def run(file: Path, code: str) -> str:
+    """Run code in another process to its end, which may be its death; returns what it printed."""
+    return start(file, code).communicate(timeout=60)[0]
+
+
+KILL = 'claim("first"); say("claimed"); os.kill(os.getpid(), 9)'
+
+
+def wal_of(file: Path) -> Path:
+    return Path(f"{file}-wal")
+
+
+# --- the WAL is lost ---
+
+
+def delete(file: Path, other: Path) -> None:
+    wal_of(file).unlink()
+
+
+def empty(file: Path, other: Path) -> None:
+    os.truncate(wal_of(file), 0)
+
+
+def damage(file: Path, other: Path) -> None:
+    wal_of(file).write_bytes(b"\0" * 8192)
+
+
+def exchange(file: Path, other: Path) -> None:
+    shutil.copy(wal_of(other), wal_of(file))
+
+
+def copy_alone(file: Path, other: Path) -> None:
+    shutil.copy(file, other)
+    for part in (file, wal_of(file), Path(f"{file}-shm")):
+        part.unlink(missing_ok=True)
+    shutil.copy(other, file)
+
+
+@pytest.mark.parametrize("lose", [delete, empty, damage, exchange, copy_alone])
+def test_a_journal_without_its_last_writes_is_refused_and_opens_with_recover(
+    file: Path, tmp_path: Path, lose: Callable[[Path, Path], None]
+) -> None:
+    other = tmp_path / "other.sqlite"
+    for one in (file, other):
+        assert run(one, KILL) == "claimed\n"
+    lose(file, other)
+    before = file.read_bytes()
+    for _ in range(2):
+        with pytest.raises(JournalError, match=r"nothing was sent; .*recover=True"):
+            opened(file)
+    assert file.read_bytes() == before
+    Journal(f"sqlite:///{file}", recover=True).close()
+    assert names(file) == []  # from then on it opens as usual
+
+
+def test_a_wal_that_is_put_back_brings_everything_back(file: Path) -> None:
+    run(file, KILL)
+    aside = wal_of(file).rename(f"{file}-aside")
+    with pytest.raises(JournalError, match="put it back"):
+        opened(file)
+    aside.rename(wal_of(file))
+    assert names(file) == ["first"]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "book.close()",
+        "sys.exit()",
+        "del book; import gc; gc.collect(); say(1); sys.stdin.read(); os._exit(0)",
+        "raise KeyboardInterrupt",
+        "os.kill(os.getpid(), 9)",
+    ],
+)
+def test_a_process_that_ends_in_any_way_leaves_a_journal_that_opens(file: Path, end: str) -> None:
+    """Whoever opens it last, SQLite takes the WAL away only after the mark."""
+    run(file, f"claim('first')\n{end}")
+    assert wal_of(file).exists() == ("kill" in end)
+    assert names(file) == ["first"]
+
+
+def old_version(file: Path) -> sqlite3.Connection:
+    old = sqlite3.connect(file, isolation_level=None)
+    for pragma in OLD_PRAGMAS:
+        old.execute(f"PRAGMA {pragma}")
+    old.execute("INSERT OR REPLACE INTO meta VALUES ('by', 'an older version')")
+    return old
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_an_older_version_that_closes_the_journal_last_leaves_one_that_opens(file: Path, is_killed: bool) -> None:
+    opened(file).close()
+    process = start(file, 'claim("first"); say(1); sys.stdin.readline(); claim("second"); book.close(); say(2)')
+    assert process.stdout is not None
+    process.stdout.readline()
+    with closing(old_version(file)) as old:
+        if is_killed:
+            process.kill()
+        process.communicate("go on\n", timeout=60)
+        old.execute("INSERT OR REPLACE INTO meta VALUES ('by', 'the last')")
+    assert not wal_of(file).exists()
+    assert names(file) == ["first"] if is_killed else ["first", "second"]
+
+
+def test_two_journals_of_one_file_close_in_any_order_and_are_marked_as_long_as_there_are_writes(file: Path) -> None:
+    for order in ((0, 1), (1, 0)):
+        books = [opened(file), opened(file)]
+        for book in books:
+            claim(book, f"{order} {books.index(book)}")
+        books[order[0]].close()
+        claim(books[order[1]], f"{order} alone")
+        assert file.read_bytes()[60:64] == b"\0\0\0\1"
+        books[order[1]].close()
+        assert file.read_bytes()[60:64] == bytes(4)
+        assert not wal_of(file).exists()
+    assert len(names(file)) == 6
+
+
+def test_a_collected_journal_is_closed_by_sqlite_with_nothing_lost(file: Path) -> None:
+    book = opened(file)
+    claim(book, "first")
+    del book
+    gc.collect()
+    assert names(file) == ["first"]
+
+
+def test_a_kill_at_any_moment_of_opening_writing_and_closing_loses_nothing(file: Path) -> None:
+    chance, claimed = random.Random(7), []
+    again = (
+        'while True:\n book = Journal("sqlite:///" + sys.argv[1])\n number += 1\n claim(f"{sys.argv[0]} {number}")\n'
+    )
+    again += " say(number)\n book.close()\n"
+    for round_ in range(4):
+        process = start(file, f'sys.argv[0] = "{round_}"\nnumber = 0\n{again}')
+        assert process.stdout is not None
+        for _ in range(chance.randint(2, 6)):
+            claimed.append(f"{round_} {process.stdout.readline().strip()}")
+        for _ in range(chance.randint(0, 20_000)):  # to be somewhere in its next round
+            pass
+        os.kill(process.pid, signal.SIGKILL)
+        rest = process.communicate(timeout=60)[0].split()
+        claimed += [f"{round_} {number}" for number in rest]
+        assert set(claimed) <= set(names(file))
+
+
+# --- the file or its WAL is lost while it is open ---
+
+
+def delete_file(file: Path) -> None:
+    file.unlink()
+
+
+def move_file(file: Path) -> None:
+    file.rename(file.with_name("moved.sqlite"))
+
+
+def replace_file(file: Path) -> None:
+    opened(file.with_name("new.sqlite")).close()
+    os.replace(file.with_name("new.sqlite"), file)
+
+
+def move_folder(file: Path) -> None:
+    file.parent.rename(file.parent.with_name("elsewhere"))
+
+
+def delete_wal(file: Path) -> None:
+    wal_of(file).unlink()
+
+
+def replace_wal(file: Path) -> None:
+    shutil.copy(wal_of(file), file.with_name("copy"))
+    os.replace(file.with_name("copy"), wal_of(file))
+
+
+def delete_shm(file: Path) -> None:
+    Path(f"{file}-shm").unlink()
+
+
+LOSSES = [delete_file, move_file, replace_file, move_folder, delete_wal, replace_wal, delete_shm]
+
+
+@pytest.mark.parametrize("lose", LOSSES)
+def test_a_kept_outbox_sends_nothing_once_its_file_is_another(
+    connect: Callable[..., Outbox], demo: Demo, tmp_path: Path, lose: Callable[[Path], None]
+) -> None:
+    file = tmp_path / "folder" / "journal.sqlite"
+    outbox, chat = connect(journal=str(file)), demo.chat_ids["Ada Lovelace"]
+    outbox.send(memo(), chat)
+    lose(file)
+    for copy in (2, 3, 1):
+        with pytest.raises(JournalError, match=r"deleted, moved or replaced.*nothing was sent; put it back"):
+            outbox.send(memo(), chat, copy=copy)
+    with pytest.raises(JournalError, match="deleted, moved or replaced"):
+        outbox.sends()
+    assert demo.bubbles(chat) == 1
+
+
+@pytest.mark.parametrize("lose", LOSSES[:1] + LOSSES[4:5])
+def test_a_file_that_goes_between_claim_and_post_stops_the_memo(
+    connect: Callable[..., Outbox], demo: Demo, tmp_path: Path, lose: Callable[[Path], None]
+) -> None:
+    file = tmp_path / "journal.sqlite"
+    inner, chat = demo.transport(), demo.chat_ids["Ada Lovelace"]
+
+    class Losing(httpx.BaseTransport):
+        """Loses the file when the bytes were uploaded."""
+
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            response = inner.handle_request(request)
+            if request.method == "PUT":
+                lose(file)
+            return response
+
+    outbox = connect(transport=Losing(), journal=str(file))
+    with pytest.raises(JournalError, match="nothing was sent"):
+        outbox.send(memo(), chat)
+    assert demo.bubbles(chat) == 0
+
+
+def test_a_wal_deleted_while_open_costs_nothing_since_sqlite_saves_what_was_in_it(file: Path) -> None:
+    book = opened(file)
+    claim(book, "first")
+    wal_of(file).unlink()
+    with pytest.raises(JournalError, match="the WAL of the journal"):
+        claim(book, "second")
+    assert names(file) == ["first"]
+    book.close()
+
+
+def test_a_new_journal_in_the_place_of_one_that_is_open_keeps_its_wal(file: Path) -> None:
+    book = opened(file)
+    claim(book, "old")
+    for part in (file, wal_of(file), Path(f"{file}-shm")):
+        part.unlink()
+    new = opened(file)
+    claim(new, "new")
+    with pytest.raises(JournalError, match="the file of the journal"):
+        claim(book, "more")
+    book.close()
+    assert claim(new, "second") == "send"
+    new.close()
+    assert names(file) == ["new", "second"]
+
+
+def test_a_relative_path_and_a_link_mean_the_same_file_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link.sqlite").symlink_to("j.sqlite")
+    for name in ("j.sqlite", "link.sqlite"):
+        monkeypatch.chdir(tmp_path)
+        book = Journal(f"sqlite:///{name}")
+        monkeypatch.chdir("/")
+        assert claim(book, name) == "send"
+        book.close()
+    assert names(tmp_path / "j.sqlite") == ["j.sqlite", "link.sqlite"]
+
+
+# --- its size ---
+
+
+def test_the_wal_stays_short_and_most_of_it_is_in_the_main_file(file: Path) -> None:
+    book = opened(file)
+    longest = 0
+    for number in range(300):
+        claim(book, f"{number} {'x' * 8000}")
+        longest = max(longest, wal_of(file).stat().st_size)
+    assert longest < WAL_BYTES * 1.3
+    assert file.stat().st_size > WAL_BYTES
+    assert file.read_bytes()[60:64] == b"\0\0\0\1"
+    book.close()
+
+
+def test_a_program_that_reads_the_journal_for_long_does_not_stop_sends(file: Path) -> None:
+    book = opened(file)
+    claim(book, "first")
+    with closing(sqlite3.connect(file, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM sends").fetchall()
+        for number in range(200):
+            assert claim(book, f"{number} {'x' * 8000}") == "send"
+        assert wal_of(file).stat().st_size > WAL_BYTES
+    claim(book, "last")
+    assert wal_of(file).stat().st_size < WAL_BYTES
+    book.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 3 MB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"no disk of 3 MB can be made here: {made.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(filler: Path) -> None:
+    """Write until the disk is full."""
+    with filler.open("wb", buffering=0) as full, contextlib.suppress(OSError):
+        while full.write(bytes(4096)):
+            pass
+
+
+def test_a_small_disk_takes_many_sends_and_a_full_one_works_again_once_there_is_space(small_disk: Path) -> None:
+    file, filler = small_disk / "j.sqlite", small_disk / "filler"
+    book = opened(file)
+    assert [claim(book, f"{number} {'x' * 500}") for number in range(400)] == ["send"] * 400
+    fill(filler)
+    with pytest.raises(JournalError, match=r"could not be written.*full.*nothing was sent"):
+        claim(book, f"more {'x' * 2_000_000}")
+    assert len(book.sends()) >= 400
+    filler.unlink()
+    assert claim(book, "last") == "send"
+    book.close()
+    assert names(file)[-1] == "last"
+
+
+def test_a_journal_that_is_closed_on_a_full_disk_keeps_everything(small_disk: Path) -> None:
+    file, filler = small_disk / "j.sqlite", small_disk / "filler"
+    book = opened(file)
+    assert [claim(book, f"{number} {'x' * 500}") for number in range(30)] == ["send"] * 30
+    fill(filler)
+    book.close()
+    filler.unlink()
+    assert len(names(file)) == 30
+
+
+# --- on the disk before on the wire ---
+
+
+def test_commits_are_synced(file: Path) -> None:
+    book = opened(file)
+    with book.database.read() as db:
+        assert db.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    book.close()
