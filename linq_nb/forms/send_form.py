@@ -371,9 +371,7 @@ class SendForm(Unpicklable):
             yield
         except BaseException:
             with contextlib.suppress(LinqError):
-                send_ids = [self._session.wanted(draft).send_id for draft in drafts]
-                recorded = self._session.journal.get_many(send_ids)
-                self._keep(recorded[send_id] for send_id in send_ids if send_id in recorded)
+                self._keep([send for draft in drafts if (send := self._session.recorded(draft))])
             raise
         finally:
             self._ended_at = time.monotonic()

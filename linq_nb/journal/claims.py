@@ -73,6 +73,9 @@ class Claims(Contents, Observations):
         row = sa.select(*SENDS.columns, sends.c.epoch, sends.c.lease_until, sends.c.url_base).where(*to_chat)
         self._by_key = Prepared(row.where(*_is(content="content")), dialect)
         self._by_url = Prepared(row.where(*_is(url_base="its_url_base")), dialect)
+        place = sa.bindparam("its_place", type_=sa.Text)
+        is_there = sa.func.substr(sends.c.content, sa.literal_column("1"), sa.func.length(place)) == place
+        self._by_old_place = Prepared(row.where(sends.c.url_base.is_(None), is_there), dialect)
         mine = (*_is(send_id="its_id", epoch="its_epoch", owner="its_owner"), sends.c.status.in_(_UNRESOLVED))
         self._update = PreparedByColumns(
             lambda names: sends.update().where(*mine).values(bound(sends, set(names) - _OF_CLAIM)), dialect
@@ -177,8 +180,15 @@ class Claims(Contents, Observations):
         return _first([row for row in rows if row.url_base is None and self._forbids(row, wanted)])
 
     def _similar_row(self, db: sa.Connection, wanted: Send, url: UrlNames, contents: Sequence[str]) -> _Row | None:
-        """Return a row of a URL with the same base that is not under these contents, and is or may be sent."""
+        """Return a row of a URL with the same base that is not under these contents, and is or may be sent.
+
+        A row of before has no base: it is one of them if the old rule took what may sign into its name.
+        """
         rows = self._rows(db, self._by_url, wanted, its_url_base=url.base)
+        if url.old_place:
+            old = self._rows(db, self._by_old_place, wanted, its_place=url.old_place)
+            rests = ("#",) if "#" in url.base else ("", "#")  # without a hash it has no parameters that choose
+            rows += [row for row in old if row.send.content[len(url.old_place) :][:1] in rests]
         return _first([row for row in rows if row.send.content not in contents and self._forbids(row, wanted)])
 
     def _forbids(self, row: _Row, wanted: Send) -> bool:

@@ -96,7 +96,9 @@ class VoiceMemo(Record):
     def from_url(cls, url: str) -> VoiceMemo:
         """Stand for audio at a public https URL, which Linq downloads on each send; nothing is fetched here.
 
-        ``outbox.fetch(memo)`` downloads it to hear and check it. Raises AudioError when it is not a URL.
+        ``outbox.fetch(memo)`` downloads it to hear and check it. Another spelling of the URL, or another signature of
+        a known storage service, is the same memo; what else may be a signature stops a send (``url_may_repeat``).
+        Raises AudioError when it is not a URL.
         """
         parts = split_url(url)
         filename = writable(unquote(parts.path.rsplit("/", 1)[-1])) or None

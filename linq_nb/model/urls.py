@@ -7,6 +7,7 @@ other parameters that may sign have two names and one base: they may be the same
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ipaddress
 import re
@@ -29,15 +30,18 @@ _IN_QUERY = _IN_PATH + "?"
 class UrlNames(NamedTuple):
     """``name`` is the URL without signatures, ``base`` the URL without all that may sign it.
 
-    ``old_name`` is its name in journals of before; ``may_sign`` are the parameters that are in the name only.
+    ``old_name`` is its name in journals of before; ``old_place`` how it begins, where parameters that may sign are in
+    the rest. ``may_sign`` are the names of the parameters that are in ``name`` only.
     """
 
     name: str
     base: str
     old_name: str
+    old_place: str | None
     may_sign: tuple[str, ...]
 
 
+@functools.lru_cache(maxsize=1000)  # each send asks for them several times
 def url_names(url: str) -> UrlNames:
     """Return the names of a URL; what is left of its query is kept as a hash."""
     parts = urlsplit(url)
@@ -45,8 +49,15 @@ def url_names(url: str) -> UrlNames:
     query = [_in_one_spelling(part, _IN_QUERY) for part in parts.query.split("&") if part]
     query = _unsigned(sorted(query, key=_name_of))  # a stable sort: values of one name keep their order
     plain = [part for part in query if not _may_sign(part)]
-    may_sign = tuple(dict.fromkeys(_name_of(part) for part in query if _may_sign(part) and "=" in part))
-    return UrlNames(NAME + _with_hash(place, query), _with_hash(place, plain), OLD_NAME + _old_name(url), may_sign)
+    may_sign = tuple(dict.fromkeys(_name_of(part) for part in query if part not in plain))
+    old_name = OLD_NAME + _old_name(url)
+    return UrlNames(
+        name=NAME + _with_hash(place, query),
+        base=_with_hash(place, plain),
+        old_name=old_name,
+        old_place=None if all(map(_OLD_SIGNATURE, may_sign)) else old_name.partition("#")[0],
+        may_sign=tuple(name for name in may_sign if not _RANDOM.search(name)),
+    )
 
 
 def _with_hash(place: str, query: Sequence[str]) -> str:

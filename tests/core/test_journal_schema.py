@@ -13,7 +13,7 @@ from core_samples import AT, CHAT_ID, MESSAGE_ID, a_send
 from linq_nb import JournalError
 from linq_nb.journal import Journal
 from linq_nb.journal.schema import MIGRATIONS
-from linq_nb.model import Event
+from linq_nb.model import Event, url_names
 
 JOURNALS = Path(__file__).parent / "journals"
 VERSIONS = [1, 2]
@@ -74,6 +74,24 @@ def test_a_journal_of_an_older_version_opens_with_all_that_it_holds(tmp_path: Pa
             assert (send.send_id, send.chat_id, send.message_id) == (SENT.send_id, CHAT_ID, MESSAGE_ID)
             assert journal.events(send.send_id)[0].source == "post"
             assert journal.claim(SENT, (SENT.content,), "me")[1:] == (None, "report")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_send_under_the_old_name_of_a_url_is_not_sent_again(tmp_path: Path, version: int) -> None:
+    file = tmp_path / "j.sqlite"
+    write_old_journal(file, version)
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("UPDATE sends SET content = 'url:https://x.example/a' WHERE send_id = ?", (SENT.send_id,))
+        db.commit()
+    with opened(file) as journal:
+        for query in ("?sp=anna", "?sp=bob", ""):
+            url = url_names(f"https://x.example/a{query}")
+            wanted = a_send(content=url.name, status="preparing")
+            send, claim, step = journal.claim(wanted, (url.name,), "me", url)
+            assert (send.send_id, claim, step) == (SENT.send_id, None, "report")
+            found = journal.find(wanted, (url.name,), url)
+            assert found is not None
+            assert found.send_id == SENT.send_id
 
 
 @pytest.mark.parametrize("version", VERSIONS)

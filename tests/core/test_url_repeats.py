@@ -228,6 +228,20 @@ def test_a_send_under_the_old_name_counts_and_the_message_names_copy(on_disk: Co
     assert bubbles(demo) == 1
 
 
+@pytest.mark.parametrize("first", ["?access_token=1", "?access_token=1&id=7", "", "?token=1"])
+def test_an_old_send_may_be_the_memo_of_a_url_with_another_token(on_disk: Connect, demo: Demo, first: str) -> None:
+    outbox, memo = on_disk(), memo_of(demo, "?access_token=2&id=7" if "id" in first else "?access_token=2")
+    write_old(outbox, demo, first)
+    with pytest.raises(PreflightError, match="url_may_repeat"):
+        outbox.send(memo, ADA)
+    elsewhere = VoiceMemo.from_url(f"{memo.url}".replace("hello", "other"))
+    assert codes(outbox.check(elsewhere, ADA)) == []
+    if not first:
+        assert codes(outbox.check(memo_of(demo, "?access_token=2&id=9"), ADA)) == [], "it had no id"
+    assert not outbox.send(memo, ADA, accept=ACCEPT).repeated
+    assert bubbles(demo) == 1
+
+
 def test_two_urls_that_share_an_old_name_do_not_stop_each_other_by_it(on_disk: Connect, demo: Demo) -> None:
     outbox = on_disk()
     plain, anna, bob = (memo_of(demo, query) for query in ("", "?sp=anna", "?sp=bob"))
