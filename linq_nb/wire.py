@@ -152,13 +152,16 @@ class Answer:
     def retry_after(self) -> float | None:
         """Seconds to wait: the Retry-After header (seconds or a date), else ``error.retry_after``."""
         header = self.headers.get("retry-after", "").strip()
-        if re.fullmatch(r"\d{1,9}(\.\d+)?", header):
-            return float(header)
-        date = _http_date(header)
-        if date:
-            return max(0.0, (date - (self.server_time or self.at)).total_seconds())
         number = self.error.get("retry_after")
-        return float(number) if is_number(number) and 0 <= number < 1e9 else None
+        if re.fullmatch(r"\d+(\.\d+)?", header, re.ASCII):
+            seconds = float(header)
+        elif date := _http_date(header):
+            seconds = (date - (self.server_time or self.at)).total_seconds()
+        elif is_number(number) and number >= 0:
+            seconds = number
+        else:
+            return None
+        return float(min(max(seconds, 0.0), 1e12))  # a number of any length, or infinity
 
     @property
     def server_time(self) -> datetime | None:
@@ -212,9 +215,9 @@ def _not_json(text: str) -> str:
 def _http_date(text: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(text)
-    except (TypeError, ValueError, IndexError):
+        return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
+    except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _read(record: Callable[..., T], raw: Raw, **others: Any) -> T:
@@ -377,7 +380,7 @@ def error_of(answer: Answer, doing: str, outcome: str = "nothing was sent") -> A
     entry = catalog.explain(answer.http_status, answer.code)
     reason = f"{_numbers(answer)}: {message_of(answer) or entry.meaning}"
     wait_s = answer.retry_after if answer.http_status == 429 else None
-    todo = entry.todo if wait_s is None else f"wait {wait_s:g} s, as Linq asks, then run it again"
+    todo = entry.todo if wait_s is None else f"wait {wait_s:.13g} s, as Linq asks, then run it again"
     text = f"Linq refused {doing} ({reason}); {outcome}; {todo}{_trace(answer)}"
     error = BY_STATUS.get(answer.http_status, ApiError)
     return error(text, **facts_of(answer) | ({"retry_after": wait_s} if error is RateLimitError else {}))
