@@ -2,7 +2,9 @@
 
 A request has in its extensions its ``deadline`` by the monotonic clock, which holds for the whole exchange, and may
 have its ``path`` there instead of in its URL, and the ``stand_ins`` for its secrets. ``is_public`` there means that
-the address that is connected to must be on the public internet; behind a proxy the proxy chooses it.
+the address that is connected to must be on the public internet; behind a proxy the proxy chooses it. A response has in
+its extensions, as httpx's own have, its ``network_stream``: when that is closed before the response is, the connection
+is not used again.
 """
 
 from __future__ import annotations
@@ -47,7 +49,8 @@ class DirectTransport(httpx.BaseTransport):
             self._release(connection)
             raise
         body = _Body(connection.read_body(deadline), lambda: self._release(connection))
-        return httpx.Response(head.status_code, headers=list(head.headers), stream=body)
+        extensions = {"network_stream": connection}
+        return httpx.Response(head.status_code, headers=list(head.headers), stream=body, extensions=extensions)
 
     def close(self) -> None:
         """Close idle connections and cut those in use; a later request opens new ones."""
@@ -143,10 +146,14 @@ def proxy_for(scheme: str, host: str) -> HiddenUrl | None:
 
 
 class ProxyTransport(httpx.HTTPTransport):
-    """httpx's own transport through a proxy, with the request's deadline for each read and write."""
+    """httpx's own transport through a proxy, with the request's deadline for each read and write.
+
+    Each request has a connection of its own: on one that is used again, httpx would read what came behind an answer
+    as the answer to the next request.
+    """
 
     def __init__(self, proxy: HiddenUrl) -> None:
-        limits = httpx.Limits(max_connections=None, keepalive_expiry=KEEP_ALIVE_S)
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         stand_ins = StandIns()
         try:
             named = _without_login(httpx.Proxy(proxy), stand_ins)
@@ -178,8 +185,15 @@ _stand_ins: ContextVar[StandIns | None] = ContextVar("stand_ins")
 """The secrets of that exchange."""
 
 
-def _clamped(timeout: float | None) -> float:
-    left = max(_deadline.get() - time.monotonic(), 0.001)
+WRITE_BYTES = 65_536
+"""How much is written through a proxy before the time is looked at again."""
+
+
+def _clamped(timeout: float | None, error: type[httpcore.TimeoutException]) -> float:
+    """Return the seconds that a step of the exchange may take; raises ``error`` when its time is over."""
+    left = _deadline.get() - time.monotonic()
+    if left <= 0:
+        raise error("the exchange did not end in time")
     return left if timeout is None else min(timeout, left)
 
 
@@ -195,8 +209,8 @@ class _Backend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        stream = super().connect_tcp(host, port, _clamped(timeout), local_address, socket_options)
-        return _Stream(stream, self._stand_ins)
+        seconds = _clamped(timeout, httpcore.ConnectTimeout)
+        return _Stream(super().connect_tcp(host, port, seconds, local_address, socket_options), self._stand_ins)
 
 
 class _Stream(httpcore.NetworkStream):
@@ -206,10 +220,13 @@ class _Stream(httpcore.NetworkStream):
         self._stream, self._stand_ins = stream, stand_ins
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _clamped(timeout))
+        return self._stream.read(max_bytes, _clamped(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(self._filled(buffer), _clamped(timeout))  # type: ignore[arg-type]  # a view is enough
+        data = self._filled(buffer)
+        for start in range(0, len(data), WRITE_BYTES):
+            piece, seconds = data[start : start + WRITE_BYTES], _clamped(timeout, httpcore.WriteTimeout)
+            self._stream.write(piece, seconds)  # type: ignore[arg-type]  # a view is enough
 
     def _filled(self, buffer: bytes) -> memoryview:
         try:
@@ -225,7 +242,8 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, _clamped(timeout)), self._stand_ins)
+        seconds = _clamped(timeout, httpcore.ConnectTimeout)
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, seconds), self._stand_ins)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
