@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -20,12 +20,13 @@ from typing import Any, TypeGuard, TypeVar
 from linq_nb import catalog
 from linq_nb.audio import MAX_FILENAME, MAX_UPLOAD_BYTES
 from linq_nb.errors import BY_STATUS, ApiError, OutcomeUnknown, RateLimitError
-from linq_nb.model import Attachment, Chat, Event, Handle, Line, Message, Subscription
+from linq_nb.model import Attachment, Chat, Event, Handle, Line, Message, Subscription, is_uuid
 from linq_nb.status import OUR_STATUSES
 from linq_nb.text import clean, redact, writable
 
 Raw = Mapping[str, Any]
 T = TypeVar("T")
+Page = tuple[Sequence[T], str | None]
 
 MAX_ANSWER_BYTES = 10_000_000
 """More than this of an answer is not read: a page of 100 messages is well under 1 MB."""
@@ -87,9 +88,15 @@ def texts_of(raw: Raw, key: str) -> tuple[str, ...]:
     return tuple(writable(item) for item in value if isinstance(item, str)) if isinstance(value, list) else ()
 
 
-def required(raw: Raw, key: str) -> str:
-    """Return a text; raises Unreadable without it."""
+def id_of(raw: Raw, key: str) -> str | None:
+    """Return an id, a uuid in its one spelling, so that two answers name the same thing alike."""
     value = text_of(raw, key)
+    return value.lower() if value is not None and is_uuid(value) else value
+
+
+def required(raw: Raw, key: str, read: Callable[[Raw, str], str | None] = text_of) -> str:
+    """Return a text; raises Unreadable without it."""
+    value = read(raw, key)
     if value is None:
         raise Unreadable(f"it has no {key!r}")
     return value
@@ -246,7 +253,7 @@ def chat(raw: Raw) -> Chat:
     return _read(
         Chat,
         raw,
-        chat_id=required(raw, "id"),
+        chat_id=required(raw, "id", id_of),
         chat_name=text_of(raw, "display_name"),
         health_status=rating_of(raw, "health_status"),
         handles=tuple(handle(person) for person in dicts_of(raw, "handles")),
@@ -264,7 +271,7 @@ def attachment(raw: Raw) -> Attachment:
     return _read(
         Attachment,
         raw,
-        attachment_id=text_of(raw, "attachment_id") or required(raw, "id"),
+        attachment_id=id_of(raw, "attachment_id") or required(raw, "id", id_of),
         mime_type=text_of(raw, "content_type") or text_of(raw, "mime_type"),
         download_url=text_of(raw, "download_url") or text_of(raw, "url"),
         required_headers=headers,
@@ -281,7 +288,8 @@ def message(raw: Raw) -> Message:
     return _read(
         Message,
         raw,
-        message_id=required(raw, "id"),
+        message_id=required(raw, "id", id_of),
+        chat_id=id_of(raw, "chat_id"),
         delivery_status=_status(raw, "delivery_status") or flag,
         media=tuple(attachment(part) for part in readable),
         parts=len(parts) if len(readable) == len(files) else None,
@@ -309,7 +317,7 @@ def accepted(answer: Answer) -> dict[str, Any]:
         "from_handle": text_of(memo, "from"),
         "to_handles": texts_of(memo, "to") or None,
         "is_group": bool_of(chat, "is_group"),
-        "attachment_id": text_of(media, "id"),
+        "attachment_id": id_of(media, "id"),
         "filename": text_of(media, "filename"),
         "mime_type": text_of(media, "mime_type"),
         "size_bytes": int_of(media, "size_bytes"),
@@ -318,21 +326,15 @@ def accepted(answer: Answer) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def message_id(answer: Answer, chat_id: str | None = None) -> str:
-    """Return the message id in a 2xx to a voice memo; raises Unreadable when there is none.
-
-    With ``chat_id`` also when the answer is about another chat: an open connection may deliver an earlier answer.
-    """
-    memo = dict_of(answer.json(), "voice_memo")
-    identity, answered_chat = text_of(memo, "id"), text_of(dict_of(memo, "chat"), "id")
-    if not identity:
+def message_id(answer: Answer) -> str:
+    """Return the message id in a 2xx to a voice memo; raises Unreadable when there is none."""
+    identity = id_of(dict_of(answer.json(), "voice_memo"), "id")
+    if identity is None:
         raise Unreadable("it has no voice_memo.id")
-    if chat_id is not None and answered_chat is not None and answered_chat.lower() != chat_id.lower():
-        raise Unreadable("it tells of another chat")
     return identity
 
 
-def page(answer: Answer, key: str, read: Callable[[Raw], T]) -> tuple[list[T], str | None]:
+def page(answer: Answer, key: str, read: Callable[[Raw], T]) -> Page[T]:
     """Read a page: its records (those without an id are skipped) and the cursor of the next page."""
     body = answer.json()
     if key not in body or not isinstance(body[key], list | None):
@@ -362,7 +364,7 @@ def webhook(raw: Raw, at: datetime) -> Event:
         error_code=int_of(data, "code") if kind == "message.failed" else None,
         error_message=clean(reason, 300) if reason else None,
         trace_id=text_of(raw, "trace_id"),
-        message_id=text_of(data, "message_id") or text_of(of_message, "id"),
+        message_id=id_of(data, "message_id") or id_of(of_message, "id"),
         service=text_of(data, "service") or text_of(nested, "service"),
         sent_at=time_of(data, "sent_at") or time_of(nested, "sent_at"),
         delivered_at=time_of(data, "delivered_at") or time_of(nested, "delivered_at"),

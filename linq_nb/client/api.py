@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import httpx
 
-from linq_nb import rules, wire
-from linq_nb.client.exchange import Exchanges, nothing, utc_now
+from linq_nb import proof, rules, wire
+from linq_nb.client.exchange import Check, Exchanges, no_check, nothing, utc_now
 from linq_nb.client.throttle import Throttle
 from linq_nb.errors import ApiError, NotSent, OutcomeUnknown
 from linq_nb.hosts import is_loopback, is_private_host
@@ -65,25 +66,44 @@ class Client:
         attachment_id: str | None = None,
         override_optout: bool = False,
         at_write: Callable[[], None] = nothing,
+        at_accepted: Callable[[Answer], None] = no_check,
     ) -> Answer:
         """Make one request that sends a memo, and return Linq's answer, whatever it is; nothing is repeated.
 
         ``at_write`` is called when the connection stands, right before the first byte goes out; when it raises,
-        nothing is sent. Raises NoAnswer when no whole answer came. ``rules.pause_after`` says whether to ask
-        again, ``require_accepted`` what the last outcome means.
+        nothing is sent. ``at_accepted`` is called with a 2xx that proves to be about this memo, before anything else
+        may use the connection; when it raises, the connection is closed. Raises NoAnswer when no whole answer came.
+        ``rules.pause_after`` says whether to ask again, ``require_accepted`` what the last outcome means.
         """
+
+        def check(answer: Answer) -> None:
+            proof.accepted_memo(answer, chat_id, attachment_id)
+            at_accepted(answer)
+
         body = wire.memo_body(
             voice_memo_url=voice_memo_url, attachment_id=attachment_id, override_optout=override_optout
         )
         content = HiddenBytes(wire.to_bytes(body))
-        return self._ask_linq("POST", f"/v3/chats/{_segment(chat_id)}/voicememo", content, at_write)
+        return self._ask_linq("POST", f"/v3/chats/{_segment(chat_id)}/voicememo", content, at_write, check)
 
     # --- attachments ---
 
-    def create_attachment(self, filename: str, content_type: str, size_bytes: int) -> Attachment:
-        """Announce an upload: ``POST /v3/attachments``; its ``upload_url`` lives 15 minutes."""
+    def create_attachment(
+        self, filename: str, content_type: str, size_bytes: int, is_new: Callable[[str], bool] = lambda _: True
+    ) -> Attachment:
+        """Announce an upload: ``POST /v3/attachments``; its ``upload_url`` lives 15 minutes.
+
+        ``is_new`` says whether an attachment id is not that of other bytes.
+        """
+
+        def announced_upload(raw: wire.Raw) -> Attachment:
+            attachment = proof.upload(raw, size_bytes)
+            if not is_new(attachment.attachment_id):
+                raise Unreadable("it names the attachment of another file")
+            return attachment
+
         body = wire.attachment_body(filename, content_type, size_bytes)
-        announced = self._read_one("POST", "/v3/attachments", wire.attachment, "the upload", body=body)
+        announced = self._read_one("POST", "/v3/attachments", announced_upload, "the upload", body=body)
         if not announced.upload_url or not self._may_upload_to(announced.upload_url):
             raise ApiError(
                 "Linq gave no https address on the public internet to upload to; nothing was sent; run it again"
@@ -116,21 +136,38 @@ class Client:
 
     def chats(self, *, from_: str | None = None, to: str | None = None, limit: int | None = None) -> Iterator[Chat]:
         """Walk the chats, page by page; each once, though pages may shift while they are read."""
-        return self._walk("/v3/chats", "chats", wire.chat, "the chats", limit, from_=from_, to=to)
+
+        def read(answer: Answer) -> wire.Page[Chat]:
+            chats, cursor = wire.page(answer, "chats", wire.chat)
+            return proof.chats_of(chats, from_, to), cursor
+
+        return self._walk("/v3/chats", read, _chat_id, "the chats", limit, {"from": from_, "to": to})
 
     def chat(self, chat_id: str) -> Chat:
         """Read a chat: ``GET /v3/chats/{chatId}``."""
-        return self._read_one("GET", f"/v3/chats/{_segment(chat_id)}", wire.chat, "the chat")
+        path = f"/v3/chats/{_segment(chat_id)}"
+        return self._read_one("GET", path, lambda raw: proof.chat(raw, chat_id), "the chat")
 
     def messages(self, chat_id: str, *, limit: int | None = None) -> Iterator[Message]:
-        """Walk the messages of a chat in Linq's order, which is not documented: sort by ``created_at``."""
-        path = f"/v3/chats/{_segment(chat_id)}/messages"
-        return self._walk(path, "messages", wire.message, "the chat's messages", limit)
+        """Walk the messages of a chat in Linq's order, which is not documented: sort by ``created_at``.
 
-    def message_answer(self, message_id: str) -> tuple[Message, Answer]:
-        """Read a message, with the answer as it came, for the journal."""
+        Single ones may name another chat: they are not messages of this chat, but show that the list is not sure.
+        """
+
+        def read(answer: Answer) -> wire.Page[Message]:
+            messages, cursor = wire.page(answer, "messages", wire.message)
+            return proof.messages_of(messages, chat_id), cursor
+
+        return self._walk(f"/v3/chats/{_segment(chat_id)}/messages", read, _message_id, "the chat's messages", limit)
+
+    def message_answer(self, message_id: str, chat_id: str | None = None) -> tuple[Message, Answer]:
+        """Read a message, of this chat where it is known, with the answer as it came, for the journal."""
         path = f"/v3/messages/{_segment(message_id)}"
-        return self._read("GET", path, "the message", lambda answer: (wire.message(answer.json()), answer))
+
+        def read(answer: Answer) -> tuple[Message, Answer]:
+            return proof.message(answer.json(), message_id, chat_id), answer
+
+        return self._read("GET", path, "the message", read)
 
     def phone_numbers(self) -> list[Line]:
         """List your lines: ``GET /v3/phone_numbers``."""
@@ -150,14 +187,18 @@ class Client:
         body: dict[str, Any] = {"target_url": target_url, "subscribed_events": list(events)}
         body |= {"phone_numbers": list(phone_numbers)} if phone_numbers else {}
         path, doing = "/v3/webhook-subscriptions", "the webhook subscription"
+
+        def read(answer: Answer) -> Subscription:
+            return proof.subscription(answer.json(), target_url)
+
         try:
-            answer = self._ask_linq("POST", path, wire.to_bytes(body))
+            answer = self._ask_linq("POST", path, wire.to_bytes(body), check=read)
         except NoAnswer as failure:
             raise NotSent(
                 f"{doing} got no answer ({failure}); if it was made, its secret is lost: "
                 "list the subscriptions, delete it and create it again"
             ) from None
-        return _parsed(answer, doing, lambda answer: wire.subscription(answer.json()))
+        return _parsed(answer, doing, read)
 
     def delete_subscription(self, subscription_id: str) -> None:
         """Delete a webhook subscription."""
@@ -170,16 +211,16 @@ class Client:
         return self._read(method, path, doing, lambda answer: read(answer.json()), body=body)
 
     def _read_list(self, path: str, key: str, read: Callable[[wire.Raw], T], doing: str) -> list[T]:
-        return self._read("GET", path, doing, lambda answer: wire.page(answer, key, read)[0])
+        return self._read("GET", path, doing, lambda answer: list(wire.page(answer, key, read)[0]))
 
     def _walk(
         self,
         path: str,
-        key: str,
-        read: Callable[[wire.Raw], T],
+        read: Callable[[Answer], wire.Page[T]],
+        id_of: Callable[[T], str],
         doing: str,
         limit: int | None,
-        **params: Any,
+        filters: Mapping[str, str | None] = MappingProxyType({}),
     ) -> Iterator[T]:
         if limit is not None and limit < 1:
             return
@@ -188,12 +229,11 @@ class Client:
         pages_without_news = 0
         while pages_without_news < MAX_PAGES_WITHOUT_NEWS:
             ids_before = len(ids)
-            page = {"limit": min(limit or 100, 100), "cursor": cursor, **params}
-            query = urlencode({name.rstrip("_"): value for name, value in page.items() if value is not None})
-            records, cursor = self._read("GET", f"{path}?{query}", doing, lambda answer: wire.page(answer, key, read))
+            page = {"limit": min(limit or 100, 100), "cursor": cursor, **filters}
+            query = urlencode({name: value for name, value in page.items() if value is not None})
+            records, cursor = self._read("GET", f"{path}?{query}", doing, read)
             for record in records:
-                record_id = getattr(record, "chat_id" if key == "chats" else "message_id")
-                if record_id not in ids:
+                if (record_id := id_of(record)) not in ids:
                     ids.add(record_id)
                     yield record
                 if limit is not None and len(ids) >= limit:
@@ -203,9 +243,19 @@ class Client:
             pages_without_news = pages_without_news + 1 if len(ids) == ids_before else 0
 
     def _read(self, method: str, target: str, doing: str, read: Callable[[Answer], T], *, body: Any = None) -> T:
-        """Make a request that sends nobody anything, repeated on faults that pass; ``read`` takes its answer."""
+        """Make a request that sends nobody anything, repeated on faults that pass; ``read`` takes its answer.
+
+        The answer is read while its connection is held: what cannot be read, or is about something else, closes it.
+        """
         content = b"" if body is None else wire.to_bytes(body)
-        outcome = self._repeat("read", lambda: self._ask_linq(method, target, content))
+        results: list[T] = []
+
+        def check(answer: Answer) -> None:
+            results.append(read(answer))
+
+        outcome = self._repeat("read", lambda: self._ask_linq(method, target, content, check=check))
+        if results:
+            return results[-1]
         if isinstance(outcome, NoAnswer):
             raise NotSent(
                 f"no answer from Linq for {doing} ({outcome}); nothing was sent; check the network and run it again"
@@ -225,10 +275,15 @@ class Client:
             wait(pause.seconds)
 
     def _ask_linq(
-        self, method: str, target: str, content: bytes = b"", at_write: Callable[[], None] = nothing
+        self,
+        method: str,
+        target: str,
+        content: bytes = b"",
+        at_write: Callable[[], None] = nothing,
+        check: Check = no_check,
     ) -> Answer:
         """Make one request to Linq, and note how far its clock is ahead of ours. Raises NoAnswer."""
-        answer = self._exchanges.to_linq(method, target, content, self.timeout, at_write)
+        answer = self._exchanges.to_linq(method, target, content, self.timeout, at_write, check)
         if server_time := answer.server_time:
             self.clock_ahead = server_time - answer.at
         return answer
@@ -250,7 +305,7 @@ class Client:
         return is_private_host(httpx.URL(self.base_url).host)
 
 
-def require_accepted(outcome: Answer | NoAnswer, chat_id: str, label: str) -> Answer:
+def require_accepted(outcome: Answer | NoAnswer, chat_id: str, label: str, attachment_id: str | None = None) -> Answer:
     """Return the answer to a memo when it says that Linq accepted it for this chat; ``label`` names the chat.
 
     Raises ApiError when Linq said no, NotSent when the request did not reach Linq, OutcomeUnknown for anything else.
@@ -270,7 +325,9 @@ def require_accepted(outcome: Answer | NoAnswer, chat_id: str, label: str) -> An
     if meaning == "unknown":
         raise wire.unknown_of(outcome, label)
     try:
-        wire.message_id(outcome, chat_id)
+        proof.accepted_memo(outcome, chat_id, attachment_id)
+    except proof.OfAnother as error:
+        raise proof.of_another(outcome, label, str(error)) from None
     except Unreadable as error:
         raise wire.unknown_of(outcome, label, f"the answer cannot be read, {error}") from None
     return outcome
@@ -293,6 +350,14 @@ def _parsed(answer: Answer, doing: str, read: Callable[[Answer], T]) -> T:
         return read(answer)
     except Unreadable as error:
         raise wire.unreadable(answer, doing, str(error)) from None
+
+
+def _chat_id(chat: Chat) -> str:
+    return chat.chat_id
+
+
+def _message_id(message: Message) -> str:
+    return message.message_id
 
 
 def _segment(text: str) -> str:

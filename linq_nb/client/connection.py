@@ -27,6 +27,9 @@ KEEP_ALIVE_S = 3.0
 that meets the closing is unknown."""
 
 MAX_HEAD_BYTES = 65_536
+MAX_INTERIM_ANSWERS = 20
+"""Heads of status 1xx before the answer; a server that sends more is not understood."""
+
 READ_BYTES = 16_384
 _NO_SECRETS = StandIns()
 _NOT_HTTP = "the answer is not valid HTTP/1.1"
@@ -96,7 +99,8 @@ class Connection:
     def finish(self) -> bool:
         """Prepare for the next exchange; returns False when there can be none on this connection."""
         is_done = self._http.our_state is self._http.their_state is h11.DONE
-        if not is_done or self._http.trailing_data[0]:
+        is_closed = self._socket.fileno() == -1
+        if is_closed or not is_done or self._http.trailing_data[0]:
             return False
         self._http.start_next_cycle()
         self.idle_since = time.monotonic()
@@ -161,11 +165,13 @@ class Connection:
                 data = data[self._socket.send(data) :]
 
     def _read_head(self, deadline: float) -> h11.Response:
-        while isinstance(event := self._next_event(deadline), h11.InformationalResponse):
-            pass
-        if not isinstance(event, h11.Response):
-            raise httpx.RemoteProtocolError(_NOT_HTTP)
-        return event
+        for _ in range(MAX_INTERIM_ANSWERS + 1):
+            event = self._next_event(deadline)
+            if isinstance(event, h11.Response):
+                return event
+            if not isinstance(event, h11.InformationalResponse):
+                break
+        raise httpx.RemoteProtocolError(_NOT_HTTP)
 
     def _next_event(self, deadline: float) -> object:
         try:

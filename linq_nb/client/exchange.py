@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,10 +16,13 @@ from linq_nb.client.transport import Transport
 from linq_nb.process import Home
 from linq_nb.secret import HiddenBytes, Secret, StandIns
 from linq_nb.text import clean
-from linq_nb.wire import MAX_ANSWER_BYTES, Answer, NoAnswer
+from linq_nb.wire import MAX_ANSWER_BYTES, Answer, NoAnswer, Unreadable
 
 SLOWEST_UPLOAD_BYTES_S = 20_000
 """An upload gets the time that its bytes take at this rate, and then the time limit of any request."""
+
+Check = Callable[[Answer], object]
+"""Raises Unreadable for a 2xx that is not the answer to the request that was made."""
 
 TRANSPORT_ERRORS: tuple[type[Exception], ...] = (
     httpx.HTTPError,
@@ -54,6 +58,10 @@ def utc_now() -> datetime:
 
 def nothing() -> None:
     """Do nothing, where a caller has nothing to do."""
+
+
+def no_check(answer: Answer) -> None:
+    """Accept any 2xx, where nothing in it says what it is about."""
 
 
 class Body(httpx.SyncByteStream):
@@ -117,19 +125,30 @@ class Exchanges:
             self._transport.close()
 
     def to_linq(
-        self, method: str, target: str, content: bytes, timeout: float, at_write: Callable[[], None] = nothing
+        self,
+        method: str,
+        target: str,
+        content: bytes,
+        timeout: float,
+        at_write: Callable[[], None] = nothing,
+        check: Check = no_check,
     ) -> Answer:
-        """Make a request to Linq; ``target`` follows the base URL, ``timeout`` is in seconds. Raises NoAnswer."""
+        """Make a request to Linq; ``target`` follows the base URL, ``timeout`` is in seconds.
+
+        ``check`` is given a 2xx while its connection is still held: when it raises, the connection is closed. Its
+        Unreadable ends there, since whoever reads the answer meets it again; any other exception is raised.
+        Raises NoAnswer.
+        """
         body = Body(content, at_write, is_always_read=self._is_ours)
         headers = [*_common(self._base, content), (b"Authorization", self._bearer)]
         headers += [(b"Content-Type", b"application/json")] if content else []
         if not self._is_ours:
             url = httpx.URL(f"{self._base_url}{target}")
-            return self._answered(_request(method, url, headers, body, timeout, timeout), body)
+            return self._answered(_request(method, url, headers, body, timeout, timeout), body, check)
         request = _request(method, self._base, headers, body, timeout, timeout)
         # parsing a URL would take a sixth of the time of all that is done here
         request.extensions |= {"path": f"{self._base_path}{target}".encode("ascii"), "stand_ins": self._stand_ins}
-        return self._answered(request, body)
+        return self._answered(request, body, check)
 
     def to_storage(
         self,
@@ -162,12 +181,17 @@ class Exchanges:
         request = _request(method, target, [*common, *hidden], body, timeout, in_all_s)
         if self._is_ours:
             request.extensions |= {"path": stand_ins.add(path), "stand_ins": stand_ins, "is_public": is_public}
-        return self._answered(request, body)
+        return self._answered(request, body, no_check)
 
     def _hidden(self, secret: Secret, stand_ins: StandIns) -> bytes:
         return stand_ins.add(secret) if self._is_ours else HiddenBytes(secret.reveal().encode("ascii"))
 
-    def _answered(self, request: httpx.Request, body: Body) -> Answer:
+    def _answered(self, request: httpx.Request, body: Body, check: Check) -> Answer:
+        """Make a request; its connection is used again only after a 2xx that passes ``check``.
+
+        Nothing in an error says which request it answers. On a connection where one answer belongs to another request,
+        all that follow do, and a 429 would let a memo be repeated that was accepted.
+        """
         self._home.check()  # two processes on one connection would read each other's answers
         try:
             response = self._transport.handle_request(request)
@@ -175,11 +199,19 @@ class Exchanges:
             raise NoAnswer(self._reason(error, request), left=body.may_have_left(error)) from None
         except KeyboardInterrupt as interrupt:
             raise interrupt.with_traceback(None) from None  # the frames of a transport hold what it sends and reads
+        is_understood = False
         try:
-            return self._read(response, request)
+            answer = self._read(response, request)
+            if answer.is_success and not answer.cut:
+                with contextlib.suppress(Unreadable):
+                    check(answer)
+                    is_understood = True
+            return answer
         except KeyboardInterrupt as interrupt:
             raise interrupt.with_traceback(None) from None
         finally:
+            if not is_understood and (stream := response.extensions.get("network_stream")) is not None:
+                stream.close()
             response.close()
 
     def _read(self, response: httpx.Response, request: httpx.Request) -> Answer:

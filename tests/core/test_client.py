@@ -611,7 +611,7 @@ def test_an_unexpected_answer_is_an_error_of_ours(client: Client, server: RawSer
 
 def test_a_foreign_id_cannot_leave_its_place_in_the_path(client: Client, server: RawServer) -> None:
     evil = "../../x HTTP/1.1\r\nX-Evil: 1\r\n\r\n?a=b#c/ü"
-    server.will(answer(200, {"id": "x"}))
+    server.will(answer(200, {"id": evil}))
     client.chat(evil)
     (got,) = server.requests
     assert got.target.startswith("/api/partner/v3/chats/")

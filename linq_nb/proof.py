@@ -1,0 +1,108 @@
+"""What an answer must prove before it changes a send or picks a recipient: that it is about what was asked for.
+
+A connection that was kept open, or a proxy, may deliver the answer to another request. Ids are compared whatever their
+case is. An id that an answer leaves out proves nothing, except of an accepted memo, which must name something of ours.
+Pure: no IO. Everything here raises Unreadable when an answer is about something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from linq_nb import wire
+from linq_nb.errors import OutcomeUnknown
+from linq_nb.model import Attachment, Chat, Message, Subscription
+from linq_nb.wire import Answer, Raw, Unreadable, dict_of, id_of, int_of
+
+
+class OfAnother(Unreadable):
+    """An answer that names something else than was asked for."""
+
+
+def same_id(asked: str, answered: str | None) -> bool:
+    """Whether an answer names the id that was asked for, or none."""
+    return answered is None or answered.lower() == asked.lower()
+
+
+def accepted_memo(answer: Answer, chat_id: str, attachment_id: str | None = None) -> str:
+    """Return the message id in a 2xx to a memo for this chat, and of this attachment where it was sent by its id."""
+    identity, memo = wire.message_id(answer), dict_of(answer.body, "voice_memo")
+    answered_chat, answered_file = id_of(dict_of(memo, "chat"), "id"), id_of(dict_of(memo, "voice_memo"), "id")
+    if not same_id(chat_id, answered_chat):
+        raise OfAnother("it tells of another chat")
+    if attachment_id is not None and not same_id(attachment_id, answered_file):
+        raise OfAnother("it tells of another attachment")
+    if answered_chat is None and (attachment_id is None or answered_file is None):
+        raise Unreadable("it does not say for which chat it is")
+    return identity
+
+
+def of_another(answer: Answer, chat_label: str, why: str) -> OutcomeUnknown:
+    """Make the exception for a 2xx to a memo that is the answer to another request.
+
+    Its trace id is that of the other request: no webhook may find the send by it. The raw answer is the evidence.
+    """
+    error = wire.unknown_of(answer, chat_label, why)
+    error.trace_id = None
+    return error
+
+
+def chat(raw: Raw, chat_id: str) -> Chat:
+    """Read the chat that was asked for."""
+    answered = wire.chat(raw)
+    if not same_id(chat_id, answered.chat_id):
+        raise OfAnother("it tells of another chat")
+    return answered
+
+
+def message(raw: Raw, message_id: str, chat_id: str | None) -> Message:
+    """Read the message that was asked for; ``chat_id`` is its chat, where that is known."""
+    answered = wire.message(raw)
+    if not same_id(message_id, answered.message_id):
+        raise OfAnother("it tells of another message")
+    if chat_id is not None and not same_id(chat_id, answered.chat_id):
+        raise OfAnother("it tells of a message of another chat")
+    return answered
+
+
+def messages_of(messages: Sequence[Message], chat_id: str) -> Sequence[Message]:
+    """Return a page of a chat's messages, also single ones that name another chat, but not if all of them do."""
+    if messages and not any(same_id(chat_id, message.chat_id) for message in messages):
+        raise OfAnother("it tells of another chat")
+    return messages
+
+
+def chats_of(chats: Sequence[Chat], from_: str | None, to: str | None) -> Sequence[Chat]:
+    """Return those of a page of chats that have this line and this handle in them; a page without any is not it."""
+    fitting = [chat for chat in chats if _has(chat, from_, is_me=True) and _has(chat, to, is_me=False)]
+    if chats and not fitting:
+        raise OfAnother("it tells of other chats")
+    return fitting
+
+
+def upload(raw: Raw, size_bytes: int) -> Attachment:
+    """Read the announcement of an upload of so many bytes."""
+    answered = wire.attachment(raw)
+    lengths = {value for name, value in answered.required_headers.items() if name.lower() == "content-length"}
+    if int_of(raw, "size_bytes") not in (None, size_bytes) or not lengths <= {str(size_bytes)}:
+        raise OfAnother("it tells of another file")
+    return answered
+
+
+def subscription(raw: Raw, target_url: str) -> Subscription:
+    """Read the webhook subscription that was made for this address."""
+    answered = wire.subscription(raw)
+    if answered.target_url not in ("", target_url):
+        raise OfAnother("it tells of another webhook subscription")
+    return answered
+
+
+def _has(chat: Chat, handle: str | None, *, is_me: bool) -> bool:
+    """Whether a handle is in a chat, as your line or as another person; True where the chat names none of this kind."""
+    handles = [person.handle for person in chat.handles if bool(person.is_me) == is_me and person.handle]
+    return handle is None or not handles or _key(handle) in {_key(other) for other in handles}
+
+
+def _key(handle: str) -> str:
+    """Return a handle in the form in which it is compared: an email address in lower case, else the digits."""
+    return handle.strip().casefold() if "@" in handle else "".join(filter(str.isdigit, handle))
