@@ -21,7 +21,7 @@ from linq_nb.client import Client
 from linq_nb.errors import ApiError, PreflightError
 from linq_nb.journal import Journal
 from linq_nb.journal.lease import LeaseKeeper
-from linq_nb.model import Chat, Draft, Finding, Line, Send, VoiceMemo, is_uuid, send_id, url_names_of
+from linq_nb.model import Attachment, Chat, Draft, Finding, Line, Send, VoiceMemo, is_uuid, send_id, url_names_of
 from linq_nb.process import Home
 from linq_nb.secret import Secret
 from linq_nb.status import is_resolved
@@ -225,6 +225,7 @@ class Uploads:
         self._client, self._journal, self._account, self._now = client, journal, account, now
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._attachment_ids: dict[str, str] = {}  # those of this process, so that each send need not look them up
+        self._owners: dict[str, str] = {}  # for which bytes Linq gave each attachment id
 
     def lock(self, sha256: str) -> threading.Lock:
         """Return the lock under which these bytes are uploaded."""
@@ -239,7 +240,7 @@ class Uploads:
         with self.lock(sha256):
             attachment_id = self._attachment_ids.get(sha256) or self._journal.attachment(self._account, sha256)
             if attachment_id is None:
-                attachment_id = self._upload(filename, str(memo.mime_type), memo.data or b"")
+                attachment_id = self._upload(filename, str(memo.mime_type), memo.data or b"", sha256)
                 self._journal.keep_attachment(self._account, sha256, attachment_id, self._now())
                 memo.unchanged()  # an upload takes time
             self._attachment_ids[sha256] = attachment_id
@@ -250,20 +251,30 @@ class Uploads:
         self._attachment_ids.pop(str(memo.sha256), None)
         self._journal.forget_attachment(self._account, str(memo.sha256))
 
-    def _upload(self, filename: str, mime_type: str, data: bytes) -> str:
+    def _upload(self, filename: str, mime_type: str, data: bytes, sha256: str) -> str:
+        def announce() -> Attachment:
+            return self._client.create_attachment(
+                filename, mime_type, len(data), lambda attachment_id: self._is_free(attachment_id, sha256)
+            )
+
         try:
-            announced = self._client.create_attachment(filename, mime_type, len(data))
+            announced = announce()
         except ApiError as error:
             if (error.code, mime_type) != (5004, "audio/x-wav"):
                 raise
             mime_type = "audio/wav"  # the name in Linq's early spec
-            announced = self._client.create_attachment(filename, mime_type, len(data))
+            announced = announce()
         try:
             self._client.upload(announced, data)
         except ApiError:  # the address may have expired: a new one, once
-            announced = self._client.create_attachment(filename, mime_type, len(data))
+            announced = announce()
             self._client.upload(announced, data)
         return announced.attachment_id
+
+    def _is_free(self, attachment_id: str, sha256: str) -> bool:
+        """Whether an attachment id is not that of other bytes, which would be overwritten or sent in place of these."""
+        is_ours = self._owners.setdefault(attachment_id, sha256) == sha256
+        return is_ours and not self._journal.is_of_other_bytes(self._account, attachment_id, sha256)
 
 
 def choose_chat(name: str, chats: Sequence[Chat]) -> Chat:

@@ -16,13 +16,13 @@ from linq_nb.journal import schema
 from linq_nb.journal.archive import Archive
 from linq_nb.journal.claims import Claim
 from linq_nb.journal.engine import Database
-from linq_nb.journal.events import Ingested
+from linq_nb.journal.events import Ingested, MessageTaken
 from linq_nb.journal.lease import LEASE_S, LeaseKeeper
 from linq_nb.journal.pages import LazyRecords
 from linq_nb.journal.queries import Queries
 from linq_nb.journal.recovered import ChatMessage, Recovered, note_recovery
 
-__all__ = ["LEASE_S", "ChatMessage", "Claim", "Ingested", "Journal", "LazyRecords", "LeaseKeeper"]
+__all__ = ["LEASE_S", "ChatMessage", "Claim", "Ingested", "Journal", "LazyRecords", "LeaseKeeper", "MessageTaken"]
 
 
 class Journal(Queries, Archive, Recovered):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from linq_nb.journal.claims import Claims
+from linq_nb.journal.engine import PARAMETERS
 from linq_nb.journal.events import EVENTS_LOCK
 from linq_nb.journal.recovered import forget_chat
 from linq_nb.journal.schema import SENDS, events, sends
@@ -24,15 +26,28 @@ class Archive(Claims):
     def import_sends(self, made: Sequence[Send], observed: Iterable[Event]) -> int:
         """Write sends that were made elsewhere and what was observed of them; returns how many were new.
 
-        A send that the journal has already stays as it is, and its observations are not written again.
+        A send that the journal has already stays as it is, and its observations are not written again. One with the
+        message of another send is written as ``unknown``, without it.
         """
         old = set()
         with self.database.write() as db:
+            owners = self._owners_of_messages(db, made)
             for send in made:
+                its_message = (send.base_url, send.message_id)
+                if send.message_id and owners.setdefault(its_message, send.send_id) != send.send_id:
+                    send = replace(send, message_id=None, status="unknown")
                 if self._insert_send.run(db, SENDS.filled(send)).rowcount != 1:
                     old.add(send.send_id)
             self._log(db, (event for event in observed if event.send_id not in old))
         return len(made) - len(old)
+
+    def _owners_of_messages(self, db: sa.Connection, made: Sequence[Send]) -> dict[tuple[str, str | None], str]:
+        """Return which sends of the journal have the messages of these, by base URL and message id."""
+        columns = (sends.c.base_url, sends.c.message_id, sends.c.send_id)
+        message_ids = [send.message_id for send in made if send.message_id]
+        chunks = (message_ids[start : start + PARAMETERS] for start in range(0, len(message_ids), PARAMETERS))
+        wanted = (sa.select(*columns).where(sends.c.message_id.in_(chunk)) for chunk in chunks)
+        return {(row[0], row[1]): row[2] for query in wanted for row in db.execute(query)}
 
     def forget(self, chat_id: str) -> int:
         """Delete what was kept of a chat but its send keys; returns how many sends it had."""

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from linq_nb import rules
 from linq_nb.journal.contents import Contents
 from linq_nb.journal.engine import Database
-from linq_nb.journal.events import Observations
+from linq_nb.journal.events import MessageTaken, Observations
 from linq_nb.journal.lease import LEASE_S
 from linq_nb.journal.prepared import Prepared, PreparedByColumns, bound
 from linq_nb.journal.schema import SENDS, sends
@@ -207,7 +207,7 @@ class Claims(Contents, Observations):
         """Write the claimed send with what was observed, and return the claim to it as it is now.
 
         Returns None, and writes nothing, when the claim is lost: another owner took it over, or the outcome was
-        decided otherwise meanwhile.
+        decided otherwise meanwhile. Raises MessageTaken, and writes nothing, when another send has its message.
         """
         values = SENDS.changed(send, claim.send)  # these columns alone: what others wrote meanwhile stays
         values["lease_until"] = self._lease_until() if send.status in IN_HAND_STATUSES else None
@@ -215,6 +215,9 @@ class Claims(Contents, Observations):
         with self.database.write() as db:
             if self._update.run(db, values).rowcount != 1:
                 return None
+            learnt = send.message_id if send.message_id != claim.send.message_id else None
+            if learnt is not None and self._is_anothers(db, send, learnt):
+                raise MessageTaken
             self._log(db, observed)
         return replace(claim, send=send)
 

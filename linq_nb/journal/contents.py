@@ -49,6 +49,13 @@ class Contents(Room):
         with self.database.read() as db:
             return db.execute(sa.select(attachments.c.attachment_id).where(_upload(account, sha256))).scalar()
 
+    def is_of_other_bytes(self, account: str, attachment_id: str, sha256: str) -> bool:
+        """Whether an attachment id is that of another upload of this account."""
+        its_id = sa.and_(attachments.c.account == account, attachments.c.attachment_id == attachment_id)
+        others = sa.select(attachments.c.sha256).where(its_id, attachments.c.sha256 != sha256).limit(1)
+        with self.database.read() as db:
+            return db.execute(others).first() is not None
+
     def keep_attachment(self, account: str, sha256: str, attachment_id: str, at: datetime) -> None:
         """Write an upload, and that its attachment id stands for these bytes."""
         row = {"account": account, "sha256": sha256, "attachment_id": attachment_id, "uploaded_at": at}

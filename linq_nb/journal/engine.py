@@ -29,6 +29,9 @@ from linq_nb.process import Home
 POOL = 16
 """Connections to a server at most, shared by all threads: each is held for a moment, and servers allow about 100."""
 
+PARAMETERS = 500
+"""Values in one statement at most: an old SQLite takes 999."""
+
 _LOCK = "SELECT pg_advisory_xact_lock(%(key)s::BIGINT)"
 """An advisory lock, held until the transaction ends; it works through a pooler such as PgBouncer too."""
 

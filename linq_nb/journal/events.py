@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from linq_nb.journal.engine import Database, Room
-from linq_nb.journal.prepared import PreparedByColumns, bound
+from linq_nb.journal.prepared import Prepared, PreparedByColumns, bound
 from linq_nb.journal.schema import EVENTS, SENDS, events, has_no_send, is_waiting, sends
 from linq_nb.model import Event, Send
 from linq_nb.status import NO_MESSAGE_STATUSES, UNCLEAR_STATUSES
@@ -41,17 +41,27 @@ class Ingested:
         return "repeated" if not self.is_new else "new" if self.is_ours else "not_ours"
 
 
+class MessageTaken(Exception):
+    """A send was to get the message id that another send has; nothing was written."""
+
+
 # --- statements ---
 
 _send_id = sa.bindparam("its_send_id", type_=sa.Text)
 _message_id = sa.bindparam("its_message_id", type_=sa.Text)
+_base_url = sa.bindparam("its_base_url", type_=sa.Text)
 _trace_id = sa.bindparam("its_trace_id", type_=sa.Text)
 _chat_id = sa.bindparam("its_chat_id", type_=sa.Text)
 _event_no = sa.bindparam("its_event_no", type_=sa.Integer)
 
 
+def _is_of_chat(chat_id: Any) -> sa.ColumnElement[bool]:
+    """Whether a send is to this chat; an event may leave its chat out."""
+    return sa.or_(chat_id.is_(None), sends.c.chat_id == chat_id)
+
+
 def _has_trace(trace_id: Any, chat_id: Any) -> sa.ColumnElement[bool]:
-    return sa.and_(sends.c.trace_id == trace_id, sa.or_(chat_id.is_(None), sends.c.chat_id == chat_id))
+    return sa.and_(sends.c.trace_id == trace_id, _is_of_chat(chat_id))
 
 
 _is_unknown = sends.c.status == "unknown"
@@ -59,15 +69,18 @@ _was_posted = sends.c.status.not_in(NO_MESSAGE_STATUSES)
 _is_under_way = sends.c.status.in_(UNCLEAR_STATUSES)
 
 _SEND = sa.select(*SENDS.columns).where(sends.c.send_id == _send_id)
-_BY_MESSAGE = sa.select(sends.c.send_id).where(sends.c.message_id == _message_id).order_by(sends.c.send_no)
+_BY_MESSAGE = (
+    sa.select(sends.c.send_id).where(sends.c.message_id == _message_id, _is_of_chat(_chat_id)).order_by(sends.c.send_no)
+)
+_ANOTHERS_MESSAGE = sa.select(sends.c.send_no).where(
+    sends.c.message_id == _message_id, sends.c.base_url == _base_url, sends.c.send_id != _send_id
+)
 _BY_TRACE = sa.select(sends.c.send_id, sends.c.status).where(_has_trace(_trace_id, _chat_id), _is_unknown)
 _BY_TRACE_ALONE = sa.select(sends.c.send_id, sends.c.status).where(_has_trace(_trace_id, _chat_id), _was_posted)
-_UNDER_WAY = (
-    sa.select(sends.c.send_no).where(_is_under_way, _chat_id.is_(None) | (sends.c.chat_id == _chat_id)).limit(1)
-)
+_UNDER_WAY = sa.select(sends.c.send_no).where(_is_under_way, _is_of_chat(_chat_id)).limit(1)
 _WITHOUT_SEND = (
     sa.select(*EVENTS.columns, events.c.event_no)
-    .where(has_no_send, events.c.message_id == _message_id)
+    .where(has_no_send, events.c.message_id == _message_id, events.c.chat_id.is_(None) | (events.c.chat_id == _chat_id))
     .order_by(events.c.event_no)
 )
 _ANY_WAITING = sa.select(events.c.event_no).where(is_waiting).limit(1)
@@ -77,7 +90,7 @@ _ALL_UNDER_WAY = sa.select(
 ).where(_is_under_way)
 _IN_VAIN = sa.select(events.c.event_no).where(
     is_waiting,
-    ~sa.exists().where(_is_under_way, events.c.chat_id.is_(None) | (sends.c.chat_id == events.c.chat_id)),
+    ~sa.exists().where(_is_under_way, _is_of_chat(events.c.chat_id)),
 )
 _of_same_trace = sa.and_(_has_trace(events.c.trace_id, events.c.chat_id), events.c.status.is_not(None))
 _ARRIVED = tuple(
@@ -85,7 +98,7 @@ _ARRIVED = tuple(
     .where(is_waiting, condition)
     .order_by(events.c.event_no)
     for condition in (
-        sends.c.message_id == events.c.message_id,
+        sa.and_(sends.c.message_id == events.c.message_id, _is_of_chat(events.c.chat_id)),
         sa.and_(_of_same_trace, _is_unknown),
         sa.and_(_of_same_trace, _was_posted, events.c.message_id.is_(None)),
     )
@@ -128,12 +141,19 @@ class Observations(Room):
         self._insert_event = PreparedByColumns(
             lambda names: database.insert_if_new(events).values(bound(events, names)), database.engine.dialect
         )
+        self._anothers_message = Prepared(_ANOTHERS_MESSAGE, database.engine.dialect)
         self._last_look: _Look | None = None  # of a transaction that was committed
 
     def _log(self, db: sa.Connection, observed: Iterable[Event]) -> None:
         """Write events as they are, and nothing else."""
         for event in observed:
             self._insert_event.run(db, EVENTS.filled(event))
+
+    def _is_anothers(self, db: sa.Connection, send: Send, message_id: str) -> bool:
+        """Whether another send to the same Linq has this message; no other transaction can give it one meanwhile."""
+        self.database.lock(db, "message", send.base_url, message_id)
+        wanted = {"its_message_id": message_id, "its_base_url": send.base_url, "its_send_id": send.send_id}
+        return bool(self._anothers_message.rows(db, wanted))
 
     def note(self, *observed: Event) -> None:
         """Write what was observed and leave the send as it is, since another owner has it now."""
@@ -146,8 +166,9 @@ class Observations(Room):
         with self.database.write(EVENTS_LOCK) as db:
             self.database.lock_rows(db, sends, sends.c.send_id.in_({event.send_id for event in observed}))
             for event in observed:
-                send = self._apply(db, event) or send
-            self._log(db, observed)
+                written, event_as_written = self._apply(db, event)
+                self._log(db, [event_as_written])
+                send = written or send
         return send
 
     def ingest(self, *received: Event) -> list[Ingested]:
@@ -210,19 +231,35 @@ class Observations(Room):
         """Let an event wait no longer."""
         db.execute(_UPDATE_EVENT, {"its_event_no": event_no, "waits": None, **values})
 
-    def _apply(self, db: sa.Connection, event: Event) -> Send | None:
-        """Write what follows of an event for its send; with a message id it also adopts the events of that message."""
+    def _apply(self, db: sa.Connection, event: Event) -> tuple[Send | None, Event]:
+        """Write what follows of an event for its send; with a message id it also adopts the events of that message.
+
+        Returns the send as it is then, None when it is not there, and the event: one of another message changes nothing
+        and only says so.
+        """
         row = db.execute(_SEND, {"its_send_id": event.send_id}).first()
         if row is None:
-            return None
+            return None, event
         before: Send = SENDS.make(row)
+        event = self._of_its_message(db, before, event)
         send = before.observed(event)
         if send.message_id != before.message_id:
-            for early in db.execute(_WITHOUT_SEND, {"its_message_id": send.message_id}).all():
+            wanted = {"its_message_id": send.message_id, "its_chat_id": send.chat_id}
+            for early in db.execute(_WITHOUT_SEND, wanted).all():
                 send = send.observed(EVENTS.make(early))
                 self._settle(db, early.event_no, send_id=send.send_id)
         db.execute(_UPDATE_SEND, {**SENDS.values(send), "its_send_id": event.send_id})
-        return send
+        return send, event
+
+    def _of_its_message(self, db: sa.Connection, send: Send, event: Event) -> Event:
+        """Return an event that may change a send: as it is, or without its facts when its message is not the send's."""
+        if event.message_id in (None, send.message_id):
+            return event
+        if send.message_id is not None and event.source != "post":
+            return _refused(event, "the send has another message")
+        if self._is_anothers(db, send, str(event.message_id)):
+            return _refused(event, "another send has this message")
+        return event
 
     def _ingest(self, db: sa.Connection, received: Event) -> Ingested:
         """Write one webhook event, unless it is there already."""
@@ -241,7 +278,8 @@ class Observations(Room):
     def _with_send(self, db: sa.Connection, event: Event) -> Event:
         """Return the event with the send that it belongs to; a send of unknown outcome is found by its trace id."""
         if event.message_id:
-            send_id = db.execute(_BY_MESSAGE, {"its_message_id": event.message_id}).scalar()
+            wanted = {"its_message_id": event.message_id, "its_chat_id": event.chat_id}
+            send_id = db.execute(_BY_MESSAGE, wanted).scalar()
             if send_id:
                 return replace(event, send_id=send_id)
         if event.trace_id and event.status:
@@ -260,3 +298,14 @@ class Observations(Room):
 def _of_send(event: Event, send_id: str, was: str) -> Event:
     """Return an event with its send; it also reconciles a send that ``was`` unknown."""
     return replace(event, send_id=send_id, reconcile_result="found" if was == "unknown" else None)
+
+
+def _refused(event: Event, why: str) -> Event:
+    """Return an event that changes nothing of its send: what it said is evidence, in its body."""
+    kept = ("send_id", "at", "source", "http_status", "event_id", "event_type", "chat_id")
+    return Event(
+        **{name: getattr(event, name) for name in kept},
+        status="unknown" if event.reconcile_result else None,
+        reconcile_result="ambiguous" if event.reconcile_result else None,
+        body={"refused": why, "message_id": event.message_id, "body": event.body},
+    )

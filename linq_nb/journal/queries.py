@@ -10,16 +10,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from linq_nb.journal.engine import Database
+from linq_nb.journal.engine import PARAMETERS, Database
 from linq_nb.journal.events import Observations
 from linq_nb.journal.pages import FEW, PAGE, LazyRecords
 from linq_nb.journal.prepared import converted, result_processors
 from linq_nb.journal.schema import EVENTS, SENDS, TABLES, RecordTable, events, read_meta, sends
 from linq_nb.model import Event, Send
 from linq_nb.status import CLOSED_STATUSES, NO_MESSAGE_STATUSES
-
-_PARAMETERS = 500
-"""Values in one statement at most: an old SQLite takes 999."""
 
 _DAY_US, _DAY, _FIRST_DAY = 86_400_000_000, timedelta(days=1), date(1970, 1, 1)
 
@@ -182,7 +179,7 @@ class Queries(Observations):
 
 def _in_chunks(ids: Iterable[str]) -> list[list[str]]:
     distinct = list(dict.fromkeys(ids))
-    return [distinct[start : start + _PARAMETERS] for start in range(0, len(distinct), _PARAMETERS)]
+    return [distinct[start : start + PARAMETERS] for start in range(0, len(distinct), PARAMETERS)]
 
 
 def _rows(db: sa.Connection, kind: RecordTable, numbers: Sequence[int], names: Sequence[str]) -> list[tuple[Any, ...]]:

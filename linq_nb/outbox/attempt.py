@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from linq_nb import preflight, rules, views, wire
+from linq_nb import preflight, proof, rules, views, wire
 from linq_nb.client import require_accepted
 from linq_nb.errors import (
     ApiError,
@@ -23,7 +23,7 @@ from linq_nb.errors import (
     OutcomeUnknown,
     PreflightError,
 )
-from linq_nb.journal import LEASE_S, Claim
+from linq_nb.journal import LEASE_S, Claim, MessageTaken
 from linq_nb.model import Draft, Event, Finding, Send, is_uuid, url_names_of
 from linq_nb.outbox.reconcile import reconcile
 from linq_nb.session import Session, chat_fields
@@ -128,15 +128,19 @@ class _Attempt:
         self.session, self.draft, self.memo = session, draft, draft.memo
         self.claim, self.accept, self.pause = claim, accept, pause
         self.send = claim.send
+        self.is_accepted = False
 
     def run(self) -> Send:
         try:
             self._prepare()
             answer = self._post()
+            if not self.is_accepted:  # an answer that was cut off, and says enough even so
+                self._record_answer(answer)
         except BaseException as error:
-            self._record_failure(error)
+            if not self.is_accepted:
+                self._record_failure(error)
             raise
-        return self._record_answer(answer)
+        return self.send
 
     # --- before the POST: whatever happens, nothing was sent ---
 
@@ -154,6 +158,11 @@ class _Attempt:
 
     def _upload(self) -> None:
         self._change(attachment_id=self.session.uploads.attachment_id(self.memo, str(self.send.filename)))
+
+    @property
+    def _attachment_id(self) -> str | None:
+        """The attachment that the memo is sent as, None for one that is sent by its URL."""
+        return None if self.memo.url else self.send.attachment_id
 
     # --- the POST: only while the journal says ``sending`` may something be under way ---
 
@@ -177,7 +186,7 @@ class _Attempt:
                 self.session.throttle.limit(pause.seconds)
             self.pause(pause.seconds)
             outcome, tries = self._post_once(), tries + 1
-        return require_accepted(outcome, self.draft.chat_id, _chat_label(self.send))
+        return require_accepted(outcome, self.draft.chat_id, _chat_label(self.send), self._attachment_id)
 
     def _post_once(self) -> wire.Answer | wire.NoAnswer:
         """Mark the send and make one request, when the rate limit allows it; returns what came of it."""
@@ -188,9 +197,10 @@ class _Attempt:
             return self.session.client.post_memo(
                 self.draft.chat_id,
                 voice_memo_url=self.memo.url,
-                attachment_id=None if self.memo.url else self.send.attachment_id,
+                attachment_id=self._attachment_id,
                 override_optout=self.draft.override_optout is not None,
                 at_write=self._check_awake,
+                at_accepted=self._record_answer,
             )
         except wire.NoAnswer as failure:
             return failure
@@ -224,28 +234,39 @@ class _Attempt:
             if not isinstance(error, JournalError):
                 error.add_note(f"The journal could not record this: {_cause(journal_error)}")
 
-    def _record_answer(self, answer: wire.Answer) -> Send:
-        """Write down what Linq accepted."""
+    def _record_answer(self, answer: wire.Answer) -> None:
+        """Write down what Linq accepted, before its connection is used again.
+
+        Raises OutcomeUnknown when the answer names a message that another send has.
+        """
         sent, event = accepted(self.send, answer)
         try:
-            self._record(sent, event)
+            is_recorded = self._record(sent, event)
+        except MessageTaken:
+            is_recorded = False
         except JournalError as error:
+            self.is_accepted = True
             raise OutcomeUnknown(
                 f"the memo for {_chat_label(sent)} was accepted as message {sent.message_id}, but the journal could "
                 f"not record it ({_cause(error)}); do not send it again; outbox.reconcile() adopts it when the journal "
                 "is back"
             ) from None
-        return sent
+        if not is_recorded:
+            raise proof.of_another(answer, _chat_label(self.send), "it names a message that another send has")
+        self.is_accepted = True
 
-    def _record(self, send: Send, event: Event) -> None:
-        """Write under the claim; when that was lost, the event is kept, and only Linq's word changes the send."""
+    def _record(self, send: Send, event: Event) -> bool:
+        """Write under the claim; when that was lost, the event is kept, and only Linq's word changes the send.
+
+        Returns False when the send cannot have the event's message, since another send has it.
+        """
+        if self.session.journal.advance(self.claim, send, event) is None:
+            if not is_resolved(send.status):
+                self.session.journal.note(dataclasses.replace(event, status=None))
+            elif (current := self.session.journal.observe(event)) and current.message_id != event.message_id:
+                return False
         self.send = send
-        if self.session.journal.advance(self.claim, send, event):
-            return
-        if is_resolved(send.status):
-            self.session.journal.observe(event)
-        else:
-            self.session.journal.note(dataclasses.replace(event, status=None))
+        return True
 
 
 def _cause(error: JournalError) -> str:
