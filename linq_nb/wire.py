@@ -158,17 +158,14 @@ class Answer:
     @property
     def retry_after(self) -> float | None:
         """Seconds to wait: the Retry-After header (seconds or a date), else ``error.retry_after``."""
-        header = self.headers.get("retry-after", "").strip()
-        number = self.error.get("retry_after")
+        header, number = self.headers.get("retry-after", "").strip(), self.error.get("retry_after")
         if re.fullmatch(r"\d+(\.\d+)?", header, re.ASCII):
             seconds = float(header)
         elif date := _http_date(header):
-            seconds = (date - (self.server_time or self.at)).total_seconds()
-        elif is_number(number) and number >= 0:
-            seconds = number
+            seconds = max(0.0, (date - (self.server_time or self.at)).total_seconds())
         else:
-            return None
-        return float(min(max(seconds, 0.0), 1e12))  # a number of any length, or infinity
+            seconds = number if is_number(number) else -1
+        return float(min(seconds, 1e12)) if seconds >= 0 else None  # a number of any length, or infinity
 
     @property
     def server_time(self) -> datetime | None:
@@ -289,7 +286,6 @@ def message(raw: Raw) -> Message:
         Message,
         raw,
         message_id=required(raw, "id", id_of),
-        chat_id=id_of(raw, "chat_id"),
         delivery_status=_status(raw, "delivery_status") or flag,
         media=tuple(attachment(part) for part in readable),
         parts=len(parts) if len(readable) == len(files) else None,
