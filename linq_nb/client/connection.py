@@ -19,7 +19,7 @@ import h11
 import httpx
 
 from linq_nb.hosts import is_public_address
-from linq_nb.secret import StandIns
+from linq_nb.secret import HiddenBytes, StandIns
 
 CONNECT_TIMEOUT_S = 10.0
 KEEP_ALIVE_S = 3.0
@@ -178,7 +178,7 @@ class Connection:
             while (event := self._http.next_event()) is h11.NEED_DATA:
                 with _errors(httpx.ReadTimeout, httpx.ReadError):
                     self._socket.settimeout(_left(deadline))
-                    data = self._socket.recv(READ_BYTES)
+                    data = HiddenBytes(self._socket.recv(READ_BYTES))
                 self._http.receive_data(data)
         except h11.RemoteProtocolError:  # its text would quote the answer, which may echo the key
             is_closed = self._http.trailing_data[1]

@@ -14,7 +14,7 @@ from linq_nb.client.echoes import Echoes
 from linq_nb.client.logs import hide_secrets_in_logs
 from linq_nb.client.transport import Transport
 from linq_nb.process import Home
-from linq_nb.secret import HiddenBytes, Secret, StandIns
+from linq_nb.secret import HiddenBytes, HiddenText, Secret, StandIns
 from linq_nb.text import clean
 from linq_nb.wire import MAX_ANSWER_BYTES, Answer, NoAnswer, Unreadable
 
@@ -177,10 +177,10 @@ class Exchanges:
         common = [(name, value) for name, value in _common(where, content) if name.lower() not in given]
         body = Body(content, nothing, is_always_read=self._is_ours)
         in_all_s = timeout + len(content) / SLOWEST_UPLOAD_BYTES_S
-        target = where if self._is_ours else where.copy_with(raw_path=path.reveal().encode("ascii"))
+        target = where if self._is_ours else where.copy_with(raw_path=b"/" + path.reveal().encode("ascii"))
         request = _request(method, target, [*common, *hidden], body, timeout, in_all_s)
         if self._is_ours:
-            request.extensions |= {"path": stand_ins.add(path), "stand_ins": stand_ins, "is_public": is_public}
+            request.extensions |= {"path": b"/" + stand_ins.add(path), "stand_ins": stand_ins, "is_public": is_public}
         return self._answered(request, body, no_check)
 
     def _hidden(self, secret: Secret, stand_ins: StandIns) -> bytes:
@@ -235,7 +235,7 @@ class Exchanges:
         data = b"".join(chunks)
         return Answer(
             http_status=response.status_code,
-            text=self._echoes.hide(data[:MAX_ANSWER_BYTES].decode("utf-8", "replace")),
+            text=HiddenText(self._echoes.hide(data[:MAX_ANSWER_BYTES].decode("utf-8", "replace"))),
             at=self._now(),
             headers={
                 name: self._echoes.hide(value)
@@ -272,9 +272,9 @@ def _request(
 
 
 def _split(url: str) -> tuple[httpx.URL, Secret]:
-    """Return where a URL leads, and its path and query, which may be signed."""
+    """Return where a URL leads, and what follows the slash, which may be signed."""
     where = httpx.URL(url)
-    return where.copy_with(raw_path=b"/"), Secret(where.raw_path.decode("ascii"))
+    return where.copy_with(raw_path=b"/"), Secret(where.raw_path[1:].decode("ascii"))
 
 
 def _common(url: httpx.URL, content: bytes) -> Headers:

@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from linq_nb.secret import HiddenMapping
+
 _TO_FILE = "set LINQ_NB_JOURNAL to a file on a disk that lasts"
 _TO_VOLUME = "set LINQ_NB_JOURNAL to a file on a volume or to a PostgreSQL URL"
 _TO_SERVER = "set LINQ_NB_JOURNAL to a PostgreSQL URL"
@@ -138,7 +140,7 @@ def this_host() -> Host:
     except OSError:
         mounts = ""
     return Host(
-        environ=os.environ,
+        environ=HiddenMapping(os.environ),
         mounts=mounts,
         temp=tempfile.gettempdir(),
         is_windows=sys.platform == "win32",

@@ -19,6 +19,7 @@ from linq_nb.outbox.replay import replay
 from linq_nb.outbox.watch import Watch, Watched
 from linq_nb.process import Unpicklable
 from linq_nb.session import Session
+from linq_nb.webhooks.signature import hidden_secrets
 
 
 class Outbox(Unpicklable):
@@ -265,6 +266,7 @@ class Outbox(Unpicklable):
         belongs to no send of this journal; the journal keeps it all the same.
         Raises WebhookError for a delivery that is refused, SettingsError without a secret.
         """
+        secret = hidden_secrets(secret)  # a traceback shows the arguments of a call
         return ingest.ingest(self._session, body, headers, secret, scheme)
 
     def ingest_stored(
@@ -282,6 +284,7 @@ class Outbox(Unpicklable):
         With ``secret`` each is verified, whatever its age, and payloads without headers are refused; without a
         secret none is verified. Invalid deliveries are counted and skipped. Raises SettingsError for another source.
         """
+        secret = hidden_secrets(secret)
         return ingest.ingest_stored(self._session, source, secret, column, scheme)
 
     # --- the journal ---

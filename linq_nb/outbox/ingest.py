@@ -14,8 +14,9 @@ from typing import Any
 from linq_nb import views, webhooks
 from linq_nb.errors import SettingsError, WebhookError
 from linq_nb.model import Event
-from linq_nb.secret import Secret
+from linq_nb.secret import HiddenText, Secret
 from linq_nb.session import Session
+from linq_nb.settings import ENVIRON
 
 SECRET_VARIABLE = "LINQ_WEBHOOK_SECRET"
 """The name that the official SDKs read too; several secrets are separated by spaces."""
@@ -70,11 +71,11 @@ def ingest(
     return session.journal.ingest(event)[0].event
 
 
-def secrets_of(secret: webhooks.Secrets | None, environ: Mapping[str, str] = os.environ) -> webhooks.Secrets:
+def secrets_of(secret: webhooks.Secrets | None, environ: Mapping[str, str] = ENVIRON) -> webhooks.Secrets:
     """Return the signing secrets: the argument, else the environment's. Raises SettingsError without any."""
     if secret is not None:
         return secret
-    secrets = secrets_in(environ.get(SECRET_VARIABLE, ""))
+    secrets = secrets_in(HiddenText(environ.get(SECRET_VARIABLE, "")))
     if not secrets:
         raise SettingsError(
             "no webhook secret, so no webhook can be verified; nothing was read; pass secret=, or set "

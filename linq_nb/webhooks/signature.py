@@ -11,13 +11,14 @@ import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from standardwebhooks import Webhook
 
 from linq_nb.errors import SettingsError, WebhookError
-from linq_nb.secret import Secret
+from linq_nb.secret import HiddenText, Secret
 
+T = TypeVar("T")
 Scheme = Literal["standard", "legacy"]
 Secrets = str | Secret | Sequence[str | Secret]
 """One signing secret, or several while one takes over from another."""
@@ -46,6 +47,7 @@ def check_signature(
     body: Any, headers: Any, secret: Secrets, *, scheme: Scheme, now: datetime | None, max_age_s: float | None
 ) -> Signed:
     """Return the delivery when one of the secrets signed it; raises WebhookError."""
+    secret = hidden_secrets(secret)
     keys = check_secret(secret, scheme=scheme)
     text, values = _text(body), _header_values(headers, _HEADERS[scheme])
     at = _signed_at(values[-2], _HEADERS[scheme][-2])
@@ -60,18 +62,27 @@ def check_signature(
     return Signed(text, at, values[0] if scheme == "standard" else None)
 
 
-def check_secret(secret: Secrets, *, scheme: Scheme = "standard") -> list[str]:
+def hidden_secrets(secret: T) -> T | list[Secret]:
+    """Return signing secrets so that no traceback shows them; anything else as it is."""
+    if isinstance(secret, str):
+        return [Secret(secret)]
+    if isinstance(secret, list | tuple):
+        return [Secret(item) if isinstance(item, str) else item for item in secret]
+    return secret
+
+
+def check_secret(secret: Secrets, *, scheme: Scheme = "standard") -> list[HiddenText]:
     """Return the secrets as text; raises SettingsError, which does not repeat them, for an invalid secret."""
     if scheme not in SCHEMES:
         raise SettingsError(f"the scheme of a webhook is {' or '.join(SCHEMES)}, not {scheme!r}; nothing was read")
-    secrets = [secret] if isinstance(secret, str | Secret) else list(secret)
-    texts = [item.reveal() if isinstance(item, Secret) else item for item in secrets]
-    if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
+    secret = hidden_secrets(secret)
+    secrets = [secret] if isinstance(secret, Secret) else list(secret)
+    texts = [HiddenText(item.reveal().strip()) for item in secrets if isinstance(item, Secret)]
+    if not texts or len(texts) < len(secrets) or not all(texts):
         raise SettingsError(
             "no signing secret, so the webhook cannot be verified; nothing was read; "
             "pass the secret of the webhook's subscription"
         )
-    texts = [text.strip() for text in texts]
     if not all(_has_form(text, scheme) for text in texts):
         raise SettingsError(
             f"the webhook secret does not have Linq's form ({_PREFIX} and base64); nothing was read; copy it again"
@@ -79,9 +90,9 @@ def check_secret(secret: Secrets, *, scheme: Scheme = "standard") -> list[str]:
     return texts
 
 
-def _has_form(secret: str, scheme: Scheme) -> bool:
+def _has_form(secret: HiddenText, scheme: Scheme) -> bool:
     """Return whether a secret is base64 after its prefix, or any ASCII text for the older scheme."""
-    text = secret.removeprefix(_PREFIX).rstrip("=")
+    text = HiddenText(secret.removeprefix(_PREFIX).rstrip("="))
     try:
         is_base64 = scheme == "legacy" or base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError:
@@ -89,7 +100,7 @@ def _has_form(secret: str, scheme: Scheme) -> bool:
     return secret.isascii() and bool(is_base64)
 
 
-def _sign(key: str, scheme: Scheme, webhook_id: str, at: datetime, text: str) -> str:
+def _sign(key: HiddenText, scheme: Scheme, webhook_id: str, at: datetime, text: str) -> str:
     if scheme == "standard":
         return str(Webhook(key).sign(webhook_id, at, text))
     return hmac.new(key.encode(), f"{int(at.timestamp())}.{text}".encode(), "sha256").hexdigest()
