@@ -167,15 +167,21 @@ _SIGNERS = (
 """The documented signatures in URLs. Parameters that change the answer, such as ``response-content-disposition``,
 ``versionId`` and ``x-oss-process``, are no part of them."""
 
+_VALUES = {"sp": re.compile("[racwdxyltmeopifu]+"), "sr": re.compile("[bcdfsq]|bs|bv")}
+"""What the shortest of these names may hold in a signature (Azure's permissions and kinds of resource)."""
+
 _OF_SIGNERS = frozenset().union(*(signer.members | signer.optional for signer in _SIGNERS))
 
 
 def _unsigned(query: Sequence[str]) -> list[str]:
     """Leave out the signature of a known signer, if it is there as a whole and each parameter once."""
     names = [_name_of(part).lower() for part in query]
+    values = dict(zip(names, (part.partition("=")[2] for part in query), strict=True))
     for members, optional in _SIGNERS:
-        if members <= set(names) and all(names.count(name) == 1 for name in members):
-            return [part for part, name in zip(query, names, strict=True) if name not in members | optional]
+        own = (members | optional) & set(names)
+        is_whole = members <= own and all(names.count(name) == 1 for name in members)
+        if is_whole and all(_VALUES[name].fullmatch(values[name]) for name in own & set(_VALUES)):
+            return [part for part, name in zip(query, names, strict=True) if name not in own]
     return list(query)
 
 

@@ -151,6 +151,18 @@ def test_a_signature_that_lacks_a_parameter_or_has_one_twice_may_sign(query: str
         assert base(first) == base(again) == base(f"{HOST}/a")
 
 
+@pytest.mark.parametrize("query", [AZURE.replace("sp=r", "sp={0}"), AZURE.replace("sr=b", "sr={0}")])
+def test_a_value_that_no_signer_writes_is_no_signature(query: str) -> None:
+    anna, bob = (f"{HOST}/a?{query.format(value)}" for value in ("anna", "bob"))
+    assert name(anna) != name(bob)
+    assert base(anna) == base(bob)
+
+
+def test_a_parameter_of_another_signer_does_not_hide_a_signature() -> None:
+    first, again = (f"{HOST}/a?sp=anna&{S3.format(value)}" for value in ("17aa", "18bb"))
+    assert name(first) == name(again) == name(f"{HOST}/a?sp=anna")
+
+
 MAY_SIGN = """
     sp=anna st=1 token=1 exp=1 auth=1 policy=1 q-ak=1 access_token=1 accessToken=1 jwt=1 key=1 KEY=1 sign=1 verify=1
     signature=1 expires=1 hmac=1 hdnts=exp%3D1 hdnea=1 auth_key=1 wsSecret=1 wsTime=5f5e100a txTime=5f5e100a md5=1
