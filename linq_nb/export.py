@@ -21,7 +21,7 @@ from linq_nb import frames
 from linq_nb.errors import SettingsError
 from linq_nb.frames import Handles
 from linq_nb.journal import Journal
-from linq_nb.model import BOOL, CATEGORY, FLOAT, INT, TEXT, TIME, Column, Event, Send, columns_of
+from linq_nb.model import BOOL, CATEGORY, FLOAT, INT, TEXT, TIME, Column, Event, Send, frame_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,8 +57,7 @@ class Exported:
 
 def columns(table: str) -> dict[str, Column]:
     """Return the columns of a table's files by name; ``day`` is in the folder's name."""
-    declared = columns_of(_RECORDS[table])
-    return {name: column for name, column in declared.items() if column.in_frame and name not in _NOT_IN_FILES}
+    return {name: column for name, column in frame_columns(_RECORDS[table]).items() if name not in _NOT_IN_FILES}
 
 
 def to_parquet(
@@ -110,7 +109,7 @@ def read_parquet(folder: str | os.PathLike[str]) -> pd.DataFrame:
         raise SettingsError(f"the folder {root.name!r} holds no export of linq_nb; outbox.to_parquet(folder) makes one")
     (table,) = tables
     day = dataset.partitioning(pa.schema([("day", pa.string())]), flavor="hive")
-    wanted = {name: column for name, column in columns_of(_RECORDS[table]).items() if column.in_frame}
+    wanted = dict(frame_columns(_RECORDS[table]))
     wanted.pop("body", None)
     wanted.setdefault("day", Column(name="day", dtype=CATEGORY))  # an event has none of its own
     try:
@@ -118,12 +117,16 @@ def read_parquet(folder: str | os.PathLike[str]) -> pd.DataFrame:
             [str(file) for file in files], format="parquet", partitioning=day, partition_base_dir=str(root)
         )
         series = {  # one column at a time: the table as a whole would be in memory twice
-            name: _series(export.to_table(columns=[name]).column(name), column) for name, column in wanted.items()
+            name: _series(export.to_table(columns=[name]).column(name), column)
+            for name, column in wanted.items()
+            if name != "meaning"  # the files of older versions have none
         }
     except (pa.ArrowException, KeyError, OSError) as error:
         why = " ".join(str(error).split())[:200]
         raise SettingsError(f"the export in {root.name!r} cannot be read ({why}); write it again") from None
-    return pd.DataFrame(series, copy=False)
+    if "meaning" in wanted:
+        series["meaning"] = frames.meanings(series["http_status"], series["error_code"])
+    return pd.DataFrame({name: series[name] for name in wanted}, copy=False)
 
 
 # --- writing --------------------------------------------------------------------------------------------------

@@ -161,6 +161,19 @@ def errors_frame(code: int | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(ERROR_COLUMNS)).astype(dict(ERROR_COLUMNS))
 
 
+def meanings(http_status: pd.Series, error_code: pd.Series) -> pd.Series:
+    """Return what each error code means, by the list of error codes; missing where there is no code."""
+    import pandas as pd
+
+    def meaning(numbers: tuple[Any, Any]) -> str | None:
+        status, code = (None if pd.isna(number) else int(number) for number in numbers)
+        return None if code is None else catalog.explain(status, code).meaning
+
+    texts = _Texts(meaning)
+    texts.add(list(zip(http_status, error_code, strict=True)))
+    return texts.done()  # type: ignore[no-any-return]
+
+
 def _frame(
     columns: Mapping[str, Column],
     values: Iterable[tuple[str, Sequence[Any]]],
@@ -184,6 +197,8 @@ def _frame(
         if name in SPANS and name not in made:
             start, end = SPANS[name]
             made[name] = _seconds(made[start], made[end])
+        elif name == "meaning":
+            made[name] = meanings(made["http_status"], made["error_code"])
         elif name not in made:
             made[name] = _day(made["created_at"])
     return pd.DataFrame({name: made[name] for name in columns}, copy=False)

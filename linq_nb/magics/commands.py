@@ -95,10 +95,11 @@ class LinqMagics(Magics):
         args.quiet = getattr(args, "quiet", False) or text.endswith(";") or self.quiet
         if args.into is not None and not is_variable_name(args.into):
             raise SettingsError(f"--into takes a name for a variable, not {args.into!r}; nothing was done")
+        columns = _columns(command, args)
         result = act(args, scope)
         register_accessor()
         self._store(NAME if command is spec.CONNECT and args.into is None else args.into, result)
-        return None if args.quiet else result
+        return None if args.quiet else _shown(result, columns)
 
     def _store(self, name: str | None, value: Any) -> None:
         if name is not None:
@@ -252,6 +253,42 @@ def register_accessor(_info: object = None) -> None:
     """Register ``df.linq`` if pandas is loaded. IPython calls this before each cell; loading pandas would be slow."""
     if "pandas" in sys.modules:
         importlib.import_module("linq_nb.accessor")
+
+
+def _columns(command: Command, args: SimpleNamespace) -> tuple[str, ...] | None:
+    """Return the columns of sends that are shown, None for all; raises SettingsError for a name that none has."""
+    names = getattr(args, "columns", None)
+    if names is None or names == ["all"]:
+        return None
+    from linq_nb.frames import COLUMNS
+    from linq_nb.magics.lexer import nearest
+    from linq_nb.model import Send, short_columns
+
+    if not names:
+        return (*short_columns(Send), *(("from_handle", "to_handles") if getattr(args, "handles", None) else ()))
+    for name in names:
+        if name not in (*COLUMNS[Send], "unconfirmed"):
+            close = nearest(str(name), COLUMNS[Send], 0.5)
+            hint = f"did you mean {close}?" if close else "--columns all shows all"
+            raise wrong(command, f"--columns: there is no column {name!r}; {hint}")
+    return tuple(names)
+
+
+def _shown(result: Any, columns: tuple[str, ...] | None) -> Any:
+    """Return a frame of sends with the columns that are shown; anything else as it is.
+
+    Where a send has a reason and no code, the reason is shown too.
+    """
+    if columns is None or "pandas" not in sys.modules:
+        return result
+    import pandas as pd
+
+    if not isinstance(result, pd.DataFrame):
+        return result
+    names = [*columns, *(["unconfirmed"] if "unconfirmed" not in columns else [])]
+    if "meaning" in names and (result["error_code"].isna() & result["error_message"].notna()).any():
+        names.insert(names.index("meaning") + 1, "error_message")
+    return result[[name for name in dict.fromkeys(names) if name in result]]
 
 
 def _frame(outbox: Outbox, records: Iterable[Any], args: SimpleNamespace, kind: str) -> pd.DataFrame:

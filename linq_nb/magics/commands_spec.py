@@ -13,6 +13,7 @@ VIA = "  --via NAME                use the Outbox of this name instead of `outbo
 HELP = "  --help                    show this help, as -h does"
 RESULT = "\n".join((INTO, QUIET, VIA, HELP))
 HANDLES = "  --handles masked|hashed|full  masked (default), hashed (to join on) or full"
+COLUMNS = "  --columns NAME...         show all columns (`all`), or these; --into stores all in any case"
 CHAT = "  --chat CHAT...            a chat id, or a name or handle that only one chat has"
 ACCEPT = "  --accept CODE...          send despite this finding: chat_critical, too_large, url_may_repeat"
 YES = "  --yes                     send without asking"
@@ -70,6 +71,7 @@ BATCH = read_help(f"""\
   --workers N               number of requests at the same time (4)
   --strict                  send nothing if a row is refused
 {ACCEPT}
+{COLUMNS}
 {RESULT}
 
 Examples:
@@ -99,11 +101,13 @@ SENDS = read_help(f"""\
 
   --status STATUS...        only sends with this status
 {CHAT}
+{COLUMNS}
 {HANDLES}
 {RESULT}
 
 Examples:
   %linq_sends --status unknown
+  %linq_sends --columns all
   %linq_sends --chat "Ada Lovelace" --into sends""")
 
 STATUS = read_help(f"""\
@@ -115,6 +119,7 @@ STATUS = read_help(f"""\
   --settled                 ask for final sends too: a failed send may be delivered by now, a delivered one read
 {CHAT}
   --status STATUS...        only sends with this status
+{COLUMNS}
 {HANDLES}
 {RESULT}
 
@@ -129,6 +134,7 @@ Final are delivered, read and failed, and also sent in groups and by SMS, which 
 RECONCILE = read_help(f"""\
 %linq_reconcile: Look in the chats for sends whose answer was lost. Sends nothing. Returns them as a DataFrame.
 
+{COLUMNS}
 {HANDLES}
 {RESULT}
 

@@ -112,6 +112,10 @@ def _values(name: str, choices: Sequence[str], typed: str, names: dict[str, Any]
         from linq_nb.status import LINQ_STATUSES, OUR_STATUSES
 
         words = (*LINQ_STATUSES, *OUR_STATUSES)
+    elif name == "--columns":
+        from linq_nb.model import Send, frame_columns
+
+        words = ("all", *frame_columns(Send))
     elif name == "--accept":
         from linq_nb.preflight import ACCEPTABLE
 

@@ -32,6 +32,7 @@ class Record(Displayed):
 
     __slots__ = ()
     _derived: ClassVar[tuple[Column, ...]] = ()
+    _short: ClassVar[tuple[str, ...]] = ()  # the columns that a person looks for, which come first in a frame
 
     def __repr__(self) -> str:
         return _views().line(self)  # type: ignore[no-any-return]
@@ -89,8 +90,14 @@ def columns_of(record: type) -> Mapping[str, Column]:
 
 
 def frame_columns(record: type) -> Mapping[str, Column]:
-    """Return the columns of a record's frame, by name, in order."""
-    return {name: column for name, column in columns_of(record).items() if column.in_frame}
+    """Return the columns of a record's frame, by name, in order: those that a person looks for come first."""
+    columns = {name: column for name, column in columns_of(record).items() if column.in_frame}
+    return {name: columns[name] for name in record._short} | columns  # type: ignore[attr-defined]
+
+
+def short_columns(record: type) -> tuple[str, ...]:
+    """Return the columns that a person looks for, as tables in a notebook show them."""
+    return record._short or tuple(frame_columns(record))  # type: ignore[attr-defined]
 
 
 def _complete(field: dataclasses.Field[Any]) -> Column:

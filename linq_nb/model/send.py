@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from linq_nb import status
-from linq_nb.model.record import CATEGORY, FLOAT, Column, Record, column, derived
+from linq_nb.model.record import CATEGORY, FLOAT, TEXT, Column, Record, column, derived
 
 # Columns that sends and their events share.
 _SEND_ID = column("name of the send: the same question has the same id", is_unique=True)
@@ -118,7 +118,12 @@ class Send(Record):
     repeated: bool = field(default=False, compare=False)
     repeated_at: datetime | None = field(default=None, compare=False)
 
+    _short: ClassVar[tuple[str, ...]] = (
+        "chat_name", "status", "service", "error_code", "meaning", "filename", "duration_ms", "created_at",
+        "delivery_s", "read_s",
+    )  # fmt: skip
     _derived: ClassVar[tuple[Column, ...]] = (
+        derived("meaning", TEXT, "what error_code means, by the list of error codes", before="error_message"),
         derived("day", CATEGORY, "the day of created_at in UTC", before="created_at"),
         *(derived(name, FLOAT, f"from {start} to {end}", unit="s") for name, (start, end) in SPANS.items()),
     )

@@ -172,7 +172,7 @@ class Recorder(Widget):
     # --- what changed ---
 
     def _changed(self) -> None:
-        """Update the observers of ``memo``, then the record in the notebook and the page, which says that it is kept."""
+        """Update the observers of ``memo``, then the record in the notebook, then the page, which says "kept"."""
         self.set_trait("memo", self._takes[self._chosen].memo if self._chosen else None)
         self._output.update(self.record())
         self._cards = [takes.card(take, is_chosen=take.take_id == self._chosen) for take in self.takes]

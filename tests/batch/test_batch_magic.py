@@ -33,7 +33,8 @@ def test_a_csv_cell_is_sent_row_by_row(
     monkeypatch.setattr(InteractiveShell, "_instance", shell)  # IPython shows things only where it runs as a whole
     frame = run(shell, f"%%linq_voicememo --into sends\n{CELL}")
     assert list(frame["status"]) == ["queued", "queued", "not_sent"]
-    assert frame.equals(shell.user_ns["sends"])
+    assert list(frame["error_message"].notna()) == [False, False, True]
+    assert frame.equals(shell.user_ns["sends"][list(frame)])
     shown = capsys.readouterr().out
     assert "2 to send, 1 refused; 3 rows" in shown or "Plan 2 send" in shown
     assert "3 of 3 rows: 1 not_sent, 2 queued" in shown

@@ -16,10 +16,10 @@ from linq_nb import SettingsError, catalog, frames, to_frame
 from linq_nb.model import Event, Finding, Handle, Line, Send
 
 DESIGN = """
-send_id chat_id chat_name is_group from_handle to_handles memo_source filename format mime_type size_bytes
-duration_ms sha256 attachment_id message_id service status http_status error_code error_message doc_url trace_id
-attempts day created_at posted_at accepted_at sent_at delivered_at read_at failed_at checked_at accept_s delivery_s
-read_s
+chat_name status service error_code meaning filename duration_ms created_at delivery_s read_s
+send_id chat_id is_group from_handle to_handles memo_source format mime_type size_bytes sha256 attachment_id
+message_id http_status error_message doc_url trace_id attempts day posted_at accepted_at sent_at delivered_at read_at
+failed_at checked_at accept_s
 """.split()  # noqa: SIM905
 
 NUMBER, OTHER, MAIL = "+12025550111", "+12025550100", "ada.lovelace@example.com"

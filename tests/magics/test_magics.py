@@ -15,6 +15,7 @@ import pytest
 
 from linq_nb import Draft, Outbox, Send, VoiceMemo, connect
 from linq_nb.demo import Demo
+from linq_nb.frames import COLUMNS
 from linq_nb.outbox import session_of
 
 ADA = '--chat "Ada Lovelace"'
@@ -379,9 +380,32 @@ def test_magic_inside_a_function_sees_its_names(shell: Any, folder: Path) -> Non
 
 def test_frames_mask_handles_by_default(shell: Any, demo: Demo) -> None:
     shell.run(f"%linq_voicememo hello.wav {ADA};")
-    assert list(shell.run("%linq_sends").to_handles) == ["+1•••••0111"]
+    assert list(shell.run("%linq_sends --columns all").to_handles) == ["+1•••••0111"]
+    assert list(shell.run("%linq_sends --columns to_handles").to_handles) == ["+1•••••0111"]
     assert list(shell.run("%linq_sends --handles full").to_handles) == ["+12025550111"]
     assert len(shell.run("%linq_sends --handles hashed").to_handles[0]) == 16
+
+
+SHORT = "chat_name status service error_code meaning filename duration_ms created_at delivery_s read_s".split()  # noqa: SIM905
+
+
+@pytest.mark.parametrize("command", ["%linq_sends", "%linq_status"])
+def test_a_table_shows_what_a_person_looks_for_and_keeps_all(shell: Any, demo: Demo, command: str) -> None:
+    shell.run(f"%linq_voicememo hello.wav {ADA};")
+    assert list(shell.run(f"{command} --into all_of_it")) == SHORT
+    everything = shell["all_of_it"]
+    assert list(everything) == list(shell.run(f"{command} --columns all")) == list(COLUMNS[Send])
+    assert list(shell.run(f"{command} --columns status --columns=sha256")) == ["status", "sha256"]
+    assert list(shell.run(f"{command} --handles full")) == [*SHORT, "from_handle", "to_handles"]
+
+
+def test_an_error_without_a_code_shows_its_reason(shell: Any, demo: Demo) -> None:
+    shell.fails("%linq_voicememo hello.wav --chat 'Lou Lost Answer'")
+    assert list(shell.run("%linq_sends")) == [*SHORT[:5], "error_message", *SHORT[5:]]
+
+
+def test_a_column_that_is_misspelt_gets_the_nearest_name(shell: Any, demo: Demo) -> None:
+    assert "no column 'satus'; did you mean status" in shell.fails("%linq_sends --columns satus")
 
 
 def test_sends_are_chosen_by_chat_and_status(shell: Any, demo: Demo) -> None:
