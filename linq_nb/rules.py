@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import PurePath
 from typing import Literal
 
 from linq_nb.errors import SettingsError
@@ -300,3 +301,26 @@ def _looks_alike(send: Send, media: Attachment) -> bool:
     """Same file name, and same size where it is known (it is not of a URL that was not fetched)."""
     same_name = bool(send.filename) and send.filename == media.filename
     return same_name and send.size_bytes in (None, media.size_bytes)
+
+
+def may_be_memo(message: Message) -> bool:
+    """Whether a message may be a memo that went out from here: it does not say that it is something else."""
+    if message.is_from_me is False:
+        return False
+    return _is_memo(message) or not message.parts
+
+
+def is_same_file(send: Send, attachment_id: str | None, filename: str | None, size_bytes: int | None) -> bool | None:
+    """Whether a message's file is that of a send, whatever their times are; None when that is not clear.
+
+    Linq transcodes some formats, so another size proves nothing, nor does another attachment id.
+    """
+    if send.attachment_id and send.attachment_id == attachment_id:
+        return True
+    if not send.filename or not filename:
+        return None
+    is_same_size = send.size_bytes is not None and send.size_bytes == size_bytes
+    if send.filename == filename and (is_same_size or send.size_bytes is None):
+        return True
+    is_same_name = PurePath(send.filename).stem.casefold() == PurePath(filename).stem.casefold()
+    return None if is_same_name or is_same_size else False

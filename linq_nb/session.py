@@ -62,6 +62,7 @@ class Session:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.lease = LeaseKeeper(lambda send_ids: journal.renew(self.owner, send_ids))
         self.uploads = Uploads(client, journal, self.account, now)
+        self.searching = threading.RLock()  # from a search in a chat until its result is written
         self._keep_journal = keep_journal
         self._chats: dict[str, tuple[datetime, Chat]] = {}
         self._all_chats: tuple[datetime, list[Chat]] | None = None

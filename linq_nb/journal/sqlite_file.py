@@ -87,7 +87,7 @@ class SqliteFile:
             raise JournalError(
                 f"the {what} of the journal {self.label} was deleted, moved or replaced while it was open; nothing was "
                 "sent; put it back, then connect again with linq_nb.connect(journal=...); where it is lost, with "
-                "recover=True too, which looks into each chat before it sends"
+                "recover=True (--recover) too, which looks into each chat before it sends"
             )
 
     # --- is its WAL there ---
@@ -104,13 +104,13 @@ class SqliteFile:
         else:
             raise JournalError(
                 f"the journal {self.label} has lost its last writes: the file {self.wal} that holds them is missing or "
-                "damaged; nothing was sent; put it back, or connect with recover=True, which looks into each chat "
-                "before it sends"
+                "damaged; nothing was sent; put it back, or connect with recover=True (--recover), which looks into "
+                "each chat before it sends"
             )
         if self._has_foreign_wal():
             raise JournalError(
                 f"the journal {self.label} has the WAL of another journal; nothing was sent; put its own {self.wal} "
-                "back, or connect with recover=True, which looks into each chat before it sends"
+                "back, or connect with recover=True (--recover), which looks into each chat before it sends"
             )
 
     def set_wal_aside(self) -> None:

@@ -143,6 +143,7 @@ class LinqMagics(Magics):
             base_url=args.base_url,
             journal=str(args.journal) if args.journal else None,
             timeout=args.timeout or 60.0,
+            recover=args.recover,
         )
 
     @_magic(spec.DOCTOR)

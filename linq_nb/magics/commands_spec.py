@@ -26,6 +26,7 @@ CONNECT = read_help(f"""\
   --profile P               use this profile of the Linq CLI
   --base-url U              use this base URL
   --journal URL             keep the journal in this file or database URL
+  --recover                 open a journal that lost its last writes; chats are read before memos are sent to them
   --timeout S               time limit of a request, in seconds (60)
   --into NAME               bind this name instead of `outbox`
 {QUIET}

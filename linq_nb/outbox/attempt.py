@@ -25,6 +25,7 @@ from linq_nb.errors import (
 )
 from linq_nb.journal import LEASE_S, Claim, MessageTaken
 from linq_nb.model import Draft, Event, Finding, Send, is_uuid, url_names_of
+from linq_nb.outbox import recovery
 from linq_nb.outbox.reconcile import reconcile
 from linq_nb.session import Session, chat_fields
 from linq_nb.status import is_resolved
@@ -131,6 +132,8 @@ class _Attempt:
         self.is_accepted = False
 
     def run(self) -> Send:
+        if (adopted := self._adopt()) is not None:
+            return adopted
         try:
             self._prepare()
             answer = self._post()
@@ -143,6 +146,31 @@ class _Attempt:
         return self.send
 
     # --- before the POST: whatever happens, nothing was sent ---
+
+    def _adopt(self) -> Send | None:
+        """Look for the memo in its chat when the journal lost its last writes; returns the send that is there.
+
+        Raises OutcomeUnknown when that is not clear.
+        """
+        if self.session.journal.recovery is None:
+            return None
+        with self.session.searching:
+            try:
+                trace = recovery.search(self.session, self.send)
+            except BaseException as error:
+                self._record_failure(error)
+                raise
+            if trace is None:
+                return None
+            event = trace.event(self.send, self.session.now())
+            self._record(self.send.observed(event), event)
+        if trace.message is not None:
+            return dataclasses.replace(self.send, repeated=True, repeated_at=event.at)
+        raise OutcomeUnknown(
+            f"{trace.evidence}; it was not sent to {_chat_label(self.send)} now; look into the chat, then "
+            'outbox.resolve(send, "not_sent", reason=...) lets it go, "sent" keeps it as sent; '
+            f"copy={self.send.copy + 1} sends another, at the risk of two bubbles"
+        )
 
     def _prepare(self) -> None:
         chat = self.session.chat_of(self.draft)

@@ -53,11 +53,14 @@ def connect(
     fresh: bool = False,
     clock: Callable[[], datetime] | None = None,
     sleep: Callable[[float], None] | None = None,
+    recover: bool = False,
 ) -> Outbox:
     """Connect to Linq with the settings found, or to the demo in this process with ``demo=True``.
 
     ``timeout`` is in seconds, for each request. ``journal`` is a file or a URL of SQLAlchemy's form. ``fresh``
-    starts the demo anew, its journal too. Without any argument ``LINQ_NB_DEMO=1`` means the demo.
+    starts the demo anew, its journal too. ``recover`` opens a journal that lost its last writes, or is a copy from
+    before them: each chat is read before the first send to it, and a memo that is there is not sent again. Without any
+    argument ``LINQ_NB_DEMO=1`` means the demo.
     Raises SettingsError when the setup is wrong, JournalError when the journal cannot be opened.
     """
     api_key = settings_of.hidden_key(api_key)  # a traceback shows the arguments of a call
@@ -70,11 +73,11 @@ def connect(
             "the demo takes no api_key, base_url, profile or transport; it is the demo or those, not both"
         )
     if demo or (demo is None and not has_target and settings_of.wants_demo()):
-        return _connect_demo(journal, timeout, fresh)
+        return _connect_demo(journal, timeout, fresh, recover)
     if fresh:
         raise SettingsError("fresh starts the demo anew, so it goes with the demo only; add demo=True or --demo")
     settings = settings_of.load(api_key=api_key, base_url=base_url, profile=profile, journal=journal)
-    opened, now = Journal(settings.journal), clock or utc_now
+    opened, now = Journal(settings.journal, recover=recover), clock or utc_now
     throttle = Throttle(sleep or time.sleep)
     client = Client(
         settings.base_url, settings.api_key, timeout=timeout, transport=transport, throttle=throttle, now=now
@@ -92,7 +95,7 @@ def connect(
     )
 
 
-def _connect_demo(journal: str | None, timeout: float, fresh: bool) -> Outbox:
+def _connect_demo(journal: str | None, timeout: float, fresh: bool, recover: bool) -> Outbox:
     from linq_nb.demo import world  # the demo loads only where it is asked for
 
     demo = world(fresh=fresh)
@@ -100,7 +103,7 @@ def _connect_demo(journal: str | None, timeout: float, fresh: bool) -> Outbox:
     key = Secret(demo.api_key)
     session = Session(
         Client(demo.base_url, key, timeout=timeout, transport=transport, throttle=throttle, now=demo.now),
-        Journal(settings_of.journal_url(journal)) if journal else _demo_journal(demo),
+        Journal(settings_of.journal_url(journal), recover=recover) if journal else _demo_journal(demo),
         account=Secret(f"{demo.base_url}\n{demo.api_key}"),
         mode="DEMO",
         now=demo.now,

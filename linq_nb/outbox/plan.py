@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from linq_nb import preflight, views
 from linq_nb.errors import LinqError, PreflightError
 from linq_nb.model import BadDraft, Chat, Draft, Finding, Plan, PlanRow, Send, Verdict, VoiceMemo, url_names_of
+from linq_nb.outbox import recovery
 from linq_nb.outbox.attempt import check_shape
 from linq_nb.session import Session
 from linq_nb.status import UNCLEAR_STATUSES, is_resolved
@@ -98,6 +99,9 @@ class _Planner:
         recorded = self._session.recorded(draft)
         if recorded is not None and (verdict := self._verdict_of_recorded(recorded)):
             return PlanRow(row=number, draft=draft, verdict=verdict[0], why=verdict[1], wanted=wanted)
+        if not unread and (trace := recovery.search(self._session, wanted)):
+            why = f"{trace.evidence}: it is {'adopted, ' if trace.message else ''}not sent"
+            return PlanRow(row=number, draft=draft, verdict="unclear", why=why, wanted=wanted)
         findings = self._findings(draft, wanted, chat) if isinstance(chat, Chat) else []
         why = unread or "; ".join(finding.message for finding in preflight.errors(findings))
         return PlanRow(
