@@ -47,9 +47,9 @@ def may_repeat(memo: VoiceMemo, copy: int, other: str) -> Finding:
     names = f" ({clean(names_of_parameters(url.may_sign), 80)})" if url and url.may_sign else ""
     return _error(
         "url_may_repeat",
-        f"it may be the memo of {other}: its URL differs only in parameters that may be a signature{names}; "
+        f"this may be the memo of {other}: the two URLs differ only in what may be a signature{names}; "
         f"copy={copy + 1} (--copy {copy + 1}) sends it as another memo, "
-        'accept=["url_may_repeat"] (--accept url_may_repeat) all the same',
+        'accept=["url_may_repeat"] (--accept url_may_repeat) sends it anyway',
     )
 
 

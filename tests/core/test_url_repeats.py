@@ -217,10 +217,10 @@ def test_a_send_under_the_old_name_counts_and_the_message_names_copy(on_disk: Co
     old = write_old(outbox, demo, query)
     again = outbox.send(memo, ADA, accept=ACCEPT)
     assert (again.send_id, again.repeated) == (old.send_id, True)
-    assert "then copy=2" in again._repr_mimebundle_()["text/plain"]
+    assert "copy=2 sends this" in again._repr_mimebundle_()["text/plain"]
     row = outbox.plan([Draft(memo=memo, chat=demo.chat_ids[ADA])]).rows[0]
     assert row.verdict == "already_sent"
-    assert "then copy=2" in row.why
+    assert "copy=2 sends this" in row.why
     assert codes(outbox.check(memo, ADA)) == []
     assert session_of(outbox).is_sent(Draft(memo=memo, chat=demo.chat_ids[ADA]))
     assert bubbles(demo) == 0
