@@ -5,6 +5,7 @@ Pure functions; the journal, the client and the outbox act on what they decide.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Literal
 
+from linq_nb.clocks import Skew
 from linq_nb.errors import SettingsError
 from linq_nb.model import Attachment, Message, Send, accepted_time
 from linq_nb.proof import same_id
@@ -155,8 +157,8 @@ def _span(value: str | float) -> timedelta:
 
 # --- which message in a chat belongs to a send whose outcome is unknown ---------------------------------------
 
-CLOCK_SKEW = timedelta(seconds=10)
-"""Tolerance for Linq's clock against its Date header, which has whole seconds and is some time under way."""
+TOLERANCE = timedelta(seconds=10)
+"""Tolerance for the times of Linq's messages against its Date headers."""
 
 SETTLE = timedelta(seconds=30)
 """Time that a message may take to appear in the chat's list, after the last moment at which a request can arrive."""
@@ -172,22 +174,54 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class ListRead:
+    """How a chat's list of messages was read.
+
+    ``as_of`` is the oldest Date header of its pages, None when one had none. ``skew`` is how far Linq's clock is ahead
+    of ours now, ``skew_then`` how far it was at the POST, worked out by the journal's clock. ``seconds_since_post``
+    passed by our clocks. ``is_complete``: it was read back to the start of the window.
+    """
+
+    as_of: datetime | None
+    skew: Skew | None
+    seconds_since_post: float
+    is_complete: bool = True
+    skew_then: Skew | None = None
+
+    def possible_skew(self, send: Send) -> Skew:
+        """Return how far Linq's clock can have been ahead of ours at the POST, by all that is known."""
+        seen = [skew for skew in (skew_at_post(send), self.skew_then, self.skew) if skew is not None]
+        return functools.reduce(Skew.union, seen) if seen else Skew(timedelta(), timedelta())
+
+    def window_start(self, send: Send) -> datetime | None:
+        """Return the earliest time, by Linq's clock, at which the message of a send can have been made."""
+        return send.posted_at and send.posted_at + self.possible_skew(send).low - TOLERANCE
+
+
+@dataclass(frozen=True, slots=True)
 class _Search:
-    """A send, its rivals, and the time in which its message can have been made."""
+    """A send, its rivals, and how its message is looked for."""
 
     send: Send
     rivals: Sequence[Send]
     under_way: Set[str]
-    timeout_s: float
-    ahead: timedelta
+    lasts: timedelta
+    read: ListRead
 
     def is_near(self, send: Send, message: Message) -> bool:
         """Whether a message may be from us and of the time of the request."""
-        start = window_start(send, self.ahead)
+        start = self.read.window_start(send)
         if message.is_from_me is False or start is None:
             return False
-        end = start + 2 * CLOCK_SKEW + timedelta(seconds=self.timeout_s) + SETTLE
+        skew = self.read.possible_skew(send)
+        end = start + (skew.high - skew.low) + 2 * TOLERANCE + self.lasts
         return message.created_at is None or start <= message.created_at <= end
+
+    def is_too_early(self, posted_at: datetime) -> bool:
+        """Whether the request may still arrive, by our clocks or by Linq's."""
+        latest = posted_at + self.read.possible_skew(self.send).high
+        is_early_for_linq = self.read.as_of is not None and self.read.as_of < latest + self.lasts
+        return self.read.seconds_since_post < self.lasts.total_seconds() or is_early_for_linq
 
     def is_rivals(self, message: Message) -> bool:
         """Whether a message carries the attachment of another send."""
@@ -209,10 +243,8 @@ def match(
     messages: Iterable[Message],
     other_ids: Set[str],
     *,
-    now: datetime,
+    read: ListRead,
     timeout_s: float,
-    complete: bool,
-    ahead: timedelta = timedelta(),
     rivals: Sequence[Send] = (),
     under_way: Set[str] = frozenset(),
 ) -> Match:
@@ -225,13 +257,16 @@ def match(
     rival may have made as well belongs to nobody. Copies of one memo share their messages in the order in which
     they were sent: they cannot be told apart.
 
-    ``other_ids``: the message ids of other sends; ``complete``: the list was read back to the start of the window;
-    ``ahead``: how far Linq's clock is before ours. ``rivals`` are the chat's other sends that may have a message and
+    The window covers the request by all that was known of Linq's clock then and all that is known now. ``not_found``
+    is only said when that is certain: never before the request can no longer arrive, never without any knowledge of
+    Linq's clock, and never when a message of another time may be it.
+
+    ``other_ids``: the message ids of other sends. ``rivals`` are the chat's other sends that may have a message and
     have none yet, as in the journal after the list was read; ``under_way`` names those that may still get an answer.
     """
     if send.posted_at is None:
         return Match("ambiguous", "the time of the request is not known")
-    search = _Search(send, rivals, under_way, timeout_s, ahead)
+    search = _Search(send, rivals, under_way, timedelta(seconds=timeout_s) + SETTLE, read)
     listed = list(messages)
     of_chat = [message for message in listed if same_id(send.chat_id, message.chat_id)]
     unplaced = [message for message in of_chat if message.message_id not in other_ids]
@@ -248,19 +283,19 @@ def match(
             break
     if candidates:
         return Match("ambiguous", f"{len(candidates)} audio messages in the window, none proven to be it")
-    doubt = _doubt(send, near, [message for message in unplaced if message not in near])
+    others = [message for message in unplaced if message not in near and not search.is_rivals(message)]
+    doubt = _doubt_of_messages(send, near, others)
     if doubt is None and len(of_chat) < len(listed):
         doubt = "the list has messages of another chat in it"
-    if doubt is None and not complete:
-        doubt = "the chat's messages could not be read back to the time of the request"
-    if doubt is None and now < send.posted_at + timedelta(seconds=timeout_s) + SETTLE:
-        doubt = "not in the chat yet; too early to say that it never will be"
+    doubt = doubt or _doubt_of_time(search, send.posted_at, unplaced)
     return Match("ambiguous", doubt) if doubt else Match("not_found", "no such message in the chat")
 
 
-def window_start(send: Send, ahead: timedelta = timedelta()) -> datetime | None:
-    """The earliest time, by Linq's clock, at which the message of this send can have been made."""
-    return send.posted_at + ahead - CLOCK_SKEW if send.posted_at else None
+def skew_at_post(send: Send) -> Skew | None:
+    """Return what was known at the POST of how far Linq's clock is ahead of ours."""
+    if send.skew_min_ms is None or send.skew_max_ms is None:
+        return None
+    return Skew(timedelta(milliseconds=send.skew_min_ms), timedelta(milliseconds=send.skew_max_ms))
 
 
 def _share(search: _Search, alike: Sequence[Message], claimants: Sequence[Send], evidence: str) -> Match | None:
@@ -280,12 +315,33 @@ def _share(search: _Search, alike: Sequence[Message], claimants: Sequence[Send],
     return Match("found", evidence, in_order[place])
 
 
-def _doubt(send: Send, near: Sequence[Message], others: Sequence[Message]) -> str | None:
-    """Say why the absence of a fitting message proves nothing, None when it does."""
+def _doubt_of_messages(send: Send, near: Sequence[Message], others: Sequence[Message]) -> str | None:
+    """Say which other message may be it: one of another time that fits, one that says too little of itself."""
     if any(_carries(send, media) for message in others for media in message.media):
         return "a message with the same attachment id is of another time: a clock may be off"
+    ours = [message for message in others if message.is_from_me is not False and _is_memo(message)]
+    if any(_looks_alike(send, message.media[0]) for message in ours):
+        return "a message with the same file name is of another time: a clock may be off"
     if any(message.created_at is None or not message.parts for message in near):
         return "a message in the chat does not tell enough of itself to know whether it is it"
+    return None
+
+
+def _doubt_of_time(search: _Search, posted_at: datetime, messages: Sequence[Message]) -> str | None:
+    """Say why the list need not hold the message of the request: clocks that nobody knows, a list that is too old."""
+    read = search.read
+    if not read.is_complete:
+        return "the chat's messages could not be read back to the time of the request"
+    if search.is_too_early(posted_at):
+        return (
+            "not in the chat yet; too early, by our clock or the time in Linq's answers, to say that it never will be"
+        )
+    if skew_at_post(search.send) is None and read.skew_then is None:
+        return "how far our clock was off when it was posted is not known, so a missing message proves nothing"
+    if read.as_of is None or read.skew is None:
+        return "Linq's answers tell no time (no Date header), so a missing message proves nothing"
+    if any(message.created_at and message.created_at > read.as_of + TOLERANCE for message in messages):
+        return "the answers tell an older time than a message in them: a cache or a proxy may have given them"
     return None
 
 

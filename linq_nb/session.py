@@ -37,7 +37,7 @@ class Session:
     """One account of Linq and one journal, safe to use from several threads.
 
     ``owner`` names this process in the claims of sends, ``account`` the account without telling its key. ``home`` is
-    the process that the connections, handles, locks and threads belong to.
+    the process that the connections, handles, locks and threads belong to. ``is_real_time``: ``now`` is the wall clock.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Session:
         account: Secret,
         mode: Mode,
         now: Callable[[], datetime],
+        is_real_time: bool = False,
         key_from: str = "",
         journal_note: str | None = None,
         demo: Any = None,
@@ -56,7 +57,8 @@ class Session:
     ) -> None:
         self.home = Home()
         self.client, self.journal, self.mode, self.demo = client, journal, mode, demo
-        self.now, self.throttle = now, client.throttle
+        self.now, self.steady, self.throttle = now, client.steady, client.throttle
+        self._is_real_time = is_real_time
         self.key_from, self.journal_note, self.media_transport = key_from, journal_note, media_transport
         self.account = hmac.new(journal.hash_key(), account.reveal().encode(), hashlib.sha256).hexdigest()[:24]
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
@@ -191,6 +193,14 @@ class Session:
     def recorded(self, draft: Draft) -> Send | None:
         """Return what the journal has of this draft."""
         return self.journal.find(self.wanted(draft), draft.memo.names, url_names_of(draft.memo))
+
+    def seconds_since_mark(self, send: Send) -> float | None:
+        """Return the seconds since a send was marked ``sending`` by the journal's clock, None where it cannot tell.
+
+        With a wall clock of the caller's only a journal's clock of the caller's shows the same time.
+        """
+        is_one_time = self._is_real_time or not self.journal.database.is_real_time
+        return self.journal.seconds_since_mark(send.send_id) if is_one_time else None
 
     def is_sent(self, draft: Draft) -> bool:
         """Whether the journal has this draft as sent, so that sending it again sends nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
@@ -12,8 +12,9 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from linq_nb import proof, rules, wire
-from linq_nb.client.exchange import Check, Exchanges, no_check, nothing, utc_now
+from linq_nb.client.exchange import Check, Exchanges, no_check, nothing
 from linq_nb.client.throttle import Throttle
+from linq_nb.clocks import Skew, SkewMeter, steady_s, utc_now
 from linq_nb.errors import ApiError, NotSent, OutcomeUnknown
 from linq_nb.hosts import is_loopback, is_private_host
 from linq_nb.model import Attachment, Chat, Line, Message, Subscription
@@ -31,7 +32,8 @@ class Client:
 
     ``timeout`` is in seconds, for each request as a whole. Reads and uploads are repeated as ``rules`` allows, and
     return records; ``post_memo`` makes one request and returns its answer. Raises ApiError and its kinds when Linq
-    says no, NotSent when a request got no answer.
+    says no, NotSent when a request got no answer. ``steady`` gives seconds that go on with the real time whatever
+    happens to the wall clock ``now``; without it a ``now`` of the caller's is all the time there is.
     """
 
     def __init__(
@@ -43,10 +45,12 @@ class Client:
         transport: httpx.BaseTransport | None = None,
         throttle: Throttle | None = None,
         now: Callable[[], datetime] = utc_now,
+        steady: Callable[[], float] | None = None,
     ) -> None:
         self.base_url, self.timeout = base_url, timeout
         self.throttle = throttle or Throttle()
-        self.clock_ahead = timedelta()
+        self.steady = steady or (steady_s if now is utc_now else lambda: now().timestamp())
+        self._meter = SkewMeter(self.steady)
         self._exchanges = Exchanges(base_url, api_key, transport=transport, now=now)
 
     def __repr__(self) -> str:
@@ -148,14 +152,20 @@ class Client:
         path = f"/v3/chats/{_segment(chat_id)}"
         return self._read_one("GET", path, lambda raw: proof.chat(raw, chat_id), "the chat")
 
-    def messages(self, chat_id: str, *, limit: int | None = None) -> Iterator[Message]:
+    def messages(
+        self, chat_id: str, *, limit: int | None = None, times: list[datetime | None] | None = None
+    ) -> Iterator[Message]:
         """Walk the messages of a chat in Linq's order, which is not documented: sort by ``created_at``.
+
+        ``times`` gets the server's time of each page, None where the answer has none.
 
         Single ones may name another chat: they are not messages of this chat, but show that the list is not sure.
         """
 
         def read(answer: Answer) -> wire.Page[Message]:
             messages, cursor = wire.page(answer, "messages", wire.message)
+            if times is not None:
+                times.append(answer.server_time)
             return proof.messages_of(messages, chat_id), cursor
 
         return self._walk(f"/v3/chats/{_segment(chat_id)}/messages", read, _message_id, "the chat's messages", limit)
@@ -206,6 +216,10 @@ class Client:
         self._read("DELETE", path, "deleting the webhook subscription", lambda answer: None)
 
     # --- how requests are made ---
+
+    def skew(self, now: datetime) -> Skew | None:
+        """Return how far Linq's clock is ahead of one of ours that shows ``now``, None when no answer told."""
+        return self._meter.skew(now)
 
     def _read_one(self, method: str, path: str, read: Callable[[wire.Raw], T], doing: str, *, body: Any = None) -> T:
         return self._read(method, path, doing, lambda answer: read(answer.json()), body=body)
@@ -283,9 +297,11 @@ class Client:
         check: Check = no_check,
     ) -> Answer:
         """Make one request to Linq, and note how far its clock is ahead of ours. Raises NoAnswer."""
+        asked_at = self.steady()
         answer = self._exchanges.to_linq(method, target, content, self.timeout, at_write, check)
-        if server_time := answer.server_time:
-            self.clock_ahead = server_time - answer.at
+        is_from_cache = answer.headers.get("age", "0").strip() not in ("", "0")  # its Date is of an earlier time
+        if answer.server_time is not None and not is_from_cache:
+            self._meter.note(answer.server_time, asked_at)
         return answer
 
     def _may_upload_to(self, url: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import httpx
 
@@ -47,13 +47,9 @@ _COMMON = [(b"User-Agent", b"linq_nb"), (b"Accept", b"application/json"), (b"Acc
 _PLAIN_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "expect"})
 """Headers that are no secrets, and that HTTP libraries read themselves."""
 
-_KEPT_HEADERS = ("x-trace-id", "retry-after", "date", "content-type", "location")
+_KEPT_HEADERS = ("x-trace-id", "retry-after", "date", "age", "content-type", "location")
 
 Headers = Sequence[tuple[bytes, bytes]]
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def nothing() -> None:

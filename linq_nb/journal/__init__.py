@@ -3,18 +3,18 @@
 ``schema`` has the tables and migrations, ``engine`` the database with its transactions, ``sqlite_file`` and
 ``private_file`` its file, ``place`` what is known of its disk, ``claims`` the steps of a send, ``events`` observations
 and webhooks, ``queries`` what is read, ``contents`` names and uploads, ``archive`` imports and forgetting,
-``recovered`` what is known after a loss of writes, ``lease`` the renewal of claims. A ``Journal`` is all of these over
-one database.
+``recovered`` what is known after a loss of writes, ``lease`` the renewal of claims, ``clock`` their time. A ``Journal``
+is all of these over one database.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from linq_nb.journal import schema
 from linq_nb.journal.archive import Archive
 from linq_nb.journal.claims import Claim
+from linq_nb.journal.clock import machine_clock
 from linq_nb.journal.engine import Database
 from linq_nb.journal.events import Ingested, MessageTaken
 from linq_nb.journal.lease import LEASE_S, LeaseKeeper
@@ -29,12 +29,12 @@ class Journal(Queries, Archive, Recovered):
     """A journal at a URL of SQLAlchemy's form; ``sqlite://`` is one in memory.
 
     Safe to use from several threads and processes. Raises JournalError when it cannot be opened, read or written.
-    ``wall`` gives the time in seconds since 1970, for leases. ``label`` is the journal's place without a password,
-    ``journal_id`` its id, the same whenever and wherever it is opened, also in a copy. ``recover`` opens it although
-    it lost its last writes; from then on ``recovery`` is set.
+    ``wall`` gives the time in seconds since 1970, for leases and waits; without it the journal's own ``clock`` does.
+    ``label`` is the journal's place without a password, ``journal_id`` its id, the same whenever and wherever it is
+    opened, also in a copy. ``recover`` opens it although it lost its last writes; from then on ``recovery`` is set.
     """
 
-    def __init__(self, url: str, *, wall: Callable[[], float] = time.time, recover: bool = False) -> None:
+    def __init__(self, url: str, *, wall: Callable[[], float] | None = None, recover: bool = False) -> None:
         database = Database(url, wall, recover=recover)
         try:
             with database.opening() as db:
@@ -43,6 +43,8 @@ class Journal(Queries, Archive, Recovered):
                 if recover:
                     note_recovery(db)
                 self.journal_id = schema.journal_id(db)
+                if database.is_sqlite and wall is None:
+                    database.wall = database.own_wall = machine_clock(db)
         except BaseException:
             database.close()
             raise

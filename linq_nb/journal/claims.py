@@ -6,13 +6,14 @@ takeover increments the epoch of the row, and each step is an update that holds 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from linq_nb import rules
+from linq_nb.journal.clock import lease_over
 from linq_nb.journal.contents import Contents
 from linq_nb.journal.engine import Database
 from linq_nb.journal.events import MessageTaken, Observations
@@ -37,19 +38,21 @@ Claimed = tuple[Send, Claim | None, rules.Next]
 
 
 class _Row(NamedTuple):
-    """A send with the rest of its row."""
+    """A send with the rest of its row; ``is_over``: its lease is."""
 
     send: Send
     epoch: int
-    lease_until: int | None
+    is_over: bool
     url_base: str | None
 
 
 _KEPT = frozenset({"send_id", "base_url", "content", "copy", "chat_id", "created_at"})
 """Fields that stay as they are when a row is claimed for another attempt."""
 
-_OF_ROW = ("owner", "epoch", "lease_until", "url_base")
 _OF_CLAIM = frozenset({"its_id", "its_epoch", "its_owner"})
+_LEASE, _MARK = ("now_us", "lease_us"), ("marks",)
+_OF_ROW = ("owner", "epoch", "url_base", *_LEASE)
+LEASE_US = int(LEASE_S * 1e6)
 _UNRESOLVED: list[Any] = [sa.literal_column(f"'{status}'") for status in UNRESOLVED_STATUSES]
 
 
@@ -65,12 +68,13 @@ class Claims(Contents, Observations):
         super().__init__(database)
         dialect = database.engine.dialect
         self._insert_send = PreparedByColumns(
-            lambda names: database.insert_if_new(sends).values(bound(sends, names)), dialect
+            lambda names: database.insert_if_new(sends).values(self._bound(names)), dialect
         )
         seen = _is(send_id="its_id", epoch="its_epoch", status="its_status")
-        self._take_over = Prepared(sends.update().where(*seen).values(bound(sends, (*SENDS.names, *_OF_ROW))), dialect)
+        self._take_over = Prepared(sends.update().where(*seen).values(self._bound((*SENDS.names, *_OF_ROW))), dialect)
         to_chat = _is(base_url="base_url", chat_id="chat_id", copy="copy")
-        row = sa.select(*SENDS.columns, sends.c.epoch, sends.c.lease_until, sends.c.url_base).where(*to_chat)
+        is_over = lease_over(database.clock()).label("is_over")
+        row = sa.select(*SENDS.columns, sends.c.epoch, is_over, sends.c.url_base).where(*to_chat)
         self._by_key = Prepared(row.where(*_is(content="content")), dialect)
         self._by_url = Prepared(row.where(*_is(url_base="its_url_base")), dialect)
         place = sa.bindparam("its_place", type_=sa.Text)
@@ -78,8 +82,21 @@ class Claims(Contents, Observations):
         self._by_old_place = Prepared(row.where(sends.c.url_base.is_(None), is_there), dialect)
         mine = (*_is(send_id="its_id", epoch="its_epoch", owner="its_owner"), sends.c.status.in_(_UNRESOLVED))
         self._update = PreparedByColumns(
-            lambda names: sends.update().where(*mine).values(bound(sends, set(names) - _OF_CLAIM)), dialect
+            lambda names: sends.update().where(*mine).values(self._bound(set(names) - _OF_CLAIM)), dialect
         )
+
+    def _bound(self, names: Iterable[str]) -> dict[str, Any]:
+        """Return a parameter for each column of a row; those of ``_LEASE`` and ``_MARK`` by the journal's clock."""
+        values: dict[str, Any] = bound(sends, set(names) - {*_LEASE, *_MARK})
+        if "lease_us" in names:
+            values["lease_until"] = self.database.clock() + sa.bindparam("lease_us", type_=sa.BigInteger)
+        if "marks" in names:
+            values["marked_at"] = self.database.clock()
+        return values
+
+    def _lease(self, *, ends: bool = False) -> dict[str, Any]:
+        """Return the values of a new lease, or of none."""
+        return {"now_us": self.database.now(), "lease_us": None if ends else LEASE_US}
 
     # --- claiming ---
 
@@ -114,12 +131,11 @@ class Claims(Contents, Observations):
 
     def _step(self, row: _Row) -> rules.Next:
         """Decide what happens when the send of this row is asked for again."""
-        lease_over = row.lease_until is None or row.lease_until <= self.database.now()
-        return rules.next_step(row.send, lease_over=lease_over)
+        return rules.next_step(row.send, lease_over=row.is_over)
 
     def _claim_new(self, db: sa.Connection, wanted: Send, content: str, owner: str, url_base: str | None) -> Claimed:
         send = replace(wanted, content=content, attempts=1)
-        claim = {"owner": owner, "epoch": 1, "lease_until": self._lease_until()}
+        claim = {"owner": owner, "epoch": 1, **self._lease()}
         values = SENDS.filled(send) | claim | ({"url_base": url_base} if url_base else {})
         if self._insert_send.run(db, values).rowcount != 1:  # another process was quicker
             return send, None, "wait"
@@ -135,7 +151,7 @@ class Claims(Contents, Observations):
             chat_name=wanted.chat_name or send.chat_name,
             is_group=send.is_group if wanted.is_group is None else wanted.is_group,
         )
-        claim = {"owner": owner, "epoch": epoch + 1, "lease_until": self._lease_until(), "url_base": url_base}
+        claim = {"owner": owner, "epoch": epoch + 1, "url_base": url_base, **self._lease()}
         values = SENDS.values(fresh) | claim
         seen = {"its_id": send.send_id, "its_epoch": epoch, "its_status": send.status}
         if self._take_over.run(db, values | seen).rowcount != 1:
@@ -198,7 +214,13 @@ class Claims(Contents, Observations):
 
     def _rows(self, db: sa.Connection, statement: Prepared, wanted: Send, **condition: str) -> list[_Row]:
         """Return the rows with this copy to this chat that a statement selects."""
-        key = {"base_url": wanted.base_url, "chat_id": wanted.chat_id, "copy": wanted.copy, **condition}
+        key = {
+            "base_url": wanted.base_url,
+            "chat_id": wanted.chat_id,
+            "copy": wanted.copy,
+            **condition,
+            **self._lease(),
+        }
         return [_Row(SENDS.make(row), *row[-3:]) for row in statement.rows(db, key)]
 
     # --- holding ---
@@ -210,9 +232,10 @@ class Claims(Contents, Observations):
         decided otherwise meanwhile. Raises MessageTaken, and writes nothing, when another send has its message.
         """
         values = SENDS.changed(send, claim.send)  # these columns alone: what others wrote meanwhile stays
-        values["lease_until"] = self._lease_until() if send.status in IN_HAND_STATUSES else None
         values |= {"its_id": send.send_id, "its_epoch": claim.epoch, "its_owner": claim.owner}
+        values |= {"marks": True} if send.status == "sending" else {}
         with self.database.write() as db:
+            values |= self._lease(ends=send.status not in IN_HAND_STATUSES)  # from now, not from before a wait
             if self._update.run(db, values).rowcount != 1:
                 return None
             learnt = send.message_id if send.message_id != claim.send.message_id else None
@@ -227,20 +250,23 @@ class Claims(Contents, Observations):
         mine = mine if held is None else mine.where(sends.c.send_id.in_(held))
         free = mine.with_for_update(skip_locked=True)  # who holds a row is at work on it; waiting could deadlock
         with self.database.write() as db:
-            db.execute(sends.update().where(sends.c.send_no.in_(free)).values(lease_until=self._lease_until()))
+            db.execute(
+                sends.update().where(sends.c.send_no.in_(free)).values(lease_until=self.database.clock() + LEASE_US)
+            )
 
     def replace(self, send: Send, *observed: Event, was: str) -> bool:
-        """Write a send whose outcome a person decided; returns False when its status is not ``was`` any more."""
+        """Write a send whose outcome a person decided.
+
+        Returns False when its status is not ``was`` any more, or an owner is at work on it.
+        """
         values = SENDS.values(send) | {"lease_until": None, "epoch": sends.c.epoch + 1}
         with self.database.write() as db:
-            is_there = sa.and_(sends.c.send_id == send.send_id, sends.c.status == was)
+            is_free = lease_over(self.database.clock())
+            is_there = sa.and_(sends.c.send_id == send.send_id, sends.c.status == was, is_free)
             if db.execute(sends.update().where(is_there).values(values)).rowcount != 1:
                 return False
             self._log(db, observed)
         return True
-
-    def _lease_until(self) -> int:
-        return self.database.now() + int(LEASE_S * 1e6)
 
 
 def _first(rows: Sequence[_Row]) -> _Row | None:

@@ -47,14 +47,19 @@ _DURABLE = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_se
 """A commit is on the server's disk when it returns, whatever the default of user or database is."""
 
 
-class Database:
-    """The database at a URL of SQLAlchemy's form; ``wall`` gives the time in seconds since 1970, for leases.
+_SERVER_NOW = sa.literal_column("CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)", sa.BigInteger)
 
-    ``recover`` opens a file whose WAL is lost. Raises JournalError when it cannot be opened, read or written.
+
+class Database:
+    """The database at a URL of SQLAlchemy's form.
+
+    ``wall`` gives the time in seconds since 1970, for leases and waits; without it a server gives its own. ``recover``
+    opens a file whose WAL is lost. Raises JournalError when it cannot be opened, read or written.
     """
 
-    def __init__(self, url: str, wall: Callable[[], float] = time.time, *, recover: bool = False) -> None:
+    def __init__(self, url: str, wall: Callable[[], float] | None = None, *, recover: bool = False) -> None:
         self.url, self.wall, self.home = _parsed(url), wall, Home("journal")
+        self.own_wall: Callable[[], float] | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.in_memory = self.is_sqlite and not _file(self.url)
         self.label = _label(self.url)
@@ -81,9 +86,19 @@ class Database:
                 raise
             forks.register(self)
 
-    def now(self) -> int:
-        """Return the time in microseconds since 1970."""
-        return int(self.wall() * 1e6)
+    @property
+    def is_real_time(self) -> bool:
+        """Whether the journal's clock shows the real time, not one that a caller made."""
+        return self.wall is self.own_wall
+
+    def now(self) -> int | None:
+        """Return the time in microseconds since 1970 by the journal's clock, None where only the server knows it."""
+        return None if self.wall is None else int(self.wall() * 1e6)
+
+    def clock(self) -> sa.ColumnElement[int]:
+        """Return the time by the journal's clock as SQL; a prepared statement gets ``now()`` as ``now_us``."""
+        now = sa.bindparam("now_us", self.now(), type_=sa.BigInteger)
+        return now if self.is_sqlite else sa.func.coalesce(now, _SERVER_NOW)
 
     def close(self) -> None:
         """Close the database; in a forked child do nothing, since it is the parent's."""

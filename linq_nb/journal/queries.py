@@ -10,13 +10,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from linq_nb.journal.clock import lease_over
 from linq_nb.journal.engine import PARAMETERS, Database
 from linq_nb.journal.events import Observations
 from linq_nb.journal.pages import FEW, PAGE, LazyRecords
 from linq_nb.journal.prepared import converted, result_processors
 from linq_nb.journal.schema import EVENTS, SENDS, TABLES, RecordTable, events, read_meta, sends
 from linq_nb.model import Event, Send
-from linq_nb.status import CLOSED_STATUSES, NO_MESSAGE_STATUSES
+from linq_nb.status import CLOSED_STATUSES, IN_HAND_STATUSES, NO_MESSAGE_STATUSES
 
 _DAY_US, _DAY, _FIRST_DAY = 86_400_000_000, timedelta(days=1), date(1970, 1, 1)
 
@@ -73,9 +74,21 @@ class Queries(Observations):
 
     def orphans(self) -> list[Send]:
         """Return the sends at ``sending`` whose owner let the lease run out."""
-        is_over = sends.c.lease_until.is_(None) | (sends.c.lease_until <= self.database.now())
         with self.database.read() as db:
-            return self._sends(db, sends.c.status == "sending", is_over)
+            return self._sends(db, sends.c.status == "sending", lease_over(self.database.clock()))
+
+    def is_held(self, send_id: str) -> bool:
+        """Whether an owner is at work on a send right now."""
+        is_held = sa.and_(sends.c.status.in_(IN_HAND_STATUSES), ~lease_over(self.database.clock()))
+        with self.database.read() as db:
+            return db.execute(sa.select(sends.c.send_no).where(sends.c.send_id == send_id, is_held)).first() is not None
+
+    def seconds_since_mark(self, send_id: str) -> float | None:
+        """Return the seconds since a send was marked ``sending``, None where that is not recorded."""
+        age_us = self.database.clock() - sends.c.marked_at
+        with self.database.read() as db:
+            micros = db.execute(sa.select(age_us).where(sends.c.send_id == send_id)).scalar()
+        return None if micros is None else float(micros) / 1e6
 
     def without_message_id(self, base_url: str, chat_id: str) -> tuple[list[Send], set[str]]:
         """Return a chat's sends that may have a message but have no message id, and the ids of those under way now."""
@@ -86,7 +99,7 @@ class Queries(Observations):
             sends.c.posted_at.is_not(None),
             sends.c.status.not_in(NO_MESSAGE_STATUSES),
         )
-        is_alive = sa.and_(sends.c.status == "sending", sends.c.lease_until > self.database.now())
+        is_alive = sa.and_(sends.c.status == "sending", ~lease_over(self.database.clock()))
         with self.database.read() as db:
             without_id = self._sends(db, *conditions)
             under_way = set(db.execute(sa.select(sends.c.send_id).where(*conditions, is_alive)).scalars())

@@ -132,13 +132,15 @@ sends = sa.Table(
     sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
     sa.Column("lease_until", sa.BigInteger),
     sa.Column("url_base", sa.Text),
+    sa.Column("marked_at", sa.BigInteger),
     sa.UniqueConstraint("send_id", name="send_name"),
     sa.UniqueConstraint("chat_id", "content", "copy", "base_url", name="send_key"),
     sa.Index("sends_status", "status"),
     sa.Index("sends_created", "created_at"),
 )
-"""``owner``, ``epoch`` and ``lease_until`` (microseconds) are the claim: each takeover increments the epoch.
-``url_base`` is the URL of a memo without all that may sign it (``UrlNames.base``)."""
+"""``owner``, ``epoch`` and ``lease_until`` are the claim: each takeover increments the epoch. ``marked_at`` is when the
+send was last marked ``sending``. Both times are microseconds by the journal's clock. ``url_base`` is the URL of a memo
+without all that may sign it (``UrlNames.base``)."""
 
 events = sa.Table(
     "events",
@@ -239,8 +241,8 @@ def _add_webhooks(db: sa.Connection) -> None:
 
 
 def _add_safety(db: sa.Connection) -> None:
-    """Version 3: waiting events are found by their message, trace or chat; similar sends by the base of their URL."""
-    _add_columns(db, sends, "url_base")
+    """Version 3: the time of a POST by Linq's clock and the journal's, the base of a URL; events are found sooner."""
+    _add_columns(db, sends, "url_base", "skew_min_ms", "skew_max_ms", "marked_at")
     for index in (*_of_waiting, _by_url):
         index.create(db, checkfirst=True)
 

@@ -25,6 +25,8 @@ _SENT_AT = column("when it left the line")
 _DELIVERED_AT = column("when it reached the device")
 _READ_AT = column("when it was read")
 _FAILED_AT = column("when Linq gave it up")
+_SKEW_MIN = column("at posted_at Linq's clock was ahead of ours by this at least", unit="ms", in_frame=False)
+_SKEW_MAX = column("at posted_at Linq's clock was ahead of ours by this at most", unit="ms", in_frame=False)
 _RESULT = "search in the chat: found, not_found or ambiguous"
 _BODY = column("the raw answer, without tokens and signed URLs", is_free_text=True, is_unique=True)
 
@@ -107,6 +109,8 @@ class Send(Record):
     attempts: int = field(default=0, metadata=column("number of attempts from here"))
     created_at: datetime | None = field(default=None, metadata=column("when it was asked for"))
     posted_at: datetime | None = field(default=None, metadata=column("when the request left"))
+    skew_min_ms: int | None = field(default=None, metadata=_SKEW_MIN)
+    skew_max_ms: int | None = field(default=None, metadata=_SKEW_MAX)
     accepted_at: datetime | None = field(default=None, metadata=column("when Linq accepted it"))
     sent_at: datetime | None = field(default=None, metadata=_SENT_AT)
     delivered_at: datetime | None = field(default=None, metadata=_DELIVERED_AT)

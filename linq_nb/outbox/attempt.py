@@ -7,6 +7,7 @@ by an update that holds only for the claim's own epoch; the answer is in the jou
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
@@ -35,6 +36,8 @@ CLAIM_POLL_S = 0.1
 """Polling interval while another owner is sending the same, in seconds."""
 
 MAX_COPY = 1_000_000
+
+_MS = timedelta(milliseconds=1)
 
 Pause = Callable[[float], None]
 """Makes a pause of so many seconds; may raise NotSent."""
@@ -130,6 +133,7 @@ class _Attempt:
         self.claim, self.accept, self.pause = claim, accept, pause
         self.send = claim.send
         self.is_accepted = False
+        self.marked_s = 0.0  # by the steady clock
 
     def run(self) -> Send:
         if (adopted := self._adopt()) is not None:
@@ -220,7 +224,7 @@ class _Attempt:
         """Mark the send and make one request, when the rate limit allows it; returns what came of it."""
         if wait_s := self.session.throttle.rate_limit_wait_s():
             self.pause(wait_s)
-        self._mark("sending", posted_at=self.session.now())
+        self._mark("sending", **self._post_times())
         try:
             return self.session.client.post_memo(
                 self.draft.chat_id,
@@ -233,10 +237,20 @@ class _Attempt:
         except wire.NoAnswer as failure:
             return failure
 
+    def _post_times(self) -> dict[str, Any]:
+        """Return the time of the POST, and how far Linq's clock is ahead of ours by what is known of it."""
+        self.marked_s, now = self.session.steady(), self.session.now()
+        skew = self.session.client.skew(now)
+        low_ms, high_ms = (math.floor(skew.low / _MS), math.ceil(skew.high / _MS)) if skew else (None, None)
+        return {"posted_at": now, "skew_min_ms": low_ms, "skew_max_ms": high_ms}
+
     def _check_awake(self) -> None:
-        """Send nothing when this process slept between its mark and now: others may have judged the send by then."""
-        marked_at = self.send.posted_at
-        if marked_at is not None and self.session.now() - marked_at >= timedelta(seconds=LEASE_S):
+        """Send nothing when this process slept between its mark and now: others may have judged the send by then.
+
+        The wall clock may be corrected meanwhile, so the steady clock counts too.
+        """
+        by_wall = (self.session.now() - (self.send.posted_at or self.session.now())).total_seconds()
+        if max(by_wall, self.session.steady() - self.marked_s) >= LEASE_S:
             raise NotSent("this machine or notebook slept when it was about to send; nothing was sent; run it again")
 
     def _mark(self, status: str, **fields: Any) -> None:

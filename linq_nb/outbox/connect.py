@@ -54,13 +54,15 @@ def connect(
     clock: Callable[[], datetime] | None = None,
     sleep: Callable[[float], None] | None = None,
     recover: bool = False,
+    steady: Callable[[], float] | None = None,
 ) -> Outbox:
     """Connect to Linq with the settings found, or to the demo in this process with ``demo=True``.
 
     ``timeout`` is in seconds, for each request. ``journal`` is a file or a URL of SQLAlchemy's form. ``fresh``
     starts the demo anew, its journal too. ``recover`` opens a journal that lost its last writes, or is a copy from
-    before them: each chat is read before the first send to it, and a memo that is there is not sent again. Without any
-    argument ``LINQ_NB_DEMO=1`` means the demo.
+    before them: each chat is read before the first send to it, and a memo that is there is not sent again. ``clock``
+    and ``sleep`` replace the wall clock and the pauses, ``steady`` the clock of leases and waits: seconds that no
+    correction of the wall clock moves. Without any argument ``LINQ_NB_DEMO=1`` means the demo.
     Raises SettingsError when the setup is wrong, JournalError when the journal cannot be opened.
     """
     api_key = settings_of.hidden_key(api_key)  # a traceback shows the arguments of a call
@@ -77,10 +79,16 @@ def connect(
     if fresh:
         raise SettingsError("fresh starts the demo anew, so it goes with the demo only; add demo=True or --demo")
     settings = settings_of.load(api_key=api_key, base_url=base_url, profile=profile, journal=journal)
-    opened, now = Journal(settings.journal, recover=recover), clock or utc_now
+    opened, now = Journal(settings.journal, wall=steady, recover=recover), clock or utc_now
     throttle = Throttle(sleep or time.sleep)
     client = Client(
-        settings.base_url, settings.api_key, timeout=timeout, transport=transport, throttle=throttle, now=now
+        settings.base_url,
+        settings.api_key,
+        timeout=timeout,
+        transport=transport,
+        throttle=throttle,
+        now=now,
+        steady=steady,
     )
     return Outbox(
         Session(
@@ -89,6 +97,7 @@ def connect(
             account=Secret(f"{settings.base_url}\n{settings.api_key.reveal()}"),
             mode="DEMO" if settings.is_demo else "LIVE",
             now=now,
+            is_real_time=clock is None,
             key_from=settings.api_key_from,
             journal_note=journal_note(opened),
         )

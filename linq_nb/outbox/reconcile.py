@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Literal
 
@@ -32,7 +33,7 @@ def reconcile(session: Session, sends: list[Send] | None) -> list[Send]:
 def _look_for(session: Session, send: Send) -> Send:
     """Read the chat of a send and journal what that shows; returns the send as it then stands."""
     try:
-        messages, is_complete = _messages_since(session, send)
+        messages, read = _read_chat(session, send)
     except LinqError as error:
         match = rules.Match("ambiguous", f"the chat could not be read: {error}")
     else:
@@ -44,10 +45,8 @@ def _look_for(session: Session, send: Send) -> Send:
             session.journal.message_ids(send.chat_id) - {send.message_id or ""},
             rivals=[rival for rival in rivals if rival.send_id != send.send_id],
             under_way=under_way - {send.send_id},
-            now=session.now(),
+            read=read,
             timeout_s=session.client.timeout,
-            complete=is_complete,
-            ahead=session.client.clock_ahead,
         )
     at = session.now()
     if match.message is None:
@@ -59,18 +58,29 @@ def _look_for(session: Session, send: Send) -> Send:
     return session.journal.observe(event) or send
 
 
-def _messages_since(session: Session, send: Send) -> tuple[list[Message], bool]:
-    """Read a chat's messages; complete when the list ended, or plainly runs back in time beyond the request.
+def _read_chat(session: Session, send: Send) -> tuple[list[Message], rules.ListRead]:
+    """Read a chat's messages, and note what the clocks say meanwhile."""
+    asked_at, seconds, times = session.now(), session.seconds_since_mark(send), list[datetime | None]()
+    by_wall = asked_at - (send.posted_at or asked_at)
+    messages = list(session.client.messages(send.chat_id, limit=MAX_MESSAGES, times=times))
+    skew, skew_then = session.client.skew(session.now()), None
+    if skew is not None and seconds is not None:
+        skew_then = skew.shifted(by_wall - timedelta(seconds=seconds))
+    as_of = min((time for time in times if time), default=None) if all(times) else None
+    read = rules.ListRead(as_of, skew, by_wall.total_seconds() if seconds is None else seconds, skew_then=skew_then)
+    return messages, dataclasses.replace(read, is_complete=_is_complete(messages, read.window_start(send)))
+
+
+def _is_complete(messages: list[Message], start: datetime | None) -> bool:
+    """Whether a chat's list ended, or plainly runs back in time beyond the start of the window.
 
     The order of the list is not documented, so one old message says nothing of what comes after it.
     """
-    messages = list(session.client.messages(send.chat_id, limit=MAX_MESSAGES))
     if len(messages) < MAX_MESSAGES:
-        return messages, True
+        return True
     times = [message.created_at for message in messages if message.created_at]
     runs_back = len(times) == len(messages) and all(later >= earlier for later, earlier in pairwise(times))
-    start = rules.window_start(send, session.client.clock_ahead)
-    return messages, runs_back and start is not None and times[-1] < start
+    return runs_back and start is not None and times[-1] < start
 
 
 def resolve(session: Session, send: Send, outcome: Literal["sent", "not_sent"], reason: str) -> Send:
@@ -80,12 +90,32 @@ def resolve(session: Session, send: Send, outcome: Literal["sent", "not_sent"], 
         raise LinqError(f'resolve takes "sent" or "not_sent", not {outcome!r}; nothing was changed')
     if not reason.strip():
         raise LinqError("resolve needs the reason, which the journal keeps; nothing was changed")
+    if current is not None and session.journal.is_held(current.send_id):
+        raise LinqError(
+            "this memo is being sent right now by another cell, notebook or process; nothing was changed; wait until "
+            "it is done, then look at outbox.sends()"
+        )
     if current is None or current.status not in UNCLEAR_STATUSES:
         status = current.status if current else "not in the journal"
         raise LinqError(f"only an unknown send can be resolved; this one is {status}; nothing was changed")
+    _refuse_under_way(session, current)
     at = session.now()
     settled = dataclasses.replace(current, status=outcome, checked_at=at)
     event = Event(send_id=current.send_id, at=at, source="resolve", status=outcome, body={"reason": reason})
     if not session.journal.replace(settled, event, was=current.status):
         raise LinqError("this send has just changed; nothing was changed by this; look at it again")
     return settled
+
+
+def _refuse_under_way(session: Session, send: Send) -> None:
+    """Refuse a send whose owner is gone without an end of its request, as long as that may still arrive."""
+    has_ended = send.status == "unknown" and send.error_message is not None
+    seconds = session.seconds_since_mark(send)
+    if seconds is None:
+        seconds = (session.now() - (send.posted_at or session.now())).total_seconds()
+    left_s = session.client.timeout + rules.SETTLE.total_seconds() - seconds
+    if send.posted_at is not None and not has_ended and left_s > 0:
+        raise LinqError(
+            f"this memo may still be on its way: whoever sent it ended without an answer; nothing was changed; wait "
+            f"{left_s:.0f} s, then look with outbox.reconcile()"
+        )

@@ -75,6 +75,8 @@ class _MonthReader:
             attempts=1,
             attachment_id=posted.file.id if posted.file else None,
             posted_at=posted.posted_at,
+            skew_min_ms=0,  # the demo's clock is ours
+            skew_max_ms=0,
         )
 
     def _memo(self, posted: Posted) -> VoiceMemo:

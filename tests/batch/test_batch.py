@@ -207,8 +207,7 @@ def test_what_may_have_been_sent_by_a_notebook_that_died_is_never_called_not_sen
         session_of(dead).wanted(draft), status="sending", posted_at=session_of(dead).now(), attempts=1
     )
     assert session_of(dead).journal.claim(wanted, memo.names, "a notebook that died")[2] == "send"
-    outbox = connect()
-    session_of(outbox).journal.database.wall = lambda: time.time() + 3600
+    outbox = connect(steady=lambda: time.time() + 3600)
     if stopped_by == "an opt-out":
         demo.receive(draft.chat_id, "STOP")
     else:

@@ -379,8 +379,7 @@ def test_two_memos_of_one_name_are_told_apart_when_their_answers_are_lost(
     demo: Demo, connect: Any, tmp_path: Path, kind: str
 ) -> None:
     ahead = timedelta()
-    outbox = connect(timeout=1, clock=lambda: utc_now() + ahead)
-    session_of(outbox).journal.database.wall = lambda: time.time() + ahead.total_seconds()
+    outbox = connect(timeout=1, clock=lambda: utc_now() + ahead, steady=lambda: time.time() + ahead.total_seconds())
     (chat,) = demo.add_chats(1).values()
     tones = [np.sin(np.arange(16_000) * step).astype("float32") * 0.5 for step in (0.1, 0.2)]
     never, lost = (VoiceMemo.from_samples(one, 16_000) for one in tones)

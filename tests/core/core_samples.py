@@ -57,6 +57,8 @@ def a_send(**fields: Any) -> Send:
         "filename": "hello.wav",
         "size_bytes": 8044,
         "posted_at": AT,
+        "skew_min_ms": 0,
+        "skew_max_ms": 0,
         "created_at": AT,
     }
     return Send(**{**given, **fields})

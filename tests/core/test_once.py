@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +95,23 @@ def on_disk(demo: Demo, stages: Stages, tmp_path: Path) -> Iterator[Callable[...
         one.close()
 
 
-def run_out(outbox: Outbox) -> None:
-    """Let every lease run out, as after a kill and a while."""
-    session_of(outbox).journal.database.wall = lambda: time.time() + HOUR_S
+class Later:
+    """A clock of the leases that is put forward."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead_s
+
+    def run_out(self) -> None:
+        """Let every lease run out, as after a kill and a while."""
+        self.ahead_s = HOUR_S
+
+
+@pytest.fixture
+def later() -> Later:
+    return Later()
 
 
 def posts(demo: Demo) -> int:
@@ -341,10 +356,10 @@ def child(demo: Socket, journal: Path, chat: str, stage: str = "") -> subprocess
 
 
 @pytest.fixture
-def parent(demo_socket: Socket, tmp_path: Path) -> Iterator[Outbox]:
+def parent(demo_socket: Socket, tmp_path: Path, later: Later) -> Iterator[Outbox]:
     """An outbox of this process on the socket demo, with the journal of the children."""
     journal = str(tmp_path / "j.sqlite")
-    given = {"base_url": demo_socket.base_url, "api_key": demo_socket.api_key, "timeout": 10}
+    given = {"base_url": demo_socket.base_url, "api_key": demo_socket.api_key, "timeout": 10, "steady": later}
     with linq_nb.connect(**given, journal=journal) as made:
         yield made
 
@@ -370,7 +385,7 @@ KILLED = {
 
 @pytest.mark.parametrize("stage", KILLED)
 def test_a_process_that_is_killed_leaves_the_truth(
-    demo_socket: Socket, tmp_path: Path, parent: Outbox, stage: str
+    demo_socket: Socket, tmp_path: Path, parent: Outbox, later: Later, stage: str
 ) -> None:
     status, there, then = KILLED[stage]
     ada = ask(demo_socket, "GET", "chats")["chats"][ADA]
@@ -380,7 +395,7 @@ def test_a_process_that_is_killed_leaves_the_truth(
     (left,) = parent.sends()
     assert left.status == status
     assert ask(demo_socket, "GET", f"bubbles/{ada}")["bubbles"] == there
-    run_out(parent)
+    later.run_out()
     if then == "unknown":
         with pytest.raises(OutcomeUnknown):
             parent.send(memo(), ada)
@@ -458,31 +473,31 @@ def test_with_a_journal_that_cannot_be_written_nothing_leaves(on_disk: Callable[
 
 @pytest.mark.parametrize("stage", ["GET /api/partner/v3/chats", "POST /api/partner/v3/attachments", "PUT "])
 def test_with_a_journal_that_fails_before_the_post_nothing_is_sent(
-    on_disk: Callable[..., Outbox], stages: Stages, demo: Demo, stage: str
+    on_disk: Callable[..., Outbox], stages: Stages, demo: Demo, later: Later, stage: str
 ) -> None:
-    outbox, ada = on_disk(), demo.chat_ids[ADA]
+    outbox, ada = on_disk(steady=later), demo.chat_ids[ADA]
     stages.after[stage] = lambda: pragma(outbox, "query_only = 1")
     with pytest.raises(JournalError, match="nothing was sent"):
         outbox.send(memo(), ada)
     assert posts(demo) == 0
     stages.after.clear()
     pragma(outbox, "query_only = 0")
-    run_out(outbox)
+    later.run_out()
     assert not outbox.send(memo(), ada).repeated
     assert bubbles(demo) == 1
 
 
 def test_a_journal_that_fails_after_the_accept_is_said_and_found_again(
-    on_disk: Callable[..., Outbox], stages: Stages, demo: Demo
+    on_disk: Callable[..., Outbox], stages: Stages, demo: Demo, later: Later
 ) -> None:
-    outbox, ada = on_disk(), demo.chat_ids[ADA]
+    outbox, ada = on_disk(steady=later), demo.chat_ids[ADA]
     stages.after["/voicememo"] = lambda: pragma(outbox, "query_only = 1")
     with pytest.raises(OutcomeUnknown, match=r"was accepted as message .* could not record it"):
         outbox.send(memo(), ada)
     stages.after.clear()
     pragma(outbox, "query_only = 0")
     assert [one.status for one in outbox.sends()] == ["sending"]
-    run_out(outbox)
+    later.run_out()
     assert outbox.send(memo(), ada).repeated
     assert (posts(demo), bubbles(demo)) == (1, 1)
 
@@ -542,11 +557,12 @@ def test_an_owner_whose_claim_was_taken_over_in_a_pause_does_not_send(
 
 
 def test_an_answer_that_comes_after_the_claim_was_lost_is_still_written_down(
-    on_disk: Callable[..., Outbox], stages: Stages, demo: Demo
+    on_disk: Callable[..., Outbox], stages: Stages, demo: Demo, later: Later
 ) -> None:
-    outbox, ada = on_disk(), demo.chat_ids[ADA]
+    outbox, ada = on_disk(steady=later), demo.chat_ids[ADA]
 
     def settle() -> None:
+        later.run_out()  # its memo had left when the machine went to sleep
         (now,) = outbox.sends()
         outbox.resolve(now, "not_sent", reason="I was too quick")
 
@@ -759,15 +775,17 @@ def test_a_long_chat_is_not_said_to_lack_what_was_not_read(
     _, claim, _ = session_of(outbox).journal.claim(wanted, (), "gone")
     assert claim is not None
     sent_at = session_of(outbox).now() - timedelta(hours=1)
-    session_of(outbox).journal.advance(claim, dataclasses.replace(claim.send, status="unknown", posted_at=sent_at))
+    lost = dataclasses.replace(claim.send, status="unknown", posted_at=sent_at, skew_min_ms=0, skew_max_ms=0)
+    session_of(outbox).journal.advance(claim, lost)
     times = [sent_at - timedelta(minutes=n) for n in range(1, 1101)]
     times = times if order == "newest first" else times[::-1]
     listed = [
         {"id": str(n), "is_from_me": True, "created_at": at.isoformat(), "parts": [{"type": "text"}]}
         for n, at in enumerate(times)
     ]
+    now = format_datetime(session_of(outbox).now(), usegmt=True)
     pages = [
-        answer(200, {"messages": listed[n : n + 100], "next_cursor": str(n) if n < 1000 else None})
+        answer(200, {"messages": listed[n : n + 100], "next_cursor": str(n) if n < 1000 else None}, Date=now)
         for n in range(0, 1100, 100)
     ]
     server.will(*pages)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from core_samples import AT, ATTACHMENT_ID, a_message, a_send, an_answer
 
 from linq_nb import rules
+from linq_nb.clocks import Skew
 from linq_nb.status import LINQ_STATUSES, OUR_STATUSES, is_resolved, precedence
 from linq_nb.wire import NoAnswer
 
@@ -112,9 +114,16 @@ def test_of_several_rows_the_one_that_forbids_most_counts() -> None:
     assert sorted(order, key=lambda status: precedence(status)) == order
 
 
-def matched(send: Any, *messages: Any, other_ids: set[str] | None = None, **more: Any) -> tuple[str, str]:
-    given = {"now": LATER, "timeout_s": 60.0, "complete": True, **more}
-    match = rules.match(send, messages, other_ids or set(), **given)
+SAME = Skew(timedelta(), timedelta())
+READ = rules.ListRead(as_of=LATER, skew=SAME, seconds_since_post=600.0)
+"""A list that was read to its end ten minutes after the POST, all clocks being right."""
+
+
+def matched(
+    send: Any, *messages: Any, other_ids: set[str] | None = None, read: rules.ListRead = READ, **more: Any
+) -> tuple[str, str]:
+    given = {"timeout_s": 60.0, **more}
+    match = rules.match(send, messages, other_ids or set(), read=read, **given)
     assert (match.message is not None) == (match.result == "found")
     return match.result, match.evidence
 
@@ -145,10 +154,13 @@ BY_ID = {"attachment_id": ATTACHMENT_ID}
         ({}, [{"media": (), "parts": None}], "ambiguous", "does not tell enough"),
         ({}, [{"media": (), "parts": 0}, {"message_id": "m2"}], "found", "file name"),
         ({}, [{"created_at": None}], "ambiguous", "does not tell enough"),
-        ({}, [{"created_at": AT - timedelta(seconds=11)}], "not_found", "no such"),
+        ({}, [{"created_at": AT - timedelta(seconds=11)}], "ambiguous", "of another time"),
+        ({}, [{"created_at": AT - timedelta(seconds=11), "filename": "b.wav"}], "not_found", "no such"),
         ({}, [{"created_at": AT - timedelta(seconds=9)}], "found", "file name"),
         ({}, [{"created_at": AT + timedelta(seconds=99)}], "found", "file name"),
-        ({}, [{"created_at": AT + timedelta(seconds=101)}], "not_found", "no such"),
+        ({}, [{"created_at": AT + timedelta(seconds=101)}], "ambiguous", "of another time"),
+        ({}, [{"created_at": AT + timedelta(seconds=101), "size_bytes": 9}], "not_found", "no such"),
+        ({}, [{"created_at": AT + timedelta(seconds=101), "is_from_me": False}], "not_found", "no such"),
         (BY_ID, [{"part_id": ATTACHMENT_ID, "created_at": AT - timedelta(hours=3)}], "ambiguous", "of another time"),
         (BY_ID, [{"part_id": ATTACHMENT_ID, "created_at": AT + timedelta(days=1)}], "ambiguous", "a clock may be off"),
         ({"posted_at": None}, [{}], "ambiguous", "time of the request"),
@@ -209,7 +221,7 @@ def test_copies_find_each_their_own_message() -> None:
     first, second = a_send(**BY_ID), a_send(**COPY)
     times = {"late": AT + timedelta(seconds=5), "early": AT}
     listed = [a_message(part_id=ATTACHMENT_ID, message_id=name, created_at=at) for name, at in times.items()]
-    given: Any = {"now": LATER, "timeout_s": 60.0, "complete": True}
+    given: Any = {"read": READ, "timeout_s": 60.0}
     matches = [
         rules.match(send, listed, set(), rivals=[other], **given) for send, other in ((first, second), (second, first))
     ]
@@ -225,19 +237,99 @@ def test_nothing_is_taken_while_a_send_that_may_be_it_is_under_way() -> None:
 
 def test_not_found_is_not_said_before_the_time_when_it_is_sure() -> None:
     for seconds, result in ((89, "ambiguous"), (90, "not_found")):
-        assert matched(a_send(), now=AT + timedelta(seconds=seconds))[0] == result
-    assert matched(a_send(), now=AT + timedelta(seconds=90), timeout_s=120.0)[0] == "ambiguous"
+        at = {"as_of": AT + timedelta(seconds=seconds), "seconds_since_post": seconds}
+        assert matched(a_send(), read=replace(READ, **at))[0] == result
+        for name, value in at.items():
+            assert matched(a_send(), read=replace(READ, **{name: value}))[0] == result
+    assert matched(a_send(), read=replace(READ, seconds_since_post=90.0), timeout_s=120.0)[0] == "ambiguous"
 
 
 def test_not_found_is_not_said_of_a_list_that_was_not_read_to_its_end() -> None:
-    assert matched(a_send(), complete=False)[0] == "ambiguous"
-    assert matched(a_send(), a_message(), complete=False)[0] == "found"
+    assert matched(a_send(), read=replace(READ, is_complete=False))[0] == "ambiguous"
+    assert matched(a_send(), a_message(), read=replace(READ, is_complete=False))[0] == "found"
 
 
-@pytest.mark.parametrize("minutes", [-30, -2, 2, 30])
-def test_a_clock_that_is_off_is_allowed_for(minutes: int) -> None:
-    ahead = timedelta(minutes=minutes)
-    theirs = a_message(created_at=AT + ahead)
-    assert matched(a_send(), theirs, ahead=ahead)[0] == "found"
-    assert matched(a_send(), theirs)[0] == "not_found"
-    assert rules.window_start(a_send(), ahead) == AT + ahead - rules.CLOCK_SKEW
+# --- clocks ---
+
+
+def ahead(minutes: float) -> Skew:
+    return SAME.shifted(timedelta(minutes=minutes))
+
+
+def posted(then: float | None, **fields: Any) -> Any:
+    """A send at whose POST Linq's clock was known to be so many minutes ahead of ours, or was not known."""
+    ms = None if then is None else int(then * 60_000)
+    return a_send(skew_min_ms=ms, skew_max_ms=ms, **fields)
+
+
+@pytest.mark.parametrize("minutes", [-60, -30, -2, 0, 2, 30, 60])
+@pytest.mark.parametrize("now", [-60, -2, 0, 2, 60])
+def test_a_message_is_found_whatever_became_of_our_clock_since(minutes: int, now: int) -> None:
+    """Our clock was off by ``minutes`` at the POST; it is off by ``now`` when the chat is read."""
+    theirs = a_message(created_at=AT + timedelta(minutes=minutes))
+    read = replace(READ, skew=ahead(now), as_of=AT + timedelta(minutes=minutes + 70))
+    assert matched(posted(minutes), theirs, read=read)[0] == "found"
+
+
+@pytest.mark.parametrize("then", [-60, -2, 0, 2, 60, None])
+@pytest.mark.parametrize("now", [-60, -2, 0, 2, 60])
+def test_a_message_that_is_there_is_never_said_not_to_be(now: int, then: int | None) -> None:
+    """Whatever is believed of the clocks: what fits in name and size, or is of a possible time, forbids it."""
+    read = replace(READ, skew=ahead(now), as_of=AT + timedelta(hours=3), seconds_since_post=10_800.0)
+    for minutes in (-60, -2, 0, 2, 60):
+        at = AT + timedelta(minutes=minutes)
+        assert matched(posted(then), a_message(created_at=at), read=read)[0] != "not_found"
+        if minutes in (then, now):
+            for unlike in ({"filename": "b.wav"}, {"size_bytes": 9}, {"media": (), "parts": 0}):
+                assert matched(posted(then), a_message(created_at=at, **unlike), read=read)[0] != "not_found"
+
+
+@pytest.mark.parametrize(
+    ("then", "read", "why"),
+    [
+        (None, {}, "how far our clock was off"),
+        (0, {"as_of": None}, "no Date header"),
+        (0, {"skew": None}, "no Date header"),
+        # our clock was an hour slow at the POST, and is right: the request is still under way
+        (60, {"as_of": AT + timedelta(minutes=61)}, "too early"),
+        # it was right at the POST, or thought to be by an old Date, and is an hour slow now
+        (0, {"skew": ahead(60), "as_of": AT + timedelta(minutes=61)}, "too early"),
+        # the list is of a cache, and older than the POST
+        (0, {"as_of": AT - timedelta(hours=1)}, "too early"),
+        # our clock was put forward, so that an hour seems to have passed
+        (0, {"seconds_since_post": 3600.0, "as_of": AT + timedelta(seconds=5)}, "too early"),
+        # an old Date at the POST hid that our clock was slow; the journal's clock knows better
+        (0, {"skew_then": ahead(60), "as_of": AT + timedelta(minutes=61)}, "too early"),
+    ],
+)
+def test_without_certainty_of_the_time_not_found_is_not_said(then: Any, read: Any, why: str) -> None:
+    result, evidence = matched(posted(then), read=replace(READ, **read))
+    assert result == "ambiguous"
+    assert why in evidence
+
+
+@pytest.mark.parametrize(
+    ("then", "read"),
+    [
+        (60, {"as_of": AT + timedelta(minutes=62)}),
+        (0, {"skew": ahead(60), "as_of": AT + timedelta(minutes=62)}),
+        (-60, {"skew": ahead(-60), "as_of": AT - timedelta(minutes=58)}),
+        (None, {"skew_then": SAME}),
+    ],
+)
+def test_not_found_is_said_once_the_time_is_certain(then: Any, read: Any) -> None:
+    assert matched(posted(then), read=replace(READ, **read))[0] == "not_found"
+
+
+def test_a_list_whose_answer_is_older_than_its_messages_proves_nothing() -> None:
+    """A proxy that tells an old time on every answer, then and now."""
+    read = replace(READ, skew=ahead(-60), as_of=AT - timedelta(minutes=58))
+    newer = a_message(created_at=AT, filename="b.wav")
+    assert matched(posted(-60), newer, read=read) == ("ambiguous", "the answers tell an older time than a message in "
+                                                      "them: a cache or a proxy may have given them")  # fmt: skip
+
+
+def test_a_rivals_window_is_made_of_what_was_known_at_its_own_post() -> None:
+    slow = rival(posted_at=AT - timedelta(hours=1), skew_min_ms=3_600_000, skew_max_ms=3_600_000)
+    assert matched(a_send(), a_message(), rivals=[slow])[0] == "ambiguous"
+    assert matched(a_send(), a_message(), rivals=[replace(slow, skew_min_ms=0, skew_max_ms=0)])[0] == "found"

@@ -36,15 +36,14 @@ INTERRUPTED = 130
 def connect(task: dict[str, Any]) -> Outbox:
     """Connect as somebody would ``shift`` seconds later: the clock and the leases' clock are both ahead by that."""
     shift = float(task["shift"])
-    outbox = linq_nb.connect(
+    return linq_nb.connect(
         api_key=task["api_key"],
         base_url=task["base_url"],
         journal=task["journal"],
         timeout=task["timeout"],
         clock=lambda: utc_now() + timedelta(seconds=shift),
+        steady=lambda: time.time() + shift,
     )
-    session_of(outbox).journal.database.wall = lambda: time.time() + shift
-    return outbox
 
 
 def drafts(task: dict[str, Any]) -> list[Draft]:

@@ -41,8 +41,8 @@ def connect(demo: Demo, transport: Sleeper, journal_url: str) -> Iterator[Connec
 
     def made() -> Outbox:
         given = {"api_key": demo.api_key, "base_url": demo.base_url, "journal": journal_url, "sleep": demo.sleep}
-        opened.append(linq_nb.connect(**given, transport=transport, clock=demo.now))
-        session_of(opened[-1]).journal.database.wall = lambda: demo.now().timestamp()
+        steady = lambda: demo.now().timestamp()  # noqa: E731
+        opened.append(linq_nb.connect(**given, transport=transport, clock=demo.now, steady=steady))
         return opened[-1]
 
     yield made

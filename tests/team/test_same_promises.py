@@ -33,10 +33,20 @@ ABOUT_SQLITE = ("PRAGMA", "sqlite", "pragma(", "tmp_path", "monkeypatch", "refus
 stages = test_once.stages
 
 
+_wall = Wall()
+
+
+@pytest.fixture
+def wall() -> Wall:
+    """The clock of the one journal, set anew for each test."""
+    _wall.now = Wall().now
+    return _wall
+
+
 @pytest.fixture(scope="module")
 def emptied(server: Server) -> Iterator[Journal]:
     """One journal for many small tests: to empty it is faster than to make one."""
-    made = Journal(server.url())
+    made = Journal(server.url(), wall=_wall)
     yield made
     made.close()
 
@@ -44,7 +54,6 @@ def emptied(server: Server) -> Iterator[Journal]:
 @pytest.fixture
 def book(emptied: Journal, server: Server, wall: Wall) -> Journal:
     admin(server, "TRUNCATE sends, events, names, attachments RESTART IDENTITY")
-    emptied.database.wall = wall
     return emptied
 
 

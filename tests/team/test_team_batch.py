@@ -18,7 +18,6 @@ from team_samples import customers
 
 from linq_nb import JournalError, Outbox, OutcomeUnknown, VoiceMemo
 from linq_nb.demo import Demo
-from linq_nb.outbox import session_of
 
 HERE = Path(__file__).parent
 Connect = Callable[..., Outbox]
@@ -50,10 +49,9 @@ def posts(demo: Demo) -> int:
     return sum(request.method == "POST" and request.path.endswith("/voicememo") for request in demo.requests)
 
 
-def run_out(outbox: Outbox) -> Outbox:
-    """Let every lease run out, as after a while."""
-    session_of(outbox).journal.database.wall = lambda: time.time() + 3600
-    return outbox
+def an_hour_later() -> float:
+    """The clock of the leases, when every lease of now has run out."""
+    return time.time() + 3600
 
 
 def test_a_server_that_stops_stops_the_batch_and_the_batch_resumes(
@@ -72,7 +70,7 @@ def test_a_server_that_stops_stops_the_batch_and_the_batch_resumes(
     assert "failures in a row" in batch.line()
     (cut,) = outbox.sends(status="sending")
     assert cut.chat_id == drafts[9].chat_id
-    later = run_out(connect())
+    later = connect(steady=an_hour_later)
     sends = list(later.send_all(later.plan(drafts)))
     assert all(send.message_id for send in sends)
     assert sends[9].reconcile_result == "found"
@@ -92,7 +90,7 @@ def test_many_workers_lose_their_server_and_go_on(
     finally:
         server.start()
     assert 20 <= gone < 20 + workers
-    later = run_out(connect())
+    later = connect(steady=an_hour_later)
     sends = list(later.send_all(later.plan(drafts), workers=workers))
     assert all(send.message_id for send in sends)
     assert sorted(demo.bubbles().values()) == [1] * 60
@@ -108,7 +106,7 @@ def test_a_send_whose_answer_cannot_be_written_is_unknown(
             outbox.send(memo, "Ada Lovelace")
     finally:
         server.start()
-    sent = run_out(outbox).send(memo, "Ada Lovelace")
+    sent = connect(steady=an_hour_later).send(memo, "Ada Lovelace")
     assert (sent.repeated, sent.reconcile_result, posts(demo)) == (True, "found", 1)
 
 
@@ -123,7 +121,7 @@ def test_nothing_is_sent_that_cannot_be_written_before(
         assert posts(demo) == 0
     finally:
         server.start()
-    assert not run_out(outbox).send(memo, "Ada Lovelace").repeated
+    assert not connect(steady=an_hour_later).send(memo, "Ada Lovelace").repeated
     assert posts(demo) == 1
 
 
