@@ -741,15 +741,22 @@ def test_a_new_subscription_is_requested_once_because_its_secret_comes_once(clie
     assert "whsec_x" not in repr(client.create_subscription("https://me.example", ["message.sent"]))
 
 
-def test_linqs_clock_is_read_from_its_answers(client: Client, server: RawServer) -> None:
-    theirs = utc_now() + timedelta(hours=1)
+def test_linqs_clock_is_read_from_its_answers_and_not_from_those_of_the_storage(
+    client: Client, server: RawServer
+) -> None:
+    hour = timedelta(hours=1)
+    theirs = utc_now() + hour
+    assert client.skew(utc_now()) is None
     server.will(answer(200, {"phone_numbers": []}, date=format_datetime(theirs, usegmt=True)))
     client.phone_numbers()
-    assert abs(client.clock_ahead - timedelta(hours=1)) < timedelta(seconds=5)
-    storage = answer(200, date=format_datetime(theirs + timedelta(hours=9), usegmt=True))
-    server.will(storage)
+    seen = client.skew(theirs - hour)
+    assert seen is not None
+    assert hour - timedelta(seconds=1) < seen.low <= seen.high < hour + timedelta(seconds=HANG_S)
+    server.will(answer(200, date=format_datetime(theirs + 9 * hour, usegmt=True)))
     client.upload(Attachment(attachment_id="a", upload_url=f"{server.origin}/put"), b"x")
-    assert abs(client.clock_ahead - timedelta(hours=1)) < timedelta(seconds=5)
+    now = client.skew(theirs - hour)
+    assert now is not None
+    assert abs((now.high - now.low) - (seen.high - seen.low)) < timedelta(milliseconds=1)
 
 
 def test_an_error_of_the_socket_demo_reads_like_linqs(demo_socket: Any) -> None:

@@ -30,7 +30,7 @@ import test_webhook_journal  # noqa: E402
 ABOUT_SQLITE = ("PRAGMA", "sqlite", "pragma(", "tmp_path", "monkeypatch", "refusing(")
 """Words in the source of tests that are about SQLite or its file."""
 
-stages = test_once.stages
+stages, later = test_once.stages, test_once.later
 
 
 _wall = Wall()
