@@ -93,7 +93,7 @@ def repeated_line(send: Send, now: datetime | None) -> str:
     under = f" as message {short_id(send.message_id)}" if send.message_id else ""
     state = "" if done == "sent" else f" ({clean(send.status, 40)})"
     old = (
-        f"; found by the name that an older linq_nb gave this URL: if that was other audio, copy={send.copy + 1} sends this"
+        f"; found by this URL's name in an older linq_nb: if that was other audio, copy={send.copy + 1} sends this"
         if is_old_name(send.content)
         else ""
     )
