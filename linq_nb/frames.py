@@ -11,10 +11,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-from linq_nb import catalog
+from linq_nb import catalog, storable
 from linq_nb.errors import SettingsError
 from linq_nb.model import (
     BOOL,
@@ -33,7 +34,7 @@ from linq_nb.model import (
     Send,
     frame_columns,
 )
-from linq_nb.text import mask, mask_text
+from linq_nb.text import mask, mask_text, writable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +49,7 @@ Chunk = Mapping[str, Sequence[Any]]
 
 MISSING_TIME = -(2**63)
 _DAY_US = 86_400_000_000
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _REMEMBERED = 100_000
 """Distinct values of a column that are remembered at a time, so that a column without repeats costs no more."""
 
@@ -211,10 +213,12 @@ def _reader(column: Column, masked: Mask, handles: str, *, raw: bool) -> Read | 
         return lambda value: " ".join(map(masked, parsed(value))) or None
     if column.is_handle:
         return masked
-    shown: Mask = str if handles == "full" else mask_text
+    shown: Mask = writable if handles == "full" else lambda text: mask_text(writable(text))
     if column.is_json:
         return lambda value: shown(_as_text(parsed(value)))
-    return mask_text if column.is_free_text and handles != "full" else None
+    if column.is_free_text and handles != "full":
+        return shown
+    return None if raw else writable
 
 
 def _as_text(value: Any) -> str:
@@ -235,7 +239,7 @@ def _kind(types: set[type], kind: str | None) -> type:
 
 def _mask(handles: str, key: bytes | KeyHolder | None) -> Mask:
     if handles == "full":
-        return str
+        return writable
     if handles == "masked":
         return mask
     if handles != "hashed":
@@ -243,7 +247,7 @@ def _mask(handles: str, key: bytes | KeyHolder | None) -> Mask:
     if not key:
         raise SettingsError('handles="hashed" needs key=outbox, so that hashes can be joined')
     secret = key if isinstance(key, bytes) else key._hash_key()
-    return lambda handle: hmac.new(secret, handle.casefold().encode(), hashlib.sha256).hexdigest()[:16]
+    return lambda handle: hmac.new(secret, writable(handle).casefold().encode(), hashlib.sha256).hexdigest()[:16]
 
 
 class _Builder:
@@ -276,20 +280,21 @@ class _Builder:
 
 
 class _Numbers(_Builder):
-    """Whole numbers or booleans; ``read`` is not asked."""
+    """Whole numbers or booleans; a number beyond 64 bits is missing."""
 
-    def __init__(self, dtype: str) -> None:
-        super().__init__()
+    def __init__(self, dtype: str, *, raw: bool) -> None:
+        super().__init__(storable.whole if dtype == INT and not raw else None)
         self._dtype = dtype
 
     def _array(self, values: Sequence[Any]) -> Any:
         import pandas as pd
 
-        return pd.array(values, dtype=self._dtype)  # type: ignore[call-overload]
+        shown = values if self._read is None else list(map(self._read, values))
+        return pd.array(shown, dtype=self._dtype)  # type: ignore[call-overload]
 
 
 class _Times(_Builder):
-    """Times in UTC; ``raw`` ones are microseconds since 1970."""
+    """Times in UTC, of any year also with pandas 2; ``raw`` ones are microseconds since 1970."""
 
     def __init__(self, *, raw: bool) -> None:
         super().__init__()
@@ -298,10 +303,9 @@ class _Times(_Builder):
     def _array(self, values: Sequence[Any]) -> Any:
         import pandas as pd
 
-        if self._raw:
-            micros = pd.array(values, dtype="Int64").to_numpy("int64", na_value=MISSING_TIME)
-            return pd.DatetimeIndex(micros.view("datetime64[us]")).tz_localize("UTC")
-        return pd.DatetimeIndex(pd.to_datetime(values, utc=True, cache=False)).as_unit("us")
+        counts = values if self._raw else list(map(_micros, values))
+        micros = pd.array(counts, dtype="Int64").to_numpy("int64", na_value=MISSING_TIME)
+        return pd.DatetimeIndex(micros.view("datetime64[us]")).tz_localize("UTC")
 
 
 class _Texts(_Builder):
@@ -363,10 +367,15 @@ def _builder(column: Column, read: Read | None, *, raw: bool) -> _Builder:
     if column.dtype == TIME:
         return _Times(raw=raw)
     if column.dtype in (INT, BOOL):
-        return _Numbers(column.dtype)
+        return _Numbers(column.dtype, raw=raw)
     if column.dtype == CATEGORY:
         return _Categories()
     return _Builder(read) if column.is_unique else _Texts(read)
+
+
+def _micros(at: datetime | None) -> int | None:
+    """Return a time as microseconds since 1970; one without a zone is in UTC."""
+    return None if at is None else ((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
 
 
 def _seconds(start: Any, end: Any) -> Any:

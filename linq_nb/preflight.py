@@ -138,6 +138,9 @@ def https_url(memo: VoiceMemo) -> Iterator[Finding]:
 def sound(memo: VoiceMemo) -> Iterator[Finding]:
     if memo.data is None:
         return
+    if memo.duration_ms is None:
+        yield _warning("length", "the file claims a length of more than a year, so none is shown; export it anew")
+        return
     if not memo.duration_ms:
         yield _warning("empty", "the memo is empty: 0 seconds of audio")
         return

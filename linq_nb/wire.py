@@ -17,12 +17,12 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeGuard, TypeVar
 
-from linq_nb import catalog
+from linq_nb import catalog, storable
 from linq_nb.audio import MAX_FILENAME, MAX_UPLOAD_BYTES
 from linq_nb.errors import BY_STATUS, ApiError, OutcomeUnknown, RateLimitError
 from linq_nb.model import Attachment, Chat, Event, Handle, Line, Message, Subscription, is_uuid
 from linq_nb.status import OUR_STATUSES
-from linq_nb.text import clean, redact, writable
+from linq_nb.text import clean, redact
 
 Raw = Mapping[str, Any]
 T = TypeVar("T")
@@ -34,7 +34,6 @@ MAX_ANSWER_BYTES = 10_000_000
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t -~]*")
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:?\d\d)", re.ASCII)
 _WITHOUT_FILE = frozenset({"text", "link", "imessage_app", "app_clip"})
 """The part types that carry no file; any other, also one that is new, may be a memo."""
 
@@ -48,7 +47,7 @@ class Unreadable(ValueError):
 
 def text_of(raw: Raw, key: str) -> str | None:
     value = raw.get(key)
-    return writable(value) if isinstance(value, str) and value else None
+    return storable.text(value) if isinstance(value, str) and value else None
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
@@ -62,10 +61,11 @@ def is_header(name: str, value: object) -> bool:
 
 
 def int_of(raw: Raw, key: str) -> int | None:
-    value = raw.get(key)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None
+    return storable.whole(raw.get(key))
+
+
+def length_of(raw: Raw, key: str) -> int | None:
+    return storable.length(raw.get(key))
 
 
 def bool_of(raw: Raw, key: str) -> bool | None:
@@ -85,7 +85,7 @@ def dicts_of(raw: Raw, key: str) -> list[Raw]:
 
 def texts_of(raw: Raw, key: str) -> tuple[str, ...]:
     value = raw.get(key)
-    return tuple(writable(item) for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+    return tuple(storable.text(item) for item in value if isinstance(item, str)) if isinstance(value, list) else ()
 
 
 def id_of(raw: Raw, key: str) -> str | None:
@@ -108,18 +108,8 @@ def rating_of(raw: Raw, key: str) -> str | None:
     return rating.upper() if rating else None
 
 
-def parse_time(text: object) -> datetime | None:
-    """Read an RFC 3339 time with 0 to 9 fractional digits as UTC, to the microsecond; None for anything else."""
-    if not isinstance(text, str) or not _TIME.fullmatch(text):
-        return None
-    try:
-        return datetime.fromisoformat(text.replace("z", "Z")).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
 def time_of(raw: Raw, name: str) -> datetime | None:
-    return parse_time(raw.get(name))
+    return storable.time(raw.get(name))
 
 
 @dataclass(frozen=True)
@@ -189,8 +179,8 @@ class Answer:
         if self.cut:
             return f"it is larger than {MAX_ANSWER_BYTES // 1_000_000} MB"
         try:
-            body = json.loads(self.text)
-        except (ValueError, RecursionError):
+            body = storable.loads(self.text)
+        except ValueError:
             return _not_json(self.text) if self.text.strip() else "it is empty"
         return body if isinstance(body, dict) else f"it is a JSON {type(body).__name__}, not an object"
 
@@ -235,7 +225,7 @@ def _readers(record: Any) -> list[tuple[str, Callable[[Raw, str], Any]]]:
 
 
 _READERS: Mapping[Any, Callable[[Raw, str], Any]] = {
-    "str | None": text_of, "int | None": int_of, "bool | None": bool_of, "datetime | None": time_of,
+    "str | None": text_of, "int | None": length_of, "bool | None": bool_of, "datetime | None": time_of,
     "tuple[str, ...]": texts_of,
 }  # fmt: skip
 """How a field is read, by its type; fields of other types are not."""
@@ -299,7 +289,7 @@ def subscription(raw: Raw) -> Subscription:
 def _status(raw: Raw, key: str) -> str | None:
     """Read Linq's word for a status; a word of ours in its place is not believed: only this machine can know it."""
     word = text_of(raw, key)
-    return None if word in OUR_STATUSES else word
+    return None if word in OUR_STATUSES else word and word[: storable.MAX_ID]
 
 
 def accepted(answer: Answer) -> dict[str, Any]:
@@ -316,8 +306,8 @@ def accepted(answer: Answer) -> dict[str, Any]:
         "attachment_id": id_of(media, "id"),
         "filename": text_of(media, "filename"),
         "mime_type": text_of(media, "mime_type"),
-        "size_bytes": int_of(media, "size_bytes"),
-        "duration_ms": int_of(media, "duration_ms"),
+        "size_bytes": length_of(media, "size_bytes"),
+        "duration_ms": length_of(media, "duration_ms"),
     }
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -369,7 +359,7 @@ def webhook(raw: Raw, at: datetime) -> Event:
         event_id=text_of(raw, "event_id"),
         event_type=kind,
         chat_id=(text_of(dict_of(data, "chat"), "id") or text_of(data, "chat_id") or "").lower() or None,
-        body=redact(dict(raw)),
+        body=storable.kept(raw),
     )
 
 
@@ -411,7 +401,7 @@ def facts_of(answer: Answer) -> dict[str, Any]:
         "code": answer.code,
         "doc_url": redact(text_of(answer.error, "doc_url")),
         "trace_id": answer.trace_id,
-        "response": redact(dict(answer.body)) or clean(answer.text, 500),
+        "response": storable.kept(answer.body) or clean(answer.text, 500),
     }
 
 

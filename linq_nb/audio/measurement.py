@@ -11,6 +11,9 @@ from linq_nb.audio.refusals import Refusal
 from linq_nb.audio.sound import Sound
 from linq_nb.errors import AudioError
 
+_MOST_S = 1e15
+"""Seconds at most, also where a file claims an infinite length."""
+
 Bytes = bytes | bytearray | memoryview
 
 
@@ -70,7 +73,7 @@ def probe(data: Bytes) -> AudioInfo:
         mime_type=facts.mime_type,
         extension=facts.extension,
         codec=sound.codec,
-        duration_ms=max(1, round(1000 * sound.seconds)),
+        duration_ms=max(1, round(1000 * min(sound.seconds, _MOST_S))),
         sample_rate=sound.rate,
         channels=sound.channels,
         title=title,

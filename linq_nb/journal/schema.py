@@ -25,6 +25,7 @@ import sqlalchemy as sa
 
 from linq_nb.errors import JournalError
 from linq_nb.model import BOOL, CATEGORY, INT, TEXT, TIME, Event, Send, columns_of
+from linq_nb.text import writable
 
 # --- types ---
 
@@ -46,7 +47,6 @@ class Micros(sa.TypeDecorator[datetime]):
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_encode_ascii = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Json(sa.TypeDecorator[Any]):
@@ -56,10 +56,7 @@ class Json(sa.TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Any) -> str | None:
-        if value is None:
-            return None
-        text = _encode(value)
-        return text if _is_utf8(text) else _encode_ascii(value)
+        return None if value is None else writable(_encode(value))
 
     def process_result_value(self, value: str | None, dialect: Any) -> Any:
         return None if value is None else json.loads(value)
@@ -75,21 +72,13 @@ class Texts(Json):
 
 
 class CleanText(sa.TypeDecorator[str]):
-    """Text from elsewhere. PostgreSQL cannot store NUL, and a record must not be lost for one: it is replaced."""
+    """Text from elsewhere: what no database stores is replaced, since a record must not be lost for it."""
 
     impl = sa.Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
-        return value.replace("\0", "\ufffd") if value and "\0" in value else value
-
-
-def _is_utf8(text: str) -> bool:
-    """Whether a text has no lone surrogate, which no database stores."""
-    try:
-        return text.isascii() or bool(text.encode())
-    except UnicodeEncodeError:
-        return False
+        return writable(value) if value else value
 
 
 # --- tables ---

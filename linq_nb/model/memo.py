@@ -17,6 +17,9 @@ from linq_nb.model.sources import expanded, is_uuid, read_file, source_of, split
 from linq_nb.model.urls import UrlNames, url_names
 from linq_nb.text import plain_url, writable
 
+MAX_DURATION_MS = 365 * 24 * 3_600_000
+"""One year. A file of 100 MiB that claims more is wrong about its length, which is not known then."""
+
 MemoSource = Literal["file", "bytes", "samples", "url", "attachment"]
 
 
@@ -136,7 +139,7 @@ class VoiceMemo(Record):
             info = audio.probe(data)
             filename = f"{Path(filename).stem}{info.extension}" if filename else None
         facts = dataclasses.asdict(info)
-        extension = facts.pop("extension")
+        extension, duration_ms = facts.pop("extension"), facts.pop("duration_ms")
         return cls(
             source=source,
             data=data,
@@ -145,6 +148,7 @@ class VoiceMemo(Record):
             size_bytes=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
             origin_sha256=origin,
+            duration_ms=duration_ms if duration_ms <= MAX_DURATION_MS else None,
             **facts,
         )
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from linq_nb import preflight, proof, rules, views, wire
+from linq_nb import preflight, proof, rules, storable, views, wire
 from linq_nb.client import require_accepted
 from linq_nb.errors import (
     ApiError,
@@ -30,7 +30,7 @@ from linq_nb.outbox import recovery
 from linq_nb.outbox.reconcile import reconcile
 from linq_nb.session import Session, chat_fields
 from linq_nb.status import is_resolved
-from linq_nb.text import mask_text, redact, short_id
+from linq_nb.text import mask_text, short_id
 
 CLAIM_POLL_S = 0.1
 """Polling interval while another owner is sending the same, in seconds."""
@@ -338,7 +338,7 @@ def accepted(send: Send, answer: wire.Answer) -> tuple[Send, Event]:
         trace_id=answer.trace_id,
         message_id=sent.message_id,
         service=sent.service,
-        body=redact(dict(answer.body)),
+        body=storable.kept(answer.body),
     )
     return sent, event
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from linq_nb import views, webhooks
+from linq_nb import storable, views, webhooks
 from linq_nb.errors import SettingsError, WebhookError
 from linq_nb.model import Event
 from linq_nb.secret import HiddenText, Secret
@@ -137,8 +136,8 @@ def _parsed(item: Any) -> Mapping[str, Any]:
         if len(item) > 4 * MAX_BODY_BYTES:  # JSON within JSON grows
             raise _unreadable("too long")
         try:
-            value = json.loads(item)
-        except (ValueError, RecursionError):
+            value = storable.loads(item)
+        except ValueError:
             raise _unreadable("not JSON") from None
         if isinstance(value, dict):
             return value
@@ -210,8 +209,8 @@ def _of_file(file: Path) -> Iterator[Any]:
 def _of_json(data: bytes) -> list[Any]:
     """Read a JSON file: a list of deliveries, one delivery, or one a line under the wrong suffix."""
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
+        value = storable.loads(data)
+    except ValueError:
         lines = [line for line in data.splitlines() if line.strip()]
         return lines if len(lines) > 1 and all(line.lstrip().startswith(b"{") for line in lines) else [data]
     return value if isinstance(value, list) else [value]

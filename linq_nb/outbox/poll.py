@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from linq_nb import rules
+from linq_nb import rules, storable
 from linq_nb.errors import (
     ApiError,
     AuthenticationError,
@@ -26,7 +26,6 @@ from linq_nb.model import Chat, Event, Message, Send
 from linq_nb.outbox.threads import Worker, join
 from linq_nb.proof import same_id
 from linq_nb.session import Session
-from linq_nb.text import redact
 
 WORKERS = 4
 """Requests at once; Linq documents no limit for reads, and slows down with 429."""
@@ -229,7 +228,7 @@ def read_status(session: Session, send: Send) -> Event:
             trace_id=error.trace_id,
             body=error.response,
         )
-    return event_of(send, message, "poll", answer.at, http_status=answer.http_status, body=redact(dict(answer.body)))
+    return event_of(send, message, "poll", answer.at, http_status=answer.http_status, body=storable.kept(answer.body))
 
 
 def event_of(send: Send, message: Message, source: str, at: datetime, **more: Any) -> Event:

@@ -9,13 +9,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from linq_nb import wire
+from linq_nb import storable, wire
 from linq_nb.errors import WebhookError
 from linq_nb.model import Event
 from linq_nb.webhooks.signature import MAX_AGE_S, Scheme, Secrets, check_signature
-
-MAX_ID = 200
-"""Linq's ids are uuids; a longer id is replaced by its hash, since databases limit the length of an index."""
 
 
 def verify(
@@ -63,13 +60,15 @@ def _event(text: str | bytes, at: datetime | None, webhook_id: str | None) -> Ev
         event,
         event_id=_short_id(event.event_id or webhook_id or _hash(text)),
         message_id=event.message_id and _short_id(event.message_id),
+        chat_id=event.chat_id and _short_id(event.chat_id),
+        trace_id=event.trace_id and _short_id(event.trace_id),
     )
 
 
 def _object(text: str | bytes) -> Mapping[str, Any]:
     try:
-        raw = json.loads(text)
-    except (ValueError, RecursionError):
+        raw = storable.loads(text)
+    except ValueError:
         raise _no_event("not JSON") from None
     if not isinstance(raw, dict):
         raise _no_event(f"a JSON {type(raw).__name__}, not an object")
@@ -77,7 +76,8 @@ def _object(text: str | bytes) -> Mapping[str, Any]:
 
 
 def _short_id(text: str) -> str:
-    return text if len(text) <= MAX_ID else _hash(text)
+    """Return an id, a longer one than any of Linq's as its hash: databases limit the length of an index."""
+    return text if len(text) <= storable.MAX_ID else _hash(text)
 
 
 def _hash(text: str | bytes) -> str:

@@ -84,7 +84,7 @@ def of_answers(path: str, way: str) -> dict[str, float]:
     raw = [json.loads(one) for one in lines]
     if way == "pandas":
         return measured(lambda: normalized(raw), 3)
-    from linq_nb import to_frame, wire
+    from linq_nb import storable, to_frame, wire
 
     at = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -93,7 +93,7 @@ def of_answers(path: str, way: str) -> dict[str, float]:
         for number, body in enumerate(raw):
             told = wire.accepted(wire.Answer(http_status=202, text=lines[number], at=at))
             chat = body["voice_memo"]["chat"]["id"]
-            when = wire.parse_time(body["voice_memo"]["created_at"])
+            when = storable.time(body["voice_memo"]["created_at"])
             found.append(_send(number, chat, told, when))
         return found
 

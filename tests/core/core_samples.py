@@ -118,3 +118,54 @@ def accepted_body(**memo_fields: Any) -> dict[str, Any]:
 def error_body(status: int, code: int, **more: Any) -> dict[str, Any]:
     error = {"status": status, "code": code, "message": f"Message {code}.", **more}
     return {"success": False, "error": error, "trace_id": "f" * 32}
+
+
+BAD_VALUES: dict[str, str] = {
+    "lone surrogate": r'"\ud800"',
+    "lone surrogate in a list": r'["a", "\udfff"]',
+    "name that is a lone surrogate": r'{"\udc00": "\ud83d"}',
+    "NUL": r'"a\u0000b"',
+    "beyond 64 bits": str(2**70),
+    "lowest of 65 bits": str(-(2**63) - 1),
+    "5,000 digits": "9" * 5000,
+    "negative": "-5",
+    "not a number": "NaN",
+    "infinite": "-Infinity",
+    "too large a float": "1e400",
+    "large float": "1e19",
+    "fraction": "3.5",
+    "boolean": "true",
+    "object": '{"a": 1}',
+    "year 9999": '"9999-12-31T23:59:59Z"',
+    "year 9999, in another zone": '"9999-12-31T23:59:59-05:00"',
+    "year 1": '"0001-01-01T00:00:00Z"',
+    "year 1, in another zone": '"0001-01-01T00:00:00+05:00"',
+    "after pandas' last nanosecond": '"2262-06-01T00:00:00Z"',
+    "before pandas' first nanosecond": '"1677-01-01T00:00:00Z"',
+    "long text": '"' + "xy" * 50_000 + '"',
+    "deep list": "[" * 3000 + "]" * 3000,
+    "deep object": '{"a": ' * 3000 + "1" + "}" * 3000,
+}
+"""Values of JSON that a journal, pandas or Parquet cannot hold, or that a field of the API never has."""
+
+
+def answer_with(value: str, message_id: str = MESSAGE_ID) -> Answer:
+    """Linq's 2xx to a memo, with this JSON value in every field that may be anything."""
+    fields = ", ".join(f'"{name}": {value}' for name in ("filename", "mime_type", "size_bytes", "duration_ms"))
+    others = ", ".join(f'"{name}": {value}' for name in ("service", "from", "created_at", "new"))
+    text = (
+        f'{{"voice_memo": {{"id": "{message_id}", "status": {value}, {others}, "to": ["+12025550111", {value}], '
+        f'"chat": {{"id": "{CHAT_ID}", "is_group": {value}}}, "voice_memo": {{"id": "{ATTACHMENT_ID}", {fields}}}}}}}'
+    )
+    return Answer(http_status=202, text=text, at=AT)
+
+
+def webhook_with(value: str, event_id: str, *, ours: bool) -> str:
+    """A webhook of a delivery with this JSON value in every field that may be anything."""
+    names = ("service", "reason", "code", "sent_at", "delivered_at", "read_at", "failed_at", "new")
+    fields = ", ".join(f'"{name}": {value}' for name in (*names, *(() if ours else ("chat_id",))))
+    message_id = MESSAGE_ID if ours else "8ce27f3e-7a9b-4c25-9ac4-0c6f8d1e2a3b"
+    return (
+        f'{{"event_type": "message.delivered", "event_id": "{event_id}", "created_at": {value}, "trace_id": {value}, '
+        f'"data": {{"message_id": "{message_id}", {fields}}}}}'
+    )

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from core_samples import AT, BASE, CHAT_ID, a_send
+from core_samples import AT, BAD_VALUES, BASE, CHAT_ID, MESSAGE_ID, a_send, answer_with, webhook_with
 from shared import AUDIO, HANG_S, wait_for
 
+from linq_nb import reports, to_frame, webhooks
 from linq_nb.errors import JournalError
 from linq_nb.journal import LEASE_S, Claim, Journal, LeaseKeeper
 from linq_nb.model import Event, Send, send_id
+from linq_nb.outbox.attempt import accepted
 from linq_nb.status import LINQ_STATUSES, OUR_STATUSES
 
 SHA, URL, ATTACHMENT = "sha256:" + "ab" * 32, "url:https://x.example/a.wav", "attachment:a1"
@@ -442,3 +444,44 @@ def test_each_journal_has_its_own_id_and_a_copy_has_the_same(tmp_path: Path) -> 
     assert ids[0] == ids[1] == journal_id != ids[2]
     assert re.fullmatch("[0-9a-f]{16}", journal_id)
     assert journal_id not in key
+
+
+# --- foreign values ---
+
+
+@pytest.mark.parametrize("name", BAD_VALUES)
+def test_a_bad_value_in_an_answer_and_in_webhooks_breaks_no_frame(book: Journal, name: str) -> None:
+    bad = BAD_VALUES[name]
+    claim = claimed(book)
+    sent, answered = accepted(dataclasses.replace(claim.send, status="sending"), answer_with(bad))
+    assert book.advance(claim, sent, answered)
+    ingested = book.ingest(
+        webhooks.parse(webhook_with(bad, "ours", ours=True), at=AT),
+        webhooks.parse(webhook_with(bad, "of another", ours=False), at=AT),
+    )
+    assert [one.is_ours for one in ingested] == [True, False]
+    (send,), events = book.sends(), book.events()
+    assert (send.message_id, send.status, len(events)) == (MESSAGE_ID, "delivered", 3)
+    assert events[0] == answered
+    for handles in ("masked", "hashed", "full"):
+        for records in (book.sends(), book.events(), *book.by_day(Send).values(), *book.by_day(Event).values()):
+            frame = to_frame(records, handles, key=b"k")
+            assert len(frame) == len(records)
+            assert frame.to_csv().encode()
+    assert len(reports.by_chat(to_frame(book.sends()))) == 1
+    for record in (send, *events):
+        assert all(text.encode() for text in record._repr_mimebundle_().values())
+
+
+def test_rows_of_older_versions_with_bad_values_break_no_frame(book: Journal) -> None:
+    """What is now made storable on the way in was written as it came."""
+    claimed(book)
+    book.note(Event(send_id="first", at=AT, source="poll", body={"a": "?"}))
+    with book.database.write() as db:
+        db.exec_driver_sql('UPDATE events SET body = \'{"a": "\\ud800"}\', at = 253402300799000000')
+        db.exec_driver_sql("UPDATE sends SET to_handles = '[\"\\ud800\"]', created_at = 253402300799000000")
+    for handles in ("masked", "hashed", "full"):
+        for records in (book.sends(), book.events(), *book.by_day(Send).values(), *book.by_day(Event).values()):
+            frame = to_frame(records, handles, key=b"k")
+            assert frame["created_at" if "created_at" in frame else "at"].dt.year.tolist() == [9999]
+            assert frame.to_csv().encode()
