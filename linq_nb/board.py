@@ -70,6 +70,10 @@ class StatusBoard(Unpicklable):
         self.outbox, self._session = outbox, session_of(outbox)
         self.error: BaseException | None = None
         self._of = of if isinstance(of, Batch | None) else list(of)
+        if isinstance(self._of, Batch):
+            self._session.check_plan(self._of.plan)
+        elif self._of is not None:
+            self._session.check_sends(self._of)
         self._horizon, self._intervals = rules.horizon_of(horizon), intervals
         self._polls = StatusPolls(self._session, self._horizon)
         self._followed_ids: dict[str, None] = {}

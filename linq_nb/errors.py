@@ -41,11 +41,18 @@ class AudioError(LinqError):
 
 
 class PreflightError(LinqError):
-    """A check refused the send before anything left the machine; see ``findings``."""
+    """A check refused the send before anything left the machine; see ``findings``.
+
+    ``code`` is that of the finding that stops it, None where there is none.
+    """
 
     def __init__(self, message: str, *, findings: Sequence[Any] = ()) -> None:
         super().__init__(message)
         self.findings = tuple(findings)
+
+    @property
+    def code(self) -> str | None:
+        return next((finding.code for finding in self.findings if finding.level == "error"), None)
 
 
 class _WithAnswer(LinqError):

@@ -21,7 +21,7 @@ from linq_nb.client import Client
 from linq_nb.errors import ApiError, PreflightError
 from linq_nb.journal import Journal
 from linq_nb.journal.lease import LeaseKeeper
-from linq_nb.model import Attachment, Chat, Draft, Finding, Line, Send, VoiceMemo, is_uuid, send_id, url_names_of
+from linq_nb.model import Attachment, Chat, Draft, Finding, Line, Plan, Send, VoiceMemo, is_uuid, send_id, url_names_of
 from linq_nb.process import Home
 from linq_nb.secret import Secret
 from linq_nb.status import is_resolved
@@ -162,12 +162,17 @@ class Session:
 
     def chat_of(self, draft: Draft) -> Chat:
         """Return the chat of a draft, which may name it by its id only."""
+        self.check_chat(draft.chat)
         return draft.chat if isinstance(draft.chat, Chat) else self.chat(draft.chat)
 
     # --- sends ---
 
     def wanted(self, draft: Draft, at: datetime | None = None) -> Send:
-        """Return the Send that a draft asks for, as it stands before anything happened; ``at`` is now by default."""
+        """Return the Send that a draft asks for, as it stands before anything happened; ``at`` is now by default.
+
+        Raises PreflightError for a draft whose Chat was read elsewhere.
+        """
+        self.check_chat(draft.chat)
         memo, chat = draft.memo, draft.chat if isinstance(draft.chat, Chat) else None
         url = self.client.base_url
         return Send(
@@ -217,6 +222,53 @@ class Session:
         """Return the finding that this send may be of the same memo."""
         when = views.ago(similar.posted_at or similar.created_at or self.now(), self.now())
         return preflight.may_repeat(draft.memo, draft.copy, f"a send to this chat {when}")
+
+    # --- what belongs here: by base URL and journal, whatever the key, which is rotated ---
+
+    def own(self, sends: Iterable[Send]) -> list[Send]:
+        """Return the sends of this base URL: a journal can hold those of the demo or another Linq too."""
+        return [send for send in sends if send.base_url == self.client.base_url]
+
+    def check_chat(self, chat: Chat | str) -> None:
+        """Raise PreflightError for a Chat that was read at another base URL."""
+        if isinstance(chat, Chat) and chat.base_url not in ("", self.client.base_url):
+            raise _other_outbox(
+                f"this chat was read from {chat.base_url}, and this outbox is for {self.client.base_url}; nothing was "
+                "sent; take the chat from here: outbox.chats()"
+            )
+
+    def check_plan(self, plan: Plan) -> None:
+        """Raise PreflightError for a plan that was made for another base URL or with another journal."""
+        if (plan.base_url, plan.journal_id) != (self.client.base_url, self.journal.journal_id):
+            made = f"for {plan.base_url}" if plan.base_url != self.client.base_url else "with another journal"
+            raise _other_outbox(
+                f"this plan was made {made}, and this outbox is for {self.client.base_url} with the journal "
+                f"{self.journal.label}; nothing was sent; plan the drafts here: outbox.plan(drafts)"
+            )
+
+    def check_sends(self, sends: Iterable[Send]) -> None:
+        """Raise PreflightError for a send of another base URL, or that went through another journal."""
+        sends = list(sends)
+        for send in sends:
+            if send.base_url != self.client.base_url:
+                raise _other_outbox(
+                    f"this send went to {send.base_url}, and this outbox is for {self.client.base_url}; nothing was "
+                    "asked or changed; use the outbox that sent it"
+                )
+        self.check_recorded(sends)
+
+    def check_recorded(self, sends: Iterable[Send]) -> None:
+        """Raise PreflightError for a send that went through another journal; a row that never went is of none."""
+        send_ids = {send.send_id for send in sends if send.attempts}
+        if send_ids - self.journal.present(send_ids):
+            raise _other_outbox(
+                f"this send is not in the journal {self.journal.label}; nothing was asked or changed; use the outbox "
+                "that sent it, or connect to its journal"
+            )
+
+
+def _other_outbox(message: str) -> PreflightError:
+    return PreflightError(message, findings=[Finding(level="error", code="other_outbox", message=message)])
 
 
 def chat_fields(chat: Chat) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -145,12 +146,16 @@ class Client:
             chats, cursor = wire.page(answer, "chats", wire.chat)
             return proof.chats_of(chats, from_, to), cursor
 
-        return self._walk("/v3/chats", read, _chat_id, "the chats", limit, {"from": from_, "to": to})
+        chats = self._walk("/v3/chats", read, _chat_id, "the chats", limit, {"from": from_, "to": to})
+        return map(self._placed, chats)
 
     def chat(self, chat_id: str) -> Chat:
         """Read a chat: ``GET /v3/chats/{chatId}``."""
         path = f"/v3/chats/{_segment(chat_id)}"
-        return self._read_one("GET", path, lambda raw: proof.chat(raw, chat_id), "the chat")
+        return self._placed(self._read_one("GET", path, lambda raw: proof.chat(raw, chat_id), "the chat"))
+
+    def _placed(self, chat: Chat) -> Chat:
+        return dataclasses.replace(chat, base_url=self.base_url)
 
     def messages(
         self, chat_id: str, *, limit: int | None = None, times: list[datetime | None] | None = None

@@ -43,6 +43,12 @@ class Queries(Observations):
             chunks = _in_chunks(send_ids)
             return {send.send_id: send for ids in chunks for send in self._sends(db, sends.c.send_id.in_(ids))}
 
+    def present(self, send_ids: Iterable[str]) -> set[str]:
+        """Return those of these ids that the journal has."""
+        with self.database.read() as db:
+            chunks = (sa.select(sends.c.send_id).where(sends.c.send_id.in_(ids)) for ids in _in_chunks(send_ids))
+            return {send_id for chunk in chunks for send_id in db.execute(chunk).scalars()}
+
     def sends(
         self,
         *,

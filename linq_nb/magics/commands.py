@@ -199,16 +199,18 @@ class LinqMagics(Magics):
             raise wrong(spec.STATUS, "--timeout is for --watch")
         if args.settled and args.watch:
             raise wrong(spec.STATUS, "--settled and --watch cannot be used together")
+        from linq_nb.outbox import session_of
         from linq_nb.rules import horizon_of
 
         horizon = horizon_of(args.horizon)
         outbox = self._outbox(args, scope)
         chosen = _chosen(outbox, args) if args.chat or args.status else None
+        mine = None if chosen is None else session_of(outbox).own(chosen)
         try:
             if args.watch:
-                outbox.watch(chosen, args.timeout or 120, horizon=horizon, quiet=args.quiet)
+                outbox.watch(mine, args.timeout or 120, horizon=horizon, quiet=args.quiet)
             else:
-                outbox.refresh(chosen, settled=args.settled)
+                outbox.refresh(mine, settled=args.settled)
         except BaseException:
             if args.into:
                 self._store(args.into, _status_frame(outbox, chosen, args, horizon))

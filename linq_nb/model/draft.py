@@ -69,10 +69,16 @@ class PlanRow(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Plan(Record):
-    """A table of drafts, validated; nothing was sent. ``fingerprint`` names exactly what would be sent."""
+    """A table of drafts, validated; nothing was sent. ``fingerprint`` names exactly what would be sent.
+
+    It belongs to the ``base_url`` and the journal for which it was made, also in another process: elsewhere the rows
+    may have been sent already, or may name other people.
+    """
 
     rows: tuple[PlanRow, ...]
     fingerprint: str
+    base_url: str
+    journal_id: str
     notes: tuple[str, ...] = ()
 
     @property

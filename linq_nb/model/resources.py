@@ -31,7 +31,10 @@ class Handle(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Chat(Record):
-    """A chat that you can send to. ``service`` is the chat's, not each message's."""
+    """A chat that you can send to. ``service`` is the chat's, not each message's.
+
+    ``base_url`` is where it was read: an outbox at another one refuses it. It is not shown, nor compared.
+    """
 
     chat_name: str | None = field(default=None, metadata=column("display name of the chat", is_free_text=True))
     is_group: bool | None = field(default=None, metadata=column("whether more than one other person is in the chat"))
@@ -43,6 +46,7 @@ class Chat(Record):
     created_at: datetime | None = field(default=None, metadata=column("when it was created"))
     updated_at: datetime | None = field(default=None, metadata=column("when it was last changed"))
     chat_id: str = field(metadata=column("Linq's id of the chat"))
+    base_url: str = field(default="", compare=False)
 
     _derived: ClassVar[tuple[Column, ...]] = (
         derived("people", INT, "number of people, without you", read=lambda chat: len(chat.others), before="service"),

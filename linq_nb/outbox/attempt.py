@@ -359,7 +359,7 @@ def _error_fields(error: BaseException) -> dict[str, Any]:
     """Return what an exception says of a send, as fields."""
     return {
         "http_status": getattr(error, "status", None),
-        "error_code": getattr(error, "code", None),
+        "error_code": None if isinstance(error, PreflightError) else getattr(error, "code", None),
         "error_message": str(error) if isinstance(error, LinqError) else f"stopped by {type(error).__name__}",
         "doc_url": getattr(error, "doc_url", None),
         "trace_id": getattr(error, "trace_id", None),

@@ -83,6 +83,7 @@ class Batch(Unpicklable):
             raise LinqError(
                 f"send_all takes a plan, not a value of type {kind}; nothing was sent; outbox.plan makes one"
             )
+        session.check_plan(plan)
         if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= MAX_WORKERS:
             raise LinqError(f"workers is a whole number from 1 to {MAX_WORKERS}, not {workers!r}; nothing was sent")
         self.plan, self.stopped_by = plan, ""

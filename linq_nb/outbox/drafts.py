@@ -26,6 +26,7 @@ def make_draft(
             f"this takes a VoiceMemo, not a value of type {type(memo).__name__}; nothing was sent; "
             "VoiceMemo.from_file(path) makes one"
         )
+    session.check_chat(chat)
     return Draft(memo=memo, chat=session.find_chat(chat), copy=copy, override_optout=override_optout)
 
 

@@ -187,9 +187,11 @@ class Outbox(Unpicklable):
 
         Answers, polls, webhooks, reconciling, what a person said: ``to_frame`` has one row each, with its ``source``.
         """
-        if isinstance(sends, Send | str):
-            sends = [sends]
-        send_ids = None if sends is None else [send if isinstance(send, str) else send.send_id for send in sends]
+        if sends is None:
+            return self._session.journal.events()
+        sends = [sends] if isinstance(sends, Send | str) else list(sends)
+        self._session.check_recorded(send for send in sends if isinstance(send, Send))
+        send_ids = [send if isinstance(send, str) else send.send_id for send in sends]
         return self._session.journal.events(send_ids)
 
     def messages(self, chats: Chat | str | Iterable[Chat | str] | None = None) -> list[Message]:
@@ -209,7 +211,7 @@ class Outbox(Unpicklable):
         read. A message that Linq no longer has is ``expired``.
         A bad answer costs its own send only: the others are asked for and written down, then its error is raised.
         """
-        return poll.refresh(self._session, _as_list(sends), settled=settled)
+        return poll.refresh(self._session, _own(self._session, sends), settled=settled)
 
     def watch(
         self,
@@ -227,7 +229,9 @@ class Outbox(Unpicklable):
         Ctrl-C ends it: the table and ``last_watch`` keep what was learnt, and KeyboardInterrupt is raised again.
         Raises what ``refresh`` raises, at once where asking again cannot help.
         """
-        watch = Watch(self._session, _as_list(sends), timeout, horizon=rules.horizon_of(horizon), quiet=quiet)
+        watch = Watch(
+            self._session, _own(self._session, sends), timeout, horizon=rules.horizon_of(horizon), quiet=quiet
+        )
         try:
             return watch.run()
         finally:
@@ -239,7 +243,7 @@ class Outbox(Unpicklable):
         A send that is found gets its message id; the others stay ``unknown``, with ``reconcile_result`` not_found or
         ambiguous and the evidence in ``history``. Never sends anything.
         """
-        return reconcile.reconcile(self._session, _as_list(sends))
+        return reconcile.reconcile(self._session, _own(self._session, sends))
 
     def resolve(self, send: Send, outcome: Literal["sent", "not_sent"], *, reason: str) -> Send:
         """Settle an unknown send by your own word, kept in the journal with its reason.
@@ -247,6 +251,7 @@ class Outbox(Unpicklable):
         "sent": it is in the chat, so it is not sent again. "not_sent": it is not, so it may be sent again.
         Raises LinqError when the send is not unknown.
         """
+        self._session.check_sends([send])
         return reconcile.resolve(self._session, send, outcome, reason)
 
     # --- webhooks ---
@@ -345,7 +350,10 @@ def _summary(session: Session) -> views.Shown:
     return views.summary("linq_nb", rows + ([("warning", session.journal_note)] if session.journal_note else []))
 
 
-def _as_list(sends: Send | Iterable[Send] | None) -> list[Send] | None:
+def _own(session: Session, sends: Send | Iterable[Send] | None) -> list[Send] | None:
+    """Return the sends that a method was given; raises PreflightError for one of another outbox."""
     if sends is None:
         return None
-    return [sends] if isinstance(sends, Send) else list(sends)
+    sends = [sends] if isinstance(sends, Send) else list(sends)
+    session.check_sends(sends)
+    return sends

@@ -45,6 +45,8 @@ def make_plan(
     return Plan(
         rows=rows,
         fingerprint=_fingerprint(rows),
+        base_url=session.client.base_url,
+        journal_id=session.journal.journal_id,
         notes=(*_notes(rows), *([session.live_note] if session.live_note else [])),
     )
 
@@ -127,6 +129,7 @@ class _Planner:
         Raises LinqError when there is not even an id.
         """
         if isinstance(chat, Chat):
+            self._session.check_chat(chat)
             return chat, ""
         chat = self._session.find_chat(chat)
         if isinstance(chat, Chat):

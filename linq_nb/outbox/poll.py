@@ -62,9 +62,8 @@ def current(session: Session, sends: Sequence[Send]) -> list[Send]:
 
 
 def pollable(session: Session, sends: Iterable[Send], *, settled: bool = False) -> list[Send]:
-    """Return the sends that this outbox may ask for: a journal can hold sends of the demo or another Linq too."""
-    here = session.client.base_url
-    return [send for send in sends if send.base_url == here and rules.may_be_asked(send, settled=settled)]
+    """Return the sends that this outbox may ask for."""
+    return [send for send in session.own(sends) if rules.may_be_asked(send, settled=settled)]
 
 
 def read_messages(session: Session, chats: Iterable[Chat | str] | None) -> list[Message]:

@@ -21,7 +21,8 @@ MAX_MESSAGES = 1000
 def reconcile(session: Session, sends: list[Send] | None) -> list[Send]:
     """Look for each unknown or orphaned send in its chat."""
     journal = session.journal
-    unclear = {send.send_id: send for send in (*journal.sends(status="unknown"), *journal.orphans())}
+    every = (*journal.sends(status="unknown"), *journal.orphans())
+    unclear = {send.send_id: send for send in session.own(every)}
     if sends is None:
         return [_look_for(session, send) for send in unclear.values()]
     return [

@@ -13,7 +13,17 @@ import pytest
 from slow_linq import Door, press_ctrl_c, reads
 
 import linq_nb
-from linq_nb import ApiError, AuthenticationError, LinqError, NotSent, Outbox, RateLimitError, Send, VoiceMemo
+from linq_nb import (
+    ApiError,
+    AuthenticationError,
+    LinqError,
+    NotSent,
+    Outbox,
+    PreflightError,
+    RateLimitError,
+    Send,
+    VoiceMemo,
+)
 from linq_nb.demo import Demo
 
 SETTLED = {
@@ -158,8 +168,10 @@ def test_sends_of_another_linq_are_left_alone(demo: Demo, memo: VoiceMemo, conne
     send_to(here, demo, memo, ["Ada Lovelace"])
     there = connect(api_key=other.api_key, base_url=other.base_url, transport=Door(other))
     assert there.refresh() == []
-    assert [one.status for one in there.refresh(there.sends(), settled=True)] == ["queued"]
+    with pytest.raises(PreflightError, match=r"this send went to .*; nothing was asked or changed; use the outbox"):
+        there.refresh(there.sends(), settled=True)
     assert here.sends()[0].status == "queued"
+    assert here.refresh(there.sends()) == here.sends()
 
 
 # --- several at once ---
