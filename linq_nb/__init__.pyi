@@ -21,6 +21,7 @@ from linq_nb.errors import (
 from linq_nb.export import read_parquet as read_parquet
 from linq_nb.forms import SendForm as SendForm
 from linq_nb.frames import errors_frame as errors_frame, to_frame as to_frame
+from linq_nb.handles import to_e164 as to_e164
 from linq_nb.magics import (
     load_ipython_extension as load_ipython_extension,
     unload_ipython_extension as unload_ipython_extension,

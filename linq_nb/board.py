@@ -23,6 +23,7 @@ from linq_nb.outbox.follow import Follower, StatusPolls
 from linq_nb.outbox.poll import GRACE_S, HOPELESS, current, open_sends
 from linq_nb.process import Unpicklable
 from linq_nb.session import Session
+from linq_nb.times import horizon_of
 from linq_nb.views.page import FRAME, div, esc
 from linq_nb.widgets.buttons import button, row_layout, set_shown
 from linq_nb.widgets.guard import Guard, error_text
@@ -74,7 +75,7 @@ class StatusBoard(Unpicklable):
             self._session.check_plan(self._of.plan)
         elif self._of is not None:
             self._session.check_sends(self._of)
-        self._horizon, self._intervals = rules.horizon_of(horizon), intervals
+        self._horizon, self._intervals = horizon_of(horizon), intervals
         self._polls = StatusPolls(self._session, self._horizon)
         self._followed_ids: dict[str, None] = {}
         self._sends: list[Send] = []

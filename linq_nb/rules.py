@@ -6,7 +6,6 @@ Pure functions; the journal, the client and the outbox act on what they decide.
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +13,6 @@ from pathlib import PurePath
 from typing import Literal
 
 from linq_nb.clocks import Skew
-from linq_nb.errors import SettingsError
 from linq_nb.model import Attachment, Message, Send, accepted_time
 from linq_nb.proof import same_id
 from linq_nb.status import is_resolved, status_of
@@ -103,8 +101,6 @@ within 5 s, and no time after which a message is given up."""
 TOGETHER = timedelta(seconds=1)
 """Sends that are due so soon after another one are asked for with it: one list may answer for both."""
 
-_SPAN = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m(?:in)?)?(?:(\d{1,9})s)?", re.ASCII)
-
 
 def may_be_asked(send: Send, *, settled: bool = False) -> bool:
     """Whether Linq may report more of a send; ``settled`` includes those that rarely change again.
@@ -129,30 +125,6 @@ def is_unconfirmed(send: Send, now: datetime, horizon: timedelta | None) -> bool
     """Whether a send was accepted a ``horizon`` ago and is still open: not failed, only not confirmed."""
     since = accepted_time(send)
     return horizon is not None and since is not None and send.is_open and now - since >= horizon
-
-
-def horizon_of(value: str | float | timedelta | None) -> timedelta | None:
-    """Read a length of time: ``"90s"``, ``"30m"``, ``"1h"``, ``"1h30m"``, ``"2d"``, seconds, or a timedelta.
-
-    Raises SettingsError for anything else.
-    """
-    if value is None:
-        return None
-    try:
-        span = value if isinstance(value, timedelta) else _span(value)
-    except (ValueError, TypeError, OverflowError):
-        span = timedelta()
-    if span > timedelta():
-        return span
-    raise SettingsError(f"a horizon is a length of time such as 90s, 30m, 1h or 2d, not {value!r}; nothing was asked")
-
-
-def _span(value: str | float) -> timedelta:
-    match = _SPAN.fullmatch(value.strip().lower()) if isinstance(value, str) else None
-    if match is None or not any(match.groups()):
-        return timedelta(seconds=0 if isinstance(value, bool) else float(value))
-    parts = zip(("days", "hours", "minutes", "seconds"), match.groups(), strict=True)
-    return timedelta(**{unit: int(number) for unit, number in parts if number})
 
 
 # --- which message in a chat belongs to a send whose outcome is unknown ---------------------------------------

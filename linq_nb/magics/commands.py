@@ -200,7 +200,7 @@ class LinqMagics(Magics):
         if args.settled and args.watch:
             raise wrong(spec.STATUS, "--settled and --watch cannot be used together")
         from linq_nb.outbox import session_of
-        from linq_nb.rules import horizon_of
+        from linq_nb.times import horizon_of
 
         horizon = horizon_of(args.horizon)
         outbox = self._outbox(args, scope)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from types import TracebackType
 from typing import Any, Literal
 
-from linq_nb import export, rules, views, webhooks
+from linq_nb import export, views, webhooks
 from linq_nb.frames import Handles
 from linq_nb.model import BadDraft, Chat, Draft, Event, Findings, Line, Message, Plan, Send, VoiceMemo
 from linq_nb.outbox import attempt, drafts, ingest, poll, reconcile
@@ -19,6 +19,7 @@ from linq_nb.outbox.replay import replay
 from linq_nb.outbox.watch import Watch, Watched
 from linq_nb.process import Unpicklable
 from linq_nb.session import Session
+from linq_nb.times import horizon_of
 from linq_nb.webhooks.signature import hidden_secrets
 
 
@@ -229,9 +230,7 @@ class Outbox(Unpicklable):
         Ctrl-C ends it: the table and ``last_watch`` keep what was learnt, and KeyboardInterrupt is raised again.
         Raises what ``refresh`` raises, at once where asking again cannot help.
         """
-        watch = Watch(
-            self._session, _own(self._session, sends), timeout, horizon=rules.horizon_of(horizon), quiet=quiet
-        )
+        watch = Watch(self._session, _own(self._session, sends), timeout, horizon=horizon_of(horizon), quiet=quiet)
         try:
             return watch.run()
         finally:

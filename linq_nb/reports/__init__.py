@@ -31,8 +31,8 @@ import narwhals as nw
 from linq_nb.errors import SettingsError
 from linq_nb.reports import explaining, parts
 from linq_nb.reports.parts import COUNTS, SPAN, TIMES
-from linq_nb.rules import horizon_of
 from linq_nb.status import CLOSED_STATUSES, ERROR_STATUSES, NO_MESSAGE_STATUSES, UNCLEAR_STATUSES
+from linq_nb.times import horizon_of
 
 Frame = TypeVar("Frame")
 

@@ -21,7 +21,7 @@ FLOORS = {
     4: "views",
     3: "model",
     2: "audio",
-    1: "errors catalog clocks status text storable handles hosts secret process",
+    1: "errors catalog clocks status text times storable handles hosts secret process",
 }
 """As drawn in the README: a part imports from its own floor, without a ring, and from those below."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from linq_nb import Send, SettingsError, rules
+from linq_nb import Send, rules
 from linq_nb.demo import Demo
 from linq_nb.outbox import session_of
 from linq_nb.outbox.follow import StatusPolls
@@ -83,24 +83,6 @@ def test_unconfirmed_is_open_for_longer_than_the_horizon(
 ) -> None:
     assert rules.is_unconfirmed(a_send(**fields), after(seconds), timedelta(hours=1)) == unconfirmed
     assert not rules.is_unconfirmed(a_send(**fields), after(seconds), None)
-
-
-@pytest.mark.parametrize(
-    ("given", "seconds"),
-    [("90s", 90), ("30m", 1800), ("30min", 1800), ("1h", 3600), (" 1H30M ", 5400), ("2d", 172800), ("45", 45),
-     (1.5, 1.5), (timedelta(minutes=1), 60)],
-)  # fmt: skip
-def test_a_horizon_is_read(given: Any, seconds: float) -> None:
-    assert rules.horizon_of(given) == timedelta(seconds=seconds)
-
-
-@pytest.mark.parametrize(
-    "given", ["", "soon", "0h", 0, -1, "h", "1 fortnight", True, [], float("nan"), float("inf"), "1h30", timedelta(0)]
-)
-def test_what_is_no_horizon_is_refused(given: Any) -> None:
-    with pytest.raises(SettingsError, match="90s, 30m, 1h or 2d"):
-        rules.horizon_of(given)
-    assert rules.horizon_of(None) is None
 
 
 def test_what_is_due_about_the_same_time_is_asked_for_together(demo: Demo, connect: Any) -> None:
