@@ -65,9 +65,13 @@ def time(value: object) -> datetime | None:
     if not isinstance(value, str) or not _TIME.fullmatch(value):
         return None
     try:
-        at = datetime.fromisoformat(value.replace("z", "Z")).astimezone(UTC)
+        return moment(datetime.fromisoformat(value.replace("z", "Z")).astimezone(UTC))
     except (ValueError, OverflowError):
         return None
+
+
+def moment(at: datetime) -> datetime | None:
+    """Return a time that every frame holds; None for another."""
     return at if FIRST_TIME <= at < LAST_TIME else None
 
 

@@ -91,7 +91,9 @@ def texts_of(raw: Raw, key: str) -> tuple[str, ...]:
 def id_of(raw: Raw, key: str) -> str | None:
     """Return an id, a uuid in its one spelling, so that two answers name the same thing alike."""
     value = text_of(raw, key)
-    return value.lower() if value is not None and is_uuid(value) else value
+    if value is None or len(value) > storable.MAX_ID:
+        return None
+    return value.lower() if is_uuid(value) else value
 
 
 def required(raw: Raw, key: str, read: Callable[[Raw, str], str | None] = text_of) -> str:
@@ -129,7 +131,8 @@ class Answer:
     @property
     def trace_id(self) -> str | None:
         """The trace id, from the header that is on every answer, else from an error's body."""
-        return self.headers.get("x-trace-id") or text_of(self.body, "trace_id")
+        trace_id = self.headers.get("x-trace-id") or text_of(self.body, "trace_id")
+        return trace_id and storable.text(trace_id)[: storable.MAX_ID]
 
     @property
     def body(self) -> Raw:
@@ -209,7 +212,7 @@ def _not_json(text: str) -> str:
 def _http_date(text: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(text)
-        return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
+        return storable.moment(date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC))
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
 

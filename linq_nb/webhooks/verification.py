@@ -59,7 +59,6 @@ def _event(text: str | bytes, at: datetime | None, webhook_id: str | None) -> Ev
     return dataclasses.replace(
         event,
         event_id=_short_id(event.event_id or webhook_id or _hash(text)),
-        message_id=event.message_id and _short_id(event.message_id),
         chat_id=event.chat_id and _short_id(event.chat_id),
         trace_id=event.trace_id and _short_id(event.trace_id),
     )

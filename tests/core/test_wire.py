@@ -263,6 +263,35 @@ def test_a_rate_limit_says_how_long_to_wait() -> None:
     assert "wait 3600 s" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("date", "is_read"),
+    [
+        ("Mon, 02 Mar 2026 09:00:00 GMT", True),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", False),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", False),
+        ("Mon, 01 Jan 0001 00:00:00 GMT", False),
+        ("Mon, 01 Jan 0001 00:00:00 +2359", False),
+        ("Mon, 02 Mar " + "9" * 5000 + " 09:00:00 GMT", False),
+    ],
+)
+def test_a_date_that_no_clock_shows_says_nothing_of_linqs_clock(date: str, is_read: bool) -> None:
+    answer = wire.Answer(http_status=200, text="{}", at=AT, headers={"date": date})
+    assert (answer.server_time is not None) is is_read
+
+
+@pytest.mark.parametrize("read", [wire.chat, wire.message, wire.attachment])
+def test_an_id_that_no_index_takes_is_none(read: Callable[[Any], Any]) -> None:
+    with pytest.raises(Unreadable, match="no 'id'"):
+        read({"id": "i" * 201})
+
+
+def test_a_trace_id_and_a_status_are_as_long_as_an_index_takes() -> None:
+    text = '{"voice_memo": {"id": "m", "status": "' + "s" * 5000 + '"}}'
+    answer = wire.Answer(http_status=202, text=text, at=AT, headers={"x-trace-id": "t" * 5000})
+    assert answer.trace_id == "t" * 200
+    assert wire.accepted(answer)["status"] == "s" * 200
+
+
 def test_the_trace_id_is_the_headers_then_the_bodys() -> None:
     body = json.dumps(error_body(404, 2001))
     assert wire.Answer(http_status=404, text=body, at=AT, headers={"x-trace-id": "a1"}).trace_id == "a1"
