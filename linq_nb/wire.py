@@ -163,7 +163,8 @@ class Answer:
     @property
     def server_time(self) -> datetime | None:
         """Linq's clock by the Date header, to know how far ours is off."""
-        return _http_date(self.headers.get("date", ""))
+        date = _http_date(self.headers.get("date", ""))
+        return date and storable.moment(date)
 
     def json(self) -> Raw:
         """Return the answer's JSON object; raises Unreadable when it has none."""
@@ -212,7 +213,7 @@ def _not_json(text: str) -> str:
 def _http_date(text: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(text)
-        return storable.moment(date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC))
+        return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
 

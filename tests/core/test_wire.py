@@ -269,8 +269,7 @@ def test_a_rate_limit_says_how_long_to_wait() -> None:
         ("Mon, 02 Mar 2026 09:00:00 GMT", True),
         ("Fri, 31 Dec 9999 23:59:59 GMT", False),
         ("Fri, 31 Dec 9999 23:59:59 -2359", False),
-        ("Mon, 01 Jan 0001 00:00:00 GMT", False),
-        ("Mon, 01 Jan 0001 00:00:00 +2359", False),
+        ("Mon, 01 Jan 1601 00:00:00 GMT", False),
         ("Mon, 02 Mar " + "9" * 5000 + " 09:00:00 GMT", False),
     ],
 )
