@@ -55,10 +55,11 @@ class Pause:
 def pause_after(kind: Kind, tries: int, outcome: Answer | NoAnswer) -> Pause | None:
     """Return the pause before a request is repeated that was made so often, None when it is not repeated.
 
-    A memo is repeated only where nothing can have been sent.
+    A memo is repeated only where nothing can have been sent, an upload only while its time, which may be long, is not
+    over.
     """
     if isinstance(outcome, NoAnswer):
-        may_repeat = kind != "memo" or not outcome.left
+        may_repeat = not outcome.left if kind == "memo" else not (kind == "upload" and outcome.is_late)
         return _nth(_CONNECT_PAUSES_S, tries) if may_repeat else None
     status, retry_after_s = outcome.http_status, outcome.retry_after or 0.0
     if status == 429:

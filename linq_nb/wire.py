@@ -192,12 +192,12 @@ class Answer:
 class NoAnswer(Exception):
     """A request that got no whole answer; ``left`` when all of it may have reached the server.
 
-    ``begun`` is the answer as far as it came, None when not even its status did.
+    ``begun`` is the answer as far as it came, None when not even its status did. ``is_late``: the time was over.
     """
 
-    def __init__(self, why: str, *, left: bool, begun: Answer | None = None) -> None:
+    def __init__(self, why: str, *, left: bool, begun: Answer | None = None, is_late: bool = False) -> None:
         super().__init__(why)
-        self.left, self.begun = left, begun
+        self.left, self.begun, self.is_late = left, begun, is_late
 
 
 def _not_json(text: str) -> str:

@@ -192,7 +192,8 @@ class Exchanges:
         try:
             response = self._transport.handle_request(request)
         except TRANSPORT_ERRORS as error:
-            raise NoAnswer(self._reason(error, request), left=body.may_have_left(error)) from None
+            left, is_late = body.may_have_left(error), _is_late(error)
+            raise NoAnswer(self._reason(error, request), left=left, is_late=is_late) from None
         except KeyboardInterrupt as interrupt:
             raise interrupt.with_traceback(None) from None  # the frames of a transport hold what it sends and reads
         is_understood = False
@@ -224,7 +225,8 @@ class Exchanges:
                     raise httpx.ReadTimeout("the exchange did not end in time")
         except TRANSPORT_ERRORS as error:
             begun = self._answer(response, chunks)
-            raise NoAnswer(self._reason(error, request), left=True, begun=begun) from None
+            why, is_late = self._reason(error, request), _is_late(error)
+            raise NoAnswer(why, left=True, begun=begun, is_late=is_late) from None
         return self._answer(response, chunks)
 
     def _answer(self, response: httpx.Response, chunks: list[bytes]) -> Answer:
@@ -256,6 +258,11 @@ class _Request(httpx.Request):
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.url.host}>"
+
+
+def _is_late(error: Exception) -> bool:
+    """Whether the time of an exchange was over, not only that of its beginning."""
+    return isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout)
 
 
 def _request(
