@@ -33,12 +33,16 @@ Answer = Callable[["RawServer", socket.socket], None]
 
 def answer(status: int, body: bytes | dict[str, Any] = b"", reason: str = "", **headers: str) -> Answer:
     """A well-formed answer; the connection stays open. A dict goes as JSON."""
+    return raw(answer_bytes(status, body, reason, **headers))
+
+
+def answer_bytes(status: int, body: bytes | dict[str, Any] = b"", reason: str = "", **headers: str) -> bytes:
     kind = "application/json" if isinstance(body, dict) else headers.pop("content_type", "text/html")
     data = json.dumps(body).encode() if isinstance(body, dict) else body
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     lines = [f"HTTP/1.1 {status} {reason or 'X'}", f"Content-Type: {kind}", f"Content-Length: {len(data)}"]
     lines += [f"{name}: {value}" for name, value in named.items()]
-    return raw("\r\n".join([*lines, "", ""]).encode("latin-1") + data)
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + data
 
 
 def raw(data: bytes, *, then: str = "stay") -> Answer:

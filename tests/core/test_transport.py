@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,10 @@ from shared import HANG_S, wait_for
 from linq_nb.client import Client, Throttle
 from linq_nb.client.connection import tls
 from linq_nb.client.transport import DirectTransport
-from linq_nb.errors import ApiError
+from linq_nb.errors import ApiError, NotSent
 from linq_nb.model import Attachment
 from linq_nb.secret import Secret
-from linq_nb.wire import NoAnswer, message_id
+from linq_nb.wire import Answer, NoAnswer, Unreadable, message_id
 
 BODY = json.dumps(accepted_body()).encode()
 LENGTH = b"Content-Length: %d\r\n" % len(BODY)
@@ -150,6 +151,74 @@ def test_one_deadline_ends_an_exchange_however_often_a_byte_comes(
     client.close()
 
 
+def flood(server: RawServer, link: socket.socket) -> None:
+    """Send interim answers without a pause, so that no read ever waits."""
+    while not server.stopping.is_set():
+        link.sendall(b"HTTP/1.1 102 Wait\r\n\r\n" * 100)
+
+
+def without_tls(then: bytes) -> Any:
+    """Open the tunnel that a proxy is asked for, and go on with these bytes, then with silence."""
+
+    def act(server: RawServer, link: socket.socket) -> None:
+        link.sendall(b"HTTP/1.1 200 Connected\r\n\r\n" + then)
+        silent(server, link)
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("address", "act"),
+    [
+        ("http://linq.invalid/api", flood),
+        ("https://linq.invalid/api", silent),
+        ("https://linq.invalid/api", drip(b"X-A: b\r\n" * 500, 0.05, head=b"HTTP/1.1 200 Connected\r\n")),
+        ("https://linq.invalid/api", flood),
+        ("https://linq.invalid/api", without_tls(b"")),
+        ("https://linq.invalid/api", without_tls(b"\x16\x03\x03\x40\x00")),
+    ],
+    ids=["a flood", "no tunnel", "a tunnel in drops", "a flood for a tunnel", "no TLS", "half a TLS record"],
+)
+def test_one_deadline_ends_each_step_by_a_proxy(
+    server: RawServer, monkeypatch: pytest.MonkeyPatch, address: str, act: Any
+) -> None:
+    monkeypatch.setenv("http_proxy", server.origin)
+    monkeypatch.setenv("https_proxy", server.origin)
+    server.will(act)
+    client, begun = Client(address, Secret(TOKEN), timeout=0.3), time.monotonic()
+    with pytest.raises(NoAnswer, match=r"no answer in 0\.3 s|no connection in time") as caught:
+        send(client)
+    assert time.monotonic() - begun < 15
+    assert caught.value.left == address.startswith("http:")
+    client.close()
+
+
+def test_a_flood_of_interim_answers_is_no_answer(client: Client, server: RawServer) -> None:
+    server.will(flood, answer(202, accepted_body()))
+    with pytest.raises(NoAnswer, match=r"not valid HTTP/1\.1") as caught:
+        send(client)
+    assert caught.value.left
+    assert send(client) == MESSAGE_ID
+    assert [request.connection for request in server.requests] == [1, 2]
+
+
+@pytest.mark.parametrize("way", ["directly", "by a proxy"])
+def test_an_upload_whose_answer_comes_in_drops_is_made_once(
+    server: RawServer, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Each try would take the time of its bytes, and the memo is at ``preparing`` all the while."""
+    server.will(drip(b"X-A: b\r\n" * 500, 0.05, head=b"HTTP/1.1 200 OK\r\n"))
+    host, base_url = server.origin, server.base_url
+    if way == "by a proxy":
+        monkeypatch.setenv("http_proxy", server.origin)
+        host, base_url = "http://storage.invalid", "http://linq.invalid/api"
+    client = Client(base_url, Secret(TOKEN), timeout=0.3)
+    with pytest.raises(NotSent, match=r"no answer in 0\.3 s.*nothing was sent"):
+        client.upload(Attachment(attachment_id="a", upload_url=f"{host}/put"), b"12345")
+    assert [request.method for request in server.requests] == ["PUT"]
+    client.close()
+
+
 def test_a_server_that_reads_nothing_ends_an_upload_with_its_deadline() -> None:
     """The upload gets the time of its bytes at the slowest rate, and no more."""
     with socket.create_server(("127.0.0.1", 0), backlog=1) as deaf:
@@ -231,6 +300,60 @@ def test_a_server_that_speaks_unasked_gets_no_request(client: Client, server: Ra
     assert spoken.wait(HANG_S)
     assert send(client) == MESSAGE_ID
     assert [request.connection for request in server.requests] == [1, 2]
+
+
+LATE = b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}"
+IN_DOUBT = {
+    "an error": answer(429),
+    "a redirect": answer(302, location="/x"),
+    "no JSON": answer(200, b"<html>"),
+    "another chat": answer(202, accepted_body(chat={"id": MESSAGE_ID})),
+    "another attachment": answer(202, accepted_body(voice_memo={"id": MESSAGE_ID})),
+    "no content": answer(204),
+    "a body where none may be": raw(b"HTTP/1.1 204 No Content\r\n\r\n" + LATE),
+}
+
+
+@pytest.mark.parametrize("case", IN_DOUBT)
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_a_connection_ends_with_an_answer_that_does_not_prove_what_it_is_about(
+    server: RawServer, case: str, is_ours: bool
+) -> None:
+    """Also one of a transport that the caller gave."""
+    server.will(IN_DOUBT[case], answer(202, accepted_body()))
+    with httpx.HTTPTransport() as transport:
+        client = Client(server.base_url, Secret(TOKEN), timeout=HANG_S, transport=None if is_ours else transport)
+        client.post_memo(CHAT_ID, attachment_id=ATTACHMENT_ID)
+        assert [send(client), send(client)] == [MESSAGE_ID] * 2
+        assert [request.connection for request in server.requests] == [1, 2, 2]
+        client.close()
+
+
+@pytest.mark.parametrize("fault", [Unreadable, NotSent, KeyboardInterrupt])
+def test_a_connection_ends_with_an_answer_that_could_not_be_recorded(
+    client: Client, server: RawServer, fault: type[BaseException]
+) -> None:
+    def refuse(_: Answer) -> None:
+        raise fault("no")
+
+    server.will(answer(202, accepted_body()))
+    with pytest.raises(fault) if fault is not Unreadable else nullcontext():
+        client.post_memo(CHAT_ID, attachment_id=ATTACHMENT_ID, at_accepted=refuse)
+    assert send(client) == MESSAGE_ID
+    assert [request.connection for request in server.requests] == [1, 2]
+
+
+def test_behind_a_proxy_what_comes_after_an_answer_is_not_the_next_answer(
+    server: RawServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", server.origin)
+    body = json.dumps(accepted_body(id=ATTACHMENT_ID)).encode()
+    stray = OK + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    server.will(raw(OK + LENGTH + b"\r\n" + BODY + stray), answer(202, accepted_body()))
+    client = Client("http://linq.invalid/api", Secret(TOKEN), timeout=HANG_S)
+    assert [send(client), send(client)] == [MESSAGE_ID] * 2
+    assert [request.connection for request in server.requests] == [1, 2]
+    client.close()
 
 
 @pytest.mark.parametrize(("keep_alive_s", "connections"), [(HANG_S, [1, 1]), (-1.0, [1, 2])])
