@@ -160,6 +160,27 @@ def test_a_memo_whose_answer_tells_of_another_is_unknown_and_the_evidence_is_kep
     assert len(server.memos) == 1
 
 
+def test_a_memo_whose_answer_names_the_message_of_another_send_is_unknown(
+    live: Callable[..., Outbox], server: RawServer
+) -> None:
+    """As when Linq's answer to the first is delivered twice."""
+    outbox = live(timeout=HANG_S)
+    server.will(linq())
+    first = outbox.send(uploaded(), CHAT_ID)
+    with pytest.raises(OutcomeUnknown, match="names a message that another send has"):
+        outbox.send(uploaded(), CHAT_ID, copy=2)
+    again, second = outbox.sends()
+    assert (again.message_id, second.message_id, second.status) == (first.message_id, None, "unknown")
+    assert second.trace_id is None
+    (event,) = outbox.history(second)
+    assert event.body["voice_memo"]["id"] == MESSAGE_ID
+    assert [got.connection for got in server.requests] == [1, 1, 1]
+    accepted = answer(202, accepted_body(id=OTHER_MESSAGE, chat={"id": OTHER_CHAT}))
+    server.will(linq(accepted, answer(200, chat_body(OTHER_CHAT))))
+    assert outbox.send(uploaded(), OTHER_CHAT).message_id == OTHER_MESSAGE
+    assert server.requests[-1].connection == 2
+
+
 def test_a_status_of_another_message_or_chat_changes_nothing(live: Callable[..., Outbox], server: RawServer) -> None:
     outbox = live(timeout=HANG_S)
     server.will(linq())

@@ -22,7 +22,7 @@ from shared import AUDIO, HANG_S, wait_for
 
 from linq_nb import reports, to_frame, webhooks
 from linq_nb.errors import JournalError
-from linq_nb.journal import LEASE_S, Claim, Journal, LeaseKeeper
+from linq_nb.journal import LEASE_S, Claim, Journal, LeaseKeeper, MessageTaken
 from linq_nb.model import Event, Send, send_id
 from linq_nb.outbox.attempt import accepted
 from linq_nb.status import LINQ_STATUSES, OUR_STATUSES
@@ -421,6 +421,112 @@ def test_forgetting_a_chat_leaves_its_send_keys_alone(book: Journal) -> None:
     assert kept is not None
     assert (kept.to_handles, kept.chat_name, kept.filename, kept.from_handle) == ((), None, None, None)
     assert kept.status == "delivered"
+
+
+# --- a message belongs to one send ---
+
+
+def first_and_second(book: Journal, status: str = "sending", **fields: Any) -> tuple[Send, Claim]:
+    """Return a send that has message m1, and the claim to another one."""
+    first, second = (claimed(book, send=wanted(copy=copy)) for copy in (1, 2))
+    sent = dataclasses.replace(first.send, status="queued", message_id="m1")
+    assert book.advance(first, sent)
+    posted = book.advance(second, dataclasses.replace(second.send, status=status, **fields))
+    assert posted
+    return sent, posted
+
+
+def message_ids(book: Journal) -> list[str | None]:
+    return [send.message_id for send in book.sends()]
+
+
+def test_an_answer_with_the_message_of_another_send_is_refused_and_nothing_is_written(book: Journal) -> None:
+    _, claim = first_and_second(book)
+    answered = dataclasses.replace(claim.send, status="queued", message_id="m1")
+    with pytest.raises(MessageTaken):
+        book.advance(claim, answered, Event(send_id=answered.send_id, at=AT, source="post"))
+    assert [send.status for send in book.sends()] == ["queued", "sending"]
+    assert book.events(answered.send_id) == []
+    mine = dataclasses.replace(answered, message_id="m2")
+    claim = book.advance(claim, mine) or claim
+    assert message_ids(book) == ["m1", "m2"]
+
+
+def test_two_bases_may_have_messages_of_one_id(book: Journal) -> None:
+    first_and_second(book)
+    elsewhere = claimed(book, send=wanted(base_url="https://other.example", send_id="elsewhere"))
+    assert book.advance(elsewhere, dataclasses.replace(elsewhere.send, status="queued", message_id="m1"))
+    assert message_ids(book) == ["m1", None, "m1"]
+
+
+@pytest.mark.parametrize("source", ["reconcile", "poll", "post", "webhook"])
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_an_observation_with_the_message_of_another_send_changes_nothing_and_is_evidence(
+    book: Journal, source: str, forgotten: bool
+) -> None:
+    first, claim = first_and_second(book, "unknown")
+    if forgotten:
+        book.forget(CHAT_ID)
+    result = "found" if source == "reconcile" else None
+    read = {"status": "read", "read_at": AT, "message_id": "m1", "reconcile_result": result, "body": {"raw": 1}}
+    seen = book.observe(Event(send_id=claim.send.send_id, at=AT, source=source, **read))
+    assert seen is not None
+    assert (seen.status, seen.message_id, seen.read_at) == ("unknown", None, None)
+    assert seen.reconcile_result == ("ambiguous" if result else None)
+    (kept,) = book.events(claim.send.send_id)
+    assert kept.body == {"refused": "another send has this message", "message_id": "m1", "body": {"raw": 1}}
+    assert book.get(first.send_id).status == "queued"  # type: ignore[union-attr]
+
+
+def test_a_webhook_found_by_its_trace_id_does_not_bring_the_message_of_another_send(book: Journal) -> None:
+    first, _ = first_and_second(book, "unknown", trace_id="t1")
+    told = {"event_type": "message.sent", "status": "sent", "trace_id": "t1", "message_id": "m1"}
+    (ingested,) = book.ingest(Event(send_id="", at=AT, source="webhook", event_id="e1", chat_id=CHAT_ID, **told))
+    assert ingested.event.send_id == first.send_id
+    assert message_ids(book) == ["m1", None]
+
+
+def test_a_webhook_about_a_message_in_another_chat_belongs_to_no_send(book: Journal) -> None:
+    first, _ = first_and_second(book)
+    told = {"event_type": "message.failed", "status": "failed", "message_id": "m1", "event_id": "e1"}
+    (ingested,) = book.ingest(Event(send_id="", at=AT, source="webhook", chat_id="another", **told))
+    assert ingested.result == "not_ours"
+    assert book.get(first.send_id).status == "queued"  # type: ignore[union-attr]
+
+
+def test_a_send_with_a_message_takes_another_from_the_answer_to_its_own_request_only(book: Journal) -> None:
+    first, _ = first_and_second(book)
+    for source, message_id in (("poll", "m1"), ("webhook", "m1"), ("reconcile", "m1"), ("post", "m2")):
+        seen = book.observe(Event(send_id=first.send_id, at=AT, source=source, status="read", message_id="m2"))
+        assert seen is not None
+        assert (seen.message_id, seen.status) == (message_id, "queued" if message_id == "m1" else "read")
+
+
+def test_imported_sends_get_no_message_that_another_send_has(book: Journal) -> None:
+    first_and_second(book)
+    made = [wanted(copy=copy, status="delivered", message_id=name) for copy, name in ((1, "m1"), (3, "m1"), (4, "m4"))]
+    made += [wanted(copy=5, status="sent", message_id="m4"), wanted(copy=6, status="rejected")]
+    assert book.import_sends(made, []) == 4
+    assert message_ids(book) == ["m1", None, None, "m4", None, None]
+    assert [send.status for send in book.sends()][2:] == ["unknown", "delivered", "unknown", "rejected"]
+
+
+def test_of_many_that_learn_one_message_at_once_one_send_gets_it(book: Journal) -> None:
+    claims = [claimed(book, send=wanted(copy=copy)) for copy in range(1, 17)]
+    together = threading.Barrier(len(claims))
+
+    def learn(number: int) -> None:
+        claim = claims[number]
+        together.wait(HANG_S)
+        if number % 2:
+            book.observe(Event(send_id=claim.send.send_id, at=AT, source="reconcile", status="sent", message_id="m1"))
+            return
+        with contextlib.suppress(MessageTaken):
+            book.advance(claim, dataclasses.replace(claim.send, status="queued", message_id="m1"))
+
+    with ThreadPoolExecutor(len(claims)) as pool:
+        list(pool.map(learn, range(len(claims))))
+    assert sorted(message_ids(book), key=str) == [None] * 15 + ["m1"]
 
 
 def test_each_journal_has_its_own_hash_key(tmp_path: Path) -> None:
