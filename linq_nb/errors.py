@@ -23,13 +23,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+MAX_MESSAGE = 2000
+"""Longest message of an error, in characters."""
+
 
 class LinqError(Exception):
-    """Anything that linq_nb raises on purpose."""
+    """Anything that linq_nb raises on purpose.
+
+    Its text is one line that can be published: foreign text in it is made visible, and handles are masked.
+    """
+
+    def __str__(self) -> str:
+        from linq_nb.text import clean  # loaded with the first error: %load_ext has no time for it
+
+        return clean(unmasked(self), MAX_MESSAGE)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
 
     def _render_traceback_(self) -> list[str]:
         """One clean line in IPython, which calls this instead of printing a traceback."""
         return [f"{type(self).__name__}: {self}"]
+
+
+def unmasked(error: BaseException) -> str:
+    """Return an error's message with full handles, for the journal."""
+    return Exception.__str__(error)
 
 
 class SettingsError(LinqError):

@@ -34,7 +34,7 @@ from linq_nb.model import (
     Send,
     frame_columns,
 )
-from linq_nb.text import mask, mask_text, writable
+from linq_nb.text import mask, mask_json, mask_text, writable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -213,11 +213,11 @@ def _reader(column: Column, masked: Mask, handles: str, *, raw: bool) -> Read | 
         return lambda value: " ".join(map(masked, parsed(value))) or None
     if column.is_handle:
         return masked
-    shown: Mask = writable if handles == "full" else lambda text: mask_text(writable(text))
+    is_full = handles == "full"
     if column.is_json:
-        return lambda value: shown(_as_text(parsed(value)))
-    if column.is_free_text and handles != "full":
-        return shown
+        return lambda value: writable(_as_text(parsed(value) if is_full else mask_json(parsed(value))))
+    if column.is_free_text and not is_full:
+        return lambda text: mask_text(writable(text))
     return None if raw else writable
 
 

@@ -25,7 +25,7 @@ from linq_nb.model import Attachment, Chat, Draft, Finding, Line, Plan, Send, Vo
 from linq_nb.process import Home
 from linq_nb.secret import Secret
 from linq_nb.status import is_resolved
-from linq_nb.text import mask, mask_text, names_of, plain_url
+from linq_nb.text import mask, names_of, one_line, plain_url
 
 CHAT_FRESH = timedelta(minutes=5)
 """How long a chat that was read is used without reading it again; Linq's 403/2024 stays the authority."""
@@ -349,13 +349,13 @@ def choose_chat(name: str, chats: Sequence[Chat]) -> Chat:
     matches = [chat for chat in chats if key in (_name_key(chat.chat_name or ""), *_handles(chat))]
     if len(matches) == 1:
         return matches[0]
-    shown = mask_text(name)
+    shown = one_line(name, 80)
     if matches:
         listed = ", ".join(f"{chat.chat_id} ({views.chat_whom(chat)})" for chat in matches[:8])
         raise PreflightError(f"{len(matches)} chats are called {shown!r}; nothing was sent; give an id: {listed}")
     names = [chat.chat_name for chat in chats if chat.chat_name]
     close = [other for other in names if key in other.casefold()] or difflib.get_close_matches(name, names, 3)
-    listed = ", ".join(repr(mask_text(other)) for other in (close or names)[:8])
+    listed = ", ".join(repr(one_line(other, 80)) for other in (close or names)[:8])
     hint = f"did you mean {listed}?" if close else f"there are {listed or 'no chats with a name'}"
     raise PreflightError(f"no chat is called {shown!r}; nothing was sent; {hint}; %linq_chats lists all")
 

@@ -11,18 +11,50 @@ from urllib.parse import urlsplit
 ELLIPSIS = "…"
 HIDDEN = "•"
 
+MAX_REASON = 300
+"""Longest text of a server's in a message, in characters."""
+
 MAX_DEPTH = 40
 """JSON that is nested deeper than this is cut by ``redact``."""
+
+LEAST_PHONE_NUMBER = 1_000_000_000
+"""A number in JSON that may be a phone number with its country code; sizes and durations are smaller."""
 
 _TERMINAL = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours and cursor moves
     r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # titles, links and other strings to a terminal
     r"|\x1b[ -/]*[0-~]"
 )
-_LOGIN = re.compile(r"(?i)(https?://)[^\s/?#]*@")
-_QUERY = re.compile(r"(?i)(https?://[^\s?#]*)(\?[^\s#]*)?")
-_EMAIL = re.compile(r"(?<![\w.+%'-])[\w.+'%-]++@[^\W_][\w-]*+(?:\.[\w-]++)+")
-_PHONE = re.compile(r"(?:\+|%2[Bb])[1-9](?:\d{6,}|\d{0,3}(?:[ ().-]{1,2}\d{1,4}){2,5})")
+_LOGIN = re.compile(r"(?i)(https?:(?:\\?/){2})[^\s/?#]*@")
+_QUERY = re.compile(r"(?i)(https?:(?:\\?/){2}[^\s?#\"'<>]*)(\?[^\s#\"'<>]*)?")
+_SIGNED = re.compile(
+    r"(?i)(?<![a-z])((?:x-(?:amz|goog)-)?(?:signature|credential|security-token)|sig)(=|%3d)[^\s&\"'<>]+"
+)
+_EMAIL = re.compile(r"(?<![\w.+%'-])[\w.+'%-]*?[\w.+'-](?:[@\uff20]|%40)[^\W_][\w-]*+(?:\.[\w-]++)+")
+
+_INVISIBLE = r"\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+_GAP = rf"[\s.()\[\]\uff08\uff09\-\u2010-\u2015\u2043\u2212\ufe58\ufe63\uff0d{_INVISIBLE}]"
+_PLUS = r"(?:[+\uff0b]|%2[Bb])"
+_PHONE = re.compile(
+    rf"{_PLUS}\d{{7,15}}(?!\d)|\d{{10,15}}(?!\d)|(?:{_PLUS}{_GAP}{{0,2}})?\(?\d(?:{_GAP}{{0,4}}\d){{6,}}"
+)
+"""Seven digits or more, of any script, written as people write phone numbers."""
+
+_WITH_PLUS = re.compile(r"(?:\+|%2[Bb])[1-9](?:\d{6,}|\d{0,3}(?:[ ().-]{1,2}\d{1,4}){2,5})")
+
+_YEAR_TO_DAY = r"(?:19|20)\d\d{0}(?:0[1-9]|1[0-2]){0}(?:0[1-9]|[12]\d|3[01])"
+_NO_PHONE = re.compile(
+    r"(https?:(?:\\?/){2}[^\s\"'<>]+"
+    r"|(?<![0-9A-Za-z])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])"
+    r"|(?<![0-9A-Za-z%])(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]{12,}(?![0-9A-Za-z])"  # digests, trace ids
+    r"|(?<=trace )[\w.:=-]+"
+    rf"|(?<![\d+]){_YEAR_TO_DAY.format('-')}(?:[T ]\d\d[:.-]\d\d(?:[:.-]\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?(?!\d)"
+    rf"|(?<![\d+]){_YEAR_TO_DAY.format('')}(?:T\d{{4,6}}Z?(?!\d)|[_-]\d{{4,6}}(?!\d)|(?=\.[A-Za-z]\w{{1,3}}\b))"
+    r"|(?<![\d+])\d{7,12}(?= (?:bytes|samples|ms|Hz)\b)"
+    r"|(?<![\d.+])(?:\d{1,3}\.){3}\d{1,3}(?![\d.-]))"  # an IPv4 address
+)
+"""What may hold many digits and is no phone number: URLs, ids, times, sizes, addresses."""
+
 _COUNTRY_2 = re.compile(r"2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]")
 """Country calling codes of two digits; 1 and 7 have one, all others three."""
 
@@ -41,8 +73,16 @@ _PORTS = {"https": 443, "http": 80}
 
 def clean(text: object, limit: int = 120) -> str:
     """Make foreign text fit to show: one line, visible, masked, at most ``limit`` characters."""
-    shown = mask_text(visible(str(text)[: 20 * limit]))
-    return shown if len(shown) <= limit else shown[: limit - 1] + ELLIPSIS
+    return _cut(visible(mask_text(str(text)[: 20 * limit])), limit)
+
+
+def one_line(text: object, limit: int = 120) -> str:
+    """Make foreign text fit for a message that is masked when it is shown: one line, visible, unsigned, bounded."""
+    return _cut(visible(unsigned(str(text)[: 20 * limit])), limit)
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + ELLIPSIS
 
 
 def visible(text: str) -> str:
@@ -58,22 +98,50 @@ def mask(handle: str) -> str:
     text = "".join(char for char in _TERMINAL.sub("", handle).strip() if _is_visible(char))
     if HIDDEN in text:
         return mask_text(text)
-    local, at, domain = text.rpartition("@")
+    local, at, domain = re.sub("%40|\uff20", "@", text).rpartition("@")
     if at:
         return f"{local[:1]}{HIDDEN * 3}@{domain}"
-    digits = "".join(char for char in text if char.isdigit())
+    digits = "".join(str(unicodedata.decimal(char)) for char in text if char.isdecimal())
     if len(digits) < 7:
         return f"{text[:1]}{HIDDEN * 3}"
-    country = _country(digits) if text.startswith(("+", "%2")) else ""
+    country = _country(digits) if text.startswith(("+", "\uff0b")) else ""
     return f"{country}{HIDDEN * 5}{digits[-4:]}"
 
 
-def mask_text(text: str) -> str:
-    """Hide every phone number with a country code, email address and URL query inside a text."""
-    shown = _LOGIN.sub(r"\1", text)
+def mask_text(text: str, *, local: bool = False) -> str:
+    """Hide every phone number, email address, login and URL query inside a text; terminal escapes are dropped.
+
+    Any seven digits are a phone number, but not those of ids, times, URLs and addresses; in a ``local`` text, such as
+    a path, only those after a plus are.
+    """
+    shown = _EMAIL.sub(lambda email: mask(email[0]), unsigned(text))
+    if local:
+        return _WITH_PLUS.sub(lambda phone: _masked_phone(phone[0]), shown)
+    if not _PHONE.search(shown):  # the common case
+        return shown
+    parts = _NO_PHONE.split(shown)  # what is no phone number stands at the odd places
+    for at, part in enumerate(parts):
+        is_other = at % 2 and "+" not in part and "%2b" not in part.lower()
+        parts[at] = part if is_other else _PHONE.sub(lambda phone: _masked_phone(phone[0]), part)
+    return "".join(parts)
+
+
+def unsigned(text: str) -> str:
+    """Drop the logins, queries and signatures of URLs inside a text, and terminal escapes."""
+    shown = _LOGIN.sub(r"\1", _TERMINAL.sub("", text))
     shown = _QUERY.sub(lambda url: url[1] + (f"?{ELLIPSIS}" if url[2] else ""), shown)
-    shown = _EMAIL.sub(lambda email: mask(email[0]), shown)
-    return _PHONE.sub(lambda phone: _masked_phone(phone[0]), shown)
+    return _SIGNED.sub(rf"\1\2{ELLIPSIS}", shown)
+
+
+def mask_json(value: Any) -> Any:
+    """Hide the handles in a JSON value; smaller numbers stay as they are."""
+    if isinstance(value, str):
+        return mask_text(value)
+    if isinstance(value, list):
+        return [mask_json(item) for item in value]
+    if isinstance(value, dict):
+        return {mask_text(name): mask_json(item) for name, item in value.items()}
+    return mask(str(value)) if type(value) is int and value >= LEAST_PHONE_NUMBER else value
 
 
 def short_id(identity: str | None) -> str:
@@ -148,8 +216,7 @@ def _country(digits: str) -> str:
 
 def _masked_phone(number: str) -> str:
     """Mask a text with enough digits for a phone number; its plus may be written for a URL."""
-    plain = number.replace("%2B", "+").replace("%2b", "+")
-    return mask(plain) if sum(char.isdigit() for char in plain) >= 7 else number
+    return mask(re.sub("%2[Bb]", "+", number)) if sum(map(str.isdecimal, number)) >= 7 else number
 
 
 def _is_visible(char: str) -> bool:

@@ -22,7 +22,7 @@ from linq_nb.audio import MAX_FILENAME, MAX_UPLOAD_BYTES
 from linq_nb.errors import BY_STATUS, ApiError, OutcomeUnknown, RateLimitError
 from linq_nb.model import Attachment, Chat, Event, Handle, Line, Message, Subscription, is_uuid
 from linq_nb.status import OUR_STATUSES
-from linq_nb.text import clean, redact
+from linq_nb.text import MAX_REASON, clean, one_line, redact
 
 Raw = Mapping[str, Any]
 T = TypeVar("T")
@@ -352,7 +352,7 @@ def webhook(raw: Raw, at: datetime) -> Event:
         source="webhook",
         status=None if inbound else _EVENT_STATUSES.get(kind),
         error_code=int_of(data, "code") if kind == "message.failed" else None,
-        error_message=clean(reason, 300) if reason else None,
+        error_message=one_line(reason, MAX_REASON) if reason else None,
         trace_id=text_of(raw, "trace_id"),
         message_id=id_of(data, "message_id") or id_of(of_message, "id"),
         service=text_of(data, "service") or text_of(nested, "service"),
@@ -410,9 +410,9 @@ def facts_of(answer: Answer) -> dict[str, Any]:
 
 
 def message_of(answer: Answer) -> str | None:
-    """Return Linq's own words of an error, on one line, handles masked."""
+    """Return Linq's own words of an error, on one line; handles in them are masked when they are shown."""
     text = text_of(answer.error, "message")
-    return clean(text, 300).rstrip(".") if text else None
+    return one_line(text, MAX_REASON).rstrip(".") if text else None
 
 
 def _numbers(answer: Answer) -> str:

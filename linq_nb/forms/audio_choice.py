@@ -86,7 +86,7 @@ def audio_files(folder: str = "") -> list[str]:
 
 def shown(text: str) -> str:
     """Return what may stay in the field, and so in a saved notebook: no handle and no signature of a URL."""
-    return mask_text(re.sub(r"(?s)[?#].*", _CUT, text) if source_of(text) == "url" else text)
+    return mask_text(re.sub(r"(?s)[?#].*", _CUT, text) if source_of(text) == "url" else text, local=True)
 
 
 def _files_below(start: Path) -> Iterator[Path]:
@@ -106,4 +106,4 @@ def _is_showable(name: str) -> bool:
         name.encode()
     except UnicodeEncodeError:
         return False
-    return mask_text(name) == name
+    return mask_text(name, local=True) == name

@@ -135,7 +135,7 @@ def _values(name: str, choices: Sequence[str], typed: str, names: dict[str, Any]
 
 def _chats(typed: str, names: dict[str, Any]) -> Iterator[Offer]:
     """Offer the chats that were read before. Chats whose name is shared, missing or a handle are offered by id."""
-    from linq_nb.text import mask_text
+    from linq_nb.text import clean
 
     chats = _known_chats(names)
     all_names = [chat.chat_name for chat in chats]
@@ -144,10 +144,10 @@ def _chats(typed: str, names: dict[str, Any]) -> Iterator[Offer]:
     for chat in chats:
         name = chat.chat_name or ""
         is_match = f" {typed_folded}" in f" {name.casefold()}"  # at the start of a word
-        if is_match and name and all_names.count(name) == 1 and name == mask_text(name):
+        if is_match and name and all_names.count(name) == 1 and name == clean(name):
             yield Offer(name, "chat")
         elif is_match or (typed_folded and chat.chat_id.startswith(typed_folded)):
-            by_id.append(Offer(chat.chat_id, f"chat {mask_text(name)}".strip()))
+            by_id.append(Offer(chat.chat_id, f"chat {clean(name)}".strip()))
     yield from by_id
 
 

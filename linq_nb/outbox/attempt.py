@@ -23,6 +23,7 @@ from linq_nb.errors import (
     NotSent,
     OutcomeUnknown,
     PreflightError,
+    unmasked,
 )
 from linq_nb.journal import LEASE_S, Claim, MessageTaken
 from linq_nb.model import Draft, Event, Finding, Send, is_uuid, url_names_of
@@ -30,7 +31,7 @@ from linq_nb.outbox import recovery
 from linq_nb.outbox.reconcile import reconcile
 from linq_nb.session import Session, chat_fields
 from linq_nb.status import is_resolved
-from linq_nb.text import mask_text, short_id
+from linq_nb.text import one_line, short_id
 
 CLAIM_POLL_S = 0.1
 """Polling interval while another owner is sending the same, in seconds."""
@@ -122,7 +123,7 @@ def _report(session: Session, recorded: Send) -> Send:
 
 
 def _chat_label(send: Send) -> str:
-    return mask_text(send.chat_name) if send.chat_name else f"chat {short_id(send.chat_id)}"
+    return one_line(send.chat_name, 80) if send.chat_name else f"chat {short_id(send.chat_id)}"
 
 
 class _Attempt:
@@ -360,7 +361,7 @@ def _error_fields(error: BaseException) -> dict[str, Any]:
     return {
         "http_status": getattr(error, "status", None),
         "error_code": None if isinstance(error, PreflightError) else getattr(error, "code", None),
-        "error_message": str(error) if isinstance(error, LinqError) else f"stopped by {type(error).__name__}",
+        "error_message": unmasked(error) if isinstance(error, LinqError) else f"stopped by {type(error).__name__}",
         "doc_url": getattr(error, "doc_url", None),
         "trace_id": getattr(error, "trace_id", None),
     }

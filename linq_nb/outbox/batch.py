@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from linq_nb import views
-from linq_nb.errors import JournalError, LinqError, NotSent, OutcomeUnknown
+from linq_nb.errors import JournalError, LinqError, NotSent, OutcomeUnknown, unmasked
 from linq_nb.frames import Handles, to_frame
 from linq_nb.model import BadDraft, Plan, PlanRow, Send
 from linq_nb.outbox.attempt import send_checked
@@ -244,13 +244,17 @@ class Batch(Unpicklable):
             with contextlib.suppress(LinqError):
                 journalled = self._session.journal.get(row.wanted.send_id)
         if journalled is not None and journalled.status not in IN_HAND_STATUSES:
-            return journalled if journalled.error_message else dataclasses.replace(journalled, error_message=str(error))
+            return (
+                journalled
+                if journalled.error_message
+                else dataclasses.replace(journalled, error_message=unmasked(error))
+            )
         if is_unreadable:
             may_be_sent = row.verdict in ("already_sent", "unclear")
         else:
             is_unclear = journalled is not None and journalled.status in UNCLEAR_STATUSES
             may_be_sent = is_unclear or isinstance(error, OutcomeUnknown)
-        send = self._not_sent(row, str(error) or type(error).__name__)
+        send = self._not_sent(row, unmasked(error) or type(error).__name__)
         return dataclasses.replace(send, status="unknown") if may_be_sent else send
 
     def _not_sent(self, row: PlanRow, why: str) -> Send:

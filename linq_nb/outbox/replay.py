@@ -14,7 +14,7 @@ from linq_nb.model import Chat, Draft, Event, Send, VoiceMemo
 from linq_nb.outbox.attempt import accepted, refused
 from linq_nb.outbox.poll import listed
 from linq_nb.session import Session
-from linq_nb.text import mask_text
+from linq_nb.text import one_line
 
 if TYPE_CHECKING:
     from linq_nb.demo.month import Day, Page, Posted
@@ -57,7 +57,7 @@ class _MonthReader:
     def _read_post(self, posted: Posted) -> None:
         send = self._posted_send(posted)
         try:
-            answer = require_accepted(_outcome_of(posted), posted.chat_id, mask_text(send.chat_name or ""))
+            answer = require_accepted(_outcome_of(posted), posted.chat_id, one_line(send.chat_name or "", 80))
             send, event = accepted(send, answer)
         except LinqError as error:
             send, event = refused(send, error, posted.answered_at)

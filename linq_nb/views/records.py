@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from linq_nb import audio
 from linq_nb.model import BadDraft, Chat, Draft, Event, Finding, Handle, Line, Message, Plan, PlanRow, Send, VoiceMemo
 from linq_nb.status import status_of
-from linq_nb.text import clean, mask, mask_text, place, short_id
+from linq_nb.text import clean, mask, place, short_id
 from linq_nb.views.phrases import duration, moment, rate, size
 
 
@@ -250,7 +250,7 @@ def _send(send: Send) -> Iterable[Fact]:
 def _bad_draft(draft: BadDraft) -> Iterable[Fact]:
     yield Fact("why", clean(draft.why, 300))
     yield Fact("audio", clean(draft.audio), with_label=True)
-    yield Fact("chat", clean(mask_text(draft.chat)), with_label=True)
+    yield Fact("chat", clean(draft.chat), with_label=True)
 
 
 @facts.register
