@@ -50,7 +50,7 @@ _NO_PHONE = re.compile(
     r"|(?<=trace )[\w.:=-]+"
     rf"|(?<![\d+]){_YEAR_TO_DAY.format('-')}(?:[T ]\d\d[:.-]\d\d(?:[:.-]\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?(?!\d)"
     rf"|(?<![\d+]){_YEAR_TO_DAY.format('')}(?:T\d{{4,6}}Z?(?!\d)|[_-]\d{{4,6}}(?!\d)|(?=\.[A-Za-z]\w{{1,3}}\b))"
-    r"|(?<![\d+])\d{7,12}(?= (?:bytes|samples|ms|Hz)\b)"
+    r"|(?<![\d+])\d{7,12}(?= (?:bytes|samples|s|ms|Hz)\b)"
     r"|(?<![\d.+])(?:\d{1,3}\.){3}\d{1,3}(?![\d.-]))"  # an IPv4 address
 )
 """What may hold many digits and is no phone number: URLs, ids, times, sizes, addresses."""

@@ -42,7 +42,8 @@ PLAIN = [
     "69a37c7d-af4f-4b5e-af42-e28e98ce1234", "69A37C7D-AF4F-4B5E-AF42-E28E98CE1234", "2026-11-28T10:15:00.123456Z",
     "2026-11-28 10:15:00 UTC", "2026-11-28", "20261128T101500Z", "20261128_101500.wav", "20261128.m4a",
     "4bf92f3577b34da6a3ce929d0e0e4736", "8c1f0a2b3c4d", "https://x.example/a/12052535597/b", "HTTP 403/2024",
-    "104857600 bytes", "192.168.100.200", "33.1 kB · 24 kHz · 0:04", "codes 2024, 4001 and 5004", "trace 1234567890123456",
+    "104857600 bytes", "192.168.100.200", "33.1 kB · 24 kHz · 0:04", "codes 2024, 4001 and 5004",
+    "trace 1234567890123456", "wait 1000000000 s, as Linq asks",
     "253-559", "wait 12. 2026-11-28 10:15", "+1•••••5597", "l•••@example.com",
 ]  # fmt: skip
 
@@ -138,9 +139,9 @@ def test_linqs_words_are_masked_where_they_are_shown_and_whole_in_the_journal(
     batch = outbox.send_all(outbox.plan([linq_nb.Draft(memo=memo, chat=CHAT_ID)]), workers=1)
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
-        print(caught.value, repr(caught.value), send, [send], batch.wait(), outbox.history(send))  # noqa: T201
-        print(to_frame(outbox.sends()).to_string(), batch.frame().to_string())  # noqa: T201
-        print(to_frame(outbox.history(send)).to_string(), send._repr_mimebundle_())  # noqa: T201
+        print(caught.value, repr(caught.value), send, [send], batch.wait(), outbox.history(send))
+        print(to_frame(outbox.sends()).to_string(), batch.frame().to_string())
+        print(to_frame(outbox.history(send)).to_string(), send._repr_mimebundle_())
     assert number not in said.getvalue()
     assert "253" not in said.getvalue().replace(CHAT_ID, "")
     full = to_frame(outbox.sends(), handles="full")["error_message"]
