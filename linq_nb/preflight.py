@@ -149,10 +149,29 @@ def sound(memo: VoiceMemo) -> Iterator[Finding]:
     except AudioError as error:
         yield _warning("undecodable", f"the audio could not be decoded to look at its loudness: {error}")
         return
-    if levels and levels.peak < SILENCE_PEAK:
+    if levels is None:
+        return
+    if not levels.is_whole:
+        heard = f"{views.duration(round(levels.seconds * 1000))} of {views.duration(memo.duration_ms)}"
+        yield _info("long", f"only the first {heard} were listened to; the memo is sent whole")
+    elif memo.codec and not audio.player_doubts(memo.data) and _differ(memo.duration_ms / 1000, levels.seconds):
+        lengths = f"{memo.duration_ms / 1000:.2f} s by its own account, {levels.seconds:.2f} s when it is played"
+        yield _warning("length", f"the memo is {lengths}; memo.convert() makes one of a clear length")
+    if levels.peak < SILENCE_PEAK:
         yield _warning("silent", "the memo is silent")
-    elif levels and levels.clipped_ratio > CLIPPED_SHARE:
+    elif levels.clipped_ratio > CLIPPED_SHARE:
         yield _warning("clipped", f"the memo is clipped: {levels.clipped_ratio:.1%} of it is at full scale")
+
+
+def players(memo: VoiceMemo) -> Iterator[Finding]:
+    if memo.data is None:
+        return
+    try:
+        doubts = audio.player_doubts(memo.data)
+    except AudioError:
+        return
+    for doubt in doubts:
+        yield _warning("players_differ", f"{doubt}; memo.convert() makes an M4A that all play alike")
 
 
 def not_heard(memo: VoiceMemo) -> Iterator[Finding]:
@@ -163,7 +182,7 @@ def not_heard(memo: VoiceMemo) -> Iterator[Finding]:
 
 
 MEMO_RULES: tuple[Rule, ...] = (
-    one_source, known_format, declared_type, extension, size, filename, https_url, sound, not_heard,
+    one_source, known_format, declared_type, extension, size, filename, https_url, sound, players, not_heard,
 )  # fmt: skip
 
 
@@ -229,6 +248,11 @@ def _facts(memo: VoiceMemo) -> audio.FormatFacts | None:
 
 def _formats() -> str:
     return names_of([facts.label for facts in audio.FORMATS.values()])
+
+
+def _differ(told_s: float, played_s: float) -> bool:
+    """Whether two lengths differ by more than the padding of encoders explains."""
+    return abs(told_s - played_s) > max(0.03 * told_s, 0.5)
 
 
 _ORDER = {"error": 0, "warning": 1, "info": 2}

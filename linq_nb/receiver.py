@@ -197,6 +197,8 @@ def _channel_class() -> type[Any]:
     class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         """A connection on which a byte now and then is no activity."""
 
+        last_activity: float
+
         def handle_read(self) -> None:
             began_at = self.last_activity if self.request is not None else None
             super().handle_read()

@@ -16,7 +16,7 @@ from linq_nb.audio.formats import (
     mime_format,
 )
 from linq_nb.audio.loudness import Levels, levels, peaks
-from linq_nb.audio.measurement import AudioInfo, probe
+from linq_nb.audio.measurement import AudioInfo, player_doubts, probe
 from linq_nb.audio.playback import Preview, preview
 from linq_nb.audio.wav import wav_from_samples
 
@@ -37,6 +37,7 @@ __all__ = [
     "levels",
     "mime_format",
     "peaks",
+    "player_doubts",
     "preview",
     "probe",
     "wav_from_samples",

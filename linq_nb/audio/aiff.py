@@ -7,7 +7,7 @@ import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from linq_nb.audio import refusals
+from linq_nb.audio import doubts, refusals
 from linq_nb.audio.riff import MAX_RATE, Chunk, id3_of, number, read_chunks, text_of
 from linq_nb.audio.sound import CODECS, Pcm, Sound
 
@@ -106,4 +106,11 @@ def read(view: memoryview) -> Sound:
         raise refusals.convertible(f"AIFF-C with a codec that phones do not play ({name!r})")
     names = (text_of(view, chunks.get(b"NAME")), text_of(view, chunks.get(b"AUTH")))
     seconds = samples / common.rate
-    return Sound("aiff", codec, seconds, common.rate, common.channels, pcm, id3=id3_of(view, chunks), names=names)
+    doubted: tuple[str, ...] = ()
+    if pcm is not None:
+        in_file_s = (ssnd.end - start) // (pcm.width * common.channels) / common.rate
+        doubted = doubts.if_differ("its header claims fewer samples than the file holds", seconds, in_file_s)
+    return Sound(
+        "aiff", codec, seconds, common.rate, common.channels, pcm,
+        id3=id3_of(view, chunks), names=names, doubts=doubted,
+    )  # fmt: skip

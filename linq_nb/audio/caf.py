@@ -6,10 +6,15 @@ import math
 import struct
 from typing import NamedTuple
 
-from linq_nb.audio import refusals
+from linq_nb.audio import doubts, refusals
+from linq_nb.audio.esds import aac_config, find_esds
 from linq_nb.audio.sound import CODECS, Pcm, Sound
 
 _MAX_CHUNKS = 20_000
+_LAST = b"last data"
+_AAC_FAMILY = frozenset((b"aac ", b"aach", b"aacp", b"aacl", b"aace"))
+_TRIMMED_PACKETS = 3
+_SAME_SHARE = 0.02
 
 
 class _Desc(NamedTuple):
@@ -25,7 +30,7 @@ class _Desc(NamedTuple):
 
 
 def _chunks(view: memoryview) -> dict[bytes, tuple[int, int]]:
-    """Return the byte range of the first chunk of each name, cut at the end of the file."""
+    """Return the byte range of the first chunk of each name, cut at the end of the file, and the last data."""
     chunks: dict[bytes, tuple[int, int]] = {}
     pos, end = 8, len(view)
     for _ in range(_MAX_CHUNKS):
@@ -34,6 +39,8 @@ def _chunks(view: memoryview) -> dict[bytes, tuple[int, int]]:
         name, size = struct.unpack_from(">4sq", view, pos)
         stop = end if size < 0 else min(pos + 12 + size, end)
         chunks.setdefault(name, (pos + 12, stop))
+        if name == b"data" and stop - pos > 16:
+            chunks[_LAST] = (pos + 12, stop)
         pos = stop
     raise refusals.damaged("CAF")
 
@@ -74,25 +81,49 @@ def _packets(view: memoryview, desc: _Desc, pakt: tuple[int, int], count: int, d
     return present, last
 
 
-def _packed_frames(view: memoryview, desc: _Desc, pakt: tuple[int, int] | None, start: int, end: int) -> int:
-    """Return the number of frames that a compressed CAF plays: those of the packets in the file, without the trim."""
+def _packed_frames(
+    view: memoryview, desc: _Desc, pakt: tuple[int, int] | None, start: int, end: int
+) -> tuple[int, int]:
+    """Return the number of frames that a compressed CAF plays, and the number of those that others may play.
+
+    That is the frames of the packets in the file, without the trim at both ends. A trim of more than encoders need is
+    an edit, which players do not all make.
+    """
     present = last = 0
     is_constant = desc.packet_bytes and desc.packet_frames
     if is_constant:
         present = (end - start) // desc.packet_bytes * desc.packet_frames
     if pakt is None or pakt[1] - pakt[0] < 24:
         if is_constant:
-            return present
+            return present, present
         raise refusals.cut_off("CAF file has lost its packet table")
     count, valid, priming, remainder = map(int, struct.unpack_from(">qqii", view, pakt[0]))
-    trimmed = max(priming, 0) + max(remainder, 0)
+    priming, remainder = max(priming, 0), max(remainder, 0)
+    trimmed = priming + remainder
     if not is_constant:
         present, last = _packets(view, desc, pakt, count, end - start)
     if desc.codec == b"alac" and not trimmed and valid == present:
-        return valid - _alac_shortfall(view, desc, start + last)
-    if 0 < valid <= present:
-        return valid
-    return present if present <= trimmed else present - trimmed
+        return (valid - _alac_shortfall(view, desc, start + last),) * 2
+    wanted = valid if 0 < valid <= present else present if present <= trimmed else present - trimmed
+    all_but_priming = present - priming if priming < present else present
+    most = _TRIMMED_PACKETS * (desc.packet_frames or present)
+    return (wanted, wanted) if abs(all_but_priming - wanted) <= most else (all_but_priming, wanted)
+
+
+def _by_cookie(view: memoryview, desc: _Desc, kuki: tuple[int, int] | None) -> _Desc:
+    """Return the description as the set-up of its decoder has it, where the two differ."""
+    if kuki is None or not desc.packet_frames:
+        return desc
+    rate, packet_seconds = 0, 0.0
+    if desc.codec in _AAC_FAMILY and (esds := find_esds(view, kuki[0], kuki[1], bare=True)):
+        config = aac_config(esds.config)
+        rate, packet_seconds = config.rate, config.packet_seconds
+    elif desc.codec == b"alac" and kuki[1] - kuki[0] >= 24:
+        rate = int.from_bytes(view[kuki[0] + 20 : kuki[0] + 24], "big")
+        packet_seconds = int.from_bytes(view[kuki[0] : kuki[0] + 4], "big") / rate if rate else 0.0
+    if not packet_seconds or abs(packet_seconds * desc.rate / desc.packet_frames - 1) < _SAME_SHARE:
+        return desc
+    return desc._replace(rate=float(rate), packet_frames=round(packet_seconds * rate))
 
 
 def _alac_shortfall(view: memoryview, desc: _Desc, packet: int) -> int:
@@ -115,17 +146,30 @@ def _names(view: memoryview, info: tuple[int, int] | None) -> tuple[str | None, 
 def read(view: memoryview) -> Sound:
     """Measure a CAF by the bytes in the file; raises Refusal."""
     chunks = _chunks(view)
-    if b"desc" not in chunks or b"data" not in chunks or chunks[b"data"][1] - chunks[b"data"][0] <= 4:
+    if b"desc" not in chunks or _LAST not in chunks:
         raise refusals.no_sound("CAF")
     desc = _Desc(*struct.unpack_from(">d4sIIIII", view, chunks[b"desc"][0]))
     if not math.isfinite(desc.rate) or not 1 <= desc.rate <= 10_000_000 or not 0 < desc.channels <= 1000:
         raise refusals.damaged("CAF")
-    start, end = chunks[b"data"][0] + 4, chunks[b"data"][1]
+    start, end = chunks[_LAST][0] + 4, chunks[_LAST][1]
     pcm = _pcm(desc, start, end)
+    doubted: tuple[str, ...] = ()
     if pcm is not None:
         codec, frames = pcm.codec, (end - start) // (pcm.width * desc.channels)
     else:
         codec = CODECS.get(desc.codec.strip()) or desc.codec.decode("ascii", "replace").strip() or "unknown"
-        frames = _packed_frames(view, desc, chunks.get(b"pakt"), start, end)
+        real, pakt = _by_cookie(view, desc, chunks.get(b"kuki")), chunks.get(b"pakt")
+        frames, trimmed = _packed_frames(view, real, pakt, start, end)
+        doubted = doubts.if_differ("its packet table trims the sound", frames / real.rate, trimmed / real.rate)
+        if real != desc:
+            others_s = _packed_frames(view, desc, pakt, start, end)[0] / desc.rate
+            what = "its description and the set-up of its decoder do not agree"
+            doubted += doubts.if_differ(what, frames / real.rate, others_s)
+        desc = real
+    seconds = frames / desc.rate
+    first, last = chunks[b"data"], chunks[_LAST]
+    if first != last:
+        others_s = seconds * max(0, first[1] - first[0] - 4) / (end - start)
+        doubted += (doubts.doubt("the file has more than one piece of sound", seconds, others_s),)
     names = _names(view, chunks.get(b"info"))
-    return Sound("caf", codec, frames / desc.rate, round(desc.rate), desc.channels, pcm, names=names)
+    return Sound("caf", codec, seconds, round(desc.rate), desc.channels, pcm, names=names, doubts=doubted)

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from linq_nb.audio import refusals
+from linq_nb.audio.budget import Budget
 from linq_nb.audio.measurement import Bytes, sniff, view_of
 from linq_nb.audio.refusals import Refusal
+from linq_nb.audio.sound import Sound
 from linq_nb.errors import AudioError
 
-_MAX_SECONDS = 12 * 3600
 _AMR_FRAME_SECONDS = 0.02
 _PYAV_FAILURES = (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, ValueError)
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
@@ -53,12 +54,18 @@ def _pyav() -> Iterator[Any]:
 
 
 class Decoder:
-    """Decodes the first audio track of a file packet by packet, up to the first error of its container."""
+    """Decodes the audio track of a sound packet by packet, up to the first error of its container or its budget's end.
 
-    def __init__(self, av: Any, data: memoryview) -> None:
-        self._av = av
-        self._container = av.open(io.BytesIO(data), "r")
-        self._stream = next(iter(self._container.streams.audio), None)
+    Without a sound it is the first track.
+    """
+
+    def __init__(self, av: Any, data: memoryview, budget: Budget, sound: Sound | None = None) -> None:
+        self._av, self._budget = av, budget
+        options = {"ignore_editlist": "1"} if sound and sound.ignores_edits else {}
+        self._container = av.open(io.BytesIO(data), "r", options=options)
+        streams = self._container.streams.audio
+        number = sound.track if sound and sound.track < len(streams) else 0
+        self._stream = streams[number] if streams else None
         context = self._stream and self._stream.codec_context
         if context is None:
             self._container.close()
@@ -76,9 +83,8 @@ class Decoder:
 
     def frames(self) -> Iterator[Any]:
         """Yield the frames; skips packets that cannot be decoded, but an AMR packet that fails is 20 ms of silence."""
-        seconds = 0.0
         packets = self._container.demux(self._stream)
-        while seconds < _MAX_SECONDS:
+        while not self._budget.is_used_up:
             try:
                 packet = next(packets)
             except (StopIteration, self._av.FFmpegError):
@@ -90,7 +96,7 @@ class Decoder:
             for frame in decoded:
                 if frame.sample_rate and frame.samples:
                     frame.pts = None
-                    seconds += frame.samples / frame.sample_rate
+                    self._budget.spend(frame.samples, frame.sample_rate, frame.layout.nb_channels)
                     yield frame
 
     def _silence(self) -> Any:
@@ -118,10 +124,11 @@ def _encode(
     codec: str,
     rate: int | None,
     bit_rate: int,
-    most: float,
+    budget: Budget,
+    sound: Sound | None,
 ) -> float:
     """Encode the sound of a file in mono, without a rate at the next one of AAC; returns the seconds written."""
-    with closing(Decoder(av, data)) as decoder:
+    with closing(Decoder(av, data, budget, sound)) as decoder:
         rate = rate or next((aac_rate for aac_rate in _AAC_RATES if aac_rate >= decoder.rate), _AAC_RATES[-1])
         options = {"movflags": "+faststart"} if container == "ipod" else {}
         samples = 0
@@ -129,7 +136,7 @@ def _encode(
             stream = target.add_stream(codec, rate=rate, layout="mono")
             stream.bit_rate = min(bit_rate, 4 * rate)
             for frame in _resampled(av, decoder.frames(), "fltp", "mono", rate):
-                if samples >= round(most * rate):
+                if samples >= round(budget.seconds * rate):
                     break
                 frame.pts, frame.time_base = samples, Fraction(1, rate)
                 samples += frame.samples
@@ -143,30 +150,35 @@ def _encode(
 def convert(data: Bytes) -> bytes:
     """Return the sound as a mono AAC M4A; accepts Ogg, FLAC, WebM and video as well.
 
-    Raises AudioError when there is no sound, or the ``audio`` extra is not installed.
+    Raises AudioError when there is no sound or too much of it, or the ``audio`` extra is not installed.
     """
     view = view_of(data)
     result = sniff(view)
     if isinstance(result, Refusal) and not result.convertible:
         raise AudioError(str(result))
+    sound, budget = None if isinstance(result, Refusal) else result, Budget.of_convert()
     with _pyav() as av, tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "memo.m4a"
-        _encode(av, view, str(path), "ipod", "aac", None, 64_000, _MAX_SECONDS)
+        seconds = _encode(av, view, str(path), "ipod", "aac", None, 64_000, budget, sound)
+        if budget.was_cut or seconds >= budget.seconds:
+            raise refusals.too_long(budget.heard_s)
         return path.read_bytes()
 
 
-def mp3_preview(view: memoryview, rate: int, bit_rate: int, most_seconds: float) -> tuple[bytes, float]:
+def mp3_preview(view: memoryview, sound: Sound, rate: int, bit_rate: int, most_seconds: float) -> tuple[bytes, float]:
     """Return a mono MP3 of the first seconds, and its length in seconds; raises AudioError."""
     out = io.BytesIO()
     with _pyav() as av:
-        seconds = _encode(av, view, out, "mp3", "libmp3lame", rate, bit_rate, most_seconds)
+        seconds = _encode(av, view, out, "mp3", "libmp3lame", rate, bit_rate, Budget.of_look(most_seconds), sound)
     return out.getvalue(), seconds
 
 
-def blocks(view: memoryview, rate: int | None = None) -> tuple[int, int, Iterator[array[int]]]:
+def blocks(
+    view: memoryview, sound: Sound, budget: Budget, rate: int | None = None
+) -> tuple[int, int, Iterator[array[int]]]:
     """Return rate, channels and blocks of interleaved 16-bit samples; mono at ``rate`` when it is given."""
     with _pyav() as av:
-        decoder = Decoder(av, view)
+        decoder = Decoder(av, view, budget, sound)
     return rate or decoder.rate, 1 if rate else decoder.channels, _decoded(decoder, rate)
 
 

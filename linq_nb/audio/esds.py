@@ -55,14 +55,17 @@ def _descriptor(raw: bytes, pos: int) -> tuple[int, int, int]:
     return tag, pos + 1, min(pos + 1 + length, len(raw))
 
 
-def find_esds(view: memoryview, start: int, end: int) -> Esds | None:
-    """Find the esds box in a sample entry, also inside QuickTime's wave box; None when it is missing."""
+def find_esds(view: memoryview, start: int, end: int, *, bare: bool = False) -> Esds | None:
+    """Find the esds box in a sample entry, also inside QuickTime's wave box; None when it is missing.
+
+    ``bare`` reads what such a box holds, without the box.
+    """
     raw = bytes(view[start : min(end, start + _SEARCH_BYTES)])
     at = raw.find(b"esds")
-    if at < 0:
+    if at < 0 and not bare:
         return None
     try:
-        tag, pos, end = _descriptor(raw, at + 8)
+        tag, pos, end = _descriptor(raw, at + 8 if at >= 0 else 0)
         if tag == 3:
             flags = raw[pos + 2]
             pos += 3 + (2 if flags & 0x80 else 0) + (1 + raw[pos + 3] if flags & 0x40 else 0)

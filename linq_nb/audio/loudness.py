@@ -10,12 +10,14 @@ from itertools import pairwise
 from operator import mul
 
 from linq_nb.audio import codec, pcm
-from linq_nb.audio.measurement import Bytes, measure, view_of
+from linq_nb.audio.budget import Budget
+from linq_nb.audio.measurement import Bytes, measured, view_of
 from linq_nb.audio.memo_cache import cached
 from linq_nb.audio.sound import Sound
 from linq_nb.errors import AudioError
 
-_BLOCKS_PER_PEAK = 10
+_PARTS = 3300  # so many that 44, 60 and 100 peaks are each made of whole parts
+_PARTS_PER_PEAK = 10
 _MOST_SQUARES = 2_000_000
 _MOST_SAMPLES = 12_000_000
 _LONG_RATE = 16000
@@ -24,43 +26,78 @@ _LONG_RATE = 16000
 @dataclass(frozen=True, slots=True)
 class Levels:
     """Loudness, where 1.0 is full scale: the highest peak, the root mean square, the share of clipped samples,
-    and the highest peak of each of ``n`` equal parts."""
+    and the highest peak of each of ``n`` equal parts.
+
+    ``seconds`` is how much was decoded; ``is_whole`` is False when the sound is longer than the budget of a look.
+    """
 
     peak: float
     rms: float
     clipped_ratio: float
     peaks: tuple[float, ...]
+    seconds: float
+    is_whole: bool
+
+    @property
+    def outline(self) -> list[float]:
+        """The peaks with 1.0 for the highest; zeros in silence."""
+        top = max(self.peaks)
+        return [peak / top if top else 0.0 for peak in self.peaks]
 
 
-@cached
 def levels(data: Bytes, n: int = 100) -> Levels | None:
     """Measure the loudness in ``n`` parts; None when that needs the ``audio`` extra; raises AudioError.
 
-    PCM in WAV, AIFF and CAF needs no extra.
+    PCM in WAV, AIFF and CAF needs no extra. A memo is decoded once, whatever ``n`` is, and at most to the end of the
+    budget of a look: 30 minutes, or 3 s of processor time.
     """
     if n < 1:
         raise AudioError(f"a waveform has at least one part, not {n}")
-    view = view_of(data)
-    sound = measure(view)
+    sound = measured(data)
     if sound.pcm is None and not codec.can_transcode():
         return None
-    return _measured(view, sound, n)
+    return listen(data, max(_PARTS, n * _PARTS_PER_PEAK)).levels(n)
 
 
-def _measured(view: memoryview, sound: Sound, n: int) -> Levels:
-    """Measure PCM as it is and compressed sound by PyAV, a long memo of it in mono at a lower rate."""
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was heard of a memo: the highest sample of each of many parts, 32768 at most, and the sums of the rest."""
+
+    tops: array[int]
+    rms: float
+    clipped_ratio: float
+    seconds: float
+    is_whole: bool
+
+    def levels(self, n: int) -> Levels:
+        """Return the loudness in ``n`` parts."""
+        cuts = [i * len(self.tops) // n for i in range(n + 1)]
+        peaks = tuple(max(self.tops[a : max(b, a + 1)]) / 32768 for a, b in pairwise(cuts))
+        return Levels(max(self.tops) / 32768, self.rms, self.clipped_ratio, peaks, self.seconds, self.is_whole)
+
+
+@cached()
+def listen(data: Bytes, parts: int) -> Heard:
+    """Decode a memo as far as its budget lasts; the last results are kept; raises AudioError."""
+    return _heard(view_of(data), measured(data), parts)
+
+
+def _heard(view: memoryview, sound: Sound, parts: int) -> Heard:
+    """Hear PCM as it is and compressed sound by PyAV, a long memo of it in mono at a lower rate."""
+    budget = Budget.of_look()
     if sound.pcm is not None:
-        rate, channels, samples = sound.rate, sound.channels, pcm.blocks(view, sound)
+        rate, channels = sound.rate, sound.channels
+        samples = budget.limit(pcm.blocks(view, sound), rate, channels)
         high, low = pcm.extremes(sound.pcm)
     else:
         is_long = sound.seconds * sound.rate * sound.channels > _MOST_SAMPLES
-        rate, channels, samples = codec.blocks(view, _LONG_RATE if is_long else None)
+        rate, channels, samples = codec.blocks(view, sound, budget, _LONG_RATE if is_long else None)
         high, low = 32767, -32768
-    frames = round(sound.seconds * rate)
+    frames = round(min(sound.seconds, budget.seconds) * rate)
     stride = frames * channels // _MOST_SQUARES | 1  # odd, so that it meets all channels
     total = clipped = squares = squared = 0
     tops = array("H")
-    for part in _cut(samples, max(1, frames // (n * _BLOCKS_PER_PEAK)) * channels):
+    for part in _cut(samples, max(1, frames // parts) * channels):
         top, bottom = max(part), min(part)
         tops.append(max(top, -bottom))
         if top >= high or bottom <= low:
@@ -71,9 +108,7 @@ def _measured(view: memoryview, sound: Sound, n: int) -> Levels:
         total += len(part)
     if not total:
         raise AudioError("this file has no sound that can be decoded; get the file again")
-    cuts = [i * len(tops) // n for i in range(n + 1)]
-    parts = tuple(max(tops[a : max(b, a + 1)]) / 32768 for a, b in pairwise(cuts))
-    return Levels(max(tops) / 32768, math.sqrt(squares / squared) / 32768, clipped / total, parts)
+    return Heard(tops, math.sqrt(squares / squared) / 32768, clipped / total, budget.heard_s, not budget.was_cut)
 
 
 def _cut(blocks: Iterable[array[int]], size: int) -> Iterator[array[int]]:
@@ -81,17 +116,14 @@ def _cut(blocks: Iterable[array[int]], size: int) -> Iterator[array[int]]:
     rest = array("h")
     for block in blocks:
         rest += block
-        whole = len(rest) // size * size
-        yield from (rest[pos : pos + size] for pos in range(0, whole, size))
-        rest = rest[whole:]
+        if whole := len(rest) // size * size:
+            yield from (rest[pos : pos + size] for pos in range(0, whole, size))
+            rest = rest[whole:]
     if rest:
         yield rest
 
 
 def peaks(data: Bytes, n: int = 100) -> list[float] | None:
     """Return the peaks of ``n`` parts, the highest 1.0 (zeros in silence); None and errors as for ``levels``."""
-    measured = levels(data, n)
-    if measured is None:
-        return None
-    top = max(measured.peaks)
-    return [peak / top if top else 0.0 for peak in measured.peaks]
+    measured_levels = levels(data, n)
+    return None if measured_levels is None else measured_levels.outline

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from linq_nb.audio import refusals, sniffer, tags
 from linq_nb.audio.formats import FORMATS
+from linq_nb.audio.memo_cache import cached
 from linq_nb.audio.refusals import Refusal
 from linq_nb.audio.sound import Sound
 from linq_nb.errors import AudioError
@@ -41,6 +42,17 @@ def measure(view: memoryview) -> Sound:
     if isinstance(result, Refusal):
         raise AudioError(str(result))
     return result
+
+
+@cached()
+def measured(data: Bytes) -> Sound:
+    """Return the measured sound without its tag, which holds the bytes; the last ones are kept; raises AudioError."""
+    return replace(measure(view_of(data)), id3=None)
+
+
+def player_doubts(data: Bytes) -> tuple[str, ...]:
+    """Say where players play another length of a memo than is told, each in one sentence; raises AudioError."""
+    return measured(data).doubts
 
 
 @dataclass(frozen=True, slots=True)

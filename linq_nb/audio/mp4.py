@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from typing import NamedTuple
 
-from linq_nb.audio import refusals, tracks
+from linq_nb.audio import doubts, refusals, tracks
 from linq_nb.audio.boxes import Box, boxes, child, u32
 from linq_nb.audio.esds import Codec, aac_config, find_esds
 from linq_nb.audio.sound import CODECS, Sound
@@ -83,7 +84,8 @@ def _alac(view: memoryview, entry: Box, rate: int, channels: int) -> Codec:
     if len(cookie) == 24:
         channels = cookie[9] or channels
         rate = int.from_bytes(cookie[20:24], "big") or rate
-    return Codec("ALAC", rate, channels or 2, 0.0)
+    packet_seconds = int.from_bytes(cookie[:4], "big") / rate if len(cookie) == 24 and rate else 0.0
+    return Codec("ALAC", rate, channels or 2, packet_seconds)
 
 
 def _audio_tracks(view: memoryview, moov: Box, where: str) -> list[Track]:
@@ -126,13 +128,39 @@ def read(view: memoryview) -> Sound:
     audio = _audio_tracks(view, moov, where)
     track = next((track for track in audio if track.enabled), audio[0])
     codec = _codec(view, track, where)
-    seconds = _seconds(view, moov, track, codec.packet_seconds)
-    browser = codec.name in ("AAC-LC", "HE-AAC", "HE-AAC v2") and where != "QuickTime"
-    return Sound("m4a", codec.name, seconds, codec.rate, codec.channels, browser=browser)
+    played = _played(view, moov, track, codec.packet_seconds)
+    doubted = played.doubts + _of_tracks(view, audio, track, played.seconds)
+    if track.change_at:
+        first_s = played.seconds * track.change_at / max(tracks.time_to_sample(view, track)[0], track.change_at)
+        doubted += doubts.if_differ("the sound changes its kind on the way", played.seconds, first_s)
+    browser = codec.name in ("AAC-LC", "HE-AAC", "HE-AAC v2") and where != "QuickTime" and not doubted
+    return Sound(
+        "m4a", codec.name, played.seconds, codec.rate, codec.channels,
+        browser=browser, doubts=doubted, track=audio.index(track), ignores_edits=played.ignores_edits,
+    )  # fmt: skip
 
 
-def _seconds(view: memoryview, moov: Box, track: Track, packet_seconds: float) -> float:
-    """Return the length of a track in seconds; raises Refusal when samples are missing from the file."""
+def _of_tracks(view: memoryview, audio: list[Track], track: Track, told_s: float) -> tuple[str, ...]:
+    """Return the doubt about several audio tracks, of which players play the first or the first that is enabled."""
+    lengths = [
+        tracks.time_to_sample(view, other)[1] / other.timescale for other in audio if other != track and other.timescale
+    ]
+    if not lengths:
+        return ()
+    others_s = max(lengths, key=lambda seconds: abs(seconds - told_s))
+    return (doubts.doubt(f"the file has {len(audio)} audio tracks", told_s, others_s),)
+
+
+class _Played(NamedTuple):
+    """What players play of a track: its length, with or without its edit list, and where they differ."""
+
+    seconds: float
+    ignores_edits: bool
+    doubts: tuple[str, ...]
+
+
+def _played(view: memoryview, moov: Box, track: Track, packet_seconds: float) -> _Played:
+    """Return what players play of a track; raises Refusal when samples are missing from the file."""
     if not track.timescale:
         raise refusals.damaged("M4A")
     extent = tracks.extent(view, track)
@@ -149,9 +177,15 @@ def _seconds(view: memoryview, moov: Box, track: Track, packet_seconds: float) -
     frames = tracks.time_to_sample(view, track)[1]
     seconds = (frames + track.frames) / track.timescale
     counted = (extent.samples + track.samples) * packet_seconds
-    if counted and abs(seconds - counted) > max(0.02 * counted, 0.2):
-        return counted
-    if frames:
-        edited = tracks.edited_frames(view, track, frames, tracks.number_after_times(view, child(view, moov, b"mvhd")))
-        seconds = (edited + track.frames) / track.timescale
-    return seconds
+    if counted and not track.change_at and abs(seconds - counted) > max(0.02 * counted, 0.2):
+        return _Played(counted, True, doubts.if_differ("its index claims another length", counted, seconds))
+    if not frames:
+        return _Played(seconds, False, ())
+    edits = tracks.edits(view, track, frames, tracks.number_after_times(view, child(view, moov, b"mvhd")))
+    edited = (edits.frames + track.frames) / track.timescale
+    if not edits.frames:
+        return _Played(seconds, True, doubts.if_differ("its edit list plays nothing", seconds, 0.0))
+    doubted = doubts.if_differ("its edit list plays another length than the sound has", edited, seconds)
+    with_pause = edited + edits.pause_s
+    doubted += doubts.if_differ("its edit list holds pauses", edited, with_pause)
+    return _Played(edited, False, doubted)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from linq_nb.audio import refusals
+from linq_nb.audio import doubts, refusals
 from linq_nb.audio.sound import Sound
 
 _SYNC = re.compile(rb"\xff[\xe2-\xff]")
 _SEARCH_BYTES = 1_000_000
-_LOST_BYTES = 2_000_000
+_MOST_TRIES = 1_000_000
+_AAC_SAMPLES = 1024  # in each block of a frame; players play the first block only
 _LEAST_FRAMES = 2  # players find no sound in a single frame
 _FREE_MAX_BYTES, _FREE_NEED = 12_000, 6
 REFUSED_LAYERS = {2: "MPEG Layer II audio (MP2)", 3: "MPEG Layer I audio (MP1)"}
@@ -77,8 +77,7 @@ def _adts_header(view: memoryview, pos: int) -> Frame | None:
     length = (b3 & 3) << 11 | view[pos + 4] << 3 | view[pos + 5] >> 5
     if rate_index > 12 or length < (7 if b1 & 1 else 9):
         return None
-    samples = 1024 * ((view[pos + 6] & 3) + 1)
-    return Frame(length, samples, AAC_RATES[rate_index], 0, (b1 & 0xFE) << 8 | b2 & 0xFC)
+    return Frame(length, _AAC_SAMPLES, AAC_RATES[rate_index], 0, (b1 & 0xFE) << 8 | b2 & 0xFC)
 
 
 def header(view: memoryview, pos: int) -> Frame | None:
@@ -156,50 +155,103 @@ def skip_tags(view: memoryview, pos: int) -> int:
 
 def find(view: memoryview, pos: int, need: int, wanted: Callable[[Frame], bool] | None = None) -> Start | None:
     """Find the first run of ``need`` frames within 1 MB of ``pos`` that fits ``wanted``; None if there is none."""
-    for sync in _SYNC.finditer(view, pos, min(len(view), pos + _SEARCH_BYTES)):
+    return _find(view, pos, pos + _SEARCH_BYTES, need, wanted, _MOST_TRIES)[0]
+
+
+def _find(
+    view: memoryview, pos: int, end: int, need: int, wanted: Callable[[Frame], bool] | None, tries: int
+) -> tuple[Start | None, int]:
+    """Find a run as ``find`` does, by at most so many tries; returns also how many are left."""
+    for sync in _SYNC.finditer(view, pos, min(len(view), end)):
+        tries -= 1
+        if tries < 0:
+            break
         start = run(view, sync.start(), need)
         if start is not None and (wanted is None or wanted(start.frame)):
-            return start
-    return None
+            return start, tries
+    return None, tries
 
 
 class Walk(NamedTuple):
-    """A count: frames, their length in seconds, and their bytes."""
+    """A count: frames, their length in seconds, their bytes, and where and how the sound changes its kind first."""
 
     frames: int
     seconds: float
     used_bytes: int
+    change: tuple[float, str, str] | None
 
 
 def walk(view: memoryview, start: Start) -> Walk:
-    """Count every frame of the stream from the start on; skips damage and tags."""
+    """Count every frame of the stream from the start on; skips damage and tags.
+
+    Rate, channels and layer may change on the way: players go on, as FFmpeg does, or stop there.
+    """
     is_adts = start.frame.layer == 0
     need = 2 if is_adts else 3
 
     def is_same(frame: Frame) -> bool:
-        return frame.key == start.frame.key if is_adts else frame.layer == start.frame.layer
+        return (frame.layer == 0) == is_adts
 
-    samples: Counter[int] = Counter()  # by rate, which may change within an MP3
-    pos, end = start.pos, len(view)
-    frames = used = lost = 0
+    counts: dict[tuple[int, int, int, int], int] = {}  # samples by layer, key, rate and channels
+    change: tuple[float, str, str] | None = None
+    last = (start.frame.layer, start.frame.key, 0, 0)
+    pos, end, tries = start.pos, len(view), _MOST_TRIES
+    frames = used = 0
     while pos < end:
         frame = header(view, pos)
         length = _length(view, pos, frame, start.free_length) if frame is not None and is_same(frame) else 0
+        if length and frame is not None and (frame.layer, frame.key) != last[:2] and not _goes_on(view, pos + length):
+            length = 0
         if frame is None or not length:
-            skipped = skip_tags(view, pos)
-            again = find(view, max(pos + 1, skipped), need, is_same)
-            if again is None or lost > _LOST_BYTES:
+            skipped = skip_tags(view, pos) if is_adts else pos  # FFmpeg skips no tag within an MP3
+            again, tries = _find(view, max(pos + 1, skipped), end, need, is_same, tries)
+            if again is None:
                 break
-            lost += again.pos - skipped
             pos = again.pos
             continue
+        kind = (frame.layer, frame.key, frame.rate, channels(view, pos, frame))
         pos += length
         if pos > end:
             break
+        if kind != last:
+            if frames > 1 and change is None and _said(kind) != _said(last):  # the first frame may hold facts alone
+                change = (_seconds(counts), _said(last), _said(kind))
+            last = kind
         used += length
         frames += 1
-        samples[frame.rate] += frame.samples
-    return Walk(frames, sum(count / rate for rate, count in samples.items()), used)
+        counts[kind] = counts.get(kind, 0) + frame.samples
+    return Walk(frames, _seconds(counts), used, change)
+
+
+def channels(view: memoryview, pos: int, frame: Frame) -> int:
+    """Return the channels of the frame at ``pos``; 0 in ADTS where only the sound itself says it."""
+    if frame.layer:
+        return 1 if view[pos + 3] >> 6 == 3 else 2
+    count = (view[pos + 2] & 1) << 2 | view[pos + 3] >> 6
+    return count + (count == 7)
+
+
+def _goes_on(view: memoryview, pos: int) -> bool:
+    """Return whether another frame begins at ``pos``, or the sound may end there."""
+    return _ends_here(view, pos) or header(view, pos) is not None
+
+
+def _seconds(counts: Mapping[tuple[int, int, int, int], int]) -> float:
+    return sum(count / kind[2] for kind, count in counts.items())
+
+
+def _said(kind: tuple[int, int, int, int]) -> str:
+    """Return the kind of a frame in words."""
+    layer, _, rate, count = kind
+    return f"{REFUSED_LAYERS[layer]} of {doubts.kind(rate, count)}" if layer > 1 else doubts.kind(rate, count)
+
+
+def _doubts(walked: Walk, told_s: float) -> tuple[str, ...]:
+    """Return the doubt about sound that changes its kind on the way."""
+    if walked.change is None:
+        return ()
+    at, before, after = walked.change
+    return doubts.if_differ(f"the sound changes from {before} to {after} on the way", told_s, at)
 
 
 class _Info(NamedTuple):
@@ -231,25 +283,31 @@ def _info_frame(view: memoryview, start: Start) -> _Info | None:
 def read_mp3(view: memoryview, start: Start) -> Sound:
     """Measure an MP3 from its first frame on; raises Refusal when no sound follows."""
     frame = start.frame
-    walked, seconds, _ = walk(view, start)
-    frames = walked
+    walked = walk(view, start)
+    frames, seconds = walked.frames, walked.seconds
     info = _info_frame(view, start)
     if info is not None:
         frames -= 1
         gap = info.delay + (info.padding if frames >= info.frames else 0)
         seconds -= (frame.samples + min(gap, max(frames - 1, 0) * frame.samples)) / frame.rate
-    if frames < 1 or walked < _LEAST_FRAMES:
+    if frames < 1 or walked.frames < _LEAST_FRAMES:
         raise refusals.no_sound("MP3")
-    channels = 1 if view[start.pos + 3] >> 6 == 3 else 2
-    return Sound("mp3", "MP3", seconds, frame.rate, channels, browser=not start.free_length)
+    doubted = _doubts(walked, seconds)
+    browser = not start.free_length and not doubted
+    return Sound("mp3", "MP3", seconds, frame.rate, channels(view, start.pos, frame), browser=browser, doubts=doubted)
 
 
 def read_adts(view: memoryview, start: Start) -> Sound:
     """Measure an ADTS stream from its first frame on; for HE-AAC the rate is that of the core."""
-    frames, seconds, _ = walk(view, start)
-    if frames < _LEAST_FRAMES:
+    walked = walk(view, start)
+    if walked.frames < _LEAST_FRAMES:
         raise refusals.no_sound("AAC")
-    b2, b3 = view[start.pos + 2], view[start.pos + 3]
-    channels = (b2 & 1) << 2 | b3 >> 6
-    codec = _AAC_CODECS[b2 >> 6]
-    return Sound("aac", codec, seconds, start.frame.rate, channels + (channels == 7) or 2, browser=not start.pos)
+    frame = start.frame
+    doubted = _doubts(walked, walked.seconds)
+    blocks = view[start.pos + 6] & 3
+    if blocks:
+        others_s = walked.seconds * (blocks + 1)
+        doubted += (doubts.doubt("its frames claim to hold several blocks of sound", walked.seconds, others_s),)
+    codec, count = _AAC_CODECS[view[start.pos + 2] >> 6], channels(view, start.pos, frame) or 2
+    browser = not start.pos and not doubted
+    return Sound("aac", codec, walked.seconds, frame.rate, count, browser=browser, doubts=doubted)

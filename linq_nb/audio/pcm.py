@@ -9,17 +9,19 @@ from functools import cache
 
 from linq_nb.audio.sound import Pcm, Sound
 
+_BLOCK_SAMPLES = 1 << 16
 _INVERT_SIGN = bytes(byte ^ 0x80 for byte in range(256))
 
 
 def blocks(view: memoryview, sound: Sound) -> Iterator[array[int]]:
-    """Yield the samples as signed 16-bit numbers, channels interleaved, a second at a time."""
+    """Yield the samples as signed 16-bit numbers, channels interleaved, some whole seconds at a time."""
     pcm = sound.pcm
     if pcm is None:
         return
     frame_bytes = pcm.width * sound.channels
     end = pcm.start + (pcm.end - pcm.start) // frame_bytes * frame_bytes
-    step = max(1, sound.rate) * frame_bytes
+    rate = max(1, sound.rate)
+    step = rate * max(1, _BLOCK_SAMPLES // (rate * sound.channels)) * frame_bytes
     for pos in range(pcm.start, end, step):
         yield _to_16_bit(bytes(view[pos : min(pos + step, end)]), pcm)
 

@@ -9,7 +9,7 @@ from operator import add
 
 from linq_nb.audio import codec, pcm, wav
 from linq_nb.audio.formats import FORMATS, MAX_PLAYER_BYTES
-from linq_nb.audio.measurement import Bytes, measure, view_of
+from linq_nb.audio.measurement import Bytes, measured, view_of
 from linq_nb.audio.memo_cache import cached
 from linq_nb.audio.sound import Sound
 from linq_nb.errors import AudioError
@@ -31,22 +31,28 @@ class Preview:
     cut: bool
 
 
-@cached
 def preview(data: Bytes, limit_bytes: int = MAX_PLAYER_BYTES) -> Preview | None:
     """Return the memo when browsers play it and it is small, else a mono preview of at most ``limit_bytes``.
 
     None when a preview needs the ``audio`` extra; raises AudioError when the bytes are no memo.
     """
     view = view_of(data)
-    sound = measure(view)
+    sound = measured(data)
     if sound.browser and len(view) <= limit_bytes:
         raw = data if isinstance(data, bytes) else bytes(view)
         return Preview(raw, FORMATS[sound.format].browser_type or "", True, sound.seconds, False)
+    return _small(data, limit_bytes)
+
+
+@cached(most=4)
+def _small(data: Bytes, limit_bytes: int) -> Preview | None:
+    """Make a preview; the last ones are kept."""
+    view, sound = view_of(data), measured(data)
     room = max(0, limit_bytes - _HEADER_BYTES)
     if codec.can_transcode():
         most = min(_MAX_SECONDS, room * 8 / _MP3_BIT_RATE)
         try:
-            mp3, seconds = codec.mp3_preview(view, _MP3_RATE, _MP3_BIT_RATE, most)
+            mp3, seconds = codec.mp3_preview(view, sound, _MP3_RATE, _MP3_BIT_RATE, most)
             return Preview(mp3, "audio/mpeg", False, min(seconds, sound.seconds), seconds < sound.seconds - 0.2)
         except AudioError:
             if sound.pcm is None:

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from linq_nb.audio import mpeg, refusals
+from linq_nb.audio import doubts, mpeg, refusals
 from linq_nb.audio.sound import Pcm, Sound
 
 _MAX_CHUNKS = 20_000
@@ -15,6 +15,7 @@ MAX_RATE = 10_000_000
 _IDENTIFIER = re.compile(rb"[ -~]{4}")
 _UNKNOWN_SIZE = 0xFFFFFFFF
 _INFO_BYTES = 10_000
+LAST = b"last data"
 
 Order = Literal["big", "little"]
 
@@ -33,7 +34,10 @@ def number(view: memoryview, pos: int, size: int, order: Order) -> int:
 
 
 def read_chunks(view: memoryview, order: Order, sound: bytes = b"", pos: int = 12) -> dict[bytes, Chunk]:
-    """Return the first chunk of each name; the size of the chunk named ``sound`` may be wrong."""
+    """Return the first chunk of each name; the size of the chunk named ``sound`` may be wrong.
+
+    The last ``data`` is there as ``LAST`` too.
+    """
     chunks: dict[bytes, Chunk] = {}
     end = len(view)
     for _ in range(_MAX_CHUNKS):
@@ -48,6 +52,8 @@ def read_chunks(view: memoryview, order: Order, sound: bytes = b"", pos: int = 1
             size = end - start
         stop = min(start + size, end)
         chunks.setdefault(name, Chunk(start, stop, claimed))
+        if name == b"data" and stop > start:
+            chunks[LAST] = Chunk(start, stop, claimed)
         pos = stop + (size & 1)
         if size & 1 and _IDENTIFIER.match(view, stop) and not _IDENTIFIER.match(view, pos):
             pos = stop
@@ -104,7 +110,8 @@ def _wav_pcm(wav: _WavFormat, data: Chunk, order: Order) -> Pcm | None:
     """Return where the PCM samples of a WAV are, None where they are compressed."""
     least = (wav.bits + 7) // 8
     width = wav.block // wav.channels if wav.block % wav.channels == 0 else 0
-    width = width if least <= width <= 8 else least
+    if not least <= width <= 8 or (wav.bits in (8, 16) and wav.tag == 1):  # players go by the bits then
+        width = least
     big = order == "big"
     if wav.tag == 1 and width in (1, 2, 3, 4, 8):
         return Pcm("u" if width == 1 else "s", width, big, data.start, data.end)
@@ -142,7 +149,7 @@ def read(view: memoryview) -> Sound:
     kind = bytes(view[:4])
     order: Order = "big" if kind == b"RIFX" else "little"
     chunks = read_chunks(view, order, b"data")
-    data = chunks.get(b"data")
+    data = chunks.get(LAST)  # FFmpeg plays the last one, others play the first
     if b"fmt " not in chunks or data is None or data.end <= data.start:
         raise refusals.no_sound("WAV")
     wav = _wav_format(view, chunks[b"fmt "], order)
@@ -156,9 +163,27 @@ def read(view: memoryview) -> Sound:
     else:
         codec, samples = _packed_samples(wav, size)
         samples = _trust_fact(view, chunks.get(b"fact"), order, samples, wav)
+    doubted = _doubts(chunks, wav, pcm, samples)
     common = codec in ("PCM 8-bit", "PCM 16-bit", "PCM 24-bit", "PCM float 32-bit", "mu-law", "A-law")
     browser = common and kind == b"RIFF" and data.claimed != 0 and wav.channels <= 2
-    return Sound("wav", codec, samples / wav.rate, wav.rate, wav.channels, pcm, browser=browser, id3=id3, names=names)
+    return Sound(
+        "wav", codec, samples / wav.rate, wav.rate, wav.channels, pcm,
+        browser=browser and not doubted, id3=id3, names=names, doubts=doubted,
+    )  # fmt: skip
+
+
+def _doubts(chunks: Mapping[bytes, Chunk], wav: _WavFormat, pcm: Pcm | None, samples: int) -> tuple[str, ...]:
+    """Return the doubts about a file of several pieces of sound, or of samples of two widths."""
+    first, last = chunks[b"data"], chunks[LAST]
+    told_s = samples / wav.rate
+    doubted: tuple[str, ...] = ()
+    if first != last:
+        others_s = told_s * (first.end - first.start) / (last.end - last.start)
+        doubted = (doubts.doubt("the file has more than one piece of sound", told_s, others_s),)
+    width = wav.block / wav.channels
+    if pcm is not None and pcm.width != width > 0:
+        doubted += doubts.if_differ("its header claims two sizes of a sample", told_s, told_s * pcm.width / width)
+    return doubted
 
 
 def _trust_fact(view: memoryview, fact: Chunk | None, order: Order, samples: int, wav: _WavFormat) -> int:
@@ -176,7 +201,7 @@ def _mp3_in_wav(view: memoryview, data: Chunk, id3: memoryview | None, names: tu
     if start is None:
         raise refusals.no_sound("WAV")
     mp3 = mpeg.read_mp3(inside, start)
-    return Sound("wav", "MP3", mp3.seconds, mp3.rate, mp3.channels, id3=id3, names=names)
+    return Sound("wav", "MP3", mp3.seconds, mp3.rate, mp3.channels, id3=id3, names=names, doubts=mp3.doubts)
 
 
 def _info_names(view: memoryview, chunk: Chunk | None) -> tuple[str | None, str | None]:

@@ -65,7 +65,9 @@ class Sound:
     """A measured audio file: length in seconds, rate in Hz.
 
     ``pcm`` is set when the samples need no codec, ``browser`` when Chromium and Firefox both play the file as it is;
-    ``id3`` is an ID3v2 tag inside a chunk, ``names`` title and artist in the container itself.
+    ``id3`` is an ID3v2 tag inside a chunk, ``names`` title and artist in the container itself. ``doubts`` say where
+    players play another length; a decoder plays the length told here by decoding the audio ``track`` of this number,
+    without its edit list where ``ignores_edits``.
     """
 
     format: str
@@ -77,3 +79,6 @@ class Sound:
     browser: bool = False
     id3: memoryview | None = None
     names: tuple[str | None, str | None] = (None, None)
+    doubts: tuple[str, ...] = ()
+    track: int = 0
+    ignores_edits: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from array import array
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from linq_nb.audio import refusals
@@ -13,13 +14,17 @@ from linq_nb.audio.boxes import Box, boxes, child, u32, words
 
 @dataclass(slots=True)
 class Track:
-    """One audio track: its boxes, and what fragments add to it."""
+    """One audio track: its boxes, and what fragments add to it.
+
+    ``change_at`` is the number of samples before the first that another description is for, 0 if there is none.
+    """
 
     trak: Box
     stbl: Box
     number: int
     timescale: int
     entry: Box
+    change_at: int
     enabled: bool
     frames: int = 0
     samples: int = 0
@@ -39,7 +44,9 @@ def read_track(view: memoryview, trak: Box) -> Track | None:
     if entry is None:
         return None
     enabled = tkhd is None or bool(view[tkhd.start + 3] & 1)
-    return Track(trak, stbl, number_after_times(view, tkhd), number_after_times(view, mdhd), entry, enabled)
+    return Track(
+        trak, stbl, number_after_times(view, tkhd), number_after_times(view, mdhd), entry, _change(view, stbl), enabled
+    )
 
 
 def number_after_times(view: memoryview, box: Box | None) -> int:
@@ -53,6 +60,18 @@ def _table(view: memoryview, stbl: Box, name: bytes, columns: int = 1, width: in
     if box is None:
         return array("I")
     return words(view, box.start + 8, columns * u32(view, box.start + 4), box.end, width)
+
+
+def _change(view: memoryview, stbl: Box) -> int:
+    """Return the number of samples before the description changes, 0 if it does not."""
+    table = _table(view, stbl, b"stsc", 3)
+    runs = list(zip(table[::3], table[1::3], table[2::3], strict=False))
+    samples = 0
+    for (first, per_chunk, entry), (following, _, other) in pairwise(runs):
+        samples += (following - first) * per_chunk
+        if other != entry:
+            return samples
+    return 0
 
 
 def time_to_sample(view: memoryview, track: Track) -> tuple[int, int]:
@@ -120,21 +139,31 @@ def _compact_sizes(view: memoryview, stz2: Box, bits: int, count: int) -> array[
     return array("B", (nibble for pair in pairs for nibble in (pair >> 4, pair & 15)))[:count]
 
 
-def edited_frames(view: memoryview, track: Track, frames: int, movie_timescale: int) -> int:
-    """Return the length of the track after its edit list, in the track's units."""
+class Edits(NamedTuple):
+    """What an edit list plays: frames in the track's units, and the seconds of its pauses."""
+
+    frames: int
+    pause_s: float
+
+
+def edits(view: memoryview, track: Track, frames: int, movie_timescale: int) -> Edits:
+    """Return what the edit list of a track plays; all of its frames without one."""
     elst = child(view, track.trak, b"edts", b"elst")
     if elst is None or not movie_timescale:
-        return frames
+        return Edits(frames, 0.0)
     wide = view[elst.start] == 1
     row = struct.Struct(">Qqi" if wide else ">Iii")
     count = min(u32(view, elst.start + 4), (elst.end - elst.start - 8) // row.size)
     table = view[elst.start + 8 : elst.start + 8 + count * row.size]
-    played = 0
+    played = pause = 0
     for duration, media_time, _ in row.iter_unpack(table):
-        if 0 <= media_time < frames:
-            length = duration * track.timescale // movie_timescale
-            played += min(length or frames, frames - media_time)
-    return played or frames
+        length = duration * track.timescale // movie_timescale
+        if media_time < 0:
+            pause += duration
+        elif media_time < frames:
+            is_open = not duration and bool(track.samples)  # 0 stands for the length that fragments give it
+            played += frames - media_time if is_open else min(length, frames - media_time)
+    return Edits(played if count else frames, pause / movie_timescale)
 
 
 def read_defaults(view: memoryview, moov: Box, track: Track) -> None:

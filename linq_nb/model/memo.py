@@ -172,7 +172,10 @@ class VoiceMemo(Record):
         return dataclasses.replace(converted, origin_sha256=self.origin_sha256 or self.sha256, title=self.title)
 
     def peaks(self, n: int = 100) -> list[float] | None:
-        """Return ``n`` loudness peaks from 0 to 1, or None without bytes or without a decoder for them."""
+        """Return ``n`` loudness peaks from 0 to 1, or None without bytes or without a decoder for them.
+
+        Of a very long memo they are those of its beginning: about 30 minutes are decoded.
+        """
         return audio.peaks(self.data, n) if self.data is not None else None
 
     def unchanged(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from linq_nb import audio
-from linq_nb.audio import MAX_PLAYER_BYTES, Preview
+from linq_nb.audio import MAX_PLAYER_BYTES, Levels, Preview
 from linq_nb.errors import AudioError
 from linq_nb.model import Chat, Draft, Finding, VoiceMemo
 from linq_nb.text import clean, mask
@@ -27,10 +27,10 @@ def memo_card(memo: VoiceMemo) -> Shown:
 
 def memo_html(memo: VoiceMemo) -> str:
     """Return bubble and player beside the facts; the facts wrap below where the page is narrow."""
-    preview = _preview(memo)
+    preview, levels = _preview(memo), _levels(memo)
     length = duration(memo.duration_ms) if memo.duration_ms is not None else None
-    left = bubble.image(_peaks(memo), length) + (_player(preview) if preview else "")
-    right = "<br>".join([name(records.memo_name(memo)), *_about(memo, preview)])
+    left = bubble.image(levels.outline if levels else None, length) + (_player(preview) if preview else "")
+    right = "<br>".join([name(records.memo_name(memo)), *_about(memo, preview, levels)])
     return (
         f'<div style="{_ROW}"><div style="max-width:100%">{left}</div>'
         f'<div style="min-width:0;max-width:100%;overflow-wrap:break-word">{right}</div></div>'
@@ -62,15 +62,22 @@ def draft_card(
     )
 
 
-def _about(memo: VoiceMemo, preview: Preview | None) -> list[str]:
+def _about(memo: VoiceMemo, preview: Preview | None, levels: Levels | None) -> list[str]:
     """Return the lines of facts below the name."""
     title, origin = records.memo_title(memo), records.memo_origin(memo)
     sound = [fact.value for fact in records.memo_audio(memo)] + ([origin] if origin else [])
     lines = [esc(title)] if title else []
     lines += [esc(" · ".join(sound))] if sound else []
     lines += [quiet(f"sha256 {clean(memo.sha256)[:12]}")] if memo.sha256 else []
-    note = _player_note(memo, preview)
-    return lines + ([quiet(note)] if note else [])
+    notes = [_player_note(memo, preview), _waveform_note(levels)]
+    return lines + [quiet(note) for note in notes if note]
+
+
+def _waveform_note(levels: Levels | None) -> str | None:
+    """Say how much of a very long memo the waveform shows."""
+    if levels is None or levels.is_whole:
+        return None
+    return f"the waveform shows the first {duration(round(levels.seconds * 1000))}"
 
 
 def _player_note(memo: VoiceMemo, preview: Preview | None) -> str | None:
@@ -98,10 +105,10 @@ def _player(preview: Preview) -> str:
     return f'<audio controls preload="metadata" src="{src}" style="{style}"></audio>'
 
 
-def _peaks(memo: VoiceMemo) -> list[float] | None:
-    """Return the peaks of a memo, or None where they cannot be read: a card never raises."""
+def _levels(memo: VoiceMemo) -> Levels | None:
+    """Return the loudness of a memo, or None where it cannot be read: a card never raises."""
     try:
-        return audio.peaks(memo.data, bubble.BARS) if memo.data else None
+        return audio.levels(memo.data, bubble.BARS) if memo.data else None
     except AudioError:
         return None
 
