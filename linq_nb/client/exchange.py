@@ -12,8 +12,7 @@ import httpx
 from linq_nb.client.connection import CONNECT_TIMEOUT_S
 from linq_nb.client.echoes import Echoes
 from linq_nb.client.logs import hide_secrets_in_logs
-from linq_nb.client.transport import Transport
-from linq_nb.process import Home
+from linq_nb.client.transport import Transport, home_of
 from linq_nb.secret import HiddenBytes, HiddenText, Secret, StandIns
 from linq_nb.text import clean
 from linq_nb.wire import MAX_ANSWER_BYTES, Answer, NoAnswer, Unreadable
@@ -105,7 +104,8 @@ class Exchanges:
         self._base_url, self._base = base_url.rstrip("/"), httpx.URL(base_url)
         self._base_path = self._base.raw_path.decode("ascii").rstrip("/")
         self._now, self._echoes = now, Echoes(key)
-        self._home, self._is_ours = Home(), transport is None
+        self._home, self._is_ours = home_of(transport), transport is None
+        self._home.check()
         self._transport = Transport() if transport is None else transport
         self._stand_ins = StandIns()
         bearer = Secret(f"Bearer {key.reveal()}")

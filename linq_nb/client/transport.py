@@ -14,6 +14,7 @@ import ssl
 import threading
 import time
 import urllib.request
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -23,6 +24,7 @@ import httpx
 
 from linq_nb.client.connection import KEEP_ALIVE_S, Connection, Origin, tls
 from linq_nb.hosts import is_loopback
+from linq_nb.process import Home
 from linq_nb.secret import HiddenMapping, HiddenUrl, Secret, StandIns
 
 
@@ -134,6 +136,19 @@ class Transport(httpx.BaseTransport):
                 proxy = proxy_for(scheme, host)
                 self._routes[scheme, host] = self._direct if proxy is None else ProxyTransport(proxy)
             return self._routes[scheme, host]
+
+
+_homes: weakref.WeakKeyDictionary[httpx.BaseTransport, Home] = weakref.WeakKeyDictionary()
+
+
+def home_of(transport: httpx.BaseTransport | None) -> Home:
+    """Return the process that a caller's transport belongs to, which is this one for any other.
+
+    One of httpx's that the parent made its requests through has the parent's connections also in a forked child.
+    """
+    if not isinstance(transport, httpx.HTTPTransport):
+        return Home()
+    return _homes.setdefault(transport, Home("transport"))
 
 
 def proxy_for(scheme: str, host: str) -> HiddenUrl | None:

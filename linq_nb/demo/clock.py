@@ -28,6 +28,9 @@ class VirtualClock:
         self._lock = threading.Lock()
         self._line = threading.local()
 
+    def renew_lock(self) -> None:
+        self._lock = threading.Lock()
+
     def now(self) -> datetime:
         at: datetime | None = getattr(self._line, "at", None)
         return self._world if at is None else at
@@ -74,6 +77,9 @@ class RealClock:
 
     def __init__(self) -> None:
         self._ahead = timedelta()
+
+    def renew_lock(self) -> None:
+        """Do nothing: real time needs no lock."""
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self._ahead

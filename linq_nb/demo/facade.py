@@ -2,6 +2,7 @@
 
 import os
 import threading
+import weakref
 from base64 import b64encode
 from collections import deque
 from collections.abc import Callable
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 _KEPT = 20_000
 
+_demos: "weakref.WeakSet[Demo]" = weakref.WeakSet()
+
 
 class Demo:
     """A whole small Linq with one account; thread-safe.
@@ -43,10 +46,17 @@ class Demo:
         self._lock = threading.Lock()
         self.reset()
         self.api_key = self._state.api_key
+        _demos.add(self)
 
     def __repr__(self) -> str:
         chats, now = len(self._state.chats), self.now()
         return f"<linq_nb demo at {self.base_url}: {chats} chats, {now:%Y-%m-%d %H:%M:%S} UTC>"
+
+    def _renew_locks(self) -> None:
+        """Forget in a forked child that threads of the parent may hold locks."""
+        self._lock = threading.Lock()
+        self._state.lock = threading.RLock()
+        self._state.clock.renew_lock()
 
     def reset(self) -> None:
         """Start again: the seeded chats, no memo sent, no fault, the clock at its start."""
@@ -324,9 +334,11 @@ _world_lock = threading.Lock()
 
 
 def _leave_to_parent() -> None:
-    """Let a forked child have a world of its own: its parent's may be in the middle of a change, and locked."""
+    """Let a forked child have a world of its own, and use copies of the parent's, which may be locked."""
     global _world, _world_lock
     _world, _world_lock = None, threading.Lock()
+    for demo in list(_demos):
+        demo._renew_locks()
 
 
 if hasattr(os, "register_at_fork"):

@@ -41,6 +41,10 @@ class LazyRecords(Sequence[T], Generic[T]):
     def __repr__(self) -> str:
         return f"<{len(self):,} records of type {self.record.__name__} in the journal; to_frame makes a table of them>"
 
+    def __reduce__(self) -> tuple[type[list[T]], tuple[list[T]]]:
+        """Pickle the records, as a list: the journal stays in its process."""
+        return list, (list(self),)
+
     def __len__(self) -> int:
         return len(self._numbers)
 

@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from forked import Child, in_child
 from shared import AUDIO, HANG_S
@@ -25,6 +26,7 @@ from linq_nb.demo import Demo, Server
 from linq_nb.errors import JournalError
 from linq_nb.journal import Journal
 from linq_nb.outbox import session_of
+from linq_nb.receiver import Receiver
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork"),
@@ -305,6 +307,59 @@ def test_the_demo_in_a_child_is_a_world_of_its_own(memo: VoiceMemo) -> None:
     assert batch.wait(HANG_S).is_done
     assert outbox.demo.bubbles(chat.chat_id) == 29
     outbox.close()
+
+
+def test_a_demo_of_ones_own_is_a_copy_in_a_child_which_no_thread_of_the_parent_locks(
+    tmp_path: Path, memo: VoiceMemo
+) -> None:
+    demo = Demo()
+    chat_ids = list(demo.add_chats(2).values())
+
+    def connect(name: str) -> Outbox:
+        given = {"api_key": demo.api_key, "base_url": demo.base_url, "transport": demo.transport()}
+        return linq_nb.connect(**given, journal=str(tmp_path / name), clock=demo.now, sleep=demo.sleep)
+
+    outbox = connect("parent")
+    outbox.send(memo, chat_ids[0])
+    locked, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with demo._lock, demo._state.lock, demo._state.clock._lock:
+            locked.set()
+            release.wait(HANG_S)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    locked.wait(HANG_S)
+    try:
+        assert in_child(lambda: connect("child").send(memo, chat_ids[1]).status) == "queued"
+        assert in_child(lambda: demo.advance(minutes=1) or demo.bubbles()) == {chat_ids[0]: 1}
+    finally:
+        release.set()
+        thread.join()
+    outbox.close()
+
+
+def test_httpx_connections_of_the_parent_are_not_used_in_a_child(connect: Make, demo: Demo, tmp_path: Path) -> None:
+    transport = httpx.HTTPTransport()
+    outbox = connect(transport=transport)
+    outbox.chats()
+    with pytest.raises(SettingsError, match=f"this transport belongs to process {os.getpid()}; call linq_nb"):
+        in_child(lambda: connect(transport=transport, journal=str(tmp_path / "child")))
+    assert in_child(lambda: len(connect(transport=httpx.HTTPTransport()).chats())) == len(outbox.chats())
+    transport.close()
+
+
+def test_a_receiver_in_a_child_is_refused_and_goes_on_in_the_parent(tmp_path: Path) -> None:
+    book = Journal(f"sqlite:///{tmp_path}/journal.sqlite")
+    with Receiver(book, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", port=0) as hooks:
+        calls = {"health": hooks.health, "receive": lambda: hooks.receive(b"{}", {}), "with": hooks.__enter__}
+        said = f"this receiver belongs to process {os.getpid()}; call linq_nb.connect() here; nothing was sent"
+        assert refusals(calls) == dict.fromkeys(calls, said)
+        assert in_child(hooks.close) is None
+        health = hooks.url.rstrip("/") + "/health"
+        assert httpx.get(health, trust_env=False).json()["status"] == "ok"
+    book.close()
 
 
 # --- a pool of processes ---

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import pickle
 import queue
 import re
 import shutil
@@ -527,6 +528,14 @@ def test_of_many_that_learn_one_message_at_once_one_send_gets_it(book: Journal) 
     with ThreadPoolExecutor(len(claims)) as pool:
         list(pool.map(learn, range(len(claims))))
     assert sorted(message_ids(book), key=str) == [None] * 15 + ["m1"]
+
+
+def test_many_records_are_pickled_as_a_list_and_the_journal_stays_here(book: Journal) -> None:
+    claimed(book)
+    (records,) = book.by_day(Send).values()
+    copied = pickle.loads(pickle.dumps(records))
+    assert type(copied) is list
+    assert copied == list(records) != []
 
 
 def test_each_journal_has_its_own_hash_key(tmp_path: Path) -> None:
