@@ -13,7 +13,7 @@ import socket
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 from linq_nb import preflight, views
@@ -27,8 +27,8 @@ from linq_nb.secret import Secret
 from linq_nb.status import is_resolved
 from linq_nb.text import mask, names_of, one_line, plain_url
 
-CHAT_FRESH = timedelta(minutes=5)
-"""How long a chat that was read is used without reading it again; Linq's 403/2024 stays the authority."""
+CHAT_FRESH_S = 300.0
+"""How many seconds a chat that was read is used without reading it again; Linq's 403/2024 stays the authority."""
 
 Mode = Literal["DEMO", "LIVE"]
 
@@ -66,8 +66,8 @@ class Session:
         self.uploads = Uploads(client, journal, self.account, now)
         self.searching = threading.RLock()  # from a search in a chat until its result is written
         self._keep_journal = keep_journal
-        self._chats: dict[str, tuple[datetime, Chat]] = {}
-        self._all_chats: tuple[datetime, list[Chat]] | None = None
+        self._chats: dict[str, tuple[float, Chat]] = {}
+        self._all_chats: tuple[float, list[Chat]] | None = None
         self._lines: list[Line] | None = None
         self._at_close: list[Callable[[], None]] = []
 
@@ -117,7 +117,7 @@ class Session:
             chat for line in self._lines_to_read(from_) for chat in self.client.chats(to=to, from_=line, limit=limit)
         )
         chats = list(itertools.islice(_distinct(pages), limit))
-        read_at = self.now()
+        read_at = self.steady()
         self._chats.update({chat.chat_id: (read_at, chat) for chat in chats})
         if to is None and from_ is None and limit is None:
             self._all_chats = (read_at, chats)
@@ -131,10 +131,10 @@ class Session:
     def chat(self, chat_id: str) -> Chat:
         """Read a chat by its id, at most every five minutes."""
         cached = self._chats.get(chat_id)
-        if cached and self.now() - cached[0] < CHAT_FRESH:
+        if cached and self.steady() - cached[0] < CHAT_FRESH_S:
             return cached[1]
         chat = self.client.chat(chat_id)
-        self._chats[chat_id] = (self.now(), chat)
+        self._chats[chat_id] = (self.steady(), chat)
         return chat
 
     def forget_chat(self, chat_id: str) -> None:
@@ -156,7 +156,7 @@ class Session:
             )
         if is_uuid(name):
             return name.lower()
-        if self._all_chats is None or self.now() - self._all_chats[0] >= CHAT_FRESH:
+        if self._all_chats is None or self.steady() - self._all_chats[0] >= CHAT_FRESH_S:
             self.chats()
         return choose_chat(name, self._all_chats[1] if self._all_chats else [])
 

@@ -240,7 +240,8 @@ class Outbox(Unpicklable):
         """Look in the chats for these sends (all unknown or orphaned ones), and return them as they now stand.
 
         A send that is found gets its message id; the others stay ``unknown``, with ``reconcile_result`` not_found or
-        ambiguous and the evidence in ``history``. Never sends anything.
+        ambiguous and the evidence in ``history``. not_found is certain by every clock: Linq's, this machine's and the
+        journal's. Never sends anything.
         """
         return reconcile.reconcile(self._session, _own(self._session, sends))
 
@@ -248,7 +249,8 @@ class Outbox(Unpicklable):
         """Settle an unknown send by your own word, kept in the journal with its reason.
 
         "sent": it is in the chat, so it is not sent again. "not_sent": it is not, so it may be sent again.
-        Raises LinqError when the send is not unknown.
+        Raises LinqError when the send is not unknown, is being sent right now, or was left by an owner that ended, as
+        long as its request may still arrive.
         """
         self._session.check_sends([send])
         return reconcile.resolve(self._session, send, outcome, reason)

@@ -110,7 +110,7 @@ def resolve(session: Session, send: Send, outcome: Literal["sent", "not_sent"], 
 
 def _refuse_under_way(session: Session, send: Send) -> None:
     """Refuse a send whose owner is gone without an end of its request, as long as that may still arrive."""
-    has_ended = send.status == "unknown" and send.error_message is not None
+    has_ended = send.error_message is not None  # its owner wrote that down
     seconds = session.seconds_since_mark(send)
     if seconds is None:
         seconds = (session.now() - (send.posted_at or session.now())).total_seconds()
