@@ -52,10 +52,11 @@ class Stub:
             counts = {"connections": self.connections, "memos": self.memos, "tls_errors": self.tls_errors}
             return _reply(200, counts)
         self.memos += 1
+        message_id = str(uuid.UUID(int=self.memos, version=4))  # before the wait, in which others come
         await asyncio.sleep(self.delay_s)
         chat_id = path.rsplit("/", 2)[-2]
         memo = {
-            "id": str(uuid.UUID(int=self.memos, version=4)),
+            "id": message_id,
             "chat": CHAT | {"id": chat_id},
             "created_at": "2026-03-02T09:00:00Z",
             "from": "+12025550100",
