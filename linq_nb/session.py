@@ -62,7 +62,7 @@ class Session:
         self.key_from, self.journal_note, self.media_transport = key_from, journal_note, media_transport
         self.account = hmac.new(journal.hash_key(), account.reveal().encode(), hashlib.sha256).hexdigest()[:24]
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self.lease = LeaseKeeper(lambda send_ids: journal.renew(self.owner, send_ids))
+        self.lease = LeaseKeeper(lambda send_ids: journal.renew(self.owner, send_ids), idle=journal.shorten_wal)
         self.uploads = Uploads(client, journal, self.account, now)
         self.searching = threading.RLock()  # from a search in a chat until its result is written
         self._keep_journal = keep_journal

@@ -54,5 +54,9 @@ class Journal(Queries, Archive, Recovered):
     def __repr__(self) -> str:
         return f"Journal({self.label!r})"
 
+    def shorten_wal(self) -> None:
+        """Copy what was written into the main file, for a time in which nothing is sent."""
+        self.database.shorten_wal()
+
     def close(self) -> None:
         self.database.close()

@@ -109,7 +109,7 @@ class Claims(Contents, Observations):
         same send. A send of another URL with the same base may be: then it is returned, and the step is "refuse",
         unless ``may_repeat``.
         """
-        with self.database.write() as db:
+        with self.database.write(is_synced=False) as db:  # the mark's commit takes it to the disk
             self.database.lock(db, "chat", wanted.base_url, wanted.chat_id)
             content, group = self._group(db, names or [wanted.content])
             base = url.base if url else None
@@ -230,11 +230,12 @@ class Claims(Contents, Observations):
 
         Returns None, and writes nothing, when the claim is lost: another owner took it over, or the outcome was
         decided otherwise meanwhile. Raises MessageTaken, and writes nothing, when another send has its message.
+        The mark ``sending`` is on the disk on return. An answer need not be: after a power cut the chat tells it.
         """
         values = SENDS.changed(send, claim.send)  # these columns alone: what others wrote meanwhile stays
         values |= {"its_id": send.send_id, "its_epoch": claim.epoch, "its_owner": claim.owner}
         values |= {"marks": True} if send.status == "sending" else {}
-        with self.database.write() as db:
+        with self.database.write(is_synced=send.status == "sending") as db:
             values |= self._lease(ends=send.status not in IN_HAND_STATUSES)  # from now, not from before a wait
             if self._update.run(db, values).rowcount != 1:
                 return None

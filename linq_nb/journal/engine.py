@@ -37,7 +37,7 @@ _LOCK = "SELECT pg_advisory_xact_lock(%(key)s::BIGINT)"
 
 _PRAGMAS = (
     "journal_mode=WAL",
-    "synchronous=FULL",  # one fsync a commit: what is committed is on the disk before a memo leaves
+    "synchronous=FULL",  # one fsync a commit; ``write`` can do without
     f"busy_timeout={BUSY_MS}",
     "wal_autocheckpoint=0",  # SqliteFile makes the checkpoints
     "journal_size_limit=0",  # the file of the WAL is as long as what is in it
@@ -68,6 +68,7 @@ class Database:
         self._locked_error: Exception | None = None
         self._file: SqliteFile | None = None
         self._lost: JournalError | None = None
+        self._is_synced = True
         with faults.explained("opened", self.label):
             self._open(recover)
         self._errors: tuple[type[Exception], ...] = (self.engine.dialect.loaded_dbapi.Error,)
@@ -105,10 +106,15 @@ class Database:
         if not self.home.is_here:
             return
         with self._turn:  # closing SQLite's connection while another thread uses it would crash the process
-            if self._file is not None and self._connection is not None and self._lost is None:
-                with contextlib.suppress(SQLAlchemyError, *self._errors):  # it is closed already
-                    self._file.end(self._connection.connection.driver_connection)
+            self.shorten_wal()
             self._close_connection()
+
+    def shorten_wal(self) -> None:
+        """Copy the WAL into the main file, unless others are at work or the disk is full; nobody is waited for."""
+        with self._turn:
+            if self._file is not None and self._connection is not None and not self._connection.closed:
+                with contextlib.suppress(SQLAlchemyError, OSError, *self._errors):
+                    self._file.shorten_wal(self._connection.connection.driver_connection)
 
     def _close_connection(self) -> None:
         if self._connection is not None:
@@ -163,12 +169,16 @@ class Database:
         """Begin a transaction to read in."""
         return self._transaction("read")
 
-    def write(self, *locks: str) -> AbstractContextManager[sa.Connection]:
-        """Begin a transaction to write in, after taking these locks; an exception in it undoes what it wrote."""
-        return self._transaction("written", *locks)
+    def write(self, *locks: str, is_synced: bool = True) -> AbstractContextManager[sa.Connection]:
+        """Begin a transaction to write in, after taking these locks; an exception in it undoes what it wrote.
+
+        Its commit is on the disk when it returns; without ``is_synced`` it may be there with a later one only. A crash
+        of the process loses neither, a power cut only the latter.
+        """
+        return self._transaction("written", *locks, is_synced=is_synced)
 
     @contextlib.contextmanager
-    def _transaction(self, action: str, *locks: str) -> Iterator[sa.Connection]:
+    def _transaction(self, action: str, *locks: str, is_synced: bool = True) -> Iterator[sa.Connection]:
         self.home.check()
         asked_at = time.monotonic()
         with faults.explained(action, self.label, *self._errors), self._turned(), self._connected() as db:
@@ -176,7 +186,7 @@ class Database:
             try:
                 self._roll_back(db)  # what an interrupt left open
                 db.begin()
-                self._begin(db, action, asked_at)
+                self._begin(db, action, asked_at, is_synced)
                 for lock in locks:
                     self.lock(db, lock)
                 yield db
@@ -213,14 +223,17 @@ class Database:
         if self._lost is not None:
             raise self._lost
 
-    def _begin(self, db: sa.Connection, action: str, asked_at: float) -> None:
+    def _begin(self, db: sa.Connection, action: str, asked_at: float, is_synced: bool) -> None:
         driver: Any = db.connection.driver_connection
         if not self.is_sqlite:
-            if action == "written":
+            if action == "written" and is_synced:
                 db.exec_driver_sql(_DURABLE)
         elif self._file is None or action != "written":
             self._become_writer(driver, asked_at)
         else:
+            if is_synced != self._is_synced:
+                driver.execute(f"PRAGMA synchronous = {'FULL' if is_synced else 'NORMAL'}")
+                self._is_synced = is_synced
             self._file.begin(driver, lambda: self._become_writer(driver, asked_at))
 
     def _become_writer(self, driver: Any, asked_at: float) -> None:

@@ -21,11 +21,18 @@ IDLE_ROUNDS = 6
 class LeaseKeeper:
     """Renews the leases of the sends that are worked on, in a daemon thread, as long as there are any.
 
-    A send that was claimed and then left by an interrupt is not among them, so its lease runs out.
+    A send that was claimed and then left by an interrupt is not among them, so its lease runs out. ``idle`` is called
+    when there are none any more.
     """
 
-    def __init__(self, renew: Callable[[Collection[str]], None], every_s: float = LEASE_S / 4) -> None:
-        self._renew, self._every_s = renew, every_s
+    def __init__(
+        self,
+        renew: Callable[[Collection[str]], None],
+        every_s: float = LEASE_S / 4,
+        *,
+        idle: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._renew, self._every_s, self._idle = renew, every_s, idle
         self._held: set[str] = set()
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -74,3 +81,5 @@ class LeaseKeeper:
             if held:
                 with contextlib.suppress(JournalError):  # a missed renewal may cost the claim, never a second bubble
                     self._renew(held)
+            elif idle == 1:
+                self._idle()

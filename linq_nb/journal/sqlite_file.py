@@ -153,7 +153,7 @@ class SqliteFile:
         if not self._is_clear:
             self.clear(driver)
             self._is_clear = True
-        self._shorten_wal(driver)
+        self._shorten_long_wal(driver)
         deadline = time.monotonic() + BUSY_MS / 1000
         while time.monotonic() < deadline:
             begin()
@@ -168,17 +168,17 @@ class SqliteFile:
             "sent; close that program, or choose another with journal="
         )
 
-    def end(self, driver: Any) -> None:
+    def shorten_wal(self, driver: Any) -> None:
         """Copy the WAL into the main file; nobody is waited for. SQLite takes the mark away when it closes the file."""
         if self._has_written:
-            self._try_checkpoint(driver)
+            self._has_written = not self._try_checkpoint(driver)
 
     def clear(self, driver: Any) -> None:
         """Put the 0 into the WAL where it is missing: a process was killed in a checkpoint, or the WAL was lost."""
         if driver.execute("PRAGMA user_version").fetchone() != (0,):
             driver.execute("PRAGMA user_version = 0")
 
-    def _shorten_wal(self, driver: Any) -> None:
+    def _shorten_long_wal(self, driver: Any) -> None:
         size = os.stat(self.wal).st_size
         if size > self._longest_wal:
             is_done = self._try_checkpoint(driver)

@@ -11,6 +11,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,10 +19,11 @@ from pathlib import Path
 import httpx
 import pytest
 from core_samples import a_send, memo
+from shared import HANG_S
 
-from linq_nb import JournalError, Outbox
+from linq_nb import JournalError, Outbox, OutcomeUnknown
 from linq_nb.demo import Demo
-from linq_nb.journal import Journal
+from linq_nb.journal import Journal, LeaseKeeper
 from linq_nb.journal.sqlite_file import WAL_BYTES
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +34,7 @@ CHILD = """
 import os, sys
 sys.path.insert(0, "tests/core")
 from core_samples import a_send
-from linq_nb.journal import Journal
+from linq_nb.journal import Journal, LeaseKeeper
 book = Journal("sqlite:///" + sys.argv[1])
 def claim(name):
     return book.claim(a_send(send_id=name, content=name, status="preparing"), (), "me")[2]
@@ -137,13 +139,11 @@ def test_a_wal_that_is_put_back_brings_everything_back(file: Path) -> None:
     [
         "book.close()",
         "sys.exit()",
-        "del book; import gc; gc.collect(); say(1); sys.stdin.read(); os._exit(0)",
         "raise KeyboardInterrupt",
         "os.kill(os.getpid(), 9)",
     ],
 )
 def test_a_process_that_ends_in_any_way_leaves_a_journal_that_opens(file: Path, end: str) -> None:
-    """Whoever opens it last, SQLite takes the WAL away only after the mark."""
     run(file, f"claim('first')\n{end}")
     assert wal_of(file).exists() == ("kill" in end)
     assert names(file) == ["first"]
@@ -396,11 +396,43 @@ def test_a_journal_that_is_closed_on_a_full_disk_keeps_everything(small_disk: Pa
     assert len(names(file)) == 30
 
 
-# --- on the disk before on the wire ---
+def test_a_disk_that_fills_up_after_the_post_leaves_a_memo_that_is_found_in_its_chat(
+    connect: Callable[..., Outbox], demo: Demo, small_disk: Path
+) -> None:
+    inner, chat, filler = demo.transport(), demo.chat_ids["Ada Lovelace"], small_disk / "filler"
+
+    class Filling(httpx.BaseTransport):
+        """Fills the disk when the memo has arrived."""
+
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            response = inner.handle_request(request)
+            if request.url.path.endswith("/voicememo"):
+                fill(filler)
+            return response
+
+    outbox = connect(transport=Filling(), journal=str(small_disk / "j.sqlite"))
+    with pytest.raises(OutcomeUnknown, match=r"accepted as message .* could not record it .*full"):
+        outbox.send(memo(), chat)
+    with pytest.raises(JournalError, match=r"full.*nothing was sent"):
+        outbox.send(memo(), chat, copy=2)
+    filler.unlink()
+    assert [send.status for send in outbox.sends(chat=chat)] == ["sending"]  # reconciled when its lease is over
+    assert demo.bubbles(chat) == 1
 
 
-def test_commits_are_synced(file: Path) -> None:
-    book = opened(file)
-    with book.database.read() as db:
-        assert db.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+def test_a_journal_that_is_idle_has_everything_in_its_main_file(file: Path) -> None:
+    book, idle = opened(file), threading.Event()
+
+    def shorten() -> None:
+        book.shorten_wal()
+        idle.set()
+
+    keeper = LeaseKeeper(lambda send_ids: book.renew("me", send_ids), every_s=0.001, idle=shorten)
+    with keeper.holding("first"):
+        claim(book, "first")
+    assert idle.wait(HANG_S)
+    with closing(sqlite3.connect(f"file:{file}?immutable=1", uri=True)) as main_file_alone:
+        assert main_file_alone.execute("SELECT send_id FROM sends").fetchall() == [("first",)]
+    keeper.stop()
+    assert claim(book, "second") == "send"
     book.close()
