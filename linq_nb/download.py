@@ -15,9 +15,10 @@ from urllib.parse import urljoin
 import httpx
 
 from linq_nb.audio import MAX_MEMO_BYTES
-from linq_nb.client.transport import DirectTransport
+from linq_nb.client.transport import DirectTransport, without_path
 from linq_nb.errors import AudioError
 from linq_nb.hosts import is_private_host, is_public_address
+from linq_nb.secret import HiddenUrl, Secret, StandIns
 from linq_nb.text import plain_url
 
 MAX_REDIRECTS = 5
@@ -36,14 +37,14 @@ def download(
 
     Raises AudioError for anything else; nothing was sent then.
     """
-    deadline = time.monotonic() + timeout
+    url, deadline = HiddenUrl(url), time.monotonic() + timeout
     with contextlib.ExitStack() as stack:
         carrier = stack.enter_context(DirectTransport()) if transport is None else transport
         for _ in range(MAX_REDIRECTS + 1):
-            where = _checked(url, allow_private)
+            where, path = _checked(url, allow_private)
             address = None if transport is not None else _public_address(where, allow_private)
             try:
-                response = carrier.handle_request(_request(where, address, deadline))
+                response = carrier.handle_request(_request(where, path, address, deadline))
                 try:
                     if response.status_code not in REDIRECTS:
                         return _read(response, url, max_bytes, deadline)
@@ -56,16 +57,17 @@ def download(
     raise AudioError(f"{plain_url(url)} redirects more than {MAX_REDIRECTS} times; nothing was sent")
 
 
-def _joined(url: str, location: str) -> str:
+def _joined(url: str, location: str) -> HiddenUrl:
     try:
-        return urljoin(url, location)
+        return HiddenUrl(urljoin(url, location))
     except ValueError:
         raise AudioError(f"{plain_url(url)} redirects to what is no URL; nothing was sent") from None
 
 
-def _checked(url: str, allow_private: bool) -> httpx.URL:
+def _checked(url: str, allow_private: bool) -> tuple[httpx.URL, Secret]:
+    """Return where a URL leads, and its path, which may be signed."""
     try:
-        where = httpx.URL(url)
+        where, path = without_path(url)
         plain_url(url)
     except (httpx.InvalidURL, ValueError):
         raise AudioError("this is not a URL, or it redirects to none; nothing was sent") from None
@@ -73,7 +75,7 @@ def _checked(url: str, allow_private: bool) -> httpx.URL:
         raise AudioError(f"{plain_url(url)} is {where.scheme or 'no URL'}, not https; nothing was sent")
     if not allow_private and is_private_host(where.host):
         raise AudioError(f"{plain_url(url)} is not on the public internet; nothing was sent")
-    return where
+    return where, path
 
 
 def _public_address(where: httpx.URL, allow_private: bool) -> str:
@@ -88,14 +90,19 @@ def _public_address(where: httpx.URL, allow_private: bool) -> str:
     return addresses[0]
 
 
-def _request(where: httpx.URL, address: str | None, deadline: float) -> httpx.Request:
-    """Make a request to the looked-up address, under the host's own name for HTTP and TLS."""
+def _request(where: httpx.URL, path: Secret, address: str | None, deadline: float) -> httpx.Request:
+    """Make a request to the looked-up address, under the host's own name for HTTP and TLS.
+
+    Without an address it is for a transport that is not ours, and has its path in its URL.
+    """
     left_s = max(0.1, deadline - time.monotonic())
     extensions: dict[str, Any] = {"deadline": deadline, "timeout": httpx.Timeout(left_s).as_dict()}
-    target = where
-    if address is not None:
-        target = where.copy_with(host=address)
+    if address is None:
+        target = where.copy_with(raw_path=b"/" + path.reveal().encode("ascii"))
+    else:
+        target, stand_ins = where.copy_with(host=address), StandIns()
         extensions["sni_hostname"] = where.raw_host.decode("ascii")
+        extensions |= {"path": b"/" + stand_ins.add(path), "stand_ins": stand_ins}
     headers = {
         "Host": where.netloc.decode("ascii"),
         "User-Agent": "linq_nb",

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 HIDDEN_VALUE = "•••"
-_LOGIN = re.compile(r"(://)[^/?#]*@")
+_LOGIN = re.compile(r"(://).*@", re.DOTALL)
 _AFTER_PATH = re.compile(r"[?#].*", re.DOTALL)
 _PREFIX = b"linq_nb-stand-in-"
 _STAND_IN = re.compile(_PREFIX + rb"[0-9a-f]{32}")

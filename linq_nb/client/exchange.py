@@ -12,7 +12,7 @@ import httpx
 from linq_nb.client.connection import CONNECT_TIMEOUT_S
 from linq_nb.client.echoes import Echoes
 from linq_nb.client.logs import hide_secrets_in_logs
-from linq_nb.client.transport import Transport, home_of
+from linq_nb.client.transport import Transport, home_of, without_path
 from linq_nb.secret import HiddenBytes, HiddenText, Secret, StandIns
 from linq_nb.text import clean
 from linq_nb.wire import MAX_ANSWER_BYTES, Answer, NoAnswer, Unreadable
@@ -169,7 +169,7 @@ class Exchanges:
             for name, value in headers.items()
         ]
         given = {name.lower() for name, _ in hidden}
-        where, path = _split(url)
+        where, path = without_path(url)
         common = [(name, value) for name, value in _common(where, content) if name.lower() not in given]
         body = Body(content, nothing, is_always_read=self._is_ours)
         in_all_s = timeout + len(content) / SLOWEST_UPLOAD_BYTES_S
@@ -272,12 +272,6 @@ def _request(
     steps = {"connect": min(CONNECT_TIMEOUT_S, timeout), "read": timeout, "write": timeout, "pool": timeout}
     extensions = {"timeout": steps, "deadline": time.monotonic() + in_all_s}
     return _Request(method, url, headers=list(headers), stream=body, extensions=extensions)
-
-
-def _split(url: str) -> tuple[httpx.URL, Secret]:
-    """Return where a URL leads, and what follows the slash, which may be signed."""
-    where = httpx.URL(url)
-    return where.copy_with(raw_path=b"/"), Secret(where.raw_path[1:].decode("ascii"))
 
 
 def _common(url: httpx.URL, content: bytes) -> Headers:

@@ -101,6 +101,12 @@ class DirectTransport(httpx.BaseTransport):
             stale.close()
 
 
+def without_path(url: str) -> tuple[httpx.URL, Secret]:
+    """Return where a URL leads, and what follows the slash, which may be signed. Raises httpx.InvalidURL."""
+    where = httpx.URL(url)
+    return where.copy_with(raw_path=b"/", fragment=None), Secret(where.raw_path[1:].decode("ascii"))
+
+
 class _Body(httpx.SyncByteStream):
     """The body of an answer; closing it gives the connection back."""
 

@@ -15,6 +15,7 @@ from linq_nb.errors import AudioError
 from linq_nb.model.record import Record
 from linq_nb.model.sources import expanded, is_uuid, read_file, source_of, split_url
 from linq_nb.model.urls import UrlNames, url_names
+from linq_nb.secret import HiddenUrl
 from linq_nb.text import plain_url, writable
 
 MAX_DURATION_MS = 365 * 24 * 3_600_000
@@ -107,7 +108,7 @@ class VoiceMemo(Record):
         filename = writable(unquote(parts.path.rsplit("/", 1)[-1])) or None
         form = audio.extension_format(filename) if filename else None
         mime = audio.FORMATS[form].mime_type if form else None
-        return cls(source="url", url=url, filename=filename, format=form, mime_type=mime)
+        return cls(source="url", url=HiddenUrl(url), filename=filename, format=form, mime_type=mime)
 
     @classmethod
     def from_attachment(cls, attachment_id: str) -> VoiceMemo:
