@@ -66,10 +66,11 @@ def message(raw: Raw, message_id: str, chat_id: str | None) -> Message:
 
 
 def messages_of(messages: Sequence[Message], chat_id: str) -> Sequence[Message]:
-    """Return a page of a chat's messages, also single ones that name another chat, but not if all of them do."""
-    if messages and not any(same_id(chat_id, message.chat_id) for message in messages):
+    """Return those of a page of messages that are of this chat; a page without any is not it."""
+    of_chat = [message for message in messages if same_id(chat_id, message.chat_id)]
+    if messages and not of_chat:
         raise OfAnother("it tells of another chat")
-    return messages
+    return of_chat
 
 
 def chats_of(chats: Sequence[Chat], from_: str | None, to: str | None) -> Sequence[Chat]:

@@ -14,7 +14,6 @@ from typing import Literal
 
 from linq_nb.clocks import Skew
 from linq_nb.model import Attachment, Message, Send, accepted_time
-from linq_nb.proof import same_id
 from linq_nb.status import is_resolved, status_of
 from linq_nb.wire import Answer, NoAnswer
 
@@ -223,9 +222,9 @@ def match(
 ) -> Match:
     """Look for an unknown send among the messages of its chat.
 
-    A message belongs to a send when it is of this chat, came from us in the time window, carries one audio file, is not
-    the message of another send, and its part is our attachment, or has our file name (and size, where known) and is the
-    only one that does. A message without a time or without readable parts (a line that keeps nothing) may be ours, so
+    A message belongs to a send when it came from us in the time window, carries one audio file, is not the message
+    of another send, and its part is our attachment, or has our file name (and size, where known) and is the only
+    one that does. A message without a time or without readable parts (a line that keeps nothing) may be ours, so
     the result is never ``not_found`` then. A message with a rival's attachment is the rival's; a message that a
     rival may have made as well belongs to nobody. Copies of one memo share their messages in the order in which
     they were sent: they cannot be told apart.
@@ -240,9 +239,7 @@ def match(
     if send.posted_at is None:
         return Match("ambiguous", "the time of the request is not known")
     search = _Search(send, rivals, under_way, timedelta(seconds=timeout_s) + SETTLE, read)
-    listed = list(messages)
-    of_chat = [message for message in listed if same_id(send.chat_id, message.chat_id)]
-    unplaced = [message for message in of_chat if message.message_id not in other_ids]
+    unplaced = [message for message in messages if message.message_id not in other_ids]
     near = [message for message in unplaced if search.is_near(send, message) and not search.is_rivals(message)]
     candidates = [message for message in near if message.created_at and _is_memo(message)]
     likeness = "same file name and size" if send.size_bytes else "same file name"
@@ -258,8 +255,6 @@ def match(
         return Match("ambiguous", f"{len(candidates)} audio messages in the window, none proven to be it")
     others = [message for message in unplaced if message not in near and not search.is_rivals(message)]
     doubt = _doubt_of_messages(send, near, others)
-    if doubt is None and len(of_chat) < len(listed):
-        doubt = "the list has messages of another chat in it"
     doubt = doubt or _doubt_of_time(search, send.posted_at, unplaced)
     return Match("ambiguous", doubt) if doubt else Match("not_found", "no such message in the chat")
 

@@ -158,20 +158,27 @@ class Client:
         return dataclasses.replace(chat, base_url=self.base_url)
 
     def messages(
-        self, chat_id: str, *, limit: int | None = None, times: list[datetime | None] | None = None
+        self,
+        chat_id: str,
+        *,
+        limit: int | None = None,
+        times: list[datetime | None] | None = None,
+        others: list[Message] | None = None,
     ) -> Iterator[Message]:
         """Walk the messages of a chat in Linq's order, which is not documented: sort by ``created_at``.
 
-        ``times`` gets the server's time of each page, None where the answer has none.
-
-        Single ones may name another chat: they are not messages of this chat, but show that the list is not sure.
+        ``times`` gets the server's time of each page, None where the answer has none; ``others`` gets the messages in
+        the list that name another chat, which are left out.
         """
 
         def read(answer: Answer) -> wire.Page[Message]:
             messages, cursor = wire.page(answer, "messages", wire.message)
+            of_chat = proof.messages_of(messages, chat_id)
             if times is not None:
                 times.append(answer.server_time)
-            return proof.messages_of(messages, chat_id), cursor
+            if others is not None:
+                others.extend(message for message in messages if message not in of_chat)
+            return of_chat, cursor
 
         return self._walk(f"/v3/chats/{_segment(chat_id)}/messages", read, _message_id, "the chat's messages", limit)
 

@@ -106,6 +106,11 @@ class Connection:
         self.idle_since = time.monotonic()
         return True
 
+    @property
+    def has_next_answer(self) -> bool:
+        """Whether another answer came right behind this one, so that nobody can say which is which."""
+        return self._http.trailing_data[0].lstrip().startswith(b"HTTP/")
+
     def is_quiet(self) -> bool:
         """Whether the server has neither closed the connection nor sent anything since the last answer."""
         try:

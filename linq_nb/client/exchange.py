@@ -196,9 +196,11 @@ class Exchanges:
             raise NoAnswer(self._reason(error, request), left=left, is_late=is_late) from None
         except KeyboardInterrupt as interrupt:
             raise interrupt.with_traceback(None) from None  # the frames of a transport hold what it sends and reads
-        is_understood = False
+        stream, is_understood = response.extensions.get("network_stream"), False
         try:
             answer = self._read(response, request)
+            if not answer.is_success and getattr(stream, "has_next_answer", False):
+                raise NoAnswer("two answers came, and the first is an error", left=True)
             if answer.is_success and not answer.cut:
                 with contextlib.suppress(Unreadable):
                     check(answer)
@@ -207,7 +209,7 @@ class Exchanges:
         except KeyboardInterrupt as interrupt:
             raise interrupt.with_traceback(None) from None
         finally:
-            if not is_understood and (stream := response.extensions.get("network_stream")) is not None:
+            if not is_understood and stream is not None:
                 stream.close()
             response.close()
 

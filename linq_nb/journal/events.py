@@ -253,11 +253,11 @@ class Observations(Room):
 
     def _of_its_message(self, db: sa.Connection, send: Send, event: Event) -> Event:
         """Return an event that may change a send: as it is, or without its facts when its message is not the send's."""
-        if event.message_id in (None, send.message_id):
+        if event.message_id is None or event.message_id.lower() == (send.message_id or "").lower():
             return event
         if send.message_id is not None and event.source != "post":
             return _refused(event, "the send has another message")
-        if self._is_anothers(db, send, str(event.message_id)):
+        if self._is_anothers(db, send, event.message_id):
             return _refused(event, "another send has this message")
         return event
 

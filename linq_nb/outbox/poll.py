@@ -24,7 +24,6 @@ from linq_nb.errors import (
 )
 from linq_nb.model import Chat, Event, Message, Send
 from linq_nb.outbox.threads import Worker, join
-from linq_nb.proof import same_id
 from linq_nb.session import Session
 
 WORKERS = 4
@@ -74,15 +73,11 @@ def read_messages(session: Session, chats: Iterable[Chat | str] | None) -> list[
     chat_ids = list(dict.fromkeys((chat.chat_id if isinstance(chat, Chat) else chat).lower() for chat in resolved))
     pool = ThreadPoolExecutor(_worker_count(session), "linq_nb messages")
     try:
-        lists = list(pool.map(lambda chat_id: _messages_of(session, chat_id), chat_ids))
+        lists = list(pool.map(lambda chat_id: list(session.client.messages(chat_id)), chat_ids))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     messages = {message.message_id: message for listed in lists for message in listed}
     return sorted(messages.values(), key=lambda item: (item.created_at is None, item.created_at, item.message_id))
-
-
-def _messages_of(session: Session, chat_id: str) -> list[Message]:
-    return [message for message in session.client.messages(chat_id) if same_id(chat_id, message.chat_id)]
 
 
 def _worker_count(session: Session) -> int:
@@ -179,8 +174,7 @@ class Poll:
         """Read a chat's messages as long as a page saves requests; removes from ``missing`` what they show."""
         messages = self._session.client.messages(chat_id)
         for page in iter(lambda: list(islice(messages, PAGE)), []):
-            of_chat = [message for message in page if same_id(chat_id, message.chat_id)]
-            ours = [message for message in of_chat if message.message_id in missing]
+            ours = [message for message in page if message.message_id in missing]
             now = self._session.now()
             if ours:
                 self._session.journal.observe(*(listed(missing[item.message_id], item, now) for item in ours))

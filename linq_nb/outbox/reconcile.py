@@ -63,13 +63,15 @@ def _read_chat(session: Session, send: Send) -> tuple[list[Message], rules.ListR
     """Read a chat's messages, and note what the clocks say meanwhile."""
     asked_at, seconds, times = session.now(), session.seconds_since_mark(send), list[datetime | None]()
     by_wall = asked_at - (send.posted_at or asked_at)
-    messages = list(session.client.messages(send.chat_id, limit=MAX_MESSAGES, times=times))
+    others: list[Message] = []
+    messages = list(session.client.messages(send.chat_id, limit=MAX_MESSAGES, times=times, others=others))
     skew, skew_then = session.client.skew(session.now()), None
     if skew is not None and seconds is not None:
         skew_then = skew.shifted(by_wall - timedelta(seconds=seconds))
     as_of = min((time for time in times if time), default=None) if all(times) else None
     read = rules.ListRead(as_of, skew, by_wall.total_seconds() if seconds is None else seconds, skew_then=skew_then)
-    return messages, dataclasses.replace(read, is_complete=_is_complete(messages, read.window_start(send)))
+    is_complete = not others and _is_complete(messages, read.window_start(send))
+    return messages, dataclasses.replace(read, is_complete=is_complete)
 
 
 def _is_complete(messages: list[Message], start: datetime | None) -> bool:

@@ -18,8 +18,8 @@ from typing import Any
 
 import httpx
 import pytest
-from core_samples import ATTACHMENT_ID, CHAT_ID, MESSAGE_ID, TOKEN, accepted_body
-from raw_server import RawServer, answer, close, drip, raw, silent
+from core_samples import ATTACHMENT_ID, CHAT_ID, MESSAGE_ID, TOKEN, accepted_body, error_body
+from raw_server import RawServer, answer, answer_bytes, close, drip, raw, silent
 from shared import HANG_S, wait_for
 
 from linq_nb.client import Client, Throttle
@@ -327,6 +327,16 @@ def test_a_connection_ends_with_an_answer_that_does_not_prove_what_it_is_about(
         assert [send(client), send(client)] == [MESSAGE_ID] * 2
         assert [request.connection for request in server.requests] == [1, 2, 2]
         client.close()
+
+
+@pytest.mark.parametrize("status", [429, 403, 404])
+def test_an_error_with_another_answer_behind_it_is_no_answer(client: Client, server: RawServer, status: int) -> None:
+    """One of them is the answer to this memo, and nobody knows which: it is neither refused nor made again."""
+    server.will(raw(answer_bytes(status, error_body(status, 1007)) + OK + LENGTH + b"\r\n" + BODY))
+    with pytest.raises(NoAnswer, match="two answers came") as caught:
+        send(client)
+    assert caught.value.left
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("fault", [Unreadable, NotSent, KeyboardInterrupt])
