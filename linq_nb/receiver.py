@@ -264,6 +264,8 @@ def _run(options: argparse.Namespace, stop: threading.Event) -> None:
         address = {"host": options.host, "port": options.port, "path": options.path, "scheme": options.scheme}
         with Receiver(journal, secret, **address) as receiver:
             print(f"Receiving on {receiver.url} into {journal.label}; GET {HEALTH} shows the counts.", flush=True)
+            if journal.warning:
+                print(f"Warning: {journal.warning}.", flush=True)
             if not is_loopback(options.host):
                 print(
                     "This address is open to the network, without encryption: put a proxy with TLS before it.",

@@ -10,6 +10,7 @@ is all of these over one database.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from linq_nb.journal import schema
 from linq_nb.journal.archive import Archive
@@ -19,6 +20,8 @@ from linq_nb.journal.engine import Database
 from linq_nb.journal.events import Ingested, MessageTaken
 from linq_nb.journal.lease import LEASE_S, LeaseKeeper
 from linq_nb.journal.pages import LazyRecords
+from linq_nb.journal.place import place_of, this_host
+from linq_nb.journal.private_file import is_private
 from linq_nb.journal.queries import Queries
 from linq_nb.journal.recovered import ChatMessage, Recovered, note_recovery
 
@@ -53,6 +56,17 @@ class Journal(Queries, Archive, Recovered):
 
     def __repr__(self) -> str:
         return f"Journal({self.label!r})"
+
+    @property
+    def warning(self) -> str | None:
+        """A warning of a journal that does not last, whose locks may not hold, or that others may read."""
+        if self.in_memory:
+            return "the journal is in memory: after a restart nobody knows what was sent; set LINQ_NB_JOURNAL"
+        if not self.database.is_sqlite:
+            return None
+        readable = "its file system keeps no file modes, so other users of the machine may read it"
+        warnings = (place_of(self.label, this_host()).note, None if is_private(Path(self.label)) else readable)
+        return "; ".join(filter(None, warnings)) or None
 
     def shorten_wal(self) -> None:
         """Copy what was written into the main file, for a time in which nothing is sent."""

@@ -149,7 +149,7 @@ class SqliteFile:
     # --- the mark, and the size of the WAL ---
 
     def begin(self, driver: Any, begin: Callable[[], None]) -> None:
-        """Begin a transaction that writes, with the mark set. Raises JournalError when others keep it from that."""
+        """Begin a transaction that writes, with the mark set; raises SQLite's error when others keep it from that."""
         if not self._is_clear:
             self.clear(driver)
             self._is_clear = True
@@ -163,10 +163,7 @@ class SqliteFile:
             driver.rollback()
             if not self._checkpoint(driver, BUSY_MS):
                 time.sleep(0.01)  # others make one at the same time, and SQLite does not wait for that
-        raise JournalError(
-            f"the journal {self.label} could not be written (another program reads it and does not end); nothing was "
-            "sent; close that program, or choose another with journal="
-        )
+        raise sqlite3.OperationalError("database is locked: another program reads it and does not end")
 
     def shorten_wal(self, driver: Any) -> None:
         """Copy the WAL into the main file; nobody is waited for. SQLite takes the mark away when it closes the file."""

@@ -8,7 +8,6 @@ import time
 import weakref
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from linq_nb import settings as settings_of
@@ -16,8 +15,6 @@ from linq_nb.client import Client, utc_now
 from linq_nb.client.throttle import Throttle
 from linq_nb.errors import SettingsError
 from linq_nb.journal import Journal
-from linq_nb.journal.place import place_of, this_host
-from linq_nb.journal.private_file import is_private
 from linq_nb.outbox.facade import Outbox
 from linq_nb.secret import HiddenUrl, Secret
 from linq_nb.session import Session
@@ -99,7 +96,7 @@ def connect(
             now=now,
             is_real_time=clock is None,
             key_from=settings.api_key_from,
-            journal_note=journal_note(opened),
+            journal_note=opened.warning,
         )
     )
 
@@ -132,14 +129,3 @@ def _demo_journal(demo: Demo) -> Journal:
             _journals[demo] = Journal("sqlite://")
             weakref.finalize(demo, _journals[demo].close)
         return _journals[demo]
-
-
-def journal_note(journal: Journal) -> str | None:
-    """Warn of a journal that does not last, whose locks may not hold, or that others may read."""
-    if journal.in_memory:
-        return "the journal is in memory: after a restart nobody knows what was sent; set LINQ_NB_JOURNAL"
-    if journal.url.get_backend_name() != "sqlite":
-        return None
-    readable = "its file system keeps no file modes, so other users of the machine may read it"
-    notes = (place_of(journal.label, this_host()).note, None if is_private(Path(journal.label)) else readable)
-    return "; ".join(filter(None, notes)) or None

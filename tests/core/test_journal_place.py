@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from linq_nb.journal import faults
+from linq_nb.journal import Journal, faults
 from linq_nb.journal.place import Host, Place, place_of, this_host
 
 DISK = "/dev/sda1 / ext4 rw,relatime 0 0\ntmpfs /run tmpfs rw 0 0\ntmpfs /dev/shm tmpfs rw 0 0\n"
@@ -172,6 +172,21 @@ def test_the_folder_for_temporary_files_may_be_any() -> None:
 def test_paths_of_windows(file: str, lasts: bool, is_shared: bool) -> None:
     place = at(file, "", is_windows=True, temp=r"C:\Users\Ada\AppData\Local\Temp")
     assert (place.lasts, place.is_shared) == (lasts, is_shared)
+
+
+def test_a_journal_whose_file_keeps_no_modes_says_so(tmp_path: Path) -> None:
+    book = Journal(f"sqlite:///{tmp_path}/j.sqlite")
+    assert "file modes" not in str(book.warning)
+    (tmp_path / "j.sqlite").chmod(0o755)  # as every file looks on CIFS, on Google Drive and on Windows
+    assert "; its file system keeps no file modes, so other users" in f"; {book.warning}"
+    book.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_journal_in_memory_says_so(url: str) -> None:
+    book = Journal(url)
+    assert str(book.warning).startswith("the journal is in memory: ")
+    book.close()
 
 
 def test_this_host_knows_its_memory_disk() -> None:
