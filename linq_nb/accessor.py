@@ -55,6 +55,7 @@ class LinqAccessor:
     by = _method(reports.by)
     by_chat = _method(reports.by_chat)
     by_day = _method(reports.by_day)
+    by_hour = _method(reports.by_hour)
     funnel = _method(reports.funnel)
     latency = _method(reports.latency)
     errors = _method(reports.errors)

@@ -29,20 +29,20 @@ from typing import Any, TypeVar
 import narwhals as nw
 
 from linq_nb.errors import SettingsError
-from linq_nb.reports import explaining, parts
+from linq_nb.reports import explaining, parts, zones
 from linq_nb.reports.parts import COUNTS, SPAN, TIMES
 from linq_nb.status import CLOSED_STATUSES, ERROR_STATUSES, NO_MESSAGE_STATUSES, UNCLEAR_STATUSES
 from linq_nb.times import horizon_of
 
 Frame = TypeVar("Frame")
 
-REPORTS = ("by", "by_chat", "by_day", "funnel", "latency", "errors", "unconfirmed", "duplicates", "compare")
+REPORTS = ("by", "by_chat", "by_day", "by_hour", "funnel", "latency", "errors", "unconfirmed", "duplicates", "compare")
 """The reports, as ``df.linq`` has them too."""
 
 STAGES = ("asked", "accepted", "sent", "delivered", "read")
 """The stages of ``funnel``, in order."""
 
-QUANTILES = (50, 90, 99)
+QUANTILES = (0.5, 0.9, 0.99)
 LENGTHS = ("accept_s", "delivery_s", "read_s")
 """The columns that ``latency`` can describe, in seconds."""
 
@@ -69,23 +69,37 @@ def by_chat(frame: Frame) -> Frame:
     """
     about = ("chat_name", "is_group")
     asked = parts.asked(frame, "by_chat", "chat_id", *about, "status", "created_at")
-    few = parts.few(asked, ("chat_id", *about, "status"))
-    few = few.with_columns(nw.when(~nw.col("chat_name").is_null()).then(nw.col("last_at")).alias("named_at"))
-    is_newest = nw.col("named_at") == nw.col("named_at").max().over("chat_id")
-    few = few.with_columns(nw.when(is_newest).then(nw.col("chat_name")).alias("chat_name"))
+    few = parts.newest(parts.few(asked, ("chat_id", *about, "status")), "chat_name", "chat_id")
     result = parts.summed(few, ["chat_id"], *(nw.col(name).max() for name in about))
     result = result.select("chat_id", *about, *COUNTS, *TIMES)
     order = ("failed", "refused", "unclear", "sends", "chat_id")
     return parts.done(result.sort(*order, descending=[True] * 4 + [False]), frame)
 
 
-def by_day(frame: Frame) -> Frame:
-    """Count the outcomes of the sends of each day (UTC, of ``created_at``), in order.
+def by_day(frame: Frame, tz: str = "UTC") -> Frame:
+    """Count the outcomes of the sends of each day (of ``created_at``, in the time zone ``tz``), in order.
 
-    Columns: ``day``; ``sends accepted delivered read failed refused unclear``; ``first_at`` and ``last_at``, when the
-    first and the last of them were asked for.
+    ``tz``: a name such as "America/New_York". Columns: ``day``; ``sends accepted delivered read failed refused
+    unclear``; ``first_at`` and ``last_at``, when the first and the last of them were asked for.
     """
-    return by(frame, "day")
+    zone = zones.checked(tz)
+    return by(frame, "day") if zone == "UTC" else _by_local_time(frame, "by_day", "day", zone)
+
+
+def by_hour(frame: Frame, tz: str = "UTC") -> Frame:
+    """Count the outcomes of the sends of each hour (of ``created_at``, in the time zone ``tz``), in order.
+
+    ``tz``: a name such as "America/New_York". Columns: ``hour`` (text, as 2026-03-02 14:00; the hour that a change of
+    the clocks repeats is one); ``sends accepted delivered read failed refused unclear``; ``first_at`` and ``last_at``,
+    when the first and the last of them were asked for.
+    """
+    return _by_local_time(frame, "by_hour", "hour", zones.checked(tz))
+
+
+def _by_local_time(frame: Frame, report: str, unit: str, zone: str) -> Frame:
+    asked = parts.asked(frame, report, "status", "created_at")
+    few = parts.few(zones.with_text(asked, "created_at", unit, zone), (unit, "status"))
+    return parts.done(parts.summed(few, [unit]).select(unit, *COUNTS, *TIMES).sort(unit), frame)
 
 
 def funnel(frame: Frame) -> Frame:
@@ -120,24 +134,43 @@ def funnel(frame: Frame) -> Frame:
     return parts.done(result.with_columns(share).sort("step"), frame)
 
 
-def latency(frame: Frame, by: str | Sequence[str] = ("service", "is_group"), of: str = "delivery_s") -> Frame:
+def latency(
+    frame: Frame,
+    by: str | Sequence[str] = ("service", "is_group"),
+    of: str = "delivery_s",
+    *,
+    q: float | Sequence[float] = QUANTILES,
+) -> Frame:
     """Return quantiles of a column of seconds for each group.
 
     ``of``: ``delivery_s`` (from the POST to the delivery), ``accept_s`` (from the POST to Linq's answer) or ``read_s``
-    (from the delivery to the read receipt). Columns: those of ``by``, ``sends`` (with such a length), ``p50_s``,
-    ``p90_s`` and ``p99_s`` (linear interpolation).
+    (from the delivery to the read receipt). ``q``: the quantiles, as shares from 0 to 1. Columns: those of ``by``,
+    ``sends`` (with such a length), and one for each quantile: ``p50_s``, ``p90_s`` and ``p99_s`` by default, ``p95_s``
+    for 0.95 (linear interpolation).
     """
     if of not in LENGTHS:
         raise SettingsError(f"of= is one of {', '.join(LENGTHS)}, not {of!r}")
-    keys = parts.keys(by, "latency", ("sends", of, *(f"p{percent}_s" for percent in QUANTILES)))
+    shares = _quantiles(q)
+    keys = parts.keys(by, "latency", ("sends", of, *shares))
     rows = parts.asked(frame, "latency", *keys, of).filter(~nw.col(of).is_null())
-    quantiles = [nw.col(of).quantile(percent / 100, "linear").alias(f"p{percent}_s") for percent in QUANTILES]
+    quantiles = [nw.col(of).quantile(share, "linear").alias(name) for name, share in shares.items()]
     if not keys:
         return parts.done(rows.select(parts.whole(nw.len(), "sends"), *quantiles), frame)
     if rows.implementation.is_pyarrow():
         raise SettingsError("latency does not work on a pyarrow.Table; give it polars.from_arrow(table) or a DataFrame")
     result = rows.group_by(*keys).agg(nw.len().alias("sends"), *quantiles)
     return parts.done(parts.worded(result.with_columns(parts.whole("sends"))).sort(*keys), frame)
+
+
+def _quantiles(q: Any) -> dict[str, float]:
+    """Return the columns of quantiles with their shares; raises SettingsError for what is no share."""
+    try:
+        shares = [float(share) for share in ([q] if isinstance(q, int | float) else q)]
+    except (TypeError, ValueError):
+        shares = []
+    if isinstance(q, bool | str) or not shares or not all(0 <= share <= 1 for share in shares):
+        raise SettingsError(f"q= is one or more shares from 0 to 1, such as (0.5, 0.95), not {q!r}")
+    return {f"p{share * 100:g}_s": share for share in shares}
 
 
 def errors(frame: Frame, by: str | Sequence[str] = ()) -> Frame:
@@ -188,21 +221,28 @@ def duplicates(frame: Frame) -> Frame:
 
     Within one journal these are the copies asked for by ``copy=``; frames of several journals, or of another tool's
     sends, may hold others. Audio is the same by ``sha256``, or by ``attachment_id`` where the bytes are not known; a
-    URL that was never fetched has neither and is not compared. Columns: ``chat_id``, ``audio`` (the sha256 or
-    attachment id), ``bubbles`` (accepted by Linq), ``unclear``, ``first_at``, ``last_at``; most bubbles first.
+    URL that was never fetched has neither and is not compared. Columns: ``chat_id``, ``chat_name`` and ``filename``
+    (the latest ones), ``audio`` (the sha256 or attachment id), ``bubbles`` (accepted by Linq), ``unclear``,
+    ``first_at`` and ``last_at``, when the first and the last were asked for; most bubbles first.
     """
-    keys = ("chat_id", "sha256", "attachment_id", "status")
+    names, same = ("chat_name", "filename"), ("chat_id", "audio")
+    keys = ("chat_id", *names, "sha256", "attachment_id", "status")
     asked = parts.asked(frame, "duplicates", *keys, "created_at")
     few = parts.few(asked.filter(parts.is_not(NO_MESSAGE_STATUSES)), keys)
     few = few.with_columns(nw.coalesce(parts.text("sha256"), parts.text("attachment_id")).alias("audio"))
     few = few.filter(~nw.col("audio").is_null())
+    for name in names:
+        few = parts.newest(few, name, *same)
     is_unclear = nw.col("status").is_in(UNCLEAR_STATUSES)
     both = {"bubbles": ~is_unclear, "unclear": is_unclear}
     few = few.with_columns(*(parts.where(condition, "sends").alias(name) for name, condition in both.items()))
-    result = few.group_by("chat_id", "audio").agg(*(nw.col(name).sum() for name in both), *SPAN)
+    result = few.group_by(*same).agg(
+        *(nw.col(name).max() for name in names), *(nw.col(name).sum() for name in both), *SPAN
+    )
     result = result.filter(nw.col("bubbles") + nw.col("unclear") > 1).with_columns(*map(parts.whole, both))
-    order, down = ("bubbles", "unclear", "chat_id", "audio"), (True, True, False, False)
-    return parts.done(result.select("chat_id", "audio", *both, *TIMES).sort(*order, descending=down), frame)
+    order, down = ("bubbles", "unclear", *same), (True, True, False, False)
+    shown = ("chat_id", "chat_name", "filename", "audio", *both, *TIMES)
+    return parts.done(result.select(*shown).sort(*order, descending=down), frame)
 
 
 def compare(sends: Frame, messages: Frame) -> Frame:

@@ -64,6 +64,13 @@ def few(rows: Any, columns: Sequence[str], *more: nw.Expr) -> Any:
     return worded(counted.with_columns(whole("sends")))
 
 
+def newest(counted: Any, name: str, *group: str) -> Any:
+    """Leave the text of a column only in the newest rows of each group that have one."""
+    counted = counted.with_columns(nw.when(~nw.col(name).is_null()).then(nw.col("last_at")).alias("named_at"))
+    is_newest = nw.col("named_at") == nw.col("named_at").max().over(*group)
+    return counted.with_columns(nw.when(is_newest).then(nw.col(name)).alias(name))
+
+
 def worded(rows: Any) -> Any:
     """Return a table with its categories as text: text sorts alike on every engine, categories do not."""
     words = [text(name) for name, kind in rows.collect_schema().items() if kind in (nw.Categorical, nw.Enum)]

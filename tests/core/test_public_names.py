@@ -42,7 +42,7 @@ OUTBOX = """
     ingest ingest_stored replay to_parquet forget
 """
 BATCH = "done frame is_done line plan results stop stopped_by wait"
-ACCESSOR = "by by_chat by_day compare drafts duplicates errors funnel latency plot unconfirmed"
+ACCESSOR = "by by_chat by_day by_hour compare drafts duplicates errors funnel latency plot unconfirmed"
 PLOTS = "errors funnel latency timeline"
 
 VALUES: dict[str, Callable[[], Any]] = {

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from linq_nb import catalog
 from linq_nb.model import Message, Send
@@ -15,8 +16,11 @@ NOT_ACCEPTED = {"preparing", "sending", "not_sent", "rejected", "unknown"}
 
 
 def value(send: Send, name: str) -> Any:
-    if name == "day":
-        return None if send.created_at is None else send.created_at.strftime("%Y-%m-%d")
+    """A column of a send; ``day`` and ``hour`` may name a zone: ``hour America/New_York``."""
+    unit, _, zone = name.partition(" ")
+    if unit in ("day", "hour"):
+        local = send.created_at and send.created_at.astimezone(ZoneInfo(zone or "UTC"))
+        return local and local.strftime("%Y-%m-%d" if unit == "day" else "%Y-%m-%d %H:00")
     return getattr(send, name)
 
 
@@ -57,18 +61,23 @@ def counts(group: Sequence[Send]) -> Row:
 
 
 def by(sends: Sequence[Send], *names: str) -> list[Row]:
-    rows = [{**dict(zip(names, key, strict=True)), **counts(group)} for key, group in grouped(sends, names).items()]
-    return sorted(rows, key=lambda row: nulls_first(*(row[name] for name in names)))
+    columns = [name.partition(" ")[0] for name in names]
+    rows = [{**dict(zip(columns, key, strict=True)), **counts(group)} for key, group in grouped(sends, names).items()]
+    return sorted(rows, key=lambda row: nulls_first(*(row[column] for column in columns)))
 
 
 def by_chat(sends: Sequence[Send]) -> list[Row]:
     rows = []
     for (chat_id,), group in grouped(sends, ["chat_id"]).items():
-        named = [(send.created_at, send.chat_name) for send in group if send.chat_name is not None]
         kinds = [send.is_group for send in group if send.is_group is not None]
-        about = {"chat_name": max(named)[1] if named else None, "is_group": max(kinds, default=None)}
+        about = {"chat_name": latest(group, "chat_name"), "is_group": max(kinds, default=None)}
         rows.append({"chat_id": chat_id, **about, **counts(group)})
     return sorted(rows, key=lambda r: (-r["failed"], -r["refused"], -r["unclear"], -r["sends"], r["chat_id"]))
+
+
+def latest(group: Sequence[Send], name: str) -> Any:
+    values = [(send.created_at, getattr(send, name)) for send in group if getattr(send, name) is not None]
+    return max(values)[1] if values else None
 
 
 def is_silent(send: Send) -> bool:
@@ -97,12 +106,12 @@ def quantile(values: Sequence[float], part: float) -> float:
     return below + (above - below) * (place - int(place))
 
 
-def latency(sends: Sequence[Send], names: Sequence[str], of: str) -> list[Row]:
+def latency(sends: Sequence[Send], names: Sequence[str], of: str, percents: Sequence[int] = (50, 90, 99)) -> list[Row]:
     measured = [send for send in sends if getattr(send, of) is not None]
     rows = []
     for key, group in grouped(measured, names).items():
         seconds = [getattr(send, of) for send in group]
-        parts = {f"p{part}_s": quantile(seconds, part / 100) for part in (50, 90, 99)}
+        parts = {f"p{part}_s": quantile(seconds, part / 100) for part in percents}
         rows.append({**dict(zip(names, key, strict=True)), "sends": len(group), **parts})
     return sorted(rows, key=lambda row: nulls_first(*(row[name] for name in names)))
 
@@ -156,8 +165,9 @@ def duplicates(sends: Sequence[Send]) -> list[Row]:
     for (chat_id, audio), group in groups.items():
         unclear = sum(send.status in ("unknown", "sending") for send in group)
         if len(group) > 1:
-            made.append({"chat_id": chat_id, "audio": audio, "bubbles": len(group) - unclear, "unclear": unclear,
-                         **span(group)})  # fmt: skip
+            made.append({"chat_id": chat_id, "chat_name": latest(group, "chat_name"),
+                         "filename": latest(group, "filename"), "audio": audio, "bubbles": len(group) - unclear,
+                         "unclear": unclear, **span(group)})  # fmt: skip
     return sorted(made, key=lambda row: (-row["bubbles"], -row["unclear"], row["chat_id"], row["audio"]))
 
 

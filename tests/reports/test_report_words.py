@@ -54,7 +54,7 @@ def test_words_that_a_report_does_not_take_are_refused() -> None:
 
 def test_a_frame_without_rows_gives_empty_reports_with_their_columns() -> None:
     full, empty = to_frame([a_send(1, status="failed", error_code=4001)]), to_frame([])
-    for name in ("by_chat", "by_day", "latency", "errors", "unconfirmed", "duplicates"):
+    for name in ("by_chat", "by_day", "by_hour", "latency", "errors", "unconfirmed", "duplicates"):
         report = getattr(reports, name)(empty)
         assert len(report) == 0
         assert list(report.columns) == list(getattr(reports, name)(full).columns)
@@ -91,7 +91,7 @@ def test_the_accessor_has_every_report_with_its_words() -> None:
 
 def test_a_report_says_only_what_it_documents() -> None:
     frame = to_frame([a_send(1, status="read", delivered_at=AT, posted_at=AT), a_send(2, status="failed")])
-    for name in ("by_chat", "by_day", "funnel", "latency", "errors", "unconfirmed", "duplicates"):
+    for name in ("by_chat", "by_day", "by_hour", "funnel", "latency", "errors", "unconfirmed", "duplicates"):
         report = getattr(reports, name)
         words = f"{report.__doc__} {inspect.signature(report)}"
         for column in getattr(reports, name)(frame).columns:

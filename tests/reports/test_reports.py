@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import by_hand
@@ -42,7 +43,7 @@ def a_send(draw: Any, number: int) -> Send:
         send_id=f"send-{number:03}", base_url="https://linq.test", content=f"sha256:{number}",
         chat_id=draw(st.sampled_from(CHATS)), chat_name=draw(st.sampled_from([None, "Ada", "Book Club"])),
         is_group=draw(st.sampled_from([None, False, True])), from_handle=draw(st.sampled_from([None, "+12025550100"])),
-        sha256=draw(st.none() | st.sampled_from(FILES)), attachment_id=draw(st.none() | st.sampled_from(IDS[:2])),
+        filename=draw(st.sampled_from([None, "a.m4a", "b.m4a"])), sha256=draw(st.none() | st.sampled_from(FILES)), attachment_id=draw(st.none() | st.sampled_from(IDS[:2])),
         message_id=IDS[number] if draw(st.booleans()) else None,
         service=draw(st.sampled_from([None, "iMessage", "RCS", "SMS"])),
         status=draw(st.sampled_from([*LINQ_STATUSES, *OUR_STATUSES, "on_hold"])),
@@ -73,16 +74,27 @@ def some_messages(draw: Any) -> list[Message]:
     ]  # fmt: skip
 
 
+def by_local_time(sends: Sequence[Send], name: str) -> list[dict[str, Any]]:
+    return by_hand.by(sends, name)
+
+
+ZONES = ("UTC", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe")
+"""Behind UTC, ahead of it by 5:45, and by 11 hours."""
+
 Case = tuple[str, Callable[[Any], Any], Callable[[Sequence[Send]], list[dict[str, Any]]]]
 CASES: list[Case] = [
     ("by line and service", lambda f: reports.by(f, "from_handle", "service"),
      lambda s: by_hand.by(s, "from_handle", "service")),
     ("by chat", reports.by_chat, by_hand.by_chat),
     ("by day", reports.by_day, lambda s: by_hand.by(s, "day")),
+    *((f"by {unit} in {zone}", partial(report, tz=zone), partial(by_local_time, name=f"{unit} {zone}"))
+      for unit, report in (("day", reports.by_day), ("hour", reports.by_hour)) for zone in ZONES),
     ("funnel", reports.funnel, by_hand.funnel),
     ("latency", reports.latency, lambda s: by_hand.latency(s, ["service", "is_group"], "delivery_s")),
     ("latency of answers by chat", lambda f: reports.latency(f, by="chat_id", of="accept_s"),
      lambda s: by_hand.latency(s, ["chat_id"], "accept_s")),
+    ("two quantiles", lambda f: reports.latency(f, q=(0.95, 0.5)),
+     lambda s: by_hand.latency(s, ["service", "is_group"], "delivery_s", (95, 50))),
     ("errors", reports.errors, lambda s: by_hand.errors(s, [])),
     ("errors by chat", lambda f: reports.errors(f, by="chat_id"), lambda s: by_hand.errors(s, ["chat_id"])),
     ("errors by status and day", lambda f: reports.errors(f, by=["status", "day"]),
