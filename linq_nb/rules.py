@@ -54,8 +54,7 @@ class Pause:
 def pause_after(kind: Kind, tries: int, outcome: Answer | NoAnswer) -> Pause | None:
     """Return the pause before a request is repeated that was made so often, None when it is not repeated.
 
-    A memo is repeated only where nothing can have been sent, an upload only while its time, which may be long, is not
-    over.
+    A memo is repeated only where nothing can have been sent, an upload until its deadline, which all its tries share.
     """
     if isinstance(outcome, NoAnswer):
         may_repeat = not outcome.left if kind == "memo" else not (kind == "upload" and outcome.is_late)

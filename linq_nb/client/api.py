@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -23,6 +24,9 @@ from linq_nb.secret import HiddenBytes, Secret
 from linq_nb.wire import Answer, NoAnswer, Unreadable
 
 T = TypeVar("T")
+
+SLOWEST_UPLOAD_BYTES_S = 20_000
+"""An upload gets the time that its bytes take at this rate, and then the time limit of any request."""
 
 MAX_PAGES_WITHOUT_NEWS = 20
 """A walk ends after so many pages in a row that bring nothing new, whatever cursor they give."""
@@ -118,13 +122,14 @@ class Client:
     def upload(self, attachment: Attachment, data: bytes) -> None:
         """PUT the bytes to the address of the announcement, without the key.
 
-        Repeated on faults, since a PUT before ``expires_at`` overwrites itself.
+        Repeated on faults, since a PUT before ``expires_at`` overwrites itself; all tries have one deadline.
         """
         url, headers = attachment.upload_url or "", attachment.required_headers
+        deadline = time.monotonic() + self.timeout + len(data) / SLOWEST_UPLOAD_BYTES_S
         outcome = self._repeat(
             "upload",
             lambda: self._exchanges.to_storage(
-                "PUT", url, headers, data, self.timeout, is_public=not self._is_private_base
+                "PUT", url, headers, data, self.timeout, deadline, is_public=not self._is_private_base
             ),
         )
         if isinstance(outcome, NoAnswer):

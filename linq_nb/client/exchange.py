@@ -17,9 +17,6 @@ from linq_nb.secret import HiddenBytes, HiddenText, Secret, StandIns
 from linq_nb.text import clean
 from linq_nb.wire import MAX_ANSWER_BYTES, Answer, NoAnswer, Unreadable
 
-SLOWEST_UPLOAD_BYTES_S = 20_000
-"""An upload gets the time that its bytes take at this rate, and then the time limit of any request."""
-
 Check = Callable[[Answer], object]
 """Raises Unreadable for a 2xx that is not the answer to the request that was made."""
 
@@ -138,10 +135,11 @@ class Exchanges:
         body = Body(content, at_write, is_always_read=self._is_ours)
         headers = [*_common(self._base, content), (b"Authorization", self._bearer)]
         headers += [(b"Content-Type", b"application/json")] if content else []
+        deadline = time.monotonic() + timeout
         if not self._is_ours:
             url = httpx.URL(f"{self._base_url}{target}")
-            return self._answered(_request(method, url, headers, body, timeout, timeout), body, check)
-        request = _request(method, self._base, headers, body, timeout, timeout)
+            return self._answered(_request(method, url, headers, body, timeout, deadline), body, check)
+        request = _request(method, self._base, headers, body, timeout, deadline)
         # parsing a URL would take a sixth of the time of all that is done here
         request.extensions |= {"path": f"{self._base_path}{target}".encode("ascii"), "stand_ins": self._stand_ins}
         return self._answered(request, body, check)
@@ -153,10 +151,11 @@ class Exchanges:
         headers: Mapping[str, str],
         content: bytes,
         timeout: float,
+        deadline: float,
         *,
         is_public: bool = False,
     ) -> Answer:
-        """Make a request to another host, without the key. Raises NoAnswer.
+        """Make a request to another host, without the key, until ``deadline`` by the monotonic clock. Raises NoAnswer.
 
         ``is_public``: only to an address on the public internet.
         """
@@ -172,9 +171,8 @@ class Exchanges:
         where, path = without_path(url)
         common = [(name, value) for name, value in _common(where, content) if name.lower() not in given]
         body = Body(content, nothing, is_always_read=self._is_ours)
-        in_all_s = timeout + len(content) / SLOWEST_UPLOAD_BYTES_S
         target = where if self._is_ours else where.copy_with(raw_path=b"/" + path.reveal().encode("ascii"))
-        request = _request(method, target, [*common, *hidden], body, timeout, in_all_s)
+        request = _request(method, target, [*common, *hidden], body, timeout, deadline)
         if self._is_ours:
             request.extensions |= {"path": b"/" + stand_ins.add(path), "stand_ins": stand_ins, "is_public": is_public}
         return self._answered(request, body, no_check)
@@ -192,7 +190,7 @@ class Exchanges:
         try:
             response = self._transport.handle_request(request)
         except TRANSPORT_ERRORS as error:
-            left, is_late = body.may_have_left(error), _is_late(error)
+            left, is_late = body.may_have_left(error), _is_late(request)
             raise NoAnswer(self._reason(error, request), left=left, is_late=is_late) from None
         except KeyboardInterrupt as interrupt:
             raise interrupt.with_traceback(None) from None  # the frames of a transport hold what it sends and reads
@@ -227,7 +225,7 @@ class Exchanges:
                     raise httpx.ReadTimeout("the exchange did not end in time")
         except TRANSPORT_ERRORS as error:
             begun = self._answer(response, chunks)
-            why, is_late = self._reason(error, request), _is_late(error)
+            why, is_late = self._reason(error, request), _is_late(request)
             raise NoAnswer(why, left=True, begun=begun, is_late=is_late) from None
         return self._answer(response, chunks)
 
@@ -262,17 +260,16 @@ class _Request(httpx.Request):
         return f"<Request {self.method} {self.url.host}>"
 
 
-def _is_late(error: Exception) -> bool:
-    """Whether the time of an exchange was over, not only that of its beginning."""
-    return isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout)
+def _is_late(request: httpx.Request) -> bool:
+    return time.monotonic() >= float(request.extensions["deadline"])
 
 
 def _request(
-    method: str, url: httpx.URL, headers: Headers, body: Body, timeout: float, in_all_s: float
+    method: str, url: httpx.URL, headers: Headers, body: Body, timeout: float, deadline: float
 ) -> httpx.Request:
     """Make a request with httpx's time limits for each step, and our deadline for all of it."""
     steps = {"connect": min(CONNECT_TIMEOUT_S, timeout), "read": timeout, "write": timeout, "pool": timeout}
-    extensions = {"timeout": steps, "deadline": time.monotonic() + in_all_s}
+    extensions = {"timeout": steps, "deadline": deadline}
     return _Request(method, url, headers=list(headers), stream=body, extensions=extensions)
 
 
