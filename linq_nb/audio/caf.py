@@ -110,8 +110,18 @@ def _packed_frames(
     return (wanted, wanted) if abs(all_but_priming - wanted) <= most else (all_but_priming, wanted)
 
 
+def _claimed_s(view: memoryview, desc: _Desc, pakt: tuple[int, int] | None, start: int, end: int) -> float:
+    """Return the seconds by the description as it is; 0.0 when that makes no sense."""
+    try:
+        return _packed_frames(view, desc, pakt, start, end)[0] / desc.rate
+    except refusals.Refusal:
+        return 0.0
+
+
 def _by_cookie(view: memoryview, desc: _Desc, kuki: tuple[int, int] | None) -> _Desc:
-    """Return the description as the set-up of its decoder has it, where the two differ."""
+    """Return the description as its decoder has it, where the two differ."""
+    if desc.codec == b"ima4":
+        return desc._replace(packet_bytes=34 * desc.channels, packet_frames=64)
     if kuki is None or not desc.packet_frames:
         return desc
     rate, packet_seconds = 0, 0.0
@@ -162,8 +172,8 @@ def read(view: memoryview) -> Sound:
         frames, trimmed = _packed_frames(view, real, pakt, start, end)
         doubted = doubts.if_differ("its packet table trims the sound", frames / real.rate, trimmed / real.rate)
         if real != desc:
-            others_s = _packed_frames(view, desc, pakt, start, end)[0] / desc.rate
-            what = "its description and the set-up of its decoder do not agree"
+            others_s = _claimed_s(view, desc, pakt, start, end)
+            what = "its description does not fit its codec"
             doubted += doubts.if_differ(what, frames / real.rate, others_s)
         desc = real
     seconds = frames / desc.rate

@@ -186,6 +186,8 @@ def _played(view: memoryview, moov: Box, track: Track, packet_seconds: float) ->
     if not edits.frames:
         return _Played(seconds, True, doubts.if_differ("its edit list plays nothing", seconds, 0.0))
     doubted = doubts.if_differ("its edit list plays another length than the sound has", edited, seconds)
+    at_speed = (edits.at_speed + track.frames) / track.timescale
+    doubted += doubts.if_differ("its edit list changes the speed", edited, at_speed)
     with_pause = edited + edits.pause_s
     doubted += doubts.if_differ("its edit list holds pauses", edited, with_pause)
     return _Played(edited, False, doubted)

@@ -99,6 +99,7 @@ def _wav_format(view: memoryview, chunk: Chunk, order: Order) -> _WavFormat:
     tag, channels, rate, _, block = struct.unpack_from(">HHIIH" if order == "big" else "<HHIIH", view, at)
     bits = number(view, at + 14, 2, order) if size >= 16 else 8
     if tag == 0xFFFE and size >= 28:
+        bits = number(view, at + 18, 2, order) or bits  # those that are used; FFmpeg goes by them
         tag = number(view, at + 24, 4, order) & 0xFFFF
     block_samples = number(view, at + 18, 2, order) if size >= 20 else 0
     if not 0 < rate <= MAX_RATE or not channels:
@@ -110,7 +111,7 @@ def _wav_pcm(wav: _WavFormat, data: Chunk, order: Order) -> Pcm | None:
     """Return where the PCM samples of a WAV are, None where they are compressed."""
     least = (wav.bits + 7) // 8
     width = wav.block // wav.channels if wav.block % wav.channels == 0 else 0
-    if not least <= width <= 8 or (wav.bits in (8, 16) and wav.tag == 1):  # players go by the bits then
+    if not least <= width <= 8 or (least <= 2 and wav.tag == 1):  # players go by the bits then
         width = least
     big = order == "big"
     if wav.tag == 1 and width in (1, 2, 3, 4, 8):
@@ -126,6 +127,12 @@ def _wav_pcm(wav: _WavFormat, data: Chunk, order: Order) -> Pcm | None:
 _PACKED = {0x02: ("MS ADPCM", 7, 2, 2), 0x11: ("IMA ADPCM", 4, 1, 2)}
 
 
+def _in_block(wav: _WavFormat) -> int:
+    """Return the samples per channel that a block of ADPCM has room for."""
+    _, head, first, per_byte = _PACKED[wav.tag]
+    return first + (wav.block - head * wav.channels) * per_byte // wav.channels
+
+
 def _packed_samples(wav: _WavFormat, size_bytes: int) -> tuple[str, int]:
     """Return the codec of ADPCM or GSM, and the samples per channel in ``size_bytes``."""
     if wav.tag == 0x31:
@@ -136,8 +143,8 @@ def _packed_samples(wav: _WavFormat, size_bytes: int) -> tuple[str, int]:
     head *= wav.channels
     if wav.block <= head:
         raise refusals.damaged("WAV")
-    in_block = first + (wav.block - head) * per_byte // wav.channels
-    if 0 < wav.block_samples < in_block:
+    in_block = _in_block(wav)
+    if in_block - 2 * wav.channels <= wav.block_samples < in_block:
         in_block = wav.block_samples
     blocks, rest = divmod(size_bytes, wav.block)
     last = first + (rest - head) * per_byte // wav.channels if rest > head else 0
@@ -183,6 +190,9 @@ def _doubts(chunks: Mapping[bytes, Chunk], wav: _WavFormat, pcm: Pcm | None, sam
     width = wav.block / wav.channels
     if pcm is not None and pcm.width != width > 0:
         doubted += doubts.if_differ("its header claims two sizes of a sample", told_s, told_s * pcm.width / width)
+    if wav.tag in _PACKED and wav.block_samples:
+        others_s = told_s * wav.block_samples / _in_block(wav)
+        doubted += doubts.if_differ("its header claims another number of samples in a block", told_s, others_s)
     return doubted
 
 

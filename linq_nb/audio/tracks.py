@@ -140,9 +140,10 @@ def _compact_sizes(view: memoryview, stz2: Box, bits: int, count: int) -> array[
 
 
 class Edits(NamedTuple):
-    """What an edit list plays: frames in the track's units, and the seconds of its pauses."""
+    """What an edit list plays: frames in the track's units, those at the speed that it asks for, its pauses."""
 
     frames: int
+    at_speed: int
     pause_s: float
 
 
@@ -150,20 +151,22 @@ def edits(view: memoryview, track: Track, frames: int, movie_timescale: int) -> 
     """Return what the edit list of a track plays; all of its frames without one."""
     elst = child(view, track.trak, b"edts", b"elst")
     if elst is None or not movie_timescale:
-        return Edits(frames, 0.0)
+        return Edits(frames, frames, 0.0)
     wide = view[elst.start] == 1
     row = struct.Struct(">Qqi" if wide else ">Iii")
     count = min(u32(view, elst.start + 4), (elst.end - elst.start - 8) // row.size)
     table = view[elst.start + 8 : elst.start + 8 + count * row.size]
-    played = pause = 0
-    for duration, media_time, _ in row.iter_unpack(table):
+    played = at_speed = pause = 0
+    for duration, media_time, speed in row.iter_unpack(table):
         length = duration * track.timescale // movie_timescale
         if media_time < 0:
             pause += duration
         elif media_time < frames:
             is_open = not duration and bool(track.samples)  # 0 stands for the length that fragments give it
-            played += frames - media_time if is_open else min(length, frames - media_time)
-    return Edits(played if count else frames, pause / movie_timescale)
+            part = frames - media_time if is_open else min(length, frames - media_time)
+            played += part
+            at_speed += part * 0x10000 // speed if speed > 0 else 0
+    return Edits(played, at_speed, pause / movie_timescale) if count else Edits(frames, frames, 0.0)
 
 
 def read_defaults(view: memoryview, moov: Box, track: Track) -> None:
