@@ -44,6 +44,7 @@ MEMOS = {
     "255 characters": (memo(filename="x" * 251 + ".wav"), set()),
     "256 characters": (memo(filename="x" * 252 + ".wav"), {"error filename"}),
     "no duration": (changed(duration_ms=0), {"warning empty"}),
+    "no possible length": (changed(duration_ms=None), {"warning length"}),
     "silent": (samples(0.001), {"warning silent"}),
     "clipped": (samples(1.0), {"warning clipped"}),
     "uploaded": (VoiceMemo.from_attachment(ATTACHMENT_ID), {"info not_checked"}),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import struct
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from core_samples import BAD_VALUES, answer_with
 
-from linq_nb import storable, wire
+import linq_nb
+from linq_nb import Draft, VoiceMemo, storable, to_frame, wire
 
 
 @pytest.mark.parametrize("name", BAD_VALUES)
@@ -112,3 +114,24 @@ def test_a_number_of_very_many_digits_says_how_many() -> None:
 )
 def test_times_are_those_that_every_frame_holds(text: Any, at: datetime | None) -> None:
     assert storable.time(text) == at
+
+
+def caf(size: int, packet_frames: int = 2**32 - 1, rate: float = 1.0) -> bytes:
+    """A CAF of so many packets of one byte, each of which claims to last for so many frames."""
+    desc = struct.pack(">d4sIIIII", rate, b"aac ", 0, 1, packet_frames, 1, 0)
+    chunks = (b"desc", desc), (b"data", bytes(4) + b"x" * size)
+    return b"caff\0\1\0\0" + b"".join(struct.pack(">4sq", name, len(data)) + data for name, data in chunks)
+
+
+@pytest.mark.parametrize(("size", "rate"), [(5_000_000, 1.0), (100, 1.0), (100, 8000.0)])
+def test_a_file_that_claims_an_impossible_length_is_sent_without_one(size: int, rate: float) -> None:
+    """The largest would be beyond 64 bits in milliseconds."""
+    memo = VoiceMemo.from_bytes(caf(size, rate=rate), "hello.caf")
+    long_s = size * (2**32 - 1) / rate
+    assert memo.duration_ms == (None if long_s > 365 * 86_400 else round(long_s * 1000))
+    with linq_nb.connect(demo=True, fresh=True) as outbox:
+        chat = next(chat for chat in outbox.chats() if chat.chat_name == "Ada Lovelace")
+        assert ("length" in [finding.code for finding in outbox.check(memo, chat)]) is (memo.duration_ms is None)
+        frame = outbox.send_all(outbox.plan([Draft(memo=memo, chat=chat)])).wait().frame()
+        assert list(frame["status"]) == ["queued"]
+        assert len(to_frame(outbox.sends())) == 1
