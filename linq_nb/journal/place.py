@@ -10,6 +10,7 @@ import ntpath
 import os
 import posixpath
 import re
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -135,13 +136,9 @@ _CONTAINER_FILES = (".dockerenv", "run/.containerenv")
 
 def this_host() -> Host:
     """Return the machine that this process runs on."""
-    try:
-        mounts = Path("/proc/self/mounts").read_text("utf-8", "surrogateescape")
-    except OSError:
-        mounts = ""
     return Host(
         environ=HiddenMapping(os.environ),
-        mounts=mounts,
+        mounts=_mount_table(),
         temp=tempfile.gettempdir(),
         is_windows=sys.platform == "win32",
         is_colab="google.colab" in sys.modules,
@@ -160,7 +157,7 @@ def place_of(file: str | Path, host: Host) -> Place:
     is_layer = mount.kind in _LAYERS or (mount.point == "/" and (mount.kind == "9p" or _is_container(host)))
     shared = None if is_layer else _shared_name(mount.kind)
     if shared or _is_network_drive(path, host):
-        return _shared(shared or "a network drive", service)
+        return _shared(shared or "a network drive")
     if service is not None:
         return _place_on(service, path, mount)
     return _gone("on the disk of a container", _TO_VOLUME) if is_layer else Place()
@@ -168,13 +165,13 @@ def place_of(file: str | Path, host: Host) -> Place:
 
 def lock_advice(name: str) -> str:
     """Say what to do about locks on a file system of this name."""
-    return f"the journal is on {name}, where locks can fail; put it on a local disk"
+    return f"the journal is on {name}, where locks can fail; put it on a local disk that lasts"
 
 
 def _place_on(service: _Service, path: str, mount: _Mount) -> Place:
     """Return where a file lies that is on a service, and on no network file system by the mount table."""
     if any(_is_in(path, folder) for folder in service.lasting) and not (service.must_mount and mount.point == "/"):
-        return _shared(service.shared, service) if service.shared else Place()
+        return _shared(service.shared) if service.shared else Place()
     return _gone(f"on the disk of {service.name}", service.todo)
 
 
@@ -183,11 +180,8 @@ def _gone(where: str, todo: str) -> Place:
     return Place(where, lasts=False, note=note)
 
 
-def _shared(name: str, service: _Service | None) -> Place:
-    """Return a place on a shared file system; the local disk of a service is no better, since it does not last."""
-    note = f"{lock_advice(name)}, or on PostgreSQL"
-    if service is not None:
-        note = f"the journal is on {name}, where locks can fail; use it in one notebook at a time, or on PostgreSQL"
+def _shared(name: str) -> Place:
+    note = f"{lock_advice(name)} or on PostgreSQL, or use it in one notebook at a time"
     return Place(name, is_shared=True, note=note)
 
 
@@ -206,6 +200,31 @@ def _is_container(host: Host) -> bool:
 def _temporary(host: Host) -> list[str]:
     """Return the folders for temporary files."""
     return [*_TEMPORARY, _real(host.temp, host)]
+
+
+def _mount_table() -> str:
+    """Return the text of the mount table as Linux has it; macOS and BSD print another."""
+    try:
+        return Path("/proc/self/mounts").read_text("utf-8", "surrogateescape")
+    except OSError:
+        command = Path("/sbin/mount")
+    if sys.platform in ("win32", "linux") or not command.exists():
+        return ""
+    try:
+        printed = subprocess.run([command], capture_output=True, timeout=5, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return of_printed(printed.decode("utf-8", "surrogateescape"))
+
+
+def of_printed(text: str) -> str:
+    """Return what ``mount`` prints on macOS and BSD as Linux has it: ``//ada@nas/x on /Volumes/x (smbfs, nodev)``."""
+    mounts = re.findall(r"^(.*?) on (/.*) \(([\w.]+)", text, re.MULTILINE)
+    return "\n".join(f"- {_escaped(point)} {kind}" for _, point, kind in mounts)
+
+
+def _escaped(point: str) -> str:
+    return re.sub(r"[\s\\]", lambda char: f"\\{ord(char[0]):03o}", point)
 
 
 # --- paths and the mount table --------------------------------------------------------------------------------

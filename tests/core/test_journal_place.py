@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from linq_nb.journal import Journal, faults
-from linq_nb.journal.place import Host, Place, place_of, this_host
+from linq_nb.journal.place import Host, Place, of_printed, place_of, this_host
 
 DISK = "/dev/sda1 / ext4 rw,relatime 0 0\ntmpfs /run tmpfs rw 0 0\ntmpfs /dev/shm tmpfs rw 0 0\n"
 LAYER = "overlay / overlay rw,lowerdir=/a:/b,upperdir=/c 0 0\ntmpfs /dev tmpfs rw 0 0\n"
@@ -121,8 +121,7 @@ def test_a_journal_on_a_shared_file_system_lasts_and_warns_of_locks(
     assert place.note is not None
     assert place.note.startswith(f"the journal is on {name}, where locks can fail; ")
     assert "does not last" not in place.note
-    is_service = environ not in ({}, KUBERNETES)  # where a local disk would not last
-    assert ("put it on a local disk" in place.note) is not is_service
+    assert "put it on a local disk that lasts or on PostgreSQL" in place.note
 
 
 @pytest.mark.parametrize("marker", [".dockerenv", "run/.containerenv"])
@@ -131,6 +130,26 @@ def test_a_container_is_known_by_its_files(tmp_path: Path, marker: str) -> None:
     (tmp_path / marker).touch()
     assert not at("/root/j.sqlite", "pool/x / zfs rw 0 0\n", root=tmp_path).lasts
     assert at("/data/j.sqlite", DISK + "/dev/sdb1 /data ext4 rw 0 0\n", root=tmp_path).lasts
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("/Volumes/My share/deep/j.sqlite", "SMB"),
+        ("/Volumes/My share 2/j.sqlite", "a local disk"),
+        ("/Volumes/nas/j.sqlite", "NFS"),
+        ("/Users/ada/Library/Application Support/linq_nb/journal.sqlite", "a local disk"),
+        ("/private/var/folders/zz/T/j.sqlite", "in a folder for temporary files"),
+    ],
+)
+def test_the_mount_table_of_macos(file: str, name: str) -> None:
+    printed = (
+        "/dev/disk3s1s1 on / (apfs, sealed, local, read-only, journaled)\n"
+        "/dev/disk3s5 on /System/Volumes/Data (apfs, local, journaled, nobrowse)\n"
+        "//ada@nas._smb._tcp.local/My%20share on /Volumes/My share (smbfs, nodev, nosuid, mounted by ada)\n"
+        "nas:/export on /Volumes/nas (nfs, nodev, nosuid)\n"
+    )
+    assert at(file, of_printed(printed)).name == name
 
 
 def test_colab_is_known_by_its_package_too() -> None:
@@ -200,7 +219,8 @@ def test_a_lock_that_cannot_be_had_is_explained_by_the_file_system(error: str) -
     on_nfs = Host({}, DISK + "server:/home /home nfs4 rw 0 0\n", Path("/nowhere"))
     advice = faults.advice(error, HOME, on_nfs)
     assert advice == (
-        "the journal is on NFS, where locks can fail; put it on a local disk, or choose another with journal="
+        "the journal is on NFS, where locks can fail; put it on a local disk that lasts, "
+        "or choose another with journal="
     )
     local = faults.advice(error, HOME, Host({}, DISK, Path("/nowhere")))
     assert "NFS" not in local
