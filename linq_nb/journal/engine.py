@@ -201,7 +201,12 @@ class Database:
 
     def _connected(self) -> AbstractContextManager[sa.Connection]:
         """Give the connection of SQLite, which stays open, or one of the server's pool."""
-        return self.engine.connect() if self._connection is None else contextlib.nullcontext(self._connection)
+        if self._connection is not None:
+            return contextlib.nullcontext(self._connection)
+        try:
+            return self.engine.connect()
+        except KeyboardInterrupt as interrupt:
+            raise interrupt.with_traceback(None) from None  # the frames of the driver hold the password
 
     def _roll_back(self, db: sa.Connection) -> None:
         try:

@@ -9,6 +9,7 @@ import os
 import pickle
 import signal
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,26 @@ def test_ctrl_c_shows_no_secret_while_a_key_is_looked_for(
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+
+
+def test_ctrl_c_shows_no_password_while_a_database_is_silent(verbose: Callable[[str], str], shell: Any) -> None:
+    pytest.importorskip("psycopg")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            link, _ = listener.accept()
+            with link:
+                link.recv(8)
+                os.kill(os.getpid(), signal.SIGINT)
+                while link.recv(1000):  # until the client goes away
+                    pass
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        at = f"127.0.0.1:{listener.getsockname()[1]}"
+        shell.user_ns["url"] = HiddenUrl(f"postgresql://me:{SIGNATURE}@{at}/db?sslmode=disable&options={LOGIN}")
+        without_secrets(verbose("import linq_nb\nlinq_nb.connect(api_key='none', journal=url)"))
+        thread.join(HANG_S)
 
 
 def test_ctrl_c_shows_no_query_of_a_download(
