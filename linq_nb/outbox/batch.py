@@ -24,6 +24,7 @@ from linq_nb.outbox.threads import Worker, join
 from linq_nb.process import Unpicklable
 from linq_nb.session import Session
 from linq_nb.status import IN_HAND_STATUSES, UNCLEAR_STATUSES
+from linq_nb.text import clean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,7 +182,7 @@ class Batch(Unpicklable):
         """Start no further row; those under way end truly. The others are ``not_sent``."""
         self._session.home.check()
         with self._changed:
-            self.stopped_by = self.stopped_by or why
+            self.stopped_by = self.stopped_by or clean(why, 600)
             self._changed.notify_all()
 
     def results(self) -> list[Send]:
