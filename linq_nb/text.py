@@ -36,7 +36,9 @@ _INVISIBLE = r"\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 _GAP = rf"[\s.()\[\]\uff08\uff09\-\u2010-\u2015\u2043\u2212\ufe58\ufe63\uff0d{_INVISIBLE}]"
 _PLUS = r"(?:[+\uff0b]|%2[Bb])"
 _PHONE = re.compile(
-    rf"{_PLUS}\d{{7,15}}(?!\d)|\d{{10,15}}(?!\d)|(?:{_PLUS}{_GAP}{{0,2}})?\(?\d(?:{_GAP}{{0,4}}\d){{6,}}"
+    rf"{_PLUS}\d{{7,15}}(?!\d)|\d{{10,15}}(?!\d)"
+    r"|(?<![\d/])(?:\d{3,4}/\d{3}[-./ ]\d{4}|0\d{2,4}/\d{5,8})(?!\d)"
+    rf"|(?:{_PLUS}{_GAP}{{0,2}})?\(?\d(?:{_GAP}{{0,4}}\d){{6,}}"
 )
 """Seven digits or more, of any script, written as people write phone numbers."""
 
@@ -46,8 +48,8 @@ _YEAR_TO_DAY = r"(?:19|20)\d\d{0}(?:0[1-9]|1[0-2]){0}(?:0[1-9]|[12]\d|3[01])"
 _NO_PHONE = re.compile(
     r"(https?:(?:\\?/){2}[^\s\"'<>]+"
     r"|(?<![0-9A-Za-z])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])"
-    r"|(?<![0-9A-Za-z%])(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]{12,}(?![0-9A-Za-z])"  # digests, trace ids
-    r"|(?<=trace )[\w.:=-]+"
+    r"|(?<![0-9A-Za-z%])(?=[0-9]*[A-Fa-f])(?:[0-9A-Fa-f]{16,}|(?!\w*\d{10})[0-9A-Fa-f]{12,15})(?![0-9A-Za-z])"
+    r"|(?<=trace )[\w.:=-]{16,}"
     rf"|(?<![\d+]){_YEAR_TO_DAY.format('-')}(?:[T ]\d\d[:.-]\d\d(?:[:.-]\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?(?!\d)"
     rf"|(?<![\d+]){_YEAR_TO_DAY.format('')}(?:T\d{{4,6}}Z?(?!\d)|[_-]\d{{4,6}}(?!\d)|(?=\.[A-Za-z]\w{{1,3}}\b))"
     r"|(?<![\d+])\d{7,12}(?= (?:bytes|samples|s|ms|Hz)\b)"
