@@ -69,6 +69,9 @@ def read_messages(session: Session, chats: Iterable[Chat | str] | None) -> list[
     """Read the messages of chats, several chats at a time; of all chats in the journal by default."""
     if chats is None:
         chats = session.journal.chat_ids(session.client.base_url)
+    chats = list(chats)
+    for chat in chats:
+        session.check_chat(chat)
     resolved = [session.find_chat(chat) for chat in chats]
     chat_ids = list(dict.fromkeys((chat.chat_id if isinstance(chat, Chat) else chat).lower() for chat in resolved))
     pool = ThreadPoolExecutor(_worker_count(session), "linq_nb messages")

@@ -165,13 +165,14 @@ def test_a_chat_that_another_outbox_read_is_refused(
     uses: list[Callable[[], Any]] = [
         lambda: there.send(memo, chat),
         lambda: there.check(memo, chat),
-        lambda: there.plan([Draft(memo=memo, chat=chat)], strict=True),
+        lambda: there.messages([chat]),
+        lambda: there.send_all(there.plan([Draft(memo=memo, chat=chat)], strict=True)),
     ]
-    for use in uses[:2]:
+    for use in uses[:3]:
         said = refuses(use)
     assert said.startswith(f"this chat was read from {demo.base_url}, and this outbox is for {elsewhere.base_url};")
     with pytest.raises(PreflightError, match="the first is row 0: this chat was read from") as strict:
-        uses[2]()
+        uses[3]()
     assert strict.value.code == "other_outbox"
     plan = there.plan([Draft(memo=memo, chat=chat), Draft(memo=memo, chat=there.chats()[0])])
     assert [row.verdict for row in plan.rows] == ["refused", "send"]
