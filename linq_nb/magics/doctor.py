@@ -6,7 +6,7 @@ import importlib.metadata
 import platform
 from collections.abc import Callable
 
-from linq_nb import __version__, audio, views
+from linq_nb import __version__, audio, rules, views
 from linq_nb.session import Session
 from linq_nb.status import UNCLEAR_STATUSES
 from linq_nb.text import mask
@@ -29,6 +29,7 @@ def examine(connect: Callable[[], Session]) -> views.Shown:
     rows.append(("settings", _result(lambda: _settings(sessions, connect))))
     if sessions:
         rows.append(("Linq", _result(lambda: _lines(sessions[0]))))
+        rows.append(("clock", _result(lambda: _clock(sessions[0]))))
         rows.append(("journal", _result(lambda: _journal(sessions[0]))))
     rows += [(f"linq_nb[{extra}]", f"{_extra(name, extra)} ({use})") for name, (extra, use) in OPTIONAL.items()]
     rows.append(("packages", ", ".join(f"{name} {_version(name)}" for name in REQUIRED)))
@@ -52,6 +53,17 @@ def _settings(sessions: list[Session], connect: Callable[[], Session]) -> str:
 def _lines(session: Session) -> str:
     lines = [f"{mask(line.phone_number)} ({line.reputation or 'no rating'})" for line in session.lines()]
     return f"answers; lines: {', '.join(lines) or 'none'}"
+
+
+def _clock(session: Session) -> str:
+    """Compare this machine's clock with Linq's, which its answers tell."""
+    skew = session.client.skew(session.now())
+    if skew is None:
+        return "not compared: Linq's answers tell no time, so a missing memo is never sure to be missing"
+    if skew.high >= -rules.TOLERANCE and skew.low <= rules.TOLERANCE:
+        return "agrees with Linq's"
+    seconds = (skew.low + (skew.high - skew.low) / 2).total_seconds()
+    return f"{abs(seconds):,.0f} s {'behind' if seconds > 0 else 'ahead of'} Linq's; correct this machine's clock"
 
 
 def _journal(session: Session) -> str:

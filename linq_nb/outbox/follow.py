@@ -109,5 +109,6 @@ class StatusPolls:
             self._poll.stop()
 
     def _due_at(self, send: Send, now: datetime) -> datetime:
+        """Return when a send is due; a time after ``now`` is of another clock, or of ours before it was put back."""
         times, last = self._asked.get(send.send_id, (0, None))
-        return rules.ask_at(send, times, last, now)
+        return min(rules.ask_at(send, times, last, now), rules.ask_at(send, times, now, now))

@@ -74,7 +74,7 @@ class Watch:
         self._polls, self._progress = StatusPolls(session, horizon), live.Progress(quiet=quiet)
         self._note = ""
         self._started_at = session.now()
-        self._deadline = self._started_at + timedelta(seconds=min(timeout, 1e9))
+        self._deadline = session.steady() + timeout
         self._failed: Poll | None = None
         self._key = session.journal.hash_key()
 
@@ -104,7 +104,7 @@ class Watch:
         if not waiting:
             self._failed = None
             return None
-        seconds_left = (self._deadline - self._session.now()).total_seconds()
+        seconds_left = self._deadline - self._session.steady()
         poll = self._polls.ask(waiting, all_of_them=seconds_left <= 0)
         if poll is not None:
             self._failed = poll if poll.error else None

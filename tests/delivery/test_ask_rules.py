@@ -96,6 +96,13 @@ def test_what_is_due_about_the_same_time_is_asked_for_together(demo: Demo, conne
     assert polls.seconds_until_due([]) == math.inf
 
 
+@pytest.mark.parametrize("put_back", [0, 60, 7200])
+def test_a_clock_that_was_put_back_delays_no_request(connect: Any, put_back: float) -> None:
+    """Nor does a send that a colleague's clock, ahead of ours, has accepted."""
+    polls = StatusPolls(session_of(connect(clock=lambda: NINE)))
+    assert polls.seconds_until_due([a_send(accepted_at=after(put_back))]) == rules.ASK_PAUSES_S[0]
+
+
 def test_a_send_past_the_horizon_is_asked_for_once_and_then_let_be(demo: Demo, connect: Any) -> None:
     polls = StatusPolls(session_of(connect(clock=lambda: after(7200))), timedelta(hours=1))
     send = a_send(base_url=demo.base_url, message_id=str(uuid.uuid4()))

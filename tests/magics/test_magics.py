@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from linq_nb import Draft, Outbox, Send, VoiceMemo, connect
 from linq_nb.demo import Demo
 from linq_nb.frames import COLUMNS
+from linq_nb.magics import doctor
 from linq_nb.outbox import session_of
 
 ADA = '--chat "Ada Lovelace"'
@@ -467,8 +469,15 @@ def test_doctor_shows_settings_linq_and_journal(shell: Any, demo: Demo) -> None:
     shown = shell.run("%linq_doctor")
     assert "DEMO, https://demo.linq.invalid" in shown.text
     assert "answers; lines: +1•••••0100 (HEALTHY)" in shown.text
+    assert "agrees with Linq's" in shown.text
     assert "0 sends" in shown.text
     assert demo.api_key not in shown.text + shown.html
+
+
+@pytest.mark.parametrize(("minutes", "words"), [(0, "agrees with"), (-60, "3,600 s behind"), (2, "120 s ahead of")])
+def test_doctor_compares_the_clock_with_linqs(connect: Any, demo: Demo, minutes: int, words: str) -> None:
+    outbox = connect(clock=lambda: demo.now() + timedelta(minutes=minutes))
+    assert f"{words} Linq's" in doctor.examine(lambda: session_of(outbox)).text
 
 
 def test_doctor_never_raises(shell: Any, demo: Demo) -> None:
