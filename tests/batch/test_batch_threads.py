@@ -152,11 +152,12 @@ def test_two_notebooks_with_one_journal_share_the_rows(demo: Demo, memo: VoiceMe
     assert Counter(demo.bubbles().values()) == {1: 60}
 
 
-def test_a_server_that_is_gone_ends_every_row_as_not_sent(memo: VoiceMemo, connect: Any, demo: Demo) -> None:
-    outbox = connect()
-    plan = outbox.plan(customers(demo, memo, 12))
-    away = connect(base_url="http://127.0.0.1:9/api/partner", sleep=lambda seconds: None)
-    batch = away.send_all(plan, workers=6, stop_after=0)
+def test_a_server_that_is_gone_ends_every_row_as_not_sent(
+    memo: VoiceMemo, connect: Any, demo: Demo, server: Server
+) -> None:
+    plan = connect().plan(customers(demo, memo, 12))
+    server.close()
+    batch = connect(sleep=lambda seconds: None).send_all(plan, workers=6, stop_after=0)
     assert {one.status for one in batch} == {"not_sent"}
     assert demo.bubbles() == {}
 
@@ -272,10 +273,11 @@ def test_a_repeated_row_of_a_journal_that_cannot_be_read_ends_too(
 def test_a_journal_that_is_locked_is_waited_for_once_by_all_together(
     demo: Demo, memo: VoiceMemo, connect: Any, tmp_path: Path
 ) -> None:
-    outbox = impatient(connect())
+    outbox = connect()
     drafts = customers(demo, memo, 24)
     outbox.send(memo, drafts[0].chat_id)
     plan = outbox.plan(drafts)
+    impatient(outbox)
     with locked(tmp_path / "journal.sqlite"):
         begun = time.monotonic()
         sends = list(outbox.send_all(plan, workers=24, stop_after=0))
