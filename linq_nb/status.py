@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 Colour = Literal["green", "blue", "amber", "red", "grey"]
@@ -64,6 +65,13 @@ CLOSED_STATUSES = tuple(status.word for status in _TABLE if status.is_ours or st
 """Statuses that no report of Linq is waited for."""
 
 ERROR_STATUSES = tuple(status.word for status in _TABLE if status.is_error)
+
+NEEDS_ME = "needs_me"
+"""The word that chooses the sends that a person must look at, as ``outbox.sends(status="needs_me")``: those with a
+status of ``NEEDS_ME_STATUSES``, and the unconfirmed ones, accepted ``UNCONFIRMED_AFTER`` ago and still open."""
+
+NEEDS_ME_STATUSES = ERROR_STATUSES
+UNCONFIRMED_AFTER = timedelta(hours=1)
 
 IN_HAND_STATUSES = ("preparing", "sending")
 """Somebody is at work on the send, or was when it ended."""

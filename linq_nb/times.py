@@ -8,6 +8,9 @@ from typing import Any
 
 from linq_nb.errors import SettingsError
 
+Time = str | date | timedelta
+"""What ``time_of`` reads; a datetime is a date."""
+
 _SPAN = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m(?:in)?)?(?:(\d{1,9})s)?", re.ASCII)
 
 
@@ -27,7 +30,7 @@ def horizon_of(value: str | float | timedelta | None) -> timedelta | None:
     raise SettingsError(f"a horizon is a length of time such as 90s, 30m, 1h or 2d, not {value!r}; nothing was asked")
 
 
-def time_of(value: str | date | timedelta | None, now: datetime, name: str = "since") -> datetime | None:
+def time_of(value: Time | None, now: datetime, name: str = "since") -> datetime | None:
     """Read a time: a datetime, a date, ISO text (``"2026-03-01"``, ``"2026-03-01T10:00"``), or a length of time
     before ``now`` (``"7d"``, ``"1h30m"``, a timedelta). A time without a zone is in UTC, a date is its first moment.
 

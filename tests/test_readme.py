@@ -34,8 +34,12 @@ def test_the_ten_lines_run_on_the_demo(shell: InteractiveShell, monkeypatch: Any
     assert block is not None
     lines = block.group(1).strip().splitlines()
     assert len(lines) == 10
+    results = {}
     for line in lines:
-        shell.run_cell(line).raise_error()
+        done = shell.run_cell(line)
+        done.raise_error()
+        results[line.split()[0]] = done.result
+    assert results["%linq_status"]["status"].tolist() == ["read", "sent"]
     assert len(shell.user_ns["outbox"].sends()) == 2
 
 

@@ -17,7 +17,7 @@ from linq_nb.journal.pages import FEW, PAGE, LazyRecords
 from linq_nb.journal.prepared import converted, result_processors
 from linq_nb.journal.schema import EVENTS, SENDS, TABLES, RecordTable, events, read_meta, sends
 from linq_nb.model import Event, Send
-from linq_nb.status import CLOSED_STATUSES, IN_HAND_STATUSES, NO_MESSAGE_STATUSES
+from linq_nb.status import CLOSED_STATUSES, IN_HAND_STATUSES, NO_MESSAGE_STATUSES, NO_RECEIPT_SERVICE
 
 _DAY_US, _DAY, _FIRST_DAY = 86_400_000_000, timedelta(days=1), date(1970, 1, 1)
 
@@ -56,14 +56,17 @@ class Queries(Observations):
         chat_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        open_since: datetime | None = None,
     ) -> Sequence[Send]:
         """Return the sends in the order in which they were first asked for; ``until`` is not included.
 
+        ``open_since`` adds to those with a ``status`` the sends that Linq accepted until then and that are still open.
         A list; of more than ``pages.FEW`` a ``LazyRecords``, which reads them when they are used.
         """
         conditions: list[sa.ColumnElement[bool]] = []
         if status is not None:
-            conditions.append(sends.c.status.in_([status] if isinstance(status, str) else list(status)))
+            has_status = sends.c.status.in_([status] if isinstance(status, str) else list(status))
+            conditions.append(has_status if open_since is None else sa.or_(has_status, _is_open_since(open_since)))
         if chat_id is not None:
             conditions.append(sends.c.chat_id == chat_id)
         if since is not None:
@@ -117,12 +120,14 @@ class Queries(Observations):
 
     # --- events ---
 
-    def events(self, send_ids: str | Iterable[str] | None = None) -> Sequence[Event]:
+    def events(self, send_ids: str | Iterable[str] | None = None, *, since: datetime | None = None) -> Sequence[Event]:
         """Return the observations of a send, of several sends or of all, in the order in which they were written.
 
         A list; of more than ``pages.FEW`` a ``LazyRecords``, which reads them when they are used.
         """
         all_of_them = sa.select(events.c.event_no).order_by(events.c.event_no)
+        if since is not None:
+            all_of_them = all_of_them.where(events.c.at >= since)
         if send_ids is None:
             return self._records(EVENTS, [all_of_them])
         chunks = _in_chunks([send_ids] if isinstance(send_ids, str) else send_ids)
@@ -169,6 +174,10 @@ class Queries(Observations):
 
     # --- single facts ---
 
+    def send_ids(self, chat_id: str) -> list[str]:
+        """Return the ids of a chat's sends."""
+        return self._distinct(sends.c.send_id, sends.c.chat_id == chat_id)
+
     def chat_ids(self, base_url: str) -> list[str]:
         """Return the chats that have sends of this base URL."""
         return self._distinct(sends.c.chat_id, sends.c.base_url == base_url)
@@ -194,6 +203,18 @@ class Queries(Observations):
             look = self._adopt(db)
             yield db
         self._last_look = look
+
+
+def _is_open_since(at: datetime) -> sa.ColumnElement[bool]:
+    """Whether Linq accepted a send until then and may still report more of it, as ``rules.is_unconfirmed`` says."""
+    gives_no_receipt = sa.or_(
+        sa.func.coalesce(sends.c.is_group, sa.false()), sa.func.coalesce(sends.c.service, "") == NO_RECEIPT_SERVICE
+    )
+    return sa.and_(
+        sends.c.status.not_in(CLOSED_STATUSES),
+        ~sa.and_(sends.c.status == "sent", gives_no_receipt),
+        sa.func.coalesce(sends.c.accepted_at, sends.c.posted_at, sends.c.created_at) <= at,
+    )
 
 
 def _in_chunks(ids: Iterable[str]) -> list[list[str]]:

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 
 NAME = "outbox"
+DEMO_MINUTES = 5
+"""How far %linq_status moves the demo's clock, which stands still by itself: Linq delivers in the meantime."""
+
 Scope = dict[str, Any]
 Method = Callable[..., Any]
 
@@ -204,8 +207,12 @@ class LinqMagics(Magics):
 
         horizon = horizon_of(args.horizon)
         outbox = self._outbox(args, scope)
-        chosen = _chosen(outbox, args) if args.chat or args.status else None
+        chosen = _chosen(outbox, args) if args.chat or args.status or args.since else None
         mine = None if chosen is None else session_of(outbox).own(chosen)
+        if outbox.demo is not None and not args.watch:  # a watch sleeps, which moves the demo's clock
+            outbox.demo.advance(minutes=DEMO_MINUTES)
+            if not args.quiet:
+                print(f"The demo's clock went on by {DEMO_MINUTES} minutes, to {outbox.demo.now():%d %b %H:%M} UTC.")  # noqa: T201
         try:
             if args.watch:
                 outbox.watch(mine, args.timeout or 120, horizon=horizon, quiet=args.quiet)
@@ -301,11 +308,11 @@ def _frame(outbox: Outbox, records: Iterable[Any], args: SimpleNamespace, kind: 
 
 
 def _chosen(outbox: Outbox, args: SimpleNamespace) -> Sequence[Send]:
-    """Return the sends that --status and --chat choose."""
+    """Return the sends that --status, --chat and --since choose."""
     status = args.status or None
     if not args.chat:
-        return outbox.sends(status=status)
-    sends = (send for chat in args.chat for send in outbox.sends(status=status, chat=chat))
+        return outbox.sends(status=status, since=args.since)
+    sends = (send for chat in args.chat for send in outbox.sends(status=status, chat=chat, since=args.since))
     return list({send.send_id: send for send in sends}.values())
 
 

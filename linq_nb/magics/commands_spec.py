@@ -15,6 +15,8 @@ RESULT = "\n".join((INTO, QUIET, VIA, HELP))
 HANDLES = "  --handles masked|hashed|full  masked (default), hashed (to join on) or full"
 COLUMNS = "  --columns NAME...         show all columns (`all`), or these; --into stores all in any case"
 CHAT = "  --chat CHAT...            a chat id, or a name or handle that only one chat has"
+STATUS_IS = "  --status STATUS...        only sends with this status; needs_me: all that a person must look at"
+SINCE = "  --since TIME              only sends since then, as in 7d, 1h30m or 2026-03-01"
 ACCEPT = "  --accept CODE...          send despite this finding: chat_critical, too_large, url_may_repeat"
 YES = "  --yes                     send without asking"
 
@@ -100,14 +102,15 @@ Examples:
 SENDS = read_help(f"""\
 %linq_sends: List the sends of the journal as a DataFrame, also those that were refused or are unclear.
 
-  --status STATUS...        only sends with this status
+{STATUS_IS}
+{SINCE}
 {CHAT}
 {COLUMNS}
 {HANDLES}
 {RESULT}
 
 Examples:
-  %linq_sends --status unknown
+  %linq_sends --status needs_me --since 7d
   %linq_sends --columns all
   %linq_sends --chat "Ada Lovelace" --into sends""")
 
@@ -119,7 +122,8 @@ STATUS = read_help(f"""\
   --horizon TIME            a send that is open for longer is unconfirmed, as in 30m, 1h, 2d
   --settled                 ask for final sends too: a failed send may be delivered by now, a delivered one read
 {CHAT}
-  --status STATUS...        only sends with this status
+{STATUS_IS}
+{SINCE}
 {COLUMNS}
 {HANDLES}
 {RESULT}
@@ -130,7 +134,8 @@ Examples:
   %linq_status --horizon 1h
 
 Final are delivered, read and failed, and also sent in groups and by SMS, which give no further receipts.
---horizon adds the column `unconfirmed`. An unconfirmed send is late, not failed.""")
+--horizon adds the column `unconfirmed`. An unconfirmed send is late, not failed.
+The demo's clock stands still: without --watch, this moves it on by 5 minutes first.""")
 
 RECONCILE = read_help(f"""\
 %linq_reconcile: Look in the chats for sends whose answer was lost. Sends nothing. Returns them as a DataFrame.

@@ -109,9 +109,11 @@ def _values(name: str, choices: Sequence[str], typed: str, names: dict[str, Any]
     elif name == "--via":
         words, kind = _names_of_type("Outbox", names), "Outbox"
     elif name == "--status":
-        from linq_nb.status import LINQ_STATUSES, OUR_STATUSES
+        from linq_nb.status import LINQ_STATUSES, NEEDS_ME, OUR_STATUSES
 
-        words = (*LINQ_STATUSES, *OUR_STATUSES)
+        words = (*LINQ_STATUSES, *OUR_STATUSES, NEEDS_ME)
+    elif name == "--since":
+        words, kind = ("1h", "24h", "7d", "30d"), "time"
     elif name == "--columns":
         from linq_nb.model import Send, frame_columns
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Literal
 
 from linq_nb import export, views, webhooks
 from linq_nb.frames import Handles
 from linq_nb.model import BadDraft, Chat, Draft, Event, Findings, Line, Message, Plan, Send, VoiceMemo
-from linq_nb.outbox import attempt, drafts, ingest, poll, reconcile
+from linq_nb.outbox import attempt, drafts, ingest, lookup, poll, reconcile
 from linq_nb.outbox.batch import STOP_AFTER, Batch, stop_batches
 from linq_nb.outbox.ingest import IngestCounts
 from linq_nb.outbox.plan import make_plan
@@ -19,7 +19,7 @@ from linq_nb.outbox.replay import replay
 from linq_nb.outbox.watch import Watch, Watched
 from linq_nb.process import Unpicklable
 from linq_nb.session import Session
-from linq_nb.times import horizon_of
+from linq_nb.times import Time, horizon_of, time_of
 from linq_nb.webhooks.signature import hidden_secrets
 
 
@@ -96,9 +96,12 @@ class Outbox(Unpicklable):
         """List your chats, all pages; ``to`` and ``from_`` are handles (E.164), ``limit`` caps the number."""
         return self._session.chats(to, from_, limit)
 
-    def chat(self, chat_id: str) -> Chat:
-        """Read a chat by its id, at most every five minutes."""
-        return self._session.chat(chat_id)
+    def chat(self, chat: Chat | str) -> Chat:
+        """Read a chat by its id, name or handle, at most every five minutes.
+
+        Raises PreflightError that lists the candidates when no chat or several have the name.
+        """
+        return lookup.chat_of(self._session, chat)
 
     def known_chats(self) -> list[Chat]:
         """Return the chats that were read already, without asking Linq."""
@@ -172,28 +175,28 @@ class Outbox(Unpicklable):
         self,
         status: str | Sequence[str] | None = None,
         chat: Chat | str | None = None,
-        since: datetime | None = None,
+        since: Time | None = None,
     ) -> Sequence[Send]:
-        """Return the journal's sends, oldest first; ``since`` is in UTC where it names no zone.
+        """Return the journal's sends, oldest first.
 
+        ``status``: one status or several. "needs_me" are those that a person must look at: unknown, failed, rejected,
+        not_sent, and unconfirmed, which Linq accepted an hour ago or longer and of which it reports no end. ``chat``: a
+        Chat, id, name or handle. ``since``: a datetime, a date, "2026-03-01", or a length of time before now ("7d",
+        "1h30m", by the demo's clock in the demo); times without a zone are in UTC.
         A list of them as they stand now; more than 10,000 are a sequence that reads them as they are used.
         """
-        chat = self.find_chat(chat) if chat is not None else None
-        chat_id = chat.chat_id if isinstance(chat, Chat) else chat
-        since = since.replace(tzinfo=UTC) if since and since.tzinfo is None else since
-        return self._session.journal.sends(status=status, chat_id=chat_id and chat_id.lower(), since=since)
+        return lookup.sends(self._session, status, chat, since)
 
-    def history(self, sends: Send | str | Iterable[Send | str] | None = None) -> Sequence[Event]:
-        """Return every observation of a send (or its id), of several, or of all, in the order they were made.
+    def history(
+        self, sends: Send | Chat | str | Iterable[Send | Chat | str] | None = None, *, since: Time | None = None
+    ) -> Sequence[Event]:
+        """Return every observation of a send (or its id), of a chat (or its id, name or handle), of several, or of all.
 
-        Answers, polls, webhooks, reconciling, what a person said: ``to_frame`` has one row each, with its ``source``.
+        Answers, polls, webhooks, reconciling, what a person said, in the order in which they were made: ``to_frame``
+        has one row each, with its ``source``. ``since``: as in ``sends``.
+        Raises PreflightError that lists the candidates when no chat or several have the name.
         """
-        if sends is None:
-            return self._session.journal.events()
-        sends = [sends] if isinstance(sends, Send | str) else list(sends)
-        self._session.check_recorded(send for send in sends if isinstance(send, Send))
-        send_ids = [send if isinstance(send, str) else send.send_id for send in sends]
-        return self._session.journal.events(send_ids)
+        return lookup.history(self._session, sends, since)
 
     def messages(self, chats: Chat | str | Iterable[Chat | str] | None = None) -> list[Message]:
         """Return Linq's own list of the messages of these chats (all that the journal has sends to), oldest first.
@@ -300,21 +303,22 @@ class Outbox(Unpicklable):
         folder: str | os.PathLike[str],
         handles: Handles = "masked",
         *,
-        since: date | None = None,
+        since: Time | None = None,
         table: export.Table = "sends",
     ) -> export.Exported:
         """Write the journal's sends to a folder as Parquet, one file a day: ``day=2026-03-02/sends.parquet``.
 
         ``handles``: "masked", "hashed" (joins with ``to_frame(..., "hashed", key=outbox)``) or "full".
-        ``since``: only the days from this one on (UTC) are written anew, those before it stay. ``table="history"``
-        writes every observation instead, without raw answers, to a folder of its own. The columns are those of
-        ``to_frame``; the files' schema says what each means and its unit, as ``linq_nb.model.columns_of(Send)`` does.
+        ``since``: as in ``sends``; only the days from that one on (UTC) are written anew, those before it stay.
+        ``table="history"`` writes every observation instead, without raw answers, to a folder of its own. The columns
+        are those of ``to_frame``; the files' schema says what each means and its unit, as ``columns_of(Send)`` does.
         Running it again replaces the days, never doubles them; each file is put in its place whole, so that an
         export that is killed leaves none half written. ``linq_nb.read_parquet(folder)`` gives the same frame again;
         so do pandas, DuckDB, Polars and Spark, with ``day`` from the folders' names.
         Raises SettingsError without pyarrow, for a folder that holds something else, or when it cannot be written.
         """
-        return export.to_parquet(self._session.journal, folder, handles, since=since, table=table)
+        start = time_of(since, self._session.now())
+        return export.to_parquet(self._session.journal, folder, handles, since=start, table=table)
 
     def replay(self, month: Iterable[Any]) -> int:
         """Write a month that the demo lived, ``outbox.demo.month()``, to the journal; returns how many sends were new.

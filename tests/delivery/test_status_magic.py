@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from slow_linq import reads
 
-from linq_nb import SettingsError, VoiceMemo
+from linq_nb import Outbox, SettingsError, VoiceMemo
 from linq_nb.demo import Demo
+from linq_nb.outbox import session_of
 
 
 @pytest.fixture
@@ -27,9 +30,43 @@ def run(shell: InteractiveShell, line: str) -> Any:
 
 
 def test_it_returns_all_sends_with_their_status(shell: InteractiveShell, demo: Demo) -> None:
-    demo.advance(seconds=30)
-    assert list(run(shell, "").status) == ["delivered", "sent", "failed"]
+    assert list(run(shell, "").status) == ["read", "sent", "failed"]
     assert "unconfirmed" not in run(shell, "").columns
+
+
+def test_the_demos_clock_goes_on_by_five_minutes_and_a_line_says_so(
+    shell: InteractiveShell, demo: Demo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = demo.now()
+    for number in (1, 2):
+        run(shell, "")
+        assert demo.now() - start == timedelta(minutes=5 * number)
+    said = capsys.readouterr().out.splitlines()
+    assert said == [f"The demo's clock went on by 5 minutes, to 02 Mar 09:{minute} UTC." for minute in ("05", "10")]
+    run(shell, "--quiet")
+    assert demo.now() - start == timedelta(minutes=15)
+    assert capsys.readouterr().out == ""
+
+
+def test_the_clock_of_an_outbox_that_is_no_demo_is_left_alone(
+    shell: InteractiveShell, connect: Callable[..., Outbox], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.user_ns["outbox"] = connect()
+    start = session_of(shell.user_ns["outbox"]).now()
+    run(shell, "")
+    assert session_of(shell.user_ns["outbox"]).now() == start
+    assert capsys.readouterr().out == ""
+
+
+def test_sends_are_chosen_by_what_needs_a_person_and_by_time(shell: InteractiveShell, demo: Demo) -> None:
+    run(shell, "")
+    demo.advance(days=2)
+    shell.user_ns["outbox"].send(VoiceMemo.from_samples([0.0] * 800, 8000), "Ada Lovelace")
+    for command in ("linq_status", "linq_sends"):
+        names = [list(shell.run_line_magic(command, line).chat_name) for line in
+                 ("--status needs_me", "--since 1d", "--since 2026-03-03T10:00 --chat 'Ada Lovelace'",
+                  "--status needs_me --since 1d")]  # fmt: skip
+        assert names == [["Finn Fails"], ["Ada Lovelace"], ["Ada Lovelace"], []]
 
 
 def test_it_watches_until_all_is_settled(
@@ -42,9 +79,8 @@ def test_it_watches_until_all_is_settled(
 
 
 def test_it_asks_for_the_chosen_ones_alone(shell: InteractiveShell, demo: Demo) -> None:
-    demo.advance(seconds=30)
     before = len(demo.requests)
-    assert list(run(shell, '--chat "Ada Lovelace"').status) == ["delivered"]
+    assert list(run(shell, '--chat "Ada Lovelace"').status) == ["read"]
     assert reads(demo, before) == ["one"]
     assert list(run(shell, "--status queued").status) == ["sent", "failed"]
     assert run(shell, "--status queued").empty
@@ -52,8 +88,7 @@ def test_it_asks_for_the_chosen_ones_alone(shell: InteractiveShell, demo: Demo) 
 
 def test_settled_ones_are_asked_for_on_request(shell: InteractiveShell, demo: Demo) -> None:
     demo.advance(seconds=30)
-    run(shell, "")
-    demo.advance(minutes=10)
+    shell.user_ns["outbox"].refresh()
     assert list(run(shell, "").status) == ["delivered", "sent", "failed"]
     assert list(run(shell, "--settled").status) == ["read", "sent", "failed"]
 
@@ -73,6 +108,7 @@ def test_the_horizon_tells_what_is_unconfirmed(shell: InteractiveShell, demo: De
         ("--timeout 5", "--timeout is for --watch"),
         ("--watch --settled", "cannot be used together"),
         ("--horizon soon", "90s, 30m, 1h or 2d"),
+        ("--since soon", "since is a time such as 2026-03-01"),
         ("--watch --timeout 0", "takes a whole number from 1 up"),
     ],
 )

@@ -56,6 +56,8 @@ def test_options_are_offered_that_are_not_given_yet(shell: Any) -> None:
         ("%linq_chats --handles=ha|", ["--handles=hashed"]),
         ("%linq_voicememo a.wav --accept |", ["chat_critical", "too_large", "url_may_repeat"]),
         ("%linq_sends --status un|", ["unknown"]),
+        ("%linq_status --status nee|", ["needs_me"]),
+        ("%linq_sends --since 7|", ["7d"]),
         ("%linq_errors 200|", ["2001", "2002"]),
         ("x = %linq_connect --de|", ["--demo"]),
         ("for _ in ():\n    %linq_connect --de|", ["--demo"]),

@@ -1,4 +1,4 @@
-"""Days and hours of a time zone: right where the clocks change, on every engine; an unknown zone is said in one line."""
+"""Days and hours of a time zone: right where the clocks change, on every engine; an unknown zone is refused."""
 
 from __future__ import annotations
 
