@@ -56,7 +56,7 @@ PICTURES = {
             "for chat in chats:\n    try:\n"
             "        %linq_voicememo audio/hello.m4a --chat {chat} --quiet\n"
             "    except Exception as error:\n        pass\n"
-            "outbox.demo.advance(minutes=5)\n%linq_status --quiet",
+            "%linq_status --quiet",
             "%linq_sends --into sends --quiet\n"
             "sends[['chat_name', 'status', 'http_status', 'error_code', 'service', 'delivery_s']].round(1)",
         ),
