@@ -201,9 +201,11 @@ def test_where_linqs_time_is_not_known_the_reason_is_said(
     demo.reset_next()
     lose(notebook()[0], ADA)
     demo.advance(hours=5)
-    result, evidence = looked_for(notebook()[0])
+    outbox = notebook()[0]
+    result, evidence = looked_for(outbox)
     assert result == "ambiguous"
     assert why in evidence
+    assert f"reconciled ambiguous · {evidence}" in repr(outbox.history(outbox.sends()[0])[-1])
 
 
 @pytest.mark.parametrize("age", ["1", "3600", "soon"])
