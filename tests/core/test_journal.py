@@ -574,7 +574,7 @@ def test_a_bad_value_in_an_answer_and_in_webhooks_breaks_no_frame(book: Journal,
         webhooks.parse(webhook_with(bad, "ours", ours=True), at=AT),
         webhooks.parse(webhook_with(bad, "of another", ours=False), at=AT),
     )
-    assert [one.is_ours for one in ingested] == [True, False]
+    assert [delivery.is_ours for delivery in ingested] == [True, False]
     (send,), events = book.sends(), book.events()
     assert (send.message_id, send.status, len(events)) == (MESSAGE_ID, "delivered", 3)
     assert events[0] == answered
