@@ -34,6 +34,7 @@ from linq_nb.outbox.ingest import MAX_BODY_BYTES, SECRET_VARIABLE
 from linq_nb.process import Home, Unpicklable
 from linq_nb.secret import Secret
 from linq_nb.settings import find_journal
+from linq_nb.webhooks.signature import hidden_secrets
 
 PORT = 8770
 HEALTH = "/health"
@@ -70,7 +71,7 @@ class Receiver(Unpicklable):
         idle_s: int = IDLE_S,
     ) -> None:
         self.journal, self.path, self.scheme, self._home = journal, path, scheme, Home("receiver")
-        self._secret, self._lock = secret, threading.Lock()
+        self._secret, self._lock = hidden_secrets(secret), threading.Lock()
         self._counts: Counter[str] = Counter()
         self._since = datetime.now(UTC)
         self._last_at: datetime | None = None

@@ -10,6 +10,7 @@ import pickle
 import signal
 import socket
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,11 @@ from raw_server import Answer, RawServer, answer, by_target, raw, silent
 from shared import AUDIO, HANG_S
 
 import linq_nb
-from linq_nb import ApiError, NotSent, settings
+from linq_nb import ApiError, NotSent, WebhookError, settings
 from linq_nb.client import Client, Throttle
 from linq_nb.client.echoes import Echoes
 from linq_nb.client.logs import LOGGERS
+from linq_nb.receiver import Receiver
 from linq_nb.secret import HiddenBytes, HiddenMapping, HiddenText, HiddenUrl, Secret, StandIns
 
 SIGNATURE, UPLOAD_HEADER, LOGIN = "s1gnatureOfTheUpl0ad", "he4derOfTheUpl0ad", "l0ginOfThePr0xy"
@@ -245,6 +247,28 @@ def test_no_object_of_a_connection_shows_the_key(server: RawServer, live: Callab
         except TypeError:
             continue
         assert TOKEN.encode() not in data
+
+
+def frames_of(error: BaseException) -> list[str]:
+    """The variables of each frame of ours that an error went through."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if "linq_nb/" in frame.f_code.co_filename]
+    return [repr(frame.f_locals) for frame in frames if "tests" not in frame.f_code.co_filename]
+
+
+@pytest.mark.parametrize("given", [str, Secret, lambda text: [text, text], lambda text: (Secret(text), text)])
+@pytest.mark.parametrize("scheme", ["standard", "legacy"])
+def test_a_webhook_s_secret_is_in_no_frame_and_no_receiver(given: Any, scheme: Any, outbox: Any) -> None:
+    text = "whsec_" + base64.b64encode(SIGNATURE.encode()).decode()
+    headers = {"webhook-id": "1", "webhook-timestamp": "1", "webhook-signature": "v1,a", "x-webhook-timestamp": "1"}
+    headers |= {"webhook-timestamp": str(int(outbox.demo.now().timestamp())), "x-webhook-signature": "00"}
+    headers["x-webhook-timestamp"] = headers["webhook-timestamp"]
+    with pytest.raises(WebhookError, match="does not fit") as caught:
+        outbox.ingest(b"{}", headers, given(text), scheme=scheme)
+    assert len(frames_of(caught.value)) >= 4
+    assert [locals_ for locals_ in frames_of(caught.value) if text in locals_] == []
+    receiver = Receiver(outbox._session.journal, given(text), port=0, scheme=scheme)
+    assert text not in repr(vars(receiver))
+    receiver.close()
 
 
 def test_hidden_values_are_used_like_others_and_not_shown() -> None:
