@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from linq_nb.model.record import CATEGORY, INT, TEXT, Column, Record, column, derived
 from linq_nb.secret import HiddenText, HiddenUrl
+from linq_nb.text import clean, mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -80,7 +81,7 @@ class Line(Record):
     line_type: str | None = field(default=None, metadata=column("kind of line", CATEGORY))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Attachment:
     """An uploaded (or announced) file; ``upload_url`` is a secret for 15 minutes and stays out of the repr."""
 
@@ -92,9 +93,9 @@ class Attachment:
     status: str | None = None
     created_at: datetime | None = None
     expires_at: datetime | None = None
-    upload_url: str | None = field(default=None, repr=False)
-    download_url: str | None = field(default=None, repr=False)
-    required_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    upload_url: str | None = None
+    download_url: str | None = None
+    required_headers: Mapping[str, str] = field(default_factory=dict)
     http_method: str = "PUT"
 
     def __post_init__(self) -> None:
@@ -103,6 +104,9 @@ class Attachment:
                 object.__setattr__(self, name, HiddenUrl(url))
         hidden = {name: HiddenText(value) for name, value in self.required_headers.items()}
         object.__setattr__(self, "required_headers", hidden)
+
+    def __repr__(self) -> str:
+        return f"Attachment({clean(self.attachment_id)} {clean(self.filename or '')}".rstrip() + ")"
 
 
 def _of_file(name: str, dtype: str, meaning: str, **declared: Any) -> Column:
@@ -143,7 +147,7 @@ class Message(Record):
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Subscription:
     """A webhook subscription; ``signing_secret`` comes once, at creation, and stays out of the repr."""
 
@@ -154,8 +158,12 @@ class Subscription:
     phone_numbers: tuple[str, ...] = ()
     created_at: datetime | None = None
     updated_at: datetime | None = None
-    signing_secret: str | None = field(default=None, repr=False)
+    signing_secret: str | None = None
 
     def __post_init__(self) -> None:
         if self.signing_secret:
             object.__setattr__(self, "signing_secret", HiddenText(self.signing_secret))
+
+    def __repr__(self) -> str:
+        lines = " ".join(map(mask, self.phone_numbers))
+        return f"Subscription({clean(self.subscription_id)} to {clean(self.target_url)} {lines}".rstrip() + ")"

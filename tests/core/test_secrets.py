@@ -366,7 +366,7 @@ def test_no_error_and_no_journal_has_an_echoed_key(
     words = f"the token {ESCAPES[form](TOKEN)} is not valid"
     body = f'{{"error": {{"status": 401, "code": 2004, "message": "{words}"}}}}'
     server.will(raw(b"HTTP/1.1 401 No\r\nX-Trace-Id: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body.encode())))
-    outbox = live()
+    outbox = live(timeout=HANG_S)
     with pytest.raises(ApiError) as caught:
         outbox.send(linq_nb.VoiceMemo.from_url("https://audio.example/a.m4a"), CHAT_ID)
     said = f"{caught.value}{caught.value!r}{caught.value.response}{vars(caught.value)}"
