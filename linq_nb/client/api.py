@@ -317,8 +317,8 @@ class Client:
         asked_at = self.steady()
         answer = self._exchanges.to_linq(method, target, content, self.timeout, at_write, check)
         is_from_cache = answer.headers.get("age", "0").strip() not in ("", "0")  # its Date is of an earlier time
-        if answer.server_time is not None and not is_from_cache:
-            self._meter.note(answer.server_time, asked_at)
+        if not is_from_cache and (server_time := answer.server_time) is not None:
+            self._meter.note(server_time, asked_at)
         return answer
 
     def _may_upload_to(self, url: str) -> bool:

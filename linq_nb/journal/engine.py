@@ -58,9 +58,10 @@ class Database:
     """
 
     def __init__(self, url: str, wall: Callable[[], float] | None = None, *, recover: bool = False) -> None:
-        self.url, self.wall, self.home = _parsed(url), wall, Home("journal")
+        self.url, self.wall, self.home = _parsed(url), wall or time.time, Home("journal")
         self.own_wall: Callable[[], float] | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._has_server_clock = not self.is_sqlite and wall is None
         self.in_memory = self.is_sqlite and not _file(self.url)
         self.label = _label(self.url)
         self._turn = threading.RLock()  # only SQLite has one user at a time
@@ -90,11 +91,11 @@ class Database:
     @property
     def is_real_time(self) -> bool:
         """Whether the journal's clock shows the real time, not one that a caller made."""
-        return self.wall is self.own_wall
+        return self._has_server_clock or self.wall is self.own_wall
 
     def now(self) -> int | None:
         """Return the time in microseconds since 1970 by the journal's clock, None where only the server knows it."""
-        return None if self.wall is None else int(self.wall() * 1e6)
+        return None if self._has_server_clock else int(self.wall() * 1e6)
 
     def clock(self) -> sa.ColumnElement[int]:
         """Return the time by the journal's clock as SQL; a prepared statement gets ``now()`` as ``now_us``."""

@@ -64,6 +64,14 @@ def test_an_orphan_is_one_by_the_servers_clock(books: Books) -> None:
     assert books().without_message_id(wanted().base_url, wanted().chat_id)[1] == set()
 
 
+def test_a_machines_clock_moves_no_lease(books: Books) -> None:
+    slow, fast = books(), books()
+    slow.database.wall, fast.database.wall = lambda: 0.0, lambda: 4e9
+    claimed(slow)
+    assert fast.claim(wanted(), (), "other")[1:] == (None, "wait")
+    assert not fast.orphans()
+
+
 class Gate(httpx.BaseTransport):
     """The demo's transport; before the first memo ``act`` is called."""
 
