@@ -162,9 +162,8 @@ class Database:
             if self._file is not None:
                 self._file.clear(db.connection.driver_connection)
             yield db
-        if self._file is not None:
-            with faults.explained("opened", self.label):
-                self._file.remember()
+            if self._file is not None:
+                self._file.opened(db.connection.driver_connection)
 
     def read(self) -> AbstractContextManager[sa.Connection]:
         """Begin a transaction to read in."""

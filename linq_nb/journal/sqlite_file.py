@@ -53,7 +53,7 @@ class SqliteFile:
         self._key, self._fd = _opened(self.path)
         self.is_open = True
         self._seen: list[os.stat_result] = []
-        self._is_clear, self._has_written, self._longest_wal = True, False, WAL_BYTES
+        self._has_wal_mode, self._is_clear, self._has_written, self._longest_wal = True, True, False, WAL_BYTES
 
     def release(self) -> None:
         """Close the descriptor, after SQLite closed the file: before, this would drop the locks of the process."""
@@ -70,9 +70,14 @@ class SqliteFile:
 
     # --- is it the file that was opened ---
 
-    def remember(self) -> None:
-        """Remember the files that SQLite keeps beside it; they stay as long as it is open."""
-        self._seen = [os.stat(file) for file in self._beside]
+    def opened(self, driver: Any) -> None:
+        """Remember the files that SQLite keeps beside it; they stay as long as it is open.
+
+        There is no WAL where the disk cannot have one: SQLite then writes into the main file.
+        """
+        self._has_wal_mode = driver.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        if self._has_wal_mode:
+            self._seen = [os.stat(file) for file in self._beside]
 
     def check(self) -> None:
         """Raise JournalError when the file or its WAL was deleted, moved or replaced since it was opened."""
@@ -150,6 +155,9 @@ class SqliteFile:
 
     def begin(self, driver: Any, begin: Callable[[], None]) -> None:
         """Begin a transaction that writes, with the mark set; raises SQLite's error when others keep it from that."""
+        if not self._has_wal_mode:
+            begin()
+            return
         if not self._is_clear:
             self.clear(driver)
             self._is_clear = True

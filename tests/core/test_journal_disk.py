@@ -324,6 +324,22 @@ def test_a_relative_path_and_a_link_mean_the_same_file_later(tmp_path: Path, mon
     assert names(tmp_path / "j.sqlite") == ["j.sqlite", "link.sqlite"]
 
 
+def test_a_disk_that_cannot_have_a_wal_takes_sends_all_the_same(file: Path) -> None:
+    url = f"sqlite:///file:{file}?vfs=unix-dotfile&uri=true"
+    for name in ("first", "second"):
+        book = Journal(url)
+        assert claim(book, name) == "send"
+        book.shorten_wal()
+        book.close()
+    book = Journal(url)
+    assert [send.send_id for send in book.sends()] == ["first", "second"]
+    assert not wal_of(file).exists()
+    file.unlink()
+    with pytest.raises(JournalError, match="deleted, moved or replaced"):
+        claim(book, "third")
+    book.close()
+
+
 # --- its size ---
 
 
