@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from linq_nb import plots, reports
+from linq_nb import contacts, plots, reports
 from linq_nb.errors import SettingsError
 from linq_nb.model import BadDraft, Draft
 
@@ -62,6 +62,7 @@ class LinqAccessor:
     unconfirmed = _method(reports.unconfirmed)
     duplicates = _method(reports.duplicates)
     compare = _method(reports.compare)
+    match = _method(contacts.match)
 
     @property
     def plot(self) -> LinqPlots:

@@ -246,6 +246,11 @@ def _mask(handles: str, key: bytes | KeyHolder | None) -> Mask:
         raise SettingsError(f'handles is "masked", "hashed" or "full", not {handles!r}')
     if not key:
         raise SettingsError('handles="hashed" needs key=outbox, so that hashes can be joined')
+    return hasher(key)
+
+
+def hasher(key: bytes | KeyHolder) -> Mask:
+    """Return the function that hashes a handle."""
     secret = key if isinstance(key, bytes) else key._hash_key()
     return lambda handle: hmac.new(secret, writable(handle).casefold().encode(), hashlib.sha256).hexdigest()[:16]
 

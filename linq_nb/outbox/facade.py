@@ -8,7 +8,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Literal
 
-from linq_nb import export, views, webhooks
+from linq_nb import contacts, export, views, webhooks
 from linq_nb.frames import Handles
 from linq_nb.model import BadDraft, Chat, Draft, Event, Findings, Line, Message, Plan, Send, VoiceMemo
 from linq_nb.outbox import attempt, drafts, ingest, lookup, poll, reconcile
@@ -333,6 +333,15 @@ class Outbox(Unpicklable):
         chat_id = (chat.chat_id if isinstance(chat, Chat) else chat).lower()
         self._session.forget_chat(chat_id)
         return self._session.journal.forget(chat_id)
+
+    def hash_handles(self, handles: Any, region: str | None = None) -> Any:
+        """Return the hashes of handles, as ``to_frame(..., "hashed", key=outbox)`` has them: to join your own table.
+
+        ``handles``: a Series of phone numbers in any usual spelling, or email addresses; also a list, or one handle.
+        ``region`` (such as "US") is the country of numbers without their country code. Missing ones stay missing.
+        Raises SettingsError for masked handles.
+        """
+        return contacts.hash_handles(handles, self, region)
 
     def _hash_key(self) -> bytes:
         """Return the key of ``to_frame(..., handles="hashed", key=outbox)``."""

@@ -17,7 +17,7 @@ FLOORS = {
     8: "outbox widgets",
     7: "session",
     6: "client journal settings download export live",
-    5: "preflight rules wire proof webhooks frames reports plots consent audit",
+    5: "preflight rules wire proof webhooks frames contacts reports plots consent audit",
     4: "views",
     3: "model",
     2: "audio",

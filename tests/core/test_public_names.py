@@ -39,10 +39,10 @@ OUTBOX = """
     lines chats chat find_chat known_chats line mode demo summary close
     check fetch plan send send_all last_batch
     sends history messages refresh watch last_watch reconcile resolve
-    ingest ingest_stored replay to_parquet forget
+    ingest ingest_stored replay to_parquet forget hash_handles
 """
 BATCH = "done frame is_done line plan results stop stopped_by wait"
-ACCESSOR = "by by_chat by_day by_hour compare drafts duplicates errors funnel latency plot unconfirmed"
+ACCESSOR = "by by_chat by_day by_hour compare drafts duplicates errors funnel latency match plot unconfirmed"
 PLOTS = "errors funnel latency timeline"
 
 VALUES: dict[str, Callable[[], Any]] = {

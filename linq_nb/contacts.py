@@ -1,0 +1,146 @@
+"""One's own table of people, such as the export of a CRM, beside the frames of sends and chats: joined by handle."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from linq_nb.errors import SettingsError
+from linq_nb.frames import KeyHolder, hasher
+from linq_nb.handles import to_e164
+from linq_nb.text import HIDDEN
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HASH = re.compile("[0-9a-f]{16}")
+_HANDLE_COLUMNS = ("to_handles", "handle")
+"""Columns of handles in frames of sends, chats, and people of chats."""
+
+
+def match(
+    frame: pd.DataFrame,
+    contacts: Any,
+    on: str = "phone",
+    region: str | None = None,
+    *,
+    key: bytes | KeyHolder | None = None,
+) -> pd.DataFrame:
+    """Join your own table of people to a frame of sends or chats: a row for each send or chat and person that match.
+
+    ``contacts``: a DataFrame; its column ``on`` has phone numbers in any usual spelling, or email addresses. ``region``
+    (such as "US") is the country of numbers without their country code. A group has a row for each of its people that
+    is in ``contacts``. The result has the frame's columns, then those of ``contacts``, with ``_contact`` added to a
+    name that both have; ``result.attrs["matched"]`` says how many matched.
+    The frame must show whom it is about: make it with ``handles="full"``, or with ``handles="hashed"`` and give
+    ``key=outbox`` here too. Raises SettingsError for a masked frame, or a table without the column.
+    """
+    import pandas as pd
+
+    to_e164(None, region)  # refuses what is no region
+    people = _table(contacts, on)
+    column = next((name for name in _HANDLE_COLUMNS if name in frame.columns), None)
+    if column is None:
+        raise SettingsError("match takes a frame of sends or chats, with the column to_handles; nothing was matched")
+    handles = frame[column].astype("string").reset_index(drop=True).str.split().explode().dropna()
+    normal = _reader(set(handles), key)
+    ours = pd.DataFrame({"row": handles.index, "handle": _mapped(handles, lambda value: normal(value, None)).array})
+    theirs = pd.DataFrame(
+        {"person": range(len(people)), "handle": _mapped(people[on], lambda value: normal(value, region)).array}
+    )
+    is_unreadable = theirs["handle"].isna()
+    pairs = ours.dropna().merge(theirs.dropna(), on="handle")[["row", "person"]].drop_duplicates()
+    pairs = pairs.sort_values(["row", "person"])
+    clashes = {name: f"{name}_contact" for name in people.columns if name in frame.columns}
+    sides = (frame.iloc[pairs["row"]], people.iloc[pairs["person"]].rename(columns=clashes))
+    result = pd.concat([side.reset_index(drop=True) for side in sides], axis=1)
+    result.attrs["matched"] = (
+        f"{pairs['person'].nunique():,} of {len(people):,} contacts matched, in {pairs['row'].nunique():,} of "
+        f"{len(frame):,} rows; {is_unreadable.sum():,} without a {on} that can be read"
+    )
+    return result
+
+
+def hash_handles(values: Any, key: bytes | KeyHolder, region: str | None = None) -> Any:
+    """Return the hashes of handles, as ``to_frame(..., handles="hashed", key=key)`` has it; missing ones stay missing.
+
+    ``values``: a pandas or Polars Series, a list, or one handle. What is neither a phone number nor an email address
+    is hashed as it is written. Raises SettingsError for masked handles.
+    """
+    to_e164(None, region)  # refuses what is no region
+    hashed = hasher(key)
+
+    def read(value: Any) -> str | None:
+        if not _is_there(value):
+            return None
+        text = str(value).strip()
+        _refuse_masked([text])
+        return hashed(_normal(value, region) or text)
+
+    return _mapped(values, read)
+
+
+def _table(contacts: Any, on: str) -> pd.DataFrame:
+    """Return the contacts as a pandas frame; raises SettingsError for one without the column."""
+    import pandas as pd
+
+    people = contacts.to_pandas() if hasattr(contacts, "to_pandas") else contacts  # Polars, Arrow
+    if not isinstance(people, pd.DataFrame):
+        raise SettingsError(f"contacts is a DataFrame of people, not a {type(contacts).__name__}; nothing was matched")
+    if on not in people.columns:
+        columns = ", ".join(map(str, people.columns)) or "none"
+        raise SettingsError(f"contacts has no column {on!r}; nothing was matched; its columns: {columns}")
+    return people
+
+
+def _reader(handles: set[str], key: bytes | KeyHolder | None) -> Callable[[Any, str | None], str | None]:
+    """Return the function that spells a contact's handle as these handles are spelled: in full, or hashed."""
+    _refuse_masked(handles)
+    if not handles or not all(map(_HASH.fullmatch, handles)):
+        return _normal
+    if key is None:
+        raise SettingsError("the handles of this frame are hashed; nothing was matched; give key=outbox")
+    hashed = hasher(key)
+
+    def read(value: Any, region: str | None) -> str | None:
+        if value in handles:
+            return str(value)
+        normal = _normal(value, region)
+        return None if normal is None else hashed(normal)
+
+    return read
+
+
+def _refuse_masked(handles: Any) -> None:
+    if any(HIDDEN in handle for handle in handles):
+        raise SettingsError(
+            'these handles are masked, so that nobody is found by them; nothing was matched; use handles="full", or '
+            'handles="hashed" with key=outbox, in to_frame or the magic that made the frame'
+        )
+
+
+def _normal(value: Any, region: str | None) -> str | None:
+    """Return a phone number as E.164, an email address in small letters, None for anything else."""
+    if isinstance(value, str) and "@" in value:
+        return value.strip().removeprefix("mailto:").casefold()
+    try:
+        number: str | None = to_e164(value, region)
+    except SettingsError:
+        return None
+    return number
+
+
+def _mapped(values: Any, read: Callable[[Any], str | None]) -> Any:
+    """Return what each of these values reads as, in the kind of sequence that they came in."""
+    module = type(values).__module__.partition(".")[0]
+    if module == "pandas":
+        read_once = {value: read(value) for value in values.dropna().unique()}
+        return values.map(read_once).astype("string")
+    if module == "polars":
+        return type(values)(values.name, [read(value) for value in values.to_list()], dtype=str)
+    return [read(value) for value in values] if isinstance(values, list | tuple) else read(values)
+
+
+def _is_there(value: Any) -> bool:
+    return value is not None and str(value).strip() not in ("", "nan", "<NA>", "NaT")
