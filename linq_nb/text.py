@@ -49,7 +49,7 @@ _NO_PHONE = re.compile(
     r"(https?:(?:\\?/){2}[^\s\"'<>]+"
     r"|(?<![0-9A-Za-z])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])"
     r"|(?<![0-9A-Za-z%])(?=[0-9]*[A-Fa-f])(?:[0-9A-Fa-f]{16,}|(?!\w*\d{10})[0-9A-Fa-f]{12,15})(?![0-9A-Za-z])"
-    r"|(?<=trace )[\w.:=-]{16,}"
+    r"|(?<=trace )[\w.:=-]{16,}|(?<=sha256 )[0-9a-f]{12}(?![0-9a-f])"
     rf"|(?<![\d+]){_YEAR_TO_DAY.format('-')}(?:[T ]\d\d[:.-]\d\d(?:[:.-]\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?(?!\d)"
     rf"|(?<![\d+]){_YEAR_TO_DAY.format('')}(?:T\d{{4,6}}Z?(?!\d)|[_-]\d{{4,6}}(?!\d)|(?=\.[A-Za-z]\w{{1,3}}\b))"
     r"|(?<![\d+])\d{7,12}(?= (?:bytes|samples|s|ms|Hz)\b)"
@@ -123,8 +123,8 @@ def mask_text(text: str, *, local: bool = False) -> str:
         return shown
     parts = _NO_PHONE.split(shown)  # what is no phone number stands at the odd places
     for at, part in enumerate(parts):
-        is_other = at % 2 and "+" not in part and "%2b" not in part.lower()
-        parts[at] = part if is_other else _PHONE.sub(lambda phone: _masked_phone(phone[0]), part)
+        numbers = _PHONE if at % 2 == 0 else _WITH_PLUS if "://" in part or "/\\" in part else None
+        parts[at] = numbers.sub(lambda phone: _masked_phone(phone[0]), part) if numbers else part
     return "".join(parts)
 
 
