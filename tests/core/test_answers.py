@@ -195,6 +195,19 @@ def test_a_status_of_another_message_or_chat_changes_nothing(live: Callable[...,
     assert [now.status for now in outbox.refresh(send)] == ["delivered"]
 
 
+def test_a_message_is_expired_when_linq_says_twice_that_it_has_none(
+    live: Callable[..., Outbox], server: RawServer
+) -> None:
+    """A stray 404 on a kept connection was enough."""
+    outbox, none = live(timeout=HANG_S), answer(404, error_body(404, 2002))
+    server.will(linq())
+    send = outbox.send(uploaded(), CHAT_ID)
+    server.will(none, answer(200, message_body(delivery_status="sent")))
+    assert [now.status for now in outbox.refresh(send)] == ["sent"]
+    server.will(none)
+    assert [now.status for now in outbox.refresh(send)] == ["expired"]
+
+
 def test_a_list_with_messages_of_another_chat_changes_nothing_of_theirs(
     live: Callable[..., Outbox], server: RawServer
 ) -> None:
