@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -78,6 +79,9 @@ class Database:
         with forks.opening:
             if file := _file(self.url) if self.is_sqlite else None:
                 forks.check_whole(self.label)
+                for other in list(_databases):
+                    other.close_if_lost()
+                _databases.add(self)
                 self._file = _prepared_file(file, self.label, recover=recover)
             try:
                 self.engine = _sqlite(self.url) if self.is_sqlite else _server(self.url)
@@ -217,6 +221,12 @@ class Database:
             if not self.is_sqlite:
                 db.invalidate()
 
+    def close_if_lost(self) -> None:
+        """Close a file that is not the one that was opened, before another is opened in its place."""
+        if self.home.is_here:
+            with self._turn, contextlib.suppress(JournalError, OSError):
+                self._check_file()
+
     def _check_file(self) -> None:
         """Raise JournalError when the journal's file is not the one that was opened, from then on each time."""
         if self._lost is None and self._file is not None and self._file.is_open:
@@ -283,6 +293,10 @@ class Database:
                 f"the journal {self.label} is a database in {encoding}, which cannot keep every name; nothing was "
                 "sent; make one with ENCODING 'UTF8'"
             )
+
+
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+"""Those of this process that were opened from files."""
 
 
 class Room:

@@ -81,19 +81,20 @@ class SqliteFile:
 
     def check(self) -> None:
         """Raise JournalError when the file or its WAL was deleted, moved or replaced since it was opened."""
-        try:
-            is_same = os.path.samestat(os.stat(self.path), os.fstat(self._fd))
-            what = "file" if not is_same else ""
-            if is_same and self._seen and not all(map(os.path.samestat, map(os.stat, self._beside), self._seen)):
-                what = "WAL"
-        except FileNotFoundError as error:
-            what = "file" if str(error.filename) == str(self.path) else "WAL"
-        if what:
-            raise JournalError(
-                f"the {what} of the journal {self.label} was deleted, moved or replaced while it was open; nothing was "
-                "sent; put it back, then connect again with linq_nb.connect(journal=...); where it is lost, with "
+        if not _is_same(self.path, os.fstat(self._fd)):
+            part = "file"
+            advice = (
+                "put it back, then connect again with linq_nb.connect(journal=...); where it is lost, with "
                 "recover=True (--recover) too, which looks into each chat before it sends"
             )
+        elif not all(map(_is_same, self._beside, self._seen)):  # one that is put back could be older than the file
+            part, advice = "WAL", "connect again with linq_nb.connect(journal=...), which says so if writes are lost"
+        else:
+            return
+        raise JournalError(
+            f"the {part} of the journal {self.label} was deleted, moved or replaced while it was open; nothing was "
+            f"sent; {advice}"
+        )
 
     # --- is its WAL there ---
 
@@ -119,9 +120,12 @@ class SqliteFile:
             )
 
     def set_wal_aside(self) -> None:
-        """Rename a WAL that is not this journal's, so that SQLite does not take it for one."""
+        """Rename a WAL that is not this journal's, and remove the index of one that is lost: SQLite would use them."""
         if self._has_foreign_wal():
             os.replace(self.wal, f"{self.wal}-set-aside")
+        if self.is_marked() and not self._has_wal():
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._beside[1])
 
     def is_marked(self) -> bool:
         """Whether the main file says that writes are in the WAL."""
@@ -214,6 +218,14 @@ class SqliteFile:
             if not self._is_clear:
                 self.clear(driver)
                 self._is_clear = True
+
+
+def _is_same(file: str | Path, facts: os.stat_result) -> bool:
+    """Whether the file that has this name now is the one that had these facts."""
+    try:
+        return os.path.samestat(os.stat(file), facts)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _opened(file: Path) -> tuple[tuple[int, int], int]:

@@ -67,7 +67,9 @@ def names(file: Path) -> list[str]:
 
 def start(file: Path, code: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", CHILD + code, str(file)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT
+    )
 
 
 def run(file: Path, code: str) -> str:
@@ -258,11 +260,28 @@ def test_a_kept_outbox_sends_nothing_once_its_file_is_another(
     outbox.send(memo(), chat)
     lose(file)
     for copy in (2, 3, 1):
-        with pytest.raises(JournalError, match=r"deleted, moved or replaced.*nothing was sent; put it back"):
+        with pytest.raises(JournalError, match=r"deleted, moved or replaced.*nothing was sent; .*connect again"):
             outbox.send(memo(), chat, copy=copy)
     with pytest.raises(JournalError, match="deleted, moved or replaced"):
         outbox.sends()
     assert demo.bubbles(chat) == 1
+
+
+def test_a_file_that_is_put_back_is_whole_and_used_after_connecting_again(file: Path) -> None:
+    book, moved = opened(file), file.with_name("moved")
+    claim(book, "first")
+    file.rename(moved)
+    with pytest.raises(JournalError, match="put it back, then connect again"):
+        claim(book, "second")
+    moved.rename(file)
+    with pytest.raises(JournalError, match="put it back, then connect again"):
+        claim(book, "second")
+    again = opened(file)
+    assert [send.send_id for send in again.sends()] == ["first"]
+    assert claim(again, "second") == "send"
+    book.close()
+    again.close()
+    assert names(file) == ["first", "second"]
 
 
 @pytest.mark.parametrize("lose", LOSSES[:1] + LOSSES[4:5])
@@ -285,6 +304,38 @@ def test_a_file_that_goes_between_claim_and_post_stops_the_memo(
     with pytest.raises(JournalError, match="nothing was sent"):
         outbox.send(memo(), chat)
     assert demo.bubbles(chat) == 0
+
+
+@pytest.mark.parametrize("recover", [False, True])
+def test_connecting_again_while_the_old_journal_is_open_saves_what_was_in_a_deleted_wal(
+    file: Path, recover: bool
+) -> None:
+    book = opened(file)
+    claim(book, "first")
+    wal_of(file).unlink()
+    again = Journal(f"sqlite:///{file}", recover=recover)
+    assert [send.send_id for send in again.sends()] == ["first"]
+    assert claim(again, "second") == "send"
+    with pytest.raises(JournalError, match="the WAL of the journal"):
+        claim(book, "third")
+    again.close()
+    assert names(file) == ["first", "second"]
+
+
+def test_a_journal_is_recovered_although_another_process_has_the_deleted_wal_open(file: Path) -> None:
+    other = start(file, 'claim("first"); say(1); sys.stdin.readline(); say(claim("third"))')
+    assert other.stdout is not None
+    other.stdout.readline()
+    wal_of(file).unlink()
+    with pytest.raises(JournalError, match="recover=True"):
+        opened(file)
+    book = Journal(f"sqlite:///{file}", recover=True)
+    assert claim(book, "second") == "send"
+    assert other.communicate("go on\n", timeout=60)[0] == ""
+    assert other.returncode == 1
+    assert claim(book, "last") == "send"
+    book.close()
+    assert names(file) == ["second", "last"]
 
 
 def test_a_wal_deleted_while_open_costs_nothing_since_sqlite_saves_what_was_in_it(file: Path) -> None:

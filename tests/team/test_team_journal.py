@@ -21,7 +21,7 @@ from shared import wait_for
 from team_samples import AT, CHAT_ID, SHA, URL, admin, at_status, claimed, event, wanted
 
 from linq_nb import Event, JournalError, Send
-from linq_nb.journal import Journal
+from linq_nb.journal import ChatMessage, Journal
 from linq_nb.journal.engine import POOL
 
 Books = Callable[..., Journal]
@@ -397,3 +397,15 @@ def test_a_commit_is_on_the_disk_whatever_the_server_s_default_is(url: str, defa
     with book.database.read() as db:
         assert db.exec_driver_sql("SHOW synchronous_commit").scalar() == default
     book.close()
+
+
+def test_a_recovered_journal_keeps_what_its_chats_held(books: Books) -> None:
+    books().close()
+    book, message = books(recover=True), ChatMessage("m", "sent", "iMessage", None, "a.wav", 7)
+    assert (book.recovery, books().recovery) == (book.recovery, book.recovery)
+    assert book.chat_messages(URL, CHAT_ID) is None
+    book.keep_chat_messages(URL, CHAT_ID, [message])
+    book.keep_chat_messages(URL, CHAT_ID, [])  # the first stays
+    assert books().chat_messages(URL, CHAT_ID) == [message]
+    assert not book.is_resolved_since_recovery("nothing")
+    assert books(recover=True).chat_messages(URL, CHAT_ID) is None
