@@ -101,9 +101,12 @@ def subscription(raw: Raw, target_url: str) -> Subscription:
 def _has(chat: Chat, handle: str | None, *, is_me: bool) -> bool:
     """Whether a handle is in a chat, as your line or as another person; True where the chat names none of this kind."""
     handles = [person.handle for person in chat.handles if bool(person.is_me) == is_me and person.handle]
-    return handle is None or not handles or _key(handle) in {_key(other) for other in handles}
+    return handle is None or not handles or any(_is_same_handle(handle, other) for other in handles)
 
 
-def _key(handle: str) -> str:
-    """Return a handle in the form in which it is compared: an email address in lower case, else the digits."""
-    return handle.strip().casefold() if "@" in handle else "".join(filter(str.isdigit, handle))
+def _is_same_handle(asked: str, answered: str) -> bool:
+    """Whether two handles may be the same: the number that was asked for may lack its country code."""
+    if "@" in asked or "@" in answered:
+        return asked.strip().casefold() == answered.strip().casefold()
+    digits = "".join(filter(str.isdigit, asked)).lstrip("0")
+    return "".join(filter(str.isdigit, answered)).endswith(digits)

@@ -97,6 +97,14 @@ def test_a_read_of_something_else_is_an_error_and_ends_its_connection(
     assert [request.connection for request in server.requests] == [1, 2, 2]
 
 
+@pytest.mark.parametrize("spelling", ["+12025550111", "(202) 555-0111", "001 202 555 0111", " 1-202-555-0111"])
+def test_a_person_is_found_in_a_chat_by_any_spelling_of_the_number(
+    client: Client, server: RawServer, spelling: str
+) -> None:
+    server.will(answer(200, {"chats": [chat_body(), chat_body(OTHER_CHAT, handle="+12025550112")]}))
+    assert [chat.chat_id for chat in client.chats(to=spelling)] == [CHAT_ID]
+
+
 def test_of_a_page_of_chats_only_those_are_given_that_were_asked_for(client: Client, server: RawServer) -> None:
     unnamed = {"id": "3", "handles": []}
     server.will(answer(200, {"chats": [chat_body("1"), chat_body("2", line="+12025550199"), unnamed]}))
