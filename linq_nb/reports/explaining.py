@@ -26,6 +26,16 @@ def columns() -> list[nw.Expr]:
     return [_explained("meaning").alias("meaning"), _explained("todo").alias("what_to_do")]
 
 
+def explained(status: str, http_status: int | None, error_code: int | None) -> dict[str, str]:
+    """Return ``meaning`` and ``what_to_do`` of one error, as ``columns`` does for a table."""
+    entry = _BY_BOTH.get((http_status or 0) * _CODES_A_STATUS + (error_code or 0))
+    if status == "not_sent" and not http_status:
+        entry = _NEVER_LEFT
+    elif entry is None:
+        entry = _NO_REASON if status == "failed" else _BY_STATUS.get(http_status or 0, catalog.explain(None))
+    return {"meaning": entry.meaning, "what_to_do": entry.todo}
+
+
 def _explained(field: str) -> nw.Expr:
     """As ``catalog.explain``: by both numbers, else by HTTP status; ``failed`` and ``not_sent`` have no answer."""
     http, code = nw.col("http_status").fill_null(0), nw.col("error_code").fill_null(0)

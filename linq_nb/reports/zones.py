@@ -55,6 +55,19 @@ def with_text(rows: Any, time: str, unit: str, zone: str) -> Any:
     return rows.join(quarters.with_columns(local.cast(nw.String).alias(unit)), on="quarter", how="left")
 
 
+def with_number(rows: Any, time: str, unit: str) -> Any:
+    """Add the column ``unit``: the number of days or hours (UTC) since 1970, -1 where the time is missing.
+
+    Numbers are counted much faster than text where a table is large.
+    """
+    micros = _HOUR_US * (24 if unit == "day" else 1)
+    if rows.implementation.is_duckdb():
+        number = f'coalesce(epoch_us("{time}") // {micros}, -1) AS "{unit}"'
+        return nw.from_native(rows.to_native().project(f"*, {number}"))
+    at = nw.col(time).cast(nw.Datetime("us", getattr(rows.collect_schema()[time], "time_zone", None)))
+    return rows.with_columns((at.dt.timestamp("us") // micros).fill_null(-1).cast(nw.Int64).alias(unit))
+
+
 def _in_duckdb(table: Any, time: str, unit: str, zone: str) -> Any:
     """DuckDB's own functions: the zone of a connection, in which its times are shown, plays no part."""
     at = f'"{time}"'

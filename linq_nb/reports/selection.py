@@ -1,0 +1,166 @@
+"""A choice of sends: the conditions of a filter, as narwhals expressions and as the Python that says the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import narwhals as nw
+
+from linq_nb.reports import parts
+from linq_nb.status import CLOSED_STATUSES, NEEDS_ME_STATUSES, NO_RECEIPT_SERVICE, UNCONFIRMED_AFTER
+
+SEARCHED = ("chat_name", "filename", "error_message")
+"""The columns in which a text is searched."""
+
+IDS = ("send_id", "message_id", "chat_id", "trace_id")
+"""The columns in which a text is searched that may be a part of an id: ``PART_OF_ID`` or more hexadecimal digits."""
+
+PART_OF_ID = re.compile(r"[0-9a-f-]{6,}")
+
+EQUAL = {"chat": "chat_id", "line": "from_handle", "service": "service", "status": "status", "error": "error_code",
+         "format": "format"}  # fmt: skip
+"""The choices of one value and the column of each."""
+
+COLUMNS = tuple(dict.fromkeys((*SEARCHED, *IDS, *EQUAL.values(), "created_at", "accepted_at", "posted_at", "is_group",
+                               "delivery_s", "http_status")))  # fmt: skip
+"""The columns that a choice of sends and its counts need."""
+
+
+class Condition(NamedTuple):
+    """One condition: the expression, and its Python."""
+
+    expression: nw.Expr
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which sends are chosen: all by default, else those for which every condition holds.
+
+    ``text`` is searched in the chat's name, the file name and the error message, in any case, and in the ids when it is
+    six or more of their characters. ``chat`` is a
+    chat id, ``line`` the sender as in the frame, ``error`` Linq's code. ``since`` is included, ``until`` is not.
+    ``needs_me``: unknown, failed, rejected, not_sent, and those open for an hour since Linq accepted them.
+    """
+
+    text: str = ""
+    chat: str | None = None
+    line: str | None = None
+    service: str | None = None
+    status: str | None = None
+    error: int | None = None
+    format: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    needs_me: bool = False
+
+    def filtered(self, rows: Any, now: datetime) -> Any:
+        """Return the chosen rows of a narwhals frame; ``now`` is the time from which an hour is counted back."""
+        conditions = [condition.expression for condition in self.conditions(rows, now)]
+        return rows.filter(*conditions) if conditions else rows
+
+    def code(self, rows: Any, now: datetime, name: str = "frame") -> str:
+        """Return Python that chooses the same rows of the frame called ``name``."""
+        conditions = [condition.code for condition in self.conditions(rows, now)]
+        if not conditions:
+            return f"rows = {name}"
+        body = "".join(f"    {line},\n" for line in conditions)
+        imports = "from datetime import datetime\n" * ("datetime." in body) + "import narwhals as nw\n"
+        imports = imports.replace("\nimport", "\n\nimport") + "from zoneinfo import ZoneInfo\n" * ("ZoneInfo" in body)
+        return f"{imports}\nrows = nw.from_native({name}).filter(\n{body}).to_native()"
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all sends are chosen."""
+        return self == Selection()
+
+    def conditions(self, rows: Any, now: datetime) -> Iterator[Condition]:
+        """Give the conditions for a narwhals frame."""
+        if text := self.text.strip().lower():
+            yield _contains(text)
+        for name, column in EQUAL.items():
+            if (value := getattr(self, name)) is not None:
+                yield Condition(_equals(rows, column, value), _equals_code(rows, column, value))
+        for at, after in ((self.since, True), (self.until, False)):
+            if at is not None:
+                time, code = moment(rows, "created_at", at)
+                made_at = nw.col("created_at")
+                in_time = made_at >= nw.lit(time) if after else made_at < nw.lit(time)
+                yield Condition(in_time, f'nw.col("created_at") {">=" if after else "<"} {code}')
+        if self.needs_me:
+            yield _needs_me(rows, now)
+
+
+FIELDS = tuple(field.name for field in fields(Selection))
+
+
+def moment(rows: Any, name: str, at: datetime) -> tuple[datetime, str]:
+    """Return a time that an engine compares with a column, and its Python; times without a zone are UTC."""
+    zone = getattr(rows.collect_schema()[name], "time_zone", None)
+    at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    code = f'datetime.fromisoformat("{at.isoformat()}")'
+    if zone is None:
+        at = at.replace(tzinfo=None)
+        return at, f'datetime.fromisoformat("{at.isoformat()}")'
+    if rows.implementation.is_polars() and zone != "UTC":  # compares times of one zone only
+        return at.astimezone(ZoneInfo(zone)), f'{code}.astimezone(ZoneInfo("{zone}"))'
+    return at, code
+
+
+def _contains(text: str) -> Condition:
+    """Whether one of the searched columns has a text; categories are searched as text."""
+    searched = (*SEARCHED, *IDS) if PART_OF_ID.fullmatch(text) else SEARCHED
+    expressions = [
+        parts.text(name).str.to_lowercase().str.contains(text, literal=True).fill_null(value=False) for name in searched
+    ]
+    names = ", ".join(f'"{name}"' for name in searched)
+    code = (
+        f"nw.any_horizontal(*(nw.col(name).cast(nw.String).str.to_lowercase().str.contains({text!r}, literal=True)"
+        f"\n        .fill_null(value=False) for name in ({names})), ignore_nulls=True)"
+    )
+    return Condition(nw.any_horizontal(*expressions, ignore_nulls=True), code)
+
+
+def _equals(rows: Any, column: str, value: Any) -> nw.Expr:
+    expression: nw.Expr = (_plain(rows, column) == value).fill_null(value=False)
+    return expression
+
+
+def _plain(rows: Any, column: str) -> nw.Expr:
+    """A column without categories: engines compare these with a word that is none of them in their own ways."""
+    is_category = rows.collect_schema()[column] in (nw.Categorical, nw.Enum)
+    return parts.text(column) if is_category else nw.col(column)
+
+
+def _equals_code(rows: Any, column: str, value: Any) -> str:
+    cast = ".cast(nw.String)" if rows.collect_schema()[column] in (nw.Categorical, nw.Enum) else ""
+    return f'(nw.col("{column}"){cast} == {value!r}).fill_null(value=False)'
+
+
+def is_unconfirmed(rows: Any, before: datetime) -> nw.Expr:
+    """Whether Linq accepted a send until then and may still report more of it."""
+    ends = parts.is_not(CLOSED_STATUSES) & ~((nw.col("status") == "sent") & parts.is_silent())
+    since = nw.coalesce("accepted_at", "posted_at", "created_at")
+    time, _ = moment(rows, "created_at", before)
+    return (ends & (since <= nw.lit(time))).fill_null(value=False)
+
+
+def _needs_me(rows: Any, now: datetime) -> Condition:
+    before = now - UNCONFIRMED_AFTER
+    expression = nw.col("status").is_in(NEEDS_ME_STATUSES).fill_null(value=False) | is_unconfirmed(rows, before)
+    _, time = moment(rows, "created_at", before)
+    closed: Sequence[str] = list(CLOSED_STATUSES)
+    code = (
+        f'nw.col("status").is_in({list(NEEDS_ME_STATUSES)}).fill_null(value=False)\n'
+        f'    | (  # open for an hour or longer\n        ~nw.col("status").is_in({closed}).fill_null(value=True)\n'
+        '        & ~((nw.col("status") == "sent") & (nw.col("is_group").fill_null(value=False).cast(nw.Boolean)\n'
+        f'            | (nw.col("service") == "{NO_RECEIPT_SERVICE}").fill_null(value=False)))\n'
+        f'        & (nw.coalesce("accepted_at", "posted_at", "created_at") <= {time})\n'
+        "    ).fill_null(value=False)"
+    )
+    return Condition(expression, code)
