@@ -3,10 +3,11 @@
     linq_nb.plots.latency(to_frame(outbox.sends()))
     linq_nb.plots.funnel(linq_nb.reports.funnel(frame))      # the same as frame.linq.plot.funnel()
 
-Each draws into ``ax`` or a figure of its own and returns the Axes, as pandas does. Every line and bar has a mark or a
-hatch of its own beside its colour (those of Okabe and Ito, which colour-blind people tell apart), so that it reads in
-print too, and a sentence below describes it; ``caption(ax)`` returns the sentence. All raise SettingsError
-without matplotlib, or for a table without the columns.
+Each draws into ``ax`` or a figure of its own and returns the Axes, as pandas does. A figure of its own has no
+background, and its text is of a grey that reads on a light and on a dark page: it follows the notebook's theme. Every
+line and bar has a mark or a hatch of its own beside its colour (those of Okabe and Ito, which colour-blind people tell
+apart), so that it reads in print too, and a sentence below describes it; ``caption(ax)`` returns the sentence. All
+raise SettingsError without matplotlib, or for a table without the columns.
 """
 
 from __future__ import annotations
@@ -32,13 +33,20 @@ MOST_CHATS = 12
 MOST_CODES = 6
 MOST_LETTERS = 30
 MOST_POINTS = 2_000
+POINTS_A_LEGEND = 200
+"""Width of a column of the legend of ``errors``, in points."""
 
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#999999", "#000000")
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#999999", "#A6761D")
+_INK, _LIGHT_INK = "#767676", "#808080"
+"""Greys of text, of a contrast near 4 to white and to the dark themes of JupyterLab and VS Code alike."""
+
 _DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 2)), (0, (8, 3)), (0, (3, 1)))
 _MARKS = ("o", "s", "^", "x", "D", "v", "P", "*")
 _HATCHES = ("", "///", "...", "\\\\\\", "xxx", "ooo", "---", "+++")
 _STEPS = {"asked": "created_at", "accepted": "accepted_at", "delivered": "delivered_at", "read": "read_at",
           "failed": "failed_at"}  # fmt: skip
+_LENGTHS = {"accept_s": "from the POST to Linq's answer", "delivery_s": "from the POST to the delivery",
+            "read_s": "from the delivery to the read receipt"}  # fmt: skip
 _UNITS = ((172_800, 86_400, "days"), (7_200, 3_600, "hours"), (120, 60, "minutes"))
 
 
@@ -102,7 +110,7 @@ def latency(frame: Any, ax: Axes | None = None, of: str = "delivery_s") -> Axes:
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(lambda seconds, _: f"{seconds:g}")
     ax.xaxis.set_minor_formatter(LogFormatter())
-    ax.set(xlabel=f"seconds ({of})", ylabel="% of the sends that have it", ylim=(0, 100), title="Latency")
+    ax.set(xlabel=f"seconds {_LENGTHS.get(of, of)}", ylabel="% of the sends", ylim=(0, 102), title="Latency")
     return _finished(ax, f"Median: {'; '.join(medians)}." if medians else f"No send has a {of}.")
 
 
@@ -115,27 +123,29 @@ def funnel(report: Any, ax: Axes | None = None) -> Axes:
     ax = _axes(ax)
     most = max((row["sends"] for row in rows), default=0) or 1
     for place, row in enumerate(rows):
-        ax.barh(row["stage"], row["sends"], color=_COLOURS[0], alpha=1 - 0.15 * place, edgecolor="black", linewidth=0.6)
+        ax.barh(row["stage"], row["sends"], color=_COLOURS[0], alpha=1 - 0.15 * place, edgecolor=_INK, linewidth=0.6)
         share = f"{row['sends']:,}" + (f"  ({row['share']:.1%} of {row['of']:,})" if place and row["of"] else "")
         ax.text(row["sends"] + most * 0.01, place, share, va="center")
     ax.invert_yaxis()
     ax.set(xlabel="sends", xlim=(0, most * 1.45), title="How far the sends came")
-    ax.set_xticks([])
+    ax.set_xticks([0], [""])
+    ax.tick_params(axis="x", length=0)
     counts = [f"{row['sends']:,} {row['stage']}" for row in rows]
     return _finished(ax, f"{names_of(counts)}. {NO_RECEIPTS}", legend=False)
 
 
 def errors(report: Any, ax: Axes | None = None) -> Axes:
     """Draw ``reports.errors(frame, by=("chat_id", "chat_name"))``: the chats with most errors, by status and code."""
-    columns = ("chat_id", "chat_name", "status", "http_status", "error_code", "sends")
+    columns = ("chat_id", "chat_name", "status", "http_status", "error_code", "meaning", "sends")
     like = 'reports.errors(frame, by=("chat_id", "chat_name"))'
     rows = asked(report, "errors", *columns, like=like).lazy().collect().rows(named=True)
-    ax = _axes(ax)
+    ax = _axes(ax, height=5)
     by_chat: defaultdict[str, Counter[str]] = defaultdict(Counter)
     by_code: Counter[str] = Counter()
     names: dict[str, str | None] = {}
+    words = _words(rows)
     for row in rows:
-        chat, code = row["chat_id"] if _is_there(row["chat_id"]) else "unknown", _code(row)
+        chat, code = row["chat_id"] if _is_there(row["chat_id"]) else "unknown", words[_code(row)]
         names[chat] = row["chat_name"] if _is_there(row["chat_name"]) else None
         by_code[code] += row["sends"]
         by_chat[chat][code] += row["sends"]
@@ -143,14 +153,22 @@ def errors(report: Any, ax: Axes | None = None) -> Axes:
     chats = sorted(by_chat, key=lambda chat: (-by_chat[chat].total(), chat))
     _bars(ax, [by_chat[chat] for chat in chats[:MOST_CHATS]], _labels(chats[:MOST_CHATS], names), codes)
     ax.set_xlabel("sends with an error")
-    ax.set_title("Errors by chat")
     if not rows:
+        ax.set_title("Errors by chat")
         return _finished(ax, "There are no errors.")
-    ax.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
-    ax.set_title("Errors by chat", pad=28 if len(ax.containers) <= 4 else 46)
+    _legend_below_title(ax, "Errors by chat")
     worst = f"most in {_labels(chats[:1], names)[0]} ({by_chat[chats[0]].total():,})"
     whole = f"{by_code.total():,} sends with an error in {len(chats):,} chats, {worst}"
-    return _finished(ax, f"{whole}. Most frequent: {codes[0]} ({by_code[codes[0]]:,}).", legend=False)
+    return _finished(ax, f"{whole}. Most frequent: {codes[0]}, {by_code[codes[0]]:,} sends.", legend=False)
+
+
+def _legend_below_title(ax: Axes, title: str) -> None:
+    """Put the legend between the title and the bars, in as many columns as have room."""
+    columns = max(1, int(ax.bbox.width / ax.figure.dpi * 72 // POINTS_A_LEGEND))
+    legend = ax.legend(frameon=False, ncols=columns, loc="lower left", bbox_to_anchor=(0, 1), fontsize="small",
+                       borderaxespad=0)  # fmt: skip
+    ax.figure.canvas.figure.draw_without_rendering()
+    ax.set_title(title, pad=legend.get_window_extent().height / ax.figure.dpi * 72 + 4)
 
 
 def _bars(ax: Axes, counts: Sequence[Counter[str]], labels: Sequence[str], codes: Sequence[str]) -> None:
@@ -164,7 +182,7 @@ def _bars(ax: Axes, counts: Sequence[Counter[str]], labels: Sequence[str], codes
         ax.barh(range(len(labels)), widths, left=left, label=_plain(code), color=_COLOURS[place], hatch=_HATCHES[place],
                 edgecolor="black", linewidth=0.6)  # fmt: skip
         left = [before + width for before, width in zip(left, widths, strict=True)]
-    ax.set_yticks(range(len(labels)), [_plain(label) for label in labels])
+    ax.set_yticks(range(len(labels) or 1), [_plain(label) for label in labels] or [""])
     ax.invert_yaxis()
     ax.locator_params(axis="x", integer=True)
 
@@ -189,28 +207,51 @@ def caption(ax: Axes) -> str:
     return str(getattr(ax, "linq_caption", ""))
 
 
-def _axes(ax: Axes | None) -> Axes:
+def _axes(ax: Axes | None, height: float = 4) -> Axes:
+    """Return the Axes to draw into: those given, or new ones without a background."""
     if ax is not None:
         return ax
     try:
         from matplotlib import pyplot
     except ImportError:
         raise SettingsError("plots need matplotlib: pip install 'linq_nb[plots]'") from None
-    _, ax = pyplot.subplots(figsize=(8, 4), layout="constrained")
+    clear = {"facecolor": "none"}
+    _, ax = pyplot.subplots(figsize=(8, height), layout="constrained", facecolor="none", subplot_kw=clear)
     return ax
 
 
 def _finished(ax: Axes, sentence: str, *, legend: bool = True) -> Axes:
     """Finish a plot: caption below, legend beside the data, no frame."""
+    from matplotlib.colors import to_rgba
+
     ax.linq_caption = sentence  # type: ignore[attr-defined]
-    label = ax.get_xlabel()
-    ax.set_xlabel("\n".join([label, "", *textwrap.wrap(_plain(sentence), _letters(ax))]), loc="left")
+    ax.set_xlabel(ax.get_xlabel(), loc="left")
+    lines, size = textwrap.wrap(_plain(sentence), _letters(ax)), ax.xaxis.label.get_fontsize()
+    ax.annotate("\n".join(lines), (0, 0), (0, -8), xycoords=ax.xaxis.label, textcoords="offset points", va="top",
+                fontsize=size, gid="caption")  # fmt: skip
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="x", alpha=0.3)
     ax.set_axisbelow(True)
     if legend and ax.get_legend_handles_labels()[1]:
         ax.legend(frameon=False)
+    if to_rgba(ax.figure.get_facecolor())[3] == 0:
+        _write_in_grey(ax)
     return ax
+
+
+def _write_in_grey(ax: Axes) -> None:
+    """Draw text and lines of a plot without background in a grey that reads on a light and on a dark page.
+
+    IPython puts a background behind a transparent figure whose tick labels are all dark or all light, by its own
+    measure; with two greys, one on each side of it, it leaves the page's.
+    """
+    from matplotlib.text import Text
+
+    for text in ax.findobj(Text):
+        text.set_color(_INK)
+    ax.tick_params(color=_INK, labelcolor=_INK, which="both")
+    ax.tick_params(axis="x", labelcolor=_LIGHT_INK, which="both")
+    ax.spines[:].set_color(_INK)
 
 
 def _plain(text: str) -> str:
@@ -222,7 +263,7 @@ def _letters(ax: Axes) -> int:
     """How many letters fit side by side below a plot."""
     ax.figure.canvas.figure.draw_without_rendering()  # the layout gives the plot its width
     points = ax.bbox.width / ax.figure.dpi * 72
-    return max(20, int(points / (0.49 * float(ax.xaxis.label.get_fontsize()))))
+    return max(20, int(points / (0.6 * float(ax.xaxis.label.get_fontsize()))))
 
 
 def _line(place: int) -> dict[str, Any]:
@@ -233,6 +274,19 @@ def _line(place: int) -> dict[str, Any]:
 
 def _unit(seconds: float) -> tuple[float, str]:
     return next(((float(size), name) for least, size, name in _UNITS if seconds >= least), (1.0, "seconds"))
+
+
+def _words(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """What each error is in words, by its code: ``the sending line was offline (4002)``."""
+    short = {}
+    for row in rows:
+        number = row["error_code"] if _is_there(row["error_code"]) else row["http_status"]
+        meaning = str(row["meaning"]).partition(";")[0]
+        short[_code(row)] = f"{meaning} ({int(number)})" if _is_there(number) else meaning
+    times = Counter(short.values())
+    return {
+        code: words if times[words] == 1 else f"{words.partition(' (')[0]} ({code})" for code, words in short.items()
+    }
 
 
 def _code(row: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ import pandas as pd
 import polars as pl
 import pytest
 from matplotlib import pyplot
+from matplotlib.colors import to_rgb
+from matplotlib.text import Text
+from matplotlib_inline.backend_inline import _fetch_figure_metadata
 
 import linq_nb.accessor  # noqa: F401  df.linq
 from linq_nb import SettingsError, plots, reports, to_frame
@@ -93,12 +97,77 @@ def test_the_funnel_has_a_bar_as_long_as_each_number() -> None:
 def test_errors_are_stacked_by_chat_and_add_up() -> None:
     ax = to_frame(some()).linq.plot.errors()
     assert sum(bar.get_width() for bar in ax.patches) == 7
-    assert (
-        ax.get_legend_handles_labels()[1] == ["4001", "403/2024"] or "failed/4001" in ax.get_legend_handles_labels()[1]
+    assert ax.get_legend_handles_labels()[1] == ["the delivery failed (4001)", "the recipient opted out (2024)"]
+    assert plots.caption(ax) == (
+        "7 sends with an error in 3 chats, most in Chat 1 (3). Most frequent: the delivery failed (4001), 4 sends."
     )
-    assert plots.caption(ax).startswith(
-        "7 sends with an error in 3 chats, most in Chat 1 (3). Most frequent: failed/4001 (4)."
-    )
+
+
+def test_errors_are_named_in_words_and_never_two_alike() -> None:
+    kinds = [
+        ("failed", 202, 3007), ("rejected", 500, 3007), ("failed", 202, None), ("unknown", None, None),
+        ("not_sent", None, None), ("rejected", 418, None),
+    ]  # fmt: skip
+    sends = [a_send(n, status, http_status=http, error_code=code) for n, (status, http, code) in enumerate(kinds)]
+    assert sorted(to_frame(sends).linq.plot.errors().get_legend_handles_labels()[1]) == [
+        "Linq refused the request (418)", "it never reached Linq", "no clear answer", "the delivery failed",
+        "the delivery was given up (500/3007)", "the delivery was given up (failed/3007)",
+    ]  # fmt: skip
+
+
+FIGURES = ["timeline", "latency", "funnel", "errors"]
+
+
+def contrast(colour: Any, page: str) -> float:
+    """The contrast of two colours as WCAG 2 defines it."""
+
+    def luminance(name: Any) -> float:
+        parts = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(name))
+        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
+
+    dark, light = sorted((luminance(colour), luminance(page)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_plot_shows_the_page_behind_it_and_its_text_reads_on_a_light_and_a_dark_one(name: str) -> None:
+    for sends in (some(), []):
+        figure = getattr(to_frame(sends).linq.plot, name)().figure
+        file = io.BytesIO()
+        figure.savefig(file)
+        pixels = pyplot.imread(io.BytesIO(file.getvalue()))
+        assert (pixels[0, :, 3] == 0).all()
+        assert (pixels[:, 0, 3] == 0).all()
+        assert _fetch_figure_metadata(figure) is None  # else JupyterLab puts a white or black background behind it
+        for text in (text for text in figure.findobj(Text) if text.get_text()):
+            for page in ("white", "#111111", "#1e1e1e"):
+                assert contrast(text.get_color(), page) > 3.5, text
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_of_ones_own_keeps_its_colours(name: str) -> None:
+    figure, ax = pyplot.subplots(facecolor="white")
+    getattr(to_frame(some()).linq.plot, name)(ax=ax)
+    assert figure.get_facecolor() == (1, 1, 1, 1)
+    assert {text.get_color() for text in figure.findobj(Text) if text.get_text()} == {"black"}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_caption_stands_once_below_the_plot_and_inside_the_figure(name: str) -> None:
+    ax = getattr(to_frame(some()).linq.plot, name)()
+    ax.figure.canvas.draw()
+    texts = [" ".join(text.get_text().split()) for text in ax.findobj(Text)]
+    assert texts.count(plots.caption(ax)) == 1
+    assert plots.caption(ax) not in repr(ax)
+    drawn = caption_of(ax).get_window_extent()
+    assert drawn.y1 <= ax.xaxis.label.get_window_extent().y0
+    assert drawn.x1 <= ax.figure.bbox.width
+    assert drawn.y0 >= 0
+
+
+def caption_of(ax: Any) -> Any:
+    (text,) = ax.findobj(lambda artist: artist.get_gid() == "caption")
+    return text
 
 
 def test_chats_of_one_name_stay_apart_and_many_codes_share_a_part() -> None:
@@ -147,13 +216,25 @@ def test_names_of_chats_are_drawn_as_they_are_written_and_cut_when_long() -> Non
     texts = [label.get_text() for label in ax.get_yticklabels()]
     assert texts == [r"\$5 and \$6", r"\$\frac{1", "two lines", "N" * 29 + "…", "chat 44444444"]
     assert "most in $5 and $6 (1)" in plots.caption(ax)
-    assert ax.xaxis.label.get_window_extent().x1 <= ax.figure.bbox.width
+    assert caption_of(ax).get_window_extent().x1 <= ax.figure.bbox.width
 
 
 def test_the_title_stands_above_the_legend_of_many_codes() -> None:
     ax = to_frame([a_send(n, "rejected", http_status=400, error_code=1000 + n) for n in range(9)]).linq.plot.errors()
     ax.figure.canvas.draw()
-    assert ax.title.get_window_extent().y0 >= ax.get_legend().get_window_extent().y1 - 4
+    assert ax.title.get_window_extent().y0 >= ax.get_legend().get_window_extent().y1
+    assert ax.title.get_window_extent().y1 <= ax.figure.bbox.height
+    assert ax.get_legend().get_window_extent().x1 <= ax.figure.bbox.width
+
+
+def test_the_title_stands_above_the_legend_in_a_small_plot_too() -> None:
+    _, axes = pyplot.subplots(1, 2, figsize=(9, 5), layout="constrained")
+    frame = to_frame([a_send(n, "rejected", http_status=400, error_code=1000 + n) for n in range(9)])
+    for ax in axes:
+        frame.linq.plot.errors(ax=ax)
+    axes[0].figure.canvas.draw()
+    for ax in axes:
+        assert ax.title.get_window_extent().y0 >= ax.get_legend().get_window_extent().y1
 
 
 def test_captions_of_plots_side_by_side_do_not_meet() -> None:
@@ -162,7 +243,7 @@ def test_captions_of_plots_side_by_side_do_not_meet() -> None:
     frame.linq.plot.funnel(ax=axes[0])
     frame.linq.plot.errors(ax=axes[1])
     figure.canvas.draw()
-    assert axes[0].xaxis.label.get_window_extent().x1 <= axes[1].xaxis.label.get_window_extent().x0
+    assert caption_of(axes[0]).get_window_extent().x1 <= caption_of(axes[1]).get_window_extent().x0
 
 
 def test_errors_of_no_known_chat_are_drawn_too() -> None:
