@@ -116,7 +116,7 @@ def _refuse_masked(handles: Any) -> None:
     if any(HIDDEN in handle for handle in handles):
         raise SettingsError(
             'these handles are masked, so that nobody is found by them; nothing was matched; use handles="full", or '
-            'handles="hashed" with key=outbox, in to_frame or the magic that made the frame'
+            'handles="hashed" with key=outbox, where the frame is made'
         )
 
 

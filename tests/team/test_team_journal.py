@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import random
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +25,25 @@ from team_samples import AT, CHAT_ID, SHA, URL, admin, at_status, claimed, event
 from linq_nb import Event, JournalError, Send
 from linq_nb.journal import ChatMessage, Journal
 from linq_nb.journal.engine import POOL
+from linq_nb.rules import is_unconfirmed
 
 Books = Callable[..., Journal]
 ROOT = Path(__file__).parents[2]
+
+
+def test_what_is_open_for_long_is_chosen_as_python_chooses_it(book: Journal) -> None:
+    statuses = ("queued", "sent", "read", "failed", "teleported")
+    kinds = itertools.product(statuses, (None, "SMS", "RCS"), (None, True), (0, 2))
+    sends = [
+        Send(send_id=f"s{n}", base_url="b", content=str(n), chat_id="c", status=status, service=service,
+             is_group=is_group, created_at=AT - timedelta(hours=hours))
+        for n, (status, service, is_group, hours) in enumerate(kinds)
+    ]  # fmt: skip
+    book.import_sends(sends, [])
+    hour = timedelta(hours=1)
+    chosen = [send.send_id for send in sends if send.status == "failed" or is_unconfirmed(send, AT, hour)]
+    assert [send.send_id for send in book.sends(status=["failed"], open_since=AT - hour)] == chosen
+    assert len(sends) > len(chosen) > len(book.sends(status="failed"))
 
 
 # --- at the same time ---
