@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from linq_nb.errors import JournalError
 from linq_nb.journal import faults, forks
 from linq_nb.journal.private_file import make_private
-from linq_nb.journal.sqlite_file import BUSY_MS, SqliteFile
+from linq_nb.journal.sqlite_file import BUSY_MS, WAL_BYTES, SqliteFile
 from linq_nb.process import Home
 
 POOL = 16
@@ -41,7 +41,7 @@ _PRAGMAS = (
     "synchronous=FULL",  # one fsync a commit; ``write`` can do without
     f"busy_timeout={BUSY_MS}",
     "wal_autocheckpoint=0",  # SqliteFile makes the checkpoints
-    "journal_size_limit=0",  # the file of the WAL is as long as what is in it
+    f"journal_size_limit={WAL_BYTES}",  # what is written over is synced faster than what is new
 )
 
 _DURABLE = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
