@@ -89,7 +89,6 @@ def calls_of(outbox: Outbox, memo: VoiceMemo, chat_id: str) -> dict[str, Callabl
         "chats": outbox.chats,
         "chat": lambda: outbox.chat(chat_id),
         "find_chat": lambda: outbox.find_chat(chat_id),
-        "hash_handles": lambda: outbox.hash_handles(["+12025550111"]),
         "known_chats": outbox.known_chats,
         "line": lambda: outbox.line,
         "mode": lambda: outbox.mode,
