@@ -167,8 +167,10 @@ class Session:
 
     # --- sends ---
 
-    def wanted(self, draft: Draft, at: datetime | None = None) -> Send:
+    def wanted(self, draft: Draft, at: datetime | None = None, **more: Any) -> Send:
         """Return the Send that a draft asks for, as it stands before anything happened; ``at`` is now by default.
+
+        ``more`` is what happened to it since.
 
         Raises PreflightError for a draft whose Chat was read elsewhere.
         """
@@ -189,10 +191,11 @@ class Session:
             size_bytes=memo.size_bytes,
             duration_ms=memo.duration_ms,
             sha256=memo.sha256,
-            attachment_id=memo.attachment_id,
+            attachment_id=more.pop("attachment_id", memo.attachment_id),
             override_optout=draft.override_optout,
             created_at=at or self.now(),
             **(chat_fields(chat) if chat else {}),
+            **more,
         )
 
     def recorded(self, draft: Draft) -> Send | None:

@@ -33,6 +33,10 @@ CHANGED = "changed_by_linq_nb"
 _MAX_NOTES = 20
 _LENGTHS = frozenset({"size_bytes", "duration_ms"})
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:?\d\d)", re.ASCII)
+_TIMES = re.compile(rf'"({_TIME.pattern})"', re.ASCII)
+_DOUBTS = tuple(map(re.compile, (r" -?\d{19}", r"\[-?\d{19}", r'_(?:bytes|ms)": (?!null|\d{1,15}[,}])')))
+"""In JSON: what may be a number beyond 64 bits, or no possible length."""
+_encode = json.JSONEncoder(allow_nan=False).encode
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 _MAX_DIGITS = 4_000  # Python parses 4,300
 _PARSED_DEPTH = 200
@@ -111,9 +115,22 @@ def _shallow(source: str) -> str:
 
 def kept(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return a raw answer as the journal keeps it: without secrets, storable, with notes of what was changed."""
+    redacted: dict[str, Any] = redact(dict(raw))
+    if _is_plain(redacted):
+        return redacted
     notes: list[str] = []
-    body = _kept_object(redact(dict(raw)), "", notes)
+    body = _kept_object(redacted, "", notes)
     return body | {CHANGED: notes[:_MAX_NOTES]} if notes else body
+
+
+def _is_plain(body: Any) -> bool:
+    """Whether JSON is kept as it is, without a note: the common case, seen in its text. False where it is in doubt."""
+    try:
+        source = _encode(body)
+    except ValueError:
+        return False
+    is_short = len(source) <= MAX_TEXT and "\\u" not in source
+    return is_short and not any(doubt.search(source) for doubt in _DOUBTS) and all(map(time, _TIMES.findall(source)))
 
 
 def _kept_object(values: Mapping[str, Any], path: str, notes: list[str]) -> dict[str, Any]:

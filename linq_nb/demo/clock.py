@@ -12,6 +12,7 @@ On a socket the clients live in other processes and real time passes: there `now
 was advanced.
 """
 
+import functools
 import threading
 import time
 from collections.abc import Iterator
@@ -101,6 +102,7 @@ class RealClock:
 Clock = VirtualClock | RealClock
 
 
+@functools.lru_cache(maxsize=4096)
 def stamp(at: datetime | None, digits: int = 3) -> str | None:
     """Write a time as RFC 3339 in UTC with 0 to 9 fractional digits; Linq's answers vary in them."""
     if at is None:

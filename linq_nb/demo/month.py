@@ -108,16 +108,15 @@ class Month:
 
     def _message(self, memo: Memo, *, is_late: bool) -> Message:
         chat, file, ids = self._chats[memo.member.number], self._file(memo), self._state.ids
-        key = ("month", chat.id, memo.recording.sha256, memo.copy)
         created_at = memo.at + timedelta(milliseconds=40 + memo.dice[3] % 360)
         carrier = "SMS" if chat.service == "iMessage" and not chat.is_group and memo.share(6) > 0.99 else chat.carrier
         stages, failure = self._stages(memo, chat, created_at, by_sms=carrier == "SMS")
         message = Message(
-            id=ids.uuid(*key),
+            id=ids.uuid("month", chat.id, memo.recording.sha256, memo.copy),
             chat=chat,
             created_at=created_at,
             parts=[shapes.media_part(file, file.content_type)],
-            trace_id=ids.hex(*key)[:32],
+            trace_id=self._trace_id(chat, memo),
             stages=stages,
             sender=chat.me,
             carrier=carrier,
@@ -127,6 +126,9 @@ class Month:
         )
         self._state.add_message(message)
         return message
+
+    def _trace_id(self, chat: Chat, memo: Memo) -> str:
+        return self._state.ids.hex("month", chat.id, memo.recording.sha256, memo.copy)[:32]
 
     def _stages(
         self, memo: Memo, chat: Chat, created_at: datetime, *, by_sms: bool
@@ -215,7 +217,7 @@ class Month:
     def _posted(self, sent: _Sent) -> Posted:
         memo, by_url = sent.memo, sent.memo.recording.url is not None
         chat, wait = self._chats[memo.member.number], memo.between(3, 0.08, 0.5)
-        trace_id = self._state.ids.hex("month", chat.id, memo.recording.sha256, memo.copy)[:32]
+        trace_id = sent.message.trace_id if sent.message else self._trace_id(chat, memo)
         reply: Reply | None = None
         if sent.message is not None and sent.fate == "accepted":
             reply = json_reply(202, shapes.voice_memo(sent.message))

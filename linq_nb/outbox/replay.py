@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from linq_nb import audio, webhooks, wire
+from linq_nb import audio, live, views, webhooks, wire
 from linq_nb.client import require_accepted
 from linq_nb.errors import LinqError, SettingsError
 from linq_nb.model import Chat, Draft, Event, Send, VoiceMemo
@@ -27,8 +27,15 @@ def replay(session: Session, month: Iterable[Day]) -> int:
     """Write a month of the demo to the journal; returns how many sends were new."""
     if session.demo is None:
         raise SettingsError("replay takes the demo's month, and this outbox is not the demo's; nothing was written")
-    reader = _MonthReader(session)
-    return sum(session.journal.import_sends(*reader.read(day)) for day in month)
+    reader, progress = _MonthReader(session), live.Progress()
+    number = new = 0
+    for day in month:
+        made, observed = reader.read(day)
+        number, new = number + len(made), new + session.journal.import_sends(made, observed)
+        progress.show(views.progress(f"{number:,} sends read, up to {day.day:%d %B}"))
+    if progress.cell is not None:  # it was long enough for a person to wait
+        progress.end(views.progress(f"{number:,} sends read, {new:,} of them new"))
+    return new
 
 
 class _MonthReader:
@@ -69,8 +76,9 @@ class _MonthReader:
     def _posted_send(self, posted: Posted) -> Send:
         """Return the send as it stood when it was posted."""
         draft = Draft(memo=self._memo(posted), chat=self._chats[posted.chat_id], copy=posted.copy)
-        return dataclasses.replace(
-            self._session.wanted(draft, posted.posted_at - ASKED_BEFORE),
+        return self._session.wanted(
+            draft,
+            posted.posted_at - ASKED_BEFORE,
             status="sending",
             attempts=1,
             attachment_id=posted.file.id if posted.file else None,
