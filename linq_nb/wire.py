@@ -116,13 +116,17 @@ def time_of(raw: Raw, name: str) -> datetime | None:
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer: its status, the headers that matter, and its text; ``cut`` when more came than is read."""
+    """One HTTP answer: its status, the headers that matter, and its text; ``cut`` when more came than is read.
+
+    ``is_by_kept``: it came by a connection that was used before, which may deliver the answer to an earlier request.
+    """
 
     http_status: int
     text: str = field(repr=False)  # it may hold a signed URL
     at: datetime
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     cut: bool = False
+    is_by_kept: bool = False
 
     @property
     def is_success(self) -> bool:

@@ -284,7 +284,12 @@ class Client:
         def check(answer: Answer) -> None:
             results.append(read(answer))
 
-        outcome = self._repeat("read", lambda: self._ask_linq(method, target, content, check=check))
+        def ask() -> Answer:
+            return self._ask_linq(method, target, content, check=check)
+
+        outcome = self._repeat("read", ask)
+        while isinstance(outcome, Answer) and _is_doubtful(outcome):
+            outcome = self._repeat("read", ask)
         if results:
             return results[-1]
         if isinstance(outcome, NoAnswer):
@@ -364,6 +369,11 @@ def require_accepted(outcome: Answer | NoAnswer, chat_id: str, label: str, attac
     except Unreadable as error:
         raise wire.unknown_of(outcome, label, f"the answer cannot be read, {error}") from None
     return outcome
+
+
+def _is_doubtful(answer: Answer) -> bool:
+    """Whether a read is refused by a connection that was kept: an error does not say which request it answers."""
+    return answer.is_by_kept and rules.memo_outcome(answer.http_status) == "rejected"
 
 
 def _outcome(request: Callable[[], Answer]) -> Answer | NoAnswer:

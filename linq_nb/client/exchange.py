@@ -241,6 +241,7 @@ class Exchanges:
                 if (value := response.headers.get(name)) is not None
             },
             cut=len(data) > MAX_ANSWER_BYTES,
+            is_by_kept=getattr(response.extensions.get("network_stream"), "is_kept", False),
         )
 
     def _reason(self, error: Exception, request: httpx.Request) -> str:

@@ -209,18 +209,12 @@ def _by_chat(sends: Iterable[Send]) -> list[list[Send]]:
 
 
 def read_status(session: Session, send: Send) -> Event:
-    """Read the message of a send; a message that Linq no longer has is ``expired``, not failed.
-
-    That is asked for twice: an error does not say which request it answers, and the second goes by another connection.
-    """
+    """Read the message of a send; a message that Linq no longer has is ``expired``, not failed."""
     try:
-        return _read_status(session, send)
+        message, answer = session.client.message_answer(str(send.message_id), send.chat_id)
     except NotFoundError as error:
         if error.code is None:  # not Linq's own words, as from a gateway
             raise
-    try:
-        return _read_status(session, send)
-    except NotFoundError as error:
         return Event(
             send_id=send.send_id,
             at=session.now(),
@@ -230,10 +224,6 @@ def read_status(session: Session, send: Send) -> Event:
             trace_id=error.trace_id,
             body=error.response,
         )
-
-
-def _read_status(session: Session, send: Send) -> Event:
-    message, answer = session.client.message_answer(str(send.message_id), send.chat_id)
     return event_of(send, message, "poll", answer.at, http_status=answer.http_status, body=storable.kept(answer.body))
 
 

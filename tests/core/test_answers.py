@@ -203,9 +203,7 @@ def test_a_status_of_another_message_or_chat_changes_nothing(live: Callable[...,
     assert [now.status for now in outbox.refresh(send)] == ["delivered"]
 
 
-def test_a_message_is_expired_when_linq_says_twice_that_it_has_none(
-    live: Callable[..., Outbox], server: RawServer
-) -> None:
+def test_a_message_is_expired_when_a_new_connection_says_so_too(live: Callable[..., Outbox], server: RawServer) -> None:
     """A stray 404 on a kept connection was enough."""
     outbox, none = live(timeout=HANG_S), answer(404, error_body(404, 2002))
     server.will(linq())
