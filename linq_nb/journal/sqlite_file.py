@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import sqlite3
 import threading
 import time
@@ -26,6 +27,10 @@ from linq_nb.errors import JournalError
 
 WAL_BYTES = 1_000_000
 """A WAL of this size is copied into the main file, so that it does not fill the disk."""
+
+SPARE_BYTES = 250_000
+"""With less space than this on the disk the WAL is copied before each write: it must not take the space that the copy
+itself needs, or the journal would be locked until there is a larger disk."""
 
 BUSY_MS = 30_000
 """How long SQLite waits for another process, in milliseconds."""
@@ -192,6 +197,8 @@ class SqliteFile:
         if size > self._longest_wal:
             is_done = self._try_checkpoint(driver)
             self._longest_wal = WAL_BYTES if is_done else size + WAL_BYTES // 4
+        elif self._has_written and shutil.disk_usage(self.path.parent).free < SPARE_BYTES:
+            self._try_checkpoint(driver)
 
     def _try_checkpoint(self, driver: Any) -> bool:
         """Make a checkpoint unless somebody else is at work or the disk is full."""

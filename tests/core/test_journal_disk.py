@@ -18,13 +18,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from core_samples import a_send, memo
+from core_samples import AT, a_send, memo
 from shared import HANG_S
 
 from linq_nb import JournalError, Outbox, OutcomeUnknown
 from linq_nb.demo import Demo
 from linq_nb.journal import Journal, LeaseKeeper
 from linq_nb.journal.sqlite_file import WAL_BYTES
+from linq_nb.model import Event
 
 ROOT = Path(__file__).parents[2]
 OLD_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "wal_autocheckpoint=4000")
@@ -421,13 +422,14 @@ def test_a_program_that_reads_the_journal_for_long_does_not_stop_sends(file: Pat
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 3 MB."""
-    folder = tmp_path / "small"
+def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A disk of 3 MB, or of the size that the test names."""
+    folder, size = tmp_path / "small", getattr(request, "param", "3m")
     folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], capture_output=True, text=True)
+    options = ["-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
+    made = subprocess.run(["mount", *options], capture_output=True, text=True)
     if made.returncode:
-        pytest.skip(f"no disk of 3 MB can be made here: {made.stderr.strip()}")
+        pytest.skip(f"no disk of {size} can be made here: {made.stderr.strip()}")
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
 
@@ -451,6 +453,17 @@ def test_a_small_disk_takes_many_sends_and_a_full_one_works_again_once_there_is_
     assert claim(book, "last") == "send"
     book.close()
     assert names(file)[-1] == "last"
+
+
+@pytest.mark.parametrize("small_disk", ["500k", "1m"], indirect=True)
+def test_the_wal_does_not_take_the_last_space_of_a_disk(small_disk: Path) -> None:
+    file = small_disk / "j.sqlite"
+    book = opened(file)
+    for number in range(100):  # several times what the disk holds
+        assert claim(book, f"{number}") == "send"
+        book.note(*(Event(send_id=f"{number}", at=AT, source="poll") for _ in range(3)))
+    book.close()
+    assert len(names(file)) == 100
 
 
 def test_a_journal_that_is_closed_on_a_full_disk_keeps_everything(small_disk: Path) -> None:
