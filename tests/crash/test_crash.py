@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from harness import ROOT, World, crash, world
+
+from linq_nb.journal import Journal
 
 SEEDS = (1, 2, 3)
 SIZE = 4096
@@ -199,9 +200,7 @@ def test_a_damaged_journal_sends_nothing_and_is_kept(
 
 def rested(file: Path) -> bytes:
     """Return the journal's bytes after all that stands beside it was brought into it."""
-    book = sqlite3.connect(file)
-    book.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    book.close()
+    Journal(f"sqlite:///{file}").close()
     assert not Path(f"{file}-wal").exists()
     return file.read_bytes()
 
