@@ -22,6 +22,9 @@ from linq_nb.errors import SettingsError
 from linq_nb.hosts import is_loopback
 from linq_nb.secret import HiddenMapping, HiddenText, HiddenUrl, Secret
 
+_PLAIN_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[\w.~-]+)*/*", re.ASCII).fullmatch
+"""A path that can only be spelled in this way: nothing encoded, no ``.`` or ``..``, no two slashes in it."""
+
 PRODUCTION = "https://api.linqapp.com/api/partner"
 KEY_VARIABLES = ("LINQ_API_V3_API_KEY", "LINQ_API_KEY", "LINQ_TOKEN")
 URL_VARIABLE = "LINQ_API_V3_BASE_URL"
@@ -208,8 +211,9 @@ def check_base_url(url: str) -> str:
         ) from None
     if "@" in parts.netloc:
         raise SettingsError("the base URL carries a login; give the key by api_key= or the environment")
-    is_host = re.fullmatch(r"[a-z0-9:._-]+", host) and all(len(label) < 64 for label in host.split("."))
-    if parts.query or parts.fragment or not re.fullmatch("[!-~]+", url) or not is_host:
+    is_host = re.fullmatch(r"[a-z0-9:._-]*[a-z0-9:_-]", host) and all(len(label) < 64 for label in host.split("."))
+    is_plain = re.fullmatch("[!-~]+", url) and is_host and _PLAIN_PATH(parts.path)
+    if parts.query or parts.fragment or not is_plain:
         raise SettingsError(f"the base URL is not a plain URL such as {PRODUCTION}")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise SettingsError(f"the base URL must be https (plain http only on this machine); got {parts.scheme}")

@@ -161,6 +161,8 @@ def test_a_script_without_a_terminal_is_not_asked(tmp_path: Path) -> None:
         ("http://127.0.0.1:8765/api/partner", "http://127.0.0.1:8765/api/partner"),
         ("http://localhost:80/", "http://localhost"),
         ("http://[::1]:8765/x", "http://[::1]:8765/x"),
+        ("https://api.linqapp.com/api/partner//", "https://api.linqapp.com/api/partner"),
+        ("https://api.linqapp.com/.api/partner.x~1", "https://api.linqapp.com/.api/partner.x~1"),
     ],
 )
 def test_a_base_url_has_one_spelling(url: str, kept: str) -> None:
@@ -191,9 +193,15 @@ def test_a_base_url_has_one_spelling(url: str, kept: str) -> None:
         "https://[x",
         "https://" + "a" * 64 + ".com",
         "https://ex℀mple.com",
+        "https://api.linqapp.com./api/partner",
+        "https://api.linqapp.com/%61pi/partner",
+        "https://api.linqapp.com/api/./partner",
+        "https://api.linqapp.com/x/../api/partner",
+        "https://api.linqapp.com//api/partner",
+        "https://api.linqapp.com/api/partner/.",
     ],
 )
-def test_a_base_url_is_https_or_loopback_and_carries_no_secret(url: str) -> None:
+def test_a_base_url_is_https_or_loopback_in_one_spelling_and_carries_no_secret(url: str) -> None:
     with pytest.raises(SettingsError) as caught:
         settings.check_base_url(url)
     assert "hunter2" not in str(caught.value)
