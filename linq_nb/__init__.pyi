@@ -18,6 +18,7 @@ from linq_nb.errors import (
     SettingsError as SettingsError,
     WebhookError as WebhookError,
 )
+from linq_nb.explorer import Explorer as Explorer
 from linq_nb.export import read_parquet as read_parquet
 from linq_nb.forms import SendForm as SendForm
 from linq_nb.frames import errors_frame as errors_frame, to_frame as to_frame

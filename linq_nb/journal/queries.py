@@ -6,7 +6,7 @@ import contextlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -20,6 +20,17 @@ from linq_nb.model import Event, Send
 from linq_nb.status import CLOSED_STATUSES, IN_HAND_STATUSES, NO_MESSAGE_STATUSES, NO_RECEIPT_SERVICE
 
 _DAY_US, _DAY, _FIRST_DAY = 86_400_000_000, timedelta(days=1), date(1970, 1, 1)
+
+
+LOOK_BACK = 200
+"""Rows before a mark that are read again."""
+
+
+class Mark(NamedTuple):
+    """How far the journal was read: the numbers of its last send and of its last event."""
+
+    send_no: int
+    event_no: int
 
 
 class Queries(Observations):
@@ -74,6 +85,23 @@ class Queries(Observations):
         if until is not None:
             conditions.append(sends.c.created_at < until)
         return self._records(SENDS, [sa.select(sends.c.send_no).where(*conditions).order_by(sends.c.send_no)])
+
+    def changed_since(self, mark: Mark | None) -> tuple[Mark, list[str]]:
+        """Return the ids of the sends that are new, were observed or are under way since a mark, and the next mark.
+
+        Without a mark there are none. Some are named again: on a server a lower number may be committed later.
+        """
+        last = sa.select(sa.func.max(sends.c.send_no), sa.func.max(events.c.event_no))
+        last = sa.select(*(sa.select(column).scalar_subquery() for column in last.selected_columns))
+        with self._adopted() as db:
+            now = Mark(*(number or 0 for number in db.execute(last).one()))
+            if mark is None:
+                return now, []
+            is_new = sa.or_(sends.c.send_no > mark.send_no - LOOK_BACK, sends.c.status.in_(IN_HAND_STATUSES))
+            was_observed = events.c.event_no > mark.event_no - LOOK_BACK
+            queries = (sa.select(sends.c.send_id).where(is_new), sa.select(events.c.send_id).where(was_observed))
+            ids = {send_id for query in queries for send_id in db.execute(query).scalars()}
+        return now, sorted(ids - {""})
 
     def open_sends(self) -> list[Send]:
         """Return the sends whose status Linq may still change."""

@@ -162,6 +162,21 @@ class LinqMagics(Magics):
 
         return SendForm(self._outbox(args, scope))
 
+    @_magic(spec.EXPLORE)
+    def linq_explore(self, args: SimpleNamespace, scope: Scope) -> Any:
+        from linq_nb.explorer import Explorer
+        from linq_nb.status import NEEDS_ME
+
+        source = args.from_
+        if isinstance(source, str):
+            if source not in scope:
+                raise SettingsError(f"the name {source!r} is not defined; --from takes the name of a frame of sends")
+            source = scope[source]
+        explorer = Explorer(self._outbox(args, scope) if source is None else source)
+        needs_me = args.status == NEEDS_ME
+        explorer.filter(text=args.search or "", status=None if needs_me else args.status, needs_me=needs_me)
+        return explorer
+
     # --- sending ---
 
     @no_var_expand

@@ -190,6 +190,23 @@ Examples:
 
 With a real account the button asks before it sends, as %config LinqMagics.ask says.""")
 
+EXPLORE = read_help(f"""\
+%linq_explore: Show a log of sends: filter, count, sort, open one, export. Counts are made in the kernel.
+
+  --from FRAME              a frame of sends (pandas, Polars, DuckDB) instead of the journal
+  --status STATUS           only sends with this status; needs_me: all that a person must look at
+  --search TEXT             only sends whose chat, file, error or id has this text
+{INTO}
+{VIA}
+{HELP}
+
+Examples:
+  %linq_explore
+  %linq_explore --status needs_me
+  %linq_explore --from df --into explorer
+
+Over a frame nothing can be asked of Linq: open the log over the journal for that.""")
+
 DOCTOR = read_help(f"""\
 %linq_doctor: Check the settings, the API key, the answer of Linq, the journal and the optional packages. Sends nothing.
 
@@ -200,5 +217,5 @@ Examples:
 
 COMMANDS = {
     command.name: command
-    for command in (CONNECT, VOICEMEMO, CHATS, SENDS, STATUS, RECONCILE, WEBHOOKS, ERRORS, FORM, DOCTOR)
+    for command in (CONNECT, VOICEMEMO, CHATS, SENDS, STATUS, RECONCILE, WEBHOOKS, ERRORS, FORM, EXPLORE, DOCTOR)
 }

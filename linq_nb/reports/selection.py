@@ -64,15 +64,19 @@ class Selection:
         conditions = [condition.expression for condition in self.conditions(rows, now)]
         return rows.filter(*conditions) if conditions else rows
 
-    def code(self, rows: Any, now: datetime, name: str = "frame") -> str:
-        """Return Python that chooses the same rows of the frame called ``name``."""
+    def code(self, rows: Any, now: datetime, source: str = "") -> str:
+        """Return Python that chooses the same rows of ``frame``, which the call ``source`` of linq_nb makes."""
         conditions = [condition.code for condition in self.conditions(rows, now)]
+        read = f"frame = linq_nb.{source}\n" if source else ""
         if not conditions:
-            return f"rows = {name}"
+            return f"import linq_nb\n\n{read}rows = frame" if source else "rows = frame"
         body = "".join(f"    {line},\n" for line in conditions)
-        imports = "from datetime import datetime\n" * ("datetime." in body) + "import narwhals as nw\n"
-        imports = imports.replace("\nimport", "\n\nimport") + "from zoneinfo import ZoneInfo\n" * ("ZoneInfo" in body)
-        return f"{imports}\nrows = nw.from_native({name}).filter(\n{body}).to_native()"
+        standard = ["from datetime import datetime"] * ("datetime." in body) + ["from zoneinfo import ZoneInfo"] * (
+            "ZoneInfo(" in body
+        )
+        others = ["import narwhals as nw", *(["import linq_nb"] if source else [])]
+        imports = "\n\n".join("\n".join(names) for names in (standard, others) if names)
+        return f"{imports}\n\n{read}rows = nw.from_native(frame).filter(\n{body}).to_native()"
 
     @property
     def is_empty(self) -> bool:

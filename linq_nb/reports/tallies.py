@@ -71,8 +71,11 @@ class Table:
         self.columns = self.all_rows.collect_schema().names()
         self.rows = parts.asked(frame, "Explorer", *self.columns)
         created = nw.col("created_at")
-        (span,) = fetched(self.rows.select(created.min().alias("first"), created.max().alias("last")))
+        (span,) = fetched(
+            self.rows.select(created.min().alias("first"), created.max().alias("last"), nw.len().alias("sends"))
+        )
         self.first, self.last = (_utc(span[name]) for name in ("first", "last"))
+        self.count = int(span["sends"])
         self.now = now or self.last or _EPOCH
 
     def chosen(self, selection: Selection) -> Any:
@@ -153,6 +156,12 @@ class Table:
         counted = column.group_by(name).agg(nw.len().alias("sends"))
         rows = fetched(counted.sort("sends", name, descending=[True, False]).head(most))
         return [plain(row[name]) for row in rows]
+
+    def chat_names(self, chat_ids: Sequence[str]) -> dict[str, str]:
+        """Return a name of each of these chats that has one."""
+        few = self.rows.select("chat_id", "chat_name").filter(nw.col("chat_id").is_in(list(chat_ids)))
+        named = parts.worded(few.filter(~nw.col("chat_name").is_null())).group_by("chat_id")
+        return {row["chat_id"]: row["chat_name"] for row in fetched(named.agg(nw.col("chat_name").max()))}
 
     def row(self, send_id: str) -> Row | None:
         """Return one row with all its columns."""

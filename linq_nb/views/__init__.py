@@ -12,12 +12,12 @@ from linq_nb.views.blocks import findings, plan_line, planned, progress, repeate
 from linq_nb.views.card import draft_card, memo_card, memo_html
 from linq_nb.views.page import BOX, Shown, div, esc, fact_table, summary
 from linq_nb.views.phrases import ago, duration, moment, size
-from linq_nb.views.records import chat_whom, kind_of, line, rows
+from linq_nb.views.records import chat_whom, facts, kind_of, line, rows
 from linq_nb.views.several import outcomes, several_card
 from linq_nb.views.status_table import followed, followed_line, followed_rows
 
 __all__ = [
-    "Shown", "ago", "chat_whom", "draft_card", "duration", "esc", "findings", "followed", "followed_line",
+    "Shown", "ago", "chat_whom", "draft_card", "duration", "esc", "facts", "findings", "followed", "followed_line",
     "followed_rows", "line", "mimebundle", "moment", "outcomes", "plan_line", "planned", "progress", "repeated_line",
     "sent", "several_card", "size", "summary",
 ]  # fmt: skip

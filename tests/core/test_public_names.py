@@ -19,7 +19,7 @@ PACKAGE = """
     ApiError AudioError AuthenticationError ConflictError JournalError LinqError NotFoundError NotSent OutcomeUnknown
     PermissionDeniedError PreflightError RateLimitError SettingsError WebhookError
     BadDraft Chat Draft Event Finding Handle Line Message Plan PlanRow Send VoiceMemo
-    Outbox Recorder SendForm StatusBoard connect errors_frame plots read_parquet reports to_e164 to_frame
+    Explorer Outbox Recorder SendForm StatusBoard connect errors_frame plots read_parquet reports to_e164 to_frame
     load_ipython_extension unload_ipython_extension
 """
 VOICE_MEMO = """

@@ -86,7 +86,7 @@ print(*sorted(name for name in set(sys.modules) - before if not name.startswith(
 
 
 @pytest.mark.parametrize(
-    "name", ["connect", "voicememo", "chats", "sends", "status", "reconcile", "errors", "form", "doctor"]
+    "name", ["connect", "voicememo", "chats", "sends", "status", "reconcile", "errors", "form", "explore", "doctor"]
 )
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help_is_shown_and_nothing_else_happens(shell: Any, name: str, flag: str) -> None:
@@ -491,3 +491,25 @@ def test_doctor_never_raises(shell: Any, demo: Demo) -> None:
     assert "not ready: SettingsError: outbox is of type int here" in shell.run("%linq_doctor").text
     del shell.ip.user_ns["outbox"]
     assert "not ready: SettingsError: no Linq API key" in shell.run("%linq_doctor").text
+
+
+# --- the explorer ---
+
+
+def test_explore_shows_the_journal_or_a_frame_filtered(shell: Any, demo: Demo) -> None:
+    shell.run('%linq_voicememo hello.wav --chat "Ada Lovelace" --quiet')
+    assert repr(shell.run("%linq_explore")) == "Explorer(DEMO, 1 of 1 sends)"
+    assert repr(shell.run("%linq_explore --status needs_me")) == "Explorer(DEMO, 0 of 1 sends)"
+    assert repr(shell.run("%linq_explore --search lovelace --status queued")) == "Explorer(DEMO, 1 of 1 sends)"
+    shell.run("%linq_sends --into df --quiet")
+    assert shell.run("%linq_explore --from df --search nobody --into explorer;") is None
+    assert repr(shell["explorer"]) == "Explorer(0 of 1 sends)"
+    assert len(shell.run("explorer.filter(); explorer.rows")) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [("--from nothing", "the name 'nothing' is not defined"), ("--from {42}", "Explorer takes a frame")],
+)
+def test_explore_refuses_what_is_no_frame(shell: Any, demo: Demo, line: str, words: str) -> None:
+    assert words in shell.fails(f"%linq_explore {line}")

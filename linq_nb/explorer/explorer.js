@@ -1,0 +1,432 @@
+// The explorer's page: it shows what the kernel counted, and asks it for more. All text is set as text, never as HTML;
+// the one exception is the memo's card, which the kernel made and escaped.
+
+const LOOK_MS = 5000;
+const SVG = "http://www.w3.org/2000/svg";
+const CHART_HEIGHT = 132;
+const GROUND = 108;
+const WIDEST = 56;
+const FILTERS = [["chat", "Chat"], ["line", "Line"], ["service", "Service"], ["status", "Status"], ["error", "Error"],
+  ["format", "Format"]];
+let views = 0;
+
+/** Make an element; properties that begin with "on" are listeners, those with a dash are attributes. */
+function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name.includes("-") || name === "role" || name === "scope") element.setAttribute(name, value);
+    else element[name] = value;
+  }
+  element.append(...children);
+  return element;
+}
+
+function s(tag, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+const number = (value) => value.toLocaleString("en-US");
+const total = (bar) => Object.values(bar.counts).reduce((sum, count) => sum + count, 0);
+const utcInput = (iso) => (iso ? iso.slice(0, 16) : "");
+
+class View {
+  constructor(model, el) {
+    Object.assign(this, { model, el, id: `linq-x-${(views += 1)}`, asked: 0, waiting: new Map(), opened: null });
+    this.build();
+    this.onView = () => this.draw();
+    this.onMessage = (message) => this.receive(message);
+    model.on("change:_view", this.onView);
+    model.on("msg:custom", this.onMessage);
+    this.sizes = new ResizeObserver(() => this.drawChart());
+    this.sizes.observe(this.chart);
+    this.timer = setInterval(() => this.look(), LOOK_MS);
+    this.draw();
+  }
+
+  close() {
+    clearInterval(this.timer);
+    this.sizes.disconnect();
+    this.model.off("change:_view", this.onView);
+    this.model.off("msg:custom", this.onMessage);
+  }
+
+  // talking with the kernel
+
+  ask(kind, more = {}, then = null) {
+    const number_ = (this.asked += 1);
+    this.waiting.set(number_, { kind, then });
+    if (kind !== "look") this.root.setAttribute("aria-busy", "true");
+    this.model.send({ kind, number: number_, ...more });
+  }
+
+  receive(message) {
+    const question = this.waiting.get(message.number);
+    if (!question) return; // an answer to another view
+    this.waiting.delete(message.number);
+    if (![...this.waiting.values()].some((other) => other.kind !== "look")) this.root.setAttribute("aria-busy", "false");
+    if (message.kind === "failed") {
+      if (question.kind !== "look") this.say(message.why, true);
+      return;
+    }
+    if (question.kind !== "look") this.say("");
+    if (message.kind === "detail") this.showDetail(message.detail);
+    else if (message.kind === "code") this.showCode(message.code);
+    else if (message.kind === "said") this.say(message.text);
+    else if (message.kind === "news") this.showNews(message);
+    question.then?.();
+  }
+
+  look() {
+    const isWaiting = [...this.waiting.values()].some((question) => question.kind === "look");
+    if (document.hidden || isWaiting || !this.view.can_act || !this.root.isConnected) return;
+    this.ask("look");
+  }
+
+  filter(changes) { this.ask("filter", { changes }); }
+
+  get view() { return this.model.get("_view"); }
+
+  // the parts that stay
+
+  build() {
+    const label = (text, control) => h("label", {}, h("span", {}, text), control);
+    this.search = h("input", { type: "search", placeholder: "name, file, error or id", oninput: () => this.searched() });
+    this.selects = Object.fromEntries(FILTERS.map(([name]) => [name, h("select", {
+      onchange: (event) => this.filter({ [name]: event.target.value || null }),
+    })]));
+    this.since = h("input", { type: "datetime-local", onchange: () => this.period() });
+    this.until = h("input", { type: "datetime-local", onchange: () => this.period() });
+    this.needsMe = h("input", { type: "checkbox", onchange: () => this.filter({ needs_me: this.needsMe.checked }) });
+    this.clear = h("button", { type: "button", onclick: () => { this.search.value = ""; this.ask("clear"); } }, "Clear filter");
+    const bar = h("div", { className: "linq-x-filters", role: "search", "aria-label": "Filter of the sends" },
+      label("Search", this.search), ...FILTERS.map(([name, text]) => label(text, this.selects[name])),
+      label("From (UTC)", this.since), label("Until (UTC)", this.until),
+      h("label", { className: "linq-x-check" }, this.needsMe, h("span", {}, "Only what needs me")), this.clear);
+
+    this.mode = h("span", { className: "linq-x-mode" });
+    this.news = h("button", { type: "button", className: "linq-x-news", hidden: true, onclick: () => this.update() });
+    this.batch = h("span", { className: "linq-x-quiet" });
+    this.status = h("p", { className: "linq-x-said", role: "status" });
+    this.alert = h("p", { className: "linq-x-alert", role: "alert" });
+    this.tiles = h("dl", { className: "linq-x-tiles" });
+
+    this.chart = h("div", { className: "linq-x-chart" });
+    this.legend = h("div", { className: "linq-x-legend" });
+    this.chats = h("div", { className: "linq-x-bars" });
+    this.errors = h("div", { className: "linq-x-bars" });
+    const leading = h("div", { className: "linq-x-leading" },
+      h("section", { "aria-label": "Leading chats" }, h("h4", {}, "Leading chats"), this.chats),
+      h("section", { "aria-label": "Leading errors" }, h("h4", {}, "Leading errors"), this.errors));
+
+    this.head = h("thead");
+    this.body = h("tbody", { onkeydown: (event) => this.moved(event) });
+    const table = h("table", {}, h("caption", {}, "Sends; Enter opens one, the arrow keys move"), this.head, this.body);
+    this.scroll = h("div", { className: "linq-x-table", role: "region", tabIndex: 0, "aria-label": "Table of sends" }, table);
+    this.previous = h("button", { type: "button", onclick: () => this.turn(-1) }, "Previous");
+    this.next = h("button", { type: "button", onclick: () => this.turn(1) }, "Next");
+    this.pageText = h("span", { role: "status" });
+    this.columns = h("div", { className: "linq-x-columns" });
+    const columns = h("details", {}, h("summary", {}, "Columns"), this.columns);
+    this.format = h("select", { "aria-label": "Format of the export" },
+      ...[["csv", "CSV"], ["excel", "Excel"], ["parquet", "Parquet"]].map(([value, text]) => h("option", { value }, text)));
+    const tools = h("div", { className: "linq-x-tools" }, this.previous, this.pageText, this.next, columns,
+      h("span", { className: "linq-x-right" },
+        h("button", { type: "button", onclick: () => this.ask("code") }, "Copy as Python"), this.format,
+        h("button", { type: "button", onclick: () => this.ask("export", { format: this.format.value }) }, "Export")));
+    this.code = h("pre", { hidden: true, tabIndex: 0, role: "region", "aria-label": "The filter as Python" });
+    this.detail = h("section", { className: "linq-x-detail", hidden: true, "aria-label": "One send",
+      onkeydown: (event) => { if (event.key === "Escape") { event.stopPropagation(); this.closeDetail(); } } });
+
+    this.root = h("div", { className: "linq-x", "data-lm-suppress-shortcuts": "true" },
+      h("div", { className: "linq-x-top" }, this.mode, this.news, this.batch), bar, this.status, this.alert, this.tiles,
+      this.chart, this.legend, leading, tools, this.code, this.scroll, this.detail);
+    this.el.append(this.root);
+  }
+
+  say(text, isError = false) {
+    this.status.textContent = isError ? "" : text;
+    this.alert.textContent = isError ? text : "";
+  }
+
+  searched() {
+    clearTimeout(this.typing);
+    this.typing = setTimeout(() => this.filter({ text: this.search.value }), 250);
+  }
+
+  period() {
+    const read = (input) => (input.value ? `${input.value}:00+00:00` : null);
+    this.filter({ since: read(this.since), until: read(this.until) });
+  }
+
+  turn(step) { this.ask("page", { offset: this.view.offset + step * this.view.page }, () => this.focusRow(0)); }
+
+  update() {
+    this.news.hidden = true;
+    this.ask("update");
+  }
+
+  showNews({ news, batch }) {
+    this.news.hidden = !news;
+    this.news.textContent = `${number(news)} new`;
+    this.news.setAttribute("aria-label", `${number(news)} new or changed sends: show them`);
+    if (this.batch.textContent !== batch) this.batch.textContent = batch;
+  }
+
+  // drawing what the kernel counted
+
+  draw() {
+    const view = this.view;
+    this.mode.textContent = this.model.get("_mode");
+    this.mode.hidden = !this.model.get("_mode");
+    this.mode.classList.toggle("linq-x-live", this.model.get("_mode") === "LIVE");
+    this.drawFilter(view);
+    this.tiles.replaceChildren(...view.tiles.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+    this.drawChart();
+    this.drawLegend(view);
+    const most = Math.max(1, ...view.chats.map((row) => row.sends));
+    this.chats.replaceChildren(...view.chats.map((row) => this.bar(row.label, row.sends, most,
+      row.wrong ? `, ${number(row.wrong)} went wrong` : "", () => this.filter({ chat: row.key }))));
+    const worst = Math.max(1, ...view.errors.map((row) => row.sends));
+    this.errors.replaceChildren(...view.errors.map((row) => this.bar(row.label, row.sends, worst, "",
+      () => this.filter(row.choice), row.todo)));
+    if (!view.errors.length) this.errors.append(h("p", { className: "linq-x-quiet" }, "none"));
+    this.drawTable(view);
+  }
+
+  drawFilter(view) {
+    const filter = view.filter;
+    if (document.activeElement !== this.search) this.search.value = filter.text;
+    for (const [name] of FILTERS) {
+      const select = this.selects[name];
+      const wanted = filter[name] ?? "";
+      const options = [["", "all"], ...view.choices[name]];
+      if (wanted && !options.some(([value]) => value === wanted)) options.push([wanted, wanted]);
+      const signature = JSON.stringify(options);
+      if (select.dataset.signature !== signature) {
+        select.replaceChildren(...options.map(([value, text]) => h("option", { value }, text)));
+        select.dataset.signature = signature;
+      }
+      select.value = wanted;
+    }
+    this.since.value = utcInput(filter.since);
+    this.until.value = utcInput(filter.until);
+    this.needsMe.checked = filter.needs_me;
+  }
+
+  bar(label, count, most, more, act, hint = "") {
+    const fill = h("span", { className: "linq-x-fill", "aria-hidden": "true" });
+    fill.style.width = `${(100 * count) / most}%`;
+    return h("button", { type: "button", onclick: act, title: hint },
+      fill, h("span", { className: "linq-x-name" }, label), h("span", { className: "linq-x-count" }, `${number(count)}${more}`));
+  }
+
+  // the chart: stacked bars, each status with a colour and a pattern of its own
+
+  fill(place, colour) { return place % 6 ? `url(#${this.id}-${place % 6}-${colour})` : `var(--x-${colour})`; }
+
+  patterns(statuses) {
+    const shapes = ["", "M0 6L6 0", "M1.5 1.5h2v2h-2z", "M0 3H6", "M0 0L6 6M0 6L6 0", "M3 0V6"];
+    return s("defs", {}, ...statuses.flatMap(({ colour }, place) => {
+      if (!(place % 6)) return [];
+      const pattern = s("pattern", { id: `${this.id}-${place % 6}-${colour}`, width: 6, height: 6, patternUnits: "userSpaceOnUse" },
+        s("rect", { width: 6, height: 6, style: `fill:var(--x-${colour})` }),
+        s("path", { d: shapes[place % 6], style: "stroke:var(--x-ground);fill:var(--x-ground)", "stroke-width": 1.6 }));
+      return [pattern];
+    }));
+  }
+
+  drawChart() {
+    const { bars, statuses, unit } = this.view;
+    const width = Math.floor(this.chart.clientWidth);
+    if (!bars.length || !width) {
+      this.chart.replaceChildren(bars.length ? "" : h("p", { className: "linq-x-quiet" }, "no send is chosen"));
+      return;
+    }
+    const tallest = Math.max(...bars.map(total));
+    const step = Math.min(width / bars.length, WIDEST);
+    const words = `Sends by ${unit} from ${bars[0].label} to ${bars.at(-1).label}, UTC; at most ${number(tallest)} in a bar`;
+    const svg = s("svg", { width, height: CHART_HEIGHT, role: "img", "aria-label": words }, this.patterns(statuses));
+    bars.forEach((bar, place) => {
+      let top = GROUND;
+      const parts = statuses.filter(({ word }) => bar.counts[word]).map((status) => {
+        const height = (bar.counts[status.word] / tallest) * (GROUND - 14);
+        top -= height;
+        return s("rect", { x: place * step, y: top, width: Math.max(step - (step > 4 ? 1 : 0), 0.5), height,
+          style: `fill:${this.fill(statuses.indexOf(status), status.colour)}` });
+      });
+      const counts = statuses.filter(({ word }) => bar.counts[word]).map(({ word, label }) => `${number(bar.counts[word])} ${label}`);
+      svg.append(s("g", {}, s("title", {}, `${bar.label}: ${counts.join(", ") || "none"}`),
+        s("rect", { x: place * step, y: 0, width: step, height: GROUND, fill: "transparent" }), ...parts));
+    });
+    const text = (x, y, anchor, words_) => s("text", { x, y, "text-anchor": anchor }, words_);
+    this.brush = s("rect", { class: "linq-x-brush", y: 0, height: GROUND, width: 0 });
+    svg.append(s("path", { class: "linq-x-axis", d: `M0 ${GROUND + 0.5}H${width}` }), text(0, 10, "start", number(tallest)),
+      text(0, CHART_HEIGHT - 8, "start", bars[0].label), text(width, CHART_HEIGHT - 8, "end", bars.length > 1 ? bars.at(-1).label : ""), this.brush);
+    svg.addEventListener("pointerdown", (event) => this.startBrush(event, svg, step));
+    this.chart.replaceChildren(svg);
+  }
+
+  startBrush(event, svg, step) {
+    const { bars } = this.view;
+    const place = (pointer) => Math.min(bars.length - 1, Math.max(0, Math.floor((pointer.clientX - svg.getBoundingClientRect().left) / step)));
+    const first = place(event);
+    const show = (last) => {
+      this.brush.setAttribute("x", Math.min(first, last) * step);
+      this.brush.setAttribute("width", (Math.abs(last - first) + 1) * step);
+    };
+    show(first);
+    svg.setPointerCapture(event.pointerId);
+    const move = (pointer) => show(place(pointer));
+    svg.addEventListener("pointermove", move);
+    svg.addEventListener("pointerup", (pointer) => {
+      svg.removeEventListener("pointermove", move);
+      const last = place(pointer);
+      this.filter({ since: bars[Math.min(first, last)].since, until: bars[Math.max(first, last)].until });
+    }, { once: true });
+  }
+
+  drawLegend(view) {
+    const counts = (word) => view.bars.reduce((sum, bar) => sum + (bar.counts[word] ?? 0), 0);
+    this.legend.replaceChildren(...view.statuses.map(({ word, label, colour }, place) => {
+      const key = s("svg", { width: 12, height: 12, "aria-hidden": "true" },
+        s("rect", { width: 12, height: 12, style: `fill:${this.fill(place, colour)}` }));
+      return h("button", { type: "button", onclick: () => this.filter({ status: word }) }, key, `${label} ${number(counts(word))}`);
+    }));
+  }
+
+  // the table
+
+  drawTable(view) {
+    const focused = this.body.contains(document.activeElement) ? this.rowButtons().indexOf(document.activeElement) : -1;
+    this.head.replaceChildren(h("tr", {}, ...view.columns.map(({ name, label, meaning }) => {
+      const isSorted = view.sort === name;
+      const arrow = isSorted ? (view.descending ? " ▼" : " ▲") : "";
+      return h("th", { scope: "col", "aria-sort": isSorted ? (view.descending ? "descending" : "ascending") : "none" },
+        h("button", { type: "button", title: meaning, onclick: () => this.sorted(name) }, label + arrow));
+    })));
+    this.body.replaceChildren(...view.rows.map((row, place) => this.row(view, row, place)));
+    const last = view.offset + view.rows.length;
+    this.pageText.textContent = view.total ? `${number(view.offset + 1)}–${number(last)} of ${number(view.total)}` : "no sends";
+    this.previous.disabled = !view.offset;
+    this.next.disabled = last >= view.total;
+    const chosen = new Set(view.columns.map(({ name }) => name));
+    const boxes = [...this.columns.querySelectorAll("input")];
+    if (boxes.length !== view.all_columns.length) {
+      this.columns.replaceChildren(...view.all_columns.map((name) =>
+        h("label", {}, h("input", { type: "checkbox", value: name, onchange: () => this.chooseColumns() }), name)));
+    }
+    for (const box of this.columns.querySelectorAll("input")) box.checked = chosen.has(box.value);
+    if (focused >= 0) this.focusRow(focused);
+  }
+
+  row(view, row, place) {
+    const cells = row.cells.map((text, column) => {
+      const { name, number: isNumber } = view.columns[column];
+      const content = name === "status" ? [h("i", { className: "linq-x-dot", style: `background:var(--x-${row.colour})` }), text] : [text];
+      if (column) return h("td", { className: isNumber ? "linq-x-number" : "", title: text }, ...content);
+      const open = h("button", { type: "button", tabIndex: place ? -1 : 0, "aria-label": `Open ${row.cells.slice(0, 3).join(", ")}` },
+        ...(text ? content : ["(none)"]));
+      return h("th", { scope: "row" }, open);
+    });
+    const element = h("tr", { onclick: () => { this.opened = row.id; this.openedRow = place; this.ask("open", { send_id: row.id }); } }, ...cells);
+    element.classList.toggle("linq-x-opened", row.id === this.opened);
+    return element;
+  }
+
+  rowButtons() { return [...this.body.querySelectorAll("th > button")]; }
+
+  focusRow(place) {
+    const buttons = this.rowButtons();
+    const target = buttons[Math.min(place, buttons.length - 1)];
+    for (const button of buttons) button.tabIndex = button === target ? 0 : -1;
+    target?.focus();
+  }
+
+  moved(event) {
+    const buttons = this.rowButtons();
+    const at = buttons.indexOf(document.activeElement);
+    if (at < 0) return;
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: buttons.length - 1 }[event.key];
+    if (to !== undefined) this.focusRow(Math.max(0, to));
+    else if (event.key === "PageDown" && !this.next.disabled) this.turn(1);
+    else if (event.key === "PageUp" && !this.previous.disabled) this.turn(-1);
+    else return;
+    event.preventDefault();
+  }
+
+  sorted(name) {
+    const place = this.view.columns.findIndex((column) => column.name === name);
+    const descending = this.view.sort === name ? !this.view.descending : false;
+    this.ask("sort", { column: name, descending }, () => this.head.querySelectorAll("button")[place]?.focus());
+  }
+
+  chooseColumns() {
+    const names = [...this.columns.querySelectorAll("input:checked")].map((box) => box.value);
+    this.ask("columns", { names });
+  }
+
+  // one send
+
+  showDetail(detail) {
+    this.opened = detail.send_id;
+    for (const [place, row] of this.view.rows.entries()) {
+      this.body.children[place]?.classList.toggle("linq-x-opened", row.id === this.opened);
+    }
+    const title = h("h4", { tabIndex: -1 }, detail.title, " ",
+      h("span", { className: "linq-x-pill", style: `background:var(--x-${detail.colour}-ground)` }, detail.status));
+    const facts = (pairs) => h("dl", { className: "linq-x-facts" }, ...pairs.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]));
+    const steps = h("ol", { className: "linq-x-steps" }, ...detail.steps.map((step) => h("li", {},
+      h("time", {}, step.at), " ", h("b", {}, step.source), " ", step.text)));
+    const reason = h("input", { type: "text", "aria-label": "Reason, which the journal keeps", placeholder: "reason, which the journal keeps" });
+    const buttons = detail.actions.map((action) => h("button", { type: "button", title: action.hint,
+      onclick: () => this.ask("act", { send_id: detail.send_id, action: action.name, reason: reason.value }) }, action.label));
+    const card = h("div");
+    if (detail.card) card.innerHTML = detail.card; // made and escaped by linq_nb.views
+    this.detail.replaceChildren(title, h("p", { className: "linq-x-quiet" }, detail.meaning),
+      ...(detail.error.length ? [facts(detail.error)] : []), card, h("h5", {}, "Timeline (UTC)"), steps,
+      h("div", { className: "linq-x-tools" }, ...buttons, ...(detail.actions.some((action) => action.needs_reason) ? [reason] : []),
+        h("button", { type: "button", onclick: () => this.copy(detail.send_id, "the id is copied") }, "Copy the id"),
+        h("button", { type: "button", onclick: () => this.closeDetail() }, "Close")),
+      h("details", {}, h("summary", {}, "All facts"), facts(detail.facts)));
+    this.detail.hidden = false;
+    title.focus();
+    this.detail.scrollIntoView({ block: "nearest" });
+  }
+
+  closeDetail() {
+    this.detail.hidden = true;
+    this.opened = null;
+    for (const row of this.body.children) row.classList.remove("linq-x-opened");
+    this.focusRow(this.openedRow ?? 0);
+  }
+
+  showCode(code) {
+    this.code.textContent = code;
+    this.code.hidden = false;
+    this.copy(code, "copied");
+  }
+
+  async copy(text, done) {
+    try {
+      await navigator.clipboard.writeText(text);
+      this.say(done);
+    } catch {
+      this.say("This browser does not let the page copy; select the text and copy it.");
+      if (this.code.hidden) {
+        this.code.textContent = text;
+        this.code.hidden = false;
+      }
+    }
+  }
+}
+
+function render({ model, el }) {
+  const view = new View(model, el);
+  return () => view.close();
+}
+
+export default { render };

@@ -1,0 +1,180 @@
+"""Explorer: the widget. The kernel counts; the page has one page of rows and the counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import traitlets
+
+from linq_nb import views
+from linq_nb.errors import LinqError, SettingsError
+from linq_nb.explorer import export_file, picture
+from linq_nb.explorer.exploration import Exploration
+from linq_nb.outbox import session_of
+from linq_nb.reports.selection import Selection
+from linq_nb.text import clean
+from linq_nb.widgets.base import Widget
+from linq_nb.widgets.guard import error_text
+from linq_nb.widgets.output import WidgetOutput
+
+
+class Explorer(Widget):
+    """A log of sends to click through: filter, count, sort, open one, export.
+
+    ``source`` is an Outbox, whose journal is read once and then brought up to date, or a frame of
+    ``to_frame(outbox.sends())`` in pandas, Polars or DuckDB (a folder of Parquet). Counts are made in the kernel; the
+    page gets one page of rows and the counts, handles masked. Over a frame nothing can be done about a send.
+    ``error`` is the last exception. Raises SettingsError for a value that is neither, or that lacks a column.
+    """
+
+    _esm = Path(__file__).with_name("explorer.js")
+    _css = Path(__file__).with_name("explorer.css")
+
+    _view = traitlets.Dict().tag(sync=True)
+    _mode = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, source: Any) -> None:
+        self.error: BaseException | None = None
+        self._exploration = Exploration(source)
+        outbox = self._exploration.outbox
+        self._output = WidgetOutput()
+        super().__init__(_view=self._exploration.view(), _mode=outbox.mode if outbox else "")
+
+    # --- in code ---
+
+    def filter(self, **conditions: Any) -> None:
+        """Choose sends as the filter bar does, those given replacing all: ``filter(status="failed", text="ada")``.
+
+        ``text``, ``chat`` (an id), ``line`` (as in the frame), ``service``, ``status``, ``error`` (Linq's code),
+        ``format``, ``since``, ``until``, ``needs_me``; none of them chooses all. Raises SettingsError for another name.
+        """
+        before = self._exploration.selection
+        self._exploration.selection = Selection()
+        try:
+            self._exploration.choose(**conditions)
+            self._changed()
+        except LinqError:
+            self._exploration.selection = before
+            raise
+
+    @property
+    def rows(self) -> Any:
+        """The chosen sends, as the kind of frame that was given; of an Outbox a DataFrame."""
+        return self._exploration.table.native(self._exploration.selection)
+
+    def code(self) -> str:
+        """Return the filter as Python over the same frame."""
+        return self._exploration.code()
+
+    def export(self, format: str = "csv") -> Path:  # noqa: A002  the word of pandas and of the button
+        """Write the chosen sends to a new file in the current folder: "csv", "excel" or "parquet"; returns its path.
+
+        Handles are masked, and no text is a formula. Nothing is overwritten. Raises SettingsError when it cannot be
+        written, and for more rows than an Excel sheet has.
+        """
+        exploration = self._exploration
+        return export_file.write(exploration.table.chosen(exploration.selection), format, Path.cwd())
+
+    def update(self) -> int:
+        """Take in what the journal has learnt; returns how many sends are new or have another status."""
+        news = self._exploration.update()
+        self._changed()
+        return news
+
+    def record(self) -> views.Shown:
+        """Return what is shown as a display that needs no kernel."""
+        return picture.record(self._view, f"{self._mode}: {self._counts()}" if self._mode else self._counts())
+
+    def close(self) -> None:
+        """Close the widget; its record stays in the notebook."""
+        if self.comm is not None:
+            self._output.end("This explorer is closed.")
+        super().close()
+
+    # --- display ---
+
+    def __repr__(self) -> str:
+        return f"Explorer({f'{self._mode}, ' if self._mode else ''}{self._counts()})"
+
+    def _counts(self) -> str:
+        return f"{self._view['total']:,} of {self._exploration.table.count:,} sends"
+
+    def _ipython_display_(self) -> None:
+        """Show the widget, and below it a static output that keeps what is shown."""
+        self._output.show(self, repr(self), self.record())
+
+    def _changed(self) -> None:
+        self._view = self._exploration.view()
+        self._output.update(self.record())
+
+    # --- messages of the page ---
+
+    def _receive(self, content: Any, buffers: Sequence[memoryview]) -> None:
+        """Handle a message and answer it, with an error too: the front end would hide it."""
+        if not isinstance(content, dict):
+            return
+        try:
+            reply = self._handle(content)
+        except Exception as error:  # noqa: BLE001  the person at the page must see any error
+            self.error = error
+            reply = {"kind": "failed", "why": clean(error_text(error), 600)}
+        self.send({**reply, "number": content.get("number")})
+
+    def _handle(self, content: dict[str, Any]) -> dict[str, Any]:
+        exploration = self._exploration
+        match content.get("kind"):
+            case "filter":
+                exploration.choose_shown(dict(content.get("changes") or {}))
+            case "clear":
+                exploration.selection, exploration.offset = Selection(), 0
+            case "sort":
+                exploration.order(str(content.get("column")), descending=bool(content.get("descending")))
+            case "page":
+                exploration.turn_to(int(content.get("offset") or 0))
+            case "columns":
+                exploration.show_columns([str(name) for name in content.get("names") or ()])
+            case "update":
+                exploration.update()
+            case "open":
+                return {"kind": "detail", "detail": exploration.detail(str(content.get("send_id")))}
+            case "act":
+                return self._act(str(content.get("send_id")), str(content.get("action")), str(content.get("reason")))
+            case "code":
+                return {"kind": "code", "code": self.code()}
+            case "export":
+                return {"kind": "said", "text": f"written: {self.export(str(content.get('format'))).name}"}
+            case "look":
+                return self._look()
+            case other:
+                raise SettingsError(f"the page sent {clean(other, 40)!r}, which is not known; nothing was changed")
+        self._changed()
+        return {"kind": "done"}
+
+    def _act(self, send_id: str, action: str, reason: str) -> dict[str, Any]:
+        """Do what can be done about one send, and show it as it then stands."""
+        outbox = self._exploration.outbox
+        send = session_of(outbox).journal.get(send_id) if outbox else None
+        if outbox is None or send is None:
+            raise SettingsError("this table has no journal; nothing was done; open the explorer over an Outbox")
+        if action == "refresh":
+            outbox.refresh(send, settled=True)
+        elif action == "reconcile":
+            outbox.reconcile(send)
+        elif action == "resolve sent":
+            outbox.resolve(send, "sent", reason=reason)
+        elif action == "resolve not_sent":
+            outbox.resolve(send, "not_sent", reason=reason)
+        else:
+            raise SettingsError(f"there is no action {clean(action, 40)!r}; nothing was done")
+        self._exploration.update()
+        self._changed()
+        return {"kind": "detail", "detail": self._exploration.detail(send_id)}
+
+    def _look(self) -> dict[str, Any]:
+        """Say how much news the journal has, and how far a batch that is running has come."""
+        snapshot, outbox = self._exploration.snapshot, self._exploration.outbox
+        batch = outbox.last_batch if outbox else None
+        line = batch.line() if batch is not None and not batch.is_done else ""
+        return {"kind": "news", "news": snapshot.news() if snapshot else 0, "batch": line}

@@ -1,0 +1,130 @@
+"""The chosen rows as a new file: CSV, Excel or Parquet, masked; no cell of text is ever a formula."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from linq_nb.errors import SettingsError
+from linq_nb.explorer.cells import HANDLES, masked
+from linq_nb.reports.tallies import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Format = Literal["csv", "excel", "parquet"]
+
+SUFFIXES = {"csv": ".csv", "excel": ".xlsx", "parquet": ".parquet"}
+NEEDED = {"excel": ("xlsxwriter", "audit"), "parquet": ("pyarrow", "parquet")}
+EXCEL_ROWS = 1_048_576
+"""Rows of a sheet, the one with the names of the columns among them."""
+
+EXCEL_TEXT = 32_767
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""A spreadsheet that opens a CSV reads a cell that begins so as a formula; an apostrophe before it makes it text."""
+
+_FREE_TEXT = (*HANDLES, "chat_name", "filename", "error_message")
+
+
+def write(rows: Any, format: str, folder: Path, rows_at_most: int = EXCEL_ROWS) -> Path:  # noqa: A002
+    """Write a narwhals frame to a new file in a folder; returns its path. Raises SettingsError when it cannot be."""
+    if format not in SUFFIXES:
+        raise SettingsError(f"the format is one of {', '.join(SUFFIXES)}, not {format!r}; nothing was written")
+    package, extra = NEEDED.get(format, ("pandas", ""))
+    if importlib.util.find_spec(package) is None:
+        raise SettingsError(f'this needs {package}; nothing was written; pip install "linq_nb[{extra}]"')
+    frame = _frame(rows)
+    if format == "excel" and len(frame) + 1 > rows_at_most:
+        raise SettingsError(
+            f"{len(frame):,} rows are more than the {rows_at_most - 1:,} of an Excel sheet; nothing was written; "
+            "choose fewer, or export CSV or Parquet"
+        )
+    try:
+        return _write(frame, format, folder)
+    except OSError as error:
+        raise SettingsError(
+            f"the file could not be written ({error.strerror or error}); nothing was sent; free the disk or start the "
+            "notebook in a folder that it can write to"
+        ) from None
+
+
+def _write(frame: pd.DataFrame, format: str, folder: Path) -> Path:  # noqa: A002
+    place = _reserved(folder, SUFFIXES[format])
+    try:
+        if format == "csv":
+            _safe_text(frame).to_csv(place, index=False, encoding="utf-8-sig")
+        elif format == "parquet":
+            frame.to_parquet(place, index=False)
+        else:
+            _write_excel(frame, place)
+    except BaseException:
+        place.unlink(missing_ok=True)
+        raise
+    return place
+
+
+def _reserved(folder: Path, suffix: str) -> Path:
+    """Make a new empty file: sends.csv, else sends-2.csv and so on."""
+    for number in range(1, 10_000):
+        place = folder / f"sends{f'-{number}' if number > 1 else ''}{suffix}"
+        try:
+            place.open("x").close()
+        except FileExistsError:
+            continue
+        return place
+    raise SettingsError(f"this folder has 10,000 files sends-…{suffix}; nothing was written; move some of them away")
+
+
+def _frame(rows: Any) -> pd.DataFrame:
+    """Return the rows as a pandas frame, masked."""
+    import narwhals as nw
+
+    rows = rows.collect() if isinstance(rows, nw.LazyFrame) else rows
+    frame: pd.DataFrame = rows.to_pandas().copy()
+    for name in _FREE_TEXT:
+        if name in frame:
+            texts = {value: masked(name, value) for value in frame[name].dropna().unique()}
+            frame[name] = frame[name].astype(object).map(texts, na_action="ignore").astype("string")
+    return frame
+
+
+def _safe_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put an apostrophe before text that a spreadsheet would read as a formula."""
+    import pandas as pd
+
+    safe = frame.rename(columns=lambda name: f"'{name}" if str(name).startswith(FORMULA) else name)
+    for name in safe:
+        if not pd.api.types.is_numeric_dtype(safe[name]) and not pd.api.types.is_datetime64_any_dtype(safe[name]):
+            text = safe[name].astype("string")
+            safe[name] = text.mask(text.str.startswith(FORMULA).fillna(False), "'" + text)
+    return safe
+
+
+def _write_excel(frame: pd.DataFrame, place: Path) -> None:
+    """Write one sheet; times are in UTC without a zone, as Excel has none."""
+    import xlsxwriter  # type: ignore[import-untyped]  # it has no types
+
+    with xlsxwriter.Workbook(place, {"constant_memory": True}) as book:
+        sheet = book.add_worksheet("sends")
+        bold, moment = book.add_format({"bold": True}), book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+        sheet.freeze_panes(1, 0)
+        for place_of, name in enumerate(frame.columns):
+            sheet.write_string(0, place_of, str(name), bold)
+        for number, row in enumerate(frame.itertuples(index=False), 1):
+            for place_of, value in enumerate(map(plain, row)):
+                _write_cell(sheet, number, place_of, value, moment)
+        sheet.autofilter(0, 0, len(frame), max(len(frame.columns) - 1, 0))
+
+
+def _write_cell(sheet: Any, row: int, column: int, value: Any, moment: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool):
+        sheet.write_boolean(row, column, value)
+    elif isinstance(value, int | float):
+        sheet.write_number(row, column, value)
+    elif hasattr(value, "tzinfo"):
+        sheet.write_datetime(row, column, value.replace(tzinfo=None), moment)
+    else:
+        sheet.write_string(row, column, str(value)[:EXCEL_TEXT])

@@ -1,0 +1,155 @@
+"""The explorer in JupyterLab: by mouse, by keyboard alone, with hostile text, dark, narrow, reloaded and untrusted."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from browsing import serious
+
+expect = pytest.importorskip("playwright.sync_api").expect
+pytestmark = pytest.mark.browser
+
+SETUP = """import contextlib
+import linq_nb
+outbox = linq_nb.connect(demo=True, fresh=True)
+memo = linq_nb.VoiceMemo.from_samples([0.1, -0.1] * 12000, 8000, "<script>window.owned=1</script>.wav")
+for name in ("Ada Lovelace", "Book Club", "Sam SMS", "Finn Fails", "Lee Blocked", "Rosa RCS", "Lou Lost Answer"):
+    with contextlib.suppress(linq_nb.LinqError):
+        outbox.send(memo, outbox.demo.chat_ids[name])
+    outbox.demo.advance(minutes=90)
+    outbox.refresh()
+explorer = linq_nb.Explorer(outbox)
+explorer"""
+HOSTILE = """import pandas as pd
+bad = "<img src=x onerror=window.owned=1><script>window.owned=1</script>"
+names = ("chat_name", "filename", "error_message", "chat_id", "message_id", "trace_id", "from_handle")
+frame = linq_nb.to_frame(outbox.sends()).assign(**dict.fromkeys(names, bad))
+for name in ("status", "service", "format"):
+    frame[name] = pd.Categorical([bad] * len(frame))
+hostile = linq_nb.Explorer(frame)
+hostile"""
+
+WIDE = """root => [...root.querySelectorAll(':scope > *')].filter(
+  part => part.getBoundingClientRect().right > root.getBoundingClientRect().right + 1).length"""
+
+
+class Explored:
+    """The explorer of a cell."""
+
+    def __init__(self, notebook: Any, *cells: str) -> None:
+        self.notebook = notebook.open(SETUP, *cells)
+        notebook.run(0)
+        self.at = notebook.cell(0).locator(".linq-x").first
+        expect(self.rows).to_have_count(7)
+
+    @property
+    def rows(self) -> Any:
+        return self.at.locator("tbody tr")
+
+    @property
+    def detail(self) -> Any:
+        return self.at.get_by_role("region", name="One send")
+
+    def button(self, name: str) -> Any:
+        return self.at.get_by_role("button", name=name, exact=True)
+
+
+def test_a_person_filters_sorts_opens_and_exports_with_the_mouse(notebook: Any) -> None:
+    explored = Explored(notebook, "print(explorer.rows['status'].tolist(), explorer.error)")
+    explored.at.get_by_role("combobox", name="Status").select_option("rejected")
+    expect(explored.rows).to_have_count(1)
+    explored.rows.first.click()
+    expect(explored.detail).to_contain_text("block list")
+    expect(explored.detail).to_contain_text("post")
+    explored.button("Close").click()
+    notebook.run(1)
+    expect(notebook.output(1)).to_have_text("['rejected'] None")
+    explored.button("Clear filter").click()
+    expect(explored.rows).to_have_count(7)
+    explored.button("chat_name").click()
+    expect(explored.rows.first).to_contain_text("Ada Lovelace")
+    explored.button("chat_name ▲").click()
+    expect(explored.rows.first).to_contain_text("Sam SMS")
+    explored.at.get_by_role("region", name="Leading chats").get_by_role("button", name=re.compile("Rosa")).click()
+    expect(explored.rows).to_have_count(1)
+    explored.button("Clear filter").click()
+    expect(explored.rows).to_have_count(7)
+    chart = explored.at.get_by_role("img", name=re.compile("^Sends by hour"))
+    box = chart.bounding_box()
+    notebook.page.mouse.move(box["x"] + 4, box["y"] + 60)
+    notebook.page.mouse.down()
+    notebook.page.mouse.move(box["x"] + 90, box["y"] + 60)
+    notebook.page.mouse.up()
+    expect(explored.rows).to_have_count(2)  # the first two hours have two of the sends
+    explored.button("Export").click()
+    expect(explored.at.get_by_role("status").first).to_have_text("written: sends.csv")
+    explored.button("Copy as Python").click()
+    expect(explored.at.get_by_role("region", name="The filter as Python")).to_contain_text('nw.col("created_at") >=')
+
+
+def test_an_unknown_send_is_settled_in_its_detail_and_news_is_offered(notebook: Any) -> None:
+    explored = Explored(notebook, "outbox.send(memo, outbox.demo.chat_ids['Ada Lovelace'], 2).status")
+    explored.at.get_by_label("Only what needs me").check()
+    expect(explored.rows).to_have_count(3)
+    explored.at.get_by_role("button", name=re.compile("Open Lou Lost")).click()
+    explored.at.get_by_label("Reason, which the journal keeps").fill("seen on the phone")
+    explored.button("It was sent").click()
+    expect(explored.detail).to_contain_text("reason: seen on the phone")
+    expect(explored.at.get_by_role("row", name=re.compile("Open Lou Lost Answer, sent"))).to_be_visible()
+    explored.button("Clear filter").click()
+    notebook.run(1)
+    news = explored.at.get_by_role("button", name="1 new or changed sends: show them")
+    expect(news).to_have_text("1 new")
+    news.click()
+    expect(explored.rows).to_have_count(8)
+    expect(news).to_be_hidden()
+
+
+def test_a_person_gets_everywhere_by_keyboard_alone(notebook: Any) -> None:
+    explored = Explored(notebook)
+    keys = notebook.page.keyboard
+    explored.at.get_by_label("Search").focus()
+    keys.type("sam", delay=20)
+    expect(explored.rows).to_have_count(1)
+    keys.press("Control+A")
+    keys.press("Delete")
+    expect(explored.rows).to_have_count(7)
+    explored.rows.first.get_by_role("button").focus()
+    keys.press("ArrowDown")
+    keys.press("End")
+    expect(explored.rows.last.get_by_role("button")).to_be_focused()
+    keys.press("Home")
+    keys.press("Enter")
+    expect(explored.detail).to_be_visible()
+    keys.press("Escape")
+    expect(explored.detail).to_be_hidden()
+    expect(explored.rows.first.get_by_role("button")).to_be_focused()
+
+
+def test_hostile_text_runs_no_script_and_nobody_is_shut_out(notebook: Any) -> None:
+    explored = Explored(notebook, HOSTILE, "hostile.record()")
+    notebook.run(1)
+    at = notebook.cell(1).locator(".linq-x").first
+    at.locator("tbody tr").first.click()
+    expect(at.get_by_role("region", name="One send")).to_contain_text("<img src=x")
+    notebook.run(2)
+    expect(notebook.output(2).first).to_contain_text("<img src=x")
+    assert notebook.page.evaluate("() => window.owned") is None
+    explored.rows.first.click()
+    expect(explored.detail).to_be_visible()
+    for theme in notebook.themes():
+        assert not serious(notebook.page, ".jp-OutputArea"), theme
+    at.evaluate("element => { element.style.width = '320px'; }")
+    expect(at.locator("svg").first).to_have_attribute("width", re.compile("^2[0-9]{2}$"))
+    wide = at.evaluate(WIDE)
+    assert wide == 0
+
+
+def test_it_comes_back_after_a_reload_and_its_record_reads_untrusted(notebook: Any) -> None:
+    explored = Explored(notebook, "explorer.record()")
+    expect(explored.notebook.cell(0).locator(".linq-nb-kept")).to_be_hidden()  # the widget says the same
+    notebook.run(1)
+    expect(notebook.output(1).first).to_contain_text("7 of 7 sends")
+    expect(notebook.output(1).locator("img")).to_have_attribute("alt", re.compile("^sends by hour"))

@@ -1,0 +1,269 @@
+"""The explorer without a page: what a message changes, what leaves the kernel, what is exported, what is recorded."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+from zipfile import ZipFile
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pytest
+
+from linq_nb import Explorer, Outbox, VoiceMemo, to_frame
+from linq_nb.errors import LinqError, SettingsError
+from linq_nb.explorer import export_file
+from linq_nb.explorer.snapshot import Snapshot
+from linq_nb.model import Send
+from linq_nb.outbox import session_of
+from linq_nb.widgets.actions import actions_for
+
+LOU = "Lou Lost Answer"
+PEOPLE = ("Ada Lovelace", "Book Club", "Sam SMS", "Finn Fails", "Lee Blocked", "Rosa RCS")
+HOSTILE = '=HYPERLINK("http://x")<img src=x onerror=window.owned=1>'
+
+
+@pytest.fixture
+def sent(outbox: Outbox, memo: VoiceMemo) -> Outbox:
+    """An outbox with some sends that went well and some that did not."""
+    for name in PEOPLE:
+        with contextlib.suppress(LinqError):
+            outbox.send(memo, outbox.demo.chat_ids[name])
+    outbox.demo.advance(minutes=5)
+    outbox.refresh()
+    return outbox
+
+
+class Page:
+    """The page of an explorer: what it sends, and the answers."""
+
+    def __init__(self, explorer: Explorer) -> None:
+        self.explorer, self.answers = explorer, []
+        explorer.send = lambda content, buffers=None: self.answers.append(content)
+
+    def ask(self, kind: str, **more: Any) -> dict[str, Any]:
+        self.explorer._receive({"kind": kind, "number": 1, **more}, ())
+        return self.answers[-1]
+
+    @property
+    def view(self) -> dict[str, Any]:
+        return self.explorer._view
+
+    def column(self, name: str) -> list[str]:
+        place = [column["name"] for column in self.view["columns"]].index(name)
+        return [row["cells"][place] for row in self.view["rows"]]
+
+
+@pytest.fixture
+def page(sent: Outbox) -> Page:
+    return Page(Explorer(sent))
+
+
+def frames_of(outbox: Outbox) -> Sequence[Any]:
+    frame = to_frame(outbox.sends())
+    return frame, pl.from_pandas(frame), duckdb.from_arrow(pl.from_pandas(frame).to_arrow())
+
+
+def test_the_first_view_is_the_newest_page_and_the_counts(page: Page) -> None:
+    assert repr(page.explorer) == f"Explorer(DEMO, {len(PEOPLE)} of {len(PEOPLE)} sends)"
+    assert set(page.column("chat_name")) == set(PEOPLE)
+    assert page.column("created_at") == sorted(page.column("created_at"), reverse=True)
+    assert dict(page.view["tiles"])["sends"] == str(len(PEOPLE))
+
+
+def test_a_filter_of_the_page_chooses_and_can_be_cleared(page: Page) -> None:
+    assert page.ask("filter", changes={"status": "rejected"})["kind"] == "done"
+    assert page.column("chat_name") == ["Lee Blocked"]
+    assert page.explorer.rows["status"].tolist() == ["rejected"]
+    page.ask("filter", changes={"status": None, "text": "ada"})
+    assert page.column("chat_name") == ["Ada Lovelace"]
+    page.ask("filter", changes={"text": "", "needs_me": True})
+    assert set(page.column("chat_name")) == {"Finn Fails", "Lee Blocked"}
+    page.ask("clear")
+    assert page.view["total"] == len(PEOPLE)
+
+
+def test_a_page_is_sorted_and_turned(page: Page) -> None:
+    page.ask("sort", column="chat_name", descending=False)
+    assert page.column("chat_name") == sorted(PEOPLE)
+    page.ask("page", offset=5000)
+    assert page.view["offset"] == 0  # there is one page only
+    page.ask("columns", names=["status", "filename"])
+    assert [column["name"] for column in page.view["columns"]] == ["status", "filename"]
+
+
+def test_a_message_that_is_not_right_is_answered_with_the_reason_and_changes_nothing(page: Page) -> None:
+    before = page.view
+    for kind, more in (
+        ("filter", {"changes": {"service": "Fax"}}),
+        ("filter", {"changes": {"since": "soon"}}),
+        ("filter", {"changes": {"colour": "red"}}),
+        ("sort", {"column": "nothing"}),
+        ("open", {"send_id": "nobody"}),
+        ("act", {"send_id": "nobody", "action": "refresh"}),
+        ("export", {"format": "docx"}),
+        ("dance", {}),
+    ):
+        answer = page.ask(kind, **more)
+        assert answer["kind"] == "failed", kind
+        assert "\n" not in answer["why"]
+    assert page.view == before
+    assert isinstance(page.explorer.error, SettingsError)
+
+
+def test_the_code_of_a_filter_gives_the_same_rows(page: Page, sent: Outbox) -> None:
+    page.explorer.filter(text="a", needs_me=True)
+    scope: dict[str, Any] = {"outbox": sent}
+    exec(page.ask("code")["code"], scope)
+    assert scope["rows"]["send_id"].tolist() == page.explorer.rows["send_id"].tolist()
+    page.explorer.filter()
+    exec(page.explorer.code(), scope)
+    assert len(scope["rows"]) == len(PEOPLE)
+
+
+def test_a_filter_in_code_that_is_not_right_changes_nothing(page: Page) -> None:
+    page.explorer.filter(status="rejected")
+    with pytest.raises(SettingsError, match="a filter has no 'colour'"):
+        page.explorer.filter(colour="red")
+    assert page.explorer.rows["status"].tolist() == ["rejected"]
+
+
+def test_an_explorer_takes_frames_of_every_kind_and_nothing_can_be_done_there(sent: Outbox) -> None:
+    for frame in frames_of(sent):
+        page = Page(Explorer(frame))
+        assert set(page.column("chat_name")) == set(PEOPLE)
+        assert page.view["can_act"] is False
+        detail = page.ask("open", send_id=page.view["rows"][0]["id"])["detail"]
+        assert detail["actions"] == []
+        assert [step["source"] for step in detail["steps"]] == ["table"] * len(detail["steps"])
+        page.explorer.filter(service="SMS")
+        assert isinstance(page.explorer.rows, type(frame))
+    with pytest.raises(SettingsError, match="Explorer takes a frame"):
+        Explorer(42)
+
+
+def test_no_handle_leaves_the_kernel_also_of_a_frame_with_full_handles(
+    sent: Outbox, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    frame = to_frame(sent.sends(), "full")
+    frame["chat_name"] = "call +12025550111"
+    page = Page(Explorer(frame))
+    page.ask("columns", names=list(frame.columns))
+    line = page.view["choices"]["line"][0][0]
+    page.ask("filter", changes={"line": line})
+    assert page.view["total"] == len(frame)
+    detail = page.ask("open", send_id=page.view["rows"][0]["id"])
+    shown = json.dumps([page.view, detail, page.explorer.record().text])
+    assert re.findall(r"\+?1202\d{4,}", shown) == []
+    assert re.findall(r"1202\d{4,}", page.explorer.export("csv").read_text("utf-8-sig")) == []
+
+
+def test_a_row_opens_its_timeline_with_the_error_and_what_to_do(page: Page) -> None:
+    page.explorer.filter(status="rejected")
+    detail = page.ask("open", send_id=page.view["rows"][0]["id"])["detail"]
+    assert [step["source"] for step in detail["steps"]][:1] == ["journal"]
+    assert "post" in {step["source"] for step in detail["steps"]}
+    assert "block list" in dict(detail["error"])["error"]
+    assert dict(detail["error"])["to do"]
+    page.explorer.filter(status="read")
+    detail = page.ask("open", send_id=page.view["rows"][0]["id"])["detail"]
+    assert "poll" in {step["source"] for step in detail["steps"]}
+    assert detail["error"] == []
+
+
+def test_an_unknown_send_is_looked_up_and_settled_with_a_reason(outbox: Outbox, memo: VoiceMemo) -> None:
+    with pytest.raises(LinqError):
+        outbox.send(memo, outbox.demo.chat_ids[LOU])
+    page = Page(Explorer(outbox))
+    send_id = page.view["rows"][0]["id"]
+    names = [action["name"] for action in page.ask("open", send_id=send_id)["detail"]["actions"]]
+    assert names == ["reconcile", "resolve sent", "resolve not_sent"]
+    assert "needs the reason" in page.ask("act", send_id=send_id, action="resolve sent", reason=" ")["why"]
+    outbox.demo.advance(minutes=5)
+    detail = page.ask("act", send_id=send_id, action="resolve sent", reason="I saw it")["detail"]
+    assert detail["status"] == "sent"
+    assert "I saw it" in detail["steps"][-1]["text"]
+    assert page.column("status") == ["sent"]
+
+
+def test_actions_follow_the_status() -> None:
+    def names(status: str, message_id: str | None = "m") -> list[str]:
+        send = Send(send_id="s", base_url="b", content="c", chat_id="d", status=status, message_id=message_id)
+        return [action.name for action in actions_for(send)]
+
+    assert names("queued") == names("failed") == names("delivered") == ["refresh"]
+    assert names("unknown") == ["reconcile", "resolve sent", "resolve not_sent"]
+    assert names("read") == names("rejected") == names("queued", None) == []
+
+
+def test_what_the_journal_learns_is_offered_and_then_shown(page: Page, sent: Outbox, memo: VoiceMemo) -> None:
+    assert page.ask("look")["news"] == 0
+    sent.send(memo, sent.demo.chat_ids["Ada Lovelace"], 2)
+    assert page.ask("look")["news"] == 1
+    assert page.view["total"] == len(PEOPLE)  # not before a person asks for it
+    page.ask("update")
+    assert page.view["total"] == len(PEOPLE) + 1
+    assert page.ask("look")["news"] == 0
+    sent.demo.advance(minutes=5)
+    sent.refresh()
+    assert page.ask("look")["news"] == 1
+    page.ask("update")
+    assert page.column("status")[0] in ("delivered", "read")
+
+
+def test_a_snapshot_that_is_brought_up_to_date_is_the_frame_of_the_journal(sent: Outbox, memo: VoiceMemo) -> None:
+    snapshot = Snapshot(session_of(sent).journal)
+    sent.send(memo, sent.demo.chat_ids["Book Club"], 2)
+    sent.demo.advance(minutes=5)
+    sent.refresh(settled=True)
+    snapshot.update()
+    pd.testing.assert_frame_equal(snapshot.frame, to_frame(sent.sends()))
+
+
+def test_an_export_is_new_and_no_cell_is_a_formula(sent: Outbox, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    for frame in frames_of(sent):
+        hostile = frame if not isinstance(frame, pd.DataFrame) else frame.assign(filename=HOSTILE)
+        explorer = Explorer(hostile)
+        explorer.filter(needs_me=True)
+        files = [explorer.export(kind) for kind in ("csv", "excel", "parquet")]
+        assert len(pd.read_parquet(files[2])) == 2
+        rows = list(csv.reader(files[0].read_text("utf-8-sig").splitlines()))
+        assert len(rows) == 3
+        assert not [cell for row in rows for cell in row if cell.startswith(export_file.FORMULA)]
+        with ZipFile(files[1]) as book:
+            sheet = ElementTree.fromstring(book.read("xl/worksheets/sheet1.xml"))
+        tags = {element.tag.rpartition("}")[2] for element in sheet.iter()}
+        assert "row" in tags
+        assert not tags & {"f", "hyperlink"}
+    assert {file.name for file in tmp_path.iterdir()} >= {"sends.csv", "sends-2.csv", "sends-3.xlsx", "sends-3.parquet"}
+
+
+def test_more_rows_than_a_sheet_has_are_refused_and_leave_no_file(sent: Outbox, tmp_path: Path) -> None:
+    explorer = Explorer(to_frame(sent.sends()))
+    rows = explorer._exploration.table.rows
+    with pytest.raises(SettingsError, match="6 rows are more than the 5 of an Excel sheet; nothing was written"):
+        export_file.write(rows, "excel", tmp_path, rows_at_most=6)
+    assert not list(tmp_path.iterdir())
+    assert export_file.write(rows, "excel", tmp_path, rows_at_most=7).exists()
+
+
+def test_a_record_says_the_same_as_text_and_html_and_holds_no_markup_of_others(sent: Outbox) -> None:
+    explorer = Explorer(to_frame(sent.sends()).assign(chat_name=HOSTILE))
+    shown = explorer.record()
+    for words in ("6 of 6 sends", "accepted", "rejected"):
+        assert words in shown.html
+        assert words in shown.text
+    assert "<img src=x" not in shown.html
+    assert 'alt="sends by hour from' in shown.html
+    assert "<script" not in shown.html
+    explorer.filter(text="nobody at all")
+    assert "no send is chosen" in explorer.record().html
