@@ -253,6 +253,18 @@ class LinqMagics(Magics):
             )
         return _frame(outbox, reconciled, args, "sends")
 
+    @_magic(spec.AUDIT)
+    def linq_audit(self, args: SimpleNamespace, scope: Scope) -> Any:
+        from linq_nb.auditing import audit
+
+        since = None if args.since == "all" else args.since or "7d"
+        made = audit(self._outbox(args, scope), since, args.until, args.chat, args.tz or "UTC")
+        if args.html:
+            made.to_html(args.html)
+        if args.xlsx:
+            made.to_excel(args.xlsx)
+        return made
+
     @_magic(spec.WEBHOOKS)
     def linq_webhooks(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
         from linq_nb.magics.webhook_commands import run

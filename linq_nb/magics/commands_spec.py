@@ -177,6 +177,23 @@ Examples:
   %linq_errors
   %linq_errors 2001""")
 
+AUDIT = read_help(f"""\
+%linq_audit: Audit the sends of a period on one page: what arrived, what went wrong, what is open, what to do next.
+
+  --since TIME              only sends since then (7d), as in 30d, 2026-03-01 or all
+  --until TIME              only sends before then
+  --chat CHAT               only sends to this chat: an id, or a name or handle that only one chat has
+  --tz ZONE                 time zone of days and times (UTC), as in America/New_York
+  --html FILE               write the page to this new file too; it prints on A4
+  --xlsx FILE               write the tables to this new Excel file too (needs linq_nb[audit])
+{RESULT}
+
+Examples:
+  %linq_audit
+  %linq_audit --since 30d --tz America/New_York --html audit.html --xlsx audit.xlsx
+
+It reads the journal only: %linq_status asks Linq first for what is new.""")
+
 FORM = read_help(f"""\
 %linq_form: Show a form: choose chats and audio, see the card, send.
 
@@ -215,7 +232,5 @@ DOCTOR = read_help(f"""\
 Examples:
   %linq_doctor""")
 
-COMMANDS = {
-    command.name: command
-    for command in (CONNECT, VOICEMEMO, CHATS, SENDS, STATUS, RECONCILE, WEBHOOKS, ERRORS, FORM, EXPLORE, DOCTOR)
-}
+_ALL = (CONNECT, VOICEMEMO, CHATS, SENDS, STATUS, RECONCILE, AUDIT, WEBHOOKS, ERRORS, FORM, EXPLORE, DOCTOR)
+COMMANDS = {command.name: command for command in _ALL}

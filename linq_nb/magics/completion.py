@@ -112,8 +112,12 @@ def _values(name: str, choices: Sequence[str], typed: str, names: dict[str, Any]
         from linq_nb.status import LINQ_STATUSES, NEEDS_ME, OUR_STATUSES
 
         words = (*LINQ_STATUSES, *OUR_STATUSES, NEEDS_ME)
-    elif name == "--since":
+    elif name in ("--since", "--until"):
         words, kind = ("1h", "24h", "7d", "30d"), "time"
+    elif name == "--tz":
+        from zoneinfo import available_timezones
+
+        words, kind = sorted(available_timezones()), "zone"
     elif name == "--columns":
         from linq_nb.model import Send, frame_columns
 

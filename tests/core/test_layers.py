@@ -13,11 +13,11 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "linq_nb"
 FLOORS = {
-    9: "magics forms explorer board recorder receiver accessor",
+    9: "magics forms explorer auditing board recorder receiver accessor",
     8: "outbox widgets",
     7: "session",
     6: "client journal settings download export live",
-    5: "preflight rules wire proof webhooks frames contacts reports plots consent audit",
+    5: "preflight rules wire proof webhooks frames contacts reports plots consent",
     4: "views",
     3: "model",
     2: "audio",

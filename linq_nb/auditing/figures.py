@@ -1,0 +1,152 @@
+"""The tables of an audit, each a pandas frame, counted by ``linq_nb.reports`` wherever a report counts it."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import narwhals as nw
+
+from linq_nb import reports
+from linq_nb.auditing import sentences
+from linq_nb.reports import parts
+from linq_nb.reports.selection import is_unconfirmed
+from linq_nb.status import UNCLEAR_STATUSES, UNCONFIRMED_AFTER
+from linq_nb.text import clean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_OF = 0.8
+"""The headline tells within how many seconds this share of the memos arrived."""
+
+QUIET = timedelta(days=2)
+"""An error that did not come for so long has ended; the next one is a new beginning."""
+
+_ERROR = ["status", "http_status", "error_code"]
+_NULLABLE = {"http_status": "Int64", "error_code": "Int64", "is_group": "boolean"}
+"""Columns with missing values, which other engines hand over as floats or objects."""
+
+_REPORTED = ("is_group", "service", "status", "delivery_s")
+_OPEN = ("chat_id", "chat_name", "filename", "service", "status", "created_at", "send_id", "is_group", "accepted_at",
+         "posted_at")  # fmt: skip
+
+
+def figures(frame: Any, errors: Any, now: datetime, zone: str) -> Mapping[str, pd.DataFrame]:
+    """Return the tables of an audit by name, in the order of the page; ``errors`` are all sends that went wrong."""
+    days, duplicates = _pandas(reports.by_day(frame, zone)), _pandas(reports.duplicates(frame))
+    tables = {
+        "problems": _problems(frame, errors),
+        "chats": _chats(frame),
+        "latency": _pandas(reports.latency(frame, q=(0.5, 0.95))),
+        "open": _open(frame, now),
+        "duplicates": duplicates.drop(columns="audio"),
+        "days": days,
+    }
+    summary = _summary(frame, days, len(_pandas(reports.by(frame, "chat_id"))))
+    steps = sentences.steps(tables)
+    return {"summary": summary, "problems": tables.pop("problems"), "next": steps, **tables}
+
+
+def _summary(frame: Any, days: pd.DataFrame, chats: int) -> pd.DataFrame:
+    """Return one row: the counts, and how long deliveries take."""
+    import pandas as pd
+
+    rows = parts.asked(frame, "audit", *_REPORTED).filter(parts.is_accepted() & ~parts.is_silent())
+    can_report = int(_pandas(rows.select(nw.len().alias("n")).to_native())["n"].iloc[0])
+    most = math.ceil(MOST_OF * can_report)
+    quickest = rows.filter(~nw.col("delivery_s").is_null()).sort("delivery_s").head(most)
+    within = _pandas(quickest.select(nw.len().alias("n"), nw.col("delivery_s").max().alias("s")).to_native()).iloc[0]
+    arrived = rows.filter(nw.col("status").is_in(parts.STATUSES_OF["delivered"]))
+    delivered = int(_pandas(arrived.select(nw.len().alias("n")).to_native())["n"].iloc[0])
+    quantiles = _pandas(reports.latency(frame, by=(), q=(0.5, 0.95))).iloc[0]
+    counts = {name: int(days[name].sum()) for name in parts.COUNTS}
+    is_enough = can_report > 0 and within["n"] == most
+    row = counts | {
+        "chats": chats,
+        "can_report": can_report,
+        "reported": delivered,
+        "most_within_s": float(within["s"]) if is_enough else None,
+        "p50_s": quantiles["p50_s"],
+        "p95_s": quantiles["p95_s"],
+    }
+    seconds = dict.fromkeys(("most_within_s", "p50_s", "p95_s"), "Float64")
+    return pd.DataFrame([row]).astype(seconds)
+
+
+def _problems(frame: Any, errors: Any) -> pd.DataFrame:
+    """Return the errors, the most frequent first, with the line that all of one are from where there are several."""
+    problems, lines = _pandas(reports.errors(frame)), _pandas(reports.errors(frame, by="from_handle"))
+    number = len(_pandas(reports.by(frame, "from_handle")))
+    of_error: dict[tuple[str, ...], set[str]] = {}
+    for row in lines.itertuples(index=False):
+        of_error.setdefault(_key(row), set()).add(str(row.from_handle))
+    names = [of_error[_key(row)] for row in problems.itertuples(index=False)]
+    only = [next(iter(of))[-4:] if len(of) == 1 and number > 1 else "" for of in names]
+    problems.insert(3, "line", only)
+    times = _times(errors)
+    since = [_spell(times[_key(row)], row.first_at) for row in problems.itertuples(index=False)]
+    problems.insert(len(problems.columns) - 2, "since", since)
+    return problems.astype({"since": problems["first_at"].dtype})
+
+
+def _times(errors: Any) -> dict[tuple[str, ...], list[Any]]:
+    """Return when the sends of each error were asked for, in order."""
+    rows = _pandas(parts.asked(errors, "audit", *_ERROR, "created_at").sort("created_at").to_native())
+    rows["http_status"] = rows["http_status"].mask((rows["status"] == "failed").fillna(value=False).astype(bool))
+    times: dict[tuple[str, ...], list[Any]] = {}
+    for row in rows.itertuples(index=False):
+        times.setdefault(_key(row), []).append(row.created_at)
+    return times
+
+
+def _spell(times: list[Any], first_at: Any) -> Any:
+    """Return when an error began that was there at a time: before it there were ``QUIET`` days without the error."""
+    begin = first_at
+    for at in reversed(times[: bisect.bisect_left(times, first_at)]):
+        if begin - at > QUIET:
+            break
+        begin = at
+    return begin
+
+
+def _chats(frame: Any) -> pd.DataFrame:
+    """Return the chats where something went wrong, the worst first, with the most frequent reason and since when."""
+    chats = _pandas(reports.by_chat(frame))
+    chats = chats[chats[["failed", "refused", "unclear"]].sum(axis=1) > 0]
+    reasons = _pandas(reports.errors(frame, by="chat_id")).drop_duplicates("chat_id")
+    reasons = reasons[["chat_id", "error_code", "meaning", "first_at"]].rename(columns={"first_at": "since"})
+    names = ["chat_name", "sends", "accepted", "delivered", "failed", "refused", "unclear", "error_code", "meaning",
+             "since", "chat_id"]  # fmt: skip
+    return chats.merge(reasons, on="chat_id", how="left")[names]
+
+
+def _open(frame: Any, now: datetime) -> pd.DataFrame:
+    """Return the sends without a clear end: unclear ones, and those open for an hour or longer; the oldest first."""
+    rows = parts.asked(frame, "audit", *_OPEN)
+    is_unclear = nw.col("status").is_in(UNCLEAR_STATUSES).fill_null(value=False)
+    rows = rows.filter(is_unclear | is_unconfirmed(rows, now - UNCONFIRMED_AFTER))
+    rows = parts.worded(rows).select(*_OPEN[:7]).sort("created_at", "send_id")
+    return _pandas(rows.to_native())[["chat_name", "filename", "status", "created_at", "service", "chat_id", "send_id"]]
+
+
+def _key(row: Any) -> tuple[str, ...]:
+    return tuple(str(getattr(row, name)) for name in _ERROR)
+
+
+def _pandas(native: Any) -> pd.DataFrame:
+    """Return a table as pandas, its texts fit to show, its times in UTC."""
+    import pandas as pd
+
+    rows = nw.from_native(native)
+    frame: pd.DataFrame = (rows.collect() if isinstance(rows, nw.LazyFrame) else rows).to_pandas()
+    frame = frame.astype({name: kind for name, kind in _NULLABLE.items() if name in frame})
+    for name in frame.columns:
+        if pd.api.types.is_datetime64_any_dtype(frame[name]):
+            frame[name] = pd.to_datetime(frame[name], utc=True)
+        elif not name.endswith("_id") and (frame[name].dtype == object or pd.api.types.is_string_dtype(frame[name])):
+            frame[name] = frame[name].map(lambda text: clean(text) if isinstance(text, str) else text)
+    return frame

@@ -1,0 +1,67 @@
+"""Which sends an audit is about: those of an outbox or a frame, in a period, of all chats or one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import narwhals as nw
+
+from linq_nb.auditing.figures import figures
+from linq_nb.auditing.report import Audit
+from linq_nb.errors import SettingsError
+from linq_nb.frames import to_frame
+from linq_nb.model import Chat
+from linq_nb.outbox import Outbox, session_of
+from linq_nb.reports import parts, zones
+from linq_nb.reports.selection import Selection
+from linq_nb.status import ERROR_STATUSES
+from linq_nb.times import Time, time_of
+
+
+def audit(
+    source: Any, since: Time | None = "7d", until: Time | None = None, chat: Chat | str | None = None, tz: str = "UTC"
+) -> Audit:
+    """Audit the sends of a period on one page, with ``.to_html(file)``, ``.to_excel(file)`` and ``.frames``.
+
+    ``source``: an outbox, or a frame as ``to_frame(outbox.sends())`` (pandas, Polars, a DuckDB relation). ``since`` and
+    ``until``: times, dates, or spans such as "7d", which count back from the outbox's clock, for a frame from its
+    newest ``created_at``; ``since`` is included, ``until`` is not; None is no limit. ``chat``: a Chat, id, name or
+    handle, for a frame an id or name. ``tz``: the time zone in which days are counted and times are shown. Nothing is
+    sent, and Linq is not asked.
+    """
+    zone = zones.checked(tz)
+    if isinstance(source, Outbox):
+        now = session_of(source).now()
+        start, end = time_of(since, now), time_of(until, now, "until")
+        frame: Any = to_frame(source.sends(chat=chat, since=start), kind="sends")
+        errors: Any = to_frame(source.sends(ERROR_STATUSES, chat), kind="sends")  # of any time: since when
+    else:
+        now = _newest(source)
+        start, end = time_of(since, now), time_of(until, now, "until")
+        frame = source if chat is None else _of_chat(source, chat)
+        errors = nw.from_native(frame).filter(parts.text("status").is_in(ERROR_STATUSES)).to_native()
+    chosen = Selection(since=start, until=end).filtered(nw.from_native(frame), now).to_native()
+    return Audit(figures(chosen, errors, min(now, end or now), zone), start, end or now, zone)
+
+
+def _newest(frame: Any) -> datetime:
+    """Return the newest ``created_at`` of a frame; now for one without rows."""
+    rows = parts.asked(frame, "audit", "created_at").select(nw.col("created_at").max())
+    newest = (rows.collect() if isinstance(rows, nw.LazyFrame) else rows)["created_at"].to_list()[0]
+    if newest is None or newest != newest:  # a missing time is not equal to itself
+        return datetime.now(UTC)
+    newest = newest.to_pydatetime() if hasattr(newest, "to_pydatetime") else newest
+    return newest.replace(tzinfo=UTC) if newest.tzinfo is None else newest.astimezone(UTC)  # type: ignore[no-any-return]
+
+
+def _of_chat(frame: Any, chat: Chat | str) -> Any:
+    """Return the rows of a frame that are of a chat, by its id or name; raises SettingsError without any."""
+    parts.asked(frame, "audit", "chat_id", "chat_name")
+    name = chat.chat_id if isinstance(chat, Chat) else chat
+    rows = nw.from_native(frame)
+    of_chat = rows.filter((parts.text("chat_id") == name.lower()) | (parts.text("chat_name") == name))
+    first = of_chat.head(1)
+    if not len(first.collect() if isinstance(first, nw.LazyFrame) else first):
+        raise SettingsError(f"the frame has no chat {name!r}; nothing was written; give a chat_id or chat_name of it")
+    return of_chat.to_native()
