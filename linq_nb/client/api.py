@@ -288,7 +288,7 @@ class Client:
             return self._ask_linq(method, target, content, check=check)
 
         outcome = self._repeat("read", ask)
-        while isinstance(outcome, Answer) and _is_doubtful(outcome):
+        while isinstance(outcome, Answer) and _is_doubtful(outcome):  # its connection is closed, so this ends
             outcome = self._repeat("read", ask)
         if results:
             return results[-1]

@@ -70,8 +70,8 @@ class Connection:
     def __init__(self, origin: Origin, deadline: float) -> None:
         self.origin = origin
         self.idle_since = 0.0
-        self.is_kept = False
-        """Whether there was an exchange before this one."""
+        self.is_kept = self._is_used = False
+        """Whether there was an exchange before this one, and whether there was any."""
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
         with _errors(httpx.ConnectTimeout, httpx.ConnectError):
             timeout = min(CONNECT_TIMEOUT_S, _left(deadline))
@@ -105,7 +105,6 @@ class Connection:
         if is_closed or not is_done or self._http.trailing_data[0]:
             return False
         self._http.start_next_cycle()
-        self.is_kept = True
         self.idle_since = time.monotonic()
         return True
 
@@ -134,6 +133,7 @@ class Connection:
 
         The request's body is asked for its end only after its last byte was handed over.
         """
+        self.is_kept, self._is_used = self._is_used, True
         try:
             self._write(request, deadline)
         except httpx.WriteError:

@@ -97,6 +97,18 @@ def test_a_read_of_something_else_is_an_error_and_ends_its_connection(
     assert [request.connection for request in server.requests] == [1, 2, 2]
 
 
+@pytest.mark.parametrize("before", [0, 1])
+def test_an_error_to_a_read_counts_at_once_on_a_new_connection_and_is_asked_for_again_on_a_kept_one(
+    client: Client, server: RawServer, before: int
+) -> None:
+    server.will(*[answer(200, chat_body())] * before, answer(401, error_body(401, 2004)))
+    for _ in range(before):
+        client.chat(CHAT_ID)
+    with pytest.raises(ApiError, match="401/2004"):
+        client.chat(CHAT_ID)
+    assert [request.connection for request in server.requests] == [1] + [1, 2] * before
+
+
 @pytest.mark.parametrize("spelling", ["+12025550111", "(202) 555-0111", "001 202 555 0111", " 1-202-555-0111"])
 def test_a_person_is_found_in_a_chat_by_any_spelling_of_the_number(
     client: Client, server: RawServer, spelling: str
