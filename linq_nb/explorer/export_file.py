@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from linq_nb.errors import SettingsError
 from linq_nb.explorer.cells import HANDLES, masked
-from linq_nb.reports.tallies import plain
+from linq_nb.sheets import EXCEL_ROWS, write_sheet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,10 +17,6 @@ Format = Literal["csv", "excel", "parquet"]
 
 SUFFIXES = {"csv": ".csv", "excel": ".xlsx", "parquet": ".parquet"}
 NEEDED = {"excel": ("xlsxwriter", "audit"), "parquet": ("pyarrow", "parquet")}
-EXCEL_ROWS = 1_048_576
-"""Rows of a sheet, the one with the names of the columns among them."""
-
-EXCEL_TEXT = 32_767
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A spreadsheet that opens a CSV reads a cell that begins so as a formula; an apostrophe before it makes it text."""
 
@@ -106,25 +102,4 @@ def _write_excel(frame: pd.DataFrame, place: Path) -> None:
     import xlsxwriter  # type: ignore[import-untyped]  # it has no types
 
     with xlsxwriter.Workbook(place, {"constant_memory": True}) as book:
-        sheet = book.add_worksheet("sends")
-        bold, moment = book.add_format({"bold": True}), book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
-        sheet.freeze_panes(1, 0)
-        for place_of, name in enumerate(frame.columns):
-            sheet.write_string(0, place_of, str(name), bold)
-        for number, row in enumerate(frame.itertuples(index=False), 1):
-            for place_of, value in enumerate(map(plain, row)):
-                _write_cell(sheet, number, place_of, value, moment)
-        sheet.autofilter(0, 0, len(frame), max(len(frame.columns) - 1, 0))
-
-
-def _write_cell(sheet: Any, row: int, column: int, value: Any, moment: Any) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool):
-        sheet.write_boolean(row, column, value)
-    elif isinstance(value, int | float):
-        sheet.write_number(row, column, value)
-    elif hasattr(value, "tzinfo"):
-        sheet.write_datetime(row, column, value.replace(tzinfo=None), moment)
-    else:
-        sheet.write_string(row, column, str(value)[:EXCEL_TEXT])
+        write_sheet(book, "sends", frame)

@@ -16,7 +16,7 @@ FLOORS = {
     9: "magics forms explorer auditing board recorder receiver accessor",
     8: "outbox widgets",
     7: "session",
-    6: "client journal settings download export live",
+    6: "client journal settings download export sheets live",
     5: "preflight rules wire proof webhooks frames contacts reports plots consent",
     4: "views",
     3: "model",
