@@ -108,10 +108,18 @@ class Connection:
         self.idle_since = time.monotonic()
         return True
 
-    @property
-    def has_next_answer(self) -> bool:
-        """Whether another answer came right behind this one, so that nobody can say which is which."""
-        return self._http.trailing_data[0].lstrip().startswith(b"HTTP/")
+    def has_next_answer(self, wait_s: float = 0.0) -> bool:
+        """Whether another answer came behind this one, so that nobody can say which is which.
+
+        On a connection that was used before it is waited for, at most ``wait_s`` seconds; the connection cannot be used
+        again after that.
+        """
+        more = self._http.trailing_data[0]
+        if not more and wait_s and self.is_kept:
+            with contextlib.suppress(OSError):
+                self._socket.settimeout(wait_s)
+                more = self._socket.recv(READ_BYTES)
+        return more.lstrip().startswith(b"HTTP/")
 
     def is_quiet(self) -> bool:
         """Whether the server has neither closed the connection nor sent anything since the last answer."""

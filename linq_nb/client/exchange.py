@@ -9,7 +9,7 @@ from datetime import datetime
 
 import httpx
 
-from linq_nb.client.connection import CONNECT_TIMEOUT_S
+from linq_nb.client.connection import CONNECT_TIMEOUT_S, Connection
 from linq_nb.client.echoes import Echoes
 from linq_nb.client.logs import hide_secrets_in_logs
 from linq_nb.client.transport import Transport, home_of, without_path
@@ -38,6 +38,10 @@ _BEFORE_THE_FIRST_BYTE: tuple[type[Exception], ...] = (
     httpx.InvalidURL,
     UnicodeError,
 )
+
+SECOND_ANSWER_S = 1.0
+"""How long a 429 is doubted that came by a connection that was used before. It may be the late answer to an earlier
+request, and then the answer to this one follows; after a 429 there is a pause anyway."""
 
 _COMMON = [(b"User-Agent", b"linq_nb"), (b"Accept", b"application/json"), (b"Accept-Encoding", b"gzip")]
 _PLAIN_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "expect"})
@@ -197,8 +201,10 @@ class Exchanges:
         stream, is_understood = response.extensions.get("network_stream"), False
         try:
             answer = self._read(response, request)
-            if not answer.is_success and getattr(stream, "has_next_answer", False):
-                raise NoAnswer("two answers came, and the first is an error", left=True)
+            if not answer.is_success and isinstance(stream, Connection):
+                may_be_repeated = answer.http_status == 429 and request.method == "POST"
+                if stream.has_next_answer(SECOND_ANSWER_S if may_be_repeated else 0.0):
+                    raise NoAnswer("two answers came, and the first is an error", left=True)
             if answer.is_success and not answer.cut:
                 with contextlib.suppress(Unreadable):
                     check(answer)

@@ -280,6 +280,26 @@ def test_bytes_are_not_uploaded_over_those_of_another_memo(live: Callable[..., O
     assert len(server.memos) == 1
 
 
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_429_that_another_answer_follows_is_not_repeated(
+    live: Callable[..., Outbox], server: RawServer, is_late: bool
+) -> None:
+    """The 429 belongs to an earlier request, and comes while Linq is at work on the memo."""
+    outbox = live(timeout=HANG_S)
+    accepted, refused = answer_bytes(202, accepted_body()), answer_bytes(429, error_body(429, 1007), retry_after="0")
+
+    def stray(server: RawServer, link: socket.socket) -> None:
+        link.sendall(refused)
+        server.stopping.wait(0.05 * is_late)
+        link.sendall(accepted)
+
+    server.will(linq(stray))
+    with pytest.raises(OutcomeUnknown, match="two answers came"):
+        outbox.send(uploaded(), CHAT_ID)
+    assert len(server.memos) == 1
+    assert [send.status for send in outbox.sends()] == ["unknown"]
+
+
 # --- one stray answer on a connection, and every later answer is one off ---
 
 
