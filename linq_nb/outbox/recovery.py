@@ -48,16 +48,21 @@ def search(session: Session, send: Send) -> Trace | None:
     if send.attachment_id is None and send.sha256:
         send = replace(send, attachment_id=journal.attachment(session.account, send.sha256))
     recorded = journal.message_ids(send.chat_id)
-    doubt = None
+    alike, may_be = [], False
     for message in _messages(session, send.chat_id):
         if message.message_id in recorded:
             continue
         is_same = rules.is_same_file(send, message.attachment_id, message.filename, message.size_bytes)
-        if is_same:
+        if is_same and message.attachment_id == send.attachment_id:
             return Trace("the journal lost its last writes; the chat has a message with this file", message)
-        if is_same is None:
-            doubt = Trace("the journal lost its last writes; the chat has a message that may be this memo")
-    return None if doubt is None or _is_further_copy(session, send) else doubt
+        alike += [message] if is_same else []
+        may_be = may_be or is_same is None
+    if len({message.attachment_id for message in alike}) == 1:  # several of one file are copies
+        return Trace("the journal lost its last writes; the chat has a message with this file", alike[0])
+    if not alike and (not may_be or _is_further_copy(session, send)):
+        return None
+    what = "several messages that look like this memo" if alike else "a message that may be this memo"
+    return Trace(f"the journal lost its last writes; the chat has {what}")
 
 
 def _messages(session: Session, chat_id: str) -> list[ChatMessage]:

@@ -151,6 +151,22 @@ def test_what_may_be_the_memo_is_not_sent_until_a_person_has_looked(
     assert demo.bubbles(chat) == (1 if word == "sent" else 2)
 
 
+def test_memos_that_look_alike_do_not_adopt_the_message_of_each_other(
+    connect: Callable[..., Outbox], recovered: Callable[..., Outbox], demo: Demo
+) -> None:
+    """Two recordings of one length under one name: which message is which cannot be told."""
+    chat, memos = demo.chat_ids[ADA], [memo(tone, "memo.wav") for tone in (300, 440)]
+    assert len({one.size_bytes for one in memos}) == 1
+    first = connect()
+    sent = [first.send(one, chat) for one in memos]
+    again = recovered()
+    for one in reversed(memos):
+        with pytest.raises(OutcomeUnknown, match="several messages that look like this memo"):
+            again.send(one, chat)
+    assert [send.message_id for send in again.sends()] == [None, None]
+    assert demo.bubbles(chat) == len(sent)
+
+
 def test_a_further_copy_of_what_is_unclear_is_sent(
     connect: Callable[..., Outbox], recovered: Callable[..., Outbox], demo: Demo
 ) -> None:
