@@ -112,6 +112,7 @@ def calls_of(outbox: Outbox, memo: VoiceMemo, chat_id: str) -> dict[str, Callabl
         "to_parquet": lambda: outbox.to_parquet("/nowhere"),
         "forget": lambda: outbox.forget(chat_id),
         "with": outbox.__enter__,
+        "hash_handles": lambda: outbox.hash_handles(["+12025550112"]),
         "hashed": lambda: linq_nb.to_frame([send], "hashed", key=outbox),
         "form": lambda: linq_nb.SendForm(outbox),
         "board": lambda: linq_nb.StatusBoard(outbox),
