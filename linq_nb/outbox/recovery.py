@@ -50,9 +50,10 @@ def search(session: Session, send: Send) -> Trace | None:
     recorded = journal.message_ids(send.chat_id)
     alike, may_be = [], False
     for message in _messages(session, send.chat_id):
-        if message.message_id in recorded:
-            continue
         is_same = rules.is_same_file(send, message.attachment_id, message.filename, message.size_bytes)
+        if message.message_id in recorded:
+            may_be = may_be or (is_same is True and _was_found_for_another(session, send, message))
+            continue
         if is_same and message.attachment_id == send.attachment_id:
             return Trace("the journal lost its last writes; the chat has a message with this file", message)
         alike += [message] if is_same else []
@@ -87,6 +88,12 @@ def _facts(message: Message) -> ChatMessage:
         filename=file.filename,
         size_bytes=file.size_bytes,
     )
+
+
+def _was_found_for_another(session: Session, send: Send, message: ChatMessage) -> bool:
+    """Whether another memo has this message by a search, which may have been for its looks alone."""
+    others = [other for other in session.journal.sends(chat_id=send.chat_id) if other.message_id == message.message_id]
+    return any(other.reconcile_result == "found" and other.content != send.content for other in others)
 
 
 def _is_further_copy(session: Session, send: Send) -> bool:

@@ -167,6 +167,20 @@ def test_memos_that_look_alike_do_not_adopt_the_message_of_each_other(
     assert demo.bubbles(chat) == len(sent)
 
 
+def test_a_memo_whose_message_was_found_for_another_like_it_is_not_sent_again(
+    connect: Callable[..., Outbox], recovered: Callable[..., Outbox], demo: Demo
+) -> None:
+    chat, (one, other) = demo.chat_ids[ADA], [memo(tone, "memo.wav") for tone in (300, 440)]
+    connect().send(one, chat)
+    again = recovered()
+    assert again.send(other, chat).repeated  # by its name and size
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown, match=r"resolve\(send, \"not_sent\""):
+            again.send(one, chat)
+    assert not again.send(memo(500, "third.wav"), chat).repeated
+    assert demo.bubbles(chat) == 2
+
+
 def test_a_further_copy_of_what_is_unclear_is_sent(
     connect: Callable[..., Outbox], recovered: Callable[..., Outbox], demo: Demo
 ) -> None:
