@@ -186,6 +186,9 @@ class SqliteFile:
         """Copy the WAL into the main file; nobody is waited for. SQLite takes the mark away when it closes the file."""
         if self._has_written:
             self._has_written = not self._try_checkpoint(driver)
+        if not self._is_clear:  # an interrupt: a file that is closed with the 1 in its WAL would keep the mark
+            self.clear(driver)
+            self._is_clear = True
 
     def clear(self, driver: Any) -> None:
         """Put the 0 into the WAL where it is missing: a process was killed in a checkpoint, or the WAL was lost."""
@@ -216,8 +219,8 @@ class SqliteFile:
             driver.execute(f"PRAGMA busy_timeout = {busy_ms}")
             if driver.execute("PRAGMA application_id").fetchone() == (0,):
                 driver.execute(f"PRAGMA application_id = {secrets.randbelow(2**31 - 1) + 1}")
+            self._is_clear = False  # before the statement: an interrupt may come right after it
             driver.execute("PRAGMA user_version = 1")
-            self._is_clear = False
             busy, _, _ = driver.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
             return not busy
         finally:

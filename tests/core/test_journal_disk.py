@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -149,6 +150,39 @@ def test_a_wal_that_is_put_back_brings_everything_back(file: Path) -> None:
 def test_a_process_that_ends_in_any_way_leaves_a_journal_that_opens(file: Path, end: str) -> None:
     run(file, f"claim('first')\n{end}")
     assert wal_of(file).exists() == ("kill" in end)
+    assert names(file) == ["first"]
+
+
+class Interrupted:
+    """A driver in which Ctrl-C comes right before or after a statement, once."""
+
+    def __init__(self, driver: Any, statement: str, when: str) -> None:
+        self._driver, self._left, self._when = driver, [statement], when
+
+    def execute(self, sql: str) -> Any:
+        if sql not in self._left:
+            return self._driver.execute(sql)
+        self._left.remove(sql)
+        if self._when == "after":
+            self._driver.execute(sql).fetchall()
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("statement", ["user_version = 1", "wal_checkpoint(FULL)", "user_version = 0"])
+def test_an_interrupt_at_any_moment_of_a_checkpoint_leaves_a_journal_that_opens(
+    file: Path, statement: str, when: str
+) -> None:
+    book = opened(file)
+    claim(book, "first")
+    with book.database.read() as db:
+        driver = db.connection.driver_connection
+    watched = book.database._file
+    assert watched is not None
+    with pytest.raises(KeyboardInterrupt):
+        watched._checkpoint(Interrupted(driver, f"PRAGMA {statement}", when), 0)
+    watched._has_written = False  # as while the journal is opened, where nothing was written yet
+    book.close()
     assert names(file) == ["first"]
 
 
