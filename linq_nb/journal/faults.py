@@ -21,6 +21,8 @@ _ADVICE = {
     "'idna' codec": "correct the host in its URL",
     'database "': "have the database made, or correct its name in the URL",
     "Connection refused": "start the server, or correct host and port in its URL",
+    "server closed the connection": "start the server, or wait until it runs again",
+    "database system is": "wait until the server runs again",
     "permission denied": "have the right granted to its user",
     "too many": "close other connections",
     "Connection is closed": "connect again with linq_nb.connect()",
