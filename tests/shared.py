@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+import linq_nb
+from linq_nb import Outbox
+from linq_nb.demo import Demo
 
 ROOT = Path(__file__).parents[1]
 AUDIO = ROOT / "notebooks" / "audio"
@@ -19,3 +25,11 @@ def wait_for(condition: Callable[[], object], hang_s: float = HANG_S) -> None:
     while not condition():
         assert time.monotonic() < end, f"still waiting after {hang_s:g} s"
         time.sleep(0.005)
+
+
+@contextlib.contextmanager
+def outboxes(demo: Demo, journal: Path, **settings: Any) -> Iterator[Callable[..., Outbox]]:
+    """Connect to a demo on a socket as often as asked, with a journal in a file; all are closed in the end."""
+    with contextlib.ExitStack() as opened:
+        settings = {"api_key": demo.api_key, "base_url": demo.base_url, "journal": str(journal)} | settings
+        yield lambda **more: opened.enter_context(linq_nb.connect(**settings | more))

@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import httpx
 
@@ -199,6 +200,7 @@ class Exchanges:
         except KeyboardInterrupt as interrupt:
             raise interrupt.with_traceback(None) from None  # the frames of a transport hold what it sends and reads
         stream, is_understood = response.extensions.get("network_stream"), False
+        held = response.stream = _Held(response.stream)
         try:
             answer = self._read(response, request)
             if not answer.is_success and isinstance(stream, Connection):
@@ -215,7 +217,7 @@ class Exchanges:
         finally:
             if not is_understood and stream is not None:
                 stream.close()
-            response.close()
+            held.release()
 
     def _read(self, response: httpx.Response, request: httpx.Request) -> Answer:
         """Read an answer, but not more of it than is sensible and not for longer than the deadline."""
@@ -258,6 +260,20 @@ class Exchanges:
             return f"no answer in {request.extensions['timeout']['read']:g} s"
         text = clean(self._echoes.hide(str(error)), 120)
         return text or ("no connection" if isinstance(error, httpx.ConnectError) else type(error).__name__)
+
+
+class _Held(httpx.SyncByteStream):
+    """The body of an answer. httpx closes it at its end; its connection is given back by ``release`` alone, when the
+    answer is understood: before, another thread could use it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._stream)
+
+    def release(self) -> None:
+        self._stream.close()
 
 
 class _Request(httpx.Request):

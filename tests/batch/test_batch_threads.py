@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from shared import AUDIO, HANG_S, wait_for
+from shared import AUDIO, HANG_S, outboxes, wait_for
 from slow_linq import press_ctrl_c, runs
 
 import linq_nb
@@ -43,16 +43,8 @@ def demo(server: Server) -> Demo:
 
 @pytest.fixture
 def connect(demo: Demo, tmp_path: Path) -> Iterator[Callable[..., Outbox]]:
-    opened: list[Outbox] = []
-
-    def made(**more: Any) -> Outbox:
-        given = {"api_key": demo.api_key, "base_url": demo.base_url, "journal": str(tmp_path / "journal.sqlite")}
-        opened.append(linq_nb.connect(**{"timeout": 10} | given | more))
-        return opened[-1]
-
-    yield made
-    for one in opened:
-        one.close()
+    with outboxes(demo, tmp_path / "journal.sqlite", timeout=10) as made:
+        yield made
 
 
 def customers(demo: Demo, memo: VoiceMemo, number: int) -> list[Draft]:

@@ -9,13 +9,14 @@ import threading
 import uuid
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from core_samples import ATTACHMENT_ID, CHAT_ID, MESSAGE_ID, accepted_body, error_body, memo
 from raw_server import RawServer, answer, answer_bytes, by_target
-from shared import HANG_S
+from shared import HANG_S, wait_for
 
 from linq_nb import ApiError, Draft, Outbox, OutcomeUnknown, VoiceMemo
 from linq_nb.client import Client
@@ -107,6 +108,17 @@ def test_an_error_to_a_read_counts_at_once_on_a_new_connection_and_is_asked_for_
     with pytest.raises(ApiError, match="401/2004"):
         client.chat(CHAT_ID)
     assert [request.connection for request in server.requests] == [1] + [1, 2] * before
+
+
+def test_while_an_error_is_doubted_nobody_else_uses_its_connection(client: Client, server: RawServer) -> None:
+    server.will(answer(200, chat_body()), answer(429, error_body(429, 1007), Retry_After="1"), answer(200, chat_body()))
+    client.chat(CHAT_ID)
+    with ThreadPoolExecutor(1) as pool:
+        posted = pool.submit(client.post_memo, CHAT_ID, attachment_id=ATTACHMENT_ID)
+        wait_for(lambda: len(server.requests) == 2)
+        client.chat(CHAT_ID)
+        assert posted.result().http_status == 429
+    assert [request.connection for request in server.requests] == [1, 1, 2]
 
 
 @pytest.mark.parametrize("spelling", ["+12025550111", "(202) 555-0111", "001 202 555 0111", " 1-202-555-0111"])

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 from forked import Child, in_child
-from shared import AUDIO, HANG_S
+from shared import AUDIO, HANG_S, outboxes
 
 import linq_nb
 from linq_nb import Draft, Outbox, SettingsError, VoiceMemo
@@ -53,16 +53,8 @@ def demo(server: Server) -> Demo:
 @pytest.fixture
 def connect(demo: Demo, tmp_path: Path) -> Iterator[Make]:
     """Connect over a socket, with a journal in a file."""
-    opened: list[Outbox] = []
-
-    def made(**more: Any) -> Outbox:
-        given = {"api_key": demo.api_key, "base_url": demo.base_url, "journal": str(tmp_path / "journal.sqlite")}
-        opened.append(linq_nb.connect(**{"timeout": HANG_S} | given | more))
-        return opened[-1]
-
-    yield made
-    for outbox in opened:
-        outbox.close()
+    with outboxes(demo, tmp_path / "journal.sqlite", timeout=HANG_S) as made:
+        yield made
 
 
 def refusals(calls: dict[str, Callable[[], Any]]) -> dict[str, str]:
