@@ -41,6 +41,8 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def clean_environment(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide the settings and proxies of the user, and give each test a home of its own."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # asyncio may have made it interrupt no read
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in list(os.environ):
         is_setting = name.startswith(SETTINGS) and not name.startswith("LINQ_NB_")
         if is_setting or name.lower().endswith("_proxy"):

@@ -97,8 +97,9 @@ def as_new():
     from ipywidgets import Widget
     from IPython import get_ipython
     Widget.close_all()
-    for name in [name for name in sys.modules if name.partition(".")[0] == "linq_nb"]:
-        del sys.modules[name]
+    for name, module in list(sys.modules.items()):  # None hides a package, as a test of a missing extra does
+        if name.partition(".")[0] == "linq_nb" or module is None:
+            del sys.modules[name]
     get_ipython().reset(new_session=True)
 as_new()
 """
