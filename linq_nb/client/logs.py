@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import re
 
+from linq_nb.secret import HIDDEN_VALUE
+
 LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
 """The loggers that these libraries write to; a filter holds for one logger only, not for those below it."""
 
-_HIDDEN = "•••"
 _QUERY = re.compile(r"(\bhttps?:(?:\\?/){2}[^\s?#'\"]*\?)[^\s'\"<>]+", re.IGNORECASE)
 _TARGET = re.compile(r"(target=b?['\"][^?'\"]*\?)[^'\"]+")
 _HEADER = re.compile(
@@ -26,7 +27,7 @@ class HideSecrets(logging.Filter):
             return True
         hidden = text
         for pattern in (_QUERY, _TARGET, _HEADER):
-            hidden = pattern.sub(rf"\g<1>{_HIDDEN}", hidden)
+            hidden = pattern.sub(rf"\g<1>{HIDDEN_VALUE}", hidden)
         if hidden != text:
             record.msg, record.args = hidden, ()
         return True
