@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from linq_nb.errors import SettingsError
 from linq_nb.frames import KeyHolder, hasher
-from linq_nb.handles import to_e164
+from linq_nb.handles import each, is_missing, to_e164
 from linq_nb.text import HIDDEN
 
 if TYPE_CHECKING:
@@ -44,10 +45,10 @@ def match(
     if column is None:
         raise SettingsError("match takes a frame of sends or chats, with the column to_handles; nothing was matched")
     handles = frame[column].astype("string").reset_index(drop=True).str.split().explode().dropna()
-    normal = _reader(set(handles), key)
-    ours = pd.DataFrame({"row": handles.index, "handle": _mapped(handles, lambda value: normal(value, None)).array})
+    normal = functools.cache(_reader(set(handles), key))
+    ours = pd.DataFrame({"row": handles.index, "handle": each(handles, lambda value: normal(value, None)).array})
     theirs = pd.DataFrame(
-        {"person": range(len(people)), "handle": _mapped(people[on], lambda value: normal(value, region)).array}
+        {"person": range(len(people)), "handle": each(people[on], lambda value: normal(value, region)).array}
     )
     is_unreadable = theirs["handle"].isna()
     pairs = ours.dropna().merge(theirs.dropna(), on="handle")[["row", "person"]].drop_duplicates()
@@ -72,13 +73,13 @@ def hash_handles(values: Any, key: bytes | KeyHolder, region: str | None = None)
     hashed = hasher(key)
 
     def read(value: Any) -> str | None:
-        if not _is_there(value):
+        if is_missing(value):
             return None
         text = str(value).strip()
         _refuse_masked([text])
         return hashed(_normal(value, region) or text)
 
-    return _mapped(values, read)
+    return each(values, read)
 
 
 def _table(contacts: Any, on: str) -> pd.DataFrame:
@@ -129,18 +130,3 @@ def _normal(value: Any, region: str | None) -> str | None:
     except SettingsError:
         return None
     return number
-
-
-def _mapped(values: Any, read: Callable[[Any], str | None]) -> Any:
-    """Return what each of these values reads as, in the kind of sequence that they came in."""
-    module = type(values).__module__.partition(".")[0]
-    if module == "pandas":
-        read_once = {value: read(value) for value in values.dropna().unique()}
-        return values.map(read_once).astype("string")
-    if module == "polars":
-        return type(values)(values.name, [read(value) for value in values.to_list()], dtype=str)
-    return [read(value) for value in values] if isinstance(values, list | tuple) else read(values)
-
-
-def _is_there(value: Any) -> bool:
-    return value is not None and str(value).strip() not in ("", "nan", "<NA>", "NaT")

@@ -6,6 +6,7 @@ import functools
 import math
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 from linq_nb.errors import SettingsError
@@ -31,14 +32,32 @@ def to_e164(value: Any, region: str | None = None) -> Any:
     SettingsError, and the error says what is wrong with it.
     """
     region = _checked_region(region)
-    module = type(value).__module__.partition(".")[0]
-    if module == "pandas" and hasattr(value, "map"):
-        return value.map(lambda number: _or_none(number, region)).astype("string")
-    if module == "polars" and hasattr(value, "to_list"):
-        return type(value)(value.name, [_or_none(number, region) for number in value.to_list()], dtype=str)
-    if isinstance(value, list | tuple):
-        return [_or_none(number, region) for number in value]
-    return _read(value, region)
+    return each(value, lambda number: _or_none(number, region)) if _is_many(value) else _read(value, region)
+
+
+def each(values: Any, read: Callable[[Any], str | None]) -> Any:
+    """Return what ``read`` makes of each value: of a pandas or Polars Series as one, of a list, or of a single value."""
+    if not _is_many(values):
+        return read(values)
+    if isinstance(values, list | tuple):
+        return [read(value) for value in values]
+    if _package(values) == "pandas":
+        return values.map(read).astype("string")
+    return type(values)(values.name, [read(value) for value in values.to_list()], dtype=str)
+
+
+def _is_many(values: Any) -> bool:
+    method = {"pandas": "map", "polars": "to_list"}.get(_package(values), "")
+    return isinstance(values, list | tuple) or bool(method and hasattr(values, method))
+
+
+def _package(value: Any) -> str:
+    return type(value).__module__.partition(".")[0]
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a cell of a table is empty: None, NaN, pandas' missing values or blank text."""
+    return value is None or str(value).strip() in ("", "nan", "<NA>", "NaT")
 
 
 def _or_none(value: Any, region: str | None) -> str | None:
@@ -49,7 +68,7 @@ def _or_none(value: Any, region: str | None) -> str | None:
 
 
 def _read(value: Any, region: str | None) -> str | None:
-    if value is None or str(value).strip() in ("", "nan", "<NA>", "NaT"):
+    if is_missing(value):
         return None
     if isinstance(value, float):
         if not math.isfinite(value) or not value.is_integer() or abs(value) >= 10**_MOST_DIGITS:
