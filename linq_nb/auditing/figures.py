@@ -13,7 +13,6 @@ import narwhals as nw
 from linq_nb import reports
 from linq_nb.auditing import sentences
 from linq_nb.reports import parts
-from linq_nb.reports.selection import is_unconfirmed
 from linq_nb.status import UNCLEAR_STATUSES, UNCONFIRMED_AFTER
 from linq_nb.text import clean
 
@@ -128,7 +127,7 @@ def _open(frame: Any, now: datetime) -> pd.DataFrame:
     """Return the sends without a clear end: unclear ones, and those open for an hour or longer; the oldest first."""
     rows = parts.asked(frame, "audit", *_OPEN)
     is_unclear = nw.col("status").is_in(UNCLEAR_STATUSES).fill_null(value=False)
-    rows = rows.filter(is_unclear | is_unconfirmed(rows, now - UNCONFIRMED_AFTER))
+    rows = rows.filter(is_unclear | parts.is_unconfirmed(rows, now - UNCONFIRMED_AFTER))
     rows = parts.worded(rows).select(*_OPEN[:7]).sort("created_at", "send_id")
     return _pandas(rows.to_native())[["chat_name", "filename", "status", "created_at", "service", "chat_id", "send_id"]]
 

@@ -15,6 +15,7 @@ from linq_nb.model import Chat
 from linq_nb.outbox import Outbox, session_of
 from linq_nb.reports import parts, zones
 from linq_nb.reports.selection import Selection
+from linq_nb.reports.tallies import fetched, plain
 from linq_nb.status import ERROR_STATUSES
 from linq_nb.times import Time, time_of
 
@@ -47,12 +48,9 @@ def audit(
 
 def _newest(frame: Any) -> datetime:
     """Return the newest ``created_at`` of a frame; now for one without rows."""
-    rows = parts.asked(frame, "audit", "created_at").select(nw.col("created_at").max())
-    newest = (rows.collect() if isinstance(rows, nw.LazyFrame) else rows)["created_at"].to_list()[0]
-    if newest is None or newest != newest:  # a missing time is not equal to itself
-        return datetime.now(UTC)
-    newest = newest.to_pydatetime() if hasattr(newest, "to_pydatetime") else newest
-    return newest.replace(tzinfo=UTC) if newest.tzinfo is None else newest.astimezone(UTC)  # type: ignore[no-any-return]
+    (row,) = fetched(parts.asked(frame, "audit", "created_at").select(nw.col("created_at").max()))
+    newest: datetime | None = plain(row["created_at"])
+    return newest or datetime.now(UTC)
 
 
 def _of_chat(frame: Any, chat: Chat | str) -> Any:
@@ -61,7 +59,6 @@ def _of_chat(frame: Any, chat: Chat | str) -> Any:
     name = chat.chat_id if isinstance(chat, Chat) else chat
     rows = nw.from_native(frame)
     of_chat = rows.filter((parts.text("chat_id") == name.lower()) | (parts.text("chat_name") == name))
-    first = of_chat.head(1)
-    if not len(first.collect() if isinstance(first, nw.LazyFrame) else first):
+    if not fetched(of_chat.head(1)):
         raise SettingsError(f"the frame has no chat {name!r}; nothing was written; give a chat_id or chat_name of it")
     return of_chat.to_native()

@@ -31,7 +31,7 @@ import narwhals as nw
 from linq_nb.errors import SettingsError
 from linq_nb.reports import explaining, parts, zones
 from linq_nb.reports.parts import COUNTS, SPAN, TIMES
-from linq_nb.status import CLOSED_STATUSES, ERROR_STATUSES, NO_MESSAGE_STATUSES, UNCLEAR_STATUSES
+from linq_nb.status import ERROR_STATUSES, NO_MESSAGE_STATUSES, UNCLEAR_STATUSES
 from linq_nb.times import horizon_of
 
 Frame = TypeVar("Frame")
@@ -209,10 +209,7 @@ def unconfirmed(frame: Frame, horizon: str | float | timedelta = "1h", now: date
     shown = ("send_id", "chat_id", "chat_name", "is_group", "service", "status", "message_id", "accepted_at",
              "checked_at")  # fmt: skip
     asked = parts.asked(frame, "unconfirmed", *shown, "posted_at", "created_at")
-    is_open = parts.is_not(CLOSED_STATUSES)
-    is_enough = (nw.col("status") == "sent") & parts.is_silent()
-    asked = asked.with_columns(nw.coalesce("accepted_at", "posted_at", "created_at").alias("since"))
-    result = asked.filter(is_open & ~is_enough & parts.until(asked, "since", (now or datetime.now(UTC)) - span))
+    result = asked.filter(parts.is_unconfirmed(asked, (now or datetime.now(UTC)) - span))
     return parts.done(result.select(*shown).sort("accepted_at", "send_id", nulls_last=True), frame)
 
 

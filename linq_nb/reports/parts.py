@@ -10,7 +10,14 @@ from zoneinfo import ZoneInfo
 import narwhals as nw
 
 from linq_nb.errors import SettingsError
-from linq_nb.status import NO_RECEIPT_SERVICE, OUR_STATUSES, RUNNABLE_STATUSES, UNCLEAR_STATUSES, is_resolved
+from linq_nb.status import (
+    CLOSED_STATUSES,
+    NO_RECEIPT_SERVICE,
+    OUR_STATUSES,
+    RUNNABLE_STATUSES,
+    UNCLEAR_STATUSES,
+    is_resolved,
+)
 
 Frame = TypeVar("Frame")
 
@@ -126,11 +133,17 @@ def keys(by: str | Sequence[str], report: str, own: Sequence[str]) -> tuple[str,
     return names
 
 
-def until(rows: Any, name: str, at: datetime) -> nw.Expr:
-    """Whether a column's times are not after a time; those without a zone are UTC."""
+def comparable(rows: Any, name: str, at: datetime) -> datetime:
+    """Return a time as an engine compares it with a column; times without a zone are UTC, on both sides."""
     zone = getattr(rows.collect_schema()[name], "time_zone", None)
+    at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     if zone is None:
-        at = at.astimezone(UTC).replace(tzinfo=None)
-    elif rows.implementation.is_polars():  # compares times of one zone only
-        at = at.astimezone(ZoneInfo(zone))
-    return nw.col(name) <= nw.lit(at)
+        return at.replace(tzinfo=None)
+    return at.astimezone(ZoneInfo(zone)) if rows.implementation.is_polars() else at  # it compares times of one zone
+
+
+def is_unconfirmed(rows: Any, before: datetime) -> nw.Expr:
+    """Whether Linq accepted a send until then and may still report more of it."""
+    is_open = is_not(CLOSED_STATUSES) & ~((nw.col("status") == "sent") & is_silent())
+    since = nw.coalesce("accepted_at", "posted_at", "created_at")
+    return (is_open & (since <= nw.lit(comparable(rows, "accepted_at", before)))).fill_null(value=False)

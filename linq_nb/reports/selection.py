@@ -78,11 +78,6 @@ class Selection:
         imports = "\n\n".join("\n".join(names) for names in (standard, others) if names)
         return f"{imports}\n\n{read}rows = nw.from_native(frame).filter(\n{body}).to_native()"
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether all sends are chosen."""
-        return self == Selection()
-
     def conditions(self, rows: Any, now: datetime) -> Iterator[Condition]:
         """Give the conditions for a narwhals frame."""
         if text := self.text.strip().lower():
@@ -105,15 +100,11 @@ FIELDS = tuple(field.name for field in fields(Selection))
 
 def moment(rows: Any, name: str, at: datetime) -> tuple[datetime, str]:
     """Return a time that an engine compares with a column, and its Python; times without a zone are UTC."""
-    zone = getattr(rows.collect_schema()[name], "time_zone", None)
-    at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    code = f'datetime.fromisoformat("{at.isoformat()}")'
-    if zone is None:
-        at = at.replace(tzinfo=None)
-        return at, f'datetime.fromisoformat("{at.isoformat()}")'
-    if rows.implementation.is_polars() and zone != "UTC":  # compares times of one zone only
-        return at.astimezone(ZoneInfo(zone)), f'{code}.astimezone(ZoneInfo("{zone}"))'
-    return at, code
+    at = parts.comparable(rows, name, at)
+    utc = at.astimezone(UTC) if at.tzinfo else at
+    zone = at.tzinfo.key if isinstance(at.tzinfo, ZoneInfo) and at.tzinfo.key != "UTC" else ""
+    code = f'datetime.fromisoformat("{utc.isoformat()}")'
+    return at, f'{code}.astimezone(ZoneInfo("{zone}"))' if zone else code
 
 
 def _contains(text: str) -> Condition:
@@ -146,17 +137,9 @@ def _equals_code(rows: Any, column: str, value: Any) -> str:
     return f'(nw.col("{column}"){cast} == {value!r}).fill_null(value=False)'
 
 
-def is_unconfirmed(rows: Any, before: datetime) -> nw.Expr:
-    """Whether Linq accepted a send until then and may still report more of it."""
-    ends = parts.is_not(CLOSED_STATUSES) & ~((nw.col("status") == "sent") & parts.is_silent())
-    since = nw.coalesce("accepted_at", "posted_at", "created_at")
-    time, _ = moment(rows, "created_at", before)
-    return (ends & (since <= nw.lit(time))).fill_null(value=False)
-
-
 def _needs_me(rows: Any, now: datetime) -> Condition:
     before = now - UNCONFIRMED_AFTER
-    expression = nw.col("status").is_in(NEEDS_ME_STATUSES).fill_null(value=False) | is_unconfirmed(rows, before)
+    expression = nw.col("status").is_in(NEEDS_ME_STATUSES).fill_null(value=False) | parts.is_unconfirmed(rows, before)
     _, time = moment(rows, "created_at", before)
     closed: Sequence[str] = list(CLOSED_STATUSES)
     code = (
