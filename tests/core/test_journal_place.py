@@ -40,7 +40,7 @@ def at(file: str, mounts: str = DISK, environ: Any = None, **more: Any) -> Place
         ("/var/tmp2/j.sqlite", DISK, {}),
         ("/tmp/disk/j.sqlite", DISK + "/dev/sdb1 /tmp/disk ext4 rw 0 0\n", {}),
         ("/home/ada/j.sqlite", LAYER + "/dev/sdb1 /home/ada ext4 rw 0 0\n", KUBERNETES),
-        ("/work/my data/j.sqlite", LAYER + "/dev/sdb1 /work/my\\040data xfs rw 0 0\n", {}),
+        ("/srv/my data/j.sqlite", LAYER + "/dev/sdb1 /srv/my\\040data xfs rw 0 0\n", {}),
         ("/home/ec2-user/SageMaker/j.sqlite", DISK, SAGEMAKER),
         ("/home/sagemaker-user/j.sqlite", LAYER + "/dev/nvme1n1 /home/sagemaker-user ext4 rw 0 0\n", SAGEMAKER),
         ("/workspaces/project/j.sqlite", LAYER + "/dev/sda1 /workspaces ext4 rw 0 0\n", CODESPACES),
@@ -67,19 +67,19 @@ def test_a_journal_that_lasts_has_no_note(file: str, mounts: str, environ: Any) 
         ("/run/user/1000/j.sqlite", DISK, {}, "in memory"),
         ("/scratch/j.sqlite", DISK + "tmpfs /scratch tmpfs rw 0 0\n", {}, "in memory"),
         ("/data/j.sqlite", DISK + "/dev/sdb1 /data ext4 rw 0 0\ntmpfs /data tmpfs rw 0 0\n", {}, "in memory"),
-        ("/root/j.sqlite", LAYER, {}, "container"),
-        ("/root/j.sqlite", DISK, KUBERNETES, "container"),
-        ("/root/j.sqlite", "none / 9p rw,trans=fd 0 0\n", {}, "container"),
+        ("/home/ann/j.sqlite", LAYER, {}, "container"),
+        ("/home/ann/j.sqlite", DISK, KUBERNETES, "container"),
+        ("/home/ann/j.sqlite", "none / 9p rw,trans=fd 0 0\n", {}, "container"),
         ("/root/.local/share/linq_nb/journal.sqlite", LAYER, COLAB, "Colab.*mount Google Drive"),
         ("/content/j.sqlite", LAYER, COLAB, "Colab"),
         ("/content/drive/MyDrive/j.sqlite", LAYER, COLAB, "Colab.*mount Google Drive"),
         ("/content/drive2/j.sqlite", DRIVE, COLAB, "Colab"),
         ("/kaggle/working/j.sqlite", LAYER + "/dev/loop1 /kaggle/working ext4 rw 0 0\n", KAGGLE, "Kaggle"),
-        ("/root/j.sqlite", DISK, DATABRICKS, "Databricks"),
+        ("/home/ann/j.sqlite", DISK, DATABRICKS, "Databricks"),
         ("/local_disk0/j.sqlite", DISK + "/dev/sdb /local_disk0 ext4 rw 0 0\n", DATABRICKS, "Databricks"),
         ("/Workspaces/j.sqlite", DISK, DATABRICKS, "Databricks"),
         ("/home/ec2-user/j.sqlite", DISK, SAGEMAKER, "SageMaker.*/home/ec2-user/SageMaker"),
-        ("/root/j.sqlite", LAYER, {"SM_MODEL_DIR": "/opt/ml/model"}, "SageMaker"),
+        ("/home/ann/j.sqlite", LAYER, {"SM_MODEL_DIR": "/opt/ml/model"}, "SageMaker"),
         ("/home/jovyan/j.sqlite", LAYER, {"BINDER_REPO_URL": "https://example.com"}, "Binder"),
         ("/tmp/j.sqlite", LAYER, CODESPACES, "temporary"),
     ],
@@ -128,7 +128,7 @@ def test_a_journal_on_a_shared_file_system_lasts_and_warns_of_locks(
 def test_a_container_is_known_by_its_files(tmp_path: Path, marker: str) -> None:
     (tmp_path / marker).parent.mkdir(exist_ok=True)
     (tmp_path / marker).touch()
-    assert not at("/root/j.sqlite", "pool/x / zfs rw 0 0\n", root=tmp_path).lasts
+    assert not at("/home/ann/j.sqlite", "pool/x / zfs rw 0 0\n", root=tmp_path).lasts
     assert at("/data/j.sqlite", DISK + "/dev/sdb1 /data ext4 rw 0 0\n", root=tmp_path).lasts
 
 
@@ -153,7 +153,7 @@ def test_the_mount_table_of_macos(file: str, name: str) -> None:
 
 
 def test_colab_is_known_by_its_package_too() -> None:
-    assert "Colab" in str(at("/root/j.sqlite", LAYER, is_colab=True).note)
+    assert "Colab" in str(at("/home/ann/j.sqlite", LAYER, is_colab=True).note)
 
 
 def test_links_are_followed(tmp_path: Path) -> None:
