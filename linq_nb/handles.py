@@ -36,7 +36,7 @@ def to_e164(value: Any, region: str | None = None) -> Any:
 
 
 def each(values: Any, read: Callable[[Any], str | None]) -> Any:
-    """Return what ``read`` makes of each value: of a pandas or Polars Series as one, of a list, or of a single value."""
+    """Return what ``read`` makes of each value of a pandas or Polars Series or of a list, or of a single value."""
     if not _is_many(values):
         return read(values)
     if isinstance(values, list | tuple):
