@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import io
+import os
+import sys
 import tempfile
 from array import array
 from collections.abc import Iterator
@@ -23,6 +26,19 @@ from linq_nb.errors import AudioError
 _AMR_FRAME_SECONDS = 0.02
 _PYAV_FAILURES = (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, ValueError)
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+
+
+def _free_filters() -> None:
+    """Free FFmpeg's filter graphs before a fork: they are garbage in cycles, and have threads.
+
+    Freed in the child, where the threads are missing, they would wait for them for ever.
+    """
+    if "av" in sys.modules:
+        gc.collect()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_free_filters)
 
 
 def load() -> Any | None:
