@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import os
 import re
 import uuid
@@ -13,6 +15,7 @@ from linq_nb.audio import MAX_UPLOAD_BYTES
 from linq_nb.errors import AudioError
 from linq_nb.text import writable
 
+_PART_BYTES = 1 << 20
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
@@ -65,7 +68,8 @@ def read_file(file: Path) -> bytes:
         if file.exists() and not file.is_file() and not file.is_dir():
             raise AudioError(f"{shown!r} is a device or a pipe, not an audio file; nothing was sent")
         with file.open("rb") as stream:
-            data = stream.read(MAX_UPLOAD_BYTES + 1)
+            parts = iter(functools.partial(stream.read, _PART_BYTES), b"")
+            data = b"".join(itertools.islice(parts, MAX_UPLOAD_BYTES // _PART_BYTES + 1))
     except FileNotFoundError:
         where = " at that path" if file.is_absolute() else f", seen from the folder {Path.cwd().name!r}"
         raise AudioError(f"there is no file {shown!r}{where}; nothing was sent") from None
