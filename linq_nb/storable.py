@@ -6,10 +6,11 @@ missing. The raw answer beside them (``kept``) says under ``CHANGED`` what was c
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -87,11 +88,33 @@ def loads(source: str | bytes) -> Any:
 
     What is nested too deep is "[too deep]" instead, a number that Python does not parse says how many digits it has.
     """
-    try:
-        return json.loads(source)
-    except (ValueError, RecursionError):  # the first also for numbers that Python does not parse
-        decoded = source if isinstance(source, str) else source.decode(json.detect_encoding(source), "surrogatepass")
-        return json.loads(_shallow(decoded), parse_int=_number)
+    with contextlib.suppress(ValueError, RecursionError):  # the first also for numbers that Python does not parse
+        value = json.loads(source)
+        if not (_may_be_deep(source) and _is_deep(value)):
+            return value
+    decoded = source if isinstance(source, str) else source.decode(json.detect_encoding(source), "surrogatepass")
+    return json.loads(_shallow(decoded), parse_int=_number)
+
+
+def _may_be_deep(source: str | bytes) -> bool:
+    """Whether JSON has brackets enough to be nested too deep."""
+    if isinstance(source, bytes):
+        return source.count(b"[") + source.count(b"{") >= _PARSED_DEPTH
+    return source.count("[") + source.count("{") >= _PARSED_DEPTH
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether JSON is nested too deep, which newer Pythons parse."""
+    level = [value]
+    for _ in range(_PARSED_DEPTH - 1):
+        level = [item for outer in level if isinstance(outer, list | dict) for item in _items(outer)]
+        if not level:
+            return False
+    return any(isinstance(item, list | dict) for item in level)
+
+
+def _items(outer: list[Any] | dict[str, Any]) -> Iterable[Any]:
+    return outer.values() if isinstance(outer, dict) else outer
 
 
 def _number(digits: str) -> int | str:
