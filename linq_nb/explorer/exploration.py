@@ -18,6 +18,7 @@ from linq_nb.reports.selection import EQUAL, FIELDS, Selection
 from linq_nb.reports.tallies import PAGE, Table, Tallies, statuses_in
 from linq_nb.status import status_of
 from linq_nb.text import clean, short_id
+from linq_nb.widgets.paged import Column, Row, page_start, page_view
 
 View = dict[str, Any]
 
@@ -77,8 +78,7 @@ class Exploration:
 
     def turn_to(self, offset: int) -> None:
         """Show the page that begins with this row."""
-        total = self.tallies().tiles["sends"]
-        self.offset = max(0, min(int(offset), (total - 1) // PAGE * PAGE)) if total else 0
+        self.offset = page_start(offset, self.tallies().tiles["sends"], PAGE)
 
     def show_columns(self, names: Sequence[str]) -> None:
         """Choose the columns of the table, in the table's order."""
@@ -110,10 +110,6 @@ class Exploration:
     def view(self) -> View:
         """Return what the page shows: the filter, the counts and one page of rows, as JSON."""
         counted = self.tallies()
-        names = list(dict.fromkeys((*self.columns, "send_id")))
-        rows = self.table.page(self.selection, names, sort=self.sort, descending=self.descending, offset=self.offset)
-        declared = frame_columns(Send)
-        numbers = {name for name, column in declared.items() if column.dtype in (INT, FLOAT)} - {"error_code"}
         return {
             "filter": self._shown_filter(),
             "choices": {
@@ -139,16 +135,29 @@ class Exploration:
                  "choice": {"error": str(row["error_code"])} if row["error_code"] is not None
                  else {"status": row["status"]}} for row in counted.errors
             ],
-            "columns": [
-                {"name": name, "label": name, "number": name in numbers,
-                 "meaning": declared[name].meaning if name in declared else ""} for name in self.columns
-            ],
-            "all_columns": self.table.columns,
-            "rows": [{"id": row["send_id"], "cells": [cell(name, row[name]) for name in self.columns],
-                      "colour": status_of(str(row.get("status"))).colour} for row in rows],
-            "sort": self.sort, "descending": self.descending, "offset": self.offset, "page": PAGE,
-            "total": counted.tiles["sends"], "can_act": self.outbox is not None,
+            "all_columns": self.table.columns, "can_act": self.outbox is not None, **self._page(counted.tiles["sends"]),
         }  # fmt: skip
+
+    def _page(self, total: int) -> View:
+        names = list(dict.fromkeys((*self.columns, "send_id")))
+        rows = self.table.page(self.selection, names, sort=self.sort, descending=self.descending, offset=self.offset)
+        declared = frame_columns(Send)
+        numbers = {name for name, column in declared.items() if column.dtype in (INT, FLOAT)} - {"error_code"}
+        columns = [
+            Column(name, name, declared[name].meaning if name in declared else "", name in numbers)
+            for name in self.columns
+        ]
+        shown = [
+            Row(
+                row["send_id"],
+                [cell(name, row[name]) for name in self.columns],
+                status_of(str(row.get("status"))).colour,
+            )
+            for row in rows
+        ]
+        return page_view(
+            columns, shown, sort=self.sort, descending=self.descending, offset=self.offset, page=PAGE, total=total
+        )
 
     def _shown_filter(self) -> dict[str, Any]:
         values = {field: getattr(self.selection, field) for field in FIELDS}

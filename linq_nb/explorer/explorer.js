@@ -1,8 +1,7 @@
-// The explorer's page: it shows what the kernel counted, and asks it for more. All text is set as text, never as HTML;
-// the one exception is the memo's card, which the kernel made and escaped.
+// The explorer's page: it shows what the kernel counted, and asks it for more. elements.js and table.js are joined before
+// it. All text is set as text, never as HTML; the one exception is the memo's card, which the kernel made and escaped.
 
 const LOOK_MS = 5000;
-const SVG = "http://www.w3.org/2000/svg";
 const CHART_HEIGHT = 132;
 const GROUND = 108;
 const WIDEST = 56;
@@ -10,37 +9,16 @@ const FILTERS = [["chat", "Chat"], ["line", "Line"], ["service", "Service"], ["s
   ["format", "Format"]];
 let views = 0;
 
-/** Make an element; properties that begin with "on" are listeners, those with a dash are attributes. */
-function h(tag, properties = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name.includes("-") || name === "role" || name === "scope") element.setAttribute(name, value);
-    else element[name] = value;
-  }
-  element.append(...children);
-  return element;
-}
-
-function s(tag, attributes = {}, ...children) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
-const number = (value) => value.toLocaleString("en-US");
 const total = (bar) => Object.values(bar.counts).reduce((sum, count) => sum + count, 0);
 const utcInput = (iso) => (iso ? iso.slice(0, 16) : "");
 
 class View {
   constructor(model, el) {
-    Object.assign(this, { model, el, id: `linq-x-${(views += 1)}`, asked: 0, waiting: new Map(), opened: null });
+    Object.assign(this, { model, el, id: `linq-x-${(views += 1)}` });
     this.build();
+    this.questions = new Questions(model, this.root, (message, question) => this.answered(message, question), (why) => this.say(why, true));
     this.onView = () => this.draw();
-    this.onMessage = (message) => this.receive(message);
     model.on("change:_view", this.onView);
-    model.on("msg:custom", this.onMessage);
     this.sizes = new ResizeObserver(() => this.drawChart());
     this.sizes.observe(this.chart);
     this.timer = setInterval(() => this.look(), LOOK_MS);
@@ -50,40 +28,25 @@ class View {
   close() {
     clearInterval(this.timer);
     this.sizes.disconnect();
+    this.questions.close();
     this.model.off("change:_view", this.onView);
-    this.model.off("msg:custom", this.onMessage);
   }
 
   // talking with the kernel
 
-  ask(kind, more = {}, then = null) {
-    const number_ = (this.asked += 1);
-    this.waiting.set(number_, { kind, then });
-    if (kind !== "look") this.root.setAttribute("aria-busy", "true");
-    this.model.send({ kind, number: number_, ...more });
-  }
+  ask(kind, more = {}, then = null) { this.questions.ask(kind, more, then); }
 
-  receive(message) {
-    const question = this.waiting.get(message.number);
-    if (!question) return; // an answer to another view
-    this.waiting.delete(message.number);
-    if (![...this.waiting.values()].some((other) => other.kind !== "look")) this.root.setAttribute("aria-busy", "false");
-    if (message.kind === "failed") {
-      if (question.kind !== "look") this.say(message.why, true);
-      return;
-    }
-    if (question.kind !== "look") this.say("");
+  answered(message, question) {
+    if (!question.quiet) this.say("");
     if (message.kind === "detail") this.showDetail(message.detail);
     else if (message.kind === "code") this.showCode(message.code);
     else if (message.kind === "said") this.say(message.text);
     else if (message.kind === "news") this.showNews(message);
-    question.then?.();
   }
 
   look() {
-    const isWaiting = [...this.waiting.values()].some((question) => question.kind === "look");
-    if (document.hidden || isWaiting || !this.view.can_act || !this.root.isConnected) return;
-    this.ask("look");
+    if (document.hidden || this.questions.isWaiting("look") || !this.view.can_act || !this.root.isConnected) return;
+    this.questions.ask("look", {}, null, true);
   }
 
   filter(changes) { this.ask("filter", { changes }); }
@@ -107,11 +70,11 @@ class View {
       label("From (UTC)", this.since), label("Until (UTC)", this.until),
       h("label", { className: "linq-x-check" }, this.needsMe, h("span", {}, "Only what needs me")), this.clear);
 
-    this.mode = h("span", { className: "linq-x-mode" });
+    this.mode = h("span", { className: "linq-ui-mode" });
     this.news = h("button", { type: "button", className: "linq-x-news", hidden: true, onclick: () => this.update() });
-    this.batch = h("span", { className: "linq-x-quiet" });
-    this.status = h("p", { className: "linq-x-said", role: "status" });
-    this.alert = h("p", { className: "linq-x-alert", role: "alert" });
+    this.batch = h("span", { className: "linq-ui-quiet" });
+    this.status = h("p", { className: "linq-ui-said", role: "status" });
+    this.alert = h("p", { className: "linq-ui-alert", role: "alert" });
     this.tiles = h("dl", { className: "linq-x-tiles" });
 
     this.chart = h("div", { className: "linq-x-chart" });
@@ -122,18 +85,19 @@ class View {
       h("section", { "aria-label": "Leading chats" }, h("h4", {}, "Leading chats"), this.chats),
       h("section", { "aria-label": "Leading errors" }, h("h4", {}, "Leading errors"), this.errors));
 
-    this.head = h("thead");
-    this.body = h("tbody", { onkeydown: (event) => this.moved(event) });
-    const table = h("table", {}, h("caption", {}, "Sends; Enter opens one, the arrow keys move"), this.head, this.body);
-    this.scroll = h("div", { className: "linq-x-table", role: "region", tabIndex: 0, "aria-label": "Table of sends" }, table);
-    this.previous = h("button", { type: "button", onclick: () => this.turn(-1) }, "Previous");
-    this.next = h("button", { type: "button", onclick: () => this.turn(1) }, "Next");
-    this.pageText = h("span", { role: "status" });
+    this.table = new Table({
+      caption: "Sends; Enter opens one, the arrow keys move", rows: "sends",
+      sort: (column, descending, then) => this.ask("sort", { column, descending }, then),
+      turn: (offset, then) => this.ask("page", { offset }, then),
+      open: (row) => this.ask("open", { send_id: row.id }),
+      content: ({ name }, text, row) => (name === "status"
+        ? [h("i", { className: "linq-table-dot", style: `background:var(--x-${row.colour})` }), text] : [text]),
+    });
     this.columns = h("div", { className: "linq-x-columns" });
     const columns = h("details", {}, h("summary", {}, "Columns"), this.columns);
     this.format = h("select", { "aria-label": "Format of the export" },
       ...[["csv", "CSV"], ["excel", "Excel"], ["parquet", "Parquet"]].map(([value, text]) => h("option", { value }, text)));
-    const tools = h("div", { className: "linq-x-tools" }, this.previous, this.pageText, this.next, columns,
+    const tools = h("div", { className: "linq-ui-tools" }, this.table.previous, this.table.pageText, this.table.next, columns,
       h("span", { className: "linq-x-right" },
         h("button", { type: "button", onclick: () => this.ask("code") }, "Copy as Python"), this.format,
         h("button", { type: "button", onclick: () => this.ask("export", { format: this.format.value }) }, "Export")));
@@ -141,9 +105,9 @@ class View {
     this.detail = h("section", { className: "linq-x-detail", hidden: true, "aria-label": "One send",
       onkeydown: (event) => { if (event.key === "Escape") { event.stopPropagation(); this.closeDetail(); } } });
 
-    this.root = h("div", { className: "linq-x", "data-lm-suppress-shortcuts": "true" },
-      h("div", { className: "linq-x-top" }, this.mode, this.news, this.batch), bar, this.status, this.alert, this.tiles,
-      this.chart, this.legend, leading, tools, this.code, this.scroll, this.detail);
+    this.root = h("div", { className: "linq-ui linq-x", "data-lm-suppress-shortcuts": "true" },
+      h("div", { className: "linq-ui-top" }, this.mode, this.news, this.batch), bar, this.status, this.alert, this.tiles,
+      this.chart, this.legend, leading, tools, this.code, this.table.scroll, this.detail);
     this.el.append(this.root);
   }
 
@@ -161,8 +125,6 @@ class View {
     const read = (input) => (input.value ? `${input.value}:00+00:00` : null);
     this.filter({ since: read(this.since), until: read(this.until) });
   }
-
-  turn(step) { this.ask("page", { offset: this.view.offset + step * this.view.page }, () => this.focusRow(0)); }
 
   update() {
     this.news.hidden = true;
@@ -182,7 +144,7 @@ class View {
     const view = this.view;
     this.mode.textContent = this.model.get("_mode");
     this.mode.hidden = !this.model.get("_mode");
-    this.mode.classList.toggle("linq-x-live", this.model.get("_mode") === "LIVE");
+    this.mode.classList.toggle("linq-ui-live", this.model.get("_mode") === "LIVE");
     this.drawFilter(view);
     this.tiles.replaceChildren(...view.tiles.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
     this.drawChart();
@@ -193,7 +155,7 @@ class View {
     const worst = Math.max(1, ...view.errors.map((row) => row.sends));
     this.errors.replaceChildren(...view.errors.map((row) => this.bar(row.label, row.sends, worst, "",
       () => this.filter(row.choice), row.todo)));
-    if (!view.errors.length) this.errors.append(h("p", { className: "linq-x-quiet" }, "none"));
+    if (!view.errors.length) this.errors.append(h("p", { className: "linq-ui-quiet" }, "none"));
     this.drawTable(view);
   }
 
@@ -243,7 +205,7 @@ class View {
     const { bars, statuses, unit } = this.view;
     const width = Math.floor(this.chart.clientWidth);
     if (!bars.length || !width) {
-      this.chart.replaceChildren(bars.length ? "" : h("p", { className: "linq-x-quiet" }, "no send is chosen"));
+      this.chart.replaceChildren(bars.length ? "" : h("p", { className: "linq-ui-quiet" }, "no send is chosen"));
       return;
     }
     const tallest = Math.max(...bars.map(total));
@@ -301,18 +263,7 @@ class View {
   // the table
 
   drawTable(view) {
-    const focused = this.body.contains(document.activeElement) ? this.rowButtons().indexOf(document.activeElement) : -1;
-    this.head.replaceChildren(h("tr", {}, ...view.columns.map(({ name, label, meaning }) => {
-      const isSorted = view.sort === name;
-      const arrow = isSorted ? (view.descending ? " ▼" : " ▲") : "";
-      return h("th", { scope: "col", "aria-sort": isSorted ? (view.descending ? "descending" : "ascending") : "none" },
-        h("button", { type: "button", title: meaning, onclick: () => this.sorted(name) }, label + arrow));
-    })));
-    this.body.replaceChildren(...view.rows.map((row, place) => this.row(view, row, place)));
-    const last = view.offset + view.rows.length;
-    this.pageText.textContent = view.total ? `${number(view.offset + 1)}–${number(last)} of ${number(view.total)}` : "no sends";
-    this.previous.disabled = !view.offset;
-    this.next.disabled = last >= view.total;
+    this.table.draw(view);
     const chosen = new Set(view.columns.map(({ name }) => name));
     const boxes = [...this.columns.querySelectorAll("input")];
     if (boxes.length !== view.all_columns.length) {
@@ -320,48 +271,6 @@ class View {
         h("label", {}, h("input", { type: "checkbox", value: name, onchange: () => this.chooseColumns() }), name)));
     }
     for (const box of this.columns.querySelectorAll("input")) box.checked = chosen.has(box.value);
-    if (focused >= 0) this.focusRow(focused);
-  }
-
-  row(view, row, place) {
-    const cells = row.cells.map((text, column) => {
-      const { name, number: isNumber } = view.columns[column];
-      const content = name === "status" ? [h("i", { className: "linq-x-dot", style: `background:var(--x-${row.colour})` }), text] : [text];
-      if (column) return h("td", { className: isNumber ? "linq-x-number" : "", title: text }, ...content);
-      const open = h("button", { type: "button", tabIndex: place ? -1 : 0, "aria-label": `Open ${row.cells.slice(0, 3).join(", ")}` },
-        ...(text ? content : ["(none)"]));
-      return h("th", { scope: "row" }, open);
-    });
-    const element = h("tr", { onclick: () => { this.opened = row.id; this.openedRow = place; this.ask("open", { send_id: row.id }); } }, ...cells);
-    element.classList.toggle("linq-x-opened", row.id === this.opened);
-    return element;
-  }
-
-  rowButtons() { return [...this.body.querySelectorAll("th > button")]; }
-
-  focusRow(place) {
-    const buttons = this.rowButtons();
-    const target = buttons[Math.min(place, buttons.length - 1)];
-    for (const button of buttons) button.tabIndex = button === target ? 0 : -1;
-    target?.focus();
-  }
-
-  moved(event) {
-    const buttons = this.rowButtons();
-    const at = buttons.indexOf(document.activeElement);
-    if (at < 0) return;
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: buttons.length - 1 }[event.key];
-    if (to !== undefined) this.focusRow(Math.max(0, to));
-    else if (event.key === "PageDown" && !this.next.disabled) this.turn(1);
-    else if (event.key === "PageUp" && !this.previous.disabled) this.turn(-1);
-    else return;
-    event.preventDefault();
-  }
-
-  sorted(name) {
-    const place = this.view.columns.findIndex((column) => column.name === name);
-    const descending = this.view.sort === name ? !this.view.descending : false;
-    this.ask("sort", { column: name, descending }, () => this.head.querySelectorAll("button")[place]?.focus());
   }
 
   chooseColumns() {
@@ -372,13 +281,10 @@ class View {
   // one send
 
   showDetail(detail) {
-    this.opened = detail.send_id;
-    for (const [place, row] of this.view.rows.entries()) {
-      this.body.children[place]?.classList.toggle("linq-x-opened", row.id === this.opened);
-    }
+    this.table.mark(detail.send_id);
     const title = h("h4", { tabIndex: -1 }, detail.title, " ",
-      h("span", { className: "linq-x-pill", style: `background:var(--x-${detail.colour}-ground)` }, detail.status));
-    const facts = (pairs) => h("dl", { className: "linq-x-facts" }, ...pairs.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]));
+      h("span", { className: "linq-ui-pill", style: `background:var(--x-${detail.colour}-ground)` }, detail.status));
+    const facts = (pairs) => h("dl", { className: "linq-ui-facts" }, ...pairs.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]));
     const steps = h("ol", { className: "linq-x-steps" }, ...detail.steps.map((step) => h("li", {},
       h("time", {}, step.at), " ", h("b", {}, step.source), " ", step.text)));
     const reason = h("input", { type: "text", "aria-label": "Reason, which the journal keeps", placeholder: "reason, which the journal keeps" });
@@ -386,9 +292,9 @@ class View {
       onclick: () => this.ask("act", { send_id: detail.send_id, action: action.name, reason: reason.value }) }, action.label));
     const card = h("div");
     if (detail.card) card.innerHTML = detail.card; // made and escaped by linq_nb.views
-    this.detail.replaceChildren(title, h("p", { className: "linq-x-quiet" }, detail.meaning),
+    this.detail.replaceChildren(title, h("p", { className: "linq-ui-quiet" }, detail.meaning),
       ...(detail.error.length ? [facts(detail.error)] : []), card, h("h5", {}, "Timeline (UTC)"), steps,
-      h("div", { className: "linq-x-tools" }, ...buttons, ...(detail.actions.some((action) => action.needs_reason) ? [reason] : []),
+      h("div", { className: "linq-ui-tools" }, ...buttons, ...(detail.actions.some((action) => action.needs_reason) ? [reason] : []),
         h("button", { type: "button", onclick: () => this.copy(detail.send_id, "the id is copied") }, "Copy the id"),
         h("button", { type: "button", onclick: () => this.closeDetail() }, "Close")),
       h("details", {}, h("summary", {}, "All facts"), facts(detail.facts)));
@@ -399,9 +305,8 @@ class View {
 
   closeDetail() {
     this.detail.hidden = true;
-    this.opened = null;
-    for (const row of this.body.children) row.classList.remove("linq-x-opened");
-    this.focusRow(this.openedRow ?? 0);
+    this.table.mark(null);
+    this.table.focusRow(this.table.openedPlace);
   }
 
   showCode(code) {

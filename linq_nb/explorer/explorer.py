@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,11 @@ from linq_nb.explorer.exploration import Exploration
 from linq_nb.outbox import session_of
 from linq_nb.reports.selection import Selection
 from linq_nb.text import clean
-from linq_nb.widgets.base import Widget
-from linq_nb.widgets.guard import error_text
+from linq_nb.widgets.base import SHARED_CSS, SHARED_JS, AskedWidget, joined
 from linq_nb.widgets.output import WidgetOutput
 
 
-class Explorer(Widget):
+class Explorer(AskedWidget):
     """A log of sends to click through: filter, count, sort, open one, export.
 
     ``source`` is an Outbox, whose journal is read once and then brought up to date, or a frame of
@@ -29,14 +27,13 @@ class Explorer(Widget):
     ``error`` is the last exception. Raises SettingsError for a value that is neither, or that lacks a column.
     """
 
-    _esm = Path(__file__).with_name("explorer.js")
-    _css = Path(__file__).with_name("explorer.css")
+    _esm = joined(*SHARED_JS, Path(__file__).with_name("explorer.js"))
+    _css = joined(SHARED_CSS, Path(__file__).with_name("explorer.css"))
 
     _view = traitlets.Dict().tag(sync=True)
     _mode = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, source: Any) -> None:
-        self.error: BaseException | None = None
         self._exploration = Exploration(source)
         outbox = self._exploration.outbox
         self._output = WidgetOutput()
@@ -110,17 +107,6 @@ class Explorer(Widget):
         self._output.update(self.record())
 
     # --- messages of the page ---
-
-    def _receive(self, content: Any, buffers: Sequence[memoryview]) -> None:
-        """Handle a message and answer it, with an error too: the front end would hide it."""
-        if not isinstance(content, dict):
-            return
-        try:
-            reply = self._handle(content)
-        except Exception as error:  # noqa: BLE001  the person at the page must see any error
-            self.error = error
-            reply = {"kind": "failed", "why": clean(error_text(error), 600)}
-        self.send({**reply, "number": content.get("number")})
 
     def _handle(self, content: dict[str, Any]) -> dict[str, Any]:
         exploration = self._exploration

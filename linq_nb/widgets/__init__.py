@@ -1,1 +1,1 @@
-"""Parts that the form, the board and the recorder share: small widgets, buttons, a guard, and their output."""
+"""Parts that the widgets share: small controls, the paged table, a guard around callbacks, and their output."""

@@ -1,0 +1,63 @@
+// Shared by the pages of our widgets: making elements, and questions to the kernel. All text is set as text, never as HTML.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Make an element; properties that begin with "on" are listeners, those with a dash are attributes. */
+function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name.includes("-") || name === "role" || name === "scope") element.setAttribute(name, value);
+    else element[name] = value;
+  }
+  element.append(...children);
+  return element;
+}
+
+function s(tag, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+const number = (value) => value.toLocaleString("en-US");
+
+/** The questions of one page to the kernel. Each has a number, and gets one answer with the same number. */
+class Questions {
+  /** `answered(message)` and `failed(why)` get the answers; `root` says aria-busy while one is awaited. */
+  constructor(model, root, answered, failed) {
+    Object.assign(this, { model, root, answered, failed, asked: 0, waiting: new Map() });
+    this.onMessage = (message) => this.receive(message);
+    model.on("msg:custom", this.onMessage);
+  }
+
+  close() { this.model.off("msg:custom", this.onMessage); }
+
+  /** Ask the kernel; `then` is called after its answer. A `quiet` question shows no wait and no failure. */
+  ask(kind, more = {}, then = null, quiet = false) {
+    const place = (this.asked += 1);
+    this.waiting.set(place, { kind, then, quiet });
+    this.showWait();
+    this.model.send({ kind, number: place, ...more });
+  }
+
+  isWaiting(kind) { return [...this.waiting.values()].some((question) => question.kind === kind); }
+
+  receive(message) {
+    const question = this.waiting.get(message.number);
+    if (!question) return; // an answer to another view
+    this.waiting.delete(message.number);
+    this.showWait();
+    if (message.kind === "failed") {
+      if (!question.quiet) this.failed(message.why);
+      return;
+    }
+    this.answered(message, question);
+    question.then?.();
+  }
+
+  showWait() {
+    this.root.setAttribute("aria-busy", String([...this.waiting.values()].some((question) => !question.quiet)));
+  }
+}

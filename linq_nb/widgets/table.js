@@ -1,0 +1,93 @@
+// A table of one page of rows, which the kernel sorts and pages: the arrow keys move, Enter opens, a heading sorts.
+// A view has columns {name, label, meaning, number}, rows {id, cells, colour}, sort, descending, offset, page, total.
+
+class Table {
+  /**
+   * `caption` says what the rows are and `rows` is their noun. `sort(name, descending, then)`, `turn(offset, then)`
+   * and `open(row, place)` ask for a change; `content(column, text, row)` returns what a cell holds.
+   */
+  constructor({ caption, rows, sort, turn, open, content = (column, text) => [text] }) {
+    Object.assign(this, { rows, sort, turn, open, content, opened: null, openedPlace: 0 });
+    this.head = h("thead");
+    this.body = h("tbody", { onkeydown: (event) => this.moved(event) });
+    const table = h("table", {}, h("caption", {}, caption), this.head, this.body);
+    this.scroll = h("div", { className: "linq-table", role: "region", tabIndex: 0, "aria-label": `Table of ${rows}` }, table);
+    this.previous = h("button", { type: "button", onclick: () => this.turnBy(-1) }, "Previous");
+    this.next = h("button", { type: "button", onclick: () => this.turnBy(1) }, "Next");
+    this.pageText = h("span", { role: "status" });
+  }
+
+  draw(view) {
+    this.view = view;
+    const focused = this.body.contains(document.activeElement) ? this.rowButtons().indexOf(document.activeElement) : -1;
+    const heading = this.head.contains(document.activeElement) ? this.headings().indexOf(document.activeElement) : -1;
+    this.head.replaceChildren(h("tr", {}, ...view.columns.map((column) => this.heading(column))));
+    this.body.replaceChildren(...view.rows.map((row, place) => this.row(row, place)));
+    const last = view.offset + view.rows.length;
+    this.pageText.textContent = view.total ? `${number(view.offset + 1)}–${number(last)} of ${number(view.total)}` : `no ${this.rows}`;
+    this.previous.disabled = !view.offset;
+    this.next.disabled = last >= view.total;
+    if (focused >= 0) this.focusRow(focused);
+    if (heading >= 0) this.headings()[heading]?.focus();
+  }
+
+  heading({ name, label, meaning }) {
+    const isSorted = this.view.sort === name;
+    const arrow = isSorted ? (this.view.descending ? " ▼" : " ▲") : "";
+    return h("th", { scope: "col", "aria-sort": isSorted ? (this.view.descending ? "descending" : "ascending") : "none",
+      className: `linq-table-${name}` }, h("button", { type: "button", title: meaning, onclick: () => this.sorted(name) }, label + arrow));
+  }
+
+  row(row, place) {
+    const cells = row.cells.map((text, at) => {
+      const column = this.view.columns[at];
+      const content = this.content(column, text, row);
+      if (at) return h("td", { className: `linq-table-${column.name}${column.number ? " linq-table-number" : ""}`, title: text }, ...content);
+      const open = h("button", { type: "button", tabIndex: place ? -1 : 0, "aria-label": `Open ${row.cells.slice(0, 3).join(", ")}` },
+        ...(text ? content : ["(none)"]));
+      return h("th", { scope: "row" }, open);
+    });
+    const element = h("tr", { onclick: () => { this.opened = row.id; this.openedPlace = place; this.open(row, place); } }, ...cells);
+    element.classList.toggle("linq-table-opened", row.id === this.opened);
+    return element;
+  }
+
+  /** Mark the row of this id as the opened one; null marks none. */
+  mark(id) {
+    this.opened = id;
+    for (const [place, row] of this.view.rows.entries()) {
+      this.body.children[place]?.classList.toggle("linq-table-opened", row.id === id);
+    }
+  }
+
+  rowButtons() { return [...this.body.querySelectorAll("th > button")]; }
+
+  headings() { return [...this.head.querySelectorAll("button")]; }
+
+  focusRow(place) {
+    const buttons = this.rowButtons();
+    const target = buttons[Math.min(place, buttons.length - 1)];
+    for (const button of buttons) button.tabIndex = button === target ? 0 : -1;
+    target?.focus();
+  }
+
+  moved(event) {
+    const buttons = this.rowButtons();
+    const at = buttons.indexOf(document.activeElement);
+    if (at < 0) return;
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: buttons.length - 1 }[event.key];
+    if (to !== undefined) this.focusRow(Math.max(0, to));
+    else if (event.key === "PageDown" && !this.next.disabled) this.turnBy(1);
+    else if (event.key === "PageUp" && !this.previous.disabled) this.turnBy(-1);
+    else return;
+    event.preventDefault();
+  }
+
+  turnBy(step) { this.turn(this.view.offset + step * this.view.page, () => this.focusRow(0)); }
+
+  sorted(name) {
+    const place = this.view.columns.findIndex((column) => column.name === name);
+    const descending = this.view.sort === name ? !this.view.descending : false;
+    this.sort(name, descending, () => this.headings()[place]?.focus());
+  }
+}
