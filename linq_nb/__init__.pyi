@@ -1,6 +1,6 @@
 """The public names of linq_nb: the one list of them."""
 
-from linq_nb import plots as plots, reports as reports
+from linq_nb import demo as demo, plots as plots, reports as reports
 from linq_nb.auditing import audit as audit
 from linq_nb.board import StatusBoard as StatusBoard
 from linq_nb.errors import (

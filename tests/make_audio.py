@@ -1,4 +1,4 @@
-"""Make the sample memos in notebooks/audio and the fixtures in tests/audio/data.
+"""Make the sample memos in linq_nb/demo/audio and the fixtures in tests/audio/data.
 
 Needs espeak-ng, ffmpeg 5 or newer with libmp3lame, libopus, libvorbis, libspeex and libx264,
 sox with AMR-NB (libsox-fmt-all), and for AMR-WB gcc with libvo-amrwbenc-dev:
@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
-SAMPLES = ROOT.parent / "notebooks" / "audio"
+SAMPLES = ROOT.parent / "linq_nb" / "demo" / "audio"
 DATA = ROOT / "audio" / "data"
 WORDS = "Hi, it's Sam. The flowers came today, and they are lovely. Thank you!"
 EXACT = ["-flags:a", "+bitexact", "-fflags", "+bitexact"]

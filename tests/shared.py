@@ -13,7 +13,7 @@ from linq_nb import Outbox
 from linq_nb.demo import Demo
 
 ROOT = Path(__file__).parents[1]
-AUDIO = ROOT / "notebooks" / "audio"
+AUDIO = ROOT / "linq_nb" / "demo" / "audio"
 
 HANG_S = 60.0
 """A test that waits longer hangs: no promise depends on this time, which a busy machine does not reach."""

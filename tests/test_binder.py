@@ -56,6 +56,7 @@ def test_the_environment_builds_and_runs_its_notebooks(tmp_path: Path) -> None:
     run(sys.executable, "-m", "venv", str(venv))
     run("python", "-m", "pip", "install", "-q", "-r", "binder/requirements.txt")
     run("bash", "binder/postBuild")
+    run("sh", "-c", f"cd {tmp_path} && python -c 'import linq_nb; print(linq_nb.demo.sample())'")
     for name in ("quickstart", "audit"):
         run(
             "bash", "binder/start", "jupyter", "execute", f"notebooks/{name}.ipynb", f"--output={tmp_path / name}.ipynb"

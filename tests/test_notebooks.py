@@ -94,7 +94,6 @@ def test_the_quick_start_runs_headless_on_the_demo(tmp_path: Path, monkeypatch: 
 def test_an_output_that_changed_fails(tmp_path: Path) -> None:
     """nbval compares strictly: a wrong number in a stored output fails."""
     folder = NOTEBOOKS[0].parent
-    shutil.copytree(folder / "audio", tmp_path / "audio")
     shutil.copy(folder / "conftest.py", tmp_path)
     tampered = nbformat.read(folder / "quickstart.ipynb", as_version=4)
     bubbles = next(cell for cell in code(tampered) if "bubbles(send" in cell.source)

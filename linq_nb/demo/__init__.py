@@ -7,6 +7,7 @@ server (`Server`, `serve`) loads when it is first asked for.
 from typing import TYPE_CHECKING, Any
 
 from .facade import START, Demo, world
+from .samples import sample
 from .state import Limits
 from .webhooks import Delivery
 from .wire import Logged
@@ -14,7 +15,7 @@ from .wire import Logged
 if TYPE_CHECKING:
     from .server import Server, serve
 
-__all__ = ["START", "Delivery", "Demo", "Limits", "Logged", "Server", "serve", "world"]
+__all__ = ["START", "Delivery", "Demo", "Limits", "Logged", "Server", "sample", "serve", "world"]
 
 
 def __getattr__(name: str) -> Any:

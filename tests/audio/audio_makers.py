@@ -9,8 +9,9 @@ from array import array
 from pathlib import Path
 from typing import Any
 
+from shared import AUDIO
+
 DATA = Path(__file__).parent / "data"
-SAMPLES = Path(__file__).parents[2] / "notebooks" / "audio"
 TRUTH: dict[str, dict[str, Any]] = json.loads((DATA / "truth.json").read_text())
 ACCEPTED = {name: facts for name, facts in TRUTH.items() if "format" in facts}
 REFUSED = {name: facts["refused"] for name, facts in TRUTH.items() if "refused" in facts}
@@ -18,7 +19,7 @@ REFUSED = {name: facts["refused"] for name, facts in TRUTH.items() if "refused" 
 
 def data(name: str) -> bytes:
     """A fixture, or one of the notebooks' samples."""
-    return (SAMPLES if name.startswith("hello.") else DATA).joinpath(name).read_bytes()
+    return (AUDIO if name.startswith("hello.") else DATA).joinpath(name).read_bytes()
 
 
 def tone(frames: int = 8000, rate: int = 8000, loud: float = 0.5) -> list[float]:

@@ -8,16 +8,16 @@ from typing import Any
 import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from shared import AUDIO
 
 from linq_nb import Plan
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 CELL = "chat,audio\nAda Lovelace,audio/hello.m4a\nBook Club,audio/hello.amr\nNobody,audio/hello.m4a\n"
 
 
 @pytest.fixture
 def there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(NOTEBOOKS)
+    monkeypatch.chdir(AUDIO.parent)
 
 
 def run(shell: InteractiveShell, text: str) -> Any:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from shared import AUDIO
 
 import linq_nb
 import linq_nb.accessor
 from linq_nb import BadDraft, Draft, LinqError, Outbox, PreflightError, SettingsError, VoiceMemo
-
-AUDIO = Path(__file__).parents[2] / "notebooks" / "audio"
 
 
 @pytest.fixture

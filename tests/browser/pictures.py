@@ -16,6 +16,7 @@ from typing import Any
 from browsing import Guard, Notebook, missing, open_page, running_lab
 from forming import FormPage
 from PIL import Image
+from shared import AUDIO
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 IMAGES = NOTEBOOKS / "images"
@@ -123,7 +124,7 @@ def main(names: list[str]) -> None:
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "notebooks"
-        shutil.copytree(NOTEBOOKS / "audio", root / "audio")
+        shutil.copytree(AUDIO, root / "audio")
         with (
             running_lab(root, Path(folder) / "jupyter") as lab,
             open_page(lab, device_scale_factor=2) as page,

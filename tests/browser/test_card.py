@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from browsing import Guard
+from shared import AUDIO
 
 from linq_nb import views
 from linq_nb.model import Draft, Finding, Send, VoiceMemo
 
 pytestmark = pytest.mark.browser
 
-HELLO = Path(__file__).parents[2] / "notebooks" / "audio" / "hello.m4a"
 HOSTILE = """a"'><img src=x onerror="window.hacked=1"><script>window.hacked=2</script>.wav"""
 HEARD = """async (player) => {
   for (let i = 0; i < 200 && player.readyState < 1; i++) await new Promise(r => setTimeout(r, 50));
@@ -42,13 +42,9 @@ def tone(seconds: float = 1.5, rate_hz: int = 16_000) -> bytes:
 
 
 @pytest.fixture
-def memo_file(tmp_path: Path) -> Path:
-    """A real voice memo: the example of the notebooks, else a tone."""
-    if HELLO.exists():
-        return HELLO
-    file = tmp_path / "tone.wav"
-    file.write_bytes(tone())
-    return file
+def memo_file() -> Path:
+    """A real voice memo."""
+    return AUDIO / "hello.m4a"
 
 
 def assert_plays(output: Any, seconds: float) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from browsing import Guard, Lab, Notebook, headless, serious, visit
+from shared import AUDIO
 
 import linq_nb.recorder
 
@@ -26,7 +27,6 @@ expect, PlaywrightTimeout = playwright.expect, playwright.TimeoutError
 pytestmark = pytest.mark.browser
 
 RECORDER = Path(linq_nb.recorder.__file__).parent
-AUDIO = Path(__file__).parents[2] / "notebooks" / "audio"
 HZ = 440
 FAKE_DEVICE, FAKE_YES = "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"
 

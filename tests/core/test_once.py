@@ -21,6 +21,7 @@ import pytest
 from core_samples import CHAT_ID, TOKEN, memo, wav
 from demo_process import ROOT, Socket, ask
 from raw_server import RawServer, answer
+from shared import AUDIO
 
 import linq_nb
 from linq_nb import (
@@ -969,8 +970,7 @@ def test_uploads_are_kept_between_chats_and_made_anew_for_another_account(
 @pytest.mark.skipif(not audio.can_transcode(), reason="needs the audio extra")
 def test_a_file_that_was_converted_at_loading_is_sent(outbox: Outbox) -> None:
     """Its file holds what it was made of, not what goes out; changed meanwhile it is still refused."""
-    ogg = ROOT / "notebooks" / "audio" / "hello.ogg"
-    assert outbox.send(VoiceMemo.from_file(ogg, convert=True), "Ada Lovelace").status == "queued"
+    assert outbox.send(VoiceMemo.from_file(AUDIO / "hello.ogg", convert=True), "Ada Lovelace").status == "queued"
 
 
 @pytest.mark.parametrize("memo", ["own.m4a", b"bytes", None, Path("own.m4a")])

@@ -18,7 +18,7 @@ import linq_nb.accessor  # registers df.linq
 PACKAGE = """
     ApiError AudioError AuthenticationError ConflictError JournalError LinqError NotFoundError NotSent OutcomeUnknown
     PermissionDeniedError PreflightError RateLimitError SettingsError WebhookError
-    audit BadDraft Chat Draft Event Finding Handle Line Message Plan PlanRow Send VoiceMemo
+    audit BadDraft Chat demo Draft Event Finding Handle Line Message Plan PlanRow Send VoiceMemo
     Explorer Outbox Recorder SendForm StatusBoard connect errors_frame plots read_parquet reports to_e164 to_frame
     load_ipython_extension unload_ipython_extension
 """

@@ -33,13 +33,12 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [] if str(ROOT) in sys.path else [str(ROOT)]
 
 from linq_nb import Send  # noqa: E402
-from linq_nb.demo import Demo, Server  # noqa: E402
+from linq_nb.demo import Demo, Server, sample  # noqa: E402
 from linq_nb.journal import LEASE_S, Journal  # noqa: E402
 from linq_nb.status import OUR_STATUSES  # noqa: E402
 
-SAMPLES = ROOT / "notebooks" / "audio"
-AUDIO = [str(SAMPLES / name) for name in ("hello.amr", "hello.mp3", "hello.caf")]
-UNPACKED = [str(SAMPLES / name) for name in ("hello.wav", "hello.aiff")]
+AUDIO = [str(sample(name)) for name in ("hello.amr", "hello.mp3", "hello.caf")]
+UNPACKED = [str(sample(name)) for name in ("hello.wav", "hello.aiff")]
 """Files that we read ourselves: a decoder written in C may lose an interrupt, or make another error of it."""
 
 TIMEOUT_S, SLOW_S = 1.0, 1.4

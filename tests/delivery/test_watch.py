@@ -160,7 +160,7 @@ def test_the_demo_watches_the_same_each_time(memo: VoiceMemo) -> None:
 SETUP = """import linq_nb
 from linq_nb import VoiceMemo
 outbox = linq_nb.connect(demo=True)
-memo = VoiceMemo.from_file("notebooks/audio/hello.amr")
+memo = VoiceMemo.from_file(linq_nb.demo.sample("hello.amr"))
 for chat in ("Ada Lovelace", "Book Club"):
     outbox.send(memo, chat)
 None"""

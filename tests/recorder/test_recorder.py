@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from shared import AUDIO
 
 import linq_nb
 from linq_nb import AudioError, Recorder, SettingsError, VoiceMemo
 from linq_nb.recorder import takes
 from linq_nb.recorder.takes import ChunkedUpload
 
-AUDIO = Path(__file__).parents[2] / "notebooks" / "audio"
 RATE = 16_000
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 

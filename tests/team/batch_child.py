@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import linq_nb
-from linq_nb import Draft, VoiceMemo
-
-AUDIO = Path(__file__).parents[2] / "notebooks" / "audio"
+from linq_nb import Draft, VoiceMemo, demo
 
 
 def main(journal: str, *chats: str) -> None:
-    memo = VoiceMemo.from_file(AUDIO / "hello.amr")
+    memo = VoiceMemo.from_file(demo.sample("hello.amr"))
     with linq_nb.connect(journal=journal, timeout=20) as outbox:
         sends = list(outbox.send_all(outbox.plan([Draft(memo=memo, chat=chat) for chat in chats]), workers=4))
     print(*(send.message_id for send in sends), sep="\n")

@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 import pytest
 from hook_samples import MESSAGE_ID, NEW, OLD, OTHER, SECRET, answered, payload, sending, signed, wanted
-from shared import wait_for
+from shared import AUDIO, wait_for
 
 import linq_nb
 from linq_nb import Outbox, VoiceMemo, receiver
@@ -31,7 +31,6 @@ from linq_nb.outbox import session_of
 from linq_nb.receiver import Receiver
 
 ROOT = Path(__file__).parents[2]
-AUDIO = ROOT / "notebooks" / "audio" / "hello.amr"
 
 
 @pytest.fixture
@@ -456,7 +455,7 @@ def test_three_processes_bring_a_memo_from_send_to_read(
         process = start(str(file), "--port", str(port), "--secret-file", str(secret), secret=None)
         try:
             url = url_of(process)
-            memo = VoiceMemo.from_file(AUDIO)
+            memo = VoiceMemo.from_file(AUDIO / "hello.amr")
             for name in ("Ada Lovelace", "Book Club", "Finn Fails"):
                 outbox.send(memo, outbox.find_chat(name))
             ask(http, base_url, "advance", seconds=285)  # its clock signs, and may not be five minutes ahead

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from shared import AUDIO
 
 from linq_nb import LinqError, Outbox, SettingsError, VoiceMemo
 from linq_nb.outbox import session_of
 from linq_nb.secret import Secret
 
-AUDIO = Path(__file__).parents[2] / "notebooks" / "audio" / "hello.amr"
 URL = "https://hooks.example.com/linq"
 
 
@@ -56,7 +56,7 @@ def test_the_secret_verifies_and_is_in_no_output(
     assert secret.reveal().startswith("whsec_")
     assert secret.reveal() not in shown
     assert secret.reveal()[6:] not in shown
-    outbox.send(VoiceMemo.from_file(AUDIO), "Ada Lovelace")
+    outbox.send(VoiceMemo.from_file(AUDIO / "hello.amr"), "Ada Lovelace")
     outbox.demo.advance(seconds=10)
     for delivery in outbox.demo.deliveries():
         outbox.ingest(delivery.body, delivery.headers, secret)
