@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from linq_nb import catalog
@@ -18,6 +18,7 @@ from linq_nb.reports.selection import EQUAL, FIELDS, Selection
 from linq_nb.reports.tallies import PAGE, Table, Tallies, statuses_in
 from linq_nb.status import status_of
 from linq_nb.text import clean, short_id
+from linq_nb.times import time_of
 from linq_nb.widgets.paged import Column, Row, page_start, page_view
 
 View = dict[str, Any]
@@ -57,7 +58,7 @@ class Exploration:
         """Change conditions of the filter and go back to the first page. Raises SettingsError for another name."""
         if wrong := [name for name in changes if name not in FIELDS]:
             raise SettingsError(f"a filter has no {wrong[0]!r}; it has {', '.join(FIELDS)}; nothing was changed")
-        values = {name: _value(name, value) for name, value in changes.items()}
+        values = {name: _value(name, value, self.table.now) for name, value in changes.items()}
         self.selection, self.offset = dataclasses.replace(self.selection, **values), 0
 
     def choose_shown(self, changes: Mapping[str, Any]) -> None:
@@ -192,12 +193,11 @@ def _key(name: str, value: Any) -> Any:
     return None if value is None else masked(EQUAL[name], value) if name == "line" else str(value)
 
 
-def _value(name: str, value: Any) -> Any:
+def _value(name: str, value: Any, now: datetime) -> Any:
     """Return a condition's value as the filter keeps it."""
+    if name in ("since", "until"):
+        return time_of(value, now, name)
     try:
-        if name in ("since", "until") and value is not None:
-            at = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-            return at.replace(tzinfo=UTC) if at.tzinfo is None else at
         if name == "error" and value is not None:
             return int(value)
     except ValueError:

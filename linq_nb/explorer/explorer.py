@@ -45,7 +45,8 @@ class Explorer(AskedWidget):
         """Choose sends as the filter bar does, those given replacing all: ``filter(status="failed", text="ada")``.
 
         ``text``, ``chat`` (an id), ``line`` (as in the frame), ``service``, ``status``, ``error`` (Linq's code),
-        ``format``, ``since``, ``until``, ``needs_me``; none of them chooses all. Raises SettingsError for another name.
+        ``format``, ``since`` and ``until`` (times, or spans such as "7d"), ``needs_me``; none of them chooses all.
+        Raises SettingsError for another name or a time that cannot be read.
         """
         before = self._exploration.selection
         self._exploration.selection = Selection()

@@ -32,7 +32,7 @@ from linq_nb.errors import SettingsError
 from linq_nb.reports import explaining, parts, zones
 from linq_nb.reports.parts import COUNTS, SPAN, TIMES
 from linq_nb.status import ERROR_STATUSES, NO_MESSAGE_STATUSES, UNCLEAR_STATUSES
-from linq_nb.times import horizon_of
+from linq_nb.times import Time, horizon_of, time_of
 
 Frame = TypeVar("Frame")
 
@@ -193,23 +193,25 @@ def errors(frame: Frame, by: str | Sequence[str] = ()) -> Frame:
     return parts.done(result.sort("sends", *keys, descending=[True] + [False] * len(keys), nulls_last=True), frame)
 
 
-def unconfirmed(frame: Frame, horizon: str | float | timedelta = "1h", now: datetime | None = None) -> Frame:
+def unconfirmed(frame: Frame, horizon: str | float | timedelta = "1h", now: Time | None = None) -> Frame:
     """List the sends that Linq accepted a ``horizon`` ago or longer and that have no final status yet.
 
     They have not failed: Linq names no time after which it gives a message up. ``horizon``: "90s", "30m", "1h", "2d",
-    seconds or a timedelta. ``now``: the time to count back from, with its zone; by default now (the demo has a clock of
-    its own: give ``outbox.demo.now()``). Columns: ``send_id chat_id chat_name is_group service status
-    message_id accepted_at checked_at``; the oldest first. In groups and by SMS ``sent`` is final.
+    seconds or a timedelta. ``now``: the time to count back from: a datetime with its zone, a date or text; by default
+    now (the demo has a clock of its own: give ``outbox.demo.now()``). Columns: ``send_id chat_id chat_name is_group
+    service status message_id accepted_at checked_at``; the oldest first. In groups and by SMS ``sent`` is final.
     """
     span = horizon_of(horizon)
     if span is None:
         raise SettingsError('horizon= is a length of time, as "1h"')
-    if now is not None and now.tzinfo is None:
+    if isinstance(now, datetime) and now.tzinfo is None:
         raise SettingsError("now= is a time with its zone, such as datetime.now(UTC)")
+    today = datetime.now(UTC)
+    at = time_of(now, today, "now") or today
     shown = ("send_id", "chat_id", "chat_name", "is_group", "service", "status", "message_id", "accepted_at",
              "checked_at")  # fmt: skip
     asked = parts.asked(frame, "unconfirmed", *shown, "posted_at", "created_at")
-    result = asked.filter(parts.is_unconfirmed(asked, (now or datetime.now(UTC)) - span))
+    result = asked.filter(parts.is_unconfirmed(asked, at - span))
     return parts.done(result.select(*shown).sort("accepted_at", "send_id", nulls_last=True), frame)
 
 

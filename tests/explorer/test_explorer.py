@@ -128,10 +128,21 @@ def test_the_code_of_a_filter_gives_the_same_rows(page: Page, sent: Outbox) -> N
     assert len(scope["rows"]) == len(PEOPLE)
 
 
+def test_a_filter_takes_times_as_every_other_call_does(page: Page, sent: Outbox) -> None:
+    page.explorer.filter(since="1h")
+    assert len(page.explorer.rows) == len(PEOPLE)
+    page.explorer.filter(until=sent.demo.now().date())
+    assert len(page.explorer.rows) == 0
+    page.explorer.filter(since=str(sent.demo.now().date()), until="0d")
+    assert len(page.explorer.rows) == len(PEOPLE)
+
+
 def test_a_filter_in_code_that_is_not_right_changes_nothing(page: Page) -> None:
     page.explorer.filter(status="rejected")
     with pytest.raises(SettingsError, match="a filter has no 'colour'"):
         page.explorer.filter(colour="red")
+    with pytest.raises(SettingsError, match="until is a time such as"):
+        page.explorer.filter(until="soon")
     assert page.explorer.rows["status"].tolist() == ["rejected"]
 
 

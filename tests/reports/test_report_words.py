@@ -50,6 +50,9 @@ def test_words_that_a_report_does_not_take_are_refused() -> None:
         reports.unconfirmed(frame, "soon")
     with pytest.raises(SettingsError, match="a time with its zone"):
         reports.unconfirmed(frame, now=datetime(2026, 3, 1))
+    with pytest.raises(SettingsError, match="now is a time such as"):
+        reports.unconfirmed(frame, now="soon")
+    assert reports.unconfirmed(frame, "2 hours", now="2026-03-01T10:00Z").empty
 
 
 def test_a_frame_without_rows_gives_empty_reports_with_their_columns() -> None:
