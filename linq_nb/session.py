@@ -22,6 +22,7 @@ from linq_nb.errors import ApiError, PreflightError
 from linq_nb.journal import Journal
 from linq_nb.journal.lease import LeaseKeeper
 from linq_nb.model import Attachment, Chat, Draft, Finding, Line, Plan, Send, VoiceMemo, is_uuid, send_id, url_names_of
+from linq_nb.optouts import ASK_AGAIN_S, OPTED_OUT, OptOuts
 from linq_nb.process import Home
 from linq_nb.secret import Secret
 from linq_nb.status import is_resolved
@@ -65,6 +66,8 @@ class Session:
         self.lease = LeaseKeeper(lambda send_ids: journal.renew(self.owner, send_ids), idle=journal.shorten_wal)
         self.uploads = Uploads(client, journal, self.account, now)
         self.searching = threading.RLock()  # from a search in a chat until its result is written
+        ask_again_s = ASK_AGAIN_S if demo is None else 0.0  # the demo's clock stands still
+        self.optouts = OptOuts(client, journal, self._known_chats, ask_again_s=ask_again_s)
         self._keep_journal = keep_journal
         self._chats: dict[str, tuple[float, Chat]] = {}
         self._all_chats: tuple[float, list[Chat]] | None = None
@@ -121,7 +124,7 @@ class Session:
         self._chats.update({chat.chat_id: (read_at, chat) for chat in chats})
         if to is None and from_ is None and limit is None:
             self._all_chats = (read_at, chats)
-        return chats
+        return [self.optouts.rated(chat) for chat in chats]
 
     def _lines_to_read(self, from_: str | None) -> Sequence[str | None]:
         if from_ is not None:
@@ -130,6 +133,9 @@ class Session:
 
     def chat(self, chat_id: str) -> Chat:
         """Read a chat by its id, at most every five minutes."""
+        return self.optouts.rated(self._read_chat(chat_id))
+
+    def _read_chat(self, chat_id: str) -> Chat:
         cached = self._chats.get(chat_id)
         if cached and self.steady() - cached[0] < CHAT_FRESH_S:
             return cached[1]
@@ -143,7 +149,10 @@ class Session:
 
     def known_chats(self) -> list[Chat]:
         """Return the chats that were read already, without asking Linq: for completion."""
-        return [chat for _, chat in self._chats.values()]
+        return [self.optouts.rated(chat) for chat in self._known_chats()]
+
+    def _known_chats(self) -> list[Chat]:
+        return [chat for _, chat in list(self._chats.values())]
 
     def find_chat(self, name: str | Chat) -> Chat | str:
         """Return the only chat with this display name or handle; an id is returned as it is."""
@@ -158,12 +167,18 @@ class Session:
             return name.lower()
         if self._all_chats is None or self.steady() - self._all_chats[0] >= CHAT_FRESH_S:
             self.chats()
-        return choose_chat(name, self._all_chats[1] if self._all_chats else [])
+        return choose_chat(name, [self.optouts.rated(chat) for chat in self._all_chats[1]] if self._all_chats else [])
 
     def chat_of(self, draft: Draft) -> Chat:
-        """Return the chat of a draft, which may name it by its id only."""
+        """Return the chat of a draft, which may name it by its id only, as it is rated now."""
         self.check_chat(draft.chat)
-        return draft.chat if isinstance(draft.chat, Chat) else self.chat(draft.chat)
+        return self.rated_now(draft.chat if isinstance(draft.chat, Chat) else self._read_chat(draft.chat))
+
+    def rated_now(self, chat: Chat) -> Chat:
+        """Return a chat as it is rated now: a refusal may be new since it was read, or may stand no longer."""
+        if chat.health_status == OPTED_OUT and chat.chat_id in self._chats:
+            chat = self._chats[chat.chat_id][1]
+        return self.optouts.rated(chat, ask=True)
 
     # --- sends ---
 
@@ -354,13 +369,19 @@ def choose_chat(name: str, chats: Sequence[Chat]) -> Chat:
         return matches[0]
     shown = one_line(name, 80)
     if matches:
-        listed = ", ".join(f"{chat.chat_id} ({views.chat_whom(chat)})" for chat in matches[:8])
+        listed = ", ".join(f"{chat.chat_id} ({_described(chat)})" for chat in matches[:8])
         raise PreflightError(f"{len(matches)} chats are called {shown!r}; nothing was sent; give an id: {listed}")
     names = [chat.chat_name for chat in chats if chat.chat_name]
     close = [other for other in names if key in other.casefold()] or difflib.get_close_matches(name, names, 3)
     listed = ", ".join(repr(one_line(other, 80)) for other in (close or names)[:8])
     hint = f"did you mean {listed}?" if close else f"there are {listed or 'no chats with a name'}"
     raise PreflightError(f"no chat is called {shown!r}; nothing was sent; {hint}; %linq_chats lists all")
+
+
+def _described(chat: Chat) -> str:
+    """Name a chat, and say when nothing can be sent to it."""
+    refusals = [OPTED_OUT] if chat.health_status == OPTED_OUT else []
+    return " · ".join([views.chat_whom(chat), *refusals, *(["not active"] if chat.is_active is False else [])])
 
 
 def _distinct(chats: Iterable[Chat]) -> Iterator[Chat]:

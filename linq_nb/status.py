@@ -85,6 +85,12 @@ UNRESOLVED_STATUSES = ("preparing", "sending", "unknown")
 NO_MESSAGE_STATUSES = ("preparing", *RUNNABLE_STATUSES)
 """Nothing reached Linq, or it refused: there can be no message."""
 
+OPT_OUT_CODE = 2024
+"""Linq's code for a recipient who opted out: the send is refused for good, until the recipient writes again."""
+
+REFUSED_STATUSES = ("rejected", "failed")
+"""Linq said no to the send, at once or later."""
+
 NO_RECEIPT_SERVICE = "SMS"
 NO_RECEIPTS = "Groups and SMS cannot report a delivery."
 
@@ -109,6 +115,11 @@ def is_going_well(word: str) -> bool:
     """Whether Linq has accepted the send and reported no failure; False for a word that is not known."""
     status = status_of(word)
     return status.rank > 0 and not status.is_error
+
+
+def is_opt_out(word: str, error_code: int | None) -> bool:
+    """Whether Linq refused a send for good, since its recipient opted out."""
+    return word in REFUSED_STATUSES and error_code == OPT_OUT_CODE
 
 
 def is_open(word: str, *, is_group: bool | None, service: str | None) -> bool:

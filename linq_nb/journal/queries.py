@@ -15,9 +15,16 @@ from linq_nb.journal.engine import PARAMETERS, Database
 from linq_nb.journal.events import Observations
 from linq_nb.journal.pages import FEW, PAGE, LazyRecords
 from linq_nb.journal.prepared import converted, result_processors
-from linq_nb.journal.schema import EVENTS, SENDS, TABLES, RecordTable, events, read_meta, sends
+from linq_nb.journal.schema import EVENTS, SENDS, TABLES, RecordTable, events, has_no_send, read_meta, sends
 from linq_nb.model import Event, Send
-from linq_nb.status import CLOSED_STATUSES, IN_HAND_STATUSES, NO_MESSAGE_STATUSES, NO_RECEIPT_SERVICE
+from linq_nb.status import (
+    CLOSED_STATUSES,
+    IN_HAND_STATUSES,
+    NO_MESSAGE_STATUSES,
+    NO_RECEIPT_SERVICE,
+    OPT_OUT_CODE,
+    REFUSED_STATUSES,
+)
 
 _DAY_US, _DAY, _FIRST_DAY = 86_400_000_000, timedelta(days=1), date(1970, 1, 1)
 
@@ -145,6 +152,23 @@ class Queries(Observations):
     def _sends(self, db: sa.Connection, *conditions: sa.ColumnElement[bool]) -> list[Send]:
         rows = db.execute(sa.select(*SENDS.columns).where(*conditions).order_by(sends.c.send_no))
         return [SENDS.make(row) for row in rows]
+
+    def opt_outs(self, base_url: str) -> list[tuple[str, tuple[str, ...], bool, datetime]]:
+        """Return chat, people, whether it is a group, and time of each send that Linq refused for good."""
+        at = sa.func.coalesce(sends.c.failed_at, sends.c.posted_at, sends.c.checked_at, type_=sends.c.checked_at.type)
+        is_refused = sa.and_(sends.c.status.in_(REFUSED_STATUSES), sends.c.error_code == OPT_OUT_CODE)
+        wanted = sa.select(sends.c.chat_id, sends.c.to_handles, sends.c.is_group, at)
+        with self.database.read() as db:
+            rows = db.execute(wanted.where(is_refused, sends.c.base_url == base_url)).all()
+        return [(chat_id, handles, bool(is_group), at) for chat_id, handles, is_group, at in rows if at is not None]
+
+    def last_written(self, since: datetime) -> dict[str, datetime]:
+        """Return the time of the last message to you since then in each chat, as webhooks reported it."""
+        at = sa.func.max(events.c.at, type_=events.c.at.type)
+        is_message = sa.and_(has_no_send, events.c.event_type == "message.received", events.c.at > since)
+        wanted = sa.select(events.c.chat_id, at).where(is_message, events.c.chat_id.is_not(None))
+        with self.database.read() as db:
+            return {row[0]: row[1] for row in db.execute(wanted.group_by(events.c.chat_id))}
 
     # --- events ---
 

@@ -30,7 +30,7 @@ from linq_nb.model import Draft, Event, Finding, Send, is_uuid, url_names_of
 from linq_nb.outbox import recovery
 from linq_nb.outbox.reconcile import reconcile
 from linq_nb.session import Session, chat_fields
-from linq_nb.status import is_resolved
+from linq_nb.status import is_opt_out, is_resolved, status_of
 from linq_nb.text import one_line, short_id
 
 CLAIM_POLL_S = 0.1
@@ -54,6 +54,7 @@ def send(session: Session, draft: Draft, accept: Collection[str] = ()) -> Send:
 def send_checked(session: Session, draft: Draft, accept: Collection[str] = (), pause: Pause | None = None) -> Send:
     """Send a draft whose memo was checked before, as in a plan."""
     draft.memo.unchanged()
+    _refuse_opted_out(session, draft, accept)
     recorded, claim = _claim(session, draft, accept)
     if claim is None:
         return _report(session, recorded)
@@ -78,6 +79,15 @@ def refuse(findings: list[Finding], accept: Collection[str], draft: Draft) -> No
     if stopping:
         reasons = "; ".join(finding.message for finding in stopping)
         raise PreflightError(f"{draft.memo.label}: {reasons}; nothing was sent", findings=findings)
+
+
+def _refuse_opted_out(session: Session, draft: Draft, accept: Collection[str]) -> None:
+    """Refuse a recipient who opted out before the claim, so that the journal keeps the answer that said so."""
+    if draft.override_optout is not None or session.optouts.refused_at(draft.chat) is None:
+        return
+    recorded = session.recorded(draft)
+    if recorded is None or status_of(recorded.status).may_run_again:
+        refuse(preflight.check_chat(session.chat_of(draft), draft.memo), accept, draft)
 
 
 def _claim(session: Session, draft: Draft, accept: Collection[str]) -> tuple[Send, Claim | None]:
@@ -276,6 +286,8 @@ class _Attempt:
         except JournalError as journal_error:
             if not isinstance(error, JournalError):
                 error.add_note(f"The journal could not record this: {_cause(journal_error)}")
+        if is_opt_out(failed.status, failed.error_code):
+            self.session.optouts.forget()
 
     def _record_answer(self, answer: wire.Answer) -> None:
         """Write down what Linq accepted, before its connection is used again.

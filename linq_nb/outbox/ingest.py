@@ -67,7 +67,9 @@ def ingest(
 ) -> Event:
     """Verify one delivery and write it into the journal; returns the event with the id of its send."""
     event = webhooks.verify(body, headers, secrets_of(secret), scheme=scheme, now=session.now())
-    return session.journal.ingest(event)[0].event
+    ingested = session.journal.ingest(event)[0]
+    session.optouts.forget()
+    return ingested.event
 
 
 def secrets_of(secret: webhooks.Secrets | None, environ: Mapping[str, str] = ENVIRON) -> webhooks.Secrets:
@@ -106,6 +108,7 @@ def ingest_stored(
     events = valid()
     while chunk := list(islice(events, CHUNK)):
         counts.update(ingested.result for ingested in session.journal.ingest(*chunk))
+    session.optouts.forget()
     return IngestCounts(**counts, first_trouble=troubles[0] if troubles else None)
 
 

@@ -130,15 +130,15 @@ class _Planner:
         """
         if isinstance(chat, Chat):
             self._session.check_chat(chat)
-            return chat, ""
+            return self._session.rated_now(chat), ""
         chat = self._session.find_chat(chat)
         if isinstance(chat, Chat):
-            return chat, ""
+            return self._session.rated_now(chat), ""
         try:
             if not self._listed_chats:
                 self._listed_chats = True
                 self._session.chats()
-            return self._session.chat(chat), ""
+            return self._session.rated_now(self._session.chat(chat)), ""
         except LinqError as error:
             return chat, str(error)
 

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[2] / "linq_nb"
 FLOORS = {
     9: "magics forms explorer auditing board recorder receiver accessor",
     8: "outbox widgets",
-    7: "session",
+    7: "session optouts",
     6: "client journal settings download export sheets live",
     5: "preflight rules wire proof webhooks frames contacts reports plots consent",
     4: "views",
