@@ -46,7 +46,7 @@ def test_a_horizon_is_read(given: Any, seconds: float) -> None:
         "1h30",
         timedelta(0),
         pd.NaT,
-        np.timedelta64("NaT"),
+        np.timedelta64("NaT", "s"),
         "1 month",
         np.array([1, 2]),
     ],
