@@ -94,7 +94,7 @@ def to_frame(
 
     ``records``: sends, chats, handles, lines, findings, events or messages; one record or many. An empty list
     gives the columns of sends, or of ``kind`` ("chats", "findings", ...); chats with ``kind="handles"`` give one row
-    a person and chat. ``handles``: "masked", "hashed" with ``key=outbox.hash_key()``, or "full". ``to_handles`` joins
+    a person and chat. ``handles``: "masked", "hashed" with ``key=outbox``, or "full". ``to_handles`` joins
     several with a space. ``frames.column_reference(kind)`` gives the meaning and unit of each column.
     Raises SettingsError for records of several kinds, or "hashed" without a key.
     """

@@ -131,7 +131,11 @@ def exceptions() -> str:
         text = inspect.getdoc(kind) or ""
         yield f"{'  ' * depth}- `{kind.__name__}`: {text.splitlines()[0]}"
         for child in sorted(kind.__subclasses__(), key=lambda child: child.__name__):
-            yield from below(child, depth + (not child.__name__.startswith("_"))) if child.__module__ == "linq_nb.errors" else ()
+            yield from (
+                below(child, depth + (not child.__name__.startswith("_")))
+                if child.__module__ == "linq_nb.errors"
+                else ()
+            )
 
     return "\n".join(line for line in below(LinqError, 0) if "`_" not in line)
 
@@ -146,7 +150,9 @@ def findings() -> str:
             code = call.args[0].value
             accept = "yes" if code in preflight.ACCEPTABLE else "no"
             rows[code, level] = (f"`{code}`", level, _message(call.args[1]), accept if level == "error" else "")
-    return _table(("code", "level", "what it says", "can `accept=` send despite it?"), [rows[key] for key in sorted(rows)])
+    return _table(
+        ("code", "level", "what it says", "can `accept=` send despite it?"), [rows[key] for key in sorted(rows)]
+    )
 
 
 def _message(node: ast.expr) -> str:
@@ -162,7 +168,10 @@ def _message(node: ast.expr) -> str:
 
 def magics() -> str:
     """The table of the magics, and a section for each."""
-    head = _table(("magic", "what it does"), [(f"[%{name}](#{_slug(name)})", _about(command)) for name, command in COMMANDS.items()])
+    head = _table(
+        ("magic", "what it does"),
+        [(f"[%{name}](#{_slug(name)})", _about(command)) for name, command in COMMANDS.items()],
+    )
     parts = [_magic(f"%{name}", command) for name, command in COMMANDS.items()]
     parts.insert(2, _magic("%%linq_voicememo, and --from", BATCH))
     return "\n\n".join([head, *parts, "## Settings of the magics", _traits()])
@@ -201,13 +210,19 @@ def _traits() -> str:
 
 def commands() -> str:
     """The help of the commands that run in a terminal."""
-    return "\n\n".join(f"## python -m {name}\n\n```text\n{command_help(name)}```" for name in ("linq_nb.demo", "linq_nb.webhooks"))
+    return "\n\n".join(
+        f"## python -m {name}\n\n```text\n{command_help(name)}```" for name in ("linq_nb.demo", "linq_nb.webhooks")
+    )
 
 
 def command_help(module: str) -> str:
     """Return what ``python -m MODULE --help`` prints."""
     printed = io.StringIO()
-    with patch.object(sys, "argv", ["", "--help"]), contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+    with (
+        patch.object(sys, "argv", ["", "--help"]),
+        contextlib.redirect_stdout(printed),
+        contextlib.suppress(SystemExit),
+    ):
         runpy.run_module(module, run_name="__main__")
     return printed.getvalue()
 
@@ -216,19 +231,20 @@ def command_help(module: str) -> str:
 
 
 _SECTIONS = {
-    "Connect and send": ("connect", "Outbox", "VoiceMemo", "Draft", "Plan", "PlanRow", "BadDraft", "linq_nb.outbox.batch.Batch"),
+    "Connect and send": ("connect", "Outbox", "VoiceMemo", "Draft", "Plan", "PlanRow", "BadDraft",
+                         "linq_nb.outbox.batch.Batch"),
     "Tables": ("to_frame", "errors_frame", "read_parquet", "to_e164", "linq_nb.accessor.LinqAccessor",
                "linq_nb.accessor.LinqPlots"),
     "Reports, charts and audits": ("reports", "plots", "audit", "linq_nb.auditing.report.Audit"),
     "Widgets": ("SendForm", "StatusBoard", "Explorer", "Recorder"),
     "Records": ("Send", "Event", "Chat", "Handle", "Line", "Message", "Finding"),
-    "The demo": ("linq_nb.demo.Demo",),
+    "The demo": ("linq_nb.demo.sample", "linq_nb.demo.Demo"),
 }  # fmt: skip
 
 
 def api() -> str:
     """A section for each group of public names, from their docstrings; new names stand at the end."""
-    listed = {name for names in _SECTIONS.values() for name in names}
+    listed = {name.removeprefix("linq_nb.").split(".")[0] for names in _SECTIONS.values() for name in names}
     public = [name for name in linq_nb.__all__ if not name.endswith("_ipython_extension")]
     errors = tuple(name for name in public if _is_error(name))
     others = tuple(name for name in public if name not in listed and name not in errors)
@@ -249,7 +265,9 @@ def _entry(path: str) -> str:
     module, name = path.rsplit(".", 1)
     value = getattr(sys.modules.get(module) or __import__(module, fromlist=["_"]), name)
     if inspect.ismodule(value):
-        functions = [name for name, item in vars(value).items() if inspect.isfunction(item) and item.__module__ == value.__name__]
+        functions = [
+            name for name, item in vars(value).items() if inspect.isfunction(item) and item.__module__ == value.__name__
+        ]
         return "\n\n".join(f".. autofunction:: {path}.{name}" for name in functions if not name.startswith("_"))
     if not isinstance(value, type):
         return f".. autofunction:: {path}"
@@ -264,8 +282,15 @@ def extras() -> str:
     rows = []
     for name in tomllib.loads(text)["project"]["optional-dependencies"]:
         block = re.search(rf"^{name} = \[\n(.*?)^\]", text, re.DOTALL | re.MULTILINE)
-        lines = re.findall(r'^  "([\w\-.]+(?:\[[\w,]+\])?)[^"]*",?\s*(?:# (.*))?$', block.group(1) if block else "", re.MULTILINE)
-        rows.append((f"`linq_nb[{name}]`", "; ".join(f"{package}{f': {reason}' if reason else ''}" for package, reason in lines)))
+        lines = re.findall(
+            r'^  "([\w\-.]+(?:\[[\w,]+\])?)[^"]*",?\s*(?:# (.*))?$', block.group(1) if block else "", re.MULTILINE
+        )
+        rows.append(
+            (
+                f"`linq_nb[{name}]`",
+                "; ".join(f"{package}{f': {reason}' if reason else ''}" for package, reason in lines),
+            )
+        )
     return _table(("extra", "what it installs, and what for"), [row for row in rows if "[dev]" not in row[0]])
 
 
@@ -306,14 +331,10 @@ _SCRIPTS = {
 
 def hosts() -> str:
     """The table of hosts, from the results of the tests."""
-    results = json.loads((FOLDER / "hosts.json").read_text("utf-8"))
-    features = list(dict.fromkeys(feature for features in results.values() for feature in features))
-    rows = [(host, *(_result(features_of.get(feature)) for feature in features)) for host, features_of in results.items()]
-    return _table(("", *features), rows)
-
-
-def _result(result: dict[str, str] | None) -> str:
-    return {None: "", "passed": "works"}.get(result and result["result"], str(result and result["result"]))
+    hosts: dict[str, dict[str, str]] = json.loads((FOLDER / "hosts.json").read_text("utf-8"))
+    features = sorted({feature for results in hosts.values() for feature in results})
+    rows = [(host, *(results.get(feature, "") for feature in features)) for host, results in hosts.items()]
+    return _table(("host", *features), rows)
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------
@@ -331,5 +352,17 @@ def _plain(text: str) -> str:
 
 MADE: dict[str, Callable[[], str]] = {
     function.__name__: function
-    for function in (statuses, columns, error_codes, exceptions, findings, magics, commands, api, extras, demo_chats, hosts)
+    for function in (
+        statuses,
+        columns,
+        error_codes,
+        exceptions,
+        findings,
+        magics,
+        commands,
+        api,
+        extras,
+        demo_chats,
+        hosts,
+    )
 }

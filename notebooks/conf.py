@@ -8,7 +8,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
 
-import linq_nb  # noqa: E402
+import linq_nb
 
 project = "linq_nb"
 author = "linq_nb contributors"

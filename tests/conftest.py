@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hosts import pytest_addoption as pytest_addoption
+from hosts import pytest_configure as pytest_configure
+from hosts import pytest_itemcollected as pytest_itemcollected
 from IPython.core.interactiveshell import InteractiveShell
 from shared import AUDIO
 from traitlets.config import Config

@@ -79,6 +79,9 @@ def test_running_the_quick_start_twice_leaves_one_bubble_a_chat(shell: Interacti
     assert "nothing sent; --copy 2 for another bubble" in text
 
 
+@pytest.mark.host("nbclient (jupyter execute)", "card")
+@pytest.mark.host("nbclient (jupyter execute)", "magics")
+@pytest.mark.host("nbclient (jupyter execute)", "tables")
 def test_the_quick_start_runs_headless_on_the_demo(tmp_path: Path, monkeypatch: Any) -> None:
     """As `jupyter execute` does it: no key, nobody to answer a prompt."""
     for name in ("LINQ_API_V3_API_KEY", "LINQ_API_KEY", "LINQ_TOKEN"):

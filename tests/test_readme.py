@@ -54,3 +54,16 @@ def test_the_magics_it_names_exist() -> None:
 
 def test_it_fits_two_screens() -> None:
     assert len(README.splitlines()) <= 120
+
+
+def test_the_package_index_gets_absolute_addresses() -> None:
+    """The wheel's metadata are made as hatchling makes them."""
+    metadata = pytest.importorskip("hatchling.metadata.core")
+    plugins = pytest.importorskip("hatchling.plugin.manager").PluginManager()
+    core = metadata.ProjectMetadata(str(ROOT), plugins).core
+    targets = re.findall(r"(!?)\[[^\]]*\]\(([^)]+)\)", core.readme)
+    source = core.urls["Source"]
+    assert {target for _, target in targets if not target.startswith("https://")} == set()
+    pictures = [target for mark, target in targets if mark and target.startswith(source)]
+    assert pictures
+    assert all(target.startswith(f"{source}/raw/HEAD/notebooks/images/") for target in pictures)

@@ -54,6 +54,7 @@ class Board:
         return self.at.get_by_role("button", name=name, exact=True)
 
 
+@pytest.mark.host("JupyterLab", "status board")
 def test_board_moves_while_a_batch_runs_and_ends_static(notebook: Any) -> None:
     board = Board(notebook, SEND, "print(2 + 2)", "board.is_running, board.error")
     board.live.evaluate(HEADS)

@@ -58,6 +58,7 @@ def assert_plays(output: Any, seconds: float) -> None:
     assert output.locator("img").is_visible()
 
 
+@pytest.mark.host("JupyterLab", "card")
 def test_card_of_a_cell_that_ran_plays(notebook: Any, memo_file: Path) -> None:
     cell = f"from linq_nb.model import VoiceMemo\nVoiceMemo.from_file({str(memo_file)!r})"
     notebook.open(cell).run(0)

@@ -56,6 +56,7 @@ class Explored:
         return self.at.get_by_role("button", name=name, exact=True)
 
 
+@pytest.mark.host("JupyterLab", "explorer")
 def test_a_person_filters_sorts_opens_and_exports_with_the_mouse(notebook: Any) -> None:
     explored = Explored(notebook, "print(explorer.rows['status'].tolist(), explorer.error)")
     explored.at.get_by_role("combobox", name="Status").select_option("rejected")

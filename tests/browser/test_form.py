@@ -50,6 +50,7 @@ class Form(FormPage):
 # --- compose and send ---
 
 
+@pytest.mark.host("JupyterLab", "form")
 def test_memo_is_chosen_seen_and_sent(notebook: Any, memo: Path) -> None:
     form = Form(notebook, "outbox.demo.bubbles(book_club), repr(form)")
     expect(form.button("^Send$")).to_be_disabled()

@@ -47,6 +47,7 @@ def sends_a_memo(form: FormPage, file: Path) -> None:
     expect(form.at.get_by_role("row", name=re.compile("^queued Book Club"))).to_be_visible()
 
 
+@pytest.mark.host("Notebook 7", "form")
 def test_notebook_7_sends(lab: Lab, other_page: Any, tmp_path: Path) -> None:
     pytest.importorskip("notebook")
     written(lab, "seven.ipynb")
@@ -60,6 +61,7 @@ def test_notebook_7_sends(lab: Lab, other_page: Any, tmp_path: Path) -> None:
     guard.check()
 
 
+@pytest.mark.host("Voila", "form")
 def test_voila_sends(lab: Lab, other_page: Any, tmp_path: Path) -> None:
     """Voila's page is no notebook: it renews no static output, so the form alone shows what was sent."""
     pytest.importorskip("voila")

@@ -148,6 +148,7 @@ class Rec:
 # --- from the microphone to the chat ---
 
 
+@pytest.mark.host("JupyterLab", "recorder")
 def test_a_tone_of_three_seconds_arrives_in_the_chat(book: Notebook) -> None:
     rec = Rec(book, SENT)
     least, most = rec.record(3)

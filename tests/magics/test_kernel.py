@@ -88,6 +88,7 @@ def live(kernel: Kernel) -> Kernel:
     return kernel
 
 
+@pytest.mark.host("a bare IPython kernel", "magics")
 def test_answer_of_the_front_end_sends(live: Kernel) -> None:
     card, sent = live.run(SEND, answer="y")
     assert live.asked[0].startswith("LIVE: send hello.wav (0:02) to Ada Lovelace")

@@ -33,7 +33,7 @@ TEXTS = {page.name: page.read_text("utf-8") for page in [*PAGES, ROOT / "README.
 
 
 class Page(HTMLParser):
-    """What a page refers to: ``ids``, the ``links`` that a reader clicks, and the ``resources`` that a browser loads."""
+    """The ``ids`` of a page, the ``links`` that a reader clicks, and the ``resources`` that a browser loads."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
@@ -156,7 +156,9 @@ def test_the_python_names_that_a_text_names_exist(name: str) -> None:
         "reports": linq_nb.reports, "outbox.demo": linq_nb.connect(demo=True).demo,
         "df.linq": linq_nb.accessor.LinqAccessor,
     }  # fmt: skip
-    for root, attribute in re.findall(r"(?<![\w./-])(outbox\.demo|df\.linq|linq_nb|outbox|VoiceMemo|reports)\.([a-z]\w*)\b(?!/)", TEXTS[name]):
+    for root, attribute in re.findall(
+        r"(?<![\w./-])(outbox\.demo|df\.linq|linq_nb|outbox|VoiceMemo|reports)\.([a-z]\w*)\b(?!/)", TEXTS[name]
+    ):
         if (root, attribute) == ("linq_nb", "json"):
             continue
         module = ROOT / "linq_nb" / attribute
@@ -169,7 +171,9 @@ def test_the_extras_variables_and_files_that_a_text_names_exist(name: str) -> No
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
     for names in re.findall(r'(?:linq_nb|"\.)\[([\w,]+)\]', TEXTS[name]):
         assert set(names.split(",")) <= set(extras), names
-    variables = {value for key, value in vars(settings).items() if key.endswith("_VARIABLE")} | set(settings.KEY_VARIABLES)
+    variables = {value for key, value in vars(settings).items() if key.endswith("_VARIABLE")} | set(
+        settings.KEY_VARIABLES
+    )
     assert set(re.findall(r"\bLINQ_[A-Z0-9_]+\b", TEXTS[name])) <= variables | {"LINQ_WEBHOOK_SECRET"}
     for file in re.findall(r"(?<![\w./-])(?:tests|notebooks|linq_nb)/[\w/.]+\.\w+\b", TEXTS[name]):
         assert (ROOT / file).exists(), file
@@ -194,7 +198,11 @@ def test_the_options_of_the_commands_that_a_text_names_exist(name: str) -> None:
 def blocks(page: Path) -> list[tuple[str, str, str]]:
     """Return the blocks of code of a page, each with its language and the error that it is to raise."""
     found = BLOCK.findall(page.read_text("utf-8"))
-    return [(kind, inspect.cleandoc(code), why if mark == "raises" else "") for _, mark, why, kind, code in found if mark != "not run"]
+    return [
+        (kind, inspect.cleandoc(code), why if mark == "raises" else "")
+        for _, mark, why, kind, code in found
+        if mark != "not run"
+    ]
 
 
 RUNNABLE = [page for page in PAGES if any(kind in ("python", "ipython") for kind, _, _ in blocks(page))]
