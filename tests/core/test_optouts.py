@@ -14,7 +14,7 @@ from linq_nb.demo import Demo
 from linq_nb.demo.people import Person
 from linq_nb.outbox import session_of
 
-AUDIO = Path(__file__).parents[2] / "notebooks" / "audio"
+AUDIO = Path(linq_nb.__path__[0]) / "demo" / "audio"
 KIM = "Kim Second Line"
 """Linq rates this chat HEALTHY; its person opted out in another chat."""
 
