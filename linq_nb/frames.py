@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
@@ -192,8 +193,12 @@ def _frame(
         for name, column in columns.items()
         if column.is_stored or column.read
     }
+    rows: Counter[str] = Counter()
     for name, some in values:
         builders[name].add(some)
+        rows[name] += len(some)
+    for name in builders.keys() - rows.keys():  # the journal does not keep it
+        builders[name].add([None] * max(rows.values(), default=0))
     made = {name: builders.pop(name).done() for name in list(builders)}
     for name in columns:
         if name in SPANS and name not in made:

@@ -77,7 +77,7 @@ class Send(Record):
     ``status`` is Linq's word (pending queued sent delivered read failed, or a new one), or ours where Linq
     cannot speak: preparing, sending, not_sent, rejected, unknown, expired.
     ``repeated`` is True when this send was asked for before and nothing was sent now (``repeated_at``); neither
-    is stored.
+    is stored, nor is ``typed_chat``: a row that names no chat has no ``chat_id``, and goes nowhere.
     """
 
     send_id: str = field(metadata=_SEND_ID)
@@ -119,6 +119,7 @@ class Send(Record):
     checked_at: datetime | None = field(default=None, metadata=column("when its status was last checked"))
     reconcile_result: str | None = field(default=None, metadata=column(_RESULT, in_frame=False))
     override_optout: str | None = field(default=None, metadata=column("why the opt-out was ignored", in_frame=False))
+    typed_chat: str | None = field(default=None, compare=False)
     repeated: bool = field(default=False, compare=False)
     repeated_at: datetime | None = field(default=None, compare=False)
 
@@ -130,6 +131,13 @@ class Send(Record):
         derived("meaning", TEXT, "what error_code means, by the list of error codes", before="error_message"),
         derived("day", CATEGORY, "the day of created_at in UTC", before="created_at"),
         *(derived(name, FLOAT, f"from {start} to {end}", unit="s") for name, (start, end) in SPANS.items()),
+        derived(
+            "typed_chat",
+            TEXT,
+            "the chat as it was typed, of a row that names no chat",
+            is_free_text=True,
+            read=lambda send: send.typed_chat,
+        ),
     )
 
     @property

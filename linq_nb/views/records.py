@@ -83,7 +83,9 @@ def chat_whom(chat: Chat | str | None) -> str:
 
 
 def send_whom(send: Send) -> str:
-    """Name the chat of a send, as it was when the send was made."""
+    """Name the chat of a send, as it was when the send was made, or what was typed in its place."""
+    if send.typed_chat:
+        return clean(send.typed_chat, 80)
     return _whom(send.chat_name, send.to_handles, send.is_group, send.service, send.chat_id)
 
 

@@ -111,3 +111,18 @@ def test_a_draft_of_a_path_is_refused_and_stops_nobody(outbox: Outbox, memo: Voi
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(SettingsError, match="no column 'path'; nothing was sent; its columns: chat_id, file"):
         pd.DataFrame({"chat_id": [], "file": []}).linq.drafts()
+
+
+@pytest.mark.parametrize("typed", ["Nobody", "+12025550199", "nobody@example.com", "Ada Lovelac"])
+def test_a_row_that_names_no_chat_keeps_what_was_typed_in_its_own_column(
+    outbox: Outbox, memo: VoiceMemo, typed: str
+) -> None:
+    ada = outbox.demo.chat_ids["Ada Lovelace"]
+    bad = [BadDraft(chat=typed, audio="x.ogg", why="no"), BadDraft(chat=ada.upper(), audio="x.ogg", why="no")]
+    batch = outbox.send_all(outbox.plan([Draft(memo=memo, chat=typed), *bad])).wait()
+    assert [(send.chat_id, send.typed_chat) for send in batch] == [("", typed), ("", typed), (ada, None)]
+    frame = batch.frame("full")
+    assert list(frame["chat_id"]) == ["", "", ada]
+    assert list(frame["typed_chat"].fillna("")) == [typed, typed, ""]
+    assert batch.results()[0].status == "not_sent"
+    assert "+12025550199" not in repr(batch.results()) + str(batch.frame()["typed_chat"].tolist())

@@ -33,7 +33,7 @@ SEND = """
     delivered_at delivery_s doc_url duration_ms error_code error_message failed_at filename format from_handle
     http_status is_group is_open memo_source message_id mime_type observed override_optout posted_at read_at read_s
     reconcile_result repeated repeated_at send_id sent_at service sha256 size_bytes skew_max_ms skew_min_ms status
-    to_handles trace_id voice_memo_url
+    to_handles trace_id typed_chat voice_memo_url
 """
 OUTBOX = """
     lines chats chat find_chat known_chats line mode demo summary close
