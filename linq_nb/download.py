@@ -16,7 +16,8 @@ import httpx
 
 from linq_nb.audio import MAX_MEMO_BYTES
 from linq_nb.client.transport import DirectTransport, without_path
-from linq_nb.errors import AudioError
+from linq_nb.client.trust import SetupFault
+from linq_nb.errors import AudioError, SettingsError
 from linq_nb.hosts import is_private_host, is_public_address
 from linq_nb.secret import HiddenUrl, Secret, StandIns
 from linq_nb.text import plain_url
@@ -35,7 +36,7 @@ def download(
 ) -> bytes:
     """Return the bytes that a URL gives: at most ``max_bytes``, within ``timeout`` seconds in all.
 
-    Raises AudioError for anything else; nothing was sent then.
+    Raises AudioError for anything else, SettingsError when this machine's setup is why; nothing was sent then.
     """
     url, deadline = HiddenUrl(url), time.monotonic() + timeout
     with contextlib.ExitStack() as stack:
@@ -51,6 +52,8 @@ def download(
                     url = _joined(url, response.headers.get("location", ""))
                 finally:
                     response.close()
+            except SetupFault as fault:
+                raise SettingsError(f"{fault}; nothing was sent; {fault.todo}") from None
             except (httpx.HTTPError, httpx.StreamError) as error:
                 why = "it took too long" if isinstance(error, httpx.TimeoutException) else type(error).__name__
                 raise AudioError(f"{plain_url(url)} could not be downloaded ({why}); nothing was sent") from None

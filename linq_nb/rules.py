@@ -57,6 +57,8 @@ def pause_after(kind: Kind, tries: int, outcome: Answer | NoAnswer) -> Pause | N
     A memo is repeated only where nothing can have been sent, an upload until its deadline, which all its tries share.
     """
     if isinstance(outcome, NoAnswer):
+        if outcome.todo:  # a setting of this machine does not mend itself
+            return None
         may_repeat = not outcome.left if kind == "memo" else not (kind == "upload" and outcome.is_late)
         return _nth(_CONNECT_PAUSES_S, tries) if may_repeat else None
     status, retry_after_s = outcome.http_status, outcome.retry_after or 0.0

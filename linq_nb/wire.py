@@ -1,4 +1,4 @@
-"""Linq's JSON to records and back: strict in what is written, tolerant in what is read.
+"""Linq's JSON to records, tolerant in what is read; ``client.bodies`` has what is written.
 
 A field that is missing, null, of another type or unknown never raises; only an answer that is not JSON at all,
 or that lacks the one thing it is for, does (``Unreadable``). Pure: no IO.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +17,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeGuard, TypeVar
 
 from linq_nb import catalog, storable
-from linq_nb.audio import MAX_FILENAME, MAX_UPLOAD_BYTES
-from linq_nb.errors import BY_STATUS, ApiError, OutcomeUnknown, RateLimitError
+from linq_nb.errors import BY_STATUS, ApiError, NotSent, OutcomeUnknown, RateLimitError, SettingsError
 from linq_nb.model import Attachment, Chat, Event, Handle, Line, Message, Subscription, is_uuid
 from linq_nb.status import OUR_STATUSES
 from linq_nb.text import MAX_REASON, clean, one_line, redact
@@ -31,7 +29,6 @@ Page = tuple[Sequence[T], str | None]
 MAX_ANSWER_BYTES = 10_000_000
 """More than this of an answer is not read: a page of 100 messages is well under 1 MB."""
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t -~]*")
 _WITHOUT_FILE = frozenset({"text", "link", "imessage_app", "app_clip"})
@@ -197,11 +194,18 @@ class NoAnswer(Exception):
     """A request that got no whole answer; ``left`` when all of it may have reached the server.
 
     ``begun`` is the answer as far as it came, None when not even its status did. ``is_late``: the time was over.
+    ``todo`` says what to set, when a setting of this machine stands in the way; then nothing left.
     """
 
-    def __init__(self, why: str, *, left: bool, begun: Answer | None = None, is_late: bool = False) -> None:
+    def __init__(
+        self, why: str, *, left: bool, begun: Answer | None = None, is_late: bool = False, todo: str = ""
+    ) -> None:
         super().__init__(why)
-        self.left, self.begun, self.is_late = left, begun, is_late
+        self.left, self.begun, self.is_late, self.todo = left, begun, is_late, todo
+
+    def not_sent(self, message: str) -> SettingsError | NotSent:
+        """Return the exception for a request that did not reach its host: ``message``, unless a setting is wrong."""
+        return SettingsError(f"{self}; nothing was sent; {self.todo}") if self.todo else NotSent(message)
 
 
 def _not_json(text: str) -> str:
@@ -426,23 +430,3 @@ def _numbers(answer: Answer) -> str:
 
 def _trace(answer: Answer) -> str:
     return f"; trace {answer.trace_id}" if answer.trace_id else ""
-
-
-def to_bytes(body: Any) -> bytes:
-    """Return the body of a request as it is sent."""
-    return _encode(body).encode()
-
-
-def memo_body(*, voice_memo_url: str | None, attachment_id: str | None, override_optout: bool) -> dict[str, Any]:
-    """Return the body of ``POST /v3/chats/{chatId}/voicememo``: one source, nothing that Linq did not ask for."""
-    if (voice_memo_url is None) == (attachment_id is None):
-        raise ValueError("a voice memo takes exactly one of voice_memo_url and attachment_id")
-    source = {"attachment_id": attachment_id} if voice_memo_url is None else {"voice_memo_url": voice_memo_url}
-    return {**source, "override_optout": True} if override_optout else {**source}
-
-
-def attachment_body(filename: str, content_type: str, size_bytes: int) -> dict[str, Any]:
-    """Return the body of ``POST /v3/attachments``."""
-    if not 1 <= len(filename) <= MAX_FILENAME or not 1 <= size_bytes <= MAX_UPLOAD_BYTES:
-        raise ValueError("an upload takes a file name of 1 to 255 characters and 1 to 104857600 bytes")
-    return {"filename": filename, "content_type": content_type, "size_bytes": size_bytes}

@@ -14,10 +14,11 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from linq_nb import proof, rules, wire
+from linq_nb.client import bodies, diagnosis
 from linq_nb.client.exchange import Check, Exchanges, no_check, nothing
 from linq_nb.client.throttle import Throttle
 from linq_nb.clocks import Skew, SkewMeter, steady_s, utc_now
-from linq_nb.errors import ApiError, NotSent, OutcomeUnknown
+from linq_nb.errors import ApiError, OutcomeUnknown
 from linq_nb.hosts import is_loopback, is_private_host
 from linq_nb.model import Attachment, Chat, Line, Message, Subscription
 from linq_nb.secret import HiddenBytes, Secret
@@ -37,8 +38,9 @@ class Client:
 
     ``timeout`` is in seconds, for each request as a whole. Reads and uploads are repeated as ``rules`` allows, and
     return records; ``post_memo`` makes one request and returns its answer. Raises ApiError and its kinds when Linq
-    says no, NotSent when a request got no answer. ``steady`` gives seconds that go on with the real time whatever
-    happens to the wall clock ``now``; without it a ``now`` of the caller's is all the time there is.
+    says no, NotSent when a request got no answer, SettingsError when this machine's setup is why. ``steady`` gives
+    seconds that go on with the real time whatever happens to the wall clock ``now``; without it a ``now`` of the
+    caller's is all the time there is.
     """
 
     def __init__(
@@ -65,6 +67,12 @@ class Client:
         """Close the connections; a later request opens new ones."""
         self._exchanges.close()
 
+    def diagnose(self) -> list[tuple[str, str]]:
+        """Return what was found for each part of the way to Linq: proxy, DNS, certificate. Sends no request."""
+        if not self._exchanges.is_ours:
+            return [("network", "not used: the transport is the demo's or the caller's")]
+        return diagnosis.of_way(self.base_url)
+
     # --- the memo ---
 
     def post_memo(
@@ -89,10 +97,10 @@ class Client:
             proof.accepted_memo(answer, chat_id, attachment_id)
             at_accepted(answer)
 
-        body = wire.memo_body(
+        body = bodies.memo_body(
             voice_memo_url=voice_memo_url, attachment_id=attachment_id, override_optout=override_optout
         )
-        content = HiddenBytes(wire.to_bytes(body))
+        content = HiddenBytes(bodies.to_bytes(body))
         return self._ask_linq("POST", f"/v3/chats/{_segment(chat_id)}/voicememo", content, at_write, check)
 
     # --- attachments ---
@@ -111,7 +119,7 @@ class Client:
                 raise Unreadable("it names the attachment of another file")
             return attachment
 
-        body = wire.attachment_body(filename, content_type, size_bytes)
+        body = bodies.attachment_body(filename, content_type, size_bytes)
         announced = self._read_one("POST", "/v3/attachments", announced_upload, "the upload", body=body)
         if not announced.upload_url or not self._may_upload_to(announced.upload_url):
             raise ApiError(
@@ -133,7 +141,7 @@ class Client:
             ),
         )
         if isinstance(outcome, NoAnswer):
-            raise NotSent(f"the upload got no answer ({outcome}); nothing was sent; run it again")
+            raise outcome.not_sent(f"the upload got no answer ({outcome}); nothing was sent; run it again")
         if not outcome.is_success:
             raise ApiError(
                 f"the upload was refused by the file storage (HTTP {outcome.http_status}); nothing was sent; "
@@ -219,9 +227,9 @@ class Client:
             return proof.subscription(answer.json(), target_url)
 
         try:
-            answer = self._ask_linq("POST", path, wire.to_bytes(body), check=read)
+            answer = self._ask_linq("POST", path, bodies.to_bytes(body), check=read)
         except NoAnswer as failure:
-            raise NotSent(
+            raise failure.not_sent(
                 f"{doing} got no answer ({failure}); if it was made, its secret is lost: "
                 "list the subscriptions, delete it and create it again"
             ) from None
@@ -278,7 +286,7 @@ class Client:
 
         The answer is read while its connection is held: what cannot be read, or is about something else, closes it.
         """
-        content = b"" if body is None else wire.to_bytes(body)
+        content = b"" if body is None else bodies.to_bytes(body)
         results: list[T] = []
 
         def check(answer: Answer) -> None:
@@ -293,7 +301,7 @@ class Client:
         if results:
             return results[-1]
         if isinstance(outcome, NoAnswer):
-            raise NotSent(
+            raise outcome.not_sent(
                 f"no answer from Linq for {doing} ({outcome}); nothing was sent; check the network and run it again"
             )
         return _parsed(outcome, doing, read)
@@ -346,11 +354,14 @@ class Client:
 def require_accepted(outcome: Answer | NoAnswer, chat_id: str, label: str, attachment_id: str | None = None) -> Answer:
     """Return the answer to a memo when it says that Linq accepted it for this chat; ``label`` names the chat.
 
-    Raises ApiError when Linq said no, NotSent when the request did not reach Linq, OutcomeUnknown for anything else.
+    Raises ApiError when Linq said no, NotSent when the request did not reach Linq, SettingsError when this machine's
+    setup is why, OutcomeUnknown for anything else.
     """
     if isinstance(outcome, NoAnswer):
         if not outcome.left:
-            raise NotSent(f"the voice memo for {label} did not reach Linq ({outcome}); nothing was sent; run it again")
+            raise outcome.not_sent(
+                f"the voice memo for {label} did not reach Linq ({outcome}); nothing was sent; run it again"
+            )
         if outcome.begun is None:
             raise OutcomeUnknown(
                 f"the voice memo for {label} left and no answer came ({outcome}): it may have been sent or not, and is "

@@ -8,18 +8,19 @@ Errors are httpx's: ``ConnectError`` before a connection, ``WriteError`` before 
 from __future__ import annotations
 
 import contextlib
-import functools
 import socket
 import ssl
 import time
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import h11
 import httpx
 
+from linq_nb.client.trust import certificate_fault, tls
 from linq_nb.hosts import is_public_address
 from linq_nb.secret import HiddenBytes, StandIns
+from linq_nb.text import clean
 
 CONNECT_TIMEOUT_S = 10.0
 KEEP_ALIVE_S = 3.0
@@ -56,14 +57,6 @@ class Origin(NamedTuple):
         return cls(host, url.port or (443 if is_tls else 80), tls_name, request.extensions.get("is_public", False))
 
 
-@functools.cache
-def tls() -> ssl.SSLContext:
-    """Return the one TLS context of this process: reading the system's certificates takes longer than a request."""
-    context = httpx.create_ssl_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
 class Connection:
     """A connection for one exchange at a time. Another thread may ``cut`` it, but only its user closes it."""
 
@@ -83,12 +76,24 @@ class Connection:
                 self._socket.settimeout(min(CONNECT_TIMEOUT_S, _left(deadline)))
                 if origin.tls_name is not None:
                     self._socket = tls().wrap_socket(self._socket, server_hostname=origin.tls_name)
-            except BaseException:
+            except BaseException as error:
                 self._socket.close()
+                if fault := certificate_fault(error, origin.tls_name or origin.host):
+                    raise fault from None
                 raise
 
     def close(self) -> None:
         self._socket.close()
+
+    def certificate(self) -> tuple[str, str]:
+        """Return who issued the server's certificate, and the day until which it is valid; without TLS two blanks."""
+        peer: Mapping[str, Any] = {}
+        if isinstance(self._socket, ssl.SSLSocket):
+            peer = self._socket.getpeercert() or {}
+        issuer = dict(field[0] for field in peer.get("issuer", ()))
+        until = time.gmtime(ssl.cert_time_to_seconds(peer["notAfter"])) if "notAfter" in peer else None
+        name = issuer.get("organizationName") or issuer.get("commonName") or ""
+        return clean(name, 80), time.strftime("%Y-%m-%d", until) if until else ""
 
     def cut(self) -> None:
         """End the connection under the thread that uses it, which gets an error and closes it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -14,6 +15,7 @@ from linq_nb.client.connection import CONNECT_TIMEOUT_S, Connection
 from linq_nb.client.echoes import Echoes
 from linq_nb.client.logs import hide_secrets_in_logs
 from linq_nb.client.transport import Transport, home_of, without_path
+from linq_nb.client.trust import SetupFault
 from linq_nb.secret import HiddenBytes, HiddenText, Secret, StandIns
 from linq_nb.text import clean
 from linq_nb.wire import MAX_ANSWER_BYTES, Answer, NoAnswer, Unreadable
@@ -92,7 +94,7 @@ class Exchanges:
     """Makes requests to Linq with the key, and to the file storage without it. Nothing is repeated here.
 
     Our own transport gets stand-ins for the key and for what signs an upload; another one gets them as bytes that no
-    repr shows.
+    repr shows. ``is_ours``: the transport is ours.
     """
 
     def __init__(
@@ -106,12 +108,12 @@ class Exchanges:
         self._base_url, self._base = base_url.rstrip("/"), httpx.URL(base_url)
         self._base_path = self._base.raw_path.decode("ascii").rstrip("/")
         self._now, self._echoes = now, Echoes(key)
-        self._home, self._is_ours = home_of(transport), transport is None
+        self._home, self.is_ours = home_of(transport), transport is None
         self._home.check()
         self._transport = Transport() if transport is None else transport
         self._stand_ins = StandIns()
         bearer = Secret(f"Bearer {key.reveal()}")
-        self._bearer = self._stand_ins.add(bearer) if self._is_ours else HiddenBytes(bearer.reveal().encode())
+        self._bearer = self._stand_ins.add(bearer) if self.is_ours else HiddenBytes(bearer.reveal().encode())
         hide_secrets_in_logs()
 
     def close(self) -> None:
@@ -119,7 +121,7 @@ class Exchanges:
 
         In a forked child nothing is closed: the connections are the parent's.
         """
-        if self._is_ours and self._home.is_here:
+        if self.is_ours and self._home.is_here:
             self._transport.close()
 
     def to_linq(
@@ -137,11 +139,11 @@ class Exchanges:
         Unreadable ends there, since whoever reads the answer meets it again; any other exception is raised.
         Raises NoAnswer.
         """
-        body = Body(content, at_write, is_always_read=self._is_ours)
+        body = Body(content, at_write, is_always_read=self.is_ours)
         headers = [*_common(self._base, content), (b"Authorization", self._bearer)]
         headers += [(b"Content-Type", b"application/json")] if content else []
         deadline = time.monotonic() + timeout
-        if not self._is_ours:
+        if not self.is_ours:
             url = httpx.URL(f"{self._base_url}{target}")
             return self._answered(_request(method, url, headers, body, timeout, deadline), body, check)
         request = _request(method, self._base, headers, body, timeout, deadline)
@@ -175,15 +177,15 @@ class Exchanges:
         given = {name.lower() for name, _ in hidden}
         where, path = without_path(url)
         common = [(name, value) for name, value in _common(where, content) if name.lower() not in given]
-        body = Body(content, nothing, is_always_read=self._is_ours)
-        target = where if self._is_ours else where.copy_with(raw_path=b"/" + path.reveal().encode("ascii"))
+        body = Body(content, nothing, is_always_read=self.is_ours)
+        target = where if self.is_ours else where.copy_with(raw_path=b"/" + path.reveal().encode("ascii"))
         request = _request(method, target, [*common, *hidden], body, timeout, deadline)
-        if self._is_ours:
+        if self.is_ours:
             request.extensions |= {"path": b"/" + stand_ins.add(path), "stand_ins": stand_ins, "is_public": is_public}
         return self._answered(request, body, no_check)
 
     def _hidden(self, secret: Secret, stand_ins: StandIns) -> bytes:
-        return stand_ins.add(secret) if self._is_ours else HiddenBytes(secret.reveal().encode("ascii"))
+        return stand_ins.add(secret) if self.is_ours else HiddenBytes(secret.reveal().encode("ascii"))
 
     def _answered(self, request: httpx.Request, body: Body, check: Check) -> Answer:
         """Make a request; its connection is used again only after a 2xx that passes ``check``.
@@ -196,7 +198,8 @@ class Exchanges:
             response = self._transport.handle_request(request)
         except TRANSPORT_ERRORS as error:
             left, is_late = body.may_have_left(error), _is_late(request)
-            raise NoAnswer(self._reason(error, request), left=left, is_late=is_late) from None
+            todo = error.todo if isinstance(error, SetupFault) else ""
+            raise NoAnswer(self._reason(error, request), left=left, is_late=is_late, todo=todo) from None
         except KeyboardInterrupt as interrupt:
             raise interrupt.with_traceback(None) from None  # the frames of a transport hold what it sends and reads
         stream, is_understood = response.extensions.get("network_stream"), False
@@ -258,6 +261,10 @@ class Exchanges:
             return "no connection in time"
         if isinstance(error, httpx.TimeoutException):
             return f"no answer in {request.extensions['timeout']['read']:g} s"
+        if isinstance(error, SetupFault):
+            return clean(self._echoes.hide(str(error)), 500)
+        if isinstance(error.__cause__, socket.gaierror):
+            return f"the name {request.url.host} was not found"
         text = clean(self._echoes.hide(str(error)), 120)
         return text or ("no connection" if isinstance(error, httpx.ConnectError) else type(error).__name__)
 

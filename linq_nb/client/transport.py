@@ -9,23 +9,17 @@ is not used again.
 
 from __future__ import annotations
 
-import base64
-import ssl
 import threading
 import time
-import urllib.request
 import weakref
-from collections.abc import Callable, Iterable, Iterator
-from contextvars import ContextVar
-from typing import Any
+from collections.abc import Callable, Iterator
 
-import httpcore
 import httpx
 
-from linq_nb.client.connection import KEEP_ALIVE_S, Connection, Origin, tls
-from linq_nb.hosts import is_loopback
+from linq_nb.client.connection import KEEP_ALIVE_S, Connection, Origin
+from linq_nb.client.proxy import ProxyTransport, proxy_for
 from linq_nb.process import Home
-from linq_nb.secret import HiddenMapping, HiddenUrl, Secret, StandIns
+from linq_nb.secret import Secret
 
 
 class DirectTransport(httpx.BaseTransport):
@@ -129,7 +123,12 @@ class Transport(httpx.BaseTransport):
         self._routes: dict[tuple[str, str], httpx.BaseTransport] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        return self._route(request.url.scheme, request.url.host).handle_request(request)
+        way = request.url.scheme, request.url.host
+        try:
+            return self._route(*way).handle_request(request)
+        except (httpx.ConnectError, httpx.ProxyError):
+            self._routes.pop(way, None)  # the environment may be corrected
+            raise
 
     def close(self) -> None:
         for transport in (self._direct, *self._routes.values()):
@@ -155,116 +154,3 @@ def home_of(transport: httpx.BaseTransport | None) -> Home:
     if not isinstance(transport, httpx.HTTPTransport):
         return Home()
     return _homes.setdefault(transport, Home("transport"))
-
-
-def proxy_for(scheme: str, host: str) -> HiddenUrl | None:
-    """Return the URL of the proxy that the environment names for a host."""
-    if is_loopback(host) or urllib.request.proxy_bypass(host):
-        return None
-    proxies = HiddenMapping(urllib.request.getproxies())
-    proxy = HiddenUrl(proxies.get(scheme) or proxies.get("all") or "")
-    return None if not proxy else proxy if "://" in proxy else HiddenUrl(f"http://{proxy}")
-
-
-class ProxyTransport(httpx.HTTPTransport):
-    """httpx's own transport through a proxy, with the request's deadline for each read and write.
-
-    Each request has a connection of its own: on one that is used again, httpx would read what came behind an answer
-    as the answer to the next request.
-    """
-
-    def __init__(self, proxy: HiddenUrl) -> None:
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        stand_ins = StandIns()
-        try:
-            named = _without_login(httpx.Proxy(proxy), stand_ins)
-            super().__init__(verify=tls(), trust_env=False, limits=limits, proxy=named)
-        except (ImportError, ValueError, httpx.InvalidURL):  # their text may show the login
-            raise httpx.ProxyError("the proxy that the environment names cannot be used") from None
-        self._pool._network_backend = _Backend(stand_ins)  # httpx has no argument for it
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        _deadline.set(request.extensions["deadline"])
-        _stand_ins.set(request.extensions.get("stand_ins"))
-        if "path" in request.extensions:
-            request.url = request.url.copy_with(raw_path=request.extensions["path"])
-        return super().handle_request(request)
-
-
-def _without_login(proxy: httpx.Proxy, stand_ins: StandIns) -> httpx.Proxy:
-    """Return the proxy with a stand-in for its login, where that goes in a header."""
-    if proxy.raw_auth is None or not proxy.url.scheme.startswith("http"):
-        return proxy
-    login = Secret("Basic " + base64.b64encode(b":".join(proxy.raw_auth)).decode())
-    return httpx.Proxy(proxy.url, headers={"Proxy-Authorization": stand_ins.add(login).decode()})
-
-
-_deadline: ContextVar[float] = ContextVar("deadline")
-"""The deadline of the exchange that this thread makes through a proxy."""
-
-_stand_ins: ContextVar[StandIns | None] = ContextVar("stand_ins")
-"""The secrets of that exchange."""
-
-
-WRITE_BYTES = 65_536
-"""How much is written through a proxy before the time is looked at again."""
-
-
-def _clamped(timeout: float | None, error: type[httpcore.TimeoutException]) -> float:
-    """Return the seconds that a step of the exchange may take; raises ``error`` when its time is over."""
-    left = _deadline.get() - time.monotonic()
-    if left <= 0:
-        raise error("the exchange did not end in time")
-    return left if timeout is None else min(timeout, left)
-
-
-class _Backend(httpcore.SyncBackend):
-    def __init__(self, stand_ins: StandIns) -> None:
-        self._stand_ins = stand_ins
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
-        seconds = _clamped(timeout, httpcore.ConnectTimeout)
-        return _Stream(super().connect_tcp(host, port, seconds, local_address, socket_options), self._stand_ins)
-
-
-class _Stream(httpcore.NetworkStream):
-    """A network stream that reads and writes no longer than until the deadline, and puts the secrets in."""
-
-    def __init__(self, stream: httpcore.NetworkStream, stand_ins: StandIns) -> None:
-        self._stream, self._stand_ins = stream, stand_ins
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _clamped(timeout, httpcore.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        data = self._filled(buffer)
-        for start in range(0, len(data), WRITE_BYTES):
-            piece, seconds = data[start : start + WRITE_BYTES], _clamped(timeout, httpcore.WriteTimeout)
-            self._stream.write(piece, seconds)  # type: ignore[arg-type]  # a view is enough
-
-    def _filled(self, buffer: bytes) -> memoryview:
-        try:
-            data = self._stand_ins.fill(buffer)
-            own = _stand_ins.get()
-            return data if own is None else own.fill(data)
-        except ValueError:
-            raise httpcore.LocalProtocolError("the request has a header that HTTP does not allow") from None
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        seconds = _clamped(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, seconds), self._stand_ins)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)

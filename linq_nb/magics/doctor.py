@@ -28,6 +28,7 @@ def examine(connect: Callable[[], Session]) -> views.Shown:
     sessions: list[Session] = []  # empty when connecting fails
     rows.append(("settings", _result(lambda: _settings(sessions, connect))))
     if sessions:
+        rows += sessions[0].client.diagnose()
         rows.append(("Linq", _result(lambda: _lines(sessions[0]))))
         rows.append(("clock", _result(lambda: _clock(sessions[0]))))
         rows.append(("journal", _result(lambda: _journal(sessions[0]))))

@@ -23,6 +23,7 @@ from linq_nb.errors import (
     NotSent,
     OutcomeUnknown,
     PreflightError,
+    SettingsError,
     unmasked,
 )
 from linq_nb.journal import LEASE_S, Claim, MessageTaken
@@ -37,6 +38,8 @@ CLAIM_POLL_S = 0.1
 """Polling interval while another owner is sending the same, in seconds."""
 
 MAX_COPY = 1_000_000
+
+_NOTHING_LEFT = (NotSent, SettingsError, JournalError)
 
 _MS = timedelta(milliseconds=1)
 
@@ -362,7 +365,7 @@ def refused(send: Send, error: BaseException, at: datetime) -> tuple[Send, Event
     if isinstance(error, ApiError):
         status = "rejected" if rules.memo_outcome(error.status or 0) == "rejected" else "not_sent"
     else:
-        status = "unknown" if is_posting and not isinstance(error, NotSent | JournalError) else "not_sent"
+        status = "unknown" if is_posting and not isinstance(error, _NOTHING_LEFT) else "not_sent"
     source, body = "post" if is_posting else "prepare", getattr(error, "response", None)
     failed = dataclasses.replace(send, status=status, checked_at=at, **facts)
     return failed, Event(send_id=send.send_id, at=at, source=source, status=status, body=body, **facts)

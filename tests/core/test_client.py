@@ -35,6 +35,7 @@ from linq_nb.errors import (
     OutcomeUnknown,
     PermissionDeniedError,
     RateLimitError,
+    SettingsError,
 )
 from linq_nb.model import Attachment
 from linq_nb.secret import Secret
@@ -500,11 +501,11 @@ def test_loopback_is_asked_without_a_proxy(server: RawServer, client: Client, mo
 
 @pytest.mark.parametrize("act", [close, answer(407), reset, raw(b"nonsense\r\n\r\n", then="close")])
 def test_a_proxy_that_fails_is_not_sent(server: RawServer, monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
-    """The request goes into the tunnel only once it stands."""
+    """The request goes into the tunnel only once it stands. ``test_setup_faults`` has the texts."""
     server.will(act)
     monkeypatch.setenv("HTTPS_PROXY", server.origin)
     client = Client("https://linq.invalid", Secret(TOKEN), timeout=HANG_S, throttle=Throttle(lambda _: None))
-    with pytest.raises(NotSent):
+    with pytest.raises(SettingsError):
         send(client)
     client.close()
     assert {request.method for request in server.requests} == {"CONNECT"}

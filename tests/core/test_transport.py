@@ -23,7 +23,6 @@ from raw_server import RawServer, answer, answer_bytes, close, drip, raw, silent
 from shared import HANG_S, wait_for
 
 from linq_nb.client import Client, Throttle
-from linq_nb.client.connection import tls
 from linq_nb.client.transport import DirectTransport
 from linq_nb.errors import ApiError, NotSent
 from linq_nb.model import Attachment
@@ -186,7 +185,7 @@ def test_one_deadline_ends_each_step_by_a_proxy(
     monkeypatch.setenv("https_proxy", server.origin)
     server.will(act)
     client, begun = Client(address, Secret(TOKEN), timeout=0.3), time.monotonic()
-    with pytest.raises(NoAnswer, match=r"no answer in 0\.3 s|no connection in time") as caught:
+    with pytest.raises(NoAnswer, match=r"no answer in 0\.3 s|no connection in time|does not answer in time") as caught:
         send(client)
     assert time.monotonic() - begun < 15
     assert caught.value.left == address.startswith("http:")
@@ -471,11 +470,9 @@ def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RawServe
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
-    tls.cache_clear()
     server = RawServer(tls=context)
     yield server
     server.close()
-    tls.cache_clear()
 
 
 def test_tls_goes_by_one_connection_too(secure: RawServer) -> None:
@@ -502,7 +499,6 @@ def test_closing_ends_a_request_by_tls_too(secure: RawServer) -> None:
 
 def test_a_certificate_that_nobody_trusts_is_not_sent(secure: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
-    tls.cache_clear()
     client = Client(secure.base_url, Secret(TOKEN), timeout=HANG_S, throttle=Throttle(lambda _: None))
     with pytest.raises(NoAnswer, match="certificate") as caught:
         send(client)

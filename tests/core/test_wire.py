@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linq_nb import errors, storable, wire
+from linq_nb.client import bodies
 from linq_nb.status import OUR_STATUSES
 from linq_nb.text import redact
 from linq_nb.wire import Unreadable
@@ -368,18 +369,18 @@ def test_text_that_no_database_can_keep_is_replaced() -> None:
 
 def test_a_memo_body_is_one_source_and_nothing_that_linq_did_not_ask_for() -> None:
     url = "https://x.example/a.m4a?sig=1"
-    assert wire.memo_body(voice_memo_url=url, attachment_id=None, override_optout=False) == {"voice_memo_url": url}
-    by_id = wire.memo_body(voice_memo_url=None, attachment_id=ATTACHMENT_ID, override_optout=True)
+    assert bodies.memo_body(voice_memo_url=url, attachment_id=None, override_optout=False) == {"voice_memo_url": url}
+    by_id = bodies.memo_body(voice_memo_url=None, attachment_id=ATTACHMENT_ID, override_optout=True)
     assert by_id == {"attachment_id": ATTACHMENT_ID, "override_optout": True}
     for both in ((None, None), (url, ATTACHMENT_ID)):
         with pytest.raises(ValueError, match="exactly one"):
-            wire.memo_body(voice_memo_url=both[0], attachment_id=both[1], override_optout=False)
+            bodies.memo_body(voice_memo_url=both[0], attachment_id=both[1], override_optout=False)
 
 
 @pytest.mark.parametrize(("name", "size"), [("", 1), ("x" * 256, 1), ("a", 0), ("a", 104_857_601)])
 def test_an_upload_outside_linqs_limits_is_never_announced(name: str, size: int) -> None:
     with pytest.raises(ValueError, match="1 to 255"):
-        wire.attachment_body(name, "audio/x-wav", size)
+        bodies.attachment_body(name, "audio/x-wav", size)
 
 
 def test_every_time_of_a_message_is_read() -> None:
