@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-FOLDER = Path(__file__).parent
-sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
-
 import linq_nb
+
+sys.path.insert(0, str(Path(__file__).parent))  # _reference.py
 
 project = "linq_nb"
 author = "linq_nb contributors"
