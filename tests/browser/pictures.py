@@ -1,4 +1,4 @@
-"""Remakes the pictures of the README: ``python tests/browser/pictures.py [NAME...]``.
+"""Remakes the pictures of the README and the manual: ``python tests/browser/pictures.py [NAME...]``.
 
 Each is what JupyterLab shows after the cells of a row of ``PICTURES`` have run, at two pixels a point, as a small PNG.
 """
@@ -15,8 +15,9 @@ from typing import Any
 
 from browsing import Guard, Notebook, missing, open_page, running_lab
 from forming import FormPage
-from PIL import Image
-from shared import AUDIO
+from PIL import Image, ImageOps
+
+from linq_nb.demo import sample
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 IMAGES = NOTEBOOKS / "images"
@@ -25,7 +26,7 @@ COLOURS = 128
 
 @dataclass(frozen=True)
 class Picture:
-    """Cells to run and the index of the one to shoot; the page is ``width`` points wide.
+    """Cells to run and the index of the one to shoot; the page is ``width`` points wide, ``height`` high.
 
     ``act`` is what a person does in the cell before the shot, ``part`` what of the cell is shot, where not all.
     """
@@ -33,6 +34,7 @@ class Picture:
     cells: tuple[str, ...]
     shoot: int = -1
     width: int = 860
+    height: int = 900
     theme: str = "light"
     act: Callable[[Any], None] | None = None
     part: str = ""
@@ -46,27 +48,30 @@ def fill_in(cell: Any) -> None:
     form.button("^Send 0:05 to Book Club").wait_for()
 
 
+def send_it(cell: Any) -> None:
+    """Fill in the form of a cell and press its button."""
+    fill_in(cell)
+    form = FormPage(cell)
+    form.button("^Send 0:05 to Book Club").click()
+    form.button("Already sent 0:05 to Book Club").wait_for()
+
+
+FORM = ("%load_ext linq_nb\n%linq_connect --demo --fresh --quiet\n%linq_form",)
 PICTURES = {
     "card": Picture(
         cells=('from linq_nb import VoiceMemo\n\nVoiceMemo.from_file("audio/hello.m4a")',),
     ),
-    "frame": Picture(
+    "form": Picture(cells=FORM, act=fill_in, part=".linq-nb-form"),
+    "sent": Picture(cells=FORM, act=send_it, height=1400, part=".linq-nb-form"),
+    "explore": Picture(
         cells=(
-            "%load_ext linq_nb\n%linq_connect --demo --quiet\n"
-            "chats = ['Ada Lovelace', 'Book Club', 'Sam SMS', 'Kim Second Line', 'Dee Daily Cap', 'Lou Lost Answer']\n"
-            "for chat in chats:\n    try:\n"
-            "        %linq_voicememo audio/hello.m4a --chat {chat} --quiet\n"
-            "    except Exception as error:\n        pass\n"
-            "%linq_status --quiet",
-            "%linq_sends --into sends --quiet\n"
-            "sends[['chat_name', 'status', 'http_status', 'error_code', 'service', 'delivery_s']].round(1)",
+            "import linq_nb\noutbox = linq_nb.connect(demo=True, fresh=True)\n"
+            "outbox.replay(outbox.demo.month(5_000))\nlinq_nb.Explorer(outbox)",
         ),
-        width=900,
-    ),
-    "form": Picture(
-        cells=("%load_ext linq_nb\n%linq_connect --demo --quiet\n%linq_form",),
-        act=fill_in,
-        part=".linq-nb-form",
+        width=1200,
+        height=1600,
+        act=lambda cell: cell.locator("tbody tr").nth(4).wait_for(),
+        part=".linq-x",
     ),
     "board": Picture(
         cells=(
@@ -81,10 +86,26 @@ PICTURES = {
     ),
 }
 
+TOUR = {"form": 3, "sent": 3, "explore": 5}
+"""The pictures that the README shows one after the other, each for so many seconds. Only the tour keeps ``sent``."""
+TOUR_SIZE = (1100, 960)
+
+
+def make_tour() -> None:
+    """Join the pictures of the tour in one animated file."""
+    frames = []
+    for name in TOUR:
+        with Image.open(IMAGES / f"{name}.png") as picture:
+            shown = ImageOps.pad(picture.convert("RGB"), TOUR_SIZE, color="white", centering=(0.5, 0))
+        frames.append(shown.quantize(COLOURS, dither=Image.Dither.NONE))
+    times = [1000 * seconds for seconds in TOUR.values()]
+    frames[0].save(IMAGES / "tour.gif", save_all=True, append_images=frames[1:], duration=times, loop=0, optimize=True)
+    (IMAGES / "sent.png").unlink()
+
 
 def shoot(notebook: Notebook, picture: Picture, file: Path) -> None:
     """Run the cells and keep a picture of one of them."""
-    notebook.page.set_viewport_size({"width": picture.width, "height": 900})
+    notebook.page.set_viewport_size({"width": picture.width, "height": picture.height})
     notebook.open(*picture.cells)
     notebook.theme(picture.theme)
     notebook.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
@@ -118,21 +139,24 @@ def _settle(page: Any, cell: Any) -> None:
 
 
 def main(names: list[str]) -> None:
-    """Remake the named pictures, or all of them."""
+    """Remake the named pictures, or all of them; ``tour`` stands for those that it joins."""
+    names = [name for given in names for name in (TOUR if given == "tour" else [given])] or list(PICTURES)
     if reason := missing():
         sys.exit(reason)
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "notebooks"
-        shutil.copytree(AUDIO, root / "audio")
+        shutil.copytree(sample().parent, root / "audio")
         with (
             running_lab(root, Path(folder) / "jupyter") as lab,
             open_page(lab, device_scale_factor=2) as page,
             Guard(page, lab.url) as guard,
         ):
-            for name in names or PICTURES:
+            for name in names:
                 shoot(Notebook(page, lab, name), PICTURES[name], IMAGES / f"{name}.png")
         guard.check()
+    if set(TOUR) <= set(names):
+        make_tour()
 
 
 if __name__ == "__main__":
