@@ -8,7 +8,7 @@ import tracemalloc
 import zlib
 
 import pytest
-from audio_makers import ACCEPTED, DATA, REFUSED, SAMPLES, box, caf, data, id3, integers, m4a_boxes, table, tone, wav
+from audio_makers import ACCEPTED, AUDIO, DATA, REFUSED, box, caf, data, id3, integers, m4a_boxes, table, tone, wav
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +16,7 @@ from linq_nb.audio import AudioInfo, probe
 from linq_nb.errors import AudioError
 
 BIG = 150_000
-HELLOS = sorted(file.name for file in SAMPLES.glob("hello.*"))
+HELLOS = sorted(file.name for file in AUDIO.glob("hello.*"))
 FILES = {name: data(name) for name in (*ACCEPTED, *REFUSED, *HELLOS)}
 WAV = wav(integers(tone(), 2, "little"))
 MP3 = FILES["cbr.mp3"][FILES["cbr.mp3"].index(b"\xff\xfb") :]
@@ -38,7 +38,7 @@ def look(made: bytes) -> AudioInfo | None:
 def test_the_folder_and_the_table_of_files_agree():
     assert {file.name for file in DATA.iterdir()} == {*ACCEPTED, *REFUSED, "truth.json"}
     assert sum(file.stat().st_size for file in DATA.iterdir()) < 1_500_000
-    assert sum(file.stat().st_size for file in SAMPLES.glob("hello.*")) < 1_000_000
+    assert sum(file.stat().st_size for file in AUDIO.glob("hello.*")) < 1_000_000
 
 
 @pytest.mark.parametrize("name", FILES)

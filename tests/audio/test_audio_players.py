@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from audio_makers import ACCEPTED, SAMPLES, adts_frames, aiff, chunk, data, integers, tone, wav
+from audio_makers import ACCEPTED, AUDIO, adts_frames, aiff, chunk, data, integers, tone, wav
 
 from linq_nb import VoiceMemo, audio, preflight
 from linq_nb.audio import mpeg
@@ -238,7 +238,7 @@ def test_sound_behind_much_damage_counts(made: bytes) -> None:
     assert audio.probe(made).duration_ms / 1000 == pytest.approx(decoded_s(made), abs=0.2)
 
 
-@pytest.mark.parametrize("name", [*ACCEPTED, *(path.name for path in sorted(SAMPLES.glob("hello.*")))])
+@pytest.mark.parametrize("name", [*ACCEPTED, *(path.name for path in sorted(AUDIO.glob("hello.*")))])
 def test_no_sound_file_is_doubted(name: str) -> None:
     if Path(name).suffix in (".ogg", ".flac"):
         pytest.skip("is not accepted")

@@ -8,7 +8,7 @@ import struct
 import pytest
 from audio_makers import (
     ACCEPTED,
-    SAMPLES,
+    AUDIO,
     adts_frames,
     aiff,
     box,
@@ -55,7 +55,7 @@ def test_files_of_other_programs_are_measured_as_they_decode(name):
 
 @pytest.mark.parametrize("extension", [".mp3", ".m4a", ".aac", ".caf", ".wav", ".aiff", ".amr"])
 def test_the_samples_are_the_same_memo_in_every_format(extension):
-    info = probe((SAMPLES / f"hello{extension}").read_bytes())
+    info = probe((AUDIO / f"hello{extension}").read_bytes())
     assert info.extension == extension
     assert info.channels == 1
     assert abs(info.duration_ms - 5020) < 60
