@@ -38,7 +38,7 @@ class Status:
 _TABLE = (
     Status("read", "green", "the recipient has opened it", rank=7, is_final=True),
     Status("delivered", "green", "it is on the recipient's device", rank=6, is_final=True),
-    Status("sent", "green", "it has left the line", rank=3),
+    Status("sent", "blue", "it has left the line", rank=3),
     Status("queued", "blue", "Linq has accepted it and will deliver it", rank=2),
     Status("pending", "blue", "Linq has accepted it", rank=1),
     Status("sending", "blue", "it is on its way to Linq, no answer yet", is_ours=True),

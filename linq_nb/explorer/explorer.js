@@ -102,7 +102,7 @@ class View {
         h("button", { type: "button", onclick: () => this.ask("code") }, "Copy as Python"), this.format,
         h("button", { type: "button", onclick: () => this.ask("export", { format: this.format.value }) }, "Export")));
     this.code = h("pre", { hidden: true, tabIndex: 0, role: "region", "aria-label": "The filter as Python" });
-    this.detail = h("section", { className: "linq-x-detail", hidden: true, "aria-label": "One send",
+    this.detail = h("section", { className: "linq-ui-detail", hidden: true, "aria-label": "One send",
       onkeydown: (event) => { if (event.key === "Escape") { event.stopPropagation(); this.closeDetail(); } } });
 
     this.root = h("div", { className: "linq-ui linq-x", "data-lm-suppress-shortcuts": "true" },
@@ -284,17 +284,14 @@ class View {
     this.table.mark(detail.send_id);
     const title = h("h4", { tabIndex: -1 }, detail.title, " ",
       h("span", { className: "linq-ui-pill", style: `background:var(--x-${detail.colour}-ground)` }, detail.status));
-    const facts = (pairs) => h("dl", { className: "linq-ui-facts" }, ...pairs.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]));
     const steps = h("ol", { className: "linq-x-steps" }, ...detail.steps.map((step) => h("li", {},
       h("time", {}, step.at), " ", h("b", {}, step.source), " ", step.text)));
-    const reason = h("input", { type: "text", "aria-label": "Reason, which the journal keeps", placeholder: "reason, which the journal keeps" });
-    const buttons = detail.actions.map((action) => h("button", { type: "button", title: action.hint,
-      onclick: () => this.ask("act", { send_id: detail.send_id, action: action.name, reason: reason.value }) }, action.label));
+    const buttons = actionButtons(detail.actions, (action, reason) => this.ask("act", { send_id: detail.send_id, action, reason }));
     const card = h("div");
     if (detail.card) card.innerHTML = detail.card; // made and escaped by linq_nb.views
     this.detail.replaceChildren(title, h("p", { className: "linq-ui-quiet" }, detail.meaning),
       ...(detail.error.length ? [facts(detail.error)] : []), card, h("h5", {}, "Timeline (UTC)"), steps,
-      h("div", { className: "linq-ui-tools" }, ...buttons, ...(detail.actions.some((action) => action.needs_reason) ? [reason] : []),
+      h("div", { className: "linq-ui-tools" }, ...buttons,
         h("button", { type: "button", onclick: () => this.copy(detail.send_id, "the id is copied") }, "Copy the id"),
         h("button", { type: "button", onclick: () => this.closeDetail() }, "Close")),
       h("details", {}, h("summary", {}, "All facts"), facts(detail.facts)));

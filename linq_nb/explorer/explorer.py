@@ -14,6 +14,7 @@ from linq_nb.explorer.exploration import Exploration
 from linq_nb.outbox import session_of
 from linq_nb.reports.selection import Selection
 from linq_nb.text import clean
+from linq_nb.widgets.actions import act
 from linq_nb.widgets.base import SHARED_CSS, SHARED_JS, AskedWidget, joined
 from linq_nb.widgets.output import WidgetOutput
 
@@ -145,16 +146,7 @@ class Explorer(AskedWidget):
         send = session_of(outbox).journal.get(send_id) if outbox else None
         if outbox is None or send is None:
             raise SettingsError("this table has no journal; nothing was done; open the explorer over an Outbox")
-        if action == "refresh":
-            outbox.refresh(send, settled=True)
-        elif action == "reconcile":
-            outbox.reconcile(send)
-        elif action == "resolve sent":
-            outbox.resolve(send, "sent", reason=reason)
-        elif action == "resolve not_sent":
-            outbox.resolve(send, "not_sent", reason=reason)
-        else:
-            raise SettingsError(f"there is no action {clean(action, 40)!r}; nothing was done")
+        act(outbox, send, action, reason)
         self._exploration.update()
         self._changed()
         return {"kind": "detail", "detail": self._exploration.detail(send_id)}

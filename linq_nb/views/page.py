@@ -72,13 +72,14 @@ def name(text: str) -> str:
     return f"<b><bdi>{esc(text)}</bdi></b>"
 
 
-def pill(text: str, ground: str) -> str:
-    """Return a word on a coloured ground, as a tag."""
+def pill(text: str, ground: str, title: str = "") -> str:
+    """Return a word on a coloured ground, as a tag; ``title`` explains it on hover."""
     style = (
         f"display:inline-block;background:{ground};color:#ffffff;border-radius:9px;margin:0 3px 0 0;"
         "padding:0 8px;font-size:11px;font-weight:600;line-height:18px;letter-spacing:0.3px"
     )
-    return f'<span style="{style}">{esc(text)}</span>'
+    hover = f' title="{esc(title)}"' if title else ""
+    return f'<span style="{style}"{hover}>{esc(text)}</span>'
 
 
 def mode_pill(mode: str) -> str:
@@ -89,6 +90,16 @@ def mode_pill(mode: str) -> str:
 def status_ground(word: str) -> str:
     """Return the ground of a status."""
     return COLOURS[status_of(word).colour]
+
+
+def status_pill(word: str) -> str:
+    """Return a status as a tag, with its meaning on hover."""
+    return pill(clean(word, 40), status_ground(word), status_of(word).meaning)
+
+
+def folded(text: str, html: str) -> str:
+    """Return HTML that is folded away below a line of text, which opens it."""
+    return f'<details><summary style="cursor:pointer">{quiet(text)}</summary>{html}</details>'
 
 
 def table(rows: Iterable[tuple[str, str]], first: str = "68px") -> str:

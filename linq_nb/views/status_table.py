@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from linq_nb import catalog
 from linq_nb.model import Send, accepted_time
-from linq_nb.status import STATUSES, is_going_well, is_settled, no_receipts, status_of
+from linq_nb.status import STATUSES, Status, is_going_well, is_settled, no_receipts, status_of
 from linq_nb.text import clean
 from linq_nb.views import records
-from linq_nb.views.page import AMBER, BOX, Shown, div, esc, name, pill, quiet, status_ground
+from linq_nb.views.page import BOX, COLOURS, Shown, div, esc, folded, name, pill, quiet
 from linq_nb.views.phrases import ago, duration
 
-MOST_FOLLOWED = 50
-"""A longer table leaves out rows that go well first, and says how many it leaves out."""
+MOST_FOLLOWED, MOST_FOLDED = 50, 500
+"""A longer table folds away rows that go well first, and leaves out what is more than that."""
 
-_STATES = [state for word in STATUSES for state in (["waiting", "unconfirmed", word] if word == "unknown" else [word])]
+UNCONFIRMED = Status("unconfirmed", "amber", "accepted long ago, and no report of its delivery; it may have arrived")
+WAITING = Status("waiting", "grey", "it has not begun")
+_STATES = {state.word: state for known in STATUSES.values()
+           for state in ([WAITING, UNCONFIRMED, known] if known.word == "unknown" else [known])}  # fmt: skip
 """The states of a row, from the best to the worst: all statuses, and two that only this table knows."""
+_PLACES = {word: place for place, word in enumerate(_STATES)}
 
 
 class Bubble(NamedTuple):
-    """One row: the state of a send, its recipient, and a note."""
+    """One row: the id of a send, its state, its recipient, its memo, and what is to say of it."""
 
-    state: str
+    send_id: str
+    state: Status
     whom: str
+    memo: str
     note: str
+
+    @property
+    def what(self) -> str:
+        """The memo, and what is to say of the send."""
+        return ", ".join(filter(None, (self.memo, self.note)))
 
 
 def followed(
@@ -48,35 +59,53 @@ def followed_rows(
     sends: Sequence[Send], *, now: datetime, unconfirmed: Collection[str] = (), notes: Sequence[str] = ()
 ) -> Shown:
     """Show a row for each send; ``unconfirmed`` are the ids of those past the user's horizon."""
-    shown = _chosen(sends, unconfirmed)
-    rows = [_bubble(send, _state(send, unconfirmed), now) for send in shown]
-    more = [f"and {len(sends) - len(shown)} more"] if len(sends) > len(shown) else []
-    tail = [*more, *(clean(note, 600) for note in notes)]
-    width = max((len(row.state) for row in rows), default=0)
-    text = [f"{row.state:<{width}}  {row.whom}{f': {row.note}' if row.note else ''}" for row in rows]
-    html = [_table(rows) if rows else "", *(f"<div>{quiet(line)}</div>" for line in tail)]
-    return Shown(html=div(BOX, *html), text="\n".join([*text, *tail]))
+    shown, folded_away = _chosen(sends, unconfirmed)
+    rows, more = ([bubble(send, now, unconfirmed) for send in part] for part in (shown, folded_away[:MOST_FOLDED]))
+    left_out = len(folded_away) - len(more)
+    tail = [*([f"{left_out} more are not shown"] if left_out else []), *(clean(note, 600) for note in notes)]
+    opens = [f"and {len(folded_away) - left_out} more"] if more else []
+    width = max((len(_word(row)) for row in rows), default=0)
+    text = [f"{_word(row):<{width}}  {row.whom}{f': {row.what}' if row.what else ''}" for row in rows]
+    html = [_table(rows) if rows else "", *(folded(line, _table(more)) for line in opens)]
+    html += [f"<div>{quiet(line)}</div>" for line in tail]
+    return Shown(html=div(BOX, *html), text="\n".join([*text, *opens, *tail]))
 
 
 def followed_line(sends: Sequence[Send], *, now: datetime, started: datetime, unconfirmed: Collection[str] = ()) -> str:
     """Count sends in one line: ``3 of 4 settled after 0:17: 1 read, 2 delivered, 1 queued``."""
-    counts = Counter(_state(send, unconfirmed) for send in sends)
-    order = [*_STATES, *sorted(set(counts) - set(_STATES))]
-    summary = ", ".join(f"{counts[state]} {clean(state, 40)}" for state in order if counts[state])
+    counts = Counter(state_of(send, unconfirmed) for send in sends)
+    summary = ", ".join(f"{number} {clean(state.word, 40)}" for state, number in ordered(counts))
     if not sends:
         return "nothing to follow"
-    settled = sum(is_settled(send.status, is_group=send.is_group, service=send.service) for send in sends)
     passed = duration(round(max((now - started).total_seconds(), 0)) * 1000)
-    return f"{settled} of {len(sends)} settled after {passed}: {summary}"
+    return f"{settled(sends)} of {len(sends)} settled after {passed}: {summary}"
 
 
-def _bubble(send: Send, state: str, now: datetime) -> Bubble:
-    notes = [records.send_memo(send), *([f"copy {send.copy}"] if send.copy != 1 else []), _note(send, state, now)]
-    return Bubble(clean(state, 40), records.send_whom(send), ", ".join(filter(None, notes)))
+def settled(sends: Sequence[Send]) -> int:
+    """Count the sends of which nothing more is waited for."""
+    return sum(is_settled(send.status, is_group=send.is_group, service=send.service) for send in sends)
 
 
-def _state(send: Send, unconfirmed: Collection[str]) -> str:
-    return "unconfirmed" if send.send_id in unconfirmed else send.status
+def bubble(send: Send, now: datetime, unconfirmed: Collection[str] = ()) -> Bubble:
+    """Return the row of one send."""
+    state = state_of(send, unconfirmed)
+    memo = ", ".join([records.send_memo(send), *([f"copy {send.copy}"] if send.copy != 1 else [])])
+    return Bubble(send.send_id, state, records.send_whom(send), memo, _note(send, state.word, now))
+
+
+def state_of(send: Send, unconfirmed: Collection[str] = ()) -> Status:
+    """Return the state of a row: the status of the send, but ``unconfirmed`` past the horizon."""
+    return UNCONFIRMED if send.send_id in unconfirmed else _STATES.get(send.status) or status_of(send.status)
+
+
+def place_of(state: Status) -> int:
+    """Return where a state stands from the best to the worst; words that are not known come last."""
+    return _PLACES.get(state.word, len(_PLACES))
+
+
+def ordered(counts: Mapping[Status, int]) -> list[tuple[Status, int]]:
+    """Return counted states from the best to the worst."""
+    return sorted(counts.items(), key=lambda item: (place_of(item[0]), item[0].word))
 
 
 def _note(send: Send, state: str, now: datetime) -> str:
@@ -115,11 +144,19 @@ def _since(send: Send, now: datetime) -> str:
     return ago(since, now).removesuffix(" ago") if since else "an unknown time"
 
 
-def _chosen(sends: Sequence[Send], unconfirmed: Collection[str]) -> list[Send]:
-    """Leave out rows of a long table that go well; the others keep their order."""
-    going_well = [is_going_well(_state(send, unconfirmed)) for send in sends]
-    kept = sorted(sorted(range(len(sends)), key=going_well.__getitem__)[:MOST_FOLLOWED])
-    return [sends[place] for place in kept]
+def _chosen(sends: Sequence[Send], unconfirmed: Collection[str]) -> tuple[list[Send], list[Send]]:
+    """Put what needs a look first, then what has not begun, then what goes well; the end of a long table is folded."""
+    by_need = sorted(sends, key=lambda send: _comfort(state_of(send, unconfirmed)))
+    return by_need[:MOST_FOLLOWED], by_need[MOST_FOLLOWED:]
+
+
+def _comfort(state: Status) -> int:
+    """Return 0 for a state that needs a look, 2 for one that goes well."""
+    return 0 if state.is_error or state is UNCONFIRMED else 2 if is_going_well(state.word) else 1
+
+
+def _word(row: Bubble) -> str:
+    return clean(row.state.word, 40)
 
 
 def _table(rows: Sequence[Bubble]) -> str:
@@ -129,10 +166,10 @@ def _table(rows: Sequence[Bubble]) -> str:
         f'<th style="{cell};font-weight:normal;{width}">{quiet(title)}</th>'
         for title, width in (("state", "width:92px"), ("bubble", ""))
     )
-    tags = [pill(row.state, AMBER if row.state == "unconfirmed" else status_ground(row.state)) for row in rows]
+    tags = [pill(_word(row), COLOURS[row.state.colour], row.state.meaning) for row in rows]
     body = "".join(
         f'<tr style="background:none"><td style="{cell}">{tag}</td>'
-        f'<td style="{cell}">{name(row.whom)}<br>{quiet(row.note)}</td></tr>'
+        f'<td style="{cell}">{name(row.whom)}<br>{quiet(row.what)}</td></tr>'
         for tag, row in zip(tags, rows, strict=True)
     )
     style = "table-layout:fixed;width:100%;max-width:660px;border-collapse:collapse;border:none;margin:4px 0;"

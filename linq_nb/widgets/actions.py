@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from linq_nb import rules
+from linq_nb.errors import SettingsError
 from linq_nb.model import Send
+from linq_nb.outbox import Outbox
 from linq_nb.status import UNCLEAR_STATUSES
+from linq_nb.text import clean
 
 
 class Action(NamedTuple):
@@ -29,3 +32,17 @@ def actions_for(send: Send) -> list[Action]:
     if send.status in UNCLEAR_STATUSES:
         return [RECONCILE, RESOLVE_SENT, RESOLVE_NOT_SENT]
     return [REFRESH] if rules.may_be_asked(send, settled=True) else []
+
+
+def act(outbox: Outbox, send: Send, action: str, reason: str = "") -> None:
+    """Do what an action names; nothing of it sends anything. Raises SettingsError for a name that is none of them."""
+    if action == "refresh":
+        outbox.refresh(send, settled=True)
+    elif action == "reconcile":
+        outbox.reconcile(send)
+    elif action == "resolve sent":
+        outbox.resolve(send, "sent", reason=reason)
+    elif action == "resolve not_sent":
+        outbox.resolve(send, "not_sent", reason=reason)
+    else:
+        raise SettingsError(f"there is no action {clean(action, 40)!r}; nothing was done")

@@ -23,6 +23,19 @@ function s(tag, attributes = {}, ...children) {
 
 const number = (value) => value.toLocaleString("en-US");
 
+/** Labels and texts as a list. */
+function facts(pairs) {
+  return h("dl", { className: "linq-ui-facts" }, ...pairs.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]));
+}
+
+/** A button for each action on a send, and a field for the reason where one is needed; `act(name, reason)` does it. */
+function actionButtons(actions, act) {
+  const words = "reason, which the journal keeps";
+  const reason = h("input", { type: "text", "aria-label": "Reason, which the journal keeps", placeholder: words });
+  const buttons = actions.map(({ name, label, hint }) => h("button", { type: "button", title: hint, onclick: () => act(name, reason.value) }, label));
+  return [...buttons, ...(actions.some((action) => action.needs_reason) ? [reason] : [])];
+}
+
 /** The questions of one page to the kernel. Each has a number, and gets one answer with the same number. */
 class Questions {
   /** `answered(message)` and `failed(why)` get the answers; `root` says aria-busy while one is awaited. */

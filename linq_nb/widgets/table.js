@@ -1,5 +1,6 @@
 // A table of one page of rows, which the kernel sorts and pages: the arrow keys move, Enter opens, a heading sorts.
 // A view has columns {name, label, meaning, number}, rows {id, cells, colour}, sort, descending, offset, page, total.
+// Roles are explicit: a page may lay out a narrow table as a grid, which would take them away.
 
 class Table {
   /**
@@ -8,9 +9,9 @@ class Table {
    */
   constructor({ caption, rows, sort, turn, open, content = (column, text) => [text] }) {
     Object.assign(this, { rows, sort, turn, open, content, opened: null, openedPlace: 0 });
-    this.head = h("thead");
-    this.body = h("tbody", { onkeydown: (event) => this.moved(event) });
-    const table = h("table", {}, h("caption", {}, caption), this.head, this.body);
+    this.head = h("thead", { role: "rowgroup" });
+    this.body = h("tbody", { role: "rowgroup", onkeydown: (event) => this.moved(event) });
+    const table = h("table", { role: "table" }, h("caption", {}, caption), this.head, this.body);
     this.scroll = h("div", { className: "linq-table", role: "region", tabIndex: 0, "aria-label": `Table of ${rows}` }, table);
     this.previous = h("button", { type: "button", onclick: () => this.turnBy(-1) }, "Previous");
     this.next = h("button", { type: "button", onclick: () => this.turnBy(1) }, "Next");
@@ -21,7 +22,7 @@ class Table {
     this.view = view;
     const focused = this.body.contains(document.activeElement) ? this.rowButtons().indexOf(document.activeElement) : -1;
     const heading = this.head.contains(document.activeElement) ? this.headings().indexOf(document.activeElement) : -1;
-    this.head.replaceChildren(h("tr", {}, ...view.columns.map((column) => this.heading(column))));
+    this.head.replaceChildren(h("tr", { role: "row" }, ...view.columns.map((column) => this.heading(column))));
     this.body.replaceChildren(...view.rows.map((row, place) => this.row(row, place)));
     const last = view.offset + view.rows.length;
     this.pageText.textContent = view.total ? `${number(view.offset + 1)}–${number(last)} of ${number(view.total)}` : `no ${this.rows}`;
@@ -34,7 +35,7 @@ class Table {
   heading({ name, label, meaning }) {
     const isSorted = this.view.sort === name;
     const arrow = isSorted ? (this.view.descending ? " ▼" : " ▲") : "";
-    return h("th", { scope: "col", "aria-sort": isSorted ? (this.view.descending ? "descending" : "ascending") : "none",
+    return h("th", { scope: "col", role: "columnheader", "aria-sort": isSorted ? (this.view.descending ? "descending" : "ascending") : "none",
       className: `linq-table-${name}` }, h("button", { type: "button", title: meaning, onclick: () => this.sorted(name) }, label + arrow));
   }
 
@@ -42,12 +43,12 @@ class Table {
     const cells = row.cells.map((text, at) => {
       const column = this.view.columns[at];
       const content = this.content(column, text, row);
-      if (at) return h("td", { className: `linq-table-${column.name}${column.number ? " linq-table-number" : ""}`, title: text }, ...content);
+      if (at) return h("td", { role: "cell", className: `linq-table-${column.name}${column.number ? " linq-table-number" : ""}`, title: text }, ...content);
       const open = h("button", { type: "button", tabIndex: place ? -1 : 0, "aria-label": `Open ${row.cells.slice(0, 3).join(", ")}` },
         ...(text ? content : ["(none)"]));
-      return h("th", { scope: "row" }, open);
+      return h("th", { scope: "row", role: "rowheader", className: `linq-table-${column.name}` }, open);
     });
-    const element = h("tr", { onclick: () => { this.opened = row.id; this.openedPlace = place; this.open(row, place); } }, ...cells);
+    const element = h("tr", { role: "row", onclick: () => { this.opened = row.id; this.openedPlace = place; this.open(row, place); } }, ...cells);
     element.classList.toggle("linq-table-opened", row.id === this.opened);
     return element;
   }

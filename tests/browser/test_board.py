@@ -34,6 +34,13 @@ HEADS = """board => {
   const note = () => window.heads.push(board.querySelector('b')?.textContent); // none between two drawings
   new MutationObserver(note).observe(board, {childList: true, subtree: true, characterData: true});
 }"""
+HELD = f"""{HELD_LINQ}
+plan = outbox.plan([Draft(memo=memo, chat=chat) for chat in demo.add_chats(40).values()])
+batch = outbox.send_all(plan, workers=1)
+"""
+WIDE = """board => [...board.querySelectorAll('*')].filter(part => part.getBoundingClientRect().width > 1
+  && part.getBoundingClientRect().right > board.getBoundingClientRect().right + 1)
+  .map(part => part.outerHTML.slice(0, 80))"""
 
 
 class Board:
@@ -43,20 +50,28 @@ class Board:
         self.notebook = notebook.open(first, *cells)
         notebook.run(0)
         self.at = notebook.cell(0).locator(".jp-OutputArea").first
-        self.live = self.at.locator(".jupyter-widgets").first
+        self.live = self.at.locator(".linq-board")
         expect(self.live).to_be_visible()
 
     @property
     def record(self) -> Any:
         return self.at.locator(".linq-nb-kept")
 
-    def button(self, name: str) -> Any:
-        return self.at.get_by_role("button", name=name, exact=True)
+    @property
+    def rows(self) -> Any:
+        return self.live.locator("tbody tr")
+
+    @property
+    def detail(self) -> Any:
+        return self.live.get_by_role("region", name="One send")
+
+    def button(self, name: str | re.Pattern[str]) -> Any:
+        return self.live.get_by_role("button", name=name, exact=True)
 
 
 @pytest.mark.host("JupyterLab", "status board")
-def test_board_moves_while_a_batch_runs_and_ends_static(notebook: Any) -> None:
-    board = Board(notebook, SEND, "print(2 + 2)", "board.is_running, board.error")
+def test_board_moves_while_a_batch_runs_and_can_be_read_when_it_has_ended(notebook: Any) -> None:
+    board = Board(notebook, SEND, "print(2 + 2)", "board.is_running, board.error", "board.close()")
     board.live.evaluate(HEADS)
     notebook.run(1)
     expect(board.live.get_by_text(re.compile("^(queued|sent|delivered)$")).first).to_be_visible()
@@ -65,46 +80,67 @@ def test_board_moves_while_a_batch_runs_and_ends_static(notebook: Any) -> None:
     expect(board.live.get_by_text("sent", exact=True).first).to_be_visible()
     for theme in notebook.themes():
         assert not serious(notebook.page, ".jp-OutputArea"), theme
-    expect(board.at.get_by_role("status").first).to_contain_text("of 6 settled")
-    expect(board.at.get_by_text("This board has ended.")).to_be_visible()
+    expect(board.live.get_by_role("status").first).to_contain_text("of 6 settled")
+    expect(board.live.get_by_text("ended: all is settled", exact=True)).to_be_visible()
     heads = [head for head in notebook.page.evaluate("() => window.heads") if head]
-    assert len({head.partition(": ")[2] for head in heads if "settled" in head}) > 1, heads
-    for words in ("6 of 6 settled", "groups give no further receipts", "Linq reports the reason by webhook only"):
-        expect(board.record).to_contain_text(words)
+    assert len(set(heads)) > 1, heads
+    expect(board.rows.first).to_contain_text("Finn Fails")
+    expect(board.rows.first).to_contain_text("Linq reports the reason by webhook only")
+    assert board.live.get_by_role("progressbar").get_attribute("aria-valuenow") == "6"
+    expect(board.record).to_be_hidden()  # the board says the same
+    board.live.evaluate("board => { board.parentElement.style.width = '320px'; }")
+    assert board.live.evaluate(WIDE) == []
     notebook.run(3)
     expect(notebook.output(3)).to_have_text("(False, None)")
+    notebook.run(4)
+    expect(board.at.get_by_text("This board is closed.")).to_be_visible()
+    for words in ("6 of 6 settled", "groups give no further receipts", "Linq reports the reason by webhook only"):
+        expect(board.record).to_contain_text(words)
 
 
-HELD = f"""{HELD_LINQ}
-plan = outbox.plan([Draft(memo=memo, chat=chat) for chat in demo.add_chats(20).values()])
-batch = outbox.send_all(plan, workers=1)
-"""
-
-
-def test_sending_and_watching_are_stopped_on_the_board(notebook: Any) -> None:
+def test_a_person_chooses_turns_opens_and_stops_by_keyboard_alone(notebook: Any) -> None:
     first = SETUP.replace("board = ", f"{HELD}board = ")
     board = Board(notebook, "batch.wait(30).line()", "board.is_running, sum(demo.bubbles().values())", first=first)
+    keys = notebook.page.keyboard
     expect(board.live.get_by_text("waiting", exact=True).first).to_be_visible()
-    board.button("Stop sending").click()
+    board.button("Next").focus()
+    keys.press("Enter")
+    expect(board.live.get_by_text("26–40 of 40")).to_be_visible()
+    waiting = board.live.get_by_role("group", name="Filter by state").get_by_role("button", name=re.compile("waiting"))
+    waiting.focus()
+    keys.press("Enter")
+    expect(waiting).to_have_attribute("aria-pressed", "true")
+    expect(waiting).to_be_focused()
+    board.rows.first.get_by_role("button").focus()
+    keys.press("ArrowDown")
+    keys.press("Enter")
+    expect(board.detail).to_contain_text("it has not begun")
+    keys.press("Escape")
+    expect(board.detail).to_be_hidden()
+    expect(board.rows.nth(1).get_by_role("button")).to_be_focused()
+    board.button("Stop sending").focus()
+    keys.press("Enter")
     notebook.run(1)
     expect(notebook.output(1)).to_contain_text("stopped: stopped on the board")
-    expect(board.live.get_by_text("not_sent", exact=True).first).to_be_visible()
+    board.live.get_by_role("button", name=re.compile("not_sent$")).click()
+    expect(board.rows.first).to_contain_text("not_sent")
     board.button("Stop watching").focus()
-    notebook.page.keyboard.press("Enter")
-    expect(board.at.get_by_text("This board has ended.")).to_be_visible()
-    expect(board.record).to_contain_text("ended: stopped on the board")
+    keys.press("Enter")
+    expect(board.live.get_by_text("ended: stopped on the board", exact=True)).to_be_visible()
     notebook.run(2)
     running, bubbles = re.findall(r"False|True|\d+", notebook.output(2).inner_text())
-    assert (running, int(bubbles) < 20) == ("False", True)
+    assert (running, int(bubbles) < 40) == ("False", True)
 
 
 def test_record_is_saved_with_the_notebook_and_names_never_run(notebook: Any) -> None:
     """A notebook that is saved while the board runs holds the table as it stood, which a hostile name cannot leave."""
     rename = f"outbox.demo._state.chats[outbox.demo.chat_ids['Ada Lovelace']].name = {HOSTILE!r}"
     first = SETUP.replace("plan = ", f"{rename}\nnames = ({HOSTILE!r},)\nplan = ")
-    board = Board(notebook, SEND, "board.close()", first=first)
+    board = Board(notebook, SEND, "board.close()", "board.record()", first=first)
     notebook.run(1)
     expect(board.live.get_by_text("<img src=x").first).to_be_visible()
+    board.rows.first.click()
+    expect(board.detail).to_contain_text("<img src=x")
     expect(board.record).to_contain_text("1 sent")
     notebook.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     saved = json.loads((notebook.lab.root / f"{notebook.name}.ipynb").read_text())
@@ -112,22 +148,6 @@ def test_record_is_saved_with_the_notebook_and_names_never_run(notebook: Any) ->
     assert "sent" in "".join(record["data"]["text/plain"])
     assert "&lt;img src=x" in "".join(record["data"]["text/html"])
     notebook.run(2)
-    expect(board.at.get_by_text("This board has ended.")).to_be_visible()
+    expect(board.at.get_by_text("This board is closed.")).to_be_visible()
     expect(board.record).to_contain_text("ended: closed")
     assert not notebook.page.evaluate("() => 'owned' in window")
-
-
-def test_board_fits_a_narrow_page(notebook: Any) -> None:
-    board = Board(notebook, SEND)
-    notebook.run(1)
-    expect(board.live.get_by_text("sent", exact=True).first).to_be_visible()
-    before = notebook.page.viewport_size
-    notebook.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
-    notebook.page.set_viewport_size({"width": 420, "height": 900})  # leaves about 320 px to the output
-    try:
-        needed, there = board.live.evaluate("e => [e.scrollWidth, e.clientWidth]")
-        assert 250 < there < 340
-        assert needed <= there + 1
-    finally:
-        notebook.page.set_viewport_size(before)
-        notebook.page.evaluate("() => window.jupyterapp.shell.expandLeft()")
