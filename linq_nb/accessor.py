@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 
 from linq_nb import contacts, plots, reports
-from linq_nb.errors import SettingsError
 from linq_nb.model import BadDraft, Draft
+from linq_nb.tables import of_value
 
 Function = Callable[..., Any]
 
@@ -70,20 +70,20 @@ class LinqAccessor:
         return LinqPlots(self._frame)
 
     def drafts(
-        self, chat: str = "chat_id", audio: str = "path", copy: str | None = None, *, folder: str | Path = "."
+        self,
+        chat: str | None = None,
+        audio: str | None = None,
+        copy: str | None = None,
+        *,
+        folder: str | Path = ".",
     ) -> list[Draft | BadDraft]:
         """Return a draft for each row. Sends nothing.
 
         The column ``chat`` holds chat ids, names or handles; ``audio`` holds paths (relative to ``folder``), https
-        URLs, attachment ids or VoiceMemos; ``copy`` holds copy numbers. A row that cannot be a draft is a BadDraft
-        with the reason. Raises SettingsError when a column is missing.
+        URLs, attachment ids or VoiceMemos; ``copy`` holds copy numbers. Without these names the usual ones are looked
+        for, such as chat_id, recipient or phone, and path, file or voice_memo_url. A row that cannot be a draft is a
+        BadDraft with the reason. Raises SettingsError when a column is missing, or is there twice.
         """
-        from linq_nb.outbox.drafts import drafts_of_rows  # loads the journal and the client, which reports do without
+        from linq_nb.outbox.drafts import drafts_of_table  # loads the journal and the client, which reports do without
 
-        for name in (chat, audio, *([copy] if copy else [])):
-            if name not in self._frame.columns:
-                columns = ", ".join(map(str, self._frame.columns)) or "none"
-                raise SettingsError(f"the frame has no column {name!r}; nothing was sent; its columns: {columns}")
-        copies = self._frame[copy] if copy else [None] * len(self._frame)
-        rows = zip(self._frame[chat], self._frame[audio], copies, strict=True)
-        return drafts_of_rows(rows, Path(folder))
+        return drafts_of_table(of_value(self._frame), Path(folder), chat=chat, audio=audio, copy=copy)

@@ -102,7 +102,7 @@ class LinqMagics(Magics):
         result = act(args, scope)
         register_accessor()
         self._store(NAME if command is spec.CONNECT and args.into is None else args.into, result)
-        return None if args.quiet else _shown(result, columns)
+        return None if args.quiet else _shown(result, columns, with_others=not getattr(args, "columns", None))
 
     def _store(self, name: str | None, value: Any) -> None:
         if name is not None:
@@ -311,10 +311,11 @@ def _columns(command: Command, args: SimpleNamespace) -> tuple[str, ...] | None:
     return tuple(names)
 
 
-def _shown(result: Any, columns: tuple[str, ...] | None) -> Any:
+def _shown(result: Any, columns: tuple[str, ...] | None, *, with_others: bool) -> Any:
     """Return a frame of sends with the columns that are shown; anything else as it is.
 
-    Where a send has a reason and no code, the reason is shown too.
+    ``with_others`` shows those too that a table brought along. Where a send has a reason and no code, the reason is
+    shown too.
     """
     if columns is None or "pandas" not in sys.modules:
         return result
@@ -322,7 +323,11 @@ def _shown(result: Any, columns: tuple[str, ...] | None) -> Any:
 
     if not isinstance(result, pd.DataFrame):
         return result
-    names = [*columns, *(["unconfirmed"] if "unconfirmed" not in columns else [])]
+    from linq_nb.frames import COLUMNS
+    from linq_nb.model import Send
+
+    others = [name for name in result if name not in COLUMNS[Send]] if with_others else ["unconfirmed"]
+    names = [*columns, *others]
     if "meaning" in names and (result["error_code"].isna() & result["error_message"].notna()).any():
         names.insert(names.index("meaning") + 1, "error_message")
     return result[[name for name in dict.fromkeys(names) if name in result]]

@@ -68,7 +68,7 @@ To send many memos, use a CSV cell or a DataFrame: see %linq_voicememo --from --
 BATCH = read_help(f"""\
 %linq_voicememo: Send many memos, each once, from a CSV cell (%%linq_voicememo) or a DataFrame. Shows the plan first.
 
-  --from FRAME              a DataFrame with columns chat or chat_id, audio or path, and copy; or a list of drafts
+  --from FRAME              a table (pandas, Polars, DuckDB, Arrow) with such columns; or a list of drafts
   --plan                    show the plan and return it, send nothing
 {YES}
   --workers N               number of requests at the same time (4)
@@ -84,6 +84,8 @@ Examples:
 
   %linq_voicememo --from df --plan
 
+Columns: chat, chat_id, recipient or phone; audio, path, file or voice_memo_url; copy if you like. The others come
+back in the result. A cell may be pasted from Excel: separated by tabs, semicolons, bars or commas.
 After a crash or an interrupt, run it again: it sends the rest. Accepted memos are not sent again.""")
 
 CHATS = read_help(f"""\

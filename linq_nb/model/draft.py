@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from linq_nb.model.memo import VoiceMemo
 from linq_nb.model.record import CATEGORY, Displayed, Record, column
@@ -26,12 +27,16 @@ class Findings(list[Finding], Displayed):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Draft(Record):
-    """One memo for one chat; ``copy`` is absolute, so asking for copy 2 twice sends it once."""
+    """One memo for one chat; ``copy`` is absolute, so asking for copy 2 twice sends it once.
+
+    ``other_columns`` are the further columns of its row in a table; the frame of the results shows them.
+    """
 
     memo: VoiceMemo
     chat: Chat | str
     copy: int = 1
     override_optout: str | None = None
+    other_columns: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def chat_id(self) -> str:
@@ -46,6 +51,7 @@ class BadDraft(Record):
     chat: str
     audio: str
     why: str
+    other_columns: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 Verdict = Literal["send", "already_sent", "unclear", "duplicate", "refused"]

@@ -24,6 +24,7 @@ from linq_nb.outbox.threads import Worker, join
 from linq_nb.process import Unpicklable
 from linq_nb.session import Session
 from linq_nb.status import IN_HAND_STATUSES, UNCLEAR_STATUSES
+from linq_nb.tables import beside
 from linq_nb.text import clean
 
 if TYPE_CHECKING:
@@ -191,9 +192,14 @@ class Batch(Unpicklable):
         return [send for send in self._results if send is not None]
 
     def frame(self, handles: Handles = "masked") -> pd.DataFrame:
-        """Return the rows that have ended as a DataFrame: what happened to each."""
+        """Return the rows that have ended as a DataFrame: what happened to each, then the other columns of its table.
+
+        Handles in these are masked unless ``handles`` is "full".
+        """
         key = self._session.journal.hash_key() if handles == "hashed" else None
-        return to_frame(self.results(), handles, kind="sends", key=key)
+        ended = [(row, send) for row, send in zip(self.plan.rows, self._results, strict=True) if send is not None]
+        frame = to_frame([send for _, send in ended], handles, kind="sends", key=key)
+        return beside(frame, [row.draft.other_columns for row, _ in ended], masked=handles != "full")
 
     # --- the workers ---
 

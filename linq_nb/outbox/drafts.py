@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Mapping, Sequence
+from numbers import Number
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from linq_nb.download import download
 from linq_nb.errors import LinqError, PreflightError
 from linq_nb.model import BadDraft, Chat, Draft, Finding, Findings, VoiceMemo
 from linq_nb.session import Session
+from linq_nb.tables import AUDIO, CHAT, COPY, Table
 
-Row = tuple[Any, Any, Any]
 Load = Callable[[str], VoiceMemo]
+_HERE = Path()
 
 
 def make_draft(
@@ -68,36 +70,52 @@ def fetch_memo(session: Session, memo: VoiceMemo, *, allow_private: bool = False
 # --- rows of a table ------------------------------------------------------------------------------------------
 
 
-def drafts_of_rows(rows: Iterable[Row], folder: Path) -> list[Draft | BadDraft]:
-    """Return a draft for each row of chat, audio and copy; paths are relative to ``folder``.
+def drafts_of_table(
+    table: Table, folder: Path = _HERE, *, chat: str | None = None, audio: str | None = None, copy: str | None = None
+) -> list[Draft | BadDraft]:
+    """Return a draft for each row; paths are relative to ``folder``. Raises SettingsError when a column is missing.
 
-    A bad row is a BadDraft that says why. Each distinct file that is audio is read once.
+    ``chat``, ``audio`` and ``copy`` name columns; without them the usual names are looked for. The other columns stay
+    beside the draft. A bad row is a BadDraft that says why. Each distinct file that is audio is read once.
     """
+    places = (table.find(CHAT, chat), table.find(AUDIO, audio), table.get(COPY, copy))
     load = functools.cache(lambda name: VoiceMemo.load(name, folder=folder))
-    return [_draft_of_row(*row, load) for row in rows]
+    too_many = (
+        f"the line has more fields than the first one ({','.join(table.names)}); put a name with a comma in quotes"
+    )
+    drafts: list[Draft | BadDraft] = []
+    for row, others in zip(table.rows, table.mappings(leave=places), strict=True):
+        cells = [None if place is None else row[place] for place in places]
+        why = too_many if len(row) > len(table.names) else ""
+        drafts.append(_draft_of_row(cells, why, load, others))
+    return drafts
 
 
-def _draft_of_row(chat: Any, audio: Any, copy: Any, load: Load) -> Draft | BadDraft:
-    """Make a row a draft, or say why it cannot be a draft."""
+def _draft_of_row(cells: Sequence[Any], why: str, load: Load, others: Mapping[str, Any]) -> Draft | BadDraft:
+    """Make a draft of a row's chat, audio and copy, or say why it cannot be one; ``why`` is known before."""
+    chat, audio, copy = cells
     chat_text = chat.chat_id if isinstance(chat, Chat) else _text(chat)
     audio_text = audio.label if isinstance(audio, VoiceMemo) else _text(audio)
+    number = 1
     if not chat_text or not audio_text:
-        missing = "audio" if chat_text else "chat"
-        return BadDraft(chat=chat_text, audio=audio_text, why=f"there is no {missing} in this row")
+        why = why or f"there is no {'audio' if chat_text else 'chat'} in this row"
     try:
         number = int(_text(copy).removesuffix(".0") or 1)
     except ValueError:
-        why = f"copy is a whole number from 1 on, not {_text(copy)!r}"
-        return BadDraft(chat=chat_text, audio=audio_text, why=why)
+        why = why or f"copy is a whole number from 1 on, not {_text(copy)!r}"
     try:
-        memo = audio if isinstance(audio, VoiceMemo) else load(audio_text)
-        return Draft(memo=memo, chat=chat if isinstance(chat, Chat) else chat_text, copy=number)
+        if not why:
+            memo = audio if isinstance(audio, VoiceMemo) else load(audio_text)
+            place = chat if isinstance(chat, Chat) else chat_text
+            return Draft(memo=memo, chat=place, copy=number, other_columns=others)
     except LinqError as error:
-        return BadDraft(chat=chat_text, audio=audio_text, why=str(error))
+        why = str(error)
+    return BadDraft(chat=chat_text, audio=audio_text, why=why, other_columns=others)
 
 
 def _text(value: Any) -> str:
     """Return a cell as text, empty for None, NaN and NA."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:  # NaN differs from itself
+    is_missing = value is None or type(value).__name__ in ("NAType", "NaTType")
+    if is_missing or (isinstance(value, Number) and value != value):  # NaN differs from itself
         return ""
     return str(value).strip()

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from linq_nb import contacts, export, views, webhooks
 from linq_nb.frames import Handles
-from linq_nb.model import BadDraft, Chat, Draft, Event, Findings, Line, Message, Plan, Send, VoiceMemo
+from linq_nb.model import Chat, Event, Findings, Line, Message, Plan, Send, VoiceMemo
 from linq_nb.outbox import attempt, drafts, ingest, lookup, poll, reconcile
 from linq_nb.outbox.batch import STOP_AFTER, Batch, stop_batches
 from linq_nb.outbox.ingest import IngestCounts
@@ -149,10 +149,12 @@ class Outbox(Unpicklable):
         draft = drafts.make_draft(self._session, memo, chat, copy, override_optout)
         return attempt.send(self._session, draft, accept)
 
-    def plan(self, drafts: Iterable[Draft | BadDraft], *, accept: Collection[str] = (), strict: bool = False) -> Plan:
-        """Validate a table of drafts and return what will happen to each row; nothing is sent.
+    def plan(self, drafts: Any, *, accept: Collection[str] = (), strict: bool = False) -> Plan:
+        """Validate drafts, or the rows of a table, and return what will happen to each row; nothing is sent.
 
-        Bad rows never stop good ones, unless ``strict``, which raises PreflightError.
+        ``drafts``: Drafts, or a table of pandas, Polars, DuckDB, Arrow or a list of mappings, with the columns
+        chat, audio and copy by one of their usual names (``df.linq.drafts`` names others). Bad rows never stop good
+        ones, unless ``strict``, which raises PreflightError. Raises SettingsError when a column is missing.
         """
         return make_plan(self._session, drafts, accept, strict=strict)
 

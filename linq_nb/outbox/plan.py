@@ -6,14 +6,17 @@ import dataclasses
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from linq_nb import preflight, views
 from linq_nb.errors import LinqError, PreflightError
 from linq_nb.model import BadDraft, Chat, Draft, Finding, Plan, PlanRow, Send, Verdict, VoiceMemo, url_names_of
 from linq_nb.outbox import recovery
 from linq_nb.outbox.attempt import check_shape
+from linq_nb.outbox.drafts import drafts_of_table
 from linq_nb.session import Session
 from linq_nb.status import UNCLEAR_STATUSES, is_resolved
+from linq_nb.tables import is_table, of_value
 
 PAIR_LIMIT = 30
 """Messages that one line may send one recipient in 60 seconds (linq docs, rate limits)."""
@@ -22,16 +25,16 @@ SANDBOX_LIMIT = 100
 """Messages that a sandbox account may send in a day (linq docs, rate limits)."""
 
 _NO_DRAFTS = (
-    "a plan takes Drafts, not a value of type {}; nothing was sent; Draft(memo=memo, chat=chat) makes one, "
-    'df.linq.drafts(chat="chat", audio="path") those of a DataFrame'
+    "a plan takes Drafts, not a value of type {}; nothing was sent; Draft(memo=memo, chat=chat) makes one; "
+    "a table with columns chat and audio is taken too"
 )
 
 
-def make_plan(
-    session: Session, drafts: Iterable[Draft | BadDraft], accept: Collection[str] = (), *, strict: bool = False
-) -> Plan:
-    """Validate every row; raises PreflightError when ``strict`` and a row is refused."""
-    if isinstance(drafts, str) or hasattr(drafts, "columns") or not isinstance(drafts, Iterable):
+def make_plan(session: Session, drafts: Any, accept: Collection[str] = (), *, strict: bool = False) -> Plan:
+    """Validate every row of drafts or of a table; raises PreflightError when ``strict`` and a row is refused."""
+    if is_table(drafts):
+        drafts = drafts_of_table(of_value(drafts))
+    if isinstance(drafts, str) or not isinstance(drafts, Iterable):
         raise PreflightError(_NO_DRAFTS.format(type(drafts).__name__))
     planner = _Planner(session, accept)
     rows = tuple(planner.row(number, draft) for number, draft in enumerate(drafts))

@@ -75,7 +75,7 @@ def test_a_comment_may_follow(shell: InteractiveShell) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("%%linq_voicememo\nwho,what\na,b", "first line of the cell must be chat,audio or chat,audio,copy"),
+        ("%%linq_voicememo\nwho,what\na,b", "the first line of the cell names the columns, as in chat,audio"),
         ("%%linq_voicememo --from df\nchat,audio\na,b", "either in the cell or by --from"),
         ("%linq_voicememo --from nothing", "the name 'nothing' is not defined; nothing was sent"),
         ("%linq_voicememo --from {3}", "--from takes the name of a DataFrame or of a list of drafts"),

@@ -90,7 +90,7 @@ def test_a_file_that_many_rows_name_is_read_once() -> None:
 
 @pytest.mark.parametrize(
     ("drafts", "what"),
-    [("Ada", "str"), (None, "NoneType"), (pd.DataFrame({"chat": ["Ada"]}), "DataFrame"), (["Ada"], "str"), (3, "int")],
+    [("Ada", "str"), (None, "NoneType"), (pd.Series(["Ada"]), "str"), (["Ada"], "str"), (3, "int")],
 )
 def test_what_is_no_draft_is_said_in_one_line(outbox: Outbox, drafts: Any, what: str) -> None:
     with pytest.raises(PreflightError, match=f"not a value of type {what}; nothing was sent; Draft"):
@@ -110,7 +110,9 @@ def test_a_draft_of_a_path_is_refused_and_stops_nobody(outbox: Outbox, memo: Voi
 
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(SettingsError, match="no column 'path'; nothing was sent; its columns: chat_id, file"):
-        pd.DataFrame({"chat_id": [], "file": []}).linq.drafts()
+        pd.DataFrame({"chat_id": [], "file": []}).linq.drafts(audio="path")
+    with pytest.raises(SettingsError, match=r"no column audio, path.*; nothing was sent; its columns: chat_id, what"):
+        pd.DataFrame({"chat_id": [], "what": []}).linq.drafts()
 
 
 @pytest.mark.parametrize("typed", ["Nobody", "+12025550199", "nobody@example.com", "Ada Lovelac"])
