@@ -228,3 +228,10 @@ def test_only_blocks_with_a_reason_are_not_run() -> None:
     for page in PAGES:
         kinds = {kind for kind, _, _ in blocks(page)}
         assert kinds <= {"python", "ipython", "text", ""}, f"{page.name}: {kinds}"
+
+
+@pytest.mark.parametrize("name", [name for name in TEXTS if name.endswith(".ipynb")])
+def test_a_notebook_begins_with_a_question_and_ends_with_what_next(name: str) -> None:
+    cells = nbformat.read(NOTEBOOKS / name, as_version=4).cells
+    assert re.match(r"# .+\?\n", cells[0].source)
+    assert cells[-1].source.startswith("## What next\n")
