@@ -162,10 +162,8 @@ def test_ctrl_c_shows_no_secret_while_a_proxy_opens_the_way(
     monkeypatch.setenv("https_proxy", server.origin.replace("//", f"//me:{LOGIN}@"))
     server.will(interrupt())
     shell.user_ns["key"] = Secret(TOKEN)
-    said = verbose(
-        "import linq_nb\nlinq_nb.connect(base_url='https://linq.invalid/a', api_key=key, journal=':memory:').lines()"
-    )
-    without_secrets(said)
+    connect = "linq_nb.connect(base_url='https://linq.invalid/a', api_key=key, journal=':memory:')"
+    without_secrets(verbose(f"import linq_nb\nwith {connect} as live:\n    live.lines()"))
     assert [(request.method, "authorization" in request.headers) for request in server.requests] == [("CONNECT", False)]
 
 
