@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from linq_nb.errors import SettingsError
 from linq_nb.frames import KeyHolder, hasher
-from linq_nb.handles import each, is_missing, to_e164
+from linq_nb.handles import each, handle_key, is_missing, to_e164
+from linq_nb.tables import listed
 from linq_nb.text import HIDDEN
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def hash_handles(values: Any, key: bytes | KeyHolder, region: str | None = None)
             return None
         text = str(value).strip()
         _refuse_masked([text])
-        return hashed(_normal(value, region) or text)
+        return hashed(handle_key(value, region) or text)
 
     return each(values, read)
 
@@ -90,7 +91,7 @@ def _table(contacts: Any, on: str) -> pd.DataFrame:
     if not isinstance(people, pd.DataFrame):
         raise SettingsError(f"contacts is a DataFrame of people, not a {type(contacts).__name__}; nothing was matched")
     if on not in people.columns:
-        columns = ", ".join(map(str, people.columns)) or "none"
+        columns = listed(people.columns)
         raise SettingsError(f"contacts has no column {on!r}; nothing was matched; its columns: {columns}")
     return people
 
@@ -99,7 +100,7 @@ def _reader(handles: set[str], key: bytes | KeyHolder | None) -> Callable[[Any, 
     """Return the function that spells a contact's handle as these handles are spelled: in full, or hashed."""
     _refuse_masked(handles)
     if not handles or not all(map(_HASH.fullmatch, handles)):
-        return _normal
+        return handle_key
     if key is None:
         raise SettingsError("the handles of this frame are hashed; nothing was matched; give key=outbox")
     hashed = hasher(key)
@@ -107,7 +108,7 @@ def _reader(handles: set[str], key: bytes | KeyHolder | None) -> Callable[[Any, 
     def read(value: Any, region: str | None) -> str | None:
         if value in handles:
             return str(value)
-        normal = _normal(value, region)
+        normal = handle_key(value, region)
         return None if normal is None else hashed(normal)
 
     return read
@@ -119,14 +120,3 @@ def _refuse_masked(handles: Any) -> None:
             'these handles are masked, so that nobody is found by them; nothing was matched; use handles="full", or '
             'handles="hashed" with key=outbox, where the frame is made'
         )
-
-
-def _normal(value: Any, region: str | None) -> str | None:
-    """Return a phone number as E.164, an email address in small letters, None for anything else."""
-    if isinstance(value, str) and "@" in value:
-        return value.strip().removeprefix("mailto:").casefold()
-    try:
-        number: str | None = to_e164(value, region)
-    except SettingsError:
-        return None
-    return number

@@ -35,7 +35,7 @@ from linq_nb.model import (
     Send,
     frame_columns,
 )
-from linq_nb.text import mask, mask_json, mask_text, writable
+from linq_nb.text import mask, mask_json, mask_text, recipient, writable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -221,6 +221,8 @@ def _reader(column: Column, masked: Mask, handles: str, *, raw: bool) -> Read | 
     is_full = handles == "full"
     if column.is_json:
         return lambda value: writable(_as_text(parsed(value) if is_full else mask_json(parsed(value))))
+    if column.is_recipient and not is_full:
+        return lambda text: recipient(writable(text))
     if column.is_free_text and not is_full:
         return lambda text: mask_text(writable(text))
     return None if raw else writable

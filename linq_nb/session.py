@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import hashlib
 import hmac
 import itertools
@@ -15,10 +14,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 from linq_nb import preflight, views
 from linq_nb.client import Client
+from linq_nb.directory import Directory
 from linq_nb.errors import ApiError, PreflightError
+from linq_nb.handles import handle_key, text_of
 from linq_nb.journal import Journal
 from linq_nb.journal.lease import LeaseKeeper
 from linq_nb.model import Attachment, Chat, Draft, Finding, Line, Plan, Send, VoiceMemo, is_uuid, send_id, url_names_of
@@ -26,7 +28,7 @@ from linq_nb.optouts import ASK_AGAIN_S, OPTED_OUT, OptOuts
 from linq_nb.process import Home
 from linq_nb.secret import Secret
 from linq_nb.status import is_resolved
-from linq_nb.text import mask, names_of, one_line, plain_url
+from linq_nb.text import mask, names_of, plain_url, visual_key
 
 CHAT_FRESH_S = 300.0
 """How many seconds a chat that was read is used without reading it again; Linq's 403/2024 stays the authority."""
@@ -70,7 +72,7 @@ class Session:
         self.optouts = OptOuts(client, journal, self._known_chats, ask_again_s=ask_again_s)
         self._keep_journal = keep_journal
         self._chats: dict[str, tuple[float, Chat]] = {}
-        self._all_chats: tuple[float, list[Chat]] | None = None
+        self._directory: tuple[float, Directory] | None = None
         self._lines: list[Line] | None = None
         self._at_close: list[Callable[[], None]] = []
 
@@ -110,12 +112,15 @@ class Session:
         self._lines = self.client.phone_numbers()
         return list(self._lines)
 
-    def chats(self, to: str | None = None, from_: str | None = None, limit: int | None = None) -> list[Chat]:
-        """Read the chats, all pages.
+    def chats(
+        self, to: str | float | None = None, from_: str | float | None = None, limit: int | None = None
+    ) -> list[Chat]:
+        """Read the chats, all pages; ``to`` and ``from_`` are handles in any usual spelling, which Linq gets as E.164.
 
         Without ``from_`` the chats of each line are read in turn: Linq's OpenAPI file of early 2026 requires it, its
         later docs do not.
         """
+        to, from_ = (handle if handle is None else handle_key(handle) or str(handle) for handle in (to, from_))
         pages = (
             chat for line in self._lines_to_read(from_) for chat in self.client.chats(to=to, from_=line, limit=limit)
         )
@@ -123,7 +128,7 @@ class Session:
         read_at = self.steady()
         self._chats.update({chat.chat_id: (read_at, chat) for chat in chats})
         if to is None and from_ is None and limit is None:
-            self._all_chats = (read_at, chats)
+            self._directory = (read_at, Directory(chats, self.optouts.rated))
         return [self.optouts.rated(chat) for chat in chats]
 
     def _lines_to_read(self, from_: str | None) -> Sequence[str | None]:
@@ -154,20 +159,26 @@ class Session:
     def _known_chats(self) -> list[Chat]:
         return [chat for _, chat in list(self._chats.values())]
 
-    def find_chat(self, name: str | Chat) -> Chat | str:
-        """Return the only chat with this display name or handle; an id is returned as it is."""
+    def find_chat(self, name: Chat | str | float | UUID) -> Chat | str:
+        """Return the only chat with this display name or handle, in any usual spelling; an id is returned as it is."""
         if isinstance(name, Chat):
             return name
-        if not isinstance(name, str):
+        text = text_of(name)
+        if text is None:
             raise PreflightError(
                 f"a chat is a Chat, its id or its name, not of type {type(name).__name__}; nothing was sent; "
                 "send to one after the other, or to many by outbox.plan"
             )
-        if is_uuid(name):
-            return name.lower()
-        if self._all_chats is None or self.steady() - self._all_chats[0] >= CHAT_FRESH_S:
+        if is_uuid(chat_id := visual_key(text)):
+            return chat_id.lower()
+        if self._directory is None or self.steady() - self._directory[0] >= CHAT_FRESH_S:
             self.chats()
-        return choose_chat(name, [self.optouts.rated(chat) for chat in self._all_chats[1]] if self._all_chats else [])
+        return (self._directory[1] if self._directory else Directory([])).find(text)
+
+    def chat_id(self, name: Chat | str | float | UUID) -> str:
+        """Return the id of the chat with this id, display name or handle."""
+        chat = self.find_chat(name)
+        return (chat.chat_id if isinstance(chat, Chat) else chat).lower()
 
     def chat_of(self, draft: Draft) -> Chat:
         """Return the chat of a draft, which may name it by its id only, as it is rated now."""
@@ -247,7 +258,7 @@ class Session:
         """Return the sends of this base URL: a journal can hold those of the demo or another Linq too."""
         return [send for send in sends if send.base_url == self.client.base_url]
 
-    def check_chat(self, chat: Chat | str) -> None:
+    def check_chat(self, chat: Chat | str | float) -> None:
         """Raise PreflightError for a Chat that was read at another base URL."""
         if isinstance(chat, Chat) and chat.base_url not in ("", self.client.base_url):
             raise _other_outbox(
@@ -358,32 +369,6 @@ class Uploads:
         return is_ours and not self._journal.is_of_other_bytes(self._account, attachment_id, sha256)
 
 
-def choose_chat(name: str, chats: Sequence[Chat]) -> Chat:
-    """Return the only chat with this display name or, for a 1:1 chat, this handle; raises PreflightError.
-
-    Part of a name is never enough, since a wrong guess would reach somebody else; it is a hint.
-    """
-    key = _name_key(name)
-    matches = [chat for chat in chats if key in (_name_key(chat.chat_name or ""), *_handles(chat))]
-    if len(matches) == 1:
-        return matches[0]
-    shown = one_line(name, 80)
-    if matches:
-        listed = ", ".join(f"{chat.chat_id} ({_described(chat)})" for chat in matches[:8])
-        raise PreflightError(f"{len(matches)} chats are called {shown!r}; nothing was sent; give an id: {listed}")
-    names = [chat.chat_name for chat in chats if chat.chat_name]
-    close = [other for other in names if key in other.casefold()] or difflib.get_close_matches(name, names, 3)
-    listed = ", ".join(repr(one_line(other, 80)) for other in (close or names)[:8])
-    hint = f"did you mean {listed}?" if close else f"there are {listed or 'no chats with a name'}"
-    raise PreflightError(f"no chat is called {shown!r}; nothing was sent; {hint}; %linq_chats lists all")
-
-
-def _described(chat: Chat) -> str:
-    """Name a chat, and say when nothing can be sent to it."""
-    refusals = [OPTED_OUT] if chat.health_status == OPTED_OUT else []
-    return " · ".join([views.chat_whom(chat), *refusals, *(["not active"] if chat.is_active is False else [])])
-
-
 def _distinct(chats: Iterable[Chat]) -> Iterator[Chat]:
     """Pass each chat on once: two of your lines may be in the same group."""
     seen: set[str] = set()
@@ -391,11 +376,3 @@ def _distinct(chats: Iterable[Chat]) -> Iterator[Chat]:
         if chat.chat_id not in seen:
             seen.add(chat.chat_id)
             yield chat
-
-
-def _name_key(name: str) -> str:
-    return " ".join(name.split()).casefold()
-
-
-def _handles(chat: Chat) -> list[str]:
-    return [] if chat.is_group else [person.handle.casefold() for person in chat.others]

@@ -12,13 +12,13 @@ import io
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Number
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from linq_nb.errors import SettingsError
-from linq_nb.text import clean, mask, mask_text, one_line
+from linq_nb.text import clean, mask, mask_text, one_line, recipient
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,8 +156,9 @@ def key_of(name: str) -> str:
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", name).casefold())
 
 
-def listed(names: Sequence[str]) -> str:
+def listed(columns: Iterable[object]) -> str:
     """Return the names of columns for an error, but not when they look like values: the table may have no header."""
+    names = list(map(str, columns))
     if _are_values(names):
         return "not shown, since they look like values (has the table a header?)"
     return ", ".join(clean(name, 40) for name in names[:20]) + ("…" if len(names) > 20 else "") if names else "none"
@@ -337,4 +338,4 @@ def _masked(value: Any, is_recipient: bool) -> Any:
         return mask(digits) if len(digits) >= (7 if is_recipient else 10) else value
     if not isinstance(value, str):
         return value if value is None or isinstance(value, Number) else mask_text(str(value))
-    return mask(value) if is_recipient and sum(map(str.isdecimal, value)) >= 7 else mask_text(value)
+    return recipient(value) if is_recipient else mask_text(value)

@@ -1,7 +1,8 @@
-"""Foreign text made safe: to show (one line, visible, masked) and to keep (writable, without secrets)."""
+"""Foreign text made safe: to show (one line, visible, masked), to compare, to keep (writable)."""
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -62,6 +63,21 @@ _COUNTRY_2 = re.compile(r"2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]"
 
 _JOINERS = "\u200c\u200d"
 """Invisible, but part of ordinary writing: Persian words and joined emoji."""
+
+_CHAT_ID = re.compile(r"\s*(?=.*[A-Fa-f])[0-9A-Fa-f]{6,}(?:-[0-9A-Fa-f]+){2,}\s*")
+"""An id of a chat, also a mistyped one."""
+
+_SIGNS = {char: plain for plain, chars in (
+    ("'", "\u00b4\u2018\u2019\u201a\u201b\u2032\u2035\u02b9\u02bb\u02bc\u02bd\u02c8"),
+    ('"', "\u201c\u201d\u201e\u201f\u2033\u2036\u02ba\u02ee"),
+    ("-", "\u2212\u2043\u02d7"),
+) for char in chars}  # fmt: skip
+_BLANKS = "\u2800\u3164\uffa0"
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_TAG = re.compile("[\U000e0020-\U000e007f]")  # of the flags of countries that are part of another
+_SAME_LOOK = frozenset(["<wide", "<narrow", "<compat", "<noBreak", "<initial", "<medial", "<final", "<isolated"])
+_LOOKALIKES = ("0O", "0o", "1lI|")
+"""Signs that look the same in many typefaces."""
 
 _URL = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
 _UNWRITABLE = re.compile("[\ud800-\udfff\0]")
@@ -135,6 +151,16 @@ def unsigned(text: str) -> str:
     return _SIGNED.sub(rf"\1\2{ELLIPSIS}", shown)
 
 
+def recipient(text: object, limit: int = 120) -> str:
+    """Make fit to show what stands where a recipient is expected: 7 digits or more are masked whatever is around them.
+
+    A name with fewer digits and a chat's id stay.
+    """
+    plain = unicodedata.normalize("NFKC", str(text)[: 20 * limit])
+    is_private = "@" in plain or sum(map(str.isdecimal, plain)) >= 7
+    return clean(mask(plain), limit) if is_private and not _CHAT_ID.fullmatch(plain) else clean(text, limit)
+
+
 def mask_json(value: Any) -> Any:
     """Hide the handles in a JSON value; smaller numbers stay as they are."""
     if isinstance(value, str):
@@ -165,6 +191,69 @@ def names_of(values: Sequence[str]) -> str:
     """Join names for a sentence: ``a, b and c``."""
     *most, last = values
     return f"{', '.join(most)} and {last}" if most else last
+
+
+# --- to compare -----------------------------------------------------------------------------------------------
+
+
+@functools.lru_cache(100_000)
+def visual_key(text: str) -> str:
+    """Return the spelling that texts share which look the same.
+
+    Composed letters (NFC), straight quotes, one kind of dash, single spaces, ligatures and wide letters taken apart;
+    variation selectors and characters that cannot be seen are dropped. Letters of other scripts stay what they are.
+    """
+    if not (text.isascii() and text.isprintable()):
+        text = unicodedata.normalize("NFC", "".join(map(_visual, unicodedata.normalize("NFC", text))))
+    return " ".join(text.replace("`", "'").split())
+
+
+def name_key(text: str) -> str:
+    """Return the spelling that names share which look the same, in capital or small letters."""
+    return unicodedata.normalize("NFC", visual_key(text).casefold())
+
+
+def difference(text: str, other: str) -> str:
+    """Say where ``text`` differs from ``other``, which looks the same; empty where they are equal."""
+    if unicodedata.normalize("NFC", text) == unicodedata.normalize("NFC", other):
+        form = "composed" if unicodedata.is_normalized("NFC", text) else "decomposed"
+        return "" if text == other else f"its accents are {form} (Unicode {'NFC' if form == 'composed' else 'NFD'})"
+    place = next(at for at, (a, b) in enumerate(zip(text + "\0", other + "\0", strict=False)) if a != b)
+    here, there = (_char_name(some[place : place + 1]) for some in (text, other))
+    return f"its character {place + 1} is {here}, not {there}"
+
+
+def looks_like(text: str, other: str) -> bool:
+    """Whether two texts differ only in letters that look the same in two scripts, or in 0 and O, 1, l and I."""
+    key, other_key = visual_key(text), visual_key(other)
+    pairs = [pair for pair in zip(key, other_key, strict=False) if pair[0] != pair[1]]
+    return key != other_key and len(key) == len(other_key) and all(map(_is_alike, pairs))
+
+
+def _visual(char: str) -> str:
+    """Return what a character looks like."""
+    category = unicodedata.category(char)
+    if char in _SIGNS:
+        return _SIGNS[char]
+    if category == "Pd":
+        return "-"
+    if category[0] == "Z" or char.isspace() or char in _BLANKS:
+        return " "
+    if category in ("Cc", "Cf") or _UNSEEN.fullmatch(char):
+        return char if _TAG.fullmatch(char) else ""
+    tag = unicodedata.decomposition(char).partition(">")[0]
+    return unicodedata.normalize("NFKC", char) if tag in _SAME_LOOK else char
+
+
+def _is_alike(pair: tuple[str, str]) -> bool:
+    if any(set(pair) <= set(chars) for chars in _LOOKALIKES):
+        return True
+    scripts = {unicodedata.name(char, "?").partition(" ")[0] for char in pair}
+    return len(scripts) == 2 and all(map(str.isalpha, pair))
+
+
+def _char_name(char: str) -> str:
+    return f"U+{ord(char):04X} ({unicodedata.name(char, 'a control character')})" if char else "the end"
 
 
 # --- to keep --------------------------------------------------------------------------------------------------

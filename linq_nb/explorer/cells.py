@@ -6,8 +6,9 @@ import re
 from datetime import datetime
 from typing import Any
 
-from linq_nb.text import clean, mask, mask_text
+from linq_nb.text import clean, mask, mask_text, recipient
 
+RECIPIENT = "typed_chat"
 HANDLES = ("from_handle", "to_handles")
 _HASHED = re.compile(r"[0-9a-f]{16}")
 
@@ -18,7 +19,7 @@ def masked(name: str, value: Any) -> str:
         return ""
     if name in HANDLES:
         return " ".join(part if _HASHED.fullmatch(part) else mask(part) for part in str(value).split())
-    return mask_text(str(value))
+    return recipient(value) if name == RECIPIENT else mask_text(str(value))
 
 
 def cell(name: str, value: Any) -> str:

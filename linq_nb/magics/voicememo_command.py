@@ -11,6 +11,7 @@ from IPython.display import display
 
 from linq_nb import consent, live, views
 from linq_nb.errors import PreflightError, SettingsError
+from linq_nb.handles import text_of
 from linq_nb.magics import batch_input
 from linq_nb.magics.memo_source import load
 from linq_nb.model import Chat, Draft, Send, VoiceMemo
@@ -90,7 +91,7 @@ class VoiceMemoCommand:
         """Return a draft for each chat, one for a chat that is named twice."""
         args = self._args
         for chat in args.chat:
-            if not isinstance(chat, str | Chat):
+            if not isinstance(chat, Chat) and text_of(chat) is None:
                 raise SettingsError(
                     f"--chat takes a chat, its id or its name, not a value of type {type(chat).__name__}; "
                     "nothing was sent"

@@ -29,6 +29,7 @@ class Findings(list[Finding], Displayed):
 class Draft(Record):
     """One memo for one chat; ``copy`` is absolute, so asking for copy 2 twice sends it once.
 
+    ``chat``: a Chat, its id, its name, or the handle of its only other person, in any usual spelling.
     ``other_columns`` are the further columns of its row in a table; the frame of the results shows them.
     """
 
@@ -41,7 +42,7 @@ class Draft(Record):
     @property
     def chat_id(self) -> str:
         """The chat's id in its one spelling, since the send key is made of it."""
-        return (self.chat.chat_id if isinstance(self.chat, Chat) else self.chat).lower()
+        return (self.chat.chat_id if isinstance(self.chat, Chat) else str(self.chat)).lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -49,10 +49,10 @@ class Column:
     """One column of a kind of record.
 
     ``dtype`` is pandas' name of it. ``is_handle``: phone numbers or email addresses, masked as a whole;
-    ``is_free_text``: text in which some may stand. ``is_unique``: its values hardly repeat. ``is_json``: lists and
-    other JSON, kept as text. ``is_stored``: the journal keeps it. ``in_frame``: frames and exports have it. ``read``
-    works a derived column out of one record; without it frames work it out of other columns. A derived column stands
-    before the column ``before``, or at the end.
+    ``is_free_text``: text in which some may stand; ``is_recipient``: text that a person wrote as a recipient.
+    ``is_unique``: its values hardly repeat. ``is_json``: lists and other JSON, kept as text. ``is_stored``: the journal
+    keeps it. ``in_frame``: frames and exports have it. ``read`` works a derived column out of one record; without it
+    frames work it out of other columns. A derived column stands before the column ``before``, or at the end.
     """
 
     name: str = ""
@@ -61,6 +61,7 @@ class Column:
     unit: str = ""
     is_handle: bool = False
     is_free_text: bool = False
+    is_recipient: bool = False
     is_unique: bool = False
     is_json: bool = False
     is_stored: bool = True

@@ -135,7 +135,7 @@ class Send(Record):
             "typed_chat",
             TEXT,
             "the chat as it was typed, of a row that names no chat",
-            is_free_text=True,
+            is_recipient=True,
             read=lambda send: send.typed_chat,
         ),
     )

@@ -270,7 +270,7 @@ class Batch(Unpicklable):
         if wanted is None:
             draft = row.draft
             chat = draft.chat.chat_id if isinstance(draft.chat, Chat) else draft.chat
-            chat_id, typed = (chat.lower(), None) if is_uuid(chat) else ("", chat or None)
+            chat_id, typed = (chat.lower(), None) if is_uuid(chat) else ("", str(chat) or None)
             name = draft.audio if isinstance(draft, BadDraft) else draft.memo.label
             url = self._session.client.base_url
             wanted = Send(send_id="", base_url=url, content="", chat_id=chat_id, typed_chat=typed, filename=name)

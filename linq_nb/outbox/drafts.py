@@ -20,7 +20,7 @@ _HERE = Path()
 
 
 def make_draft(
-    session: Session, memo: object, chat: Chat | str, copy: int = 1, override_optout: str | None = None
+    session: Session, memo: object, chat: Chat | str | float, copy: int = 1, override_optout: str | None = None
 ) -> Draft:
     """Return the draft of a memo for a chat, which may be given by its name; raises PreflightError."""
     if not isinstance(memo, VoiceMemo):

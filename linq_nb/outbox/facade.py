@@ -92,11 +92,16 @@ class Outbox(Unpicklable):
         """List your phone lines with their reputation. Raises ApiError or NotSent."""
         return self._session.lines()
 
-    def chats(self, to: str | None = None, from_: str | None = None, limit: int | None = None) -> list[Chat]:
-        """List your chats, all pages; ``to`` and ``from_`` are handles (E.164), ``limit`` caps the number."""
+    def chats(
+        self, to: str | float | None = None, from_: str | float | None = None, limit: int | None = None
+    ) -> list[Chat]:
+        """List your chats, all pages, ``limit`` at most; ``to`` and ``from_`` are handles in any usual spelling.
+
+        A phone number that cannot be completed to E.164 goes to Linq as it is. Raises ApiError or NotSent.
+        """
         return self._session.chats(to, from_, limit)
 
-    def chat(self, chat: Chat | str) -> Chat:
+    def chat(self, chat: Chat | str | float) -> Chat:
         """Read a chat by its id, name or handle, at most every five minutes.
 
         Raises PreflightError that lists the candidates when no chat or several have the name.
@@ -107,16 +112,18 @@ class Outbox(Unpicklable):
         """Return the chats that were read already, without asking Linq."""
         return self._session.known_chats()
 
-    def find_chat(self, name: str | Chat) -> Chat | str:
-        """Return the only chat with this display name or handle; an id is returned as it is.
+    def find_chat(self, name: Chat | str | float) -> Chat | str:
+        """Return the only chat with this display name or, for a 1:1 chat, this handle; an id is returned as it is.
 
+        A name is compared as it looks: accents, quotes, dashes and spaces in any encoding. A phone number may be
+        written in any usual way, or be a number as pandas reads it; it needs its country code, and is compared whole.
         Raises PreflightError that lists the candidates when no chat or several have the name.
         """
         return self._session.find_chat(name)
 
     # --- sending ---
 
-    def check(self, memo: VoiceMemo, chat: Chat | str, *, copy: int = 1) -> Findings:
+    def check(self, memo: VoiceMemo, chat: Chat | str | float, *, copy: int = 1) -> Findings:
         """Return what speaks against sending this memo to this chat, errors first; nothing leaves but reads."""
         return drafts.check(self._session, drafts.make_draft(self._session, memo, chat, copy))
 
@@ -131,7 +138,7 @@ class Outbox(Unpicklable):
     def send(
         self,
         memo: VoiceMemo,
-        chat: Chat | str,
+        chat: Chat | str | float,
         copy: int = 1,
         override_optout: str | None = None,
         *,
@@ -176,7 +183,7 @@ class Outbox(Unpicklable):
     def sends(
         self,
         status: str | Sequence[str] | None = None,
-        chat: Chat | str | None = None,
+        chat: Chat | str | float | None = None,
         since: Time | None = None,
     ) -> Sequence[Send]:
         """Return the journal's sends, oldest first.
@@ -190,7 +197,7 @@ class Outbox(Unpicklable):
         return lookup.sends(self._session, status, chat, since)
 
     def history(
-        self, sends: Send | Chat | str | Iterable[Send | Chat | str] | None = None, *, since: Time | None = None
+        self, sends: lookup.Item | Iterable[lookup.Item] | None = None, *, since: Time | None = None
     ) -> Sequence[Event]:
         """Return every observation of a send (or its id), of a chat (or its id, name or handle), of several, or of all.
 
@@ -200,14 +207,14 @@ class Outbox(Unpicklable):
         """
         return lookup.history(self._session, sends, since)
 
-    def messages(self, chats: Chat | str | Iterable[Chat | str] | None = None) -> list[Message]:
+    def messages(self, chats: Chat | str | float | Iterable[Chat | str | float] | None = None) -> list[Message]:
         """Return Linq's own list of the messages of these chats (all that the journal has sends to), oldest first.
 
         For ``reports.compare``: what Linq lists against what the journal knows. Linq forgets messages, after a day on
         some accounts. ``chats``: Chats, ids or names, one or many. Raises ApiError or NotSent when a chat cannot be
         read, PreflightError for a name that no chat or several have.
         """
-        return poll.read_messages(self._session, [chats] if isinstance(chats, Chat | str) else chats)
+        return poll.read_messages(self._session, None if chats is None else lookup.listed(chats))
 
     def refresh(self, sends: Send | Iterable[Send] | None = None, *, settled: bool = False) -> list[Send]:
         """Ask Linq for the delivery status of these sends (all open ones), and return them as they now stand.
@@ -330,9 +337,12 @@ class Outbox(Unpicklable):
         """
         return replay(self._session, month)
 
-    def forget(self, chat: Chat | str) -> int:
-        """Delete what the journal keeps of a chat but the send keys; returns the number of its sends."""
-        chat_id = (chat.chat_id if isinstance(chat, Chat) else chat).lower()
+    def forget(self, chat: Chat | str | float) -> int:
+        """Delete what the journal keeps of a chat but the send keys; returns the number of its sends.
+
+        ``chat``: a Chat, id, name or handle. Raises PreflightError when no chat or several have the name.
+        """
+        chat_id = self._session.chat_id(chat)
         self._session.forget_chat(chat_id)
         return self._session.journal.forget(chat_id)
 

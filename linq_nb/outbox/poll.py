@@ -65,15 +65,14 @@ def pollable(session: Session, sends: Iterable[Send], *, settled: bool = False) 
     return [send for send in session.own(sends) if rules.may_be_asked(send, settled=settled)]
 
 
-def read_messages(session: Session, chats: Iterable[Chat | str] | None) -> list[Message]:
+def read_messages(session: Session, chats: Iterable[Chat | str | float] | None) -> list[Message]:
     """Read the messages of chats, several chats at a time; of all chats in the journal by default."""
     if chats is None:
         chats = session.journal.chat_ids(session.client.base_url)
     chats = list(chats)
     for chat in chats:
         session.check_chat(chat)
-    resolved = [session.find_chat(chat) for chat in chats]
-    chat_ids = list(dict.fromkeys((chat.chat_id if isinstance(chat, Chat) else chat).lower() for chat in resolved))
+    chat_ids = list(dict.fromkeys(map(session.chat_id, chats)))
     pool = ThreadPoolExecutor(_worker_count(session), "linq_nb messages")
     try:
         lists = list(pool.map(lambda chat_id: list(session.client.messages(chat_id)), chat_ids))

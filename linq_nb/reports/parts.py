@@ -18,6 +18,7 @@ from linq_nb.status import (
     UNCLEAR_STATUSES,
     is_resolved,
 )
+from linq_nb.tables import listed
 
 Frame = TypeVar("Frame")
 
@@ -45,7 +46,7 @@ def asked(frame: Any, report: str, *names: str, like: str = "to_frame(outbox.sen
     except nw.exceptions.DuplicateError:
         raise SettingsError(f"{report} takes a frame without duplicate columns; drop the duplicates") from None
     if missing := [name for name in names if name not in has]:
-        columns = ", ".join(map(str, has))
+        columns = listed(has)
         raise SettingsError(f"{report} needs the column {missing[0]!r} of {like}; the frame has {columns}")
     table = table.select(*dict.fromkeys(names))
     return nw.maybe_convert_dtypes(table) if _has_numpy_dtypes(table.to_native()) else table

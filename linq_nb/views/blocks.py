@@ -8,7 +8,7 @@ from datetime import datetime
 from linq_nb import catalog
 from linq_nb.model import BadDraft, Finding, Plan, PlanRow, Send, accepted_time, is_old_name
 from linq_nb.status import is_going_well, no_receipts, status_of
-from linq_nb.text import clean, short_id
+from linq_nb.text import clean, recipient, short_id
 from linq_nb.views import records
 from linq_nb.views.page import (
     AMBER,
@@ -153,7 +153,7 @@ def _planned_row(row: PlanRow) -> str:
     """Describe one row: memo, recipient, and the reason why it is not sent, or its warnings."""
     draft = row.draft
     if isinstance(draft, BadDraft):
-        text = f"{clean(draft.audio, 60) or 'no audio'} to {clean(draft.chat, 60) or 'no chat'}"
+        text = f"{clean(draft.audio, 60) or 'no audio'} to {recipient(draft.chat, 60) or 'no chat'}"
     else:
         copy = f" (copy {draft.copy})" if draft.copy != 1 else ""
         text = f"{clean(draft.memo.label, 60)} to {records.chat_whom(draft.chat)}{copy}"

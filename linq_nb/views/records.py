@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from linq_nb import audio
 from linq_nb.model import BadDraft, Chat, Draft, Event, Finding, Handle, Line, Message, Plan, PlanRow, Send, VoiceMemo
 from linq_nb.status import status_of
-from linq_nb.text import clean, mask, place, short_id
+from linq_nb.text import clean, mask, place, recipient, short_id
 from linq_nb.views.phrases import duration, moment, rate, size
 
 
@@ -77,7 +77,7 @@ def memo_origin(memo: VoiceMemo) -> str | None:
 def chat_whom(chat: Chat | str | None) -> str:
     """Name a chat: its name, its people, its service."""
     if chat is None or isinstance(chat, str):
-        return f"chat {clean(chat)}" if chat else "no chat yet"
+        return f"chat {recipient(chat)}" if chat else "no chat yet"
     people = [person.handle for person in chat.others]
     return _whom(chat.chat_name, people, chat.is_group, chat.service, chat.chat_id)
 
@@ -85,7 +85,7 @@ def chat_whom(chat: Chat | str | None) -> str:
 def send_whom(send: Send) -> str:
     """Name the chat of a send, as it was when the send was made, or what was typed in its place."""
     if send.typed_chat:
-        return clean(send.typed_chat, 80)
+        return recipient(send.typed_chat, 80)
     return _whom(send.chat_name, send.to_handles, send.is_group, send.service, send.chat_id)
 
 
@@ -259,7 +259,7 @@ def _send(send: Send) -> Iterable[Fact]:
 def _bad_draft(draft: BadDraft) -> Iterable[Fact]:
     yield Fact("why", clean(draft.why, 300))
     yield Fact("audio", clean(draft.audio), with_label=True)
-    yield Fact("chat", clean(draft.chat), with_label=True)
+    yield Fact("chat", recipient(draft.chat), with_label=True)
 
 
 @facts.register

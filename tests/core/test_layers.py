@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[2] / "linq_nb"
 FLOORS = {
     9: "magics forms explorer auditing board recorder receiver accessor",
     8: "outbox widgets",
-    7: "session optouts",
+    7: "session optouts directory",
     6: "client journal settings download export sheets live",
     5: "preflight rules wire proof webhooks frames tables contacts reports plots consent",
     4: "views",

@@ -1,0 +1,96 @@
+"""The chats of an account by their names and handles, compared as they look and not as they are spelled."""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from linq_nb import views
+from linq_nb.errors import PreflightError
+from linq_nb.handles import LEAST_DIGITS, described, digit_count, exact_keys, refusal
+from linq_nb.model import Chat
+from linq_nb.optouts import OPTED_OUT
+from linq_nb.text import difference, looks_like, name_key, one_line
+
+MOST_LISTED = 8
+
+
+class Directory:
+    """Chats, found by display name or, for a 1:1 chat, by handle; in full, since part of a name could be another's."""
+
+    def __init__(self, chats: Sequence[Chat], rated: Callable[[Chat], Chat] = lambda chat: chat) -> None:
+        """``rated`` gives a chat as it is rated when it is found: somebody may have opted out since."""
+        self.chats, self._rated = chats, rated
+        self._by_key: defaultdict[str, list[Chat]] = defaultdict(list)
+        for chat in chats:
+            for key in {name_key(chat.chat_name or ""), *_handles(chat)}:
+                self._by_key[key].append(chat)
+
+    def find(self, name: str) -> Chat:
+        """Return the only chat with this name or handle; raises PreflightError that says what to give instead."""
+        has_number = digit_count(name) >= LEAST_DIGITS
+        keys = [name_key(name), *(sorted(exact_keys(name)) if has_number or "@" in name else ())]
+        found = {chat.chat_id: self._rated(chat) for key in keys for chat in self._by_key.get(key, ())}
+        matches = list(found.values())
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise _several(name, matches)
+        raise _no_number(name) if has_number and not _has_words(name) else self._no_name(name)
+
+    def _no_name(self, name: str) -> PreflightError:
+        """Return the error for a name that no chat has; phone numbers are no hint, since they are other people's."""
+        chat_names = filter(None, (chat.chat_name for chat in self.chats))
+        names = {name_key(other): other for other in chat_names if digit_count(other) < LEAST_DIGITS}
+        key = name_key(name)
+        keys = [other for other in names if key and key in other] or difflib.get_close_matches(key, names, 3)
+        close = [names[other] for other in keys]
+        listed = ", ".join(
+            f"{one_line(other, 80)!r}{_unlike(other, name)}" for other in (close or [*names.values()])[:MOST_LISTED]
+        )
+        hint = f"did you mean {listed}?" if close else f"there are {listed or 'no chats with a name'}"
+        return _error(f"no chat is called {one_line(name, 80)!r}", hint + "; %linq_chats lists all")
+
+
+def _several(name: str, matches: Sequence[Chat]) -> PreflightError:
+    """Return the error for a name that several chats have, with what tells them apart where that cannot be seen."""
+    listed = ", ".join(f"{chat.chat_id} ({_described(chat)}{_spelling(chat, name)})" for chat in matches[:MOST_LISTED])
+    return _error(f"{len(matches)} chats are called {one_line(name, 80)!r}", f"give an id: {listed}")
+
+
+def _no_number(name: str) -> PreflightError:
+    """Return the error for a phone number that no chat has, or that is none."""
+    wrong = refusal(name)
+    return _error(wrong or f"no 1:1 chat has this phone number ({described(name)})", "%linq_chats lists all")
+
+
+def _error(what: str, todo: str) -> PreflightError:
+    return PreflightError(f"{what}; nothing was sent; {todo}")
+
+
+def _handles(chat: Chat) -> list[str]:
+    """Return the handle of a 1:1 chat, in small letters."""
+    return [] if chat.is_group else [person.handle.casefold() for person in chat.others]
+
+
+def _described(chat: Chat) -> str:
+    """Name a chat, and say when nothing can be sent to it."""
+    refusals = [OPTED_OUT] if chat.health_status == OPTED_OUT else []
+    return " · ".join([views.chat_whom(chat), *refusals, *(["not active"] if chat.is_active is False else [])])
+
+
+def _has_words(name: str) -> bool:
+    """Whether a text has more letters than a mistyped phone number."""
+    return sum(map(str.isalpha, name)) > 3
+
+
+def _spelling(chat: Chat, name: str) -> str:
+    """Say how the name of a chat differs from what was written, where both look the same."""
+    own = chat.chat_name or ""
+    differs = difference(own, name) if name_key(own) == name_key(name) and own.casefold() != name.casefold() else ""
+    return f": {differs}" if differs else ""
+
+
+def _unlike(other: str, name: str) -> str:
+    return f" ({difference(other, name)})" if looks_like(other, name) else ""
