@@ -98,6 +98,9 @@ def to_frame(
     a person and chat. ``handles``: "masked", "hashed" with ``key=outbox``, or "full". ``to_handles`` joins
     several with a space. ``frames.column_reference(kind)`` gives the meaning and unit of each column.
     Raises SettingsError for records of several kinds, or "hashed" without a key.
+
+    >>> linq_nb.to_frame(outbox.sends())[["chat_name", "status"]].values.tolist()
+    [['Ada Lovelace', 'queued']]
     """
     masked = _mask(handles, key)
     if isinstance(records, Paged):
@@ -154,6 +157,9 @@ def errors_frame(code: int | None = None) -> pd.DataFrame:
     Columns: ``http_status`` (missing where it comes by webhook only), ``code``, ``meaning``, ``again_helps`` and
     ``again_safe`` (whether running the same again can help, and cannot make a second bubble), ``what_to_do``,
     ``source``.
+
+    >>> linq_nb.errors_frame().query("code == 2024")["meaning"].item()
+    'the recipient opted out; refused before queueing'
     """
     import pandas as pd
 

@@ -49,6 +49,9 @@ def to_e164(value: Any, region: str | None = None) -> Any:
     (such as "US") is the country of numbers that are written without their country code. Missing values stay missing.
     In a Series (pandas, Polars, PyArrow) or in a list, what is not a phone number becomes missing too; a single value
     raises SettingsError, and the error says what is wrong with it.
+
+    >>> linq_nb.to_e164("(202) 555-0112", region="US")
+    '+12025550112'
     """
     region = _checked_region(region)
     return each(value, lambda number: _or_none(number, region)) if _is_many(value) else _read(value, region)

@@ -30,6 +30,9 @@ def audit(
     newest ``created_at``; ``since`` is included, ``until`` is not; None is no limit. ``chat``: a Chat, id, name or
     handle, for a frame an id or name. ``tz``: the time zone in which days are counted and times are shown. Nothing is
     sent, and Linq is not asked.
+
+    >>> sorted(linq_nb.audit(outbox, since="7d").frames)
+    ['chats', 'days', 'duplicates', 'latency', 'next', 'open', 'problems', 'summary']
     """
     zone = zones.checked(tz)
     if isinstance(source, Outbox):

@@ -73,6 +73,10 @@ class VoiceMemo(Record):
         ``mime_type`` is a type that you declare, to be checked against the content.
         ``convert=True`` makes an M4A of audio in another format (needs ``linq_nb[audio]``).
         Raises AudioError when the file cannot be read or is not audio that Linq takes.
+
+        >>> memo = linq_nb.VoiceMemo.from_file(linq_nb.demo.sample("hello.m4a"))
+        >>> memo.format, memo.mime_type
+        ('m4a', 'audio/x-m4a')
         """
         file = expanded(path)
         memo = cls._load(read_file(file), file.name, "file", mime_type=mime_type, convert=convert)
@@ -93,6 +97,9 @@ class VoiceMemo(Record):
         """Make a 16-bit WAV memo of samples, one row a frame, at ``rate`` Hz; floats run from -1 to 1.
 
         Raises AudioError for a shape, a rate or values that are no audio.
+
+        >>> linq_nb.VoiceMemo.from_samples([0.0, 0.5, -0.5] * 8000, rate=8000).duration_ms
+        3000
         """
         return cls._load(audio.wav_from_samples(samples, rate), filename, "samples")
 

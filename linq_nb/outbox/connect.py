@@ -61,6 +61,9 @@ def connect(
     and ``sleep`` replace the wall clock and the pauses, ``steady`` the clock of leases and waits: seconds that no
     correction of the wall clock moves. Without any argument ``LINQ_NB_DEMO=1`` means the demo.
     Raises SettingsError when the setup is wrong, JournalError when the journal cannot be opened.
+
+    >>> linq_nb.connect(demo=True).mode
+    'DEMO'
     """
     api_key = settings_of.hidden_key(api_key)  # a traceback shows the arguments of a call
     base_url, journal = (HiddenUrl(url) if url else url for url in (base_url, journal))

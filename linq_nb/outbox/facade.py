@@ -124,7 +124,11 @@ class Outbox(Unpicklable):
     # --- sending ---
 
     def check(self, memo: VoiceMemo, chat: Chat | str | float, *, copy: int = 1) -> Findings:
-        """Return what speaks against sending this memo to this chat, errors first; nothing leaves but reads."""
+        """Return what speaks against sending this memo to this chat, errors first; nothing leaves but reads.
+
+        >>> [finding.code for finding in outbox.check(memo, "Sam SMS")]
+        ['not_a_bubble']
+        """
         return drafts.check(self._session, drafts.make_draft(self._session, memo, chat, copy))
 
     def fetch(self, memo: VoiceMemo, *, allow_private: bool = False) -> VoiceMemo:
@@ -152,6 +156,10 @@ class Outbox(Unpicklable):
         Raises AudioError or PreflightError before anything leaves, ApiError when Linq says no, NotSent when it
         is safe to run again, OutcomeUnknown when it may have been sent (see ``reconcile``), JournalError when
         nothing was sent because it could not be written down.
+
+        >>> send = outbox.send(memo, "Ada Lovelace")
+        >>> send.status, outbox.send(memo, "Ada Lovelace").repeated
+        ('queued', True)
         """
         draft = drafts.make_draft(self._session, memo, chat, copy, override_optout)
         return attempt.send(self._session, draft, accept)
@@ -162,6 +170,9 @@ class Outbox(Unpicklable):
         ``drafts``: Drafts, or a table of pandas, Polars, DuckDB, Arrow or a list of mappings, with the columns
         chat, audio and copy by one of their usual names (``df.linq.drafts`` names others). Bad rows never stop good
         ones, unless ``strict``, which raises PreflightError. Raises SettingsError when a column is missing.
+
+        >>> outbox.plan([linq_nb.Draft(memo=memo, chat="Grace Hopper")]).counts["send"]
+        1
         """
         return make_plan(self._session, drafts, accept, strict=strict)
 
@@ -174,6 +185,10 @@ class Outbox(Unpicklable):
         What is sent is what the plan said: its ``send`` rows. After ``stop_after`` failures in a row (0: never)
         no further row starts. Run again after a crash or an interrupt, a new plan goes on where it stopped.
         Raises LinqError when the batch cannot begin.
+
+        >>> plan = outbox.plan([linq_nb.Draft(memo=memo, chat="Rosa RCS")])
+        >>> [send.status for send in outbox.send_all(plan)]
+        ['queued']
         """
         self.last_batch = Batch(self._session, plan, workers=workers, accept=accept, stop_after=stop_after)
         return self.last_batch._start()
@@ -193,6 +208,9 @@ class Outbox(Unpicklable):
         Chat, id, name or handle. ``since``: a datetime, a date, "2026-03-01", or a length of time before now ("7d",
         "1h30m", by the demo's clock in the demo); times without a zone are in UTC.
         A list of them as they stand now; more than 10,000 are a sequence that reads them as they are used.
+
+        >>> [send.chat_name for send in outbox.sends(since="1h")]
+        ['Ada Lovelace']
         """
         return lookup.sends(self._session, status, chat, since)
 
@@ -204,6 +222,9 @@ class Outbox(Unpicklable):
         Answers, polls, webhooks, reconciling, what a person said, in the order in which they were made: ``to_frame``
         has one row each, with its ``source``. ``since``: as in ``sends``.
         Raises PreflightError that lists the candidates when no chat or several have the name.
+
+        >>> [event.source for event in outbox.history("Ada Lovelace")]
+        ['post']
         """
         return lookup.history(self._session, sends, since)
 
@@ -223,6 +244,10 @@ class Outbox(Unpicklable):
         further receipts. ``settled=True`` asks for them too: a failed one may be delivered since, a delivered one
         read. A message that Linq no longer has is ``expired``.
         A bad answer costs its own send only: the others are asked for and written down, then its error is raised.
+
+        >>> outbox.demo.advance(minutes=5)
+        >>> [send.status for send in outbox.refresh()]
+        ['read']
         """
         return poll.refresh(self._session, _own(self._session, sends), settled=settled)
 

@@ -66,6 +66,9 @@ def by_chat(frame: Frame) -> Frame:
 
     Columns: ``chat_id``, ``chat_name`` (its latest name) and ``is_group``; ``sends accepted delivered read failed
     refused unclear``; ``first_at`` and ``last_at``, when the first and the last of them were asked for.
+
+    >>> linq_nb.reports.by_chat(frame)[["chat_name", "sends", "accepted"]].values.tolist()
+    [['Ada Lovelace', 1, 1]]
     """
     about = ("chat_name", "is_group")
     asked = parts.asked(frame, "by_chat", "chat_id", *about, "status", "created_at")
@@ -108,6 +111,9 @@ def funnel(frame: Frame) -> Frame:
     Columns: ``step`` (0 to 4), ``stage``, ``sends`` that reached it, ``of`` how many that could have, and ``share`` of
     these (0 to 1, missing where there are none). Only sends to a 1:1 chat by iMessage or RCS can report a delivery:
     ``delivered`` is a share of these. A recipient may have read receipts off.
+
+    >>> linq_nb.reports.funnel(frame)["sends"].tolist()
+    [1, 1, 0, 0, 0]
     """
     asked = parts.asked(frame, "funnel", "status", "service", "is_group", "sent_at")
     asked = asked.with_columns(nw.col("status").is_in(parts.STATUSES_OF["delivered"]).alias("arrived"))
