@@ -119,11 +119,15 @@ def read_parquet(folder: str | os.PathLike[str]) -> pd.DataFrame:
         series = {  # one column at a time: the table as a whole would be in memory twice
             name: _series(export.to_table(columns=[name]).column(name), column)
             for name, column in wanted.items()
-            if name != "meaning"  # the files of older versions have none
+            if name in export.schema.names and name != "meaning"
         }
+        rows = export.count_rows()
     except (pa.ArrowException, KeyError, OSError) as error:
         why = " ".join(str(error).split())[:200]
         raise SettingsError(f"the export in {root.name!r} cannot be read ({why}); write it again") from None
+    if new := wanted.keys() - series.keys() - {"meaning"}:  # the files of older versions do not have these columns
+        blank = frames.from_chunks(_RECORDS[table], [])
+        series |= {name: blank[name].reindex(range(rows)) for name in new}
     if "meaning" in wanted:
         series["meaning"] = frames.meanings(series["http_status"], series["error_code"])
     return pd.DataFrame({name: series[name] for name in wanted}, copy=False)

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from linq_nb import preflight, views
+from linq_nb import preflight, storable, views
 from linq_nb.client import Client
 from linq_nb.directory import Directory
 from linq_nb.errors import ApiError, PreflightError
@@ -219,6 +219,8 @@ class Session:
             sha256=memo.sha256,
             attachment_id=more.pop("attachment_id", memo.attachment_id),
             override_optout=draft.override_optout,
+            force_notify=draft.force_notify,
+            extra=storable.kept(draft.extra) if draft.extra else None,
             created_at=at or self.now(),
             **(chat_fields(chat) if chat else {}),
             **more,

@@ -80,6 +80,7 @@ AUDIO = Role(
     ),
 )  # fmt: skip
 COPY = Role("copy", "copy", ("copy", "copy_number", "copy_no"))
+FORCE_NOTIFY = Role("force_notify", "force_notify", ("force_notify",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +200,7 @@ def of_text(text: str) -> Table:
     text = text.lstrip("\ufeff\r\n \u200b")
     if re.match(r'"?sep=.', text, re.IGNORECASE):  # Excel's word for itself
         text = text.partition("\n")[2]
-    known = CHAT.keys | AUDIO.keys | COPY.keys
+    known = CHAT.keys | AUDIO.keys | COPY.keys | FORCE_NOTIFY.keys
     tables = [_fields(text, separator) or [[]] for separator in SEPARATORS]
     header, *body = max(tables, key=lambda lines: (sum(key_of(name) in known for name in lines[0]), len(lines[0])))
     if any("\n" in field and text.rstrip().endswith(field) for field in (body or [[]])[-1]):

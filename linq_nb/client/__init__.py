@@ -5,7 +5,8 @@
 """
 
 from linq_nb.client.api import Client, require_accepted
+from linq_nb.client.bodies import check_extra
 from linq_nb.client.throttle import Throttle
 from linq_nb.clocks import utc_now
 
-__all__ = ["Client", "Throttle", "require_accepted", "utc_now"]
+__all__ = ["Client", "Throttle", "check_extra", "require_accepted", "utc_now"]

@@ -82,6 +82,8 @@ class Client:
         voice_memo_url: str | None = None,
         attachment_id: str | None = None,
         override_optout: bool = False,
+        force_notify: bool | None = None,
+        extra: Mapping[str, Any] | None = None,
         at_write: Callable[[], None] = nothing,
         at_accepted: Callable[[Answer], None] = no_check,
     ) -> Answer:
@@ -98,7 +100,11 @@ class Client:
             at_accepted(answer)
 
         body = bodies.memo_body(
-            voice_memo_url=voice_memo_url, attachment_id=attachment_id, override_optout=override_optout
+            voice_memo_url=voice_memo_url,
+            attachment_id=attachment_id,
+            override_optout=override_optout,
+            force_notify=force_notify,
+            extra=extra,
         )
         content = HiddenBytes(bodies.to_bytes(body))
         return self._ask_linq("POST", f"/v3/chats/{_segment(chat_id)}/voicememo", content, at_write, check)

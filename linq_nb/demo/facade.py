@@ -326,6 +326,7 @@ def _memo(item: Any) -> Json:
         "mime_type": part["mime_type"],
         "created_at": item.created_at,
         "trace_id": item.trace_id,
+        "options": dict(item.options),
     }
 
 

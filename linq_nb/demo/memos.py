@@ -11,13 +11,14 @@ from .sniff import sniff
 from .state import Attachment, Chat, Message, State
 from .wire import Json, Refusal, Reply, json_reply
 
-_FIELDS = {"voice_memo_url": str, "attachment_id": str, "override_optout": bool}
+_FIELDS = {"voice_memo_url": str, "attachment_id": str, "override_optout": bool, "force_notify": bool}
+_OF_OTHER_CALLS = ("from", "to", "message", "parts", "preferred_service", "idempotency_key", "effect", "reply_to")
 
 
 def send(call: Call) -> Reply:
     """Accept one voice memo (202), or refuse it as Linq does."""
     state, chat = call.state, call.state.chat(call.path_id)
-    body = call.body({}, _FIELDS)
+    body, more = _body(call)
     given = [name for name in ("voice_memo_url", "attachment_id") if name in body]
     if not given:
         raise Refusal(400, 1001, "One of voice_memo_url and attachment_id is required.")
@@ -32,7 +33,17 @@ def send(call: Call) -> Reply:
     within_limits(state, chat)
     part = shapes.media_part(file, rules.delivered_type(file.content_type))
     message = new_message(call, chat, content, [part], file)
+    message.options = {name: value for name, value in body.items() if name not in given} | more
     return json_reply(202, shapes.voice_memo(message))
+
+
+def _body(call: Call) -> tuple[Json, Json]:
+    """Give the fields that are known, and others, which Linq may have added; those of other calls are refused."""
+    data = rules.json_body(call.request)
+    more = {name: value for name, value in data.items() if name not in (*_FIELDS, *_OF_OTHER_CALLS)}
+    body = {name: value for name, value in data.items() if name not in more}
+    rules.fields(body, {}, _FIELDS)
+    return body, more
 
 
 def may_send(state: State, chat: Chat, *, override: bool) -> None:

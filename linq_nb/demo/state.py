@@ -1,5 +1,6 @@
 """The records of one demo world, and the tables that hold them."""
 
+import dataclasses
 import threading
 from collections import Counter, deque
 from dataclasses import dataclass
@@ -106,7 +107,8 @@ class Stage:
 class Message:
     """A message and all its stages, fixed when it is accepted; the clock decides how many it has reached.
 
-    A voice memo has an `attachment`; `reconciled_at` is when Linq's own recovery found the message.
+    A voice memo has an `attachment`; `options` are the further fields of its request. `reconciled_at` is when Linq's
+    own recovery found the message.
     """
 
     id: str
@@ -122,6 +124,7 @@ class Message:
     preferred_service: Service | None = None
     idempotency_key: str | None = None
     reconciled_at: datetime | None = None
+    options: Json = dataclasses.field(default_factory=dict)
 
     @property
     def is_memo(self) -> bool:

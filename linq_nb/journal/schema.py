@@ -87,8 +87,8 @@ _TYPES: Mapping[str, Any] = {TEXT: CleanText, CATEGORY: CleanText, INT: sa.BigIn
 _OTHER_TYPES: Mapping[str, Any] = {
     **dict.fromkeys(("send_id", "base_url", "content", "chat_id"), sa.Text),
     **dict.fromkeys(("copy", "attempts"), sa.Integer),
-    "to_handles": Texts,
-    "body": Json,
+    **dict.fromkeys(("to_handles", "chat_handles"), Texts),
+    **dict.fromkeys(("body", "extra"), Json),
 }
 """Columns whose type does not follow from their dtype. Rows are found by the first four, which are stored as they are,
 or refused."""
@@ -236,7 +236,15 @@ def _add_safety(db: sa.Connection) -> None:
         index.create(db, checkfirst=True)
 
 
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_metadata.create_all, _add_webhooks, _add_safety)
+def _add_answers(db: sa.Connection) -> None:
+    """Version 4: more of Linq's answer to a memo, and what Linq added to the request."""
+    facts = ("chat_handles", "chat_is_active", "has_cdn_url", "message_created_at")
+    _add_columns(db, sends, *facts, "force_notify", "extra")
+
+
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
+    _metadata.create_all, _add_webhooks, _add_safety, _add_answers,
+)  # fmt: skip
 """The steps from each schema version to the next; a journal's version is the number of steps done."""
 
 

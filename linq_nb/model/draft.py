@@ -30,6 +30,7 @@ class Draft(Record):
     """One memo for one chat; ``copy`` is absolute, so asking for copy 2 twice sends it once.
 
     ``chat``: a Chat, its id, its name, or the handle of its only other person, in any usual spelling.
+    ``force_notify`` and ``extra``, further fields of Linq's request, are sent only when given.
     ``other_columns`` are the further columns of its row in a table; the frame of the results shows them.
     """
 
@@ -37,6 +38,8 @@ class Draft(Record):
     chat: Chat | str
     copy: int = 1
     override_optout: str | None = None
+    force_notify: bool | None = None
+    extra: Mapping[str, Any] | None = field(default=None, hash=False)
     other_columns: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property

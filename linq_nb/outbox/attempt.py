@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from linq_nb import preflight, proof, rules, storable, views, wire
-from linq_nb.client import require_accepted
+from linq_nb.client import check_extra, require_accepted
 from linq_nb.errors import (
     ApiError,
     JournalError,
@@ -71,6 +71,9 @@ def check_shape(draft: Draft) -> None:
         raise PreflightError(f"copy is a whole number from 1 on, not {draft.copy!r}; nothing was sent")
     if draft.override_optout is not None and not draft.override_optout.strip():
         raise PreflightError("override_optout takes the reason for writing all the same; nothing was sent")
+    if draft.force_notify is not None and not isinstance(draft.force_notify, bool):
+        raise PreflightError(f"force_notify is True or False, not {draft.force_notify!r}; nothing was sent")
+    check_extra(draft.extra)
     if not is_uuid(draft.chat_id):
         raise PreflightError(f"{draft.chat_id!r} is not a chat id (a uuid); nothing was sent")
 
@@ -245,6 +248,8 @@ class _Attempt:
                 voice_memo_url=self.memo.url,
                 attachment_id=self._attachment_id,
                 override_optout=self.draft.override_optout is not None,
+                force_notify=self.draft.force_notify,
+                extra=self.draft.extra,
                 at_write=self._check_awake,
                 at_accepted=self._record_answer,
             )

@@ -13,14 +13,20 @@ from linq_nb.download import download
 from linq_nb.errors import LinqError, PreflightError
 from linq_nb.model import BadDraft, Chat, Draft, Finding, Findings, VoiceMemo
 from linq_nb.session import Session
-from linq_nb.tables import AUDIO, CHAT, COPY, Table
+from linq_nb.tables import AUDIO, CHAT, COPY, FORCE_NOTIFY, Table
 
 Load = Callable[[str], VoiceMemo]
 _HERE = Path()
 
 
 def make_draft(
-    session: Session, memo: object, chat: Chat | str | float, copy: int = 1, override_optout: str | None = None
+    session: Session,
+    memo: object,
+    chat: Chat | str | float,
+    copy: int = 1,
+    override_optout: str | None = None,
+    force_notify: bool | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> Draft:
     """Return the draft of a memo for a chat, which may be given by its name; raises PreflightError."""
     if not isinstance(memo, VoiceMemo):
@@ -29,7 +35,14 @@ def make_draft(
             "VoiceMemo.from_file(path) makes one"
         )
     session.check_chat(chat)
-    return Draft(memo=memo, chat=session.find_chat(chat), copy=copy, override_optout=override_optout)
+    return Draft(
+        memo=memo,
+        chat=session.find_chat(chat),
+        copy=copy,
+        override_optout=override_optout,
+        force_notify=force_notify,
+        extra=extra,
+    )
 
 
 def check(session: Session, draft: Draft) -> Findings:
@@ -70,15 +83,26 @@ def fetch_memo(session: Session, memo: VoiceMemo, *, allow_private: bool = False
 # --- rows of a table ------------------------------------------------------------------------------------------
 
 
+_YES_OR_NO = {**dict.fromkeys(("true", "yes", "1"), True), **dict.fromkeys(("false", "no", "0"), False), "": None}
+"""Cells of ``force_notify``; an empty one sends none."""
+
+
 def drafts_of_table(
-    table: Table, folder: Path = _HERE, *, chat: str | None = None, audio: str | None = None, copy: str | None = None
+    table: Table,
+    folder: Path = _HERE,
+    *,
+    chat: str | None = None,
+    audio: str | None = None,
+    copy: str | None = None,
+    force_notify: str | None = None,
 ) -> list[Draft | BadDraft]:
     """Return a draft for each row; paths are relative to ``folder``. Raises SettingsError when a column is missing.
 
-    ``chat``, ``audio`` and ``copy`` name columns; without them the usual names are looked for. The other columns stay
+    ``chat``, ``audio``, ``copy`` and ``force_notify`` name columns; without them the usual names are looked for. The other columns stay
     beside the draft. A bad row is a BadDraft that says why. Each distinct file that is audio is read once.
     """
-    places = (table.find(CHAT, chat), table.find(AUDIO, audio), table.get(COPY, copy))
+    found = (table.find(CHAT, chat), table.find(AUDIO, audio))
+    places = (*found, table.get(COPY, copy), table.get(FORCE_NOTIFY, force_notify))
     load = functools.cache(lambda name: VoiceMemo.load(name, folder=folder))
     too_many = (
         f"the line has more fields than the first one ({','.join(table.names)}); put a name with a comma in quotes"
@@ -92,8 +116,8 @@ def drafts_of_table(
 
 
 def _draft_of_row(cells: Sequence[Any], why: str, load: Load, others: Mapping[str, Any]) -> Draft | BadDraft:
-    """Make a draft of a row's chat, audio and copy, or say why it cannot be one; ``why`` is known before."""
-    chat, audio, copy = cells
+    """Make a draft of a row's chat, audio, copy and force_notify, or say why it cannot be one; ``why`` is known before."""
+    chat, audio, copy, notify = cells
     chat_text = chat.chat_id if isinstance(chat, Chat) else _text(chat)
     audio_text = audio.label if isinstance(audio, VoiceMemo) else _text(audio)
     number = 1
@@ -103,11 +127,15 @@ def _draft_of_row(cells: Sequence[Any], why: str, load: Load, others: Mapping[st
         number = int(_text(copy).removesuffix(".0") or 1)
     except ValueError:
         why = why or f"copy is a whole number from 1 on, not {_text(copy)!r}"
+    notify_text = _text(notify).removesuffix(".0").lower()
+    if notify_text not in _YES_OR_NO:
+        why = why or f"force_notify is true or false, not {_text(notify)!r}"
     try:
         if not why:
             memo = audio if isinstance(audio, VoiceMemo) else load(audio_text)
             place = chat if isinstance(chat, Chat) else chat_text
-            return Draft(memo=memo, chat=place, copy=number, other_columns=others)
+            force = _YES_OR_NO[notify_text]
+            return Draft(memo=memo, chat=place, copy=number, force_notify=force, other_columns=others)
     except LinqError as error:
         why = str(error)
     return BadDraft(chat=chat_text, audio=audio_text, why=why, other_columns=others)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Literal
@@ -146,14 +146,19 @@ class Outbox(Unpicklable):
         copy: int = 1,
         override_optout: str | None = None,
         *,
+        force_notify: bool | None = None,
+        extra: Mapping[str, Any] | None = None,
         accept: Collection[str] = (),
     ) -> Send:
         """Send a memo to a chat, once: asked again, it sends nothing and returns the recorded Send.
 
         ``copy`` is absolute: 2 is a second bubble on purpose. ``override_optout`` is the reason, kept in the
-        journal, for writing to someone who opted out. ``accept`` names errors of ``check`` to send despite
-        ("chat_critical", "too_large", "url_may_repeat").
-        Raises AudioError or PreflightError before anything leaves, ApiError when Linq says no, NotSent when it
+        journal, for writing to someone who opted out. ``force_notify`` (True or False; Linq documents no more of it)
+        and ``extra``, a dict of fields that Linq added since, are sent only when given, and kept in the journal. They
+        do not make it another send: asked again with another ``extra``, it returns the recorded Send. ``accept`` names
+        errors of ``check`` to send despite ("chat_critical", "too_large", "url_may_repeat").
+        Raises AudioError, PreflightError or SettingsError (an ``extra`` that names a field of ours, a wrong proxy or
+        certificate) before anything leaves, ApiError when Linq says no, NotSent when it
         is safe to run again, OutcomeUnknown when it may have been sent (see ``reconcile``), JournalError when
         nothing was sent because it could not be written down.
 
@@ -161,7 +166,7 @@ class Outbox(Unpicklable):
         >>> send.status, outbox.send(memo, "Ada Lovelace").repeated
         ('queued', True)
         """
-        draft = drafts.make_draft(self._session, memo, chat, copy, override_optout)
+        draft = drafts.make_draft(self._session, memo, chat, copy, override_optout, force_notify, extra)
         return attempt.send(self._session, draft, accept)
 
     def plan(self, drafts: Any, *, accept: Collection[str] = (), strict: bool = False) -> Plan:

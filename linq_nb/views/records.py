@@ -215,6 +215,8 @@ def _draft(draft: Draft) -> Iterable[Fact]:
         Fact("to", chat_whom(draft.chat), True),
         *_if(draft.copy != 1, "copy", str(draft.copy), True),
         *_opt("opt-out overridden", draft.override_optout, True),
+        *_if(draft.force_notify is not None, "force_notify", str(draft.force_notify), True),
+        *_if(bool(draft.extra), "extra fields", ", ".join(map(clean, draft.extra or ())), True),
     ]
 
 

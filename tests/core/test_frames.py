@@ -17,9 +17,9 @@ from linq_nb.model import Event, Finding, Handle, Line, Send
 
 DESIGN = """
 chat_name status service error_code meaning filename duration_ms created_at delivery_s read_s
-send_id chat_id is_group from_handle to_handles memo_source format mime_type size_bytes sha256 attachment_id
-message_id http_status error_message doc_url trace_id attempts day posted_at accepted_at sent_at delivered_at read_at
-failed_at checked_at accept_s typed_chat
+send_id chat_id is_group from_handle to_handles chat_handles chat_is_active memo_source format mime_type size_bytes
+sha256 attachment_id has_cdn_url message_id http_status error_message doc_url trace_id attempts day message_created_at
+posted_at accepted_at sent_at delivered_at read_at failed_at checked_at force_notify accept_s typed_chat
 """.split()  # noqa: SIM905
 
 NUMBER, OTHER, MAIL = "+12025550111", "+12025550100", "ada.lovelace@example.com"

@@ -16,7 +16,7 @@ from linq_nb.journal.schema import MIGRATIONS
 from linq_nb.model import Event, url_names
 
 JOURNALS = Path(__file__).parent / "journals"
-VERSIONS = [1, 2]
+VERSIONS = [1, 2, 3]
 SENT = a_send(status="queued", posted_at=None)
 """The send that all these journals hold."""
 

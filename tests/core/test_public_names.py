@@ -30,6 +30,7 @@ VOICE_MEMO = """
 """
 SEND = """
     accept_s accepted_at attachment_id attempts base_url chat_id chat_name checked_at content copy created_at
+    chat_handles chat_is_active extra force_notify has_cdn_url message_created_at
     delivered_at delivery_s doc_url duration_ms error_code error_message failed_at filename format from_handle
     http_status is_group is_open memo_source message_id mime_type observed override_optout posted_at read_at read_s
     reconcile_result repeated repeated_at send_id sent_at service sha256 size_bytes skew_max_ms skew_min_ms status
