@@ -52,6 +52,7 @@ VOICEMEMO = read_help(f"""\
   --rate HZ                 sample rate in Hz, when SOURCE is samples
 {ACCEPT}
   --override-optout REASON  send to a person who opted out, for this reason; the journal keeps it
+  --force-notify            send force_notify with it, as Linq's request has it
   --convert                 convert audio that Linq does not accept to M4A (needs linq_nb[audio])
 {RESULT}
 

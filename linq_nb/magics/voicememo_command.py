@@ -100,7 +100,13 @@ class VoiceMemoCommand:
         for chat in map(session.find_chat, args.chat):
             chats.setdefault(chat if isinstance(chat, str) else chat.chat_id, chat)
         return [
-            Draft(memo=memo, chat=chat, copy=args.copy or 1, override_optout=args.override_optout)
+            Draft(
+                memo=memo,
+                chat=chat,
+                copy=args.copy or 1,
+                override_optout=args.override_optout,
+                force_notify=args.force_notify or None,
+            )
             for chat in chats.values()
         ]
 
