@@ -81,9 +81,10 @@ class LinqAccessor:
         """Return a draft for each row. Sends nothing.
 
         The column ``chat`` holds chat ids, names or handles; ``audio`` holds paths (relative to ``folder``), https
-        URLs, attachment ids or VoiceMemos; ``copy`` holds copy numbers, ``force_notify`` true, false or nothing. Without these
-        names the usual ones are looked for, such as chat_id, recipient or phone, and path, file or voice_memo_url. A row
-        that cannot be a draft is a BadDraft with the reason. Raises SettingsError when a column is missing, or is there twice.
+        URLs, attachment ids or VoiceMemos; ``copy`` holds copy numbers, ``force_notify`` true, false or nothing.
+        Without these names the usual ones are looked for, such as chat_id, recipient or phone, and path, file or
+        voice_memo_url. A row that cannot be a draft is a BadDraft with the reason. Raises SettingsError when a column
+        is missing, or is there twice.
         """
         from linq_nb.outbox.drafts import drafts_of_table  # loads the journal and the client, which reports do without
 

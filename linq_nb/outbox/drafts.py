@@ -98,8 +98,9 @@ def drafts_of_table(
 ) -> list[Draft | BadDraft]:
     """Return a draft for each row; paths are relative to ``folder``. Raises SettingsError when a column is missing.
 
-    ``chat``, ``audio``, ``copy`` and ``force_notify`` name columns; without them the usual names are looked for. The other columns stay
-    beside the draft. A bad row is a BadDraft that says why. Each distinct file that is audio is read once.
+    ``chat``, ``audio``, ``copy`` and ``force_notify`` name columns; without them the usual names are looked for. The
+    other columns stay beside the draft. A bad row is a BadDraft that says why. Each distinct file that is audio is
+    read once.
     """
     found = (table.find(CHAT, chat), table.find(AUDIO, audio))
     places = (*found, table.get(COPY, copy), table.get(FORCE_NOTIFY, force_notify))
@@ -116,7 +117,7 @@ def drafts_of_table(
 
 
 def _draft_of_row(cells: Sequence[Any], why: str, load: Load, others: Mapping[str, Any]) -> Draft | BadDraft:
-    """Make a draft of a row's chat, audio, copy and force_notify, or say why it cannot be one; ``why`` is known before."""
+    """Make a draft of a row's cells, or say why it cannot be one; ``why`` is known before."""
     chat, audio, copy, notify = cells
     chat_text = chat.chat_id if isinstance(chat, Chat) else _text(chat)
     audio_text = audio.label if isinstance(audio, VoiceMemo) else _text(audio)

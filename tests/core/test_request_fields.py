@@ -7,9 +7,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 import linq_nb
+import linq_nb.accessor
 from linq_nb import Draft, Outbox, PreflightError, SettingsError, VoiceMemo, to_frame
 from linq_nb.demo import Demo, sample
 
@@ -110,6 +113,27 @@ def test_a_plan_carries_the_fields_of_its_drafts(outbox: Outbox, memo: VoiceMemo
     plan = outbox.plan([Draft(memo=memo, chat=ADA, force_notify=True, extra={"x": 1})])
     outbox.send_all(plan).wait()
     assert options(outbox.demo) == {"force_notify": True, "x": 1}
+
+
+def test_a_table_has_a_column_for_force_notify(outbox: Outbox, memo: VoiceMemo) -> None:
+    cells = [True, "yes", 1.0, False, "No", "0", None, "", math.nan, "perhaps"]
+    frame = pd.DataFrame({"chat": ADA, "audio": [memo] * len(cells), "Force Notify": cells})
+    plan = outbox.plan(frame)
+    drafts = [row.draft for row in plan.rows]
+    assert [draft.force_notify for draft in drafts[:-1]] == [True, True, True, False, False, False, None, None, None]
+    assert plan.rows[-1].why == "force_notify is true or false, not 'perhaps'"
+    named = frame.rename(columns={"Force Notify": "ring"}).iloc[:3].linq.drafts(force_notify="ring")
+    assert [draft.force_notify for draft in named] == [True] * 3
+
+
+def test_the_magic_has_an_option_for_force_notify(shell: InteractiveShell) -> None:
+    shell.user_ns["memo"] = VoiceMemo.from_file(sample("hello.wav"))
+    line = 'memo --chat "Ada Lovelace" --quiet --into send'
+    shell.run_line_magic("linq_voicememo", f"{line} --force-notify")
+    assert shell.user_ns["send"].force_notify is True
+    assert options(shell.user_ns["outbox"].demo) == {"force_notify": True}
+    shell.run_line_magic("linq_voicememo", f"{line} --copy 2")
+    assert options(shell.user_ns["outbox"].demo) == {}
 
 
 def test_more_of_the_answer_is_in_the_send_the_journal_and_the_frame(
