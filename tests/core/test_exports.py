@@ -31,7 +31,7 @@ TREE = {
 }
 
 
-MODULES = ("plots", "reports")
+MODULES = ("demo", "plots", "reports")
 
 
 @pytest.mark.parametrize("name", MODULES)
