@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import dataclasses
 import inspect
 import io
 import json
@@ -273,7 +274,17 @@ def _entry(path: str) -> str:
         return f".. autofunction:: {path}"
     if issubclass(value, Exception):
         return f".. autoexception:: {path}"
-    return f".. autoclass:: {path}\n   :members:\n   :exclude-members: __init__"
+    return f".. autoclass:: {path}\n   :members:\n   :exclude-members: __init__\n\n{_fields(value)}"
+
+
+def _fields(kind: type) -> str:
+    """Describe the fields of a record, with the meaning of those that are columns."""
+    parts = []
+    for field in dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ():
+        column = field.metadata.get("column", Column())
+        meaning = f"{column.meaning}{f' ({column.unit})' if column.unit else ''}"
+        parts.append(f"   .. py:attribute:: {field.name}\n      :type: {field.type}\n\n      {meaning}\n")
+    return "\n".join(parts)
 
 
 def extras() -> str:

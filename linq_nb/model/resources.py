@@ -58,6 +58,7 @@ class Chat(Record):
 
     @property
     def id(self) -> str:
+        """The chat's id, the same as ``chat_id``."""
         return self.chat_id
 
     @property

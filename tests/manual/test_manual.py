@@ -109,6 +109,9 @@ def test_every_public_name_is_in_the_api(pages: dict[str, Page]) -> None:
             names = [name]
         for full in names:
             assert f"linq_nb.{full}" in ids
+    for record in (linq_nb.VoiceMemo, linq_nb.Send, linq_nb.Event, linq_nb.Chat, linq_nb.Draft):
+        for attribute in filter(lambda name: not name.startswith("_"), dir(record)):
+            assert f"linq_nb.{record.__name__}.{attribute}" in ids
     for method in _public(linq_nb.Outbox):
         assert f"linq_nb.Outbox.{method}" in ids
     for method in _public(linq_nb.accessor.LinqAccessor):
