@@ -30,10 +30,11 @@ from linq_nb.errors import JournalError, LinqError, SettingsError, WebhookError
 from linq_nb.hosts import is_loopback
 from linq_nb.journal import Journal
 from linq_nb.outbox import ingest
-from linq_nb.outbox.ingest import MAX_BODY_BYTES, SECRET_VARIABLE
+from linq_nb.outbox.ingest import SECRET_VARIABLE
 from linq_nb.process import Home, Unpicklable
 from linq_nb.secret import Secret
 from linq_nb.settings import find_journal
+from linq_nb.webhooks.envelopes import MAX_BODY_BYTES
 from linq_nb.webhooks.signature import hidden_secrets
 
 PORT = 8770

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Row = tuple[Any, ...]
 
 SEPARATORS = "\t;|,"
+_NOTHING_SENT = "nothing was sent"
 _RULE = re.compile(r":?-+:?")
 """A cell of the line below the header of a Markdown table."""
 
@@ -90,6 +91,7 @@ class Table:
     names: tuple[str, ...]
     rows: Sequence[Row]
     kind: str = "frame"
+    outcome: str = _NOTHING_SENT
 
     def find(self, role: Role, given: str | None = None) -> int:
         """Return the place of the column for a role, or of the column ``given``; raises SettingsError."""
@@ -102,34 +104,36 @@ class Table:
         """Return the place of the column for a role, None without one; raises SettingsError."""
         keys = list(map(key_of, self.names))
         if given is not None:
-            return self._given(str(given), keys)
+            return self.place(given)
         for group in (*([name] for name in role.names), *role.others):
             present = {key_of(name) for name in group} & {*keys}
             if present:
                 return self._only(role, [at for at, key in enumerate(keys) if key in present], len(present))
         return None
 
-    def _given(self, given: str, keys: Sequence[str]) -> int:
+    def place(self, given: str) -> int:
+        """Return the place of the column with this name, in any spelling; raises SettingsError."""
+        given, keys = str(given), list(map(key_of, self.names))
         places = [at for at, name in enumerate(self.names) if name == given]
         places = places or [at for at, key in enumerate(keys) if key == key_of(given)]
         if len(places) == 1:
             return places[0]
         if places:
-            raise _twice([self.names[at] for at in places])
+            raise _twice([self.names[at] for at in places], self.outcome)
         close = difflib.get_close_matches(key_of(given), keys, 1)
         hint = f"; did you mean {self.names[keys.index(close[0])]!r}?" if close else ""
         raise SettingsError(
-            f"the {self.kind} has no column {given!r}; nothing was sent; its columns: {listed(self.names)}{hint}"
+            f"the {self.kind} has no column {given!r}; {self.outcome}; its columns: {listed(self.names)}{hint}"
         )
 
     def _only(self, role: Role, places: Sequence[int], keys: int) -> int:
         """Return the only one of these places, whose columns have so many different keys."""
         names = [self.names[at] for at in places]
         if len(places) > keys:
-            raise _twice(names)
+            raise _twice(names, self.outcome)
         if len(places) > 1:
             raise SettingsError(
-                f"several columns may be the {role.title}: {listed(names)}; nothing was sent; "
+                f"several columns may be the {role.title}: {listed(names)}; {self.outcome}; "
                 f"rename the right one to {role.names[0]}"
             )
         return places[0]
@@ -143,7 +147,7 @@ class Table:
             hint = "the first line of the cell names the columns, as in chat,audio"
         else:
             hint = f"its columns: {listed(self.names)}"
-        return SettingsError(f"the {self.kind} has no column {role.examples}; nothing was sent; {hint}")
+        return SettingsError(f"the {self.kind} has no column {role.examples}; {self.outcome}; {hint}")
 
     def mappings(self, leave: Sequence[int | None] = ()) -> Iterator[dict[str, Any]]:
         """Give each row as a mapping, without the columns at the places to leave."""
@@ -185,8 +189,8 @@ def _similarity(key: str, other: str) -> float:
     return 1.0 if sorted(key) == sorted(other) else difflib.SequenceMatcher(None, key, other).ratio()
 
 
-def _twice(names: Sequence[str]) -> SettingsError:
-    return SettingsError(f"a column is there twice: {listed(names)}; nothing was sent; rename one, or leave it out")
+def _twice(names: Sequence[str], outcome: str) -> SettingsError:
+    return SettingsError(f"a column is there twice: {listed(names)}; {outcome}; rename one, or leave it out")
 
 
 # --- text -----------------------------------------------------------------------------------------------------
@@ -223,9 +227,9 @@ def _fields(text: str, separator: str) -> list[list[str]]:
     return [row for row in rows if any(row)]
 
 
-def _refuse_repeated(names: Sequence[str]) -> None:
+def _refuse_repeated(names: Sequence[str], outcome: str = _NOTHING_SENT) -> None:
     if repeated := [name for name, times in Counter(names).items() if times > 1]:
-        raise _twice(repeated)
+        raise _twice(repeated, outcome)
 
 
 # --- frames ---------------------------------------------------------------------------------------------------
@@ -243,28 +247,28 @@ def is_table(value: Any) -> bool:
         return True
 
 
-def of_value(value: Any) -> Table:
+def of_value(value: Any, outcome: str = _NOTHING_SENT) -> Table:
     """Read a frame of any engine (pandas, Polars, DuckDB, Arrow, Spark, a lazy one), mappings, or a mapping of columns.
 
-    A named index of pandas counts as a column. Raises SettingsError for a table that cannot be read, or that has a
-    column twice.
+    A named index of pandas counts as a column. ``outcome`` is what an error says was done. Raises SettingsError for a
+    table that cannot be read, or that has a column twice.
     """
     import narwhals as nw
 
     if isinstance(value, Mapping) or _are_mappings(value):
-        value = _frame_of(value)
+        value = _frame_of(value, outcome)
     value = nw.to_native(value, pass_through=True)
-    _refuse_repeated(_native_names(value))
+    _refuse_repeated(_native_names(value), outcome)
     if nw.dependencies.is_pandas_dataframe(value) and not {*value.index.names} & {None, *value.columns}:
         value = value.reset_index()
     try:
         table = nw.from_native(value, pass_through=True)
         if not isinstance(table, nw.DataFrame | nw.LazyFrame):
             table = nw.from_arrow(value, backend="pyarrow")
-        return Table(tuple(map(_label, table.collect_schema().names())), _rows(table))
+        return Table(tuple(map(_label, table.collect_schema().names())), _rows(table), outcome=outcome)
     except Exception as error:  # noqa: BLE001  a lazy table runs here: any error of its engine is shown in one line
         raise SettingsError(
-            f"the table cannot be read ({type(error).__name__}: {one_line(error, 200)}); nothing was sent; "
+            f"the table cannot be read ({type(error).__name__}: {one_line(error, 200)}); {outcome}; "
             "look at it by itself first"
         ) from None
 
@@ -278,14 +282,14 @@ def _is_arrow_stream(value: Any) -> bool:
     return hasattr(value, "__arrow_c_stream__") and hasattr(value, "schema")
 
 
-def _frame_of(value: Any) -> pd.DataFrame:
+def _frame_of(value: Any, outcome: str) -> pd.DataFrame:
     """Return mappings as a frame whose values stay what they are."""
     import pandas as pd
 
     try:
         return pd.DataFrame(value, dtype=object)
     except ValueError as error:  # columns of several lengths, or single values
-        raise SettingsError(f"the columns do not make a table ({one_line(error, 120)}); nothing was sent") from None
+        raise SettingsError(f"the columns do not make a table ({one_line(error, 120)}); {outcome}") from None
 
 
 def _native_names(value: Any) -> list[str]:

@@ -327,8 +327,11 @@ class Outbox(Unpicklable):
     ) -> IngestCounts:
         """Write webhooks that were stored elsewhere into the journal; returns their counts by result.
 
-        ``source``: a .jsonl file, a .json file, a folder of them, a DataFrame with the ``column`` of payloads (or
-        the columns headers and body), or many payloads. Each is a payload, or {"headers": ..., "body": ...}.
+        ``source``: a file, a folder, a table with the ``column`` of payloads (or the columns headers and body), many
+        payloads or many files. Files are read by their content: JSON in lines, lists or one after another, also
+        within a log, compressed, UTF-8 or UTF-16. Each delivery is a payload, or an envelope with headers and body
+        as API gateways (``isBase64Encoded``), load balancers, queues and request catchers keep it. ``skipped`` of the
+        counts says what was passed over and why.
         With ``secret`` each is verified, whatever its age, and payloads without headers are refused; without a
         secret none is verified. Invalid deliveries are counted and skipped. Raises SettingsError for another source.
         """
