@@ -11,7 +11,7 @@ from linq_nb.errors import PreflightError
 from linq_nb.handles import LEAST_DIGITS, described, digit_count, exact_keys, refusal
 from linq_nb.model import Chat
 from linq_nb.optouts import OPTED_OUT
-from linq_nb.text import difference, looks_like, name_key, one_line
+from linq_nb.text import difference, looks_like, name_key, one_line, recipient
 
 MOST_LISTED = 8
 
@@ -50,13 +50,13 @@ class Directory:
             f"{one_line(other, 80)!r}{_unlike(other, name)}" for other in (close or [*names.values()])[:MOST_LISTED]
         )
         hint = f"did you mean {listed}?" if close else f"there are {listed or 'no chats with a name'}"
-        return _error(f"no chat is called {one_line(name, 80)!r}", hint + "; %linq_chats lists all")
+        return _error(f"no chat is called {recipient(name, 80)!r}", hint + "; %linq_chats lists all")
 
 
 def _several(name: str, matches: Sequence[Chat]) -> PreflightError:
     """Return the error for a name that several chats have, with what tells them apart where that cannot be seen."""
     listed = ", ".join(f"{chat.chat_id} ({_described(chat)}{_spelling(chat, name)})" for chat in matches[:MOST_LISTED])
-    return _error(f"{len(matches)} chats are called {one_line(name, 80)!r}", f"give an id: {listed}")
+    return _error(f"{len(matches)} chats are called {recipient(name, 80)!r}", f"give an id: {listed}")
 
 
 def _no_number(name: str) -> PreflightError:

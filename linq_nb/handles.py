@@ -31,6 +31,9 @@ _MOST_DIGITS = 15
 LEAST_DIGITS = 7
 """A text with fewer digits is no phone number: the shortest international ones have seven."""
 
+_LEAST_TYPED = 3
+"""With fewer digits too many handles begin."""
+
 _LEAST_INTERNATIONAL = 11
 """A number without plus and region counts as international from this length on; shorter ones look like local ones."""
 
@@ -75,6 +78,14 @@ def exact_keys(text: str) -> set[str]:
     is_number = _WRITTEN.fullmatch(plain) is not None and not _lost_digits(text)
     exact = "+" + digits if is_number and is_whole and digits[:1] != "0" else None
     return {handle for handle in (key, exact) if handle}
+
+
+def is_start(text: str, handle: str) -> bool:
+    """Whether a text is the beginning of a handle with its country code, in any usual spelling."""
+    plain = _unwrapped(text)
+    digits = "".join(filter(str.isdigit, plain)).removeprefix("00")
+    is_number = _WRITTEN.fullmatch(plain) is not None and len(digits) >= _LEAST_TYPED
+    return handle.startswith("+") and is_number and handle[1:].startswith(digits)
 
 
 def refusal(text: str) -> str | None:

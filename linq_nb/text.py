@@ -213,6 +213,12 @@ def name_key(text: str) -> str:
     return unicodedata.normalize("NFC", visual_key(text).casefold())
 
 
+def search_key(text: str) -> str:
+    """Return a text without accents, for a search that begins with its letters; a space at its end stays."""
+    letters = unicodedata.normalize("NFD", visual_key(f"{text}.")[:-1])
+    return "".join(char for char in letters if not unicodedata.combining(char))
+
+
 def difference(text: str, other: str) -> str:
     """Say where ``text`` differs from ``other``, which looks the same; empty where they are equal."""
     if unicodedata.normalize("NFC", text) == unicodedata.normalize("NFC", other):

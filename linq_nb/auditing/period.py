@@ -17,6 +17,7 @@ from linq_nb.reports import parts, zones
 from linq_nb.reports.selection import Selection
 from linq_nb.reports.tallies import fetched, plain
 from linq_nb.status import ERROR_STATUSES
+from linq_nb.text import name_key, recipient, visual_key
 from linq_nb.times import Time, time_of
 
 
@@ -59,9 +60,15 @@ def _newest(frame: Any) -> datetime:
 def _of_chat(frame: Any, chat: Chat | str) -> Any:
     """Return the rows of a frame that are of a chat, by its id or name; raises SettingsError without any."""
     parts.asked(frame, "audit", "chat_id", "chat_name")
-    name = chat.chat_id if isinstance(chat, Chat) else chat
+    name = chat.chat_id if isinstance(chat, Chat) else str(chat)
     rows = nw.from_native(frame)
-    of_chat = rows.filter((parts.text("chat_id") == name.lower()) | (parts.text("chat_name") == name))
-    if not fetched(of_chat.head(1)):
-        raise SettingsError(f"the frame has no chat {name!r}; nothing was written; give a chat_id or chat_name of it")
-    return of_chat.to_native()
+    chats = fetched(rows.select(parts.text("chat_id"), parts.text("chat_name")).unique())
+    keys = (visual_key(name).lower(), name_key(name))
+    chat_ids = [
+        row["chat_id"] for row in chats if keys[0] == row["chat_id"] or keys[1] == name_key(row["chat_name"] or "")
+    ]
+    if not chat_ids:
+        raise SettingsError(
+            f"the frame has no chat {recipient(name)!r}; nothing was written; give a chat_id or chat_name of it"
+        )
+    return rows.filter(parts.text("chat_id").is_in(chat_ids)).to_native()

@@ -10,6 +10,7 @@ from pathlib import Path
 from linq_nb.audio import SUFFIXES, can_transcode
 from linq_nb.errors import AudioError
 from linq_nb.model import VoiceMemo, source_of
+from linq_nb.model.sources import same_looking
 from linq_nb.text import clean, mask_text
 
 MAX_FILES = 200
@@ -51,7 +52,7 @@ class AudioChoice:
 
     def may_convert(self) -> bool:
         """Whether the audio could not be loaded, and the ``audio`` extra may make an M4A of it."""
-        has_bytes = self.source is None or os.path.isfile(os.path.expanduser(self.source))
+        has_bytes = self.source is None or os.path.isfile(_path(self.source))
         return self._loader is not None and self.memo is None and has_bytes and can_transcode()
 
     def _choose(self, loader: Callable[[bool], VoiceMemo] | None, source: str | None = None) -> None:
@@ -65,9 +66,14 @@ def _load(text: str, convert: bool) -> VoiceMemo:
     return VoiceMemo.load(text, convert=convert)
 
 
+def _path(text: str) -> Path:
+    """Return the path that a text names, as the disk has it. Raises AudioError when several look the same."""
+    return same_looking(Path(os.path.expanduser(text)))
+
+
 def is_folder(text: str) -> bool:
     """Whether a text names an existing folder."""
-    return source_of(text) == "file" and os.path.isdir(os.path.expanduser(text))
+    return source_of(text) == "file" and os.path.isdir(_path(text))
 
 
 def audio_files(folder: str = "") -> list[str]:
@@ -75,7 +81,7 @@ def audio_files(folder: str = "") -> list[str]:
 
     Raises AudioError when a folder that is named has none.
     """
-    start = Path(folder or ".").expanduser()
+    start = _path(folder or ".")
     prefix = f"{folder.rstrip('/')}/" if folder else ""
     paths = [f"{prefix}{file.relative_to(start).as_posix()}" for file in _files_below(start)]
     if folder and not paths:

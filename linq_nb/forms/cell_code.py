@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from linq_nb import live, views
 from linq_nb.model import Chat, VoiceMemo, is_uuid, source_of
-from linq_nb.text import clean
+from linq_nb.text import clean, name_key
 
 _PLAIN = re.compile(r"[\w./:@%+=,~?&#-]+")
 _QUOTABLE = re.compile(r"[^\"\\{}$\x00-\x1f\x7f]+")
@@ -98,10 +98,6 @@ def _word(text: str) -> str | None:
 def _chat_word(chat: Chat, offered: Sequence[Chat]) -> str:
     """Return a chat's name where it is unique and no handle, else its id."""
     name = chat.chat_name or ""
-    is_unique = sum(_folded(other) == _folded(chat) for other in offered) == 1
+    is_unique = sum(name_key(other.chat_name or "") == name_key(name) for other in offered) == 1
     is_readable = name == clean(name) and _QUOTABLE.fullmatch(name) and not is_uuid(name)
     return f'"{name}"' if is_readable and is_unique else clean(chat.chat_id)
-
-
-def _folded(chat: Chat) -> str:
-    return " ".join((chat.chat_name or "").split()).casefold()

@@ -4,9 +4,12 @@ const MAX_SHOWN = 100;
 const PATIENCE_MS = 5000;
 const TONES = new Map([["iMessage", "blue"], ["SMS", "green"], ["RCS", "violet"]]);
 
-const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
-const digits = (text) => text.replace(/[^\d+]/g, "");
-const looksLikeNumber = (text) => /^[\d+() .-]{3,}$/.test(text) && /\d/.test(text);
+const QUOTES = [[/[`\u00b4\u2018-\u201b\u2032\u2035\u02b9\u02bb-\u02bd\u02c8]/gu, "'"], [/[\u201c-\u201f\u2033\u2036\u02ba]/gu, '"']];
+const unquoted = (text) => QUOTES.reduce((written, [signs, plain]) => written.replace(signs, plain), text);
+const fold = (text) => unquoted(text).normalize("NFKD").replace(/[\p{M}\p{Cf}]/gu, "")
+  .replace(/[\p{Pd}\u2212\u2043]/gu, "-").toLowerCase(); // as it looks, without accents
+const digits = (text) => text.replace(/[^\d+]/g, "").replace(/^\+?00/, "+");
+const looksLikeNumber = (text) => /^[\d+() .\-/]{3,}$/.test(text) && /\d/.test(text);
 const counted = (number) => `${number.toLocaleString("en")} ${number === 1 ? "chat" : "chats"}`;
 
 function make(tag, className, text) {
@@ -59,7 +62,7 @@ function render({ model, el }) {
   function filter() {
     const text = input.value.trim();
     const words = fold(text).split(/\s+/).filter(Boolean);
-    const number = looksLikeNumber(text) ? digits(text) : null;
+    const number = looksLikeNumber(fold(text)) ? digits(fold(text)) : null;
     matches = chats.filter((chat) => words.every((word) => chat.folded.includes(word))
       || (number && chat.numbers.some((digits) => digits.includes(number))));
     active = -1;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -140,17 +141,20 @@ def _values(name: str, choices: Sequence[str], typed: str, names: dict[str, Any]
 
 
 def _chats(typed: str, names: dict[str, Any]) -> Iterator[Offer]:
-    """Offer the chats that were read before. Chats whose name is shared, missing or a handle are offered by id."""
-    from linq_nb.text import clean
+    """Offer the chats that were read before, by name or number. Without a name of its own that shows whom, by id."""
+    from linq_nb.handles import is_start
+    from linq_nb.text import clean, name_key, search_key
 
     chats = _known_chats(names)
-    all_names = [chat.chat_name for chat in chats]
-    typed_folded = typed.casefold()
+    keys = Counter(name_key(chat.chat_name or "") for chat in chats)
+    typed_folded = search_key(typed).casefold()
     by_id = []
     for chat in chats:
         name = chat.chat_name or ""
-        is_match = f" {typed_folded}" in f" {name.casefold()}"  # at the start of a word
-        if is_match and name and all_names.count(name) == 1 and name == clean(name):
+        is_match = f" {typed_folded}" in f" {search_key(name).casefold()}" or (  # at the start of a word
+            not chat.is_group and any(is_start(typed, person.handle) for person in chat.others)
+        )
+        if is_match and name and keys[name_key(name)] == 1 and name == clean(name):
             yield Offer(name, "chat")
         elif is_match or (typed_folded and chat.chat_id.startswith(typed_folded)):
             by_id.append(Offer(chat.chat_id, f"chat {clean(name)}".strip()))
@@ -176,7 +180,9 @@ def _names_of_type(type_name: str, names: dict[str, Any]) -> list[str]:
 
 
 def _files(typed: str, suffixes: frozenset[str], kind: str) -> Iterator[Offer]:
-    """Offer the folders and files that continue the typed path."""
+    """Offer the folders and files that continue the typed path, as it is or without its accents."""
+    from linq_nb.text import search_key
+
     cut = max(typed.rfind("/"), typed.rfind(os.sep)) + 1
     folder, start = typed[:cut], typed[cut:]
     try:
@@ -184,7 +190,9 @@ def _files(typed: str, suffixes: frozenset[str], kind: str) -> Iterator[Offer]:
     except OSError:
         return
     for entry in entries:
-        if not entry.name.startswith(start) or (entry.name.startswith(".") and not start):
+        if not (entry.name.startswith(start) or search_key(entry.name).startswith(search_key(start))) or (
+            entry.name.startswith(".") and not start
+        ):
             continue
         if entry.is_dir():
             yield Offer(f"{folder}{entry.name}/", "folder")

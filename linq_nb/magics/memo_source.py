@@ -12,7 +12,8 @@ from typing import Any
 from linq_nb.errors import AudioError, LinqError, SettingsError
 from linq_nb.magics.lexer import Word, nearest
 from linq_nb.model import VoiceMemo, source_of
-from linq_nb.text import clean
+from linq_nb.model.sources import same_looking
+from linq_nb.text import clean, difference, looks_like, visual_key
 
 _NOT_AUDIO = (type(None), bool, int, float, Mapping, set, frozenset)
 
@@ -53,7 +54,7 @@ def from_value(value: Any, rate: int | None = None, convert: bool = False) -> Vo
 
 def _from_text(text: str, scope: Mapping[str, Any], rate: int | None, convert: bool) -> VoiceMemo:
     _refuse_rate(rate, text)
-    if source_of(text) == "file" and not _exists(text):
+    if source_of(visual_key(text)) == "file" and not _exists(same_looking(Path(os.path.expanduser(text)))):
         raise _missing(text, scope)
     return VoiceMemo.load(text, convert=convert)
 
@@ -79,10 +80,11 @@ def _missing(text: str, scope: Mapping[str, Any]) -> LinqError:
         candidates += [name for name in scope if not name.startswith("_")]
     close = nearest(path.name, candidates)
     where = "" if has_folder else f" (and no folder {clean(path.parent.name)!r})"
-    hint = f"; did you mean {close!r}?" if close else ""
+    differs = f" ({difference(close, path.name)})" if close and looks_like(close, path.name) else ""
+    hint = f"; did you mean {close!r}?{differs}" if close else ""
     return AudioError(f"there is no {kinds} {clean(path.name)!r}{where}{hint}; nothing was sent")
 
 
-def _exists(path: str) -> bool:
+def _exists(path: str | Path) -> bool:
     """Whether a file exists; False for what can be no path, such as a name that is too long."""
     return os.path.exists(os.path.expanduser(path))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from linq_nb.errors import SettingsError
+from linq_nb.handles import handle_key
 from linq_nb.magics import commands_spec as spec
 from linq_nb.magics.options import is_variable_name, wrong
 from linq_nb.model import Subscription
@@ -59,7 +60,7 @@ def _check(args: SimpleNamespace) -> None:
 def _create(client: Client, args: SimpleNamespace, names: dict[str, Any]) -> Subscription:
     """Create a subscription. Its secret comes only once, so the place for it is prepared first."""
     url, events = _with_version(str(args.create)), _events(args.events)
-    lines = [str(line) for line in args.line]
+    lines = [handle_key(line) or str(line) for line in args.line]
     if args.secret_file:
         with _secret_file(str(args.secret_file)) as keep:
             subscription = client.create_subscription(url, events, phone_numbers=lines)

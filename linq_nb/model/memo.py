@@ -13,10 +13,10 @@ from urllib.parse import unquote
 from linq_nb import audio
 from linq_nb.errors import AudioError
 from linq_nb.model.record import Record
-from linq_nb.model.sources import expanded, is_uuid, read_file, source_of, split_url
+from linq_nb.model.sources import expanded, is_uuid, read_file, same_looking, source_of, split_url
 from linq_nb.model.urls import UrlNames, url_names
 from linq_nb.secret import HiddenUrl
-from linq_nb.text import plain_url, writable
+from linq_nb.text import plain_url, visual_key, writable
 
 MAX_DURATION_MS = 365 * 24 * 3_600_000
 """One year. A file of 100 MiB that claims more is wrong about its length, which is not known then."""
@@ -57,11 +57,12 @@ class VoiceMemo(Record):
 
         A relative path starts at ``folder``; ``convert`` is for files. Raises AudioError.
         """
-        kind = source_of(text)
+        plain = visual_key(text)  # text of a table may begin or end with characters that cannot be seen
+        kind = source_of(plain)
         if kind == "url":
-            return cls.from_url(text)
+            return cls.from_url(text if source_of(text) == "url" else plain)
         if kind == "attachment":
-            return cls.from_attachment(text)
+            return cls.from_attachment(plain)
         return cls.from_file(Path(folder) / expanded(text), convert=convert)
 
     @classmethod
@@ -69,6 +70,8 @@ class VoiceMemo(Record):
         cls, path: str | os.PathLike[str], *, mime_type: str | None = None, convert: bool = False
     ) -> VoiceMemo:
         """Load a memo from a file; its format comes from its content, never from its name.
+
+        Where no file has this name, one is taken whose name looks the same, as macOS may have written it.
 
         ``mime_type`` is a type that you declare, to be checked against the content.
         ``convert=True`` makes an M4A of audio in another format (needs ``linq_nb[audio]``).
@@ -78,7 +81,7 @@ class VoiceMemo(Record):
         >>> memo.format, memo.mime_type
         ('m4a', 'audio/x-m4a')
         """
-        file = expanded(path)
+        file = same_looking(expanded(path))
         memo = cls._load(read_file(file), file.name, "file", mime_type=mime_type, convert=convert)
         return dataclasses.replace(memo, path=file.absolute())
 

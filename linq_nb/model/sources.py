@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from linq_nb.audio import MAX_UPLOAD_BYTES
 from linq_nb.errors import AudioError
-from linq_nb.text import writable
+from linq_nb.text import difference, visual_key, writable
 
 _PART_BYTES = 1 << 20
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -56,6 +56,34 @@ def expanded(path: str | os.PathLike[str]) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         raise AudioError("the path begins with the home folder of an unknown user; nothing was sent") from None
+
+
+def same_looking(path: Path) -> Path:
+    """Return a path as it is on the disk: where nothing is there, the only one that looks the same.
+
+    macOS, copies and pasted text write accents, quotes and spaces in several ways. Raises AudioError when several
+    files look the same.
+    """
+    here = Path(path.anchor)
+    for part in path.relative_to(path.anchor).parts:
+        name = part
+        if not os.path.lexists(here / part):
+            names = [other for other in _names_in(here) if visual_key(other) == visual_key(part)]
+            if len(names) > 1:
+                differ = "; ".join(f"of one, {difference(other, part)}" for other in names)
+                raise AudioError(f"{len(names)} files are called {part!r} ({differ}); nothing was sent; rename one")
+            if not names:
+                return path
+            name = names[0]
+        here /= name
+    return here
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def read_file(file: Path) -> bytes:

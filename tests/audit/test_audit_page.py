@@ -192,7 +192,8 @@ def test_a_span_counts_back_from_the_outboxs_clock_or_the_newest_send(
 def test_one_chat_by_name_or_id(month: linq_nb.Outbox, frame: pd.DataFrame) -> None:
     chat = month.find_chat("Boston 03")
     number = int((frame["chat_id"] == chat.chat_id).sum())
-    for source, which in ((month, "Boston 03"), (month, chat), (frame, "Boston 03"), (frame, chat.chat_id)):
+    spellings = ["Boston 03", chat.chat_id, "boston\u00a003\ufeff", f" {chat.chat_id.upper()}"]
+    for source, which in [(month, chat), *((source, text) for source in (month, frame) for text in spellings)]:
         summary = linq_nb.audit(source, since=None, chat=which).frames["summary"].iloc[0]
         assert (summary["sends"], summary["chats"]) == (number, 1)
     with pytest.raises(SettingsError, match="the frame has no chat 'Nobody'; nothing was written"):

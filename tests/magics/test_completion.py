@@ -29,7 +29,15 @@ def completed(shell: Any, cell: str) -> dict[str, str]:
 @pytest.fixture
 def audio(shell: Any, folder: Path) -> Path:
     """Audio files and others, in folders with and without spaces."""
-    for name in ("new calls/one.m4a", "calls/two.mp3", "it's {odd}.wav", "notes.txt", ".hidden.wav"):
+    for name in (
+        "new calls/one.m4a",
+        "calls/two.mp3",
+        "it's {odd}.wav",
+        "Jose\u0301.wav",
+        "O\u2019Brien.wav",
+        "notes.txt",
+        ".hidden.wav",
+    ):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy("hello.wav", name)
     shell["memo"] = VoiceMemo.from_file("hello.wav")
@@ -99,6 +107,11 @@ def test_other_lines_are_left_to_ipython(shell: Any) -> None:
         ('"new calls/|', ['"new calls/one.m4a"']),
         ("me|", ["memo"]),
         (".|", [".hidden.wav"]),
+        ("José|", ["Jose\u0301.wav"]),
+        ("Jos|", ["Jose\u0301.wav"]),
+        ("Jose|", ["Jose\u0301.wav"]),
+        ("O'|", ["O\u2019Brien.wav"]),
+        ("\"O'|", ['"O\u2019Brien.wav"']),
     ],
 )
 def test_audio_files_folders_and_memos_are_offered(shell: Any, audio: Path, typed: str, read: list[str]) -> None:
@@ -139,6 +152,12 @@ def test_type_of_each_offer_is_shown(shell: Any, audio: Path) -> None:
         ("--chat=gra|", ['--chat="Grace Hopper"']),
         ('--chat="Gra|', ['--chat="Grace Hopper"']),
         ("--chat Ada --chat gra|", ['--chat Ada --chat "Grace Hopper"']),
+        ("--chat 12025550112|", ['--chat "Grace Hopper"']),
+        ('--chat "+1 (202) 555-0112|"', ['--chat "Grace Hopper"']),
+        ("--chat 0012025550112|", ['--chat "Grace Hopper"']),
+        ("--chat ＋１２０２５５５０１１２|", ['--chat "Grace Hopper"']),
+        ("--chat 2025550112|", []),
+        ("--chat Grác|", ['--chat "Grace Hopper"']),
     ],
 )
 def test_chats_are_offered_by_name(shell: Any, demo: Demo, typed: str, read: list[str]) -> None:
