@@ -44,7 +44,7 @@ def of_send(outbox: Outbox, row: Mapping[str, Any]) -> Detail:
     steps = created + [_step(event) for event in journal.events(send.send_id)]
     actions = [action._asdict() for action in actions_for(send)]
     memo = _memo(outbox, send)
-    return {**_detail(now, steps, actions), "card": views.mimebundle(memo)["text/html"] if memo else ""}
+    return {**_detail(now, steps, actions), "card": views.memo_card(memo).html if memo else ""}
 
 
 def _detail(row: Mapping[str, Any], steps: Sequence[Mapping[str, str]], actions: Sequence[Any]) -> Detail:

@@ -288,7 +288,7 @@ class View {
       h("time", {}, step.at), " ", h("b", {}, step.source), " ", step.text)));
     const buttons = actionButtons(detail.actions, (action, reason) => this.ask("act", { send_id: detail.send_id, action, reason }));
     const card = h("div");
-    if (detail.card) card.innerHTML = detail.card; // made and escaped by linq_nb.views
+    if (detail.card) showCard(card, detail.card);
     this.detail.replaceChildren(title, h("p", { className: "linq-ui-quiet" }, detail.meaning),
       ...(detail.error.length ? [facts(detail.error)] : []), card, h("h5", {}, "Timeline (UTC)"), steps,
       h("div", { className: "linq-ui-tools" }, ...buttons,

@@ -2,7 +2,7 @@
 // The kernel has escaped every text in it.
 function render({ model, el }) {
   el.classList.add("linq-nb-card");
-  const onMessage = (message) => { if (message.kind === "card") el.innerHTML = message.html; };
+  const onMessage = (message) => { if (message.kind === "card") showCard(el, message.html); };
   model.on("msg:custom", onMessage);
   model.send({ kind: "ready" });
   return () => model.off("msg:custom", onMessage);

@@ -17,7 +17,7 @@ from linq_nb.audio import MAX_UPLOAD_BYTES, SUFFIXES
 from linq_nb.errors import AudioError
 from linq_nb.model import Chat
 from linq_nb.text import clean
-from linq_nb.widgets.base import Widget
+from linq_nb.widgets.base import SHARED_JS, Widget, joined
 
 HERE = Path(__file__).parent
 Row = Mapping[str, str]
@@ -91,7 +91,7 @@ class Upload(Widget):
 class Card(Widget):
     """The card of the memo; ``value`` is its HTML, in which every text is escaped."""
 
-    _esm = HERE / "card.js"
+    _esm = joined(*SHARED_JS, HERE / "card.js")
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)

@@ -269,7 +269,7 @@ class SendForm(Unpicklable):
         self._plan = None
         memo, copy = self.memo, self.controls.copy.value
         drafts = [Draft(memo=memo, chat=chat, copy=copy) for chat in self.chats] if memo is not None else []
-        self.controls.card.value = views.mimebundle(memo)["text/html"] if memo is not None else ""
+        self.controls.card.value = views.memo_card(memo).html if memo is not None else ""
         if drafts:
             self._plan = self.outbox.plan(drafts)
             self.controls.card.value = self._card(drafts, self._plan).html

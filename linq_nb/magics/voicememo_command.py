@@ -24,7 +24,7 @@ from linq_nb.session import Session
 class Preview(views.Shown):
     """The cards of drafts, shown together. ``outbox.send_all(outbox.plan(preview.drafts))`` sends the drafts."""
 
-    drafts: tuple[Draft, ...]
+    drafts: tuple[Draft, ...] = ()
 
 
 class VoiceMemoCommand:
@@ -51,7 +51,7 @@ class VoiceMemoCommand:
         if args.preview:
             cards = [card(session, draft, args.accept) for draft in drafts]
             html = '<div style="height:10px"></div>'.join(card.html for card in cards)
-            return Preview(html, "\n\n".join(card.text for card in cards), tuple(drafts))
+            return Preview(html, "\n\n".join(card.text for card in cards), cards[0].script, tuple(drafts))
         new = [draft for draft in drafts if not session.is_sent(draft)]
         for draft in new:
             self._show(card(session, draft, args.accept))

@@ -1,6 +1,7 @@
-"""The picture of a voice memo: the outgoing bubble with play button, waveform and length, as one SVG image.
+"""The picture of a voice memo: the outgoing bubble with waveform and length, as one SVG image.
 
-It carries its own ground, so it reads the same on a light page, a dark page and where styles are stripped.
+A microphone stands where player.js puts the play button: the picture itself has no button that does nothing. It
+carries its own ground, so it reads the same on a light page, a dark page and where styles are stripped.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _BODY = (
     "M20 0H274a20 20 0 0 1 20 20V38c0 8 1 14 6 19c-7 .6-12-1-16.5-4.2"
     "C280 55 277 56 274 56H20a20 20 0 0 1-20-20V20a20 20 0 0 1 20-20Z"
 )
+_MICROPHONE = "M30 17a4.5 4.5 0 0 1 4.5 4.5v5.5a4.5 4.5 0 0 1-9 0v-5.5a4.5 4.5 0 0 1 4.5-4.5Z"
 
 
 def image(peaks: Sequence[float] | None, length: str | None) -> str:
@@ -40,11 +42,10 @@ def svg(peaks: Sequence[float] | None, length: str | None) -> str:
         else ""
     )
     box = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
-    circle, play = ("#fff", ground) if length else ("none", "#fff")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {box}><path fill="{ground}" d="{_BODY}"/>'
-        f'<circle cx="30" cy="28" r="16" fill="{circle}" stroke="#fff" stroke-width="2"/>'
-        f'<path fill="{play}" d="M25 19.5v17l14-8.5Z"/>'
+        f'<path fill="#fff" d="{_MICROPHONE}"/><path fill="none" stroke="#fff" stroke-width="2" stroke-linecap="round"'
+        f' d="M22.5 27.5a7.5 7.5 0 0 0 15 0M30 35v4"/>'
         f'<path stroke="#fff" stroke-width="2.4" stroke-linecap="round" d="{_waveform(peaks)}"/>'
         f"{text}</svg>"
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from linq_nb import audio
@@ -16,13 +18,15 @@ from linq_nb.views.blocks import finding_rows, finding_table
 from linq_nb.views.page import BOX, FRAME, Shown, columns, data_url, div, esc, mode_pill, name, quiet
 from linq_nb.views.phrases import duration
 
+PLAYER_JS = Path(__file__).with_name("player.js")
+
 _ROW = "display:flex;flex-wrap:wrap;align-items:center;gap:10px 20px;max-width:100%"
 _MIME = re.compile(r"audio/[A-Za-z0-9.+-]{1,40}")
 
 
 def memo_card(memo: VoiceMemo) -> Shown:
     """Show a memo as a card; the text says the same, without the player."""
-    return Shown(html=div(BOX, memo_html(memo)), text=records.line(memo))
+    return with_player(div(BOX, memo_html(memo)), records.line(memo))
 
 
 def memo_html(memo: VoiceMemo) -> str:
@@ -31,10 +35,24 @@ def memo_html(memo: VoiceMemo) -> str:
     length = duration(memo.duration_ms) if memo.duration_ms is not None else None
     left = bubble.image(levels.outline if levels else None, length) + (_player(preview) if preview else "")
     right = "<br>".join([name(records.memo_name(memo)), *_about(memo, preview, levels)])
+    seconds = levels.seconds if levels else (memo.duration_ms or 0) / 1000
+    player = f' class="linq-nb-memo" data-seconds="{seconds:.3f}"' if preview and seconds else ""
     return (
-        f'<div style="{_ROW}"><div style="max-width:100%">{left}</div>'
+        f'<div style="{_ROW}"><div{player} style="max-width:100%">{left}</div>'
         f'<div style="min-width:0;max-width:100%;overflow-wrap:break-word">{right}</div></div>'
     )
+
+
+def with_player(html: str, text: str) -> Shown:
+    """Return a display whose bubbles play where scripts run; without sound it has no script."""
+    return Shown(html, text, player_script() if "<audio " in html else "")
+
+
+@functools.cache
+def player_script() -> str:
+    """Return the script that makes the bubbles of a page play; a page that runs no scripts leaves it out."""
+    text = PLAYER_JS.read_text(encoding="utf-8")
+    return f"<script>(() => {{\n{text}linqPlayers(document);\n}})();</script>"
 
 
 def draft_card(
@@ -56,9 +74,9 @@ def draft_card(
     body = f'<div style="margin:10px 0">{memo_html(draft.memo)}</div>'
     notes = [("journal", clean(journal_note, 600))] if journal_note else []
     checked = finding_rows(findings) + notes
-    return Shown(
-        html=div(FRAME, head, body, finding_table(checked)),
-        text=f"{mode} {sender} to {receiver}\n{records.line(draft.memo)}\n{columns(checked)}",
+    return with_player(
+        div(FRAME, head, body, finding_table(checked)),
+        f"{mode} {sender} to {receiver}\n{records.line(draft.memo)}\n{columns(checked)}",
     )
 
 

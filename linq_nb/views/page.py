@@ -35,13 +35,17 @@ COLOURS: Mapping[Colour, str] = {"green": GREEN, "amber": AMBER, "red": RED, "gr
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Shown:
-    """A ready display: the same facts as HTML and as plain text."""
+    """A ready display: the same facts as HTML and as plain text.
+
+    ``script`` improves the HTML in the output of a cell, where scripts may run; elsewhere it is not there.
+    """
 
     html: str
     text: str
+    script: str = ""
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/html": self.html, "text/plain": self.text}
+        return {"text/html": self.html + self.script, "text/plain": self.text}
 
     def __repr__(self) -> str:
         return self.text

@@ -11,7 +11,7 @@ from linq_nb.status import status_of
 from linq_nb.text import clean, mask
 from linq_nb.views import records
 from linq_nb.views.blocks import MOST_ROWS, VERDICTS, finding_rows, finding_table
-from linq_nb.views.card import memo_html
+from linq_nb.views.card import memo_html, with_player
 from linq_nb.views.page import FRAME, Shown, columns, div, esc, mode_pill, pill, status_ground, tagged
 
 TaggedRow = tuple[str, str, str]
@@ -31,7 +31,7 @@ def several_card(plan: Plan, *, mode: Literal["DEMO", "LIVE"]) -> Shown:
     html = [f"<div>{tag} {esc(head)}</div>", f'<div style="margin:10px 0">{memo_html(memo)}</div>']
     html += [finding_table(checked)] if checked else []
     text = [f"{mode} {head}", records.line(memo)] + ([columns(checked)] if checked else [])
-    return Shown(html=div(FRAME, *html, shown.html), text="\n".join([*text, shown.text]))
+    return with_player(div(FRAME, *html, shown.html), "\n".join([*text, shown.text]))
 
 
 def outcomes(sends: Sequence[Send]) -> Shown:

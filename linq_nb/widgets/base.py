@@ -9,12 +9,14 @@ from typing import Any
 import anywidget
 
 from linq_nb.text import clean
+from linq_nb.views import PLAYER_JS
 from linq_nb.widgets.guard import error_text
 
 HERE = Path(__file__).parent
 SHARED_CSS = HERE / "shared.css"
-SHARED_JS = (HERE / "elements.js", HERE / "table.js")
-"""Plain parts of a page, joined before a widget's own module: elements, questions to the kernel, the paged table."""
+SHARED_JS = (PLAYER_JS, HERE / "elements.js", HERE / "table.js")
+"""Plain parts of a page, joined before a widget's own module: the player of a card, elements, questions to the kernel,
+the paged table."""
 
 
 def joined(*files: Path) -> str:

@@ -1,4 +1,5 @@
-// Shared by the pages of our widgets: making elements, and questions to the kernel. All text is set as text, never as HTML.
+// Shared by the pages of our widgets: making elements, and questions to the kernel. All text is set as text, never as
+// HTML; the one exception is the card of a memo, which the kernel made and escaped.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -22,6 +23,12 @@ function s(tag, attributes = {}, ...children) {
 }
 
 const number = (value) => value.toLocaleString("en-US");
+
+/** Show the card of a memo, whose HTML the kernel made and escaped; its bubble plays. */
+function showCard(element, html) {
+  element.innerHTML = html;
+  linqPlayers(element);
+}
 
 /** Labels and texts as a list. */
 function facts(pairs) {

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import struct
 import wave
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import Guard
+from browsing import Guard, serious
 from shared import AUDIO
 
 from linq_nb import views
 from linq_nb.model import Draft, Finding, Send, VoiceMemo
 
+expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
 
 HOSTILE = """a"'><img src=x onerror="window.hacked=1"><script>window.hacked=2</script>.wav"""
@@ -59,28 +61,61 @@ def assert_plays(output: Any, seconds: float) -> None:
 
 
 @pytest.mark.host("JupyterLab", "card")
-def test_card_of_a_cell_that_ran_plays(notebook: Any, memo_file: Path) -> None:
-    cell = f"from linq_nb.model import VoiceMemo\nVoiceMemo.from_file({str(memo_file)!r})"
-    notebook.open(cell).run(0)
-    for _ in notebook.themes():
-        assert_plays(notebook.output(0), _seconds(VoiceMemo.from_file(memo_file)))
+def test_the_bubble_of_a_cell_that_ran_is_the_player(notebook: Any, memo_file: Path) -> None:
+    cell = f"from linq_nb.model import VoiceMemo\nmemo = VoiceMemo.from_file({str(memo_file)!r})\nmemo"
+    notebook.open(cell, "memo")
+    notebook.run(0)
+    notebook.run(1)
+    first, second = notebook.output(0), notebook.output(1)
+    for theme in notebook.themes():
+        assert_plays(first, _seconds(VoiceMemo.from_file(memo_file)))
+        assert not serious(notebook.page, ".jp-OutputArea"), theme
+    play, slider = (first.get_by_role(role) for role in ("button", "slider"))
+    expect(first.locator("audio")).to_be_hidden()
+    expect(play).to_have_accessible_name("Play the voice memo")
+    play.focus()
+    notebook.page.keyboard.press("Enter")
+    expect(play).to_have_accessible_name("Pause the voice memo")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile("^0:01 of"))
+    second.get_by_role("button").click()  # one memo at a time
+    expect(second.get_by_role("button")).to_have_accessible_name("Pause the voice memo")
+    expect(play).to_have_accessible_name("Play the voice memo")
+    second.get_by_role("button").click()
+    slider.focus()
+    notebook.page.keyboard.press("Home")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile("^0:00 of"))
+    notebook.page.keyboard.press("ArrowRight")
+    assert first.locator("audio").evaluate("player => player.currentTime") > 0
+    box = slider.bounding_box()
+    slider.click(position={"x": box["width"] * 0.75, "y": box["height"] / 2})
+    at = first.locator("audio").evaluate("player => player.currentTime / player.duration")
+    assert at == pytest.approx(0.75, abs=0.06)
 
 
-def test_card_in_an_untrusted_notebook_plays(notebook: Any, memo_file: Path) -> None:
+def test_a_sound_that_the_browser_cannot_play_leaves_no_dead_button(notebook: Any) -> None:
+    html = views.mimebundle(VoiceMemo.from_bytes(tone(), "tone.wav"))["text/html"]
+    broken = re.sub('data:audio/[^"]+', "data:audio/wav;base64,AAAA", html)
+    notebook.open(f"from IPython.display import HTML\nHTML({broken!r})").run(0)
+    expect(notebook.output(0).locator("audio")).to_be_visible()
+    expect(notebook.output(0).get_by_role("button")).to_have_count(0)
+
+
+def test_card_in_an_untrusted_notebook_has_the_browsers_own_player_and_every_style(
+    notebook: Any, memo_file: Path
+) -> None:
     memo = VoiceMemo.from_file(memo_file)
-    notebook.open("memo", outputs=[views.mimebundle(memo)])
+    bundle = views.mimebundle(memo)
+    notebook.open("memo", outputs=[bundle])
     for _ in notebook.themes():
         assert_plays(notebook.output(0), _seconds(memo))
-
-
-def test_untrusted_card_keeps_every_style(notebook: Any, memo_file: Path) -> None:
-    memo = VoiceMemo.from_file(memo_file)
-    cell = f"from linq_nb.model import VoiceMemo\nVoiceMemo.from_file({str(memo_file)!r})"
-    notebook.open("memo", cell, outputs=[views.mimebundle(memo)])
-    notebook.run(1)
+    expect(notebook.output(0).locator("audio")).to_be_visible()
+    expect(notebook.output(0).get_by_role("button")).to_have_count(0)
+    expect(notebook.output(0)).not_to_contain_text("linqPlayers")
     styles = "nodes => nodes.map(node => node.tagName + ' ' + node.style.cssText)"
-    stored, ran = (notebook.output(i).locator(".linq-nb, .linq-nb *").evaluate_all(styles) for i in (0, 1))
-    assert stored == ran
+    stored = notebook.output(0).locator(".linq-nb, .linq-nb *").evaluate_all(styles)
+    page = "new DOMParser().parseFromString(html, 'text/html')"
+    written = f"html => ({styles})([...{page}.querySelectorAll('.linq-nb, .linq-nb *')])"
+    assert stored == notebook.page.evaluate(written, bundle["text/html"])
 
 
 @pytest.mark.parametrize("stored", [False, True], ids=["ran", "stored"])
