@@ -195,6 +195,25 @@ def test_a_number_in_a_name_is_found_too(notebook: Any) -> None:
     expect(form.option("Customer 999")).to_be_visible()
 
 
+def test_a_number_is_found_in_any_spelling(notebook: Any) -> None:
+    form = Form(notebook)
+    for number in (
+        "00 1 202 555 0112",
+        "１２０２５５５０１１２",
+        "+1\u00a0(202)\u00a0555\u20110112",
+        "\u202a12025550112\u202c",
+    ):
+        form.chat.fill(number)
+        expect(form.option("Grace Hopper")).to_be_visible()
+        expect(form.at.get_by_text(re.compile("^1 of .* matches"))).to_be_visible()
+    form.chat.fill("12,025,550,112")  # the list does not know this spelling, the kernel does
+    form.chat.press("Enter")
+    expect(form.at.get_by_label("Chosen chats")).to_contain_text("Grace Hopper")
+    form.chat.fill("2.02556E+9")
+    form.chat.press("Enter")
+    expect(form.at.get_by_role("alert")).to_contain_text("the digits are lost; read the column as text")
+
+
 def test_kind_and_health_are_shown(notebook: Any) -> None:
     form = Form(notebook)
     form.chat.fill("kim opted")
