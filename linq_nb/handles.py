@@ -140,7 +140,8 @@ def each(values: Any, read: Callable[[Any], str | None]) -> Any:
 
 def _is_many(values: Any) -> bool:
     method = {"pandas": "map", "polars": "to_list", "pyarrow": "to_pylist"}.get(_package(values), "")
-    return isinstance(values, list | tuple) or bool(method and hasattr(values, method))
+    has_values = _package(values) == "numpy" and getattr(values, "ndim", 0) == 1
+    return isinstance(values, list | tuple) or has_values or bool(method and hasattr(values, method))
 
 
 def _package(value: Any) -> str:

@@ -15,6 +15,7 @@ from typing import Literal
 from linq_nb.clocks import Skew
 from linq_nb.model import Attachment, Message, Send, accepted_time
 from linq_nb.status import is_resolved, status_of
+from linq_nb.text import name_key, visual_key
 from linq_nb.wire import Answer, NoAnswer
 
 # --- what is made again: what an answer means for a memo, how long to pause, how often ------------------------
@@ -324,8 +325,7 @@ def _carries(send: Send, media: Attachment) -> bool:
 
 def _looks_alike(send: Send, media: Attachment) -> bool:
     """Same file name, and same size where it is known (it is not of a URL that was not fetched)."""
-    same_name = bool(send.filename) and send.filename == media.filename
-    return same_name and send.size_bytes in (None, media.size_bytes)
+    return _is_same_name(send.filename, media.filename) and send.size_bytes in (None, media.size_bytes)
 
 
 def may_be_memo(message: Message) -> bool:
@@ -345,7 +345,12 @@ def is_same_file(send: Send, attachment_id: str | None, filename: str | None, si
     if not send.filename or not filename:
         return None
     is_same_size = send.size_bytes is not None and send.size_bytes == size_bytes
-    if send.filename == filename and (is_same_size or send.size_bytes is None):
+    if _is_same_name(send.filename, filename) and (is_same_size or send.size_bytes is None):
         return True
-    is_same_name = PurePath(send.filename).stem.casefold() == PurePath(filename).stem.casefold()
-    return None if is_same_name or is_same_size else False
+    is_same_stem = name_key(PurePath(send.filename).stem) == name_key(PurePath(filename).stem)
+    return None if is_same_stem or is_same_size else False
+
+
+def _is_same_name(name: str | None, other: str | None) -> bool:
+    """Whether two file names look the same: a service may give the name of a file from macOS in another encoding."""
+    return bool(name and other) and visual_key(name or "") == visual_key(other or "")

@@ -135,7 +135,8 @@ def test_the_advice_for_a_number_without_its_country_code_helps(demo_outbox: Out
         pd.Series([12025550112, None]), pd.Series([12025550112, None], dtype="Int64"),
         pd.Series(["001 202 5550112", ""]),
         pl.Series([12025550112, None]), pa.chunked_array([[12025550112, None]]), pa.array(["1-202-555-0112", None]),
-        [Decimal(12025550112), float("nan")], pd.Series(["+12025550112", "x"], dtype="category"),
+        [Decimal(12025550112), float("nan")], np.array([12025550112, np.nan]), np.array(["+1 202 5550112", None]),
+        pd.Series(["+12025550112", "x"], dtype="category"),
     ],
     ids=lambda values: type(values).__module__,
 )  # fmt: skip
