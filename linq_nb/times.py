@@ -43,11 +43,11 @@ def horizon_of(value: str | float | timedelta | None) -> timedelta | None:
 def time_of(value: Time | None, now: datetime, name: str = "since") -> datetime | None:
     """Read a time: a datetime, a date, ISO text (``"2026-03-01"``, ``"2026-03-01T10:00"``), or a length of time
     before ``now`` (``"7d"``, ``"1h30m"``, ``"2 weeks"``, a timedelta), also as pandas and NumPy have them. A time
-    without a zone is in UTC, a date is its first moment.
+    without a zone is in UTC, a date is its first moment. None and "all" are no limit.
 
     Raises SettingsError for anything else; ``name`` is the argument's.
     """
-    if value is None:
+    if value is None or (isinstance(value, str) and value.strip().lower() == "all"):
         return None
     try:
         return _time(_plain(value), now)

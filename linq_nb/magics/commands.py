@@ -257,8 +257,7 @@ class LinqMagics(Magics):
     def linq_audit(self, args: SimpleNamespace, scope: Scope) -> Any:
         from linq_nb.auditing import audit
 
-        since = None if args.since == "all" else args.since or "7d"
-        made = audit(self._outbox(args, scope), since, args.until, args.chat, args.tz or "UTC")
+        made = audit(self._outbox(args, scope), args.since or "7d", args.until, args.chat, args.tz or "UTC")
         if args.html:
             made.to_html(args.html)
         if args.xlsx:

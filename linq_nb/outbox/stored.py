@@ -143,7 +143,7 @@ def _is_missing(value: Any) -> bool:
 def _json_of(value: Any) -> Any:
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
-    return value.item() if hasattr(value, "dtype") and hasattr(value, "item") else value
+    return value.tolist() if hasattr(value, "tolist") else value  # NumPy's
 
 
 # --- files ----------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import json
 import re
@@ -23,20 +24,11 @@ _MAX_DEPTH = 5
 """Envelopes within envelopes that are opened."""
 
 BODIES = ("body", "rawbody", "payload", "rawpayload", "content")
+_BODIES_WITH_HEADERS = (*BODIES, "data", "text", "raw", "event", "json", "message", "webhook")
 _HEADERS = ("headers", "multivalueheaders", "requestheaders", "header")
 _ENVELOPES = ("request", "httprequest", "event", "webhook", "delivery", "detail", "sns", "message", "log", "data")
-_LISTS = (
-    "records",
-    "messages",
-    "deliveries",
-    "events",
-    "logevents",
-    "items",
-    "requests",
-    "webhooks",
-    "results",
-    "data",
-)
+_LISTS = ("records", "messages", "deliveries", "events", "logevents", "items", "requests", "webhooks", "entries",
+          "logs", "results", "data")  # fmt: skip
 _NAMES, _VALUES = ("name", "key"), ("value", "values")
 
 
@@ -63,12 +55,12 @@ def _opened(item: Any, depth: int) -> Iterator[Delivery | WebhookError]:
         return
     if not isinstance(value, Mapping):
         raise unreadable("not a JSON object")
-    fields = {_key(name): part for name, part in value.items()}
-    inner = None if "event_type" in value or not depth else _inner(fields)
-    body = next((name for name in BODIES if name in fields), None) if "event_type" not in value else None
+    fields = {} if "event_type" in value else {_key(name): part for name, part in value.items()}
+    bodies = _BODIES_WITH_HEADERS if {*_HEADERS} & {*fields} else BODIES
+    body = next((name for name in bodies if name in fields), None)
     if body is not None:
         yield from _of_envelope(fields, fields[body], depth)
-    elif inner is not None:
+    elif depth and (inner := _inner(fields)) is not None:
         yield from deliveries(inner, depth - 1)
     else:
         yield Delivery(item)
@@ -110,10 +102,11 @@ def _headers(fields: Mapping[str, Any]) -> Any:
     if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pairs in kept for pair in pairs):
         return kept[0]
     return [
-        (_header_name(name), value)
+        (_header_name(name), int(value) if isinstance(value, float) and value.is_integer() else value)
         for pairs in kept
         for name, values in pairs
         for value in (values if isinstance(values, list | tuple) else [values])  # each header as a list of its values
+        if value is not None
     ]
 
 
@@ -129,7 +122,7 @@ def _pairs(headers: Any) -> Any:
         headers = headers.decode("latin-1")
     if isinstance(headers, str):
         if headers.lstrip().startswith(("{", "[")):
-            return _pairs(_parsed(headers))
+            return _pairs(_written(headers))
         lines = (line.partition(":") for line in headers.splitlines())
         return [(name.strip(), value.strip()) for name, colon, value in lines if colon]
     if isinstance(headers, Mapping):
@@ -139,6 +132,18 @@ def _pairs(headers: Any) -> Any:
     return headers if isinstance(headers, list) else [headers]
 
 
+def _written(headers: str) -> Any:
+    """Return headers that were written as JSON, or as Python prints them, which pandas does in a CSV file."""
+    try:
+        return storable.loads(headers)
+    except ValueError:
+        pass
+    try:
+        return ast.literal_eval(headers.strip())
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        raise WebhookError("its headers cannot be read; it was skipped", reason="headers") from None
+
+
 def _first(header: Mapping[str, Any], names: tuple[str, ...]) -> Any:
     fields = {_key(name): value for name, value in header.items()}
     return next((fields[name] for name in names if name in fields), "")
@@ -146,6 +151,8 @@ def _first(header: Mapping[str, Any], names: tuple[str, ...]) -> Any:
 
 def _decoded(body: Any, *, is_base64: bool) -> Any:
     """Return a body as it was sent; raises WebhookError for an empty one, or one that is not base64 as was said."""
+    if isinstance(body, bytearray | memoryview):
+        body = bytes(body)
     if body is None or body != body or (isinstance(body, str | bytes) and not body.strip()):
         raise unreadable("no body")
     if not isinstance(body, str | bytes):

@@ -110,7 +110,7 @@ def test_a_time_is_read(given: Any, time: datetime) -> None:
         True,
         [],
         pd.NaT,
-        np.datetime64("NaT"),
+        np.datetime64("NaT", "us"),
         "1 month",
         "3/1/2026",
         pd.DataFrame(),
@@ -120,4 +120,4 @@ def test_a_time_is_read(given: Any, time: datetime) -> None:
 def test_what_is_no_time_is_refused(given: Any) -> None:
     with pytest.raises(SettingsError, match=r"since is a time such as .* or a length of time before now such as 7d"):
         time_of(given, NOW)
-    assert time_of(None, NOW) is None
+    assert time_of(None, NOW) is time_of(" All ", NOW) is None

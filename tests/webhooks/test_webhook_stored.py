@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -48,10 +49,15 @@ ENVELOPES: dict[str, Any] = {
     "headers as pairs of bytes": {"headers": [(a.encode(), b.encode()) for a, b in HEADERS.items()], "body": BODY},
     "headers as objects": {"headers": [{"name": a, "value": b} for a, b in HEADERS.items()], "body": BODY},
     "headers as JSON": {"headers": json.dumps(IN_LISTS), "body": BODY},
+    "headers as Python prints them": {"headers": str(IN_LISTS), "body": BODY},
+    "headers as numbers": {"headers": HEADERS | {"webhook-timestamp": float(SMALL["webhook-timestamp"])}, "body": BODY},
+    "headers of other requests missing": {"headers": {**HEADERS, "x-other": None}, "body": BODY},
     "headers as lines": {"headers": "\r\n".join(f"{name}: {value}" for name, value in HEADERS.items()), "body": BODY},
     "headers of a CGI server": {
         "headers": {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in HEADERS.items()}, "body": BODY
     },
+    "the body under another name": {"headers": HEADERS, "received_at": "2026-03-01", "data": BODY},
+    "the body in bytes": {"headers": HEADERS, "body": bytearray(SIGNED[0][0])},
     "names in capital letters": {"Headers": HEADERS, "Body": BODY},
     "the word of base64 kept, the body decoded": {**PLAIN, "isBase64Encoded": True},
     "base64 without the word": {"headers": HEADERS, "body": BODY_64},
@@ -97,6 +103,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "two values of a header": ({**PLAIN, "headers": {name: [v, "x"] for name, v in HEADERS.items()}}, "repeated"),
     "gateways that differ": ({**GATEWAY, "multiValueHeaders": {"webhook-id": ["x"]}, "body": BODY}, "repeated"),
     "other headers": ({**PLAIN, "headers": {"Host": ["x"]}}, "missing, invalid or repeated `webhook-id`"),
+    "headers that are half": ({**PLAIN, "headers": "{'webhook-id': "}, "its headers cannot be read"),
     "headers that are none": ({**PLAIN, "headers": 3}, "neither a mapping nor a list of pairs"),
     "an empty list": ([], "not a JSON object"),
     "text": ("hello", "not JSON"),
@@ -265,6 +272,10 @@ FRAMES: dict[str, Callable[[], Any]] = {
     "Arrow": lambda: pa.table({"headers": TEXT_HEADERS, "raw body": BODIES, "at": [1, 2, 3, 4]}),
     "DuckDB": lambda: duckdb.connect().from_arrow(pa.table({"headers": TEXT_HEADERS, "payload": BODIES})),
     "envelopes of a gateway": lambda: pd.DataFrame([ENVELOPES["API gateway, version 1"], *MANY[1:]]),
+    "pandas, with headers as NumPy has them": lambda: pd.DataFrame(
+        {"headers": [np.array([[*pair] for pair in item["headers"].items()], object) for item in MANY], "body": BODIES}
+    ),
+    "pandas, from CSV": lambda: pd.read_csv(io.StringIO(pd.DataFrame(MANY).to_csv())),
     "envelopes as text": lambda: pl.DataFrame({"id": [1, 2, 3, 4], "event": LINES}),
     "a series": lambda: pd.Series(LINES),
 }
