@@ -200,8 +200,8 @@ def service(chat: Chat, memo: VoiceMemo) -> Iterator[Finding]:
 
 def group(chat: Chat, memo: VoiceMemo) -> Iterator[Finding]:
     if chat.is_group:
-        people = f" of {len(chat.others) + 1}" if chat.others else ""
-        yield _info("no_receipts", f"a group{people}: Linq reports sent, never delivered or read")
+        who = f" ({views.people(len(chat.others))} receive it)" if chat.others else ""
+        yield _info("no_receipts", f"a group{who}: Linq reports sent, never delivered or read")
 
 
 def health(chat: Chat, memo: VoiceMemo) -> Iterator[Finding]:

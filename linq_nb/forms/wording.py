@@ -29,7 +29,7 @@ def may_set_copy(plan: Plan | None) -> bool:
 
 
 def button_text(plan: Plan | None) -> str:
-    """Return what the button will do: ``Send 0:15 to Book Club · 4 people · iMessage``."""
+    """Return what the button will do: ``Send 0:15 to Book Club · 3 people · iMessage``."""
     verdict = plan_verdict(plan)
     if plan is None or verdict is None:
         return "Send"
@@ -52,15 +52,8 @@ def progress_text(done: int, total: int) -> str:
 def _recipients_text(chats: Sequence[Chat]) -> str:
     """Return the recipients: one chat by name, several by number; a person counts once, the sender does not."""
     services = ", ".join(dict.fromkeys(clean(chat.service, 20) for chat in chats if chat.service))
-    if len(chats) == 1:
-        (chat,) = chats
-        head = clean(views.chat_whom(chat).partition(" · ")[0], 40)
-        people = f"{len(chat.others) + 1} people" if chat.is_group and chat.others else ""
-    else:
-        number = len({person.handle for chat in chats for person in chat.others})
-        head = f"{len(chats)} chats"
-        people = f"{number} {'person' if number == 1 else 'people'}" if number else ""
-    return " · ".join(part for part in (head, people, services) if part)
+    name, _, people = views.recipients(chats).partition(" · ")
+    return " · ".join(part for part in (clean(name, 40), people, services) if part)
 
 
 def next_step(plan: Plan | None, *, has_chat: bool, has_memo: bool, copy: int) -> str:

@@ -24,8 +24,9 @@ from linq_nb.views.page import (
     div,
     esc,
     fact_table,
+    folded,
     pill,
-    status_ground,
+    status_pill,
     table,
 )
 from linq_nb.views.phrases import ago
@@ -60,10 +61,12 @@ def finding_rows(findings: Sequence[Finding]) -> list[Row]:
 
 def sent(send: Send, *, now: datetime | None = None) -> Shown:
     """Show the record of one send; a repeated one says how long before ``now`` (else ``repeated_at``) it went."""
-    status, ground, rows = clean(send.status, 40), status_ground(send.status), send_rows(send)
+    status, rows = clean(send.status, 40), send_rows(send)
     sentence = repeated_line(send, now or send.repeated_at) if send.repeated else _meaning(send)
     return Shown(
-        html=div(FRAME, f'<div style="margin:0 0 6px">{pill(status, ground)} {esc(sentence)}</div>', fact_table(rows)),
+        html=div(
+            FRAME, f'<div style="margin:0 0 6px">{status_pill(send.status)} {esc(sentence)}</div>', fact_table(rows)
+        ),
         text=f"{status}: {sentence}\n{columns(rows)}",
     )
 
@@ -123,8 +126,8 @@ VERDICTS: dict[str, tuple[str, str]] = {
     "duplicate": (GREY, "twice in the table"),
     "refused": (RED, "refused"),
 }
-MOST_ROWS = 30
-"""A longer plan shows only so many rows: first those that will not be sent; it says how many are left out."""
+MOST_ROWS, MOST_FOLDED = 30, 500
+"""A longer plan shows only so many rows, first those that will not be sent; the next ones are folded away below."""
 
 
 def plan_line(plan: Plan) -> str:
@@ -137,14 +140,15 @@ def plan_line(plan: Plan) -> str:
 def planned(plan: Plan) -> Shown:
     """Show a plan: one line that says what will happen, the rows that will not be sent, and the notes."""
     head, notes = plan_line(plan), [("note", clean(note, 600)) for note in plan.notes]
-    shown = sorted(plan.rows, key=lambda row: row.verdict == "send")[:MOST_ROWS]
-    rows = [(f"{row.row}", VERDICTS[row.verdict], _planned_row(row)) for row in shown]
-    more = len(plan.rows) - len(shown)
+    ordered = sorted(plan.rows, key=lambda row: row.verdict == "send")[:MOST_FOLDED]
+    rows = [(f"{row.row}", VERDICTS[row.verdict], _planned_row(row)) for row in ordered]
+    more = len(plan.rows) - len(rows[:MOST_ROWS])
     tail = [f"and {more} more rows"] if more > 0 else []
     cells = [(esc(number), f"{pill(word, ground)} {esc(row)}") for number, (ground, word), row in rows]
-    text = [f"{number:>4}  {word}: {row}" for number, (_, word), row in rows]
+    text = [f"{number:>4}  {word}: {row}" for number, (_, word), row in rows[:MOST_ROWS]]
+    rest = [folded(line, table(cells[MOST_ROWS:])) for line in tail]
     return Shown(
-        html=div(FRAME, f"<b>{esc(head)}</b>", table(cells), *map(esc, tail), fact_table(notes)),
+        html=div(FRAME, f"<b>{esc(head)}</b>", table(cells[:MOST_ROWS]), *rest, fact_table(notes)),
         text="\n".join([head, *text, *tail, *(f"note  {note}" for _, note in notes)]),
     )
 

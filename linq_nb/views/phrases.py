@@ -29,6 +29,11 @@ def rate(hz: int, channels: int | None) -> str:
     return f"{hz / 1000:g} kHz" + names.get(channels, f" {channels} channels")
 
 
+def people(count: int) -> str:
+    """Return a number of people: ``1 person``, ``3 people``. Counted are those who receive a memo, not the sender."""
+    return f"{count:,} {'person' if count == 1 else 'people'}"
+
+
 def moment(at: datetime) -> str:
     """Return a time in UTC to the second: ``2026-11-23 20:42:10 UTC``."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

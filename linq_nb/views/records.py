@@ -10,7 +10,7 @@ from linq_nb import audio
 from linq_nb.model import BadDraft, Chat, Draft, Event, Finding, Handle, Line, Message, Plan, PlanRow, Send, VoiceMemo
 from linq_nb.status import status_of
 from linq_nb.text import clean, mask, place, recipient, short_id
-from linq_nb.views.phrases import duration, moment, rate, size
+from linq_nb.views.phrases import duration, moment, people, rate, size
 
 
 class Fact(NamedTuple):
@@ -78,8 +78,18 @@ def chat_whom(chat: Chat | str | None) -> str:
     """Name a chat: its name, its people, its service."""
     if chat is None or isinstance(chat, str):
         return f"chat {recipient(chat)}" if chat else "no chat yet"
-    people = [person.handle for person in chat.others]
-    return _whom(chat.chat_name, people, chat.is_group, chat.service, chat.chat_id)
+    handles = [person.handle for person in chat.others]
+    return _whom(chat.chat_name, handles, chat.is_group, chat.service, chat.chat_id)
+
+
+def recipients(chats: Sequence[Chat | str]) -> str:
+    """Name one chat, or count several, and the people who receive a memo: ``2 chats · 3 people``; each counts once."""
+    found = [chat for chat in chats if isinstance(chat, Chat)]
+    if len(chats) == 1:
+        is_group = bool(found) and found[0].is_group and bool(found[0].others)
+        return chat_whom(chats[0]).partition(" · ")[0] + (f" · {people(len(found[0].others))}" if is_group else "")
+    handles = {person.handle for chat in found for person in chat.others}
+    return f"{len(chats)} chats" + (f" · {people(len(handles))}" if handles and len(found) == len(chats) else "")
 
 
 def send_whom(send: Send) -> str:
@@ -98,18 +108,18 @@ def send_memo(send: Send) -> str:
     return " · ".join(parts)
 
 
-def _whom(name: str | None, people: Sequence[str], is_group: bool | None, service: str | None, chat_id: str) -> str:
-    group = is_group or (is_group is None and len(people) > 1)
+def _whom(name: str | None, handles: Sequence[str], is_group: bool | None, service: str | None, chat_id: str) -> str:
+    group = is_group or (is_group is None and len(handles) > 1)
     named = clean(name, 80) if name else None
     parts = [named] if named else []
-    parts += [f"group of {len(people) + 1}"] if group and people else ["group"] if group else []
-    if people and not (group and named):
-        parts += [p for p in (_people(people),) if p != named]
+    parts += [people(len(handles))] if group and handles else ["group"] if group else []
+    if handles and not (group and named):
+        parts += [text for text in (_masked(handles),) if text != named]
     parts += [clean(service, 40)] if service else []
     return " · ".join(parts) or f"chat {short_id(chat_id)}"
 
 
-def _people(handles: Sequence[str], most: int = 5) -> str:
+def _masked(handles: Sequence[str], most: int = 5) -> str:
     """List masked handles, the first few of many."""
     shown = [clean(mask(handle)) for handle in handles[:most]]
     more = len(handles) - most

@@ -10,12 +10,12 @@ from linq_nb.model import Finding, Plan, PlanRow, Send
 from linq_nb.status import status_of
 from linq_nb.text import clean, mask
 from linq_nb.views import records
-from linq_nb.views.blocks import MOST_ROWS, VERDICTS, finding_rows, finding_table
+from linq_nb.views.blocks import MOST_FOLDED, MOST_ROWS, VERDICTS, finding_rows, finding_table
 from linq_nb.views.card import memo_html, with_player
-from linq_nb.views.page import FRAME, Shown, columns, div, esc, mode_pill, pill, status_ground, tagged
+from linq_nb.views.page import FRAME, Shown, columns, div, esc, folded, mode_pill, pill, status_ground, tagged
 
-TaggedRow = tuple[str, str, str]
-"""The ground of a tag, its word, and the text beside it."""
+TaggedRow = tuple[str, str, str, str]
+"""The ground of a tag, its word, what the word means, and the text beside it."""
 
 
 def several_card(plan: Plan, *, mode: Literal["DEMO", "LIVE"]) -> Shown:
@@ -25,7 +25,7 @@ def several_card(plan: Plan, *, mode: Literal["DEMO", "LIVE"]) -> Shown:
     notes = [("note", clean(note, 600)) for note in plan.notes]
     checked = (finding_rows(common) if common else []) + notes
     lines = dict.fromkeys(clean(mask(draft.chat.line)) for draft in drafts if getattr(draft.chat, "line", None))
-    head = f"from {' and '.join(lines) or 'your line'} to {len(plan.rows)} chats"
+    head = f"from {' and '.join(lines) or 'your line'} to {records.recipients([draft.chat for draft in drafts])}"
     memo, shown = drafts[0].memo, _cut([_receiver(row, common) for row in plan.rows])
     tag = mode_pill(mode)
     html = [f"<div>{tag} {esc(head)}</div>", f'<div style="margin:10px 0">{memo_html(memo)}</div>']
@@ -41,13 +41,13 @@ def outcomes(sends: Sequence[Send]) -> Shown:
 
 
 def _cut(rows: Sequence[TaggedRow]) -> Shown:
-    """Show the first rows, and say how many are left out."""
-    seen = rows[:MOST_ROWS]
-    more = [f"and {len(rows) - len(seen)} more"] if len(rows) > len(seen) else []
-    cells = [(pill(word, ground), esc(text)) for ground, word, text in seen]
+    """Show the first rows; the others are folded away below them."""
+    cells = [(pill(word, ground, hint), esc(text)) for ground, word, hint, text in rows[:MOST_FOLDED]]
+    seen, more = cells[:MOST_ROWS], cells[MOST_ROWS:]
+    words = [f"and {len(rows) - len(seen)} more"] if len(rows) > len(seen) else []
     return Shown(
-        html=tagged(cells, first="116px") + "".join(map(esc, more)),
-        text="\n".join([columns([(word, text) for _, word, text in seen]), *more]),
+        html=tagged(seen, first="116px") + "".join(folded(line, tagged(more, first="116px")) for line in words),
+        text="\n".join([columns([(word, text) for _, word, _, text in rows[:MOST_ROWS]]), *words]),
     )
 
 
@@ -56,7 +56,7 @@ def _receiver(row: PlanRow, common: Sequence[Finding]) -> TaggedRow:
     ground, word = VERDICTS[row.verdict]
     why = "" if row.verdict == "already_sent" else row.why
     note = why or "; ".join(finding.message for finding in row.findings if finding not in common)
-    return ground, word, _joined(records.chat_whom(row.draft.chat), clean(note, 300))
+    return ground, word, "", _joined(records.chat_whom(row.draft.chat), clean(note, 300))
 
 
 def _outcome(send: Send) -> TaggedRow:
@@ -65,7 +65,8 @@ def _outcome(send: Send) -> TaggedRow:
         entry = catalog.explain(send.http_status, send.error_code)
         number = catalog.numbers(send.http_status, send.error_code)
         note = f"{number} {entry.meaning}; {status_of(send.status).meaning}; {entry.todo}"
-    return status_ground(send.status), clean(send.status, 40), _joined(records.send_whom(send), note)
+    meaning = status_of(send.status).meaning
+    return status_ground(send.status), clean(send.status, 40), meaning, _joined(records.send_whom(send), note)
 
 
 def _joined(whom: str, note: str) -> str:

@@ -164,7 +164,7 @@ def _table(rows: Sequence[Bubble]) -> str:
     cell = "text-align:left;vertical-align:top;border:none;padding:3px 10px 3px 0;background:none"
     head = "".join(
         f'<th style="{cell};font-weight:normal;{width}">{quiet(title)}</th>'
-        for title, width in (("state", "width:92px"), ("bubble", ""))
+        for title, width in (("state", "width:104px"), ("bubble", ""))
     )
     tags = [pill(_word(row), COLOURS[row.state.colour], row.state.meaning) for row in rows]
     body = "".join(

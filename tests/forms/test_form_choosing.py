@@ -51,7 +51,7 @@ def test_chats_are_listed_with_their_kind_and_health(form: SendForm) -> None:
     listed = {row["name"]: row for row in form.controls.picker.rows}
     assert len(listed) == 25
     assert (listed[ADA]["detail"], listed[ADA]["service"], listed[ADA]["health"]) == ("+1•••••0111", "iMessage", "")
-    assert (listed[BOOK_CLUB]["detail"], listed[BOOK_CLUB]["service"]) == ("group of 4", "iMessage")
+    assert (listed[BOOK_CLUB]["detail"], listed[BOOK_CLUB]["service"]) == ("3 people", "iMessage")
     assert (listed["Sam SMS"]["service"], listed["Rosa RCS"]["service"]) == ("SMS", "RCS")
     assert listed["Kim Opted Out"]["health"] == "OPTED_OUT"
 
@@ -90,13 +90,13 @@ def test_id_of_no_chat_is_an_error_in_the_form(form: SendForm) -> None:
 
 def test_card_and_button_say_what_will_happen(form: SendForm, hello: Path) -> None:
     fill(form, BOOK_CLUB, str(hello))
-    assert label(form) == "Send 0:02 to Book Club · 4 people · iMessage"
+    assert label(form) == "Send 0:02 to Book Club · 3 people · iMessage"
     assert not form.controls.send.disabled
     assert "hello.wav" in form.controls.card.value
     assert "DEMO" in form.controls.card.value
     assert "never delivered or read" in form.controls.card.value
     form.controls.copy.value = 3
-    assert label(form) == "Send 0:02 to Book Club · 4 people · iMessage as copy 3"
+    assert label(form) == "Send 0:02 to Book Club · 3 people · iMessage as copy 3"
 
 
 def test_several_chats_share_one_card_and_one_button(form: SendForm) -> None:

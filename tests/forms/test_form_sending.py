@@ -361,7 +361,7 @@ def test_a_change_cancels_the_question(live: tuple[SendForm, Demo]) -> None:
     choose(form, BOOK_CLUB)
     press(form, "yes")
     assert world.bubbles() == {}
-    assert label(form) == "Send 0:02 to Book Club · 4 people · iMessage"
+    assert label(form) == "Send 0:02 to Book Club · 3 people · iMessage"
 
 
 def test_live_form_asks_once_for_several_chats(live: tuple[SendForm, Demo]) -> None:

@@ -28,6 +28,8 @@ LARGEST = 1_500_000
 ALLOWED = {
     "div": {"class", "style", "data-seconds"},  # the last is for our script alone, and goes where it goes
     "span": {"style", "title"},
+    "details": set(),
+    "summary": {"style"},
     "b": set(),
     "bdi": set(),
     "br": set(),
@@ -41,7 +43,7 @@ ALLOWED = {
 """What we use of what JupyterLab's sanitizer keeps; ``ALLOWED_STYLES`` likewise."""
 
 ALLOWED_STYLES = re.compile(
-    "align-items|background|border|border-collapse|border-radius|color|display|flex-wrap|font-family|font-size"
+    "align-items|background|border|border-collapse|border-radius|color|cursor|display|flex-wrap|font-family|font-size"
     "|font-weight|gap|height|letter-spacing|line-height|margin|max-width|min-width|opacity|overflow-wrap"
     "|padding|table-layout|text-align|vertical-align|white-space|width"
 )

@@ -41,10 +41,10 @@ LINES = [
         ADAS,
         f"Chat Ada Lovelace · +1•••••5597 · iMessage · from +1•••••0100 · HEALTHY · id {CHAT_ID}",
     ),
-    (CREW, f"Chat Climbing crew · group of 3 · iMessage · from +1•••••0100 · id {CHAT_ID}"),
+    (CREW, f"Chat Climbing crew · 2 people · iMessage · from +1•••••0100 · id {CHAT_ID}"),
     (
         NAMELESS,
-        f"Chat group of 3 · +1•••••5597, l•••@example.com · from +1•••••0100 · not active · archived · id {CHAT_ID}",
+        f"Chat 2 people · +1•••••5597, l•••@example.com · from +1•••••0100 · not active · archived · id {CHAT_ID}",
     ),
     (Line(phone_number="+12025550100", reputation="AT_RISK"), "Line +1•••••0100 · AT_RISK"),
     (
@@ -168,7 +168,7 @@ reconciled  ambiguous""",
     (
         replace(QUEUED, status="sent", is_group=True, chat_name="Crew", to_handles=("+12025555597", "a@b.example")),
         """sent: it has left the line; groups give no further receipts
-to        Crew · group of 3 · iMessage
+to        Crew · 2 people · iMessage
 memo      hello.m4a · 0:15 · M4A
 message   69a3…
 attempts  1""",
@@ -239,7 +239,7 @@ def test_live_draft_card_names_copy_findings_and_journal() -> None:
         journal_note="kept in memory",
     )
     assert shown.text == (
-        "LIVE from +1•••••0100 to Climbing crew · group of 3 · iMessage · copy 2\n"
+        "LIVE from +1•••••0100 to Climbing crew · 2 people · iMessage · copy 2\n"
         f"VoiceMemo attachment {CHAT_ID} · uploaded before\n"
         "warning  arrives as an attachment\n"
         "journal  kept in memory"
