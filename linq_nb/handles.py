@@ -17,7 +17,9 @@ from linq_nb.errors import SettingsError
 
 _SCIENTIFIC = re.compile(r"\+?\d([.,]\d+)? ?e ?\+?\d+", re.IGNORECASE)
 _WRAPPED = re.compile(
-    r"""^(?:(?:tel|sms|imessage|callto|facetime|whatsapp|mailto):|=?["'`<“‘]*)(.*?)["'`>”’]*[,;]?$""", re.IGNORECASE
+    r"""^(?:(?:tel|phone|mobile|cell|sms|imessage|callto|facetime|whatsapp|mailto)[:.]\ ?|=?["'`<“‘]*)  # before it
+    (.*?)["'`>”’]*[,;]?$""",
+    re.IGNORECASE | re.VERBOSE,
 )
 """What surrounds a number in exports: ``tel:``, Excel's ``="..."`` and leading quote."""
 
@@ -168,7 +170,8 @@ def _read(value: Any, region: str | None) -> str | None:
             raise _refusal(_LOST)
         value = value.item()
     if isinstance(value, float | Decimal):
-        if not math.isfinite(value) or value != int(value) or (isinstance(value, float) and _has_lost(int(value))):
+        is_exact = isinstance(value, Decimal) and "E" not in str(value)
+        if not math.isfinite(value) or value != int(value) or (not is_exact and _has_lost(int(value))):
             raise _refusal(_LOST)
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | str):
@@ -254,7 +257,7 @@ def _plain(text: str) -> str:
             chars.append("-")
         elif category.startswith("Z") or char.isspace():
             chars.append(" ")
-        elif category not in ("Cf", "Cc", "Mn", "Me"):
+        elif category not in ("Cf", "Cc", "Mn", "Me", "So"):
             chars.append(char)
     return "".join(chars).strip()
 

@@ -67,6 +67,8 @@ _JOINERS = "\u200c\u200d"
 _CHAT_ID = re.compile(r"\s*(?=.*[A-Fa-f])[0-9A-Fa-f]{6,}(?:-[0-9A-Fa-f]+){2,}\s*")
 """An id of a chat, also a mistyped one."""
 
+_DIGITS_AND_BETWEEN = re.compile(r"(?s)[+(]*\d.*\d")
+
 _SIGNS = {char: plain for plain, chars in (
     ("'", "\u00b4\u2018\u2019\u201a\u201b\u2032\u2035\u02b9\u02bb\u02bc\u02bd\u02c8"),
     ('"', "\u201c\u201d\u201e\u201f\u2033\u2036\u02ba\u02ee"),
@@ -152,13 +154,16 @@ def unsigned(text: str) -> str:
 
 
 def recipient(text: object, limit: int = 120) -> str:
-    """Make fit to show what stands where a recipient is expected: 7 digits or more are masked whatever is around them.
+    """Make fit to show what stands where a recipient is expected: 7 digits or more are masked, with all between them.
 
     A name with fewer digits and a chat's id stay.
     """
     plain = unicodedata.normalize("NFKC", str(text)[: 20 * limit])
-    is_private = "@" in plain or sum(map(str.isdecimal, plain)) >= 7
-    return clean(mask(plain), limit) if is_private and not _CHAT_ID.fullmatch(plain) else clean(text, limit)
+    if "@" in plain:
+        return clean(mask(plain), limit)
+    if sum(map(str.isdecimal, plain)) < 7 or _CHAT_ID.fullmatch(plain):
+        return clean(text, limit)
+    return clean(_DIGITS_AND_BETWEEN.sub(lambda number: mask(number[0]), plain), limit)
 
 
 def mask_json(value: Any) -> Any:

@@ -34,7 +34,9 @@ SPELLINGS = [
     "+1\u00ad202\u00ad555\u00ad0112", "\u202a+12025550112\u202c", "\u2066+12025550112\u2069", "\ufeff+12025550112",
     "\u200e+1 202 555 0112", " +12025550112\r\n", "+1202\u200b555\u20600112", "1\ufe0f\u20e32025550112",
     "+\u0661\u0662\u0660\u0662\u0665\u0665\u0665\u0660\u0661\u0661\u0662", "12,025,550,112", "1_202_555_0112",
-    "1\u00b7202\u00b7555\u00b70112", "1\u30fc202\u30fc555\u30fc0112", "%2B12025550112", "+1 [202] 555 0112",
+    "Tel. +1 202 555 0112", "phone: 12025550112",
+    "\U0001f4de +1 202 555 0112", "1\u00b7202\u00b7555\u00b70112",
+    "1\u30fc202\u30fc555\u30fc0112", "%2B12025550112", "+1 [202] 555 0112",
 ]  # fmt: skip
 
 
@@ -96,6 +98,7 @@ WRONG = [
     ("2.02556E+9", "the digits are lost; read the column as text"),
     ("1,20256E+10", "the digits are lost; read the column as text"),
     ("+1.20256e10", "the digits are lost; read the column as text"),
+    (Decimal("1.20256E+10"), "the digits are lost; read the column as text"),
     (2.02556e9, "the digits are lost; read the column as text"),
     (1.20256e10, "the digits are lost; read the column as text"),
     (12025550112.5, "the digits are lost; read the column as text"),

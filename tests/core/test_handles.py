@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,7 @@ def test_a_region_completes_a_number_without_its_country_code(value: Any, region
     [
         ("2.02556E+9", None, "the digits are lost; read the column as text; nothing was sent"),
         ("1,20255E+10", "US", "read the column as text"),
+        (Decimal("1.20256E+10"), None, "the digits are lost; read the column as text"),
         (12025550112.5, None, "the digits are lost; read the column as text"),
         (2.02556e20, None, "read the column as text"),
         ("2025550112", None, r'10 digits, no [+], ends in 0112.*to_e164[(]numbers, region="US"[)] adds'),
