@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from linq_nb.errors import SettingsError
 from linq_nb.frames import KeyHolder, hasher
 from linq_nb.handles import each, handle_key, is_missing, to_e164
-from linq_nb.tables import listed
+from linq_nb.tables import Table, in_pandas, is_table
 from linq_nb.text import HIDDEN
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_NOTHING_MATCHED = "nothing was matched"
 _HASH = re.compile("[0-9a-f]{16}")
 _HANDLE_COLUMNS = ("to_handles", "handle")
 """Columns of handles in frames of sends, chats, and people of chats."""
@@ -31,8 +32,9 @@ def match(
 ) -> pd.DataFrame:
     """Join your own table of people to a frame of sends or chats: a row for each send or chat and person that match.
 
-    ``contacts``: a DataFrame; its column ``on`` has phone numbers in any usual spelling, or email addresses. ``region``
-    (such as "US") is the country of numbers without their country code. A group has a row for each of its people that
+    ``contacts``: a table (pandas, Polars, DuckDB, Arrow, a list of rows); its column ``on`` has phone numbers in any
+    usual spelling, or email addresses. ``region`` (such as "US") is the country of numbers without their country code.
+    A group has a row for each of its people that
     is in ``contacts``. The result has the frame's columns, then those of ``contacts``, with ``_contact`` added to a
     name that both have; ``result.attrs["matched"]`` says how many matched.
     The frame must show whom it is about: make it with ``handles="full"``, or with ``handles="hashed"`` and give
@@ -41,7 +43,7 @@ def match(
     import pandas as pd
 
     to_e164(None, region)  # refuses what is no region
-    people = _table(contacts, on)
+    people, column_on = _table(contacts, on)
     column = next((name for name in _HANDLE_COLUMNS if name in frame.columns), None)
     if column is None:
         raise SettingsError("match takes a frame of sends or chats, with the column to_handles; nothing was matched")
@@ -49,7 +51,7 @@ def match(
     normal = functools.cache(_reader(set(handles), key))
     ours = pd.DataFrame({"row": handles.index, "handle": each(handles, lambda value: normal(value, None)).array})
     theirs = pd.DataFrame(
-        {"person": range(len(people)), "handle": each(people[on], lambda value: normal(value, region)).array}
+        {"person": range(len(people)), "handle": each(people[column_on], lambda value: normal(value, region)).array}
     )
     is_unreadable = theirs["handle"].isna()
     pairs = ours.dropna().merge(theirs.dropna(), on="handle")[["row", "person"]].drop_duplicates()
@@ -83,17 +85,13 @@ def hash_handles(values: Any, key: bytes | KeyHolder, region: str | None = None)
     return each(values, read)
 
 
-def _table(contacts: Any, on: str) -> pd.DataFrame:
-    """Return the contacts as a pandas frame; raises SettingsError for one without the column."""
-    import pandas as pd
-
-    people = contacts.to_pandas() if hasattr(contacts, "to_pandas") else contacts  # Polars, Arrow
-    if not isinstance(people, pd.DataFrame):
+def _table(contacts: Any, on: str) -> tuple[pd.DataFrame, Any]:
+    """Return the contacts as a pandas frame and the name of its column; raises SettingsError for one without it."""
+    if not is_table(contacts):
         raise SettingsError(f"contacts is a DataFrame of people, not a {type(contacts).__name__}; nothing was matched")
-    if on not in people.columns:
-        columns = listed(people.columns)
-        raise SettingsError(f"contacts has no column {on!r}; nothing was matched; its columns: {columns}")
-    return people
+    people = in_pandas(contacts, _NOTHING_MATCHED)
+    names = tuple(map(str, people.columns))
+    return people, people.columns[Table(names, (), "table of contacts", _NOTHING_MATCHED).place(on)]
 
 
 def _reader(handles: set[str], key: bytes | KeyHolder | None) -> Callable[[Any, str | None], str | None]:

@@ -12,10 +12,10 @@ import io
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Number
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from linq_nb.errors import SettingsError
 from linq_nb.text import clean, mask, mask_text, one_line, recipient
@@ -23,6 +23,7 @@ from linq_nb.text import clean, mask, mask_text, one_line, recipient
 if TYPE_CHECKING:
     import pandas as pd
 
+T = TypeVar("T")
 Row = tuple[Any, ...]
 
 SEPARATORS = "\t;|,"
@@ -253,6 +254,20 @@ def of_value(value: Any, outcome: str = _NOTHING_SENT) -> Table:
     A named index of pandas counts as a column. ``outcome`` is what an error says was done. Raises SettingsError for a
     table that cannot be read, or that has a column twice.
     """
+
+    def read(table: Any) -> Table:
+        return Table(tuple(map(_label, table.collect_schema().names())), _rows(table), outcome=outcome)
+
+    return _read(value, outcome, read)
+
+
+def in_pandas(value: Any, outcome: str = _NOTHING_SENT) -> pd.DataFrame:
+    """Return a table of any kind as a pandas frame; raises SettingsError as ``of_value`` does."""
+    return _read(value, outcome, _to_pandas)
+
+
+def _read(value: Any, outcome: str, read: Callable[[Any], T]) -> T:
+    """Return what is read of a table, given as one of narwhals; raises SettingsError."""
     import narwhals as nw
 
     if isinstance(value, Mapping) or _are_mappings(value):
@@ -263,9 +278,8 @@ def of_value(value: Any, outcome: str = _NOTHING_SENT) -> Table:
         value = value.reset_index()
     try:
         table = nw.from_native(value, pass_through=True)
-        if not isinstance(table, nw.DataFrame | nw.LazyFrame):
-            table = nw.from_arrow(value, backend="pyarrow")
-        return Table(tuple(map(_label, table.collect_schema().names())), _rows(table), outcome=outcome)
+        is_frame = isinstance(table, nw.DataFrame | nw.LazyFrame)
+        return read(table if is_frame else nw.from_arrow(value, backend="pyarrow"))
     except Exception as error:  # noqa: BLE001  a lazy table runs here: any error of its engine is shown in one line
         raise SettingsError(
             f"the table cannot be read ({type(error).__name__}: {one_line(error, 200)}); {outcome}; "
@@ -316,6 +330,16 @@ def _rows(table: Any) -> list[Row]:
     return list(table.rows())
 
 
+def _to_pandas(table: Any) -> pd.DataFrame:
+    import narwhals as nw
+
+    if isinstance(table, nw.LazyFrame):
+        if table.implementation.is_duckdb():
+            return table.to_native().df()  # type: ignore[no-any-return]
+        table = table.collect()
+    return table.to_pandas()  # type: ignore[no-any-return]
+
+
 # --- beside the results ---------------------------------------------------------------------------------------
 
 
@@ -330,7 +354,10 @@ def beside(frame: pd.DataFrame, rows: Sequence[Mapping[str, Any]], *, masked: bo
         is_recipient = key_of(name) in CHAT.keys
         values = [_masked(row.get(name), is_recipient) if masked else row.get(name) for row in rows]
         column = pd.Series(values, index=frame.index, dtype=object).convert_dtypes()
-        frame[f"{name}_input" if name in frame.columns else name] = column
+        free = name
+        while free in frame.columns:
+            free += "_input"
+        frame[free] = column
     return frame
 
 

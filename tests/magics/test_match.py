@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -86,9 +87,13 @@ def test_numbers_match_however_an_export_writes_them(outbox: Outbox, phones: Any
     assert {"Ada Lovelace", "Grace Hopper"} <= set(matched["chat_name"])
 
 
-def test_a_table_of_polars_matches_too(outbox: Outbox) -> None:
-    matched = full(outbox).linq.match(pl.from_pandas(CRM), region="US")
-    assert pairs(matched) == wanted(outbox)
+def test_a_table_of_every_engine_matches(outbox: Outbox) -> None:
+    chats, polars = full(outbox), pl.from_pandas(CRM)
+    relation = duckdb.connect().from_arrow(polars.to_arrow())
+    spaced = CRM.rename(columns={"phone": "Phone "})
+    rows = CRM.to_dict("records")
+    for contacts in (polars, polars.lazy(), polars.to_arrow(), relation, rows, CRM.set_index("phone"), spaced):
+        assert pairs(chats.linq.match(contacts, region="US")) == wanted(outbox)
 
 
 def test_nothing_matches_nothing(outbox: Outbox) -> None:
@@ -109,6 +114,9 @@ def test_what_cannot_match_is_refused_in_one_line(outbox: Outbox) -> None:
             "are hashed; nothing was matched; give key=outbox",
         ),
         (lambda: full(outbox).linq.match(CRM, on="mobile"), "no column 'mobile'.*its columns: name, phone, status"),
+        (lambda: full(outbox).linq.match(CRM, on="phones"), "no column 'phones'.*did you mean 'phone'"),
+        (lambda: full(outbox).linq.match(CRM.set_axis(["phone", "x", "phone"], axis=1)), "there twice: phone; nothing"),
+        (lambda: full(outbox).linq.match(pl.scan_csv("/nowhere.csv")), "cannot be read.*nothing was matched"),
         (lambda: full(outbox).linq.match([ADA]), "a DataFrame of people, not a list"),
         (lambda: full(outbox).linq.match(CRM, region="Texas"), "region is the code of a country"),
         (lambda: pd.DataFrame({"x": [1]}).linq.match(CRM), "a frame of sends or chats"),
