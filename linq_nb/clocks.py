@@ -12,8 +12,8 @@ from pathlib import Path
 
 _SECOND = timedelta(seconds=1)
 
-if sys.platform == "win32":
-    _read_steady: Callable[[], float] = time.monotonic  # counts sleep there
+if sys.platform in ("win32", "emscripten"):  # Windows counts sleep here; a browser has no other clock
+    _read_steady: Callable[[], float] = time.monotonic
 else:
     _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS's CLOCK_MONOTONIC counts sleep
 

@@ -20,7 +20,7 @@ from linq_nb.frames import Handles, to_frame
 from linq_nb.model import BadDraft, Chat, Plan, PlanRow, Send, is_uuid
 from linq_nb.outbox.attempt import send_checked
 from linq_nb.outbox.poll import GRACE_S
-from linq_nb.outbox.threads import Worker, join
+from linq_nb.outbox.threads import Worker, join, start
 from linq_nb.process import Unpicklable
 from linq_nb.session import Session
 from linq_nb.status import IN_HAND_STATUSES, UNCLEAR_STATUSES
@@ -103,19 +103,12 @@ class Batch(Unpicklable):
         """Start the workers; what the system refuses beyond the first is done without."""
         _running.add(self)
         try:
-            for number in range(self._workers):
-                thread = Worker(self._work, f"linq_nb batch {number}")
-                self._threads.append(thread)
-                thread.start()
+            start(self._threads, self._work, "linq_nb batch", self._workers)
         except KeyboardInterrupt:
             self.stop("interrupted")
             raise
-        except RuntimeError as error:
-            self._threads.pop()
-            if not self._threads:
-                self.stop(str(error))
-                self._give_up(None, error)
-                raise LinqError(f"the batch could not begin ({error}); nothing was sent; close programs") from error
+        if isinstance(self._crash, KeyboardInterrupt):  # no thread could be started, so the rows were sent here
+            raise self._crash
         return self
 
     def __repr__(self) -> str:
@@ -211,7 +204,7 @@ class Batch(Unpicklable):
                     self._finish(row, self._send(row))
         except BaseException as error:  # noqa: BLE001  a fault of ours is raised by wait(), not lost in a thread
             self._crash = error
-            self.stop(f"{type(error).__name__}: {error}")
+            self.stop("interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}")
             self._give_up(row, error)
 
     def _take(self) -> PlanRow | None:

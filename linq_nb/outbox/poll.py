@@ -23,7 +23,7 @@ from linq_nb.errors import (
     RateLimitError,
 )
 from linq_nb.model import Chat, Event, Message, Send
-from linq_nb.outbox.threads import Worker, join
+from linq_nb.outbox.threads import Worker, join, start
 from linq_nb.session import Session
 
 WORKERS = 4
@@ -73,17 +73,16 @@ def read_messages(session: Session, chats: Iterable[Chat | str | float] | None) 
     for chat in chats:
         session.check_chat(chat)
     chat_ids = list(dict.fromkeys(map(session.chat_id, chats)))
-    pool = ThreadPoolExecutor(_worker_count(session), "linq_nb messages")
-    try:
-        lists = list(pool.map(lambda chat_id: list(session.client.messages(chat_id)), chat_ids))
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    if session.demo is not None:
+        lists = [list(session.client.messages(chat_id)) for chat_id in chat_ids]
+    else:
+        pool = ThreadPoolExecutor(WORKERS, "linq_nb messages")
+        try:
+            lists = list(pool.map(lambda chat_id: list(session.client.messages(chat_id)), chat_ids))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
     messages = {message.message_id: message for listed in lists for message in listed}
     return sorted(messages.values(), key=lambda item: (item.created_at is None, item.created_at, item.message_id))
-
-
-def _worker_count(session: Session) -> int:
-    return 1 if session.demo is not None else WORKERS  # the demo answers at once, and in one order
 
 
 class Poll:
@@ -106,13 +105,10 @@ class Poll:
 
     def run(self) -> Poll:
         """Ask for all sends and return; Ctrl-C stops it, and every answer is in the journal."""
-        threads = [
-            Worker(self._work, f"linq_nb poll {number}")
-            for number in range(min(_worker_count(self._session), len(self._groups)))
-        ]
+        threads: list[Worker] = []
+        workers = 1 if self._session.demo is not None else WORKERS  # the demo answers at once, and in one order
         try:
-            for thread in threads:
-                thread.start()
+            start(threads, self._work, "linq_nb poll", min(workers, len(self._groups)))
             join(threads)
         except BaseException:
             self._stopped = True

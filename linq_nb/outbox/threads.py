@@ -25,6 +25,21 @@ class Worker(threading.Thread):
             self.ended.set()
 
 
+def start(workers: list[Worker], work: Callable[[], object], name: str, number: int) -> None:
+    """Start so many workers and put them into the list, or fewer when the system refuses more.
+
+    Where it refuses even the first, as a browser does, the work is done here and now.
+    """
+    try:
+        for index in range(number):
+            workers.append(Worker(work, f"{name} {index}"))
+            workers[-1].start()
+    except RuntimeError:
+        workers.pop()
+        if not workers:
+            work()
+
+
 def join(workers: Iterable[Worker], seconds: float = math.inf) -> None:
     """Wait for the end of workers, at most so many seconds; one that never began is not waited for."""
     deadline = time.monotonic() + seconds
