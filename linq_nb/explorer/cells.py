@@ -9,7 +9,7 @@ from typing import Any
 from linq_nb.text import clean, mask, mask_text, recipient
 
 RECIPIENT = "typed_chat"
-HANDLES = ("from_handle", "to_handles")
+HANDLES = ("from_handle", "to_handles", "chat_handles")
 _HASHED = re.compile(r"[0-9a-f]{16}")
 
 

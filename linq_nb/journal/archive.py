@@ -51,7 +51,10 @@ class Archive(Claims):
 
     def forget(self, chat_id: str) -> int:
         """Delete what was kept of a chat but its send keys; returns how many sends it had."""
-        blank: dict[str, Any] = {name: None for name in SENDS.names if name not in _REMAINS} | {"to_handles": ()}
+        blank: dict[str, Any] = {name: None for name in SENDS.names if name not in _REMAINS} | {
+            "to_handles": (),
+            "chat_handles": (),
+        }
         its_ids = sa.select(sends.c.send_id).where(sends.c.chat_id == chat_id)
         with self.database.write(EVENTS_LOCK) as db:
             self.database.lock_rows(db, sends, sends.c.chat_id == chat_id)

@@ -189,6 +189,7 @@ class Batch(Unpicklable):
 
         Handles in these are masked unless ``handles`` is "full".
         """
+        self._session.home.check()
         key = self._session.journal.hash_key() if handles == "hashed" else None
         ended = [(row, send) for row, send in zip(self.plan.rows, self._results, strict=True) if send is not None]
         frame = to_frame([send for _, send in ended], handles, kind="sends", key=key)

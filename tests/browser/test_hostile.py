@@ -55,6 +55,7 @@ OURS = ".linq-nb-form, .linq-nb-kept"
 OTHERS = """roots => roots.flatMap(root => [...root.querySelectorAll(
   'script,iframe,object,embed,svg,math,style,link,base,meta,a,video,form,select,details,marquee')])
   .filter(node => node.tagName !== 'STYLE' || node.parentElement.className !== 'linq-nb-kept')
+  .filter(node => node.tagName !== 'DETAILS' || !/^and \\d+ more$/.test(node.firstChild.textContent))
   .map(node => node.outerHTML.slice(0, 200))"""
 HANDLERS = """roots => roots.flatMap(root => [...root.querySelectorAll('*')]).filter(node => [...node.attributes].some(
   a => a.name.startsWith('on') || a.name === 'srcdoc' || (a.name === 'src' && !/^data:(image|audio)\\//.test(a.value))))

@@ -16,7 +16,7 @@ from linq_nb.journal import Journal
 from linq_nb.model import BOOL, CATEGORY, FLOAT, INT, TEXT, TIME, Event, Send, columns_of
 from linq_nb.outbox import session_of
 
-NOT_STORED = {"repeated", "repeated_at"}
+NOT_STORED = {"repeated", "repeated_at", "typed_chat"}
 UNITS = {"_ms": "ms", "_bytes": "bytes", "_s": "s", "_at": "UTC"}
 SQL = {TEXT: {"TEXT", "VARCHAR"}, CATEGORY: {"TEXT", "VARCHAR"}, INT: {"INTEGER", "BIGINT"}, TIME: {"BIGINT"},
        BOOL: {"BOOLEAN"}}  # fmt: skip
