@@ -20,6 +20,7 @@ html_title = f"linq_nb {version}"
 smartquotes = False  # they would make one dash of the two of an option
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False
 copybutton_selector = "div.highlight:not(.output *) pre"
 
 nb_execution_mode = "off"  # the stored outputs, which nbval compares
