@@ -222,11 +222,19 @@ class Client:
         return self._read_list(path, "subscriptions", wire.subscription, "the webhook subscriptions")
 
     def create_subscription(
-        self, target_url: str, events: list[str], *, phone_numbers: list[str] | None = None
+        self,
+        target_url: str,
+        events: list[str],
+        *,
+        phone_numbers: list[str] | None = None,
+        routing_key_header: str | None = None,
+        routing_id_header: str | None = None,
     ) -> Subscription:
         """Create a webhook subscription; its ``signing_secret`` comes this once only, so it is not repeated."""
         body: dict[str, Any] = {"target_url": target_url, "subscribed_events": list(events)}
         body |= {"phone_numbers": list(phone_numbers)} if phone_numbers else {}
+        headers = {"routing_key_header": routing_key_header, "routing_id_header": routing_id_header}
+        body |= {name: value for name, value in headers.items() if value is not None}
         path, doing = "/v3/webhook-subscriptions", "the webhook subscription"
 
         def read(answer: Answer) -> Subscription:

@@ -17,6 +17,7 @@ from .wire import Logged, Refusal, Reply, Request, refusal_reply, xml_reply
 API_HOST, UPLOAD_HOST, CDN_HOST = "demo.linq.invalid", "upload.linq.invalid", "cdn.linqapp.com"
 HOSTS = (API_HOST, UPLOAD_HOST, CDN_HOST, media.HOST)
 API_PREFIX = "/api/partner"
+_METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 Handler = Callable[[Call], Reply]
@@ -109,7 +110,17 @@ def _find(request: Request) -> tuple[Handler, str]:
         match = pattern.fullmatch(path)
         if match is not None and request.method in handlers:
             return handlers[request.method], (match.lastindex and match[1]) or ""
-    raise Refusal(404, 2001, f"The demo has no {request.method} {request.path}.")
+    raise _not_here(request, path)
+
+
+def _not_here(request: Request, path: str) -> Refusal:
+    """Give the refusal of what is not served: 501 for an unknown method, 405 where the path has others, else 404."""
+    if request.method not in _METHODS:
+        return Refusal(501, 1003, "This method is not known.")
+    methods = [method for pattern, handlers in _PATTERNS if pattern.fullmatch(path) for method in handlers]
+    if not methods:
+        return Refusal(404, 2001, f"The demo has no {request.method} {request.path}.")
+    return Refusal(405, 1003, f"{request.method} is not allowed here; {', '.join(methods)} is.", allow=methods)
 
 
 def _trace_id(state: State, request: Request) -> str:

@@ -40,6 +40,8 @@ class VirtualClock:
         """Give the world's time, also inside a time line."""
         return self._world
 
+    signing_now = world_now
+
     def sleep(self, seconds: float) -> None:
         """Let `seconds` pass at once; negative counts as zero."""
         step = timedelta(seconds=max(0.0, seconds))
@@ -87,6 +89,10 @@ class RealClock:
 
     def world_now(self) -> datetime:
         return self.now()
+
+    def signing_now(self) -> datetime:
+        """Give the computer's time, which the signature of a webhook is compared with."""
+        return datetime.now(UTC)
 
     def sleep(self, seconds: float) -> None:
         time.sleep(max(0.0, seconds))

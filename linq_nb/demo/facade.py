@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from . import app, control, media, messages, webhooks
 from .clock import Clock, RealClock, VirtualClock, stamp
-from .faults import MEMO_PATH, USUAL_CODE, Fault, Mix
+from .faults import MEMO_PATH, MOST_S, USUAL_CODE, Fault, Mix
 from .ids import Ids
 from .month import Month
 from .people import extra_person
@@ -127,9 +127,18 @@ class Demo:
         return action
 
     def _set_limits(self, **values: float | None) -> Json:
+        kinds: dict[str, Any] = {
+            "pair_per_minute": int,
+            "daily": int | None,
+            "processing_s": float,
+            "list_lag_s": float,
+        }
         for name, value in values.items():
-            if name not in ("pair_per_minute", "daily", "processing_s", "list_lag_s"):
-                raise KeyError(name)
+            if name not in kinds:
+                raise KeyError(f"{name} is no limit; there are {', '.join(kinds)}")
+            if not control.fits(value, kinds[name]) or (value is not None and not 0 <= value <= MOST_S):
+                raise ValueError(f"{name} is a number from 0 up")
+        for name, value in values.items():
             setattr(self.limits, name, value)
         return {"result": None}
 
@@ -149,7 +158,10 @@ class Demo:
 
     def advance(self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
         """Move the clock; messages reach their next stages, and webhooks become due."""
-        self._state.clock.advance(timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days))
+        step = timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days)
+        if not abs(step) <= timedelta(seconds=100 * MOST_S) or (self.now() + step).year > 2200:
+            raise ValueError("the clock moves by 36,500 days at most, and not beyond the year 2200")
+        self._state.clock.advance(step)
 
     # What was sent
 
@@ -250,8 +262,9 @@ class Demo:
         Shares from 0 to 1: `lost`, `error_after_accept`, `reset_before`, `rate_limit`, `slow`. Also
         `slow_s`, how late a slow answer is in seconds, and `seed`.
         """
+        mix = Mix(**shares)
         with self._state.lock:
-            self._state.mix = Mix(**shares)
+            self._state.mix = mix
 
     def _order(self, fault: Fault) -> None:
         with self._state.lock:
@@ -263,7 +276,9 @@ class Demo:
             return messages.receive(self._state, self._state.chats[chat_id], text).id
 
     def add_chats(self, n: int) -> dict[str, str]:
-        """Add `n` healthy iMessage chats `Customer 001` and on; gives their ids by name."""
+        """Add `n` healthy iMessage chats `Customer 001` and on, up to 10,000 at a time; gives their ids by name."""
+        if not 0 <= n <= 10_000:
+            raise ValueError(f"add_chats takes 0 to 10,000, not {n}")
         with self._state.lock:
             people = [extra_person(self._extra + number) for number in range(1, n + 1)]
             self._extra += n
@@ -294,8 +309,8 @@ class Demo:
     def deliveries(self, *, signed_at: datetime | None = None) -> list[Delivery]:
         """Give the webhooks that became due since the last call, oldest event first.
 
-        They are signed as if they left now. `signed_at` sets another time: the reference library compares
-        with the computer's clock, not with the demo's.
+        They are signed as if they left now: by the demo's clock, on a socket by the computer's, with which a receiver
+        compares, however far the demo was advanced. `signed_at` sets another time.
         """
         return self._drain(self._inbox, signed_at)
 
@@ -311,7 +326,7 @@ class Demo:
             self._to_post.extend(due)
             drained = list(queue)
             queue.clear()
-        at = signed_at or self._state.clock.world_now()
+        at = signed_at or self._state.clock.signing_now()
         return [webhooks.sign(item, at) for item in drained]
 
 

@@ -1,9 +1,11 @@
 """Faults on purpose: of the next request, of a chat, or a seeded mix for a whole batch."""
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import ceil
 
+from .control import fits
 from .people import Script
 from .wire import Cut, Refusal, Reply, Request, refusal_reply
 
@@ -11,6 +13,8 @@ MEMO_PATH = "/voicememo"
 SLOW_S = 20.0
 CREATING_S = 5
 DAILY_CAP_S = 3600
+MOST_S = 86_400 * 365
+_IS_HEADER = re.compile(r"[\w!#$%&'*+.^`|~-]+: [\t -~]*", re.ASCII).fullmatch
 
 #: The usual code of a status, for `fail_next(status)` without one.
 USUAL_CODE = {400: 1005, 401: 2004, 403: 2005, 404: 2001, 409: 2015, 413: 5001, 422: 1003, 429: 1007} | {
@@ -37,6 +41,14 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     cut: Cut | None = None
     delay_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (100 <= self.status <= 599 and 1 <= self.times <= 1_000_000 and 0 <= self.code < 1_000_000):
+            raise ValueError("a fault has a status from 100 to 599, a code from 0 up, and happens at least once")
+        if not all(0 <= (seconds or 0) <= MOST_S for seconds in (self.delay_s, self.retry_after)):
+            raise ValueError(f"a delay is 0 to {MOST_S} seconds")
+        if not all(_IS_HEADER(f"{name}: {value}") for name, value in self.headers.items()):
+            raise ValueError("a header has a name, and a value of one line")
 
     def matches(self, request: Request) -> bool:
         if self.path == MEMO_PATH:
@@ -69,6 +81,13 @@ class Mix:
     slow: float = 0.0
     slow_s: float = 1.0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        shares = (self.lost, self.error_after_accept, self.reset_before, self.rate_limit, self.slow)
+        if not all(fits(share, float) and 0 <= share <= 1 for share in shares) or not fits(self.seed, int):
+            raise ValueError("a share is a number from 0 to 1, the seed a whole number")
+        if not fits(self.slow_s, float) or not 0 <= self.slow_s <= MOST_S:
+            raise ValueError(f"slow_s is 0 to {MOST_S} seconds")
 
     def draw(self, chance: float) -> Fault | None:
         """Give the fault for a number in [0, 1)."""

@@ -56,6 +56,8 @@ _FILES: dict[str, Callable[[], Reply]] = {
     "missing.wav": lambda: Reply(404, b"not found", {"Content-Type": "text/plain"}),
 }
 
+NAMES = frozenset(_FILES)
+
 #: Names of the files, for notebooks and tests.
 URLS = {name.partition(".")[0]: f"{BASE}/{name}" for name in _FILES}
 

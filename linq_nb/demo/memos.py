@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from math import ceil
+from mimetypes import guess_type
 from urllib.parse import unquote, urlsplit
 
 from . import faults, lifecycle, media, rules, shapes, webhooks
@@ -92,6 +93,23 @@ def _by_url(call: Call, url: str) -> tuple[Attachment, str]:
     bare = url.partition("?")[0].partition("#")[0]
     size = int(call.state.ids.between(20_000, 400_000, "size", bare))
     return _fetched(call, f"url:{bare}", filename, declared, size), f"url:{bare}"
+
+
+def fetched_media(call: Call, url: str) -> Attachment:
+    """Take a part's file from a URL, by its extension: 400/5004 for a type that is not supported."""
+    rules.public_https(url, "url")
+    parts = urlsplit(url)
+    filename = unquote(parts.path.rpartition("/")[2])
+    extension = filename.rpartition(".")[2].lower()
+    declared = rules.AUDIO_EXTENSIONS.get(extension) or guess_type(f"x.{extension}")[0] or ""
+    if declared not in rules.AUDIO_TYPES and declared not in rules.OTHER_TYPES:
+        raise Refusal(400, 5004, "The URL does not end in the extension of a supported file type.")
+    if parts.hostname == media.HOST and parts.path.removeprefix("/") in media.NAMES:
+        return _own_media(call, parts.path, filename, declared)[0]
+    if (parts.hostname or "").endswith(".invalid"):
+        raise Refusal(500, 5002, "The file could not be downloaded.")
+    bare = url.partition("?")[0].partition("#")[0]
+    return _fetched(call, f"url:{bare}", filename, declared, int(call.state.ids.between(20_000, 400_000, "size", bare)))
 
 
 def _own_media(call: Call, path: str, filename: str, declared: str) -> tuple[Attachment, str]:

@@ -78,7 +78,7 @@ def post(call: Call, chat: Chat, content: Json, *, override: bool) -> Message:
             raise Refusal(404, 2002, "The message that used this idempotency key was deleted.")
         return first
     memos.may_send(call.state, chat, override=override)
-    parts = [_part(call.state, part) for part in _listed(content["parts"])]
+    parts = [_part(call, part) for part in _listed(content["parts"])]
     memos.within_limits(call.state, chat)
     digest = sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     message = memos.new_message(call, chat, f"parts:{digest}", parts)
@@ -97,18 +97,21 @@ def _listed(parts: list[object]) -> list[Json]:
     return [part for part in parts if isinstance(part, dict)]
 
 
-def _part(state: State, part: Json) -> Json:
+def _part(call: Call, part: Json) -> Json:
     """Check one part (400/1004 for a kind that the demo does not send)."""
     match part.get("type"):
         case "text" | "link" as kind if isinstance(part.get("value"), str):
             return {"type": kind, "value": part["value"]}
-        case "media" if isinstance(part.get("attachment_id"), str):
-            file = state.attachment(part["attachment_id"])
+        case "media" if isinstance(part.get("url"), str) and "attachment_id" not in part:
+            file = memos.fetched_media(call, part["url"])
+            return shapes.media_part(file, rules.AUDIO_TYPES.get(file.content_type, file.content_type))
+        case "media" if isinstance(part.get("attachment_id"), str) and "url" not in part:
+            file = call.state.attachment(part["attachment_id"])
             if file.sha256 is None:
                 raise Refusal(404, 2007, "The attachment is not uploaded yet.")
             return shapes.media_part(file, rules.AUDIO_TYPES.get(file.content_type, file.content_type))
         case _:
-            raise Refusal(400, 1004, "A part must be text, link, or media with an attachment_id.")
+            raise Refusal(400, 1004, "A part must be text, link, or media with a url or an attachment_id.")
 
 
 def receive(state: State, chat: Chat, text: str, ago: timedelta = timedelta()) -> Message:

@@ -1,5 +1,6 @@
 """The demo on a loopback socket: threads, HTTP/1.1 with keep-alive, and answers late or never."""
 
+import json
 import socket
 import struct
 import sys
@@ -11,11 +12,12 @@ from urllib.error import HTTPError
 from urllib.parse import parse_qsl, unquote
 from urllib.request import ProxyHandler, build_opener
 from urllib.request import Request as UrlRequest
+from uuid import uuid4
 
 from .app import host_of, status_and_headers
 from .facade import Demo
 from .webhooks import Delivery, is_local
-from .wire import Reply, Request
+from .wire import Refusal, Reply, Request, refusal_reply
 
 POLL_S = 0.1
 POST_TIMEOUT_S = 10
@@ -33,13 +35,26 @@ class Handler(BaseHTTPRequestHandler):
         """Keep quiet: the demo has its own log."""
 
     def _serve(self) -> None:
-        reply = self.server.demo.handle(self._request())
+        self._write(self.server.demo.handle(self._request()))
+
+    def _write(self, reply: Reply) -> None:
         status, headers = status_and_headers(reply)
         lines = [f"{self.protocol_version} {status}", *(f"{name}: {value}" for name, value in headers.items())]
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")
         self._answer(head if self.command == "HEAD" else head + reply.body, reply)
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = _serve
+    def __getattr__(self, name: str) -> Any:
+        """Serve every method: the demo answers those that it does not know, too."""
+        if name.startswith("do_"):
+            return self._serve
+        raise AttributeError(name)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what is not HTTP as Linq answers an error, and close."""
+        self.close_connection = True
+        reply = refusal_reply(Refusal(code, 1003, message or "This is not a request."), uuid4().hex)
+        reply.headers |= {"X-Trace-ID": json.loads(reply.body)["trace_id"], "Connection": "close"}
+        self._write(reply)
 
     def _request(self) -> Request:
         path, _, query = self.path.partition("?")

@@ -178,6 +178,7 @@ class State:
         self.ids, self.clock, self.start = ids, clock, clock.now()
         self.api_key, self.upload_base = "demo_" + ids.hex("api key")[:24], upload_base
         self.lock = threading.RLock()
+        self.account_events: list[tuple[datetime, str, str, Json]] = []
         self.ordered_faults: list[Fault] = []
         self.mix = Mix()
         self.limits = Limits()

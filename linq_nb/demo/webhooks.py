@@ -3,6 +3,7 @@
 import hmac
 import json
 from base64 import b64decode, b64encode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -18,17 +19,28 @@ from .wire import Json
 NEW, OLD = "2026-02-03", "2025-01-01"
 PARTNER = "demo-partner"
 
-#: The event types that the demo knows, in the order of `GET /v3/webhook-events` (a part of Linq's list).
-EVENT_TYPES = (
-    *(f"message.{what}" for what in ("sent", "received", "read", "delivered", "failed", "edited")),
-    *(f"reaction.{what}" for what in ("added", "removed")),
-    *(f"participant.{what}" for what in ("added", "removed")),
-    "chat.created",
-    *(f"chat.group_{what}_updated" for what in ("name", "icon")),
-    *(f"chat.group_{what}_update_failed" for what in ("name", "icon")),
-    *(f"chat.typing_indicator.{what}" for what in ("started", "stopped")),
-    "phone_number.status_updated",
-)
+_KINDS = {
+    "message": "sent received read delivered failed edited",
+    "reaction": "added removed",
+    "poll": "received failed sent delivered read updated vote.added vote.removed reaction.added",
+    "participant": "added removed",
+    "chat": "created group_name_updated group_icon_updated group_name_update_failed group_icon_update_failed "
+    "background_updated background_update_failed typing_indicator.started typing_indicator.stopped",
+    "phone_number": "status_updated assigned released forwarding_updated",
+    "contact_card": "received created updated deleted",
+    "call": "initiated ringing answered ended failed declined no_answer",
+    "location": "sharing.started sharing.stopped",
+    "payment": "succeeded canceled expired declined authorized",
+    "connection": "created revoked",
+    "zero_day_retention": "updated",
+    "environment": "line_moved created renamed deleted",
+    "api_token": "created renamed expiry_scheduled expired activated deleted",
+    "webhook_subscription": "created deleted target_url_changed enabled disabled events.updated "
+    "phone_numbers.updated routing_headers_set routing_headers_cleared",
+    "team_member": "added signed_in signed_out",
+}
+#: The event types that Linq's SDK 0.65 knows. The demo takes others too, and has messages' and subscriptions' own.
+EVENT_TYPES = tuple(f"{kind}.{what}" for kind, words in _KINDS.items() for what in words.split())
 
 
 class Delivery(NamedTuple):
@@ -58,7 +70,7 @@ def schedule(state: State, message: Message) -> None:
 
 def collect(state: State) -> list[Due]:
     """Take the events that are due by the world's clock, oldest first, each once for each subscription."""
-    due: list[Due] = []
+    due = list(_of_account(state))
     now = state.clock.world_now()
     while state.upcoming and state.upcoming[0][0] <= now:
         at, event_id, event_type, message = heappop(state.upcoming)
@@ -68,13 +80,45 @@ def collect(state: State) -> list[Due]:
     return due
 
 
-def _wants(target: Subscription, event_type: str, message: Message, at: datetime) -> bool:
+def _wants(target: Subscription, event_type: str, message: Message | None, at: datetime) -> bool:
     return (
         target.is_active
         and target.created_at <= at
         and event_type in target.events
-        and (not target.phone_numbers or message.chat.line.number in target.phone_numbers)
+        and (message is None or not target.phone_numbers or message.chat.line.number in target.phone_numbers)
     )
+
+
+def note_change(state: State, item: Subscription, what: str, at: datetime) -> None:
+    """Schedule the event of a change to a subscription: created, deleted, enabled or disabled."""
+    event_type = f"webhook_subscription.{what}"
+    place = urlsplit(item.target_url)._replace(query="", fragment="").geturl()
+    data: Json = {
+        "summary": f"Webhook subscription {what}",
+        "occurred_at": stamp(at, 3),
+        "actor": {"type": "api"},
+        "origin": "api",
+        "webhook_subscription": {"id": item.id, "target_url": place}
+        | ({"events": list(item.events)} if what == "created" else {}),
+    }
+    key = (event_type, item.id)
+    state.account_events.append((at, state.ids.uuid("event", *key, state.count("event", *key)), event_type, data))
+
+
+def _of_account(state: State) -> Iterator[Due]:
+    """Give the events of changes to subscriptions, each once for each subscription that wants them."""
+    events, state.account_events = state.account_events, []
+    for at, event_id, event_type, data in events:
+        for target in state.subscriptions.values():
+            if _wants(target, event_type, None, at):
+                trace_id = state.ids.hex("trace", event_id)[:32]
+                body = envelope(_version(target), event_type, event_id, at, trace_id, data)
+                yield Due(event_id, event_type, target, body)
+
+
+def _version(target: Subscription) -> str:
+    """Give the form of a subscription's payloads: `?version=` chooses it, else it is the newest (linq docs)."""
+    return OLD if parse_qs(urlsplit(target.target_url).query).get("version") == [OLD] else NEW
 
 
 def is_local(url: str) -> bool:
@@ -104,8 +148,8 @@ def sign(due: Due, at: datetime) -> Delivery:
 
 
 def _body(state: State, target: Subscription, event_type: str, event_id: str, message: Message, at: datetime) -> bytes:
-    """Write the payload of one event; `?version=` chooses its form, else it is the newest (linq docs, webhooks)."""
-    payload_version = OLD if parse_qs(urlsplit(target.target_url).query).get("version") == [OLD] else NEW
+    """Write the payload of one event."""
+    payload_version = _version(target)
     if event_type == "message.failed":
         data = failure(message, at)
     elif payload_version == OLD:

@@ -1,7 +1,7 @@
 """The requests and replies of the demo, on a socket or in process."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -50,9 +50,11 @@ class Logged(NamedTuple):
 class Refusal(Exception):
     """A refusal, with an HTTP status and one of Linq's codes."""
 
-    def __init__(self, status: int, code: int, message: str, *, retry_after: int | None = None) -> None:
+    def __init__(
+        self, status: int, code: int, message: str, *, retry_after: int | None = None, allow: Sequence[str] = ()
+    ) -> None:
         super().__init__(message)
-        self.status, self.code, self.message, self.retry_after = status, code, message, retry_after
+        self.status, self.code, self.message, self.retry_after, self.allow = status, code, message, retry_after, allow
 
 
 def json_reply(status: int, data: object) -> Reply:
@@ -73,6 +75,8 @@ def refusal_reply(refusal: Refusal, trace_id: str) -> Reply:
     reply = json_reply(refusal.status, {"success": False, "error": error, "trace_id": trace_id})
     if refusal.retry_after is not None:
         reply.headers["Retry-After"] = str(refusal.retry_after)
+    if refusal.allow:
+        reply.headers["Allow"] = ", ".join(refusal.allow)
     return reply
 
 

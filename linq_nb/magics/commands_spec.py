@@ -156,6 +156,8 @@ WEBHOOKS = read_help(f"""\
   --create URL              make Linq post the status of memos to this URL
   --events TYPE...          other event types than sent, delivered, read and failed
   --line LINE...            only events of this line (E.164)
+  --routing-key-header H    Linq puts a routing token in this header, for a load balancer
+  --routing-id-header H     and the chat id in this one (Linq-Chat-Id)
   --secret-into NAME        store the signing secret under this name (webhook_secret)
   --secret-file FILE        write the signing secret to this new file, readable only by you
   --delete ID               delete the subscription with this id

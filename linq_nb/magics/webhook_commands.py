@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -34,6 +35,7 @@ SECRET_NAME = "webhook_secret"
 _DTYPES = {
     "subscription_id": "string", "target_url": "string", "version": "string", "subscribed_events": "string",
     "lines": "string", "is_active": "boolean", "created_at": "datetime64[us, UTC]",
+    "routing_key_header": "string", "routing_id_header": "string",
 }  # fmt: skip
 
 
@@ -53,6 +55,10 @@ def _check(args: SimpleNamespace) -> None:
         raise wrong(spec.WEBHOOKS, "--create and --delete cannot be used together")
     if not args.create and (args.events or args.line or args.secret_into or args.secret_file):
         raise wrong(spec.WEBHOOKS, "--events, --line, --secret-into and --secret-file are for --create")
+    if (args.routing_key_header or args.routing_id_header) and not args.create:
+        raise wrong(spec.WEBHOOKS, "--routing-key-header and --routing-id-header are for --create")
+    if args.routing_id_header and not args.routing_key_header:
+        raise wrong(spec.WEBHOOKS, "Linq ignores --routing-id-header without --routing-key-header")
     if args.secret_into and args.secret_file:
         raise wrong(spec.WEBHOOKS, "--secret-into and --secret-file cannot be used together")
 
@@ -60,15 +66,20 @@ def _check(args: SimpleNamespace) -> None:
 def _create(client: Client, args: SimpleNamespace, names: dict[str, Any]) -> Subscription:
     """Create a subscription. Its secret comes only once, so the place for it is prepared first."""
     url, events = _with_version(str(args.create)), _events(args.events)
-    lines = [handle_key(line) or str(line) for line in args.line]
+    create = functools.partial(
+        client.create_subscription,
+        phone_numbers=[handle_key(line) or str(line) for line in args.line],
+        routing_key_header=args.routing_key_header,
+        routing_id_header=args.routing_id_header,
+    )
     if args.secret_file:
         with _secret_file(str(args.secret_file)) as keep:
-            subscription = client.create_subscription(url, events, phone_numbers=lines)
+            subscription = create(url, events)
             keep(subscription.signing_secret or "")
         place = f"in the file {Path(str(args.secret_file)).name!r}, for --secret-file of the receiver"
     else:
         name = _free_name(args.secret_into, names)
-        subscription = client.create_subscription(url, events, phone_numbers=lines)
+        subscription = create(url, events)
         names[name] = Secret(subscription.signing_secret or "")
         place = f"in the variable {name!r}, until this kernel ends: outbox.ingest(body, headers, {name})"
     if not subscription.signing_secret:
@@ -136,6 +147,8 @@ def frame(subscriptions: Sequence[Subscription]) -> pd.DataFrame:
             " ".join(mask(number) for number in subscription.phone_numbers) or None,
             subscription.is_active,
             subscription.created_at,
+            subscription.routing_key_header,
+            subscription.routing_id_header,
         )
         for subscription in subscriptions
     ]

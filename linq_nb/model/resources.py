@@ -150,7 +150,11 @@ class Message(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Subscription:
-    """A webhook subscription; ``signing_secret`` comes once, at creation, and stays out of the repr."""
+    """A webhook subscription; ``signing_secret`` comes once, at creation, and stays out of the repr.
+
+    ``routing_key_header`` names the header of Linq's routing token, with which a load balancer keeps a chat's webhooks
+    on one machine; ``routing_id_header`` that of the chat id (``Linq-Chat-Id``). Without the first there is neither.
+    """
 
     subscription_id: str
     target_url: str
@@ -159,6 +163,8 @@ class Subscription:
     phone_numbers: tuple[str, ...] = ()
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    routing_key_header: str | None = None
+    routing_id_header: str | None = None
     signing_secret: str | None = None
 
     def __post_init__(self) -> None:

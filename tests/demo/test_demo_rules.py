@@ -350,7 +350,8 @@ def test_a_webhook_url_is_https_and_unique(http: httpx.Client) -> None:
     assert http.post(path, json={**body, "target_url": "https://x.example/h"}).status_code == 201
     assert refused(http.post(path, json={**body, "target_url": "https://x.example/h"})) == (409, 2015)
     other = {"target_url": "https://x.example/other"}
-    assert refused(http.post(path, json={**other, "subscribed_events": ["no.such"]})) == (400, 1005)
+    for name in ("nonsense", "Message.Sent", "a b.c", "", 7, None, "x." + "y" * 100):
+        assert refused(http.post(path, json={**other, "subscribed_events": [name]})) == (400, 1005)
     assert refused(http.post(path, json={**other, "subscribed_events": []})) == (400, 1001)
 
 
