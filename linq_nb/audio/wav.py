@@ -14,13 +14,22 @@ from linq_nb.errors import AudioError
 
 _MIN_RATE, _MAX_RATE = 1000, 384_000
 _MAX_CHANNELS = 8
+_MOST_FLOAT = 10.0
+"""Floats of -1 to 1 that overshoot are clipped; beyond this they are of another scale."""
+
+_SLIVER = 256
+"""Whole numbers that use less than this part of their range (-48 dB) are of another scale: 16-bit values as int32."""
+
+_POWERS = (7, 15, 23, 31)
+"""Samples of 8, 16, 24 and 32 bits are divided by 2 to the power of these for floats of -1 to 1."""
 
 
 def wav_from_samples(samples: Any, rate: int) -> bytes:
     """Return samples at ``rate`` Hz as a 16-bit WAV: one channel, or two axes (frames, channels).
 
-    Accepts numpy arrays, objects with ``__array__``, lists and ``array.array``. Floats are -1 to 1 and are
-    clipped; integers fill the range of their type. Raises AudioError for other samples.
+    Accepts numpy arrays, objects with ``__array__``, lists and ``array.array``. Floats are -1 to 1, and are clipped
+    where they overshoot a little; integers fill the range of their type. Raises AudioError for other samples, also
+    for those of another scale, with what to divide them by.
 
     >>> len(wav_from_samples([0.0, 0.5, -0.5], 8000))
     50
@@ -61,22 +70,57 @@ def _from_numpy(samples: Any) -> tuple[bytes, tuple[int, ...]]:
     if kind == "f":
         if bool((samples != samples).any()):
             raise AudioError("samples hold NaN (not a number); fill or drop these first")
-        samples = (samples.astype("f8").clip(-1, 1) * 32767).round()
+        wide = samples.astype("f8")
+        _check_floats(float(wide.min()), float(wide.max()))
+        samples = (wide.clip(-1, 1) * 32767).round()
     elif kind not in "iu":
         raise AudioError(f"samples are floats or integers, not {samples.dtype}")
     elif size == 8:
         _check_range(int(samples.min()), int(samples.max()))
     else:
+        _check_sliver(int(samples.min()), int(samples.max()), 8 * size)
         samples = samples.astype("i8") + (0 if kind == "i" else -(1 << 8 * size - 1))
         samples = samples * 256 if size == 1 else samples >> 8 * size - 16
     return samples.astype("<i2").tobytes(), samples.shape
 
 
 def _check_range(low: int, high: int) -> None:
+    """Raise AudioError for whole numbers of no width in particular that are no 16-bit samples."""
     if low < -32768 or high > 32767:
         raise AudioError(
-            f"whole numbers from {low} to {high} do not fit into 16 bits; scale them to floats of -1 to 1 first"
+            f"whole numbers from {low:.6g} to {high:.6g} do not fit into 16 bits; nothing was sent; "
+            f"{_scaling(low, high)}"
         )
+    _check_sliver(low, high, 16)
+
+
+def _check_sliver(low: int, high: int, bits: int) -> None:
+    """Raise AudioError for whole numbers that use so little of their range that nobody would hear them."""
+    if 0 < high - low <= max((1 << bits) // _SLIVER, 2):
+        raise AudioError(
+            f"whole numbers from {low:.6g} to {high:.6g} use a sliver of their {bits} bits, so nobody would hear them; "
+            f"nothing was sent; {_scaling(low, high)}"
+        )
+
+
+def _check_floats(low: float, high: float) -> None:
+    """Raise AudioError for floats far beyond -1 to 1, which would be clipped to a square wave."""
+    if math.isinf(low) or math.isinf(high):
+        return
+    if max(-low, high) > _MOST_FLOAT:
+        raise AudioError(
+            f"these floats run from {low:g} to {high:g}, not from -1 to 1; nothing was sent; {_scaling(low, high)}"
+        )
+
+
+def _scaling(low: float, high: float) -> str:
+    """Say how to make samples of another scale floats of -1 to 1."""
+    if low >= 0 and high > 1:  # unsigned: the middle is silence
+        half = next((f"2**{power}" for power in _POWERS if high < 2 ** (power + 1)), f"{high / 2:.3g}")
+        return f"subtract {half} and divide by {half} for floats of -1 to 1"
+    top = max(-low, high)
+    full = next((f"2**{power}" for power in _POWERS if top <= 2**power), f"{top:.3g}")
+    return f"divide by {full} for floats of -1 to 1" if top > 1 else "give the floats of -1 to 1 that they were made of"
 
 
 def _from_numbers(samples: Any) -> tuple[bytes, tuple[int, ...]]:
@@ -99,6 +143,7 @@ def _to_16_bit(numbers: list[Any], code: str) -> list[int]:
     """Convert numbers to 16 bits, by their type."""
     if code and code in "bBhHiI":  # wider types, and Python's int, count as 16 bits
         bits = 8 * array(code).itemsize
+        _check_sliver(min(numbers), max(numbers), bits)
         offset = 0 if code.islower() else 1 << bits - 1
         return [(number - offset << 16) >> bits for number in numbers]
     if all(isinstance(number, int) for number in numbers):
@@ -106,6 +151,7 @@ def _to_16_bit(numbers: list[Any], code: str) -> list[int]:
         return numbers
     if any(math.isnan(number) for number in numbers):
         raise AudioError("samples hold NaN (not a number); fill or drop these first")
+    _check_floats(min(numbers), max(numbers))
     return [round(max(-1.0, min(1.0, number)) * 32767) for number in numbers]
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 
 import pytest
 from audio_makers import as_16_bit, tone
 
-from linq_nb.audio import peaks, probe, wav_from_samples
+from linq_nb.audio import levels, peaks, probe, wav_from_samples
 from linq_nb.errors import AudioError
 
 np = pytest.importorskip("numpy")
@@ -99,3 +100,64 @@ def test_values_that_are_no_samples_are_refused_with_the_reason(samples, words):
 def test_an_invalid_rate_is_refused_with_the_reason(rate):
     with pytest.raises(AudioError, match="sample rate"):
         wav_from_samples([0.0], rate)
+
+
+INT16 = np.array([0, 12_000, -9_000, 20] * 50)
+"""Speech as 16-bit whole numbers."""
+
+
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [
+        (INT16 * 0.2, "divide by 2**15"),
+        ((INT16 * 0.2).astype("f4"), "divide by 2**15"),
+        ((INT16 * 1.0).tolist(), "divide by 2**15"),
+        (array("d", INT16 * 1.0), "divide by 2**15"),
+        (INT16.reshape(-1, 2) * 1.0, "divide by 2**15"),
+        (INT16 / 100, "divide by 2**7"),
+        (INT16 * 256.0, "divide by 2**23"),
+        (INT16 * 65_536.0, "divide by 2**31"),
+        (INT16 * 1e9, "divide by 1.2e+13"),
+        ((INT16 >> 8).astype("u1").astype(float), "subtract 2**7 and divide by 2**7"),
+        (INT16 + 32_768.0, "subtract 2**15 and divide by 2**15"),
+        (INT16.astype("i4"), "divide by 2**15"),
+        (INT16.astype("i4") * 256, "divide by 2**23"),
+        (array("i", INT16.tolist()), "divide by 2**15"),
+        ((INT16 >> 8).astype("i2"), "divide by 2**7"),
+        ((INT16 >> 8).tolist(), "divide by 2**7"),
+        ((INT16 + 32_768).astype("u4"), "subtract 2**15 and divide by 2**15"),
+        (INT16.astype("i8") * 256, "divide by 2**23"),
+        ((INT16 / 32_768).round().astype("i2") + [1, 0, -1, 0] * 50, "floats of -1 to 1 that they were made of"),
+    ],
+)
+def test_samples_of_another_scale_are_refused_and_the_advice_helps(samples, words):
+    with pytest.raises(AudioError) as caught:
+        wav_from_samples(samples, 8000)
+    message = str(caught.value)
+    assert words in message
+    assert "nothing was sent" in message
+    values = np.array(samples, dtype=float)
+    if subtract := re.search(r"subtract (\S+)", message):
+        values -= eval(subtract[1])
+    if divide := re.search(r"divide by (\S+)", message):
+        measured = levels(wav_from_samples(values / eval(divide[1]), 8000))
+        assert measured is not None
+        assert 0.05 < measured.peak <= 1
+        assert not measured.clipped_ratio or "2**" not in words
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        np.zeros(100, dtype="i4"),
+        np.full(100, 128, dtype="u1"),
+        [0] * 100,
+        np.array([1.4, -1.2, 0.3]),
+        np.array([-9.5, 9.5]),
+        np.array([1e-6, -1e-6]),
+        np.array([2**29, -(2**29)], dtype="i4"),
+        np.array([400, -400], dtype="i2"),
+    ],
+)
+def test_silence_quiet_sound_and_a_little_overshoot_are_no_other_scale(samples):
+    assert probe(wav_from_samples(samples, 8000)).format == "wav"
