@@ -41,7 +41,7 @@ class Output:
             return
         from IPython.display import display
 
-        bundle = content._repr_mimebundle_() if isinstance(content, views.Shown) else dict(content)
+        bundle = content.bundle if isinstance(content, views.Shown) else dict(content)
         display(bundle, raw=True, display_id=self._display_id, update=update)  # type: ignore[no-untyped-call]
         self.is_shown = True
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from linq_nb.status import Colour, status_of
 from linq_nb.text import clean
+from linq_nb.views import players
 
 Row = tuple[str, str]
 
@@ -44,8 +45,15 @@ class Shown:
     text: str
     script: str = ""
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    @property
+    def bundle(self) -> dict[str, str]:
+        """The display with every player, for an output that is rewritten in place."""
         return {"text/html": self.html + self.script, "text/plain": self.text}
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        html = players.limited(self.html)
+        script = self.script if "<audio " in html else ""
+        return {"text/html": html + script, "text/plain": self.text}
 
     def __repr__(self) -> str:
         return self.text
