@@ -113,8 +113,7 @@ def extension(memo: VoiceMemo) -> Iterator[Finding]:
 def size(memo: VoiceMemo) -> Iterator[Finding]:
     if memo.size_bytes is not None and memo.size_bytes > audio.MAX_MEMO_BYTES:
         yield _error(
-            "too_large",
-            f"{views.size(memo.size_bytes)} is over Linq's 10 MB for voice memos; shorten it, or memo.convert() to M4A",
+            "too_large", f"{views.size(memo.size_bytes)} is over Linq's 10 MB for voice memos; {_smaller(memo)}"
         )
 
 
@@ -171,7 +170,7 @@ def players(memo: VoiceMemo) -> Iterator[Finding]:
     except AudioError:
         return
     for doubt in doubts:
-        yield _warning("players_differ", f"{doubt}; memo.convert() makes an M4A that all play alike")
+        yield _warning("players_differ", doubt)
 
 
 def not_heard(memo: VoiceMemo) -> Iterator[Finding]:
@@ -244,6 +243,18 @@ def upload_name(memo: VoiceMemo) -> str:
 
 def _facts(memo: VoiceMemo) -> audio.FormatFacts | None:
     return audio.FORMATS.get(memo.format or "")
+
+
+def _smaller(memo: VoiceMemo) -> str:
+    """Say what makes a memo small enough."""
+    try:
+        bit_rate = audio.fitting_bit_rate(memo.data) if memo.data is not None and memo.duration_ms else None
+    except AudioError as error:
+        return str(error)
+    if bit_rate is None:
+        return "shorten it"
+    needs = "" if audio.can_transcode() else ", which needs `pip install linq_nb[audio]`"
+    return f"memo.convert() (--convert) makes an M4A of it that fits, at about {bit_rate // 1000} kbit/s{needs}"
 
 
 def _formats() -> str:

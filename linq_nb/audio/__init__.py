@@ -3,7 +3,7 @@
 Loads only the standard library; mutagen and PyAV are imported by the functions that need them.
 """
 
-from linq_nb.audio.codec import can_transcode, convert
+from linq_nb.audio.codec import can_transcode, convert, fitting_bit_rate
 from linq_nb.audio.formats import (
     FORMATS,
     MAX_FILENAME,
@@ -34,6 +34,7 @@ __all__ = [
     "can_transcode",
     "convert",
     "extension_format",
+    "fitting_bit_rate",
     "levels",
     "mime_format",
     "peaks",

@@ -107,9 +107,15 @@ def read(view: memoryview) -> Sound:
     names = (text_of(view, chunks.get(b"NAME")), text_of(view, chunks.get(b"AUTH")))
     seconds = samples / common.rate
     doubted: tuple[str, ...] = ()
+    claimed_s = common.frames / common.rate  # of packed sound some count packets, so that this is the least
+    is_placeholder = not common.frames or ssnd.claimed < 8 or ssnd.claimed >= doubts.PLACEHOLDER_BYTES
     if pcm is not None:
         in_file_s = (ssnd.end - start) // (pcm.width * common.channels) / common.rate
-        doubted = doubts.if_differ("its header claims fewer samples than the file holds", seconds, in_file_s)
+        if common.frames > 0:
+            doubted = doubts.if_differ("its header claims fewer samples than the file holds", seconds, in_file_s)
+        doubted += doubts.claimed("AIFF", seconds, claimed_s, is_placeholder=is_placeholder)
+    elif common.frames:
+        doubted = doubts.claimed("AIFF", seconds, claimed_s, is_placeholder=is_placeholder)
     return Sound(
         "aiff", codec, seconds, common.rate, common.channels, pcm,
         id3=id3_of(view, chunks), names=names, doubts=doubted,

@@ -32,9 +32,9 @@ class Budget:
         return cls(min(seconds, _LOOK_SECONDS), _LOOK_SAMPLES, _LOOK_CPU_S)
 
     @classmethod
-    def of_convert(cls) -> Budget:
-        """Return the budget for a conversion: three times as long as the longest M4A that Linq takes."""
-        return cls(_CONVERT_SECONDS, _CONVERT_SAMPLES, _CONVERT_CPU_S)
+    def of_convert(cls, seconds: float = _CONVERT_SECONDS) -> Budget:
+        """Return the budget for a conversion of at most so many seconds."""
+        return cls(min(seconds, _CONVERT_SECONDS), _CONVERT_SAMPLES, _CONVERT_CPU_S)
 
     def spend(self, frames: int, rate: int, channels: int) -> None:
         """Count decoded sound."""

@@ -177,6 +177,10 @@ def read(view: memoryview) -> Sound:
             doubted += doubts.if_differ(what, frames / real.rate, others_s)
         desc = real
     seconds = frames / desc.rate
+    claimed_bytes = int.from_bytes(view[start - 12 : start - 4], "big", signed=True) - 4
+    if claimed_bytes > end - start > 0:
+        claimed_s, is_placeholder = seconds * claimed_bytes / (end - start), claimed_bytes >= doubts.PLACEHOLDER_BYTES
+        doubted += doubts.claimed("CAF", seconds, claimed_s, is_placeholder=is_placeholder)
     first, last = chunks[b"data"], chunks[_LAST]
     if first != last:
         others_s = seconds * max(0, first[1] - first[0] - 4) / (end - start)

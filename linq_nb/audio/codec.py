@@ -9,16 +9,17 @@ import os
 import sys
 import tempfile
 from array import array
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from linq_nb.audio import refusals
+from linq_nb.audio import fitting, refusals
 from linq_nb.audio.budget import Budget
-from linq_nb.audio.measurement import Bytes, sniff, view_of
+from linq_nb.audio.formats import MAX_MEMO_BYTES
+from linq_nb.audio.measurement import Bytes, measured, sniff, view_of
 from linq_nb.audio.refusals import Refusal
 from linq_nb.audio.sound import Sound
 from linq_nb.errors import AudioError
@@ -72,12 +73,15 @@ def _pyav() -> Iterator[Any]:
 class Decoder:
     """Decodes the audio track of a sound packet by packet, up to the first error of its container or its budget's end.
 
-    Without a sound it is the first track.
+    Without a sound it is the first track. ``whole``: also what is behind the end that a WAV's header names.
     """
 
-    def __init__(self, av: Any, data: memoryview, budget: Budget, sound: Sound | None = None) -> None:
+    def __init__(
+        self, av: Any, data: memoryview, budget: Budget, sound: Sound | None = None, *, whole: bool = False
+    ) -> None:
         self._av, self._budget = av, budget
         options = {"ignore_editlist": "1"} if sound and sound.ignores_edits else {}
+        options |= {"ignore_length": "1"} if sound and sound.goes_on and whole else {}
         self._container = av.open(io.BytesIO(data), "r", options=options)
         streams = self._container.streams.audio
         number = sound.track if sound and sound.track < len(streams) else 0
@@ -92,12 +96,13 @@ class Decoder:
         self.layout: str = context.layout.name if context.layout else "mono"
         self.channels: int = context.layout.nb_channels if context.layout else 1
         self._is_amr = context.name.startswith(("amr", "libopencore_amr"))
+        self.claimed_s: float | None = (self._container.duration or 0) / av.time_base or None
 
     def close(self) -> None:
         """Release the decoder."""
         self._container.close()
 
-    def frames(self) -> Iterator[Any]:
+    def frames(self) -> Generator[Any]:
         """Yield the frames; skips packets that cannot be decoded, but an AMR packet that fails is 20 ms of silence."""
         packets = self._container.demux(self._stream)
         while not self._budget.is_used_up:
@@ -132,26 +137,26 @@ def _resampled(av: Any, frames: Iterator[Any], sample_format: str, layout: str, 
         yield from resampler.resample(None)
 
 
+def _whole(av: Any, data: memoryview, budget: Budget, sound: Sound | None) -> Generator[Any]:
+    """Yield the frames of all the sound in a file, also of files joined end to end."""
+    for start, end in (sound and sound.parts) or ((0, len(data)),):
+        part = data[start:end]
+        own = sniff(part) if sound and sound.parts else sound
+        with closing(Decoder(av, part, budget, own if isinstance(own, Sound) else None, whole=True)) as decoder:
+            yield from decoder.frames()
+
+
 def _encode(
-    av: Any,
-    data: memoryview,
-    out: Any,
-    container: str,
-    codec: str,
-    rate: int | None,
-    bit_rate: int,
-    budget: Budget,
-    sound: Sound | None,
+    av: Any, frames: Generator[Any], out: Any, container: str, codec: str, rate: int, bit_rate: int, budget: Budget
 ) -> float:
-    """Encode the sound of a file in mono, without a rate at the next one of AAC; returns the seconds written."""
-    with closing(Decoder(av, data, budget, sound)) as decoder:
-        rate = rate or next((aac_rate for aac_rate in _AAC_RATES if aac_rate >= decoder.rate), _AAC_RATES[-1])
+    """Encode frames in mono, as far as their budget lasts; returns the seconds written."""
+    with closing(frames):
         options = {"movflags": "+faststart"} if container == "ipod" else {}
         samples = 0
         with av.open(out, "w", format=container, options=options) as target:
             stream = target.add_stream(codec, rate=rate, layout="mono")
             stream.bit_rate = min(bit_rate, 4 * rate)
-            for frame in _resampled(av, decoder.frames(), "fltp", "mono", rate):
+            for frame in _resampled(av, frames, "fltp", "mono", rate):
                 if samples >= round(budget.seconds * rate):
                     break
                 frame.pts, frame.time_base = samples, Fraction(1, rate)
@@ -163,29 +168,53 @@ def _encode(
         return samples / rate
 
 
-def convert(data: Bytes) -> bytes:
-    """Return the sound as a mono AAC M4A; accepts Ogg, FLAC, WebM and video as well.
+def convert(data: Bytes, max_bytes: int = MAX_MEMO_BYTES) -> bytes:
+    """Return the sound as a mono AAC M4A of at most ``max_bytes``; accepts Ogg, FLAC, WebM and video as well.
 
-    Raises AudioError when there is no sound or too much of it, or the ``audio`` extra is not installed.
+    The bit rate is chosen so that it fits: 64 kbit/s at most, 24 kbit/s at least. Files joined end to end become one.
+    Raises AudioError when there is no sound, when it cannot fit (said before anything is decoded where the file names
+    its length), or when the ``audio`` extra is not installed.
     """
     view = view_of(data)
     result = sniff(view)
     if isinstance(result, Refusal) and not result.convertible:
         raise AudioError(str(result))
-    sound, budget = None if isinstance(result, Refusal) else result, Budget.of_convert()
+    sound = None if isinstance(result, Refusal) else result
     with _pyav() as av, tempfile.TemporaryDirectory() as folder:
+        with closing(Decoder(av, view, Budget.of_convert(), sound)) as decoder:
+            source_rate, seconds = decoder.rate, decoder.claimed_s
+        bits = fitting.bit_rate(sound.all_s if sound else seconds, max_bytes)
         path = Path(folder) / "memo.m4a"
-        seconds = _encode(av, view, str(path), "ipod", "aac", None, 64_000, budget, sound)
-        if budget.was_cut or seconds >= budget.seconds:
-            raise refusals.too_long(budget.heard_s)
-        return path.read_bytes()
+        while bits >= fitting.LEAST_BIT_RATE:
+            budget = Budget.of_convert(fitting.longest_s(max_bytes))
+            rate = min(_aac_rate(source_rate), fitting.most_rate(bits))
+            seconds = _encode(av, _whole(av, view, budget, sound), str(path), "ipod", "aac", rate, bits, budget)
+            if budget.was_cut:
+                raise fitting.cut(budget.heard_s, max_bytes)
+            if path.stat().st_size <= max_bytes:
+                return path.read_bytes()
+            bits = min(fitting.bit_rate(seconds, max_bytes), int(0.95 * bits * max_bytes / path.stat().st_size))
+        raise fitting.too_long(seconds or 0.0, max_bytes)
+
+
+def fitting_bit_rate(data: Bytes, max_bytes: int = MAX_MEMO_BYTES) -> int:
+    """Return the bits a second at which ``convert`` makes a memo fit; nothing is decoded; raises AudioError."""
+    try:
+        return fitting.bit_rate(measured(data).all_s, max_bytes)
+    except Refusal as refusal:
+        raise AudioError(str(refusal)) from None
+
+
+def _aac_rate(rate: int) -> int:
+    """Return the lowest rate of AAC that keeps what a rate holds."""
+    return next((aac_rate for aac_rate in _AAC_RATES if aac_rate >= rate), _AAC_RATES[-1])
 
 
 def mp3_preview(view: memoryview, sound: Sound, rate: int, bit_rate: int, most_seconds: float) -> tuple[bytes, float]:
     """Return a mono MP3 of the first seconds, and its length in seconds; raises AudioError."""
-    out = io.BytesIO()
-    with _pyav() as av:
-        seconds = _encode(av, view, out, "mp3", "libmp3lame", rate, bit_rate, Budget.of_look(most_seconds), sound)
+    out, budget = io.BytesIO(), Budget.of_look(most_seconds)
+    with _pyav() as av, closing(Decoder(av, view, budget, sound)) as decoder:
+        seconds = _encode(av, decoder.frames(), out, "mp3", "libmp3lame", rate, bit_rate, budget)
     return out.getvalue(), seconds
 
 

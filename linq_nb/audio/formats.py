@@ -23,8 +23,8 @@ MAX_FILENAME = 255
 class FormatFacts:
     """The names of one format.
 
-    ``mime_type`` is the one for Linq's upload, ``browser_type`` the one that Chromium and Firefox accept in a data:
-    URI (None where they do not play the format), ``label`` the one for a reader.
+    ``mime_type`` is the one for Linq's upload, ``label`` the one for a reader. ``player_type`` is the one for a player,
+    of the two formats that all play: VS Code and a Chromium without Google's codecs play no AAC.
     """
 
     mime_type: str
@@ -32,16 +32,16 @@ class FormatFacts:
     other_extensions: tuple[str, ...]
     mime_aliases: tuple[str, ...]
     label: str
-    browser_type: str | None = None
+    player_type: str | None = None
 
 
 FORMATS: Mapping[str, FormatFacts] = MappingProxyType({
     "mp3": FormatFacts("audio/mpeg", ".mp3", (".mpga",), ("audio/mp3", "audio/x-mp3"), "MP3", "audio/mpeg"),
     "m4a": FormatFacts(
-        "audio/x-m4a", ".m4a", (".mp4", ".m4b", ".m4r", ".m4p"), ("audio/mp4", "audio/m4a"), "M4A", "audio/mp4"
+        "audio/x-m4a", ".m4a", (".mp4", ".m4b", ".m4r", ".m4p"), ("audio/mp4", "audio/m4a"), "M4A"
     ),
     "aac": FormatFacts(
-        "audio/aac", ".aac", (".adts", ".adt"), ("audio/x-aac", "audio/aacp", "audio/x-hx-aac-adts"), "AAC", "audio/aac"
+        "audio/aac", ".aac", (".adts", ".adt"), ("audio/x-aac", "audio/aacp", "audio/x-hx-aac-adts"), "AAC"
     ),
     "caf": FormatFacts("audio/x-caf", ".caf", (".caff",), ("audio/caf",), "CAF"),
     "wav": FormatFacts(

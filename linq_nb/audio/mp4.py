@@ -28,6 +28,7 @@ _OBJECTS = {
     0xDD: "Vorbis",
 }
 _IMAGES = frozenset(b"heic heix mif1 msf1 avif avis hevc".split())
+_OTHER_BRANDS = {b"3g2": "3GPP2", b"KDD": "3GPP2", b"F4A": "Flash audio", b"F4B": "Flash audio", b"F4V": "Flash video"}
 _PROTECTED = frozenset((b"enca", b"drms", b"drmi", b"aavd"))
 
 
@@ -108,11 +109,13 @@ def _audio_tracks(view: memoryview, moov: Box, where: str) -> list[Track]:
 
 
 def _family(view: memoryview, tops: Mapping[bytes, Box]) -> str:
-    """Return the name of the file's family, by its brand."""
+    """Return the name of the file's family, by its brand; raises Refusal for a brand that is none of Linq's formats."""
     ftyp = tops.get(b"ftyp")
     brand = bytes(view[ftyp.start : ftyp.start + 4]) if ftyp else b"qt  "
     if brand in _IMAGES:
         raise refusals.not_audio("a HEIF or AVIF picture")
+    if brand[:3] in _OTHER_BRANDS:
+        raise refusals.convertible(_OTHER_BRANDS[brand[:3]])
     return "3GP" if brand.startswith(b"3g") else "QuickTime" if brand == b"qt  " else "MP4"
 
 
@@ -133,11 +136,24 @@ def read(view: memoryview) -> Sound:
     if track.change_at:
         first_s = played.seconds * track.change_at / max(tracks.time_to_sample(view, track)[0], track.change_at)
         doubted += doubts.if_differ("the sound changes its kind on the way", played.seconds, first_s)
-    browser = codec.name in ("AAC-LC", "HE-AAC", "HE-AAC v2") and where != "QuickTime" and not doubted
+    if not doubted and not track.samples:
+        doubted = _of_pictures(view, moov, track, played.seconds)
     return Sound(
         "m4a", codec.name, played.seconds, codec.rate, codec.channels,
-        browser=browser, doubts=doubted, track=audio.index(track), ignores_edits=played.ignores_edits,
+        doubts=doubted, track=audio.index(track), ignores_edits=played.ignores_edits,
     )  # fmt: skip
+
+
+def _of_pictures(view: memoryview, moov: Box, track: Track, told_s: float) -> tuple[str, ...]:
+    """Return the doubt about pictures or chapters that last longer than the sound, or about a file that claims so."""
+    lengths = [tracks.length_s(view, child(view, moov, b"mvhd"))]
+    for trak in boxes(view, moov.start, moov.end):
+        if trak.name == b"trak" and trak != track.trak and tracks.is_enabled(view, trak):
+            lengths.append(tracks.length_s(view, child(view, trak, b"mdia", b"mdhd")))
+    longest_s = max(lengths)
+    return (
+        doubts.shown("the file as a whole lasts longer than its sound", told_s, longest_s) if longest_s > told_s else ()
+    )
 
 
 def _of_tracks(view: memoryview, audio: list[Track], track: Track, told_s: float) -> tuple[str, ...]:

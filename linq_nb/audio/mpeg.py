@@ -290,9 +290,12 @@ def read_mp3(view: memoryview, start: Start) -> Sound:
         frames -= 1
         gap = info.delay + (info.padding if frames >= info.frames else 0)
         seconds -= (frame.samples + min(gap, max(frames - 1, 0) * frame.samples)) / frame.rate
+    claimed_s = info.frames * frame.samples / frame.rate if info else 0.0
     if frames < 1 or walked.frames < _LEAST_FRAMES:
         raise refusals.no_sound("MP3")
     doubted = _doubts(walked, seconds)
+    if claimed_s and not doubted:
+        doubted = doubts.shown("its Xing header claims another length", seconds, claimed_s)
     browser = not start.free_length and not doubted
     return Sound("mp3", "MP3", seconds, frame.rate, channels(view, start.pos, frame), browser=browser, doubts=doubted)
 
@@ -309,5 +312,4 @@ def read_adts(view: memoryview, start: Start) -> Sound:
         others_s = walked.seconds * (blocks + 1)
         doubted += (doubts.doubt("its frames claim to hold several blocks of sound", walked.seconds, others_s),)
     codec, count = _AAC_CODECS[view[start.pos + 2] >> 6], channels(view, start.pos, frame) or 2
-    browser = not start.pos and not doubted
-    return Sound("aac", codec, walked.seconds, frame.rate, count, browser=browser, doubts=doubted)
+    return Sound("aac", codec, walked.seconds, frame.rate, count, doubts=doubted)

@@ -1,4 +1,4 @@
-"""A small file that a browser plays: the memo itself where possible, else a preview of it."""
+"""A small MP3 or WAV, which every browser plays: the memo itself where it is one, else a preview of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Preview:
 
 
 def preview(data: Bytes, limit_bytes: int = MAX_PLAYER_BYTES) -> Preview | None:
-    """Return the memo when browsers play it and it is small, else a mono preview of at most ``limit_bytes``.
+    """Return the memo when it is a small MP3 or WAV that browsers play, else a mono one of at most ``limit_bytes``.
 
     None when a preview needs the ``audio`` extra; raises AudioError when the bytes are no memo.
     """
@@ -40,7 +40,7 @@ def preview(data: Bytes, limit_bytes: int = MAX_PLAYER_BYTES) -> Preview | None:
     sound = measured(data)
     if sound.browser and len(view) <= limit_bytes:
         raw = data if isinstance(data, bytes) else bytes(view)
-        return Preview(raw, FORMATS[sound.format].browser_type or "", True, sound.seconds, False)
+        return Preview(raw, FORMATS[sound.format].player_type or "", True, sound.seconds, False)
     return _small(data, limit_bytes)
 
 

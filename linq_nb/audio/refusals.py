@@ -43,14 +43,6 @@ def no_sound(format_name: str) -> Refusal:
     return cut_off(f"{format_name} file has a header and no sound")
 
 
-def too_long(seconds: float) -> Refusal:
-    """Refuse to convert more sound than a memo could hold."""
-    return Refusal(
-        f"this file holds more sound than {round(seconds / 60)} minutes, and a memo of 10 MB has room for about 20; "
-        "cut it first"
-    )
-
-
 def damaged(what: str) -> Refusal:
     """Refuse a file of a known format whose structure cannot be read."""
     return Refusal(f"this {what} file is damaged; get it again or export it anew")

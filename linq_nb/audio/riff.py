@@ -60,6 +60,13 @@ def read_chunks(view: memoryview, order: Order, sound: bytes = b"", pos: int = 1
     raise refusals.damaged("WAV" if order == "little" else "AIFF")
 
 
+def goes_on_bytes(view: memoryview, end: int, order: Order) -> int:
+    """Return the bytes behind the sound that are no chunk: 0 where a chunk, a tag or zeros follow."""
+    if _chunk_at(view, end, order) or _chunk_at(view, end + (end & 1), order) or bytes(view[end : end + 3]) == b"TAG":
+        return 0
+    return len(view) - end if mpeg.skip_tags(view, end) < len(view) and bytes(view[end:]).strip(b"\0") else 0
+
+
 def _chunk_at(view: memoryview, pos: int, order: Order) -> bool:
     """Return whether a plausible chunk begins at ``pos``, or the file ends there."""
     if pos >= len(view):
@@ -124,6 +131,7 @@ def _wav_pcm(wav: _WavFormat, data: Chunk, order: Order) -> Pcm | None:
 
 
 # tag -> name, bytes of a block's head and samples in it per channel, samples a byte holds
+_UNREADABLE = (0xFF,)  # AAC without frames
 _PACKED = {0x02: ("MS ADPCM", 7, 2, 2), 0x11: ("IMA ADPCM", 4, 1, 2)}
 
 
@@ -138,7 +146,8 @@ def _packed_samples(wav: _WavFormat, size_bytes: int) -> tuple[str, int]:
     if wav.tag == 0x31:
         return "GSM 6.10", size_bytes // (wav.block or 65) * 320
     if wav.tag not in _PACKED:
-        raise refusals.convertible(f"WAV with a codec that phones do not play (tag 0x{wav.tag:04x})")
+        refuse = refusals.other_audio if wav.tag in _UNREADABLE else refusals.convertible
+        raise refuse(f"WAV with a codec that phones do not play (tag 0x{wav.tag:04x})")
     codec, head, first, per_byte = _PACKED[wav.tag]
     head *= wav.channels
     if wav.block <= head:
@@ -170,12 +179,18 @@ def read(view: memoryview) -> Sound:
     else:
         codec, samples = _packed_samples(wav, size)
         samples = _trust_fact(view, chunks.get(b"fact"), order, samples, wav)
+    told_s = samples / wav.rate
+    is_placeholder = not data.claimed or (data.claimed >= doubts.PLACEHOLDER_BYTES and b"ds64" not in chunks)
+    rest = goes_on_bytes(view, data.end, order)
     doubted = _doubts(chunks, wav, pcm, samples)
+    doubted += doubts.claimed("WAV", told_s, told_s * data.claimed / size, is_placeholder=is_placeholder)
+    whole_s = told_s * (size + rest) / size
+    doubted += doubts.unheard("the file goes on after the end that its header names", told_s, whole_s)
     common = codec in ("PCM 8-bit", "PCM 16-bit", "PCM 24-bit", "PCM float 32-bit", "mu-law", "A-law")
-    browser = common and kind == b"RIFF" and data.claimed != 0 and wav.channels <= 2
+    browser = common and kind == b"RIFF" and wav.channels <= 2 and not doubted
     return Sound(
-        "wav", codec, samples / wav.rate, wav.rate, wav.channels, pcm,
-        browser=browser and not doubted, id3=id3, names=names, doubts=doubted,
+        "wav", codec, told_s, wav.rate, wav.channels, pcm, browser=browser, id3=id3, names=names, doubts=doubted,
+        goes_on=data.end if doubts.differ(told_s, whole_s) else 0, whole_s=whole_s,
     )  # fmt: skip
 
 

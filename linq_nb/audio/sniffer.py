@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from linq_nb.audio import aiff, amr, caf, mp4, mpeg, refusals, riff
+from linq_nb.audio import aiff, amr, caf, joined, mp4, mpeg, refusals, riff
 from linq_nb.audio.formats import FORMATS
 from linq_nb.audio.refusals import Refusal
 from linq_nb.audio.sound import Sound
@@ -106,7 +106,7 @@ def read(view: memoryview) -> Sound:
         sound = reader(view)
         if sound.seconds <= 0:
             raise refusals.no_sound(FORMATS[sound.format].label)
-        return sound
+        return joined.parts(view, sound, read)
     pos = mpeg.skip_tags(view, 0)
     _refuse_magic(view, pos)
     start = _first_frame(view, pos)

@@ -64,10 +64,11 @@ class Pcm:
 class Sound:
     """A measured audio file: length in seconds, rate in Hz.
 
-    ``pcm`` is set when the samples need no codec, ``browser`` when Chromium and Firefox both play the file as it is;
+    ``pcm`` is set when the samples need no codec, ``browser`` when every browser plays the file as it is (MP3, WAV);
     ``id3`` is an ID3v2 tag inside a chunk, ``names`` title and artist in the container itself. ``doubts`` say where
     players play another length; a decoder plays the length told here by decoding the audio ``track`` of this number,
-    without its edit list where ``ignores_edits``.
+    without its edit list where ``ignores_edits``. A conversion keeps ``whole_s`` seconds: those of the ``parts``, byte
+    ranges of files joined end to end, or those of a WAV that goes on, at ``goes_on``, behind the end in its header.
     """
 
     format: str
@@ -82,3 +83,11 @@ class Sound:
     doubts: tuple[str, ...] = ()
     track: int = 0
     ignores_edits: bool = False
+    parts: tuple[tuple[int, int], ...] = ()
+    goes_on: int = 0
+    whole_s: float | None = None
+
+    @property
+    def all_s(self) -> float:
+        """The seconds that a conversion keeps."""
+        return self.seconds if self.whole_s is None else self.whole_s

@@ -43,15 +43,31 @@ def read_track(view: memoryview, trak: Box) -> Track | None:
     entry = next(boxes(view, stsd.start + 8, stsd.end), None)
     if entry is None:
         return None
-    enabled = tkhd is None or bool(view[tkhd.start + 3] & 1)
     return Track(
-        trak, stbl, number_after_times(view, tkhd), number_after_times(view, mdhd), entry, _change(view, stbl), enabled
-    )
+        trak, stbl, number_after_times(view, tkhd), number_after_times(view, mdhd), entry, _change(view, stbl),
+        is_enabled(view, trak),
+    )  # fmt: skip
+
+
+def is_enabled(view: memoryview, trak: Box) -> bool:
+    """Return whether players play a track."""
+    tkhd = child(view, trak, b"tkhd")
+    return tkhd is None or bool(view[tkhd.start + 3] & 1)
 
 
 def number_after_times(view: memoryview, box: Box | None) -> int:
     """Return the number after the two dates of a header: a timescale or a track's number; 0 without the box."""
     return u32(view, box.start + (20 if view[box.start] == 1 else 12)) if box else 0
+
+
+def length_s(view: memoryview, header: Box | None) -> float:
+    """Return the seconds that the header of a film or of a track's sound claims; 0.0 where it says none."""
+    timescale = number_after_times(view, header)
+    if header is None or not timescale:
+        return 0.0
+    at, size = (24, 8) if view[header.start] == 1 else (16, 4)
+    duration = int.from_bytes(view[header.start + at : header.start + at + size], "big")
+    return duration / timescale if duration + 1 < 1 << 8 * size else 0.0  # all ones stand for an unknown length
 
 
 def _table(view: memoryview, stbl: Box, name: bytes, columns: int = 1, width: int = 4) -> array[int]:

@@ -74,7 +74,8 @@ class VoiceMemo(Record):
         Where no file has this name, one is taken whose name looks the same, as macOS may have written it.
 
         ``mime_type`` is a type that you declare, to be checked against the content.
-        ``convert=True`` makes an M4A of audio in another format (needs ``linq_nb[audio]``).
+        ``convert=True`` makes an M4A of what Linq does not take: another format, or more than 10 MB; and of what
+        players play differently (needs ``linq_nb[audio]``).
         Raises AudioError when the file cannot be read or is not audio that Linq takes.
 
         >>> memo = linq_nb.VoiceMemo.from_file(linq_nb.demo.sample("hello.m4a"))
@@ -141,14 +142,10 @@ class VoiceMemo(Record):
         convert: bool = False,
     ) -> VoiceMemo:
         origin = None
-        try:
-            info = audio.probe(data)
-        except AudioError:
-            if not convert:
-                raise
+        if convert and _needs_conversion(data):
             origin, data = hashlib.sha256(data).hexdigest(), audio.convert(data)
-            info = audio.probe(data)
-            filename = f"{Path(filename).stem}{info.extension}" if filename else None
+            filename = f"{Path(filename).stem}.m4a" if filename else None
+        info = audio.probe(data)
         facts = dataclasses.asdict(info)
         extension, duration_ms = facts.pop("extension"), facts.pop("duration_ms")
         return cls(
@@ -171,15 +168,16 @@ class VoiceMemo(Record):
         loaded = self._load(data, filename or self.filename, "bytes")
         return dataclasses.replace(loaded, source=self.source, url=self.url, filename=filename or self.filename)
 
-    def convert(self) -> VoiceMemo:
-        """Return the same audio as an M4A (AAC, mono); it counts as the same memo as this one.
+    def convert(self, *, max_bytes: int = audio.MAX_MEMO_BYTES) -> VoiceMemo:
+        """Return the same audio as an M4A (AAC, mono) of at most ``max_bytes``; it counts as the same memo as this one.
 
-        Raises AudioError without the ``audio`` extra, or when there are no bytes to convert.
+        The bit rate is chosen so that it fits: 64 kbit/s at most, 24 kbit/s at least, which is 50 minutes in Linq's
+        10 MB. Raises AudioError without the ``audio`` extra, when there are no bytes to convert, or when it cannot fit.
         """
         if self.data is None:
             raise AudioError("there are no bytes to convert; nothing was sent; outbox.fetch(memo) downloads a URL memo")
         name = f"{Path(self.filename or 'memo').stem}.m4a"
-        converted = self._load(audio.convert(self.data), name, "bytes")
+        converted = self._load(audio.convert(self.data, max_bytes), name, "bytes")
         return dataclasses.replace(converted, origin_sha256=self.origin_sha256 or self.sha256, title=self.title)
 
     def peaks(self, n: int = 100) -> list[float] | None:
@@ -214,6 +212,14 @@ class VoiceMemo(Record):
     def label(self) -> str:
         """A short name for messages: the file name, else host and path of the URL, else the attachment id."""
         return self.filename or (plain_url(self.url) if self.url else None) or f"attachment {self.attachment_id}"
+
+
+def _needs_conversion(data: bytes) -> bool:
+    """Whether a conversion helps: Linq does not take the audio as it is, or players play it differently."""
+    try:
+        return len(data) > audio.MAX_MEMO_BYTES or bool(audio.player_doubts(data))
+    except AudioError:
+        return True
 
 
 def url_names_of(memo: VoiceMemo) -> UrlNames | None:

@@ -152,10 +152,10 @@ def fitting(memo: VoiceMemo, limit_bytes: int) -> VoiceMemo:
     too_large = f"{views.size(size)} is over the {views.size(limit_bytes)} of a voice memo; nothing was kept"
     if not audio.can_transcode():
         raise AudioError(f"{too_large}; shorten it, or {INSTALL} for an M4A, which holds about ten times as much")
-    m4a = memo.convert()
-    if (m4a.size_bytes or 0) > limit_bytes:
-        raise AudioError(f"{too_large}; as an M4A it still has {views.size(m4a.size_bytes or 0)}; shorten it")
-    return m4a
+    try:
+        return memo.convert(max_bytes=limit_bytes)
+    except AudioError as error:
+        raise AudioError(f"{too_large}; {error}") from None
 
 
 def m4a_seconds(limit_bytes: int) -> int:

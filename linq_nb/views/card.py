@@ -103,7 +103,9 @@ def _player_note(memo: VoiceMemo, preview: Preview | None) -> str | None:
     if memo.data is None:
         return "outbox.fetch(memo) downloads it to hear it" if memo.source == "url" else None
     if preview is None:
-        return "no player for this one; pip install linq_nb[audio] to hear it"
+        if audio.can_transcode():
+            return "no player: this sound cannot be decoded here"
+        return "no player: browsers play MP3 and WAV; pip install linq_nb[audio] makes an MP3 of this one to hear it"
     if preview.is_original:
         return None
     cut = f", first {duration(round(preview.seconds * 1000))}" if preview.cut else ""
