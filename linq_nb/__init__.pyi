@@ -40,6 +40,7 @@ from linq_nb.model import (
     Plan as Plan,
     PlanRow as PlanRow,
     Send as Send,
+    SendList as SendList,
     VoiceMemo as VoiceMemo,
 )
 from linq_nb.outbox import Outbox as Outbox, connect as connect

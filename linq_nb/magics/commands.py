@@ -184,16 +184,16 @@ class LinqMagics(Magics):
     @line_cell_magic
     def linq_voicememo(self, line: str, cell: str | None = None, local_ns: Scope | None = None) -> Any:
         """A line is one memo; a cell or --from is a batch."""
-        is_batch = cell is not None or any(token.text == "--from" for token in split(line))
+        command = spec.command_of("linq_voicememo", split(line), is_cell=cell is not None) or spec.VOICEMEMO
 
         def act(args: SimpleNamespace, scope: Scope) -> Any:
             from linq_nb.magics.voicememo_command import VoiceMemoCommand
 
             store = functools.partial(self._store, args.into)
-            command = VoiceMemoCommand(args, self.ask, lambda: self._outbox(args, scope), store)
-            return command.run_batch(scope, cell) if is_batch else command.run(scope)
+            memos = VoiceMemoCommand(args, self.ask, lambda: self._outbox(args, scope), store)
+            return memos.run_batch(scope, cell) if command is spec.BATCH else memos.run(scope)
 
-        return self._run(spec.BATCH if is_batch else spec.VOICEMEMO, line, local_ns, act)
+        return self._run(command, line, local_ns, act)
 
     linq_voicememo.__doc__ = spec.VOICEMEMO.help
 

@@ -5,7 +5,10 @@ Parser, help and Tab completion read these texts; ``options.read_help`` says how
 
 from __future__ import annotations
 
-from linq_nb.magics.options import read_help
+from collections.abc import Iterable
+
+from linq_nb.magics.lexer import Token
+from linq_nb.magics.options import Command, read_help
 
 INTO = "  --into NAME               store the result under this name"
 QUIET = "  --quiet                   show and return nothing; --into still stores the result"
@@ -46,6 +49,7 @@ VOICEMEMO = read_help(f"""\
 
   SOURCE                    a path, an https URL, an attachment id, or a Python name (VoiceMemo, bytes, samples)
 {CHAT}
+  --from FRAME              many memos, from a table: %linq_voicememo --from --help shows its options
   --preview                 show and check, send nothing
   --copy N                  2 sends a second bubble; --copy 2 again sends nothing
 {YES}
@@ -64,9 +68,10 @@ Examples:
 
 {{expression}} and $name are Python values, except in 'single quotes'.
 With a real account it asks before it sends. Where nobody can answer, it sends only with --yes.
-To send many memos, use a CSV cell or a DataFrame: see %linq_voicememo --from --help.""")
+To send many memos, use a CSV cell (%%linq_voicememo) or a table (--from).""")
 
-BATCH = read_help(f"""\
+BATCH = read_help(
+    f"""\
 %linq_voicememo: Send many memos, each once, from a CSV cell (%%linq_voicememo) or a DataFrame. Shows the plan first.
 
   --from FRAME              a table (pandas, Polars, DuckDB, Arrow) with such columns; or a list of drafts
@@ -87,7 +92,17 @@ Examples:
 
 Columns: chat, chat_id, recipient or phone; audio, path, file or voice_memo_url; copy if you like. The others come
 back in the result. A cell may be pasted from Excel: separated by tabs, semicolons, bars or commas.
-After a crash or an interrupt, run it again: it sends the rest. Accepted memos are not sent again.""")
+After a crash or an interrupt, run it again: it sends the rest. Accepted memos are not sent again.""",
+    {
+        "--chat": "--chat: each row of the table names its chat: add a column, as in df.assign(chat=...)",
+        "--copy": "--copy: add a column, as in df.assign(copy=2)",
+        "--preview": "--preview: --plan shows what would be sent, and sends nothing",
+        "--convert": "--convert: convert the memos first, as in df.assign(audio=[memo.convert() for memo in memos])",
+        "--rate": "--rate: make the memos first, by VoiceMemo.from_samples(samples, rate)",
+        "--override-optout": "--override-optout: send that row by itself, by %linq_voicememo SOURCE --chat CHAT",
+    },
+)
+
 
 CHATS = read_help(f"""\
 %linq_chats: List your chats as a DataFrame.
@@ -239,3 +254,23 @@ Examples:
 
 _ALL = (CONNECT, VOICEMEMO, CHATS, SENDS, STATUS, RECONCILE, AUDIT, WEBHOOKS, ERRORS, FORM, EXPLORE, DOCTOR)
 COMMANDS = {command.name: command for command in _ALL}
+
+
+_WRITTEN = {**{f"%{command.name}": command for command in _ALL}, "%linq_voicememo --from": BATCH}
+
+
+def _tell_whose_options() -> None:
+    """Let each command say which others have an option that it has not."""
+    for command in _WRITTEN.values():
+        for name in {name for other in _WRITTEN.values() for name in other.options} - set(command.options):
+            others = [written for written, other in _WRITTEN.items() if name in other.options]
+            command.instead.setdefault(name, f"{name} is an option of {' and '.join(others[:2])}")
+
+
+_tell_whose_options()
+
+
+def command_of(name: str, tokens: Iterable[Token], *, is_cell: bool = False) -> Command | None:
+    """Return the command of a magic: a cell, or a line with --from, sends a batch."""
+    is_batch = is_cell or any(token.plain.partition("=")[0] == "--from" and not token.quoted for token in tokens)
+    return BATCH if name == VOICEMEMO.name and is_batch else COMMANDS.get(name)

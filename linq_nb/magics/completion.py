@@ -12,14 +12,17 @@ from typing import Any, NamedTuple
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
 from linq_nb.errors import LinqError
-from linq_nb.magics.commands_spec import COMMANDS
+from linq_nb.magics.commands_spec import command_of
 from linq_nb.magics.lexer import Token, quote, split
 from linq_nb.magics.options import Command, Option
 
 # Modules that are imported inside functions here are slow to load, and only Tab needs them.
 
-_LINE = re.compile(r"^\s*(?:[^%=]+=\s*)?%(linq_\w+)\s(.*)$", re.DOTALL)
+_LINE = re.compile(r"^\s*(?:[^%=]+=\s*)?(%%?)(linq_\w+)\s(.*)$", re.DOTALL)
 _JOURNALS = frozenset((".sqlite", ".db"))
+
+_TABLES = ("DataFrame", "LazyFrame", "DuckDBPyRelation", "Table")
+"""Types of the tables that --from takes."""
 
 Matcher = Callable[[CompletionContext], SimpleMatcherResult]
 
@@ -52,12 +55,14 @@ def matcher_for(shell: Any) -> Matcher:
 def complete(before: str, names: dict[str, Any]) -> tuple[str, list[Offer]]:
     """Return the unfinished word before the cursor, as it is written, and what it may become."""
     match = _LINE.match(before)
-    command = COMMANDS.get(match.group(1)) if match else None
-    if match is None or command is None:
+    if match is None:
         return "", []
-    text = match.group(2)
+    sign, magic, text = match.groups()
     tokens = split(text)
     last = tokens.pop() if tokens and tokens[-1].end == len(text) else None
+    command = command_of(magic, tokens, is_cell=sign == "%%")
+    if command is None:
+        return "", []
     return text[last.start :] if last else "", list(_offers(command, tokens, last, names))
 
 
@@ -67,9 +72,9 @@ def _offers(command: Command, tokens: list[Token], last: Token | None, names: di
     name, equals, value = typed.partition("=")
     expecting, has_operand = _place(command, tokens)
     if expecting is not None:
-        yield from _values(expecting.name, expecting.choices, typed, names)
+        yield from _values(_what(expecting), expecting.choices, typed, names)
     elif equals and not quoted and (option := command.options.get(name)):
-        for offer in _values(name, option.choices, value, names):
+        for offer in _values(_what(option), option.choices, value, names):
             yield offer._replace(text=f"{name}={offer.text}")
     elif typed.startswith("-") and not quoted:
         yield from _options(command, tokens, typed)
@@ -99,6 +104,11 @@ def _options(command: Command, tokens: list[Token], typed: str) -> Iterator[Offe
             yield Offer(option.name, "option")
 
 
+def _what(option: Option) -> str:
+    """Return what an option takes: the name of the option, as --from takes a table here and a line there."""
+    return "FRAME" if option.value == "FRAME" else option.name
+
+
 def _values(name: str, choices: Sequence[str], typed: str, names: dict[str, Any]) -> Iterator[Offer]:
     """Offer the values of an option or of the operand of this name that begin with ``typed``."""
     words: Iterable[str] = choices
@@ -107,8 +117,10 @@ def _values(name: str, choices: Sequence[str], typed: str, names: dict[str, Any]
         yield from _chats(typed, names)
     elif name == "--journal":
         yield from _files(typed, _JOURNALS, "file")
+    elif name == "FRAME":
+        words, kind = _names_of_type(names, *_TABLES), "table"
     elif name == "--via":
-        words, kind = _names_of_type("Outbox", names), "Outbox"
+        words, kind = _names_of_type(names, "Outbox"), "Outbox"
     elif name == "--status":
         from linq_nb.status import LINQ_STATUSES, NEEDS_ME, OUR_STATUSES
 
@@ -132,7 +144,7 @@ def _values(name: str, choices: Sequence[str], typed: str, names: dict[str, Any]
 
         words, kind = dict.fromkeys(str(entry.code) for entry in CODES if entry.code), "code"
     elif name == "SOURCE":
-        words, kind = _names_of_type("VoiceMemo", names), "VoiceMemo"
+        words, kind = _names_of_type(names, "VoiceMemo"), "VoiceMemo"
     yield from (Offer(word, kind) for word in words if word.startswith(typed))
     if name == "SOURCE":
         from linq_nb.audio import SUFFIXES
@@ -164,7 +176,7 @@ def _chats(typed: str, names: dict[str, Any]) -> Iterator[Offer]:
 def _known_chats(names: dict[str, Any]) -> list[Any]:
     """Return the chats that the notebook's Outboxes have read. A demo lists its chats without the network."""
     chats: dict[str, Any] = {}
-    for name in _names_of_type("Outbox", names):
+    for name in _names_of_type(names, "Outbox"):
         outbox = names[name]
         try:
             of_outbox = outbox.known_chats() or (outbox.chats() if outbox.demo is not None else [])
@@ -174,9 +186,9 @@ def _known_chats(names: dict[str, Any]) -> list[Any]:
     return list(chats.values())
 
 
-def _names_of_type(type_name: str, names: dict[str, Any]) -> list[str]:
-    """Return the names of values of one of our types, compared by its name, so that no module is loaded."""
-    return [name for name, value in names.items() if type(value).__name__ == type_name and not name.startswith("_")]
+def _names_of_type(names: dict[str, Any], *types: str) -> list[str]:
+    """Return the names of values of these types, compared by their names, so that no module is loaded."""
+    return [name for name, value in names.items() if type(value).__name__ in types and not name.startswith("_")]
 
 
 def _files(typed: str, suffixes: frozenset[str], kind: str) -> Iterator[Offer]:

@@ -31,5 +31,10 @@ class Help:
             f'<td style="{_CELL}">{about}</td></tr>'
             for name, about in re.findall(r"^  (.+?)  +(.+)$", options, re.MULTILINE)
         )
-        others = "".join(f'<div style="{_TEXT}">{text}</div>' for text in texts)
+        others = "".join(
+            f'<pre style="{_TEXT};{_CODE}">{text}</pre>'
+            if text.startswith(("Examples:", "  "))
+            else f'<div style="{_TEXT}">{text}</div>'
+            for text in texts
+        )
         return f'<div class="linq-nb" style="font-size:13px"><b>{headline}</b><table>{rows}</table>{others}</div>'

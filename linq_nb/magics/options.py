@@ -36,16 +36,17 @@ class Option(NamedTuple):
 
 
 class Command(NamedTuple):
-    """The line that a magic takes."""
+    """The line that a magic takes. ``instead``: what to say of options that it has not, by their names."""
 
     name: str
     help: str
     options: dict[str, Option]
     operand: str | None
     operand_needed: bool
+    instead: dict[str, str]
 
 
-def read_help(text: str) -> Command:
+def read_help(text: str, instead: dict[str, str] | None = None) -> Command:
     """Read a command from its help, which begins with ``%name: ``.
 
     Two spaces begin the line of an option or of the operand: ``--flag``, ``--option VALUE``, ``--option VALUE...`` for
@@ -53,7 +54,7 @@ def read_help(text: str) -> Command:
     """
     options = {name: Option(name, value or None, bool(many)) for name, value, many in _OPTION.findall(text)}
     bracket, operand = next(iter(_OPERAND.findall(text)), ("", None))
-    return Command(text[1 : text.index(":")], text, options, operand, bool(operand) and not bracket)
+    return Command(text[1 : text.index(":")], text, options, operand, bool(operand) and not bracket, instead or {})
 
 
 def asks_help(tokens: Iterable[Token]) -> bool:
@@ -97,9 +98,7 @@ def _parse_option(command: Command, args: SimpleNamespace, word: Word, rest: lis
     name, equals, text = word.text.partition("=")
     option = command.options.get(name)
     if option is None:
-        close = nearest(name, command.options, 0.5)
-        hint = f"did you mean {close}?" if close else f"it takes {' '.join(command.options)}"
-        raise wrong(command, f"unknown option {name}; {hint}")
+        raise wrong(command, _unknown(command, name))
     if equals and not option.value:
         raise wrong(command, f"{name} takes no value")
     if option.value and not equals:
@@ -122,6 +121,15 @@ def _parse_option(command: Command, args: SimpleNamespace, word: Word, rest: lis
     else:
         raise wrong(command, f"{name} is given twice")
     return text
+
+
+def _unknown(command: Command, name: str) -> str:
+    """Say of an option that is not the command's what to write instead, or which commands have it."""
+    if name in command.instead:
+        return command.instead[name]
+    close = nearest(name, command.options, 0.5)
+    hint = f"did you mean {close}?" if close else f"it takes {' '.join(command.options)}"
+    return f"unknown option {name}; {hint}"
 
 
 def _whole_number(value: Any) -> int | None:

@@ -14,7 +14,7 @@ from linq_nb.errors import PreflightError, SettingsError
 from linq_nb.handles import text_of
 from linq_nb.magics import batch_input
 from linq_nb.magics.memo_source import load
-from linq_nb.model import Chat, Draft, Send, VoiceMemo
+from linq_nb.model import Chat, Draft, Send, SendList, VoiceMemo
 from linq_nb.outbox import Outbox, attempt, session_of
 from linq_nb.outbox.drafts import card, check
 from linq_nb.session import Session
@@ -53,8 +53,10 @@ class VoiceMemoCommand:
             html = '<div style="height:10px"></div>'.join(card.html for card in cards)
             return Preview(html, "\n\n".join(card.text for card in cards), cards[0].script, tuple(drafts))
         new = [draft for draft in drafts if not session.is_sent(draft)]
-        for draft in new:
-            self._show(card(session, draft, args.accept))
+        if len(new) > 1:
+            self._show(views.several_card(self._outbox().plan(new, accept=args.accept), mode=session.mode))
+        elif new:
+            self._show(card(session, new[0], args.accept))
         if new and self._must_ask(session):
             for draft in new:
                 attempt.refuse(check(session, draft), args.accept, draft)
@@ -128,9 +130,9 @@ class VoiceMemoCommand:
         print("Nothing was sent.")  # noqa: T201  the answer to the person at the prompt
         return False
 
-    def _send(self, session: Session, drafts: Sequence[Draft]) -> Send | list[Send]:
+    def _send(self, session: Session, drafts: Sequence[Draft]) -> Send | SendList:
         """Send the drafts in turn. When one fails, the sends before it are shown and stored."""
-        sends: list[Send] = []
+        sends = SendList()
         try:
             for draft in drafts:
                 sends.append(attempt.send(session, draft, self._args.accept))

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, SupportsIndex, overload
 
 from linq_nb import status
-from linq_nb.model.record import CATEGORY, FLOAT, TEXT, Column, Record, column, derived
+from linq_nb.model.record import CATEGORY, FLOAT, TEXT, Column, Displayed, Record, column, derived
 
 # Columns that sends and their events share.
 _SEND_ID = column("name of the send: the same question has the same id", is_unique=True)
@@ -198,6 +198,24 @@ class Send(Record):
             values.pop("service", None)
         checked_at = max(event.at, self.checked_at or event.at)
         return dataclasses.replace(self, status=word, checked_at=checked_at, **values)
+
+
+class SendList(list[Send], Displayed):
+    """Sends as a list that a notebook shows as a table: how many have which status, what went wrong first.
+
+    ``to_frame(sends)`` makes a DataFrame of them.
+    """
+
+    def __repr__(self) -> str:
+        return self._repr_mimebundle_()["text/plain"]
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Send: ...
+    @overload
+    def __getitem__(self, index: slice) -> SendList: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> Send | SendList:
+        chosen = super().__getitem__(index)
+        return SendList(chosen) if isinstance(chosen, list) else chosen
 
 
 _ERROR = ("error_code", "error_message", "doc_url")

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from linq_nb import contacts, export, views, webhooks
 from linq_nb.frames import Handles
-from linq_nb.model import Chat, Event, Findings, Line, Message, Plan, Send, VoiceMemo
+from linq_nb.model import Chat, Event, Findings, Line, Message, Plan, Send, SendList, VoiceMemo
 from linq_nb.outbox import attempt, drafts, ingest, lookup, poll, reconcile
 from linq_nb.outbox.batch import STOP_AFTER, Batch, stop_batches
 from linq_nb.outbox.ingest import IngestCounts
@@ -212,12 +212,13 @@ class Outbox(Unpicklable):
         not_sent, and unconfirmed, which Linq accepted an hour ago or longer and of which it reports no end. ``chat``: a
         Chat, id, name or handle. ``since``: a datetime, a date, "2026-03-01", or a length of time before now ("7d",
         "1h30m", by the demo's clock in the demo); times without a zone are in UTC.
-        A list of them as they stand now; more than 10,000 are a sequence that reads them as they are used.
+        A SendList of them as they stand now; more than 10,000 are a sequence that reads them as they are used.
 
         >>> [send.chat_name for send in outbox.sends(since="1h")]
         ['Ada Lovelace']
         """
-        return lookup.sends(self._session, status, chat, since)
+        sends = lookup.sends(self._session, status, chat, since)
+        return SendList(sends) if isinstance(sends, list) else sends
 
     def history(
         self, sends: lookup.Item | Iterable[lookup.Item] | None = None, *, since: Time | None = None
@@ -242,7 +243,7 @@ class Outbox(Unpicklable):
         """
         return poll.read_messages(self._session, None if chats is None else lookup.listed(chats))
 
-    def refresh(self, sends: Send | Iterable[Send] | None = None, *, settled: bool = False) -> list[Send]:
+    def refresh(self, sends: Send | Iterable[Send] | None = None, *, settled: bool = False) -> SendList:
         """Ask Linq for the delivery status of these sends (all open ones), and return them as they now stand.
 
         Settled ones are not asked for again: delivered, read, failed, and sent in groups and by SMS, which give no
@@ -254,7 +255,7 @@ class Outbox(Unpicklable):
         >>> [send.status for send in outbox.refresh()]
         ['read']
         """
-        return poll.refresh(self._session, _own(self._session, sends), settled=settled)
+        return SendList(poll.refresh(self._session, _own(self._session, sends), settled=settled))
 
     def watch(
         self,
@@ -278,14 +279,14 @@ class Outbox(Unpicklable):
         finally:
             self.last_watch = watch.result
 
-    def reconcile(self, sends: Send | Iterable[Send] | None = None) -> list[Send]:
+    def reconcile(self, sends: Send | Iterable[Send] | None = None) -> SendList:
         """Look in the chats for these sends (all unknown or orphaned ones), and return them as they now stand.
 
         A send that is found gets its message id; the others stay ``unknown``, with ``reconcile_result`` not_found or
         ambiguous and the evidence in ``history``. not_found is certain by every clock: Linq's, this machine's and the
         journal's. Never sends anything.
         """
-        return reconcile.reconcile(self._session, _own(self._session, sends))
+        return SendList(reconcile.reconcile(self._session, _own(self._session, sends)))
 
     def resolve(self, send: Send, outcome: Literal["sent", "not_sent"], *, reason: str) -> Send:
         """Settle an unknown send by your own word, kept in the journal with its reason.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from linq_nb import live, rules, views
 from linq_nb.errors import LinqError
 from linq_nb.frames import Handles, to_frame
-from linq_nb.model import Send
+from linq_nb.model import Send, SendList
 from linq_nb.outbox.follow import Follower, StatusPolls
 from linq_nb.outbox.poll import HOPELESS, Poll, current, open_sends
 from linq_nb.session import Session
@@ -22,7 +22,7 @@ JOURNAL_POLL_S = 5.0
 """How often the journal is read again meanwhile, since webhooks and other notebooks write to it too; in seconds."""
 
 
-class Watched(list[Send]):
+class Watched(SendList):
     """The sends that were watched, as they stood at the end, in the order in which they were given.
 
     ``unconfirmed`` are the ids of those that were past the horizon and neither delivered nor failed.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from linq_nb import catalog
@@ -12,7 +12,7 @@ from linq_nb.model import Send, accepted_time
 from linq_nb.status import STATUSES, Status, is_going_well, is_settled, no_receipts, status_of
 from linq_nb.text import clean
 from linq_nb.views import records
-from linq_nb.views.page import BOX, COLOURS, Shown, div, esc, folded, name, pill, quiet
+from linq_nb.views.page import BOX, COLOURS, FRAME, Shown, div, esc, folded, name, pill, quiet
 from linq_nb.views.phrases import ago, duration
 
 MOST_FOLLOWED, MOST_FOLDED = 50, 500
@@ -69,6 +69,14 @@ def followed_rows(
     html = [_table(rows) if rows else "", *(folded(line, _table(more)) for line in opens)]
     html += [f"<div>{quiet(line)}</div>" for line in tail]
     return Shown(html=div(BOX, *html), text="\n".join([*text, *opens, *tail]))
+
+
+def listed(sends: Sequence[Send]) -> Shown:
+    """Show sends as they stand: ``3 sends: 1 read, 2 queued``, and a row for each."""
+    counts = ", ".join(f"{number} {clean(state.word, 40)}" for state, number in ordered(Counter(map(state_of, sends))))
+    head = f"{len(sends)} {'send' if len(sends) == 1 else 'sends'}: {counts}" if sends else "no sends"
+    rows = followed_rows(sends, now=datetime.max.replace(tzinfo=UTC))  # no row of these needs the time
+    return Shown(html=div(FRAME, f"<b>{esc(head)}</b>", rows.html), text=f"{head}\n{rows.text}".rstrip())
 
 
 def followed_line(sends: Sequence[Send], *, now: datetime, started: datetime, unconfirmed: Collection[str] = ()) -> str:

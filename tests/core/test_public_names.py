@@ -19,8 +19,8 @@ PACKAGE = """
     ApiError AudioError AuthenticationError ConflictError JournalError LinqError NotFoundError NotSent OutcomeUnknown
     PermissionDeniedError PreflightError RateLimitError SettingsError WebhookError
     audit BadDraft Chat demo Draft Event Finding Handle Line Message Plan PlanRow Send VoiceMemo
-    Explorer Outbox Recorder SendForm StatusBoard connect errors_frame plots read_parquet reports to_e164 to_frame
-    load_ipython_extension unload_ipython_extension
+    Explorer Outbox Recorder SendForm SendList StatusBoard connect errors_frame plots read_parquet reports
+    to_e164 to_frame load_ipython_extension unload_ipython_extension
 """
 VOICE_MEMO = """
     from_attachment from_bytes from_file from_samples from_url load

@@ -59,7 +59,7 @@ def test_options_are_offered_that_are_not_given_yet(shell: Any) -> None:
     [
         ("%linq_connect |", ["--demo", "--fresh", "--profile"]),
         ("%linq_connect --de|", ["--demo"]),
-        ("%linq_voicememo a.wav |", ["--chat", "--preview"]),
+        ("%linq_voicememo a.wav |", ["--chat", "--from", "--preview"]),
         ("%linq_chats --handles |", ["masked", "hashed", "full"]),
         ("%linq_chats --handles=ha|", ["--handles=hashed"]),
         ("%linq_voicememo a.wav --accept |", ["chat_critical", "too_large", "url_may_repeat"]),

@@ -8,10 +8,10 @@ import pytest
 
 from linq_nb import SettingsError
 from linq_nb.magics.commands import LinqMagics
-from linq_nb.magics.commands_spec import COMMANDS, CONNECT, ERRORS, SENDS, VOICEMEMO
+from linq_nb.magics.commands_spec import BATCH, COMMANDS, CONNECT, ERRORS, SENDS, VOICEMEMO
 from linq_nb.magics.help import Help
 from linq_nb.magics.lexer import fill, split
-from linq_nb.magics.options import asks_help, parse
+from linq_nb.magics.options import Command, asks_help, parse
 
 
 def parsed(line: str, command: Any = VOICEMEMO, **scope: Any) -> Any:
@@ -39,7 +39,7 @@ def test_value_may_be_of_any_type() -> None:
     [
         ("", "SOURCE is missing"),
         ("a.wav --chaat Ada", "unknown option --chaat; did you mean --chat?"),
-        ("a.wav --zzz", "unknown option --zzz; it takes --chat --preview"),
+        ("a.wav --zzz", "unknown option --zzz; it takes --chat --from --preview"),
         ("a.wav --yes --yes", "--yes is given twice"),
         ("a.wav --copy 2 --copy=2", "--copy is given twice"),
         ("a.wav --yes=1", "--yes takes no value"),
@@ -57,6 +57,26 @@ def test_wrong_line_says_what_and_where_help_is(line: str, words: str) -> None:
     said = str(caught.value)
     assert said.startswith(f"%linq_voicememo: {words}")
     assert said.endswith("; nothing was sent; %linq_voicememo --help shows all options")
+
+
+@pytest.mark.parametrize(
+    ("command", "line", "words"),
+    [
+        (BATCH, "--from df --chat Ada", "--chat: each row of the table names its chat: add a column"),
+        (BATCH, "--from=df --preview", "--preview: --plan shows what would be sent"),
+        (BATCH, "--from df --copy 2", "--copy: add a column"),
+        (BATCH, "--from df --to Ada", "--to is an option of %linq_chats;"),
+        (SENDS, "--to +12025550111", "--to is an option of %linq_chats;"),
+        (VOICEMEMO, "a.wav --plan", "--plan is an option of %linq_voicememo --from;"),
+        (VOICEMEMO, "a.wav --watch", "--watch is an option of %linq_status;"),
+        (VOICEMEMO, "a.wav --zzz x", "unknown option --zzz; it takes"),
+        (SENDS, "--colums all", "unknown option --colums; did you mean --columns?"),
+    ],
+)
+def test_an_option_of_another_command_is_matched_with_it(command: Command, line: str, words: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parsed(line, command)
+    assert words in str(caught.value)
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "two", "1.5", "{0}", "{1.5}", "{True}", "{None}", "''"])
