@@ -319,6 +319,7 @@ def test_record_stays_and_nothing_private_is_saved_with_the_notebook(notebook: A
     form.button("^Send 0:03 to Ada Lovelace").click()
     form.button("^Yes, send 0:03 to Ada Lovelace").click()
     expect(form.button("Already sent")).to_be_visible()
+    expect(form.at.get_by_text("Linq has accepted it")).to_be_visible()
     form.button("^Record$").click()
     recorder = form.at.get_by_role("region", name="Voice recorder")
     with contextlib.suppress(PlaywrightTimeout):  # on a slow machine the countdown is quicker
