@@ -194,20 +194,22 @@ class Demo:
         """Count the memos that a chat really got, or those of every chat that got one, by id."""
         with self._state.lock:
             if chat_id is not None:
-                return sum(item.is_memo for item in self._state.by_chat.get(chat_id, []))
-            counts = {key: sum(m.is_memo for m in items) for key, items in self._state.by_chat.items()}
+                return sum(item.is_memo for item in self._state.messages_of(chat_id))
+            counts = {key: sum(m.is_memo for m in self._state.messages_of(key)) for key in self._state.by_chat}
         return {key: count for key, count in counts.items() if count}
 
     def memos(self, chat_id: str) -> list[Json]:
         """List the memos that a chat really got, oldest first."""
         with self._state.lock:
-            kept = [m for m in self._state.by_chat.get(chat_id, []) if m.is_memo]
+            kept = [m for m in self._state.messages_of(chat_id) if m.is_memo]
             return [_memo(m) for m in sorted(kept, key=lambda m: (m.created_at, m.id))]
 
     def memo_bytes(self, message_id: str) -> bytes:
         """Give the bytes of a memo as Linq kept them; raises KeyError if it has none."""
         with self._state.lock:
-            file = self._state.messages[message_id].attachment
+            if (message := self._state.find_message(message_id)) is None:
+                raise KeyError(message_id)
+            file = message.attachment
             return self._state.blobs[(file.sha256 if file else None) or ""]
 
     @property

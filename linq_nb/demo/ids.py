@@ -1,14 +1,16 @@
 """Ids, traces and chances that are the same each run, because they are hashes of what they belong to."""
 
 import uuid
-from hashlib import sha256
+from hashlib import sha1, sha256
 
-_NAMESPACE = uuid.UUID("5d7a2c9e-8f30-5b4c-9a61-1c0b8f6e2d14")
+_NAMESPACE = uuid.UUID("5d7a2c9e-8f30-5b4c-9a61-1c0b8f6e2d14").bytes
+_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 
 
 def stable_uuid(*parts: object) -> str:
-    """Give the uuid that these parts always have, in any world."""
-    return str(uuid.uuid5(_NAMESPACE, _joined(parts)))
+    """Give the uuid that these parts always have, in any world: `uuid.uuid5`, which takes three times as long."""
+    text = sha1(_NAMESPACE + _joined(parts).encode(), usedforsecurity=False).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
 class Ids:
@@ -33,4 +35,4 @@ class Ids:
 
 
 def _joined(parts: tuple[object, ...]) -> str:
-    return "\x1f".join(str(part) for part in parts)
+    return "\x1f".join(map(str, parts))

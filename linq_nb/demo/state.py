@@ -3,6 +3,7 @@
 import dataclasses
 import threading
 from collections import Counter, deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -186,6 +187,7 @@ class State:
         self.chats: dict[str, Chat] = {}
         self.messages: dict[str, Message] = {}
         self.by_chat: dict[str, list[Message]] = {}
+        self.unmade: dict[str, Callable[[], Iterable[Message]]] = {}  # what makes messages of a chat when it is read
         self.attachments: dict[str, Attachment] = {}
         self.blobs: dict[str, bytes] = {}
         self.subscriptions: dict[str, Subscription] = {}
@@ -233,6 +235,20 @@ class State:
         self.by_chat[chat_id] = []
         return chat
 
+    def messages_of(self, chat_id: str) -> list[Message]:
+        """Give the messages of a chat in no order."""
+        if make := self.unmade.pop(chat_id, None):
+            for message in make():
+                self.add_message(message)
+        return self.by_chat.get(chat_id, [])
+
+    def find_message(self, message_id: str) -> Message | None:
+        """Give a message by its id, None if there is none."""
+        if message_id not in self.messages:
+            for chat_id in list(self.unmade):
+                self.messages_of(chat_id)
+        return self.messages.get(message_id)
+
     def add_message(self, message: Message) -> None:
         self.messages[message.id] = message
         self.by_chat[message.chat.id].append(message)
@@ -259,7 +275,7 @@ class State:
 
     def message(self, text: str) -> Message:
         """Give a message by its id; raises 400/1005 for no uuid, 404/2002 if it is unknown, deleted or expired."""
-        message = self.messages.get(rules.uuid_text(text, "messageId"))
+        message = self.find_message(rules.uuid_text(text, "messageId"))
         if message is None or self.expired(message):
             raise Refusal(404, 2002, "Message not found.")
         return message
@@ -286,5 +302,5 @@ class State:
         """Give the messages of a chat that a list call shows now, newest first."""
         lag_s = self.limits.list_lag_s
         newest = self.clock.now() - timedelta(seconds=lag_s)
-        shown = [m for m in self.by_chat[chat.id] if (lag_s <= 0 or m.created_at <= newest) and not self.expired(m)]
+        shown = [m for m in self.messages_of(chat.id) if (lag_s <= 0 or m.created_at <= newest) and not self.expired(m)]
         return sorted(shown, key=lambda m: (m.created_at, m.id), reverse=True)

@@ -7,8 +7,9 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from hashlib import sha256
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .people import AREAS, Person, Service
 
@@ -31,6 +32,8 @@ _TOPICS = ("welcome", "reminder", "offer", "survey", "delivery", "follow-up", "t
 _WORKDAY, _WEEKEND, _SLOT, _ROUND = 9, 4, timedelta(minutes=65), timedelta(minutes=45)
 _OPENS = timedelta(hours=8)
 _WAV, _BY_URL = 7, 11
+
+_NUMBERS = struct.Struct(">8I")
 
 Fate = Literal["opted_out", "spoiled", "capped", "down", "lost", "accepted"]
 
@@ -65,8 +68,7 @@ class Recording:
         return self.url is not None and self.starts_at.day == SPOILED_DAY
 
 
-@dataclass(frozen=True, slots=True)
-class Memo:
+class Memo(NamedTuple):
     """One recording to one chat at a time, with eight numbers from 0 to 2**32 that decide its outcome."""
 
     member: Member
@@ -75,10 +77,9 @@ class Memo:
     at: datetime
     dice: tuple[int, ...]
 
-    def between(self, die: int, low: float, high: float) -> timedelta:
-        """Give a time between so many seconds."""
-        start = round(low * 1_000_000)
-        return timedelta(microseconds=start + (self.dice[die] * round((high - low) * 1_000_000) >> 32))
+    def between(self, die: int, low: int, high: int) -> int:
+        """Give a whole number from `low` on and below `high`."""
+        return low + (self.dice[die] * (high - low) >> 32)
 
     def share(self, die: int) -> float:
         return self.dice[die] / 2**32
@@ -165,16 +166,29 @@ class Story:
 
     def fate(self, memo: Memo) -> Fate:
         """Give the kind of Linq's answer."""
-        at = memo.at
+        at, (capped, uncapped), (outage, outage_end) = memo.at, self._capped, self._outage
         if memo.member.optout_at is not None and at >= memo.member.optout_at:
             return "opted_out"
         if memo.recording.is_spoiled:
             return "spoiled"
-        if self.on(*CAPPED) <= at < self.on(CAPPED[0] + 1):
+        if capped <= at < uncapped:
             return "capped"
-        if self.on(*OUTAGE) <= at < self.on(*OUTAGE_END) and memo.share(7) < 0.6:
+        if outage <= at < outage_end and memo.share(7) < 0.6:
             return "lost" if memo.share(7) < 0.3 else "down"
         return "accepted"
+
+    @cached_property
+    def flagged_at(self) -> datetime:
+        """When the line was flagged."""
+        return self.on(*FLAGGED)
+
+    @cached_property
+    def _capped(self) -> tuple[datetime, datetime]:
+        return self.on(*CAPPED), self.on(CAPPED[0] + 1)
+
+    @cached_property
+    def _outage(self) -> tuple[datetime, datetime]:
+        return self.on(*OUTAGE), self.on(*OUTAGE_END)
 
 
 _FORMATS: dict[int, tuple[str, str, int]] = {
@@ -210,4 +224,4 @@ def _once_more(memo: Memo) -> Memo:
 
 
 def _dice(seed: int, *what: object) -> tuple[int, ...]:
-    return struct.unpack(">8I", sha256("/".join(map(str, (seed, *what))).encode()).digest())
+    return _NUMBERS.unpack(sha256("/".join(map(str, (seed, *what))).encode()).digest())

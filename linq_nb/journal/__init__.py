@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from linq_nb.journal import schema
-from linq_nb.journal.archive import Archive
+from linq_nb.journal.archive import Archive, Rows
 from linq_nb.journal.claims import Claim
 from linq_nb.journal.clock import machine_clock
 from linq_nb.journal.engine import Database
@@ -25,7 +25,8 @@ from linq_nb.journal.private_file import is_private
 from linq_nb.journal.queries import Queries
 from linq_nb.journal.recovered import ChatMessage, Recovered, note_recovery
 
-__all__ = ["LEASE_S", "ChatMessage", "Claim", "Ingested", "Journal", "LazyRecords", "LeaseKeeper", "MessageTaken"]
+__all__ = ["LEASE_S", "ChatMessage", "Claim", "Ingested", "Journal", "LazyRecords", "LeaseKeeper", "MessageTaken",
+           "Rows"]  # fmt: skip
 
 
 class Journal(Queries, Archive, Recovered):

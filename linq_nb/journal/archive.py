@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,8 +12,9 @@ import sqlalchemy as sa
 from linq_nb.journal.claims import Claims
 from linq_nb.journal.engine import PARAMETERS
 from linq_nb.journal.events import EVENTS_LOCK
+from linq_nb.journal.prepared import converted
 from linq_nb.journal.recovered import forget_chat
-from linq_nb.journal.schema import SENDS, events, sends
+from linq_nb.journal.schema import SENDS, TABLES, events, sends
 from linq_nb.model import Event, Send
 
 _REMAINS = frozenset({"send_id", "base_url", "content", "copy", "chat_id", "created_at", "status", "attempts",
@@ -20,8 +22,58 @@ _REMAINS = frozenset({"send_id", "base_url", "content", "copy", "chat_id", "crea
 """What stays of a send when its chat is forgotten: its key, and what keeps it from being sent again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Many records of a kind as the driver takes them: these columns, times in microseconds, JSON as text."""
+
+    record: type
+    names: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+class _PartlyThere(Exception):
+    """The journal has some of the rows."""
+
+
 class Archive(Claims):
     """Writes and deletes whole records."""
+
+    def import_rows(self, parts: Iterable[tuple[Rows, ...]]) -> int | None:
+        """Write sends that were made elsewhere, and what was observed of them, in bulk; returns how many were new.
+
+        Each part has its sends first. All is one transaction: it writes nothing, and returns None, when the journal has
+        some of the sends of a part and not the others. Their messages must be theirs alone: what ``import_sends`` looks
+        up for each send is not looked up here.
+        """
+        new = 0
+        try:
+            with self.database.write() as db:
+                for made, *observed in parts:
+                    number = self._insert_rows(db, made)
+                    if 0 < number < len(made.rows):
+                        raise _PartlyThere
+                    new += number
+                    for rows in observed if number else ():
+                        self._insert_rows(db, rows)
+        except _PartlyThere:
+            return None
+        return new
+
+    def _insert_rows(self, db: sa.Connection, rows: Rows) -> int:
+        """Insert rows where no row has their keys; returns how many."""
+        if not rows.rows:
+            return 0
+        mark = "?" if self.database.is_sqlite else "%s"
+        table, marks = TABLES[rows.record].table.name, ", ".join([mark] * len(rows.names))
+        insert = f"INSERT INTO {table} ({', '.join(rows.names)}) VALUES ({marks}) ON CONFLICT DO NOTHING"
+        return db.exec_driver_sql(insert, list(rows.rows)).rowcount
+
+    def row_maker(self, record: type, names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+        """Return what makes a row of these columns of such a record, as the driver takes it."""
+        columns, dialect = TABLES[record].table.c, self.database.engine.dialect
+        fields = operator.attrgetter(*names)
+        processors = [columns[name].type.bind_processor(dialect) for name in names]
+        return lambda made: converted(fields(made), processors)
 
     def import_sends(self, made: Sequence[Send], observed: Iterable[Event]) -> int:
         """Write sends that were made elsewhere and what was observed of them; returns how many were new.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from linq_nb import audio, live, views, webhooks, wire
 from linq_nb.client import require_accepted
 from linq_nb.errors import LinqError, SettingsError
+from linq_nb.journal import Rows
 from linq_nb.model import Chat, Draft, Event, Send, VoiceMemo
 from linq_nb.outbox.attempt import accepted, refused
+from linq_nb.outbox.month_rows import ASKED_BEFORE, DayRows
 from linq_nb.outbox.poll import listed
 from linq_nb.session import Session
 from linq_nb.text import one_line
@@ -19,20 +20,28 @@ from linq_nb.text import one_line
 if TYPE_CHECKING:
     from linq_nb.demo.month import Day, Page, Posted
 
-ASKED_BEFORE = timedelta(milliseconds=5)
-"""A send is asked for a moment before it is posted."""
-
 
 def replay(session: Session, month: Iterable[Day]) -> int:
     """Write a month of the demo to the journal; returns how many sends were new."""
     if session.demo is None:
         raise SettingsError("replay takes the demo's month, and this outbox is not the demo's; nothing was written")
+    from linq_nb.demo.month import without_collections
+
     reader, progress = _MonthReader(session), live.Progress()
-    number = new = 0
-    for day in month:
-        made, observed = reader.read(day)
-        number, new = number + len(made), new + session.journal.import_sends(made, observed)
-        progress.show(views.progress(f"{number:,} sends read, up to {day.day:%d %B}"))
+    rows = DayRows(session.journal, reader.read_post, webhooks.parse)
+    number = 0
+
+    def parts() -> Iterator[tuple[Rows, ...]]:
+        nonlocal number
+        for day in month:
+            yield rows.of(day)
+            number += len(day.sent)
+            progress.show(views.progress(f"{number:,} sends read, up to {day.day:%d %B}"))
+
+    with without_collections():
+        new = session.journal.import_rows(parts())
+    if new is None:
+        new = sum(session.journal.import_sends(*reader.read(day)) for day in month)
     if progress.cell is not None:  # it was long enough for a person to wait
         progress.end(views.progress(f"{number:,} sends read, {new:,} of them new"))
     return new
@@ -53,7 +62,11 @@ class _MonthReader:
         """Return a day's sends as they stand at its end, and all observations of them, in order of time."""
         self._sends, self._send_ids, self._events = {}, {}, []
         for posted in day.posts:
-            self._read_post(posted)
+            send, event = self.read_post(posted)
+            self._sends[send.send_id] = send
+            self._events.append(event)
+            if send.message_id:
+                self._send_ids[send.message_id] = send.send_id
         for body in day.webhooks:
             event = webhooks.parse(body)
             self._observe(dataclasses.replace(event, send_id=self._send_ids.get(event.message_id or "", "")))
@@ -61,17 +74,14 @@ class _MonthReader:
             self._read_page(page)
         return list(self._sends.values()), sorted(self._events, key=lambda event: event.at)
 
-    def _read_post(self, posted: Posted) -> None:
+    def read_post(self, posted: Posted) -> tuple[Send, Event]:
+        """Return the send that a POST with its answer makes, and the observation of it."""
         send = self._posted_send(posted)
         try:
             answer = require_accepted(_outcome_of(posted), posted.chat_id, one_line(send.chat_name or "", 80))
-            send, event = accepted(send, answer)
+            return accepted(send, answer)
         except LinqError as error:
-            send, event = refused(send, error, posted.answered_at)
-        self._sends[send.send_id] = send
-        self._events.append(event)
-        if send.message_id:
-            self._send_ids[send.message_id] = send.send_id
+            return refused(send, error, posted.answered_at)
 
     def _posted_send(self, posted: Posted) -> Send:
         """Return the send as it stood when it was posted."""

@@ -55,6 +55,24 @@ def test_running_it_again_writes_nothing(month: Outbox) -> None:
     assert len(month.history()) == before
 
 
+def test_rows_made_in_bulk_are_those_that_are_read_one_by_one() -> None:
+    """A journal that has some of the month's sends already reads all of it as it reads live answers."""
+    with (
+        linq_nb.connect(demo=True, fresh=True) as bulk,
+        linq_nb.connect(demo=True, fresh=True, journal=":memory:") as slow,
+    ):
+        assert bulk.replay(bulk.demo.month(2_000)) == 2_000
+        some = bulk.sends()[7]
+        assert session_of(slow).journal.import_sends([some], bulk.history(some)) == 1
+        assert slow.replay(slow.demo.month(2_000)) == 1_999
+        both = [{send.send_id: send for send in outbox.sends()} for outbox in (bulk, slow)]
+        assert both[0].keys() == both[1].keys()
+        for send_id, send in both[0].items():
+            assert send == both[1][send_id]
+        events = [sorted(map(repr, outbox.history())) for outbox in (bulk, slow)]
+        assert events[0] == events[1]
+
+
 def test_linq_lists_the_same_messages_as_the_journal(month: Outbox) -> None:
     ours = {send.message_id: send for send in month.sends() if send.message_id}
     listed = {
