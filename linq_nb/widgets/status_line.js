@@ -30,7 +30,8 @@ function render({ model, el }) {
 
   /** Scroll this line into view, and the controls below it as far as there is room. */
   function scrollIntoView() {
-    const shown = [...el.parentElement.children].filter((node) => node.offsetParent);
+    const siblings = el.parentElement?.children ?? []; // none when the output was cleared meanwhile
+    const shown = [...siblings].filter((node) => node.offsetParent);
     for (const node of [...shown.slice(shown.indexOf(el) + 1).reverse(), el]) node.scrollIntoView({ block: "nearest" });
   }
 

@@ -63,18 +63,19 @@ def break_journal(outbox: Outbox, how: str, after: int) -> None:
 
     def fail() -> None:
         is_due.wait()
-        if how == "limit":
-            _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-            files = [Path(journal.label), Path(journal.label + "-wal")]
-            resource.setrlimit(resource.RLIMIT_FSIZE, (max(file.stat().st_size for file in files), most))
-        elif how == "full":
-            (pages,) = driver.execute("PRAGMA page_count").fetchone()
-            driver.execute(f"PRAGMA max_page_count = {pages}")
-        else:
-            driver.execute("PRAGMA query_only = ON")
+        with journal.database._turned():  # two threads on one traced connection can wait for each other for ever
+            if how == "limit":
+                _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+                files = [Path(journal.label), Path(journal.label + "-wal")]
+                resource.setrlimit(resource.RLIMIT_FSIZE, (max(file.stat().st_size for file in files), most))
+            elif how == "full":
+                (pages,) = driver.execute("PRAGMA page_count").fetchone()
+                driver.execute(f"PRAGMA max_page_count = {pages}")
+            else:
+                driver.execute("PRAGMA query_only = ON")
 
     driver.set_trace_callback(traced)
-    threading.Thread(target=fail, daemon=True).start()  # without a turn, for which a busy batch would let it wait
+    threading.Thread(target=fail, daemon=True).start()
 
 
 def send(outbox: Outbox, task: dict[str, Any], report: dict[str, Any]) -> None:
