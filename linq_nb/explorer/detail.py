@@ -8,10 +8,12 @@ from typing import Any
 
 from linq_nb import catalog, views
 from linq_nb.explorer.cells import cell, masked
+from linq_nb.frames import to_frame
 from linq_nb.live import ipython_shell
 from linq_nb.model import Event, Send, VoiceMemo
 from linq_nb.outbox import Outbox, session_of
 from linq_nb.reports import explaining
+from linq_nb.reports.tallies import plain
 from linq_nb.status import ERROR_STATUSES, status_of
 from linq_nb.text import clean
 from linq_nb.widgets.actions import actions_for
@@ -32,19 +34,18 @@ def of_row(row: Mapping[str, Any]) -> Detail:
     return _detail(row, steps, actions=[])
 
 
-def of_send(outbox: Outbox, row: Mapping[str, Any]) -> Detail:
-    """Return the detail of a send of the journal, as it stands now."""
+def of_send(outbox: Outbox, send_id: str) -> Detail | None:
+    """Return the detail of a send of the journal, as it stands now; None when the journal does not have it."""
     journal = session_of(outbox).journal
-    send = journal.get(str(row["send_id"]))
+    send = journal.get(send_id)
     if send is None:
-        return of_row(row)
-    now = {**row, "status": send.status, "error_code": send.error_code, "http_status": send.http_status,
-           "error_message": send.error_message, "message_id": send.message_id}  # fmt: skip
+        return None
+    row = {str(name): plain(value) for name, value in to_frame(send).iloc[0].items()}
     created = [{"at": cell("at", send.created_at), "source": "journal", "text": "asked for"}] if send.created_at else []
     steps = created + [_step(event) for event in journal.events(send.send_id)]
     actions = [action._asdict() for action in actions_for(send)]
     memo = _memo(outbox, send)
-    return {**_detail(now, steps, actions), "card": views.memo_card(memo).html if memo else ""}
+    return {**_detail(row, steps, actions), "card": views.memo_card(memo).html if memo else ""}
 
 
 def _detail(row: Mapping[str, Any], steps: Sequence[Mapping[str, str]], actions: Sequence[Any]) -> Detail:

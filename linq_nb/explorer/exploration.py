@@ -136,7 +136,9 @@ class Exploration:
                  "choice": {"error": str(row["error_code"])} if row["error_code"] is not None
                  else {"status": row["status"]}} for row in counted.errors
             ],
-            "all_columns": self.table.columns, "can_act": self.outbox is not None, **self._page(counted.tiles["sends"]),
+            "all_columns": self.table.columns, "can_act": self.outbox is not None,
+            "times_forgotten": self.snapshot.times_forgotten if self.snapshot else 0,
+            **self._page(counted.tiles["sends"]),
         }  # fmt: skip
 
     def _page(self, total: int) -> View:
@@ -168,10 +170,14 @@ class Exploration:
 
     def detail(self, send_id: str) -> detail.Detail:
         """Return one send in full. Raises SettingsError when the table does not have it."""
-        row = self.table.row(send_id)
-        if row is None:
+        if self.outbox is not None:
+            shown = detail.of_send(self.outbox, send_id)
+        else:
+            row = self.table.row(send_id)
+            shown = None if row is None else detail.of_row(row)
+        if shown is None:
             raise SettingsError("this send is not in the table any more; nothing was changed; clear the filter")
-        return detail.of_row(row) if self.outbox is None else detail.of_send(self.outbox, row)
+        return shown
 
     def code(self) -> str:
         """Return the filter as Python over the same frame."""

@@ -157,6 +157,8 @@ class View {
       () => this.filter(row.choice), row.todo)));
     if (!view.errors.length) this.errors.append(h("p", { className: "linq-ui-quiet" }, "none"));
     this.drawTable(view);
+    if (this.timesForgotten !== view.times_forgotten) this.detail.hidden = true; // it may show a chat that was forgotten
+    this.timesForgotten = view.times_forgotten;
   }
 
   drawFilter(view) {

@@ -25,6 +25,7 @@ class Explorer(AskedWidget):
     ``source`` is an Outbox, whose journal is read once and then brought up to date, or a frame of
     ``to_frame(outbox.sends())`` in pandas, Polars or DuckDB (a folder of Parquet). Counts are made in the kernel; the
     page gets one page of rows and the counts, handles masked. Over a frame nothing can be done about a send.
+    A chat that is forgotten leaves the explorer at once, other news when ``update`` or the page's button asks for it.
     ``error`` is the last exception. Raises SettingsError for a value that is neither, or that lacks a column.
     """
 
@@ -61,6 +62,7 @@ class Explorer(AskedWidget):
     @property
     def rows(self) -> Any:
         """The chosen sends, as the kind of frame that was given; of an Outbox a DataFrame."""
+        self._drop_forgotten()
         return self._exploration.table.native(self._exploration.selection)
 
     def code(self) -> str:
@@ -73,6 +75,7 @@ class Explorer(AskedWidget):
         Handles are masked, and no text is a formula. Nothing is overwritten. Raises SettingsError when it cannot be
         written, and for more rows than an Excel sheet has.
         """
+        self._drop_forgotten()
         exploration = self._exploration
         return export_file.write(exploration.table.chosen(exploration.selection), format, Path.cwd())
 
@@ -108,9 +111,16 @@ class Explorer(AskedWidget):
         self._view = self._exploration.view()
         self._output.update(self.record())
 
+    def _drop_forgotten(self) -> None:
+        """Take in what the journal has learnt at once when a chat was forgotten: it must not stay here."""
+        snapshot = self._exploration.snapshot
+        if snapshot is not None and snapshot.has_forgotten():
+            self.update()
+
     # --- messages of the page ---
 
     def _handle(self, content: dict[str, Any]) -> dict[str, Any]:
+        self._drop_forgotten()
         exploration = self._exploration
         match content.get("kind"):
             case "filter":

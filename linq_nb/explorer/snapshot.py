@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from linq_nb import frames, views
+from linq_nb.errors import LinqError
 from linq_nb.journal import Journal
+from linq_nb.journal.pages import FEW
 from linq_nb.journal.queries import Mark
 from linq_nb.live import Progress
 from linq_nb.model import Send
@@ -16,45 +18,69 @@ if TYPE_CHECKING:
 
 
 class Snapshot:
-    """The sends of a journal as the frame of ``to_frame``, masked.
+    """The sends of a journal as the frame of ``to_frame``, masked."""
 
-    A chat that was forgotten since stays in it until the explorer is opened again.
-    """
+    frame: pd.DataFrame
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._mark, _ = journal.changed_since(None)
-        self.frame = _read(journal.sends())
+        self._mark: Mark
+        self._read()
+
+    @property
+    def times_forgotten(self) -> int:
+        """How often a chat of the journal had been forgotten when it was read."""
+        return self._mark.forgotten
+
+    def has_forgotten(self) -> bool:
+        """Whether a chat was forgotten since; False for a journal that cannot be read any more."""
+        try:
+            return self._journal.times_forgotten() != self._mark.forgotten
+        except LinqError:
+            return False
 
     def news(self) -> int:
         """Count the sends that are new in the journal or have another status there."""
-        return self._compared()[2]
+        _, statuses = self._journal.changed_since(self._mark)
+        return self._count_news(statuses)
 
     def update(self) -> int:
         """Bring the frame up to date; returns how many sends are new or have another status."""
-        import pandas as pd
-
-        mark, changed, news = self._compared()
-        if len(changed):
-            places = pd.Series(range(len(self.frame)), index=self.frame["send_id"])
-            old = self.frame[~self.frame["send_id"].isin(changed["send_id"])]
-            joined = _together(old, changed)
-            order = joined["send_id"].map(places).fillna(len(places)).argsort(kind="stable")
-            self.frame = joined.iloc[order].reset_index(drop=True)
-        self._mark = mark
+        mark, statuses = self._journal.changed_since(self._mark)
+        news = self._count_news(statuses)
+        if mark.forgotten != self._mark.forgotten or len(statuses) > FEW:
+            self._read()
+        elif statuses:
+            changed = frames.to_frame(list(self._journal.get_many(statuses).values()), kind="sends")
+            self._use(self._with(changed))
+            self._mark = mark
         return news
 
-    def _compared(self) -> tuple[Mark, pd.DataFrame, int]:
-        """Return the rows that may have changed, how many are new or have another status, and the next mark."""
-        mark, ids = self._journal.changed_since(self._mark)
-        changed = frames.to_frame(list(self._journal.get_many(ids).values()), kind="sends")
-        before = self.frame.loc[self.frame["send_id"].isin(ids), ["send_id", "status"]]
-        statuses = dict(zip(before["send_id"], before["status"], strict=True))
-        pairs = zip(changed["send_id"], changed["status"], strict=True)
-        return mark, changed, sum(statuses.get(send_id) != status for send_id, status in pairs)
+    def _read(self) -> None:
+        self._mark, _ = self._journal.changed_since(None)
+        self._use(_frame(self._journal.sends()))
+
+    def _use(self, frame: pd.DataFrame) -> None:
+        import pandas as pd
+
+        self.frame, self._places = frame, pd.Index(frame["send_id"])
+
+    def _count_news(self, statuses: Mapping[str, str]) -> int:
+        places = self._places.get_indexer(list(statuses))  # -1 for a send that is new
+        before = self.frame["status"].reindex(places).astype(object).fillna("")
+        return sum(was != status for was, status in zip(before, statuses.values(), strict=True))
+
+    def _with(self, changed: pd.DataFrame) -> pd.DataFrame:
+        """Return the frame with these rows in the place of those that they change, new ones at the end."""
+        old = self.frame[~self.frame["send_id"].isin(changed["send_id"])]
+        joined = _together(old, changed)
+        places = self._places.get_indexer(joined["send_id"])
+        places[places < 0] = len(self._places)
+        ordered: pd.DataFrame = joined.iloc[places.argsort(kind="stable")].reset_index(drop=True)
+        return ordered
 
 
-def _read(sends: Sequence[Send]) -> pd.DataFrame:
+def _frame(sends: Sequence[Send]) -> pd.DataFrame:
     if not isinstance(sends, frames.Paged):
         return frames.to_frame(sends, kind="sends")
     progress = Progress()
@@ -72,12 +98,14 @@ def _counted(chunks: Iterable[frames.Chunk], total: int, progress: Progress) -> 
 
 
 def _together(*parts: pd.DataFrame) -> pd.DataFrame:
-    """Return frames as one: categories are those of all of them."""
+    """Return frames as one: a category has the words that one of them uses."""
     import pandas as pd
 
     words: dict[str, Any] = {}
     for name in parts[0].columns:
         if isinstance(parts[0][name].dtype, pd.CategoricalDtype):
-            together = sorted({word for part in parts for word in part[name].cat.categories})
+            together = sorted(
+                {word for part in parts for word in part[name].cat.remove_unused_categories().cat.categories}
+            )
             words[name] = pd.CategoricalDtype(pd.Index(together, dtype="string"))
     return pd.concat([part.astype(words) for part in parts], ignore_index=True)

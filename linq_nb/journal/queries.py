@@ -15,6 +15,7 @@ from linq_nb.journal.engine import PARAMETERS, Database
 from linq_nb.journal.events import Observations
 from linq_nb.journal.pages import FEW, PAGE, LazyRecords
 from linq_nb.journal.prepared import converted, result_processors
+from linq_nb.journal.recovered import times_forgotten
 from linq_nb.journal.schema import EVENTS, SENDS, TABLES, RecordTable, events, has_no_send, read_meta, sends
 from linq_nb.model import Event, Send
 from linq_nb.status import (
@@ -34,10 +35,11 @@ LOOK_BACK = 200
 
 
 class Mark(NamedTuple):
-    """How far the journal was read: the numbers of its last send and of its last event."""
+    """How far the journal was read: the numbers of its last send and event, and how often a chat was forgotten."""
 
     send_no: int
     event_no: int
+    forgotten: int
 
 
 class Queries(Observations):
@@ -93,22 +95,31 @@ class Queries(Observations):
             conditions.append(sends.c.created_at < until)
         return self._records(SENDS, [sa.select(sends.c.send_no).where(*conditions).order_by(sends.c.send_no)])
 
-    def changed_since(self, mark: Mark | None) -> tuple[Mark, list[str]]:
-        """Return the ids of the sends that are new, were observed or are under way since a mark, and the next mark.
+    def changed_since(self, mark: Mark | None) -> tuple[Mark, dict[str, str]]:
+        """Return the sends that are new, were observed or are under way since a mark, and the next mark.
 
-        Without a mark there are none. Some are named again: on a server a lower number may be committed later.
+        The sends are statuses by id; without a mark there are none. Some are named again: on a server a lower number
+        may be committed later. When a chat was forgotten since, others may have changed too: the next mark says so.
         """
         last = sa.select(sa.func.max(sends.c.send_no), sa.func.max(events.c.event_no))
         last = sa.select(*(sa.select(column).scalar_subquery() for column in last.selected_columns))
         with self._adopted() as db:
-            now = Mark(*(number or 0 for number in db.execute(last).one()))
+            send_no, event_no = db.execute(last).one()
+            now = Mark(send_no or 0, event_no or 0, times_forgotten(db))
             if mark is None:
-                return now, []
+                return now, {}
             is_new = sa.or_(sends.c.send_no > mark.send_no - LOOK_BACK, sends.c.status.in_(IN_HAND_STATUSES))
-            was_observed = events.c.event_no > mark.event_no - LOOK_BACK
-            queries = (sa.select(sends.c.send_id).where(is_new), sa.select(events.c.send_id).where(was_observed))
-            ids = {send_id for query in queries for send_id in db.execute(query).scalars()}
-        return now, sorted(ids - {""})
+            observed = sa.select(events.c.send_id).where(events.c.event_no > mark.event_no - LOOK_BACK)
+            queries = [
+                sa.select(sends.c.send_id, sends.c.status).where(condition)
+                for condition in (is_new, sends.c.send_id.in_(observed))
+            ]
+            return now, {send_id: status for query in queries for send_id, status in db.execute(query)}
+
+    def times_forgotten(self) -> int:
+        """Return how often a chat was forgotten."""
+        with self.database.read() as db:
+            return times_forgotten(db)
 
     def open_sends(self) -> list[Send]:
         """Return the sends whose status Linq may still change."""

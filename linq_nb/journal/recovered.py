@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from linq_nb.journal.engine import Database, Room
 from linq_nb.journal.schema import events, meta, read_meta, write_meta
 
-_NAME, _CHAT = "recovery", "recovered chat"
+_NAME, _CHAT, _FORGOTTEN = "recovery", "recovered chat", "times forgotten"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,12 @@ def note_recovery(db: sa.Connection) -> None:
 
 
 def forget_chat(db: sa.Connection, chat_id: str) -> None:
-    """Delete what a chat held."""
+    """Delete what a chat held, and count that a chat was forgotten: who holds a copy of the journal can see it."""
     is_its = meta.c.name.startswith(f"{_CHAT} ") & meta.c.name.endswith(f" {chat_id}")
     db.execute(meta.delete().where(is_its))
+    write_meta(db, _FORGOTTEN, str(times_forgotten(db) + 1))
+
+
+def times_forgotten(db: sa.Connection) -> int:
+    """Return how often a chat was forgotten."""
+    return int(read_meta(db, _FORGOTTEN) or 0)

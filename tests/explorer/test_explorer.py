@@ -16,6 +16,7 @@ import duckdb
 import pandas as pd
 import polars as pl
 import pytest
+from explorer_page import Page
 
 from linq_nb import Explorer, Outbox, VoiceMemo, to_frame
 from linq_nb.errors import LinqError, SettingsError
@@ -39,26 +40,6 @@ def sent(outbox: Outbox, memo: VoiceMemo) -> Outbox:
     outbox.demo.advance(minutes=5)
     outbox.refresh()
     return outbox
-
-
-class Page:
-    """The page of an explorer: what it sends, and the answers."""
-
-    def __init__(self, explorer: Explorer) -> None:
-        self.explorer, self.answers = explorer, []
-        explorer.send = lambda content, buffers=None: self.answers.append(content)
-
-    def ask(self, kind: str, **more: Any) -> dict[str, Any]:
-        self.explorer._receive({"kind": kind, "number": 1, **more}, ())
-        return self.answers[-1]
-
-    @property
-    def view(self) -> dict[str, Any]:
-        return self.explorer._view
-
-    def column(self, name: str) -> list[str]:
-        place = [column["name"] for column in self.view["columns"]].index(name)
-        return [row["cells"][place] for row in self.view["rows"]]
 
 
 @pytest.fixture
