@@ -236,6 +236,7 @@ def duplicates(frame: Frame) -> Frame:
     few = parts.few(asked.filter(parts.is_not(NO_MESSAGE_STATUSES)), keys)
     few = few.with_columns(nw.coalesce(parts.text("sha256"), parts.text("attachment_id")).alias("audio"))
     few = few.filter(~nw.col("audio").is_null())
+    few = few.filter(nw.col("sends").sum().over(*same) > 1)  # few are: the names of the others need not be found
     for name in names:
         few = parts.newest(few, name, *same)
     is_unclear = nw.col("status").is_in(UNCLEAR_STATUSES)
@@ -244,7 +245,7 @@ def duplicates(frame: Frame) -> Frame:
     result = few.group_by(*same).agg(
         *(nw.col(name).max() for name in names), *(nw.col(name).sum() for name in both), *SPAN
     )
-    result = result.filter(nw.col("bubbles") + nw.col("unclear") > 1).with_columns(*map(parts.whole, both))
+    result = result.with_columns(*map(parts.whole, both))
     order, down = ("bubbles", "unclear", *same), (True, True, False, False)
     shown = ("chat_id", "chat_name", "filename", "audio", *both, *TIMES)
     return parts.done(result.select(*shown).sort(*order, descending=down), frame)
