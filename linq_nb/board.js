@@ -35,7 +35,7 @@ class Board {
       sort: (column, descending, then) => this.ask("sort", { column, descending }, then),
       turn: (offset, then) => this.ask("page", { offset }, then),
       open: (row) => this.ask("open", { send_id: row.id }),
-      content: ({ name }, text, row) => (name === "state" ? [this.pill(text, row.colour, this.meaning(text))] : [text]),
+      content: ({ name }, text, row) => (name === "state" ? [pill(text, row.colour, this.meaning(text))] : [text]),
     });
     this.stopSending = h("button", { type: "button", className: "linq-ui-danger", title: "start no further send; those under way end",
       onclick: () => this.ask("stop sending") }, "Stop sending");
@@ -43,16 +43,11 @@ class Board {
       onclick: () => this.ask("stop watching") }, "Stop watching");
     this.pager = h("span", { className: "linq-ui-tools" }, this.table.previous, this.table.pageText, this.table.next);
     this.tools = h("div", { className: "linq-ui-tools" }, this.pager, this.stopSending, this.stopWatching);
-    this.detail = h("section", { className: "linq-ui-detail", hidden: true, "aria-label": "One send",
-      onkeydown: (event) => { if (event.key === "Escape") { event.stopPropagation(); this.closeDetail(); } } });
+    this.detail = new OpenedRow(this.table, "One send");
     this.root = h("div", { className: "linq-ui linq-board", "data-lm-suppress-shortcuts": "true" },
       h("div", { className: "linq-ui-top" }, this.mode, this.line, this.left), this.bar, this.states, this.words, this.alert,
-      this.table.scroll, this.detail, this.tools);
+      this.table.scroll, this.detail.element, this.tools);
     this.el.append(this.root);
-  }
-
-  pill(text, colour, title) {
-    return h("span", { className: "linq-ui-pill", style: `background:var(--x-${colour}-ground)`, title }, text);
   }
 
   meaning(label) { return this.model.get("_head").states.find((state) => state.label === label)?.meaning ?? ""; }
@@ -115,20 +110,8 @@ class Board {
   }
 
   showDetail({ send_id, label, colour, meaning, facts: pairs, actions }) {
-    this.table.mark(send_id);
-    const title = h("h4", { tabIndex: -1 }, this.pill(label, colour, meaning), ` ${meaning}`);
-    this.detail.replaceChildren(title, facts(pairs), h("div", { className: "linq-ui-tools" },
-      ...actionButtons(actions, (action, reason) => this.ask("act", { send_id, action, reason })),
-      h("button", { type: "button", onclick: () => this.closeDetail() }, "Close")));
-    this.detail.hidden = false;
-    title.focus();
-    this.detail.scrollIntoView({ block: "nearest" });
-  }
-
-  closeDetail() {
-    this.detail.hidden = true;
-    this.table.mark(null);
-    this.table.focusRow(this.table.openedPlace);
+    this.detail.show(send_id, [pill(label, colour, meaning), ` ${meaning}`], facts(pairs), h("div", { className: "linq-ui-tools" },
+      ...actionButtons(actions, (action, reason) => this.ask("act", { send_id, action, reason })), this.detail.closeButton()));
   }
 }
 

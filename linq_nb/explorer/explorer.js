@@ -102,12 +102,11 @@ class View {
         h("button", { type: "button", onclick: () => this.ask("code") }, "Copy as Python"), this.format,
         h("button", { type: "button", onclick: () => this.ask("export", { format: this.format.value }) }, "Export")));
     this.code = h("pre", { hidden: true, tabIndex: 0, role: "region", "aria-label": "The filter as Python" });
-    this.detail = h("section", { className: "linq-ui-detail", hidden: true, "aria-label": "One send",
-      onkeydown: (event) => { if (event.key === "Escape") { event.stopPropagation(); this.closeDetail(); } } });
+    this.detail = new OpenedRow(this.table, "One send");
 
     this.root = h("div", { className: "linq-ui linq-x", "data-lm-suppress-shortcuts": "true" },
       h("div", { className: "linq-ui-top" }, this.mode, this.news, this.batch), bar, this.status, this.alert, this.tiles,
-      this.chart, this.legend, leading, tools, this.code, this.table.scroll, this.detail);
+      this.chart, this.legend, leading, tools, this.code, this.table.scroll, this.detail.element);
     this.el.append(this.root);
   }
 
@@ -157,7 +156,7 @@ class View {
       () => this.filter(row.choice), row.todo)));
     if (!view.errors.length) this.errors.append(h("p", { className: "linq-ui-quiet" }, "none"));
     this.drawTable(view);
-    if (this.timesForgotten !== view.times_forgotten) this.detail.hidden = true; // it may show a chat that was forgotten
+    if (this.timesForgotten !== view.times_forgotten) this.detail.hide(); // it may show a chat that was forgotten
     this.timesForgotten = view.times_forgotten;
   }
 
@@ -283,29 +282,17 @@ class View {
   // one send
 
   showDetail(detail) {
-    this.table.mark(detail.send_id);
-    const title = h("h4", { tabIndex: -1 }, detail.title, " ",
-      h("span", { className: "linq-ui-pill", style: `background:var(--x-${detail.colour}-ground)` }, detail.status));
     const steps = h("ol", { className: "linq-x-steps" }, ...detail.steps.map((step) => h("li", {},
       h("time", {}, step.at), " ", h("b", {}, step.source), " ", step.text)));
     const buttons = actionButtons(detail.actions, (action, reason) => this.ask("act", { send_id: detail.send_id, action, reason }));
     const card = h("div");
     if (detail.card) showCard(card, detail.card);
-    this.detail.replaceChildren(title, h("p", { className: "linq-ui-quiet" }, detail.meaning),
+    this.detail.show(detail.send_id, [detail.title, " ", pill(detail.status, detail.colour)], h("p", { className: "linq-ui-quiet" }, detail.meaning),
       ...(detail.error.length ? [facts(detail.error)] : []), card, h("h5", {}, "Timeline (UTC)"), steps,
       h("div", { className: "linq-ui-tools" }, ...buttons,
         h("button", { type: "button", onclick: () => this.copy(detail.send_id, "the id is copied") }, "Copy the id"),
-        h("button", { type: "button", onclick: () => this.closeDetail() }, "Close")),
+        this.detail.closeButton()),
       h("details", {}, h("summary", {}, "All facts"), facts(detail.facts)));
-    this.detail.hidden = false;
-    title.focus();
-    this.detail.scrollIntoView({ block: "nearest" });
-  }
-
-  closeDetail() {
-    this.detail.hidden = true;
-    this.table.mark(null);
-    this.table.focusRow(this.table.openedPlace);
   }
 
   showCode(code) {

@@ -30,6 +30,11 @@ function showCard(element, html) {
   linqPlayers(element);
 }
 
+/** A short word on the ground of its colour. */
+function pill(text, colour, title = "") {
+  return h("span", { className: "linq-ui-pill", style: `background:var(--x-${colour}-ground)`, title }, text);
+}
+
 /** Labels and texts as a list. */
 function facts(pairs) {
   return h("dl", { className: "linq-ui-facts" }, ...pairs.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]));

@@ -92,3 +92,33 @@ class Table {
     this.sort(name, descending, () => this.headings()[place]?.focus());
   }
 }
+
+/** What the opened row of a table holds, shown below the table; Escape and its button close it. */
+class OpenedRow {
+  constructor(table, label) {
+    this.table = table;
+    this.element = h("section", { className: "linq-ui-detail", hidden: true, "aria-label": label,
+      onkeydown: (event) => { if (event.key === "Escape") { event.stopPropagation(); this.close(); } } });
+  }
+
+  show(id, heading, ...content) {
+    this.table.mark(id);
+    const title = h("h4", { tabIndex: -1 }, ...heading);
+    this.element.replaceChildren(title, ...content);
+    this.element.hidden = false;
+    title.focus();
+    this.element.scrollIntoView({ block: "nearest" });
+  }
+
+  closeButton() { return h("button", { type: "button", onclick: () => this.close() }, "Close"); }
+
+  hide() {
+    this.element.hidden = true;
+    this.table.mark(null);
+  }
+
+  close() {
+    this.hide();
+    this.table.focusRow(this.table.openedPlace);
+  }
+}
