@@ -39,6 +39,7 @@ from linq_nb.model import (
     Message as Message,
     Plan as Plan,
     PlanRow as PlanRow,
+    Reputation as Reputation,
     Send as Send,
     SendList as SendList,
     VoiceMemo as VoiceMemo,

@@ -32,6 +32,7 @@ from linq_nb.model import (
     Handle,
     Line,
     Message,
+    Reputation,
     Send,
     frame_columns,
 )
@@ -55,7 +56,7 @@ _REMEMBERED = 100_000
 """Distinct values of a column that are remembered at a time, so that a column without repeats costs no more."""
 
 _RECORDS = {"sends": Send, "chats": Chat, "handles": Handle, "lines": Line, "findings": Finding, "events": Event,
-            "messages": Message}  # fmt: skip
+            "messages": Message, "reputations": Reputation}  # fmt: skip
 COLUMNS: Mapping[type, Mapping[str, str]] = {
     record: {name: column.dtype for name, column in frame_columns(record).items()} for record in _RECORDS.values()
 }
@@ -93,9 +94,9 @@ def to_frame(
 ) -> pd.DataFrame:
     """Return records of one kind as a DataFrame, one row each, with the columns of ``frames.COLUMNS``.
 
-    ``records``: sends, chats, handles, lines, findings, events or messages; one record or many. An empty list
-    gives the columns of sends, or of ``kind`` ("chats", "findings", ...); chats with ``kind="handles"`` give one row
-    a person and chat. ``handles``: "masked", "hashed" with ``key=outbox``, or "full". ``to_handles`` joins
+    ``records``: sends, chats, handles, lines, findings, events, messages or reputations; one record or many. An empty
+    list gives the columns of sends, or of ``kind`` ("chats", "findings", ...); chats with ``kind="handles"`` give one
+    row a person and chat. ``handles``: "masked", "hashed" with ``key=outbox``, or "full". ``to_handles`` joins
     several with a space. ``frames.column_reference(kind)`` gives the meaning and unit of each column.
     Raises SettingsError for records of several kinds, or "hashed" without a key.
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from linq_nb import wire
+from linq_nb import answer_errors, wire
 from linq_nb.errors import OutcomeUnknown
-from linq_nb.model import Attachment, Chat, Message, Subscription
+from linq_nb.model import Attachment, Chat, Message, Reputation, Subscription
 from linq_nb.wire import Answer, Raw, Unreadable, dict_of, id_of, int_of
 
 
@@ -42,7 +42,7 @@ def of_another(answer: Answer, chat_label: str, why: str) -> OutcomeUnknown:
 
     Its trace id is that of the other request: no webhook may find the send by it. The raw answer is the evidence.
     """
-    error = wire.unknown_of(answer, chat_label, why)
+    error = answer_errors.unknown_of(answer, chat_label, why)
     error.trace_id = None
     return error
 
@@ -95,6 +95,14 @@ def subscription(raw: Raw, target_url: str) -> Subscription:
     answered = wire.subscription(raw)
     if answered.target_url not in ("", target_url):
         raise OfAnother("it tells of another webhook subscription")
+    return answered
+
+
+def reputation(raw: Raw, number: str, audit_id: str) -> Reputation:
+    """Read the audit of a line that was asked for."""
+    answered = wire.reputation(raw, number)
+    if not same_id(audit_id, answered.audit_id) or not _is_same_handle(number, answered.phone_number):
+        raise OfAnother("it tells of another audit")
     return answered
 
 

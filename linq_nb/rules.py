@@ -23,7 +23,7 @@ from linq_nb.wire import Answer, NoAnswer
 MAX_SLEEP_S = 60.0
 """A longer Retry-After is shown to the user, not slept through (a daily cap can mean hours)."""
 
-Kind = Literal["read", "memo", "upload"]
+Kind = Literal["read", "memo", "upload", "start"]
 Outcome = Literal["accepted", "rejected", "not_sent", "unknown"]
 Next = Literal["send", "wait", "reconcile", "report", "refuse"]
 
@@ -56,6 +56,7 @@ def pause_after(kind: Kind, tries: int, outcome: Answer | NoAnswer) -> Pause | N
     """Return the pause before a request is repeated that was made so often, None when it is not repeated.
 
     A memo is repeated only where nothing can have been sent, an upload until its deadline, which all its tries share.
+    The start of an audit is not repeated after a 429, by which Linq tells when the next one may start.
     """
     if isinstance(outcome, NoAnswer):
         if outcome.todo:  # a setting of this machine does not mend itself
@@ -64,7 +65,7 @@ def pause_after(kind: Kind, tries: int, outcome: Answer | NoAnswer) -> Pause | N
         return _nth(_CONNECT_PAUSES_S, tries) if may_repeat else None
     status, retry_after_s = outcome.http_status, outcome.retry_after or 0.0
     if status == 429:
-        return _rate_pause(tries, outcome.retry_after)
+        return None if kind == "start" else _rate_pause(tries, outcome.retry_after)
     if kind == "memo":
         return _nth(_NOT_READY_PAUSES_S, tries) if (status, outcome.code) in NOT_READY else None
     if status == 408 or status >= 500:

@@ -40,6 +40,13 @@ def horizon_of(value: str | float | timedelta | None) -> timedelta | None:
     )
 
 
+def timeout_of(seconds: float) -> float:
+    """Read a time limit in seconds, which may be 0 or infinite; raises SettingsError for anything else."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
+        raise SettingsError(f"timeout is a number of seconds, not {_shown(seconds)}; nothing was asked")
+    return seconds
+
+
 def time_of(value: Time | None, now: datetime, name: str = "since") -> datetime | None:
     """Read a time: a datetime, a date, ISO text (``"2026-03-01"``, ``"2026-03-01T10:00"``), or a length of time
     before ``now`` (``"7d"``, ``"1h30m"``, ``"2 weeks"``, a timedelta), also as pandas and NumPy have them. A time

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,11 +17,24 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeGuard, TypeVar
 
-from linq_nb import catalog, storable
-from linq_nb.errors import BY_STATUS, ApiError, NotSent, OutcomeUnknown, RateLimitError, SettingsError
-from linq_nb.model import Attachment, Chat, Event, Handle, Line, Message, Subscription, is_uuid
+from linq_nb import storable
+from linq_nb.errors import NotSent, SettingsError
+from linq_nb.model import (
+    Attachment,
+    Chat,
+    Event,
+    Handle,
+    Line,
+    Message,
+    Reputation,
+    ReputationChat,
+    ReputationDriver,
+    ReputationStep,
+    Subscription,
+    is_uuid,
+)
 from linq_nb.status import OUR_STATUSES
-from linq_nb.text import MAX_REASON, clean, one_line, redact
+from linq_nb.text import MAX_REASON, one_line
 
 Raw = Mapping[str, Any]
 T = TypeVar("T")
@@ -264,6 +278,30 @@ def line(raw: Raw) -> Line:
     return _read(Line, raw, reputation=rating_of(raw, "reputation"), **ids)
 
 
+def reputation(raw: Raw, number: str) -> Reputation:
+    """Read an audit of a line, which has no report yet or no more; raises Unreadable without an ``audit_id``."""
+    report = dict_of(raw, "report")
+    evidence = dict_of(report, "evidence")
+    steps = [_read(ReputationStep, step) for step in dicts_of(report, "action_items")]
+    return _read(
+        Reputation,
+        raw,
+        audit_id=required(raw, "audit_id", id_of),
+        phone_number=text_of(raw, "phone") or number,
+        audit_status=text_of(raw, "status") or "pending",
+        severity=rating_of(report, "severity"),
+        primary_driver=text_of(report, "primary_driver"),
+        drivers=tuple(_read(ReputationDriver, driver) for driver in dicts_of(report, "drivers")),
+        steps=tuple(sorted(steps, key=lambda step: math.inf if step.priority is None else step.priority)),
+        chats=tuple(
+            _read(ReputationChat, chat, chat_id=required(chat, "chat_id", id_of))
+            for name in ("opt_out_chats", "unhealthy_chats")
+            for chat in dicts_of(evidence, name)
+            if id_of(chat, "chat_id")
+        ),
+    )
+
+
 def attachment(raw: Raw) -> Attachment:
     """Read an upload's announcement, an attachment or a media part; raises Unreadable without an id."""
     headers = {name: str(value) for name, value in dict_of(raw, "required_headers").items() if is_header(name, value)}
@@ -377,60 +415,3 @@ def webhook(raw: Raw, at: datetime) -> Event:
         chat_id=(text_of(dict_of(data, "chat"), "id") or text_of(data, "chat_id") or "").lower() or None,
         body=storable.kept(raw),
     )
-
-
-def error_of(answer: Answer, doing: str, outcome: str = "nothing was sent") -> ApiError:
-    """Make the exception for an answer that says no; ``doing`` names the request in words."""
-    entry = catalog.explain(answer.http_status, answer.code)
-    reason = f"{_numbers(answer)}: {message_of(answer) or entry.meaning}"
-    wait_s = answer.retry_after if answer.http_status == 429 else None
-    todo = entry.todo if wait_s is None else f"wait {wait_s:.13g} s, as Linq asks, then run it again"
-    text = f"Linq refused {doing} ({reason}); {outcome}; {todo}{_trace(answer)}"
-    error = BY_STATUS.get(answer.http_status, ApiError)
-    return error(text, **facts_of(answer) | ({"retry_after": wait_s} if error is RateLimitError else {}))
-
-
-def unreadable(answer: Answer, doing: str, why: str) -> ApiError:
-    """Make the exception for an answer to a read that cannot be read."""
-    return ApiError(
-        f"Linq's answer to {doing} cannot be read: {why} (HTTP {answer.http_status}); nothing was sent; "
-        f"run it again, and check the base URL{_trace(answer)}",
-        **facts_of(answer),
-    )
-
-
-def unknown_of(answer: Answer, chat_label: str, why: str | None = None) -> OutcomeUnknown:
-    """Make the exception for a memo that left and got no clear answer."""
-    meaning = catalog.explain(answer.http_status, answer.code).meaning
-    reason = f"{_numbers(answer)}: {why or message_of(answer) or meaning}"
-    return OutcomeUnknown(
-        f"Linq's answer to the voice memo for {chat_label} is not clear ({reason}): it may have been sent or not, "
-        f"and is not sent again; outbox.reconcile() reads the chat to find out{_trace(answer)}",
-        **facts_of(answer),
-    )
-
-
-def facts_of(answer: Answer) -> dict[str, Any]:
-    """Return the facts of an answer that an exception carries: never a token or a signed URL."""
-    return {
-        "status": answer.http_status,
-        "code": answer.code,
-        "doc_url": redact(text_of(answer.error, "doc_url")),
-        "trace_id": answer.trace_id,
-        "response": storable.kept(answer.body) or clean(answer.text, 500),
-    }
-
-
-def message_of(answer: Answer) -> str | None:
-    """Return Linq's own words of an error, on one line; handles in them are masked when they are shown."""
-    text = text_of(answer.error, "message")
-    return one_line(text, MAX_REASON).rstrip(".") if text else None
-
-
-def _numbers(answer: Answer) -> str:
-    numbers = catalog.numbers(answer.http_status, answer.code)
-    return numbers if answer.code is not None else f"HTTP {numbers}"
-
-
-def _trace(answer: Answer) -> str:
-    return f"; trace {answer.trace_id}" if answer.trace_id else ""

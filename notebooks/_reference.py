@@ -74,7 +74,8 @@ def columns() -> str:
     kinds = {"sends": "to_frame(outbox.sends())", "events": "to_frame(outbox.history())",
              "chats": "to_frame(outbox.chats())", "messages": "to_frame(outbox.messages(), kind=\"messages\")",
              "handles": "to_frame(outbox.chat(name).handles)", "lines": "to_frame(outbox.lines())",
-             "findings": "to_frame(outbox.check(memo, chat))"}  # fmt: skip
+             "findings": "to_frame(outbox.check(memo, chat))",
+             "reputations": "to_frame(outbox.reputation(line))"}  # fmt: skip
     return "\n\n".join(_kind(kind, record, kinds.get(kind, "")) for kind, record in frames._RECORDS.items())
 
 
@@ -238,7 +239,8 @@ _SECTIONS = {
                "linq_nb.accessor.LinqPlots"),
     "Reports, charts and audits": ("reports", "plots", "audit", "linq_nb.auditing.report.Audit"),
     "Widgets": ("SendForm", "StatusBoard", "Explorer", "Recorder"),
-    "Records": ("Send", "Event", "Chat", "Handle", "Line", "Message", "Finding"),
+    "Records": ("Send", "Event", "Chat", "Handle", "Line", "Message", "Finding", "Reputation",
+                "linq_nb.model.ReputationDriver", "linq_nb.model.ReputationStep", "linq_nb.model.ReputationChat"),
     "The demo": ("linq_nb.demo.sample", "linq_nb.demo.Demo"),
 }  # fmt: skip
 

@@ -43,8 +43,8 @@ _SECTIONS = (
     Section("next", "What to do next", "Nothing to do.",
             {"step": "", "what_to_do": "What to do", "why": "Why", "sends": "Sends"}),
     Section("problems", "What went wrong", "Nothing went wrong.",
-            {"status": "Status", "error_code": "Code", "meaning": "Meaning", "line": "Line", "sends": "Sends",
-             "chats": "Chats", "since": "Since", "last_at": "Last"}),
+            {"status": "Status", "error_code": "Code", "meaning": "Meaning", "line": "Line", "reputation": "Rating",
+             "sends": "Sends", "chats": "Chats", "since": "Since", "last_at": "Last"}),
     Section("chats", "Which chats", "No chat has a failure.",
             {"chat_name": "Chat", "sends": "Sends", "failed": "Failed", "refused": "Refused", "unclear": "Unclear",
              "meaning": "Most often", "since": "From"}),
@@ -61,6 +61,8 @@ _SECTIONS = (
              "refused": "Refused", "unclear": "Unclear"}),
 )  # fmt: skip
 _ALL_ROWS = ("next", "days")
+_WHERE_KNOWN = ("reputation",)
+"""Columns that are left out where they have no value at all."""
 
 _TILES = (("sends", GREY), ("accepted", BLUE), ("delivered", GREEN), ("failed", RED), ("refused", RED),
           ("unclear", AMBER))  # fmt: skip
@@ -69,7 +71,7 @@ _TILES = (("sends", GREY), ("accepted", BLUE), ("delivered", GREEN), ("failed", 
 def text(audit: AuditTables) -> str:
     """Return the page as plain text."""
     lines = [f"Audit of voice memos: {audit.period}", audit.headline, _counts(audit), _note(audit)]
-    for section in _SECTIONS:
+    for section in _sections(audit):
         shown, left_out = _rows(audit, section)
         lines += ["", section.title if shown else f"{section.title}: {section.empty}"]
         if shown:
@@ -102,7 +104,7 @@ def _blocks(audit: AuditTables) -> Iterator[str]:
     yield f'<h1 style="font-size:20px;line-height:1.35;margin:4px 0 8px">{esc(audit.headline)}.</h1>'
     yield "<div>" + " ".join(pill(f"{int(summary[name]):,} {name}", ground) for name, ground in _TILES) + "</div>"
     yield f'<div style="margin:4px 0">{quiet(_note(audit))}</div>'
-    for section in _SECTIONS:
+    for section in _sections(audit):
         shown, left_out = _rows(audit, section)
         body = _table(list(section.columns.values()), shown) if shown else f"<div>{quiet(section.empty)}</div>"
         more = f"<div>{quiet(left_out)}</div>" if left_out else ""
@@ -122,6 +124,14 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         f'<div style="overflow-x:auto"><table style="border-collapse:collapse;margin:0;font-size:12px">'
         f'<thead><tr style="background:none">{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
+
+
+def _sections(audit: AuditTables) -> Iterator[Section]:
+    """Return the tables of the page, without columns of which nothing is known."""
+    for section in _SECTIONS:
+        frame = audit.frames[section.name]
+        empty = {name for name in _WHERE_KNOWN if name in section.columns and not frame[name].any()}
+        yield section._replace(columns={name: title for name, title in section.columns.items() if name not in empty})
 
 
 def _rows(audit: AuditTables, section: Section) -> tuple[list[list[str]], str]:

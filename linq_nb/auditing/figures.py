@@ -34,11 +34,16 @@ _OPEN = ("chat_id", "chat_name", "filename", "service", "status", "created_at", 
          "posted_at")  # fmt: skip
 
 
-def figures(frame: Any, errors: Any, now: datetime, zone: str) -> Mapping[str, pd.DataFrame]:
-    """Return the tables of an audit by name, in the order of the page; ``errors`` are all sends that went wrong."""
+def figures(
+    frame: Any, errors: Any, now: datetime, zone: str, ratings: Mapping[str, str]
+) -> Mapping[str, pd.DataFrame]:
+    """Return the tables of an audit by name, in the order of the page; ``errors`` are all sends that went wrong.
+
+    ``ratings`` are Linq's of your lines, as far as they are known, by masked number.
+    """
     days, duplicates = _pandas(reports.by_day(frame, zone)), _pandas(reports.duplicates(frame))
     tables = {
-        "problems": _problems(frame, errors),
+        "problems": _problems(frame, errors, ratings),
         "chats": _chats(frame),
         "latency": _pandas(reports.latency(frame, q=(0.5, 0.95))),
         "open": _open(frame, now),
@@ -76,8 +81,11 @@ def _summary(frame: Any, days: pd.DataFrame, chats: int) -> pd.DataFrame:
     return pd.DataFrame([row]).astype(seconds)
 
 
-def _problems(frame: Any, errors: Any) -> pd.DataFrame:
-    """Return the errors, the most frequent first, with the line that all of one are from where there are several."""
+def _problems(frame: Any, errors: Any, ratings: Mapping[str, str]) -> pd.DataFrame:
+    """Return the errors, the most frequent first, with the line that all of one are from where there are several.
+
+    ``reputation`` is Linq's rating of that line, where it is known.
+    """
     problems, lines = _pandas(reports.errors(frame)), _pandas(reports.errors(frame, by="from_handle"))
     number = len(_pandas(reports.by(frame, "from_handle")))
     of_error: dict[tuple[str, ...], set[str]] = {}
@@ -86,6 +94,7 @@ def _problems(frame: Any, errors: Any) -> pd.DataFrame:
     names = [of_error[_key(row)] for row in problems.itertuples(index=False)]
     only = [next(iter(of))[-4:] if len(of) == 1 and number > 1 else "" for of in names]
     problems.insert(3, "line", only)
+    problems.insert(4, "reputation", [ratings.get(next(iter(of)), "") if len(of) == 1 else "" for of in names])
     times = _times(errors)
     since = [_spell(times[_key(row)], row.first_at) for row in problems.itertuples(index=False)]
     problems.insert(len(problems.columns) - 2, "since", since)

@@ -13,6 +13,7 @@ from linq_nb.errors import SettingsError
 from linq_nb.frames import to_frame
 from linq_nb.model import Chat
 from linq_nb.outbox import Outbox, session_of
+from linq_nb.outbox.reputation_audit import known_ratings
 from linq_nb.reports import parts, zones
 from linq_nb.reports.selection import Selection
 from linq_nb.reports.tallies import fetched, plain
@@ -29,7 +30,8 @@ def audit(
     ``source``: an outbox, or a frame as ``to_frame(outbox.sends())`` (pandas, Polars, a DuckDB relation). ``since`` and
     ``until``: times, dates, or spans such as "7d", which count back from the outbox's clock, for a frame from its
     newest ``created_at``; ``since`` is included, ``until`` is not; None is no limit. ``chat``: a Chat, id, name or
-    handle, for a frame an id or name. ``tz``: the time zone in which days are counted and times are shown. Nothing is
+    handle, for a frame an id or name. ``tz``: the time zone in which days are counted and times are shown. What went
+    wrong on one line shows Linq's rating of it, where the journal has one (``outbox.reputation``, webhooks). Nothing is
     sent, and Linq is not asked.
 
     >>> sorted(linq_nb.audit(outbox, since="7d").frames)
@@ -41,13 +43,15 @@ def audit(
         start, end = time_of(since, now), time_of(until, now, "until")
         frame: Any = to_frame(source.sends(chat=chat, since=start), kind="sends")
         errors: Any = to_frame(source.sends(ERROR_STATUSES, chat), kind="sends")  # of any time: since when
+        ratings = known_ratings(session_of(source), end or now)
     else:
         now = _newest(source)
         start, end = time_of(since, now), time_of(until, now, "until")
         frame = source if chat is None else _of_chat(source, chat)
+        ratings = {}
         errors = nw.from_native(frame).filter(parts.text("status").is_in(ERROR_STATUSES)).to_native()
     chosen = Selection(since=start, until=end).filtered(nw.from_native(frame), now).to_native()
-    return Audit(figures(chosen, errors, min(now, end or now), zone), start, end or now, zone)
+    return Audit(figures(chosen, errors, min(now, end or now), zone, ratings), start, end or now, zone)
 
 
 def _newest(frame: Any) -> datetime:

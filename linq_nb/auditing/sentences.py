@@ -46,10 +46,12 @@ def headline(frames: Mapping[str, pd.DataFrame], zone: str) -> str:
 
 
 def _arrived(summary: pd.Series[Any]) -> str:
+    import pandas as pd
+
     can_report, within, reported = int(summary["can_report"]), summary["most_within_s"], int(summary["reported"])
     if not can_report:
         return f"{int(summary['accepted']):,} of {counted(int(summary['sends']), 'voice memo')} were accepted"
-    if within == within and within is not None and str(within) != "<NA>":
+    if not pd.isna(within):
         return f"4 of 5 voice memos arrived within {seconds(float(within))}"
     return f"{reported:,} of {counted(can_report, 'voice memo')} arrived ({math.floor(100 * reported / can_report)} %)"
 

@@ -13,14 +13,14 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from linq_nb import proof, rules, wire
+from linq_nb import answer_errors, proof, rules, wire
 from linq_nb.client import bodies, diagnosis
 from linq_nb.client.exchange import Check, Exchanges, no_check, nothing
 from linq_nb.client.throttle import Throttle
 from linq_nb.clocks import Skew, SkewMeter, steady_s, utc_now
-from linq_nb.errors import ApiError, OutcomeUnknown
+from linq_nb.errors import ApiError
 from linq_nb.hosts import is_loopback, is_private_host
-from linq_nb.model import Attachment, Chat, Line, Message, Subscription
+from linq_nb.model import Attachment, Chat, Line, Message, Reputation, Subscription
 from linq_nb.secret import HiddenBytes, Secret
 from linq_nb.wire import Answer, NoAnswer, Unreadable
 
@@ -214,6 +214,27 @@ class Client:
         """List your lines: ``GET /v3/phone_numbers``."""
         return self._read_list("/v3/phone_numbers", "phone_numbers", wire.line, "your lines")
 
+    def start_reputation_audit(self, number: str) -> Answer:
+        """Start an audit of a line, or pick up the one that runs; returns the answer, with its ``audit_id``.
+
+        A 429 is not waited for: it says how long no new audit of this line may start.
+        """
+
+        def read(answer: Answer) -> Answer:
+            wire.reputation(answer.json(), number)
+            return answer
+
+        return self._read("POST", _of_line(number), "the reputation audit", read, kind="start")
+
+    def reputation_audit(self, number: str, audit_id: str) -> tuple[Reputation, Answer]:
+        """Read an audit of a line, with the answer as it came, for the journal."""
+        path = f"{_of_line(number)}/{_segment(audit_id)}"
+
+        def read(answer: Answer) -> tuple[Reputation, Answer]:
+            return proof.reputation(answer.json(), number, audit_id), answer
+
+        return self._read("GET", path, "the reputation audit", read)
+
     # --- webhook subscriptions ---
 
     def subscriptions(self) -> list[Subscription]:
@@ -295,7 +316,16 @@ class Client:
                 return
             pages_without_news = pages_without_news + 1 if len(ids) == ids_before else 0
 
-    def _read(self, method: str, target: str, doing: str, read: Callable[[Answer], T], *, body: Any = None) -> T:
+    def _read(
+        self,
+        method: str,
+        target: str,
+        doing: str,
+        read: Callable[[Answer], T],
+        *,
+        body: Any = None,
+        kind: rules.Kind = "read",
+    ) -> T:
         """Make a request that sends nobody anything, repeated on faults that pass; ``read`` takes its answer.
 
         The answer is read while its connection is held: what cannot be read, or is about something else, closes it.
@@ -309,9 +339,9 @@ class Client:
         def ask() -> Answer:
             return self._ask_linq(method, target, content, check=check)
 
-        outcome = self._repeat("read", ask)
+        outcome = self._repeat(kind, ask)
         while isinstance(outcome, Answer) and _is_doubtful(outcome):  # its connection is closed, so this ends
-            outcome = self._repeat("read", ask)
+            outcome = self._repeat(kind, ask)
         if results:
             return results[-1]
         if isinstance(outcome, NoAnswer):
@@ -365,37 +395,6 @@ class Client:
         return is_private_host(httpx.URL(self.base_url).host)
 
 
-def require_accepted(outcome: Answer | NoAnswer, chat_id: str, label: str, attachment_id: str | None = None) -> Answer:
-    """Return the answer to a memo when it says that Linq accepted it for this chat; ``label`` names the chat.
-
-    Raises ApiError when Linq said no, NotSent when the request did not reach Linq, SettingsError when this machine's
-    setup is why, OutcomeUnknown for anything else.
-    """
-    if isinstance(outcome, NoAnswer):
-        if not outcome.left:
-            raise outcome.not_sent(
-                f"the voice memo for {label} did not reach Linq ({outcome}); nothing was sent; run it again"
-            )
-        if outcome.begun is None:
-            raise OutcomeUnknown(
-                f"the voice memo for {label} left and no answer came ({outcome}): it may have been sent or not, and is "
-                "not sent again; outbox.reconcile() reads the chat to find out"
-            )
-        outcome = outcome.begun
-    meaning = rules.memo_outcome(outcome.http_status)
-    if meaning in ("rejected", "not_sent"):
-        raise wire.error_of(outcome, f"the voice memo for {label}")
-    if meaning == "unknown":
-        raise wire.unknown_of(outcome, label)
-    try:
-        proof.accepted_memo(outcome, chat_id, attachment_id)
-    except proof.OfAnother as error:
-        raise proof.of_another(outcome, label, str(error)) from None
-    except Unreadable as error:
-        raise wire.unknown_of(outcome, label, f"the answer cannot be read, {error}") from None
-    return outcome
-
-
 def _is_doubtful(answer: Answer) -> bool:
     """Whether a read is refused by a connection that was kept: an error does not say which request it answers."""
     return answer.is_by_kept and rules.memo_outcome(answer.http_status) == "rejected"
@@ -411,13 +410,13 @@ def _outcome(request: Callable[[], Answer]) -> Answer | NoAnswer:
 def _parsed(answer: Answer, doing: str, read: Callable[[Answer], T]) -> T:
     """Return what ``read`` makes of an answer; raises ApiError when it says no or cannot be read."""
     if 300 <= answer.http_status < 400:
-        raise wire.unreadable(answer, doing, "it is a redirect, which is not followed")
+        raise answer_errors.unreadable(answer, doing, "it is a redirect, which is not followed")
     if not answer.is_success:
-        raise wire.error_of(answer, doing)
+        raise answer_errors.error_of(answer, doing)
     try:
         return read(answer)
     except Unreadable as error:
-        raise wire.unreadable(answer, doing, str(error)) from None
+        raise answer_errors.unreadable(answer, doing, str(error)) from None
 
 
 def _chat_id(chat: Chat) -> str:
@@ -426,6 +425,10 @@ def _chat_id(chat: Chat) -> str:
 
 def _message_id(message: Message) -> str:
     return message.message_id
+
+
+def _of_line(number: str) -> str:
+    return f"/v3/phone_numbers/{_segment(number)}/reputation_audit"
 
 
 def _segment(text: str) -> str:

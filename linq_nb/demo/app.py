@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
-from . import attachments, chats, faults, lines, media, memos, messages, rules, subscriptions
+from . import attachments, chats, faults, lines, media, memos, messages, reputation, rules, subscriptions
 from .call import Call
 from .clock import http_date
 from .state import State
@@ -36,6 +36,8 @@ ROUTES: dict[str, dict[str, Handler]] = {
     "/v3/attachments/{id}": {"GET": attachments.get, "DELETE": attachments.delete},
     "/v3/phone_numbers": {"GET": lines.list_all},
     "/v3/phone_numbers/{id}": {"PUT": lines.update},
+    "/v3/phone_numbers/{id}/reputation_audit": {"POST": reputation.start},
+    "/v3/phone_numbers/{id}/reputation_audit/{id}": {"GET": reputation.get},
     "/v3/phonenumbers": {"GET": lines.list_old},
     "/v3/available_number": {"GET": lines.available},
     "/v3/capability/check_imessage": {"POST": lambda call: lines.check(call, "iMessage")},

@@ -27,6 +27,16 @@ class Line:
 
 
 @dataclass
+class Audit:
+    """One reputation audit of a line."""
+
+    id: str
+    line: Line
+    started_at: datetime
+    ready_at: datetime
+
+
+@dataclass
 class Handle:
     """One participant of one chat."""
 
@@ -197,6 +207,7 @@ class State:
         self.counts: Counter[tuple[object, ...]] = Counter()
         self.accepted: dict[tuple[str, ...], list[datetime]] = {}
         self.checks: dict[str, datetime] = {}
+        self.audits: dict[str, Audit] = {}
         self.log: deque[Logged] = deque(maxlen=20_000)
         self.upcoming: list[tuple[datetime, str, str, Message]] = []
         self.other_chat_id = stable_uuid("chat", OTHER_ACCOUNT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -195,6 +195,15 @@ class Queries(Observations):
             return self._records(EVENTS, [all_of_them])
         chunks = _in_chunks([send_ids] if isinstance(send_ids, str) else send_ids)
         return self._records(EVENTS, [all_of_them.where(events.c.send_id.in_(ids)) for ids in chunks])
+
+    def without_send(self, event_types: Collection[str]) -> list[Event]:
+        """Return the observations of these types that are of no send, in the order in which they were written."""
+        of_types = sa.and_(has_no_send, events.c.event_type.in_(event_types))
+        with self.database.read() as db:
+            return [
+                EVENTS.make(row)
+                for row in db.execute(sa.select(*EVENTS.columns).where(of_types).order_by(events.c.event_no))
+            ]
 
     # --- both ---
 

@@ -154,7 +154,7 @@ class LinqMagics(Magics):
         from linq_nb.magics.doctor import examine
         from linq_nb.outbox import session_of
 
-        return examine(lambda: session_of(self._outbox(args, scope)))
+        return examine(lambda: session_of(self._outbox(args, scope)), reputation=args.reputation)
 
     @_magic(spec.FORM)
     def linq_form(self, args: SimpleNamespace, scope: Scope) -> Any:

@@ -247,10 +247,15 @@ Over a frame nothing can be asked of Linq: open the log over the journal for tha
 DOCTOR = read_help(f"""\
 %linq_doctor: Check the settings, the API key, the answer of Linq, the journal and the optional packages. Sends nothing.
 
+  --reputation              let Linq audit the reputation of each line, and show the main reason and what to do
 {RESULT}
 
 Examples:
-  %linq_doctor""")
+  %linq_doctor
+  %linq_doctor --reputation
+
+An audit takes some seconds a line, and Linq makes the next one only after some time. Without --reputation the
+rating of each line is shown, and what an audit in the journal said.""")
 
 _ALL = (CONNECT, VOICEMEMO, CHATS, SENDS, STATUS, RECONCILE, AUDIT, WEBHOOKS, ERRORS, FORM, EXPLORE, DOCTOR)
 COMMANDS = {command.name: command for command in _ALL}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import platform
 from collections.abc import Callable
 
-from linq_nb import __version__, audio, rules, views
+from linq_nb import __version__, audio, rules, views, wire
+from linq_nb.model import Event, Line
+from linq_nb.outbox.reputation_audit import audit_line, known_audits
 from linq_nb.session import Session
 from linq_nb.status import UNCLEAR_STATUSES
-from linq_nb.text import mask
+from linq_nb.text import mask, one_line, place
 
 OPTIONAL = {
     "av": ("audio", "waveform, preview and conversion of compressed audio"),
@@ -19,19 +22,29 @@ OPTIONAL = {
 }
 """Packages, each with the extra of linq_nb that installs it and its use."""
 
+DISABLED = "webhook_subscription.disabled"
+SUBSCRIPTION_EVENTS = (DISABLED, "webhook_subscription.enabled", "webhook_subscription.deleted")
+
+AUDIT_S = 60.0
+"""Seconds in which the audit of a line is waited for."""
+
 REQUIRED = ("ipython", "ipykernel", "ipywidgets", "httpx", "sqlalchemy", "pandas", "mutagen")
 
 
-def examine(connect: Callable[[], Session]) -> views.Shown:
-    """Run all checks and show their results."""
+def examine(connect: Callable[[], Session], *, reputation: bool = False) -> views.Shown:
+    """Run all checks and show their results; with ``reputation`` Linq audits each line, which takes some seconds."""
     rows = [("linq_nb", f"{__version__} on Python {platform.python_version()}, {platform.system()}")]
     sessions: list[Session] = []  # empty when connecting fails
     rows.append(("settings", _result(lambda: _settings(sessions, connect))))
     if sessions:
         rows += sessions[0].client.diagnose()
-        rows.append(("Linq", _result(lambda: _lines(sessions[0]))))
+        lines: list[Line] = []
+        rows.append(("Linq", _result(lambda: _lines(sessions[0], lines))))
+        rows += [("line", _result(functools.partial(_line, sessions[0], line, reputation))) for line in lines]
         rows.append(("clock", _result(lambda: _clock(sessions[0]))))
         rows.append(("journal", _result(lambda: _journal(sessions[0]))))
+        webhooks = _result(lambda: "\n".join(_disabled_webhooks(sessions[0])))
+        rows += [("webhooks", warning) for warning in webhooks.splitlines()]
     rows += [(f"linq_nb[{extra}]", f"{_extra(name, extra)} ({use})") for name, (extra, use) in OPTIONAL.items()]
     rows.append(("packages", ", ".join(f"{name} {_version(name)}" for name in REQUIRED)))
     return views.summary("linq_doctor", rows)
@@ -51,9 +64,43 @@ def _settings(sessions: list[Session], connect: Callable[[], Session]) -> str:
     return f"{session.mode}, {session.client.base_url}, API key from {session.key_from}"
 
 
-def _lines(session: Session) -> str:
-    lines = [f"{mask(line.phone_number)} ({line.reputation or 'no rating'})" for line in session.lines()]
-    return f"answers; lines: {', '.join(lines) or 'none'}"
+def _lines(session: Session, lines: list[Line]) -> str:
+    lines += session.lines()
+    return f"answers; {len(lines)} {'line' if len(lines) == 1 else 'lines'}"
+
+
+def _line(session: Session, line: Line, ask: bool) -> str:
+    """Say how Linq rates a line, and why, as far as an audit in the journal or one that is asked for now tells."""
+    audit = audit_line(session, line, AUDIT_S) if ask else known_audits(session).get(line.phone_number)
+    rating = (audit.severity if ask and audit else line.reputation) or "no rating"
+    text = f"{mask(line.phone_number)}: {rating}"
+    if audit is None:
+        return text if rating == "HEALTHY" else f"{text}; %linq_doctor --reputation asks Linq why"
+    reasons = [reason for driver in audit.drivers[:1] if (reason := driver.summary or driver.key)]
+    steps = [step.title for step in audit.steps[:1] if step.title]
+    when = views.ago(audit.generated_at, session.now()) if audit.generated_at else "before"
+    return "; ".join([f"{text}, audited {when}", *(one_line(part, 200).rstrip(".") for part in reasons + steps)])
+
+
+def _disabled_webhooks(session: Session) -> list[str]:
+    """Warn of each webhook subscription that Linq's last event about it calls disabled."""
+    last: dict[str, Event] = {}
+    for event in session.journal.without_send(SUBSCRIPTION_EVENTS):
+        if identity := wire.text_of(_subscription(event), "id"):
+            last[identity] = event
+    return [
+        f"the subscription {one_line(identity, 40)} to {place(wire.text_of(_subscription(event), 'target_url') or '')} "
+        f"was disabled {views.ago(event.at, session.now())}: no status arrives by it; see that its address answers, "
+        f"then delete it (%linq_webhooks --delete {one_line(identity, 40)}) and create it anew (--create URL); "
+        "%linq_status asks for what was missed"
+        for identity, event in last.items()
+        if event.event_type == DISABLED
+    ]
+
+
+def _subscription(event: Event) -> wire.Raw:
+    raw = event.body if isinstance(event.body, dict) else {}
+    return wire.dict_of(wire.dict_of(raw, "data"), "webhook_subscription")
 
 
 def _clock(session: Session) -> str:

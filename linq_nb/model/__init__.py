@@ -17,15 +17,16 @@ from linq_nb.model.record import (
     frame_columns,
     short_columns,
 )
+from linq_nb.model.reputation import Reputation, ReputationChat, ReputationDriver, ReputationStep
 from linq_nb.model.resources import Attachment, Chat, Handle, Line, Message, Subscription
 from linq_nb.model.send import SPANS, Event, Send, SendList, accepted_time
 from linq_nb.model.sources import is_uuid, send_id, source_of
 from linq_nb.model.urls import UrlNames, is_old_name, names_of_parameters, url_names
 
 __all__ = [
-    "BOOL", "CATEGORY", "FLOAT", "INT", "SPANS", "TEXT", "TIME", "Attachment", "BadDraft", "Chat",
-    "Column", "Draft", "Event", "Finding", "Findings", "Handle", "Line", "MemoSource", "Message", "Plan", "PlanRow",
-    "Send", "SendList", "Subscription", "UrlNames", "Verdict", "VoiceMemo", "accepted_time", "columns_of",
-    "frame_columns", "is_old_name", "is_uuid", "names_of_parameters", "send_id", "short_columns", "source_of",
-    "url_names", "url_names_of",
+    "BOOL", "CATEGORY", "FLOAT", "INT", "SPANS", "TEXT", "TIME", "Attachment", "BadDraft", "Chat", "Column", "Draft",
+    "Event", "Finding", "Findings", "Handle", "Line", "MemoSource", "Message", "Plan", "PlanRow", "Reputation",
+    "ReputationChat", "ReputationDriver", "ReputationStep", "Send", "SendList", "Subscription", "UrlNames", "Verdict",
+    "VoiceMemo", "accepted_time", "columns_of", "frame_columns", "is_old_name", "is_uuid", "names_of_parameters",
+    "send_id", "short_columns", "source_of", "url_names", "url_names_of",
 ]  # fmt: skip

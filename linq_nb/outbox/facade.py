@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 from linq_nb import contacts, export, views, webhooks
 from linq_nb.frames import Handles
-from linq_nb.model import Chat, Event, Findings, Line, Message, Plan, Send, SendList, VoiceMemo
+from linq_nb.model import Chat, Event, Findings, Line, Message, Plan, Reputation, Send, SendList, VoiceMemo
 from linq_nb.outbox import attempt, drafts, ingest, lookup, poll, reconcile
 from linq_nb.outbox.batch import STOP_AFTER, Batch, stop_batches
 from linq_nb.outbox.ingest import IngestCounts
 from linq_nb.outbox.plan import make_plan
 from linq_nb.outbox.replay import replay
+from linq_nb.outbox.reputation_audit import audit_line
 from linq_nb.outbox.watch import Watch, Watched
 from linq_nb.process import Unpicklable
 from linq_nb.session import Session
@@ -120,6 +121,21 @@ class Outbox(Unpicklable):
         Raises PreflightError that lists the candidates when no chat or several have the name.
         """
         return self._session.find_chat(name)
+
+    def reputation(self, line: Line | str | float, timeout: float = 120) -> Reputation:
+        """Return Linq's audit of one of your lines: how it is rated, why, what to do, and the chats behind it.
+
+        ``line``: a Line, or its number in any usual spelling with its country code. Linq makes the audit in the
+        meantime: ``timeout`` is how long to wait for it, in seconds. For some time after an audit Linq starts no other
+        of that line, and keeps it for 24 hours: then the last one is returned, with its ``generated_at``. The journal
+        keeps all answers, so ``linq_nb.audit`` and ``%linq_doctor`` show the rating. Sends nothing to anybody.
+        Raises SettingsError for what is no phone number, PermissionDeniedError for a line that is not yours, ApiError
+        when Linq cannot audit it, LinqError when the time is over (ask again: the same audit goes on), NotSent.
+
+        >>> outbox.reputation("+1 202 555 0101").severity
+        'AT_RISK'
+        """
+        return audit_line(self._session, line, timeout)
 
     # --- sending ---
 

@@ -14,6 +14,7 @@ from linq_nb.model import Send, SendList
 from linq_nb.outbox.follow import Follower, StatusPolls
 from linq_nb.outbox.poll import HOPELESS, Poll, current, open_sends
 from linq_nb.session import Session
+from linq_nb.times import timeout_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,15 +67,13 @@ class Watch:
         horizon: timedelta | None = None,
         quiet: bool = False,
     ) -> None:
-        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout >= 0:
-            raise LinqError(f"timeout is a number of seconds, not {timeout!r}; nothing was asked")
         self.result: Watched | None = None
         self._session, self._horizon = session, horizon
         self._sends = open_sends(session) if sends is None else list(sends)
         self._polls, self._progress = StatusPolls(session, horizon), live.Progress(quiet=quiet)
         self._note = ""
         self._started_at = session.now()
-        self._deadline = session.steady() + timeout
+        self._deadline = session.steady() + timeout_of(timeout)
         self._failed: Poll | None = None
         self._key = session.journal.hash_key()
 

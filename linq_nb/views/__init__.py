@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import functools
 
-from linq_nb.model import Draft, Findings, Plan, Send, SendList, VoiceMemo
+from linq_nb.model import Draft, Findings, Plan, Reputation, Send, SendList, VoiceMemo
 from linq_nb.views.blocks import findings, plan_line, planned, progress, repeated_line, sent
 from linq_nb.views.card import PLAYER_JS, draft_card, memo_card, memo_html, with_player
 from linq_nb.views.page import BOX, Shown, div, esc, fact_table, summary
 from linq_nb.views.phrases import ago, duration, moment, people, size
 from linq_nb.views.records import chat_whom, facts, kind_of, line, recipients, rows
+from linq_nb.views.reputation_card import reputation_card
 from linq_nb.views.several import outcomes, several_card
 from linq_nb.views.status_table import followed, followed_line, followed_rows, listed
 
@@ -46,3 +47,4 @@ _shown.register(Plan, planned)
 _shown.register(Send, sent)
 _shown.register(Findings, findings)
 _shown.register(SendList, listed)
+_shown.register(Reputation, reputation_card)

@@ -7,7 +7,24 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from linq_nb import audio
-from linq_nb.model import BadDraft, Chat, Draft, Event, Finding, Handle, Line, Message, Plan, PlanRow, Send, VoiceMemo
+from linq_nb.model import (
+    BadDraft,
+    Chat,
+    Draft,
+    Event,
+    Finding,
+    Handle,
+    Line,
+    Message,
+    Plan,
+    PlanRow,
+    Reputation,
+    ReputationChat,
+    ReputationDriver,
+    ReputationStep,
+    Send,
+    VoiceMemo,
+)
 from linq_nb.status import status_of
 from linq_nb.text import clean, mask, place, recipient, short_id
 from linq_nb.views.phrases import duration, moment, people, rate, size
@@ -191,6 +208,48 @@ def _line(own: Line) -> Iterable[Fact]:
         Fact("line", clean(mask(own.phone_number))),
         *_opt("line type", own.line_type),
         *_opt("reputation", own.reputation),
+    ]
+
+
+@facts.register
+def _reputation(audit: Reputation) -> Iterable[Fact]:
+    step = next((step.title for step in audit.steps if step.title), None)
+    return [
+        Fact("line", clean(mask(audit.phone_number))),
+        Fact("rating", clean(audit.severity or audit.audit_status, 40)),
+        *[fact for driver in audit.drivers for fact in _opt("why", driver.summary, limit=300)],
+        *_opt("to do", step, with_label=True, limit=200),
+        *_at("made", audit.generated_at),
+    ]
+
+
+@facts.register
+def _driver(driver: ReputationDriver) -> Iterable[Fact]:
+    return [
+        Fact("reason", clean(driver.key or "other", 60)),
+        *_opt("summary", driver.summary, limit=300),
+        *_opt("figure", driver.metric),
+    ]
+
+
+@facts.register
+def _step(step: ReputationStep) -> Iterable[Fact]:
+    return [
+        *_opt("priority", step.priority),
+        *_opt("title", step.title, limit=200),
+        *_opt("detail", step.detail, limit=600),
+        *_opt("impact", step.expected_impact, with_label=True),
+    ]
+
+
+@facts.register
+def _reputation_chat(chat: ReputationChat) -> Iterable[Fact]:
+    stopped = chat.messages_after_stop
+    return [
+        *_id("chat", chat.chat_id),
+        *_opt("status", chat.status),
+        *_opt("reasons", ", ".join(chat.driver_keys)),
+        *_if(stopped is not None, "after stop", f"{stopped} messages after they asked to stop"),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import re
 import zipfile
@@ -174,7 +175,10 @@ def test_every_kind_of_frame_gives_the_same_audit(kind: str, made: Any, frame: p
         }[kind]()
         other = linq_nb.audit(source, since=START, until=END, tz=ZONE)
         assert other.headline == made.headline
-        assert repr(other) == repr(made)
+        problems = made.frames["problems"]
+        assert set(problems["reputation"]) == {"", "AT_RISK"}  # a webhook in the journal says so; a frame has none
+        without = made.frames | {"problems": problems.assign(reputation="")}
+        assert repr(other) == repr(dataclasses.replace(made, frames=without))
 
 
 def test_a_span_counts_back_from_the_outboxs_clock_or_the_newest_send(

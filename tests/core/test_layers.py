@@ -17,7 +17,7 @@ FLOORS = {
     8: "outbox widgets",
     7: "session optouts directory",
     6: "client journal settings download export sheets live",
-    5: "preflight rules wire proof webhooks frames tables contacts reports plots consent",
+    5: "preflight rules wire answer_errors proof webhooks frames tables contacts reports plots consent",
     4: "views",
     3: "model",
     2: "audio",

@@ -18,7 +18,7 @@ import linq_nb.accessor  # registers df.linq
 PACKAGE = """
     ApiError AudioError AuthenticationError ConflictError JournalError LinqError NotFoundError NotSent OutcomeUnknown
     PermissionDeniedError PreflightError RateLimitError SettingsError WebhookError
-    audit BadDraft Chat demo Draft Event Finding Handle Line Message Plan PlanRow Send VoiceMemo
+    audit BadDraft Chat demo Draft Event Finding Handle Line Message Plan PlanRow Reputation Send VoiceMemo
     Explorer Outbox Recorder SendForm SendList StatusBoard connect errors_frame plots read_parquet reports
     to_e164 to_frame load_ipython_extension unload_ipython_extension
 """
@@ -38,7 +38,7 @@ SEND = """
 """
 OUTBOX = """
     lines chats chat find_chat known_chats line mode demo summary close
-    check fetch plan send send_all last_batch
+    reputation check fetch plan send send_all last_batch
     sends history messages refresh watch last_watch reconcile resolve
     ingest ingest_stored replay to_parquet forget hash_handles
 """

@@ -13,7 +13,7 @@ from core_samples import AT, ATTACHMENT_ID, CHAT_ID, MESSAGE_ID, accepted_body, 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linq_nb import errors, storable, wire
+from linq_nb import answer_errors, errors, storable, wire
 from linq_nb.client import bodies
 from linq_nb.status import OUR_STATUSES
 from linq_nb.text import redact
@@ -89,7 +89,7 @@ def test_a_reader_of_any_json_returns_a_record_or_says_unreadable(read: Callable
 @settings(max_examples=100, deadline=None, database=None)
 @given(st.integers(100, 599), st.text() | st.builds(json.dumps, mutated(error_body(404, 2001))))
 def test_an_error_of_any_answer_is_one_of_our_tree_on_one_line(status: int, text: str) -> None:
-    error = wire.error_of(an_answer(status, text), "the chat")
+    error = answer_errors.error_of(an_answer(status, text), "the chat")
     assert isinstance(error, errors.ApiError)
     assert "\n" not in str(error)
     assert "nothing was sent" in str(error)
@@ -258,7 +258,7 @@ def test_retry_after_is_the_header_in_any_form_then_the_field(headers: Any, fiel
 
 
 def test_a_rate_limit_says_how_long_to_wait() -> None:
-    error = wire.error_of(an_answer(429, json.dumps(error_body(429, 1007)), retry_after="3600"), "the memo")
+    error = answer_errors.error_of(an_answer(429, json.dumps(error_body(429, 1007)), retry_after="3600"), "the memo")
     assert isinstance(error, errors.RateLimitError)
     assert error.retry_after == 3600
     assert "wait 3600 s" in str(error)
@@ -327,7 +327,7 @@ def test_what_is_kept_of_an_answer_has_no_secret_and_no_query_of_a_url() -> None
 def test_a_doc_url_keeps_its_place_in_the_page_and_loses_its_query() -> None:
     page = "https://docs.linqapp.com/error/codes/2xxx/2001/#what"
     for given_url, kept in ((page, page), ("https://docs.linqapp.com/x?sig=s3cr3t", "https://docs.linqapp.com/x")):
-        error = wire.error_of(an_answer(404, json.dumps(error_body(404, 2001, doc_url=given_url))), "the chat")
+        error = answer_errors.error_of(an_answer(404, json.dumps(error_body(404, 2001, doc_url=given_url))), "the chat")
         assert error.doc_url == kept
 
 
@@ -335,7 +335,7 @@ def test_an_error_message_masks_handles_and_folds_to_one_line() -> None:
     said = "No chat with\n+12025550111 or ada@example.com, see https://x.example/a?sig=s3cr3t\x1b[31m " + "long " * 200
     body = error_body(404, 2001)
     body["error"]["message"] = said
-    text = str(wire.error_of(an_answer(404, json.dumps(body)), "the chat"))
+    text = str(answer_errors.error_of(an_answer(404, json.dumps(body)), "the chat"))
     assert "2025550111" not in text
     assert "ada@" not in text
     assert "s3cr3t" not in text
@@ -345,7 +345,7 @@ def test_an_error_message_masks_handles_and_folds_to_one_line() -> None:
 
 def test_an_error_page_keeps_no_signed_url_and_no_handle() -> None:
     page = '<html><a href="https://x.example/a?token=s3cr3t">+12025550111</a></html>'
-    error = wire.error_of(an_answer(502, page), "the chat")
+    error = answer_errors.error_of(an_answer(502, page), "the chat")
     assert "s3cr3t" not in str(error.response)
     assert "2025550111" not in str(error.response)
 

@@ -48,7 +48,7 @@ def put(demo: Demo, promise: Any) -> None:
 @pytest.fixture
 def seen(demo: Demo) -> Callable[[], set[str]]:
     """Give the (method, path) that were asked for, with ids replaced."""
-    return lambda: {f"{r.method} {re.sub('[0-9a-f-]{36}', '{id}', r.path)}" for r in demo.requests}
+    return lambda: {f"{r.method} {re.sub('[0-9a-f-]{36}|[+][0-9]+', '{id}', r.path)}" for r in demo.requests}
 
 
 def test_every_endpoint_parses(demo: Demo, sdk: linq.LinqAPIV3, seen: Callable[[], set[str]]) -> None:
@@ -94,6 +94,13 @@ def test_every_endpoint_parses(demo: Demo, sdk: linq.LinqAPIV3, seen: Callable[[
     strictly(sdk.capability.with_raw_response.check_RCS(address="+12025550116"))
     line = strictly(sdk.phone_numbers.with_raw_response.list()).phone_numbers[0]
     strictly(sdk.phone_numbers.with_raw_response.update(line.id, forwarding_number="+12025550199"))
+    audits = sdk.phone_numbers.with_raw_response
+    started = strictly(audits.start_reputation_audit(line.phone_number))
+    assert strictly(audits.start_reputation_audit(line.phone_number)).audit_id == started.audit_id
+    where = {"audit_id": started.audit_id, "phone_number": line.phone_number}
+    assert strictly(audits.get_reputation_audit(**where)).status == "pending"
+    demo.sleep(10)
+    assert strictly(audits.get_reputation_audit(**where)).report.severity == "HEALTHY"
     with pytest.warns(DeprecationWarning, match="deprecated"):
         strictly(sdk.phonenumbers.with_raw_response.list())
     strictly(sdk.available_number.with_raw_response.retrieve())

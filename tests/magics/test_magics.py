@@ -468,7 +468,9 @@ def test_form_is_of_the_notebooks_outbox(shell: Any, demo: Demo) -> None:
 def test_doctor_shows_settings_linq_and_journal(shell: Any, demo: Demo) -> None:
     shown = shell.run("%linq_doctor")
     assert "DEMO, https://demo.linq.invalid" in shown.text
-    assert "answers; lines: +1•••••0100 (HEALTHY)" in shown.text
+    assert "answers; 2 lines" in shown.text
+    assert "+1•••••0100: HEALTHY\n" in shown.text
+    assert "+1•••••0101: AT_RISK; %linq_doctor --reputation asks Linq why" in shown.text
     assert "agrees with Linq's" in shown.text
     assert "0 sends" in shown.text
     assert demo.api_key not in shown.text + shown.html
@@ -478,6 +480,55 @@ def test_doctor_shows_settings_linq_and_journal(shell: Any, demo: Demo) -> None:
 def test_doctor_compares_the_clock_with_linqs(connect: Any, demo: Demo, minutes: int, words: str) -> None:
     outbox = connect(clock=lambda: demo.now() + timedelta(minutes=minutes))
     assert f"{words} Linq's" in doctor.examine(lambda: session_of(outbox)).text
+
+
+def test_doctor_asks_for_the_reputation_of_lines_only_when_told_to(shell: Any, demo: Demo) -> None:
+    def audits() -> int:
+        return sum("reputation_audit" in request.path for request in demo.requests)
+
+    shell.run("%linq_doctor")
+    assert audits() == 0
+    assert "+1•••••0101: AT_RISK, audited just now; A large share" in shell.run("%linq_doctor --reputation").text
+    assert (asked := audits()) > 0
+    demo.advance(minutes=90)
+    again = shell.run("%linq_doctor").text
+    assert "+1•••••0100: HEALTHY, audited 1 hour ago; Keep sending as you do" in again
+    assert audits() == asked
+    demo.fail_next(500, 3006, path="/reputation_audit", times=9)
+    broken = shell.run("%linq_doctor --reputation").text
+    assert broken.count("not ready: ApiError: Linq refused the reputation audit (500/3006") == 2
+    assert "0 sends" in broken
+
+
+def test_doctor_warns_of_disabled_webhooks_until_they_are_enabled(connect: Any) -> None:
+    outbox = connect()
+
+    def received(number: int, what: str, identity: str, url: str) -> None:
+        subscription = {"id": identity, "target_url": url}
+        body = {
+            "event_id": str(number),
+            "event_type": f"webhook_subscription.{what}",
+            "created_at": "2026-03-02T08:00:00Z",
+            "data": {"webhook_subscription": subscription},
+        }
+        outbox.ingest_stored([body])
+
+    def warnings() -> list[str]:
+        text = doctor.examine(lambda: session_of(outbox)).text
+        return [line for line in text.splitlines() if line.startswith("webhooks")]
+
+    assert warnings() == []
+    received(1, "created", "sub-1", "https://hooks.example.com/linq")
+    received(2, "disabled", "sub-1", "https://hooks.example.com/linq?token=secret")
+    received(3, "disabled", "sub-2", "https://other.example.com/")
+    first, second = warnings()
+    assert "sub-1 to hooks.example.com/linq was disabled 1 hour ago" in first
+    assert "%linq_webhooks --delete sub-1" in first
+    assert "secret" not in first
+    assert "sub-2" in second
+    received(4, "enabled", "sub-1", "https://hooks.example.com/linq")
+    received(5, "deleted", "sub-2", "https://other.example.com/")
+    assert warnings() == []
 
 
 def test_doctor_never_raises(shell: Any, demo: Demo) -> None:

@@ -1,0 +1,39 @@
+"""The audit of a line's reputation: its rating, the reasons, and what to do."""
+
+from __future__ import annotations
+
+from linq_nb.model import Reputation
+from linq_nb.text import clean, mask, short_id
+from linq_nb.views.page import AMBER, FRAME, GREEN, GREY, RED, Row, Shown, columns, div, esc, fact_table, pill, quiet
+from linq_nb.views.phrases import moment
+
+_RATINGS = {"HEALTHY": GREEN, "AT_RISK": AMBER, "CRITICAL": RED}
+_MOST_CHATS = 5
+
+
+def reputation_card(audit: Reputation) -> Shown:
+    """Show the audit of a line."""
+    line, rating = clean(mask(audit.phone_number)), clean(audit.severity or audit.audit_status, 40)
+    made = f"audited {moment(audit.generated_at)}" if audit.generated_at else ""
+    rows = _rows(audit)
+    tag = pill(rating, _RATINGS.get(rating, GREY))
+    head = f'<div style="margin:0 0 6px">{tag} line {esc(line)} {quiet(made)}</div>'
+    return Shown(
+        html=div(FRAME, head, fact_table(rows)),
+        text="\n".join(part for part in (f"{rating}: line {line} {made}".rstrip(), columns(rows)) if part),
+    )
+
+
+def _rows(audit: Reputation) -> list[Row]:
+    reasons = [
+        f"{clean(driver.summary or driver.key or 'other', 300)}{f' ({clean(driver.metric)})' if driver.metric else ''}"
+        for driver in audit.drivers
+    ]
+    steps = [": ".join(clean(part, 600) for part in (step.title, step.detail) if part) for step in audit.steps]
+    chats = [
+        f"{short_id(chat.chat_id)} {clean(chat.status or 'asked to stop', 40)}" for chat in audit.chats[:_MOST_CHATS]
+    ]
+    more = len(audit.chats) - len(chats)
+    rows = [("why", reason) for reason in reasons] + [("to do", step) for step in steps]
+    rows += [("chats", ", ".join(chats) + (f" and {more} more" if more > 0 else ""))] if chats else []
+    return rows + ([("error", clean(audit.error, 300))] if audit.error else [])
