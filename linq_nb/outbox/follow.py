@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from linq_nb import rules
+from linq_nb.errors import LinqError
 from linq_nb.model import Send
 from linq_nb.outbox.poll import Poll, pollable
 from linq_nb.outbox.threads import Worker, join
@@ -30,18 +31,33 @@ class Follower:
                 self._pause(seconds)
 
     def start(self, name: str, at_end: Callable[[Exception | None], None]) -> None:
-        """Follow in a thread of its own, which calls ``at_end`` with the error that ended it, or None."""
+        """Follow in a thread of its own, which calls ``at_end`` with the error that ended it, or None.
 
-        def follow() -> None:
+        Where no thread can be started, as in a browser, it looks once, in the caller.
+        """
+
+        def follow(run: Callable[[], None]) -> None:
             error: Exception | None = None
             try:
-                self.run()
+                run()
             except Exception as fault:  # noqa: BLE001  nobody would see the exception of a thread
                 error = fault
             at_end(error)
 
-        self._thread = Worker(follow, name)
-        self._thread.start()
+        self._thread = Worker(lambda: follow(self.run), name)
+        try:
+            self._thread.start()
+        except (RuntimeError, MemoryError):
+            self._thread = None
+            follow(self._look_once)
+
+    def _look_once(self) -> None:
+        if self._look() is not None:
+            self._stopped.set()
+            raise LinqError(
+                "this shows one look only: no thread can be started here, as in JupyterLite; nothing was sent by it; "
+                "run the cell again to look again"
+            )
 
     def stop(self) -> None:
         """Look no more; returns at once."""

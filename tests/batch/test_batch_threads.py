@@ -327,8 +327,12 @@ threading.stack_size(2**30)
 batch = outbox.send_all(plan, workers=4)
 print(threading.active_count(), batch.is_done, [send.status for send in batch])
 print([send.status for send in outbox.refresh(batch.results())])
+board = linq_nb.StatusBoard(outbox)
+print(board.is_running, board.error)
 outbox.demo.advance(seconds=300)
 print([send.status for send in outbox.watch(timeout=0)])
+board = linq_nb.StatusBoard(outbox, batch)
+print(board.is_running, board.error, board)
 """
 
 
@@ -337,9 +341,11 @@ def test_where_no_thread_can_be_started_the_rows_are_sent_and_followed_in_turn()
     command = [sys.executable, "-c", NO_THREADS, str(AUDIO / "hello.amr")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
-    sent, asked, followed = done.stdout.splitlines()
+    sent, asked, board, followed, settled = done.stdout.splitlines()
     assert sent == "1 True ['queued', 'queued']"
     assert (asked, followed) == ("['queued', 'queued']", "['read', 'sent']")
+    assert board.startswith("False this shows one look only: no thread can be started here")
+    assert settled.startswith("False None StatusBoard(DEMO, 2 of 2 settled")
 
 
 def test_an_interrupt_while_a_batch_begins_stops_it(
