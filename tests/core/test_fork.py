@@ -78,6 +78,7 @@ def calls_of(outbox: Outbox, memo: VoiceMemo, chat_id: str) -> dict[str, Callabl
     plan, send = outbox.plan([Draft(memo=memo, chat=chat_id)]), outbox.sends()[0]
     return {
         "lines": outbox.lines,
+        "reputation": lambda: outbox.reputation("+12025550100"),
         "chats": outbox.chats,
         "chat": lambda: outbox.chat(chat_id),
         "find_chat": lambda: outbox.find_chat(chat_id),
