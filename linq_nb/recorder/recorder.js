@@ -5,6 +5,7 @@ const SILENCE = 0.003; // of full scale, as in linq_nb.preflight
 const BAR_MS = 60;
 const BARS = 48;
 const ANSWER_MS = 5000;
+const START_MS = 8000; // a sound output that is there starts in a fraction of it
 const SHORTEST_S = 0.1;
 
 const TAP = `registerProcessor("linq-tap", class extends AudioWorkletProcessor {
@@ -43,6 +44,10 @@ export function refusal(error, place) {
   if (name === "WorkletRefused") {
     return "The page's security policy does not let the recorder start. " +
       "Ask whoever runs this server to allow blob: scripts (worker-src blob:). " + OR_FILE;
+  }
+  if (name === "NoSoundOutput") {
+    return "This browser does not start its sound, as when there is no loudspeaker; without it Firefox does not record. " +
+      "Connect headphones or a loudspeaker (a virtual one will do), then press Record again. " + OR_FILE;
   }
   if (name === "NotAllowedError" || name === "SecurityError") return notAllowed(error, place);
   if (name === "NotFoundError") return "No microphone was found. Connect one, then press Record again. " + OR_FILE;
@@ -109,7 +114,7 @@ async function openMicrophone(hear, lost) {
     tap.port.onmessage = (event) => hear(event.data);
     stream.getAudioTracks()[0].onended = lost;
     source.connect(tap).connect(context.destination); // it plays silence; a browser may skip a node without a destination
-    await context.resume();
+    await inTime(context.resume(), "NoSoundOutput");
     return { rate: context.sampleRate, close };
   } catch (error) {
     close();
@@ -125,6 +130,17 @@ async function loadTap(context) {
     throw named("WorkletRefused");
   } finally {
     URL.revokeObjectURL(url);
+  }
+}
+
+/** Wait for a promise that may never settle; after START_MS it fails with this name. */
+async function inTime(promise, name) {
+  let timer;
+  const late = new Promise((_, fail) => { timer = setTimeout(() => fail(named(name)), START_MS); });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -582,6 +582,21 @@ def test_a_frame_that_passes_the_microphone_on_records(site: int, lab_page: Any)
         expect(at.get_by_role("button", name=re.compile("^(Start now|Stop)$"))).to_be_visible()
 
 
+def test_a_browser_whose_sound_never_starts_says_so_and_takes_a_file(site: int, lab_page: Any) -> None:
+    """As Firefox without a sound output: it waits for ever for its sound to start."""
+    with headless(lab_page.context.browser.browser_type) as browser:
+        page = browser.new_context(permissions=["microphone"]).new_page()
+        page.add_init_script("AudioContext.prototype.resume = () => new Promise(() => {})")
+        page.goto(f"http://127.0.0.1:{site}/")
+        page.get_by_role("button", name="Record").click()
+        expect(page.get_by_text("Waiting for the microphone")).to_be_visible()
+        alert = page.get_by_role("alert")
+        expect(alert).to_contain_text("Connect headphones or a loudspeaker")
+        expect(alert).to_contain_text("Or choose an audio file below.")
+        expect(page.get_by_label("Choose an audio file")).to_be_enabled()
+        expect(page.get_by_role("button", name="Record")).to_be_enabled()
+
+
 HOME = {"vscode": False, "secure": True, "framed": False, "allowed": True, "permission": "granted"}
 WORDS = {
     "vscode": ("NotAllowedError", {"vscode": True}, "VS Code"),
@@ -591,6 +606,7 @@ WORDS = {
     "denied": ("NotAllowedError", {"permission": "denied"}, "is blocked for this page"),
     "sandbox": ("SecurityError", {"framed": True, "allowed": None}, "inside another page"),
     "old browser": ("NoAudioWorklet", {}, "no AudioWorklet"),
+    "no sound": ("NoSoundOutput", {}, "does not start its sound"),
     "no api": ("NoMediaDevices", {}, "offers no microphone to pages"),
     "unheard of": ("AbortError", {}, "did not start (AbortError: why)"),
 }

@@ -54,8 +54,8 @@ def test_a_lost_answer_is_found_and_makes_no_second_bubble(facts: dict[str, obje
 
 @pytest.mark.host("JupyterLite", "quick start")
 def test_the_quick_start_runs_as_far_as_there_are_wheels(facts: dict[str, object]) -> None:
-    """Without pandas its cells with DataFrames are left out; the two errors are those that it shows."""
-    assert facts["quick start"] == ["PermissionDeniedError", "OutcomeUnknown"]
+    """Without pandas its cells with DataFrames are left out."""
+    assert facts["quick start"] == []
     assert facts["cells"] >= 10  # type: ignore[operator]
 
 
