@@ -102,7 +102,20 @@ class LinqMagics(Magics):
         result = act(args, scope)
         register_accessor()
         self._store(NAME if command is spec.CONNECT and args.into is None else args.into, result)
-        return None if args.quiet else _shown(result, columns, with_others=not getattr(args, "columns", None))
+        if args.quiet:
+            return None
+        shown = _shown(result, columns, with_others=not getattr(args, "columns", None))
+        return self._in_terminal(shown) if columns is not None or command in (spec.CHATS, spec.ERRORS) else shown
+
+    def _in_terminal(self, result: Any) -> Any:
+        """Return a frame as one whose text fits the terminal, where this is one; anything else as it is."""
+        if "pandas" not in sys.modules:
+            return result
+        import pandas as pd
+
+        from linq_nb.magics.terminal import TerminalFrame, is_terminal
+
+        return TerminalFrame(result) if is_terminal(self._shell) and isinstance(result, pd.DataFrame) else result
 
     def _store(self, name: str | None, value: Any) -> None:
         if name is not None:
@@ -158,12 +171,20 @@ class LinqMagics(Magics):
 
     @_magic(spec.FORM)
     def linq_form(self, args: SimpleNamespace, scope: Scope) -> Any:
+        from linq_nb.magics.terminal import instead_of, is_terminal
+
+        if is_terminal(self._shell):
+            return instead_of("linq_form")
         from linq_nb.forms import SendForm
 
         return SendForm(self._outbox(args, scope))
 
     @_magic(spec.EXPLORE)
     def linq_explore(self, args: SimpleNamespace, scope: Scope) -> Any:
+        from linq_nb.magics.terminal import instead_of, is_terminal
+
+        if is_terminal(self._shell):
+            return instead_of("linq_explore")
         from linq_nb.explorer import Explorer
         from linq_nb.status import NEEDS_ME
 
