@@ -83,7 +83,7 @@ class Handler(BaseHTTPRequestHandler):
         elif reply.cut == "stall":
             self._stall()
         elif reply.cut in ("reset", "refused"):
-            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger(0))
             self.request.close()
 
     def _stall(self) -> None:
@@ -99,11 +99,17 @@ class Handler(BaseHTTPRequestHandler):
                 return
 
 
+def linger(seconds: int, platform: str = sys.platform) -> bytes:
+    """Give the option by which a close waits so long, and with 0 resets: two shorts on Windows, elsewhere two ints."""
+    return struct.pack("hh" if platform == "win32" else "ii", 1, seconds)
+
+
 class Server(ThreadingHTTPServer):
     """One demo on one loopback port; `close` ends it."""
 
     daemon_threads = True
     block_on_close = False
+    allow_reuse_address = sys.platform != "win32"  # there two servers would share a port
     request_queue_size = 256
 
     def __init__(self, demo: Demo, host: str = "127.0.0.1", port: int = 0) -> None:

@@ -39,6 +39,7 @@ _LOCK = "SELECT pg_advisory_xact_lock(%(key)s::BIGINT)"
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",  # one fsync a commit; ``write`` can do without
+    "fullfsync=ON",  # on macOS, whose fsync leaves data in the disk's own memory; elsewhere it does nothing
     f"busy_timeout={BUSY_MS}",
     "wal_autocheckpoint=0",  # SqliteFile makes the checkpoints
     f"journal_size_limit={WAL_BYTES}",  # what is written over is synced faster than what is new

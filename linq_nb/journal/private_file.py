@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from linq_nb.errors import JournalError
 
@@ -40,8 +41,13 @@ def make_private(file: Path) -> None:
                 part.chmod(stat.S_IMODE(facts.st_mode) & ~_OTHERS)
 
 
-def is_private(file: Path) -> bool:
-    """Whether the mode of the file keeps other users out; False where the file system has no modes."""
+def is_private(file: Path, *, platform: str = sys.platform, home: str = os.path.expanduser("~")) -> bool:
+    """Whether other users are kept out: by the mode of the file, on Windows by the rights of the user's own folder.
+
+    False where the file system has no modes, and on Windows outside that folder.
+    """
+    if platform == "win32":
+        return PureWindowsPath(file).is_relative_to(PureWindowsPath(home))
     return not any(facts.st_mode & _OTHERS for _, facts in _parts(Path(os.path.realpath(file))))
 
 

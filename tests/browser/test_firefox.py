@@ -68,7 +68,7 @@ def evaluator(socket: Any, url: str) -> Evaluate:
     return lambda text: call("script.evaluate", expression=text, **arguments)["result"].get("value")
 
 
-@pytest.mark.host("Firefox", "recorder")
+@pytest.mark.host("Firefox", "recorder without sound output")
 def test_without_a_sound_output_the_recorder_says_what_to_do(page: Evaluate) -> None:
     """Firefox starts no sound then, and tells nobody."""
     text = "document.querySelector('#here').innerText"

@@ -196,7 +196,7 @@ def test_paths_of_windows(file: str, lasts: bool, is_shared: bool) -> None:
 def test_a_journal_whose_file_keeps_no_modes_says_so(tmp_path: Path) -> None:
     book = Journal(f"sqlite:///{tmp_path}/j.sqlite")
     assert "file modes" not in str(book.warning)
-    (tmp_path / "j.sqlite").chmod(0o755)  # as every file looks on CIFS, on Google Drive and on Windows
+    (tmp_path / "j.sqlite").chmod(0o755)  # as every file looks on CIFS and on Google Drive
     assert "; its file system keeps no file modes, so other users" in f"; {book.warning}"
     book.close()
 

@@ -59,7 +59,7 @@ class Terminal:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo terminal")
-@pytest.mark.host("IPython terminal, 80 and 120 columns", "form")
+@pytest.mark.host("IPython terminal, 80 and 120 columns", "commands in place of widgets")
 @pytest.mark.host("IPython terminal, 80 and 120 columns", "tables")
 @pytest.mark.parametrize("width", [80, 120])
 def test_a_terminal_shows_status_and_meaning_and_names_what_replaces_a_widget(width: int, tmp_path: Path) -> None:
