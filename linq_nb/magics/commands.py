@@ -109,13 +109,15 @@ class LinqMagics(Magics):
 
     def _in_terminal(self, result: Any) -> Any:
         """Return a frame as one whose text fits the terminal, where this is one; anything else as it is."""
-        if "pandas" not in sys.modules:
+        from linq_nb.magics.terminal import is_terminal
+
+        if "pandas" not in sys.modules or not is_terminal(self._shell):
             return result
         import pandas as pd
 
-        from linq_nb.magics.terminal import TerminalFrame, is_terminal
+        from linq_nb.magics.terminal_frame import TerminalFrame
 
-        return TerminalFrame(result) if is_terminal(self._shell) and isinstance(result, pd.DataFrame) else result
+        return TerminalFrame(result) if isinstance(result, pd.DataFrame) else result
 
     def _store(self, name: str | None, value: Any) -> None:
         if name is not None:

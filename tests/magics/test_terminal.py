@@ -14,7 +14,7 @@ from shared import HANG_S
 
 import linq_nb
 from linq_nb import LinqError, Outbox, VoiceMemo
-from linq_nb.magics.terminal import TerminalFrame, fitted
+from linq_nb.magics.terminal_frame import TerminalFrame, fitted
 
 SETUP = """
 import linq_nb
