@@ -126,9 +126,11 @@ _UNCLEAR = Code(None, None, "no clear answer", "risk", _SUPPORT, "")
 def explain(http_status: int | None, code: int | None = None) -> Code:
     """Return the entry for an answer: by both numbers, else by HTTP status alone.
 
-    An unknown code under a known HTTP status is explained by the status; ``http_status`` None means that the
-    code came by webhook.
+    An unknown code under a known HTTP status is explained by the status. ``http_status`` None means that the code came
+    by webhook; so did one beside a success such as 202, which is the answer to the POST.
     """
+    if code is not None and http_status is not None and http_status < 400:
+        http_status = None
     entry = _BY_BOTH.get((http_status, code))
     if entry or http_status is None:
         return entry or _UNCLEAR

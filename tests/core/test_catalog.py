@@ -59,6 +59,19 @@ def test_running_it_again_is_called_safe_only_where_nothing_was_sent() -> None:
     assert {entry.code for entry in unsafe} <= {2022, 4009, 4010}  # none of them answers a voice memo
 
 
+@pytest.mark.parametrize("http_status", [None, 200, 202])
+@pytest.mark.parametrize("code", [3007, 4001, 4002, 4005])
+def test_a_code_beside_the_answer_that_accepted_the_memo_is_that_of_the_webhook(
+    http_status: int | None, code: int
+) -> None:
+    entry = catalog.explain(http_status, code)
+    assert (entry.http_status, entry.code) == (None, code)
+
+
+def test_a_success_without_a_code_explains_nothing() -> None:
+    assert catalog.explain(202) == catalog.explain(None)
+
+
 def test_a_code_that_comes_by_webhook_and_is_not_known_is_not_clear() -> None:
     assert catalog.explain(None, 9999).again == "risk"
     assert catalog.explain(None, None).again == "risk"
