@@ -152,7 +152,7 @@ class Story:
         dice, kind = _dice(self.seed, "recording", number), number % len(_TOPICS)
         ending, content_type, per_second = _FORMATS[kind]
         duration_ms = 4_000 + dice[0] % 86_000
-        filename = f"{_TOPICS[kind]}-{starts_at:%m%d-%H%M}.{ending}"
+        filename = f"{_TOPICS[kind]}-{starts_at:%Y%m%d-%H%M}.{ending}"
         return Recording(
             number=number,
             filename=filename,

@@ -12,7 +12,7 @@ import pytest
 from linq_nb.demo import START, Demo
 
 SENDS = 2_000
-SEEN = "4a097c4a35b104e3ca1d6e3311f278335ba058256c47d2beb0d13332af9ee296"
+SEEN = "7bc451ea498124e409c19212f57c594cae0a9c84ba134d7983cbc74757a548a2"
 
 
 def digest_of(demo: Demo, sends: int = SENDS) -> str:
