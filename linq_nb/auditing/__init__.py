@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from linq_nb.auditing.period import audit
+from linq_nb.auditing.report import Audit
 
-__all__ = ["audit"]
+__all__ = ["Audit", "audit"]

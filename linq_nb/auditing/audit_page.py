@@ -19,12 +19,16 @@ MOST_ROWS = 10
 SHORT = len("28 Feb 05:02")
 """A cell of so many characters is not broken into lines."""
 
+WIDE = "min-width:14em"
+"""A longer one is at least so wide: a narrow page scrolls instead of breaking it into many lines."""
+
 _STYLE = """
 :root{color-scheme:light dark}
 body{margin:0 auto;max-width:190mm;padding:16px;background:#ffffff;color:#1f2328}
 @media (prefers-color-scheme:dark){body{background:#111418;color:#e6e6e6}}
 @page{size:A4;margin:14mm}
-@media print{:root{color-scheme:light}body{padding:0;max-width:none;background:#ffffff;color:#000000}
+@media print{:root{color-scheme:light;print-color-adjust:exact}
+ body{padding:0;max-width:none;background:#ffffff;color:#000000}
  section,tr{break-inside:avoid}h2{break-after:avoid}.linq-nb div{overflow:visible!important}
  .linq-nb table{font-size:10px!important}}
 """
@@ -106,22 +110,27 @@ def _blocks(audit: AuditTables) -> Iterator[str]:
     yield f'<div style="margin:4px 0">{quiet(_note(audit))}</div>'
     for section in _sections(audit):
         shown, left_out = _rows(audit, section)
-        body = _table(list(section.columns.values()), shown) if shown else f"<div>{quiet(section.empty)}</div>"
+        body = (
+            _table(section.title, list(section.columns.values()), shown)
+            if shown
+            else f"<div>{quiet(section.empty)}</div>"
+        )
         more = f"<div>{quiet(left_out)}</div>" if left_out else ""
         yield f'<section><h2 style="font-size:15px;margin:16px 0 4px">{esc(section.title)}</h2>{body}{more}</section>'
 
 
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _table(name: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     cell = "text-align:left;vertical-align:top;border:none;border-bottom:1px solid rgba(128,128,128,0.3)"
     cell += ";padding:3px 10px 3px 0;background:none"
-    head = "".join(f'<th scope="col" style="{cell}">{esc(title) or "&nbsp;"}</th>' for title in titles)
+    head = "".join(f'<th scope="col" style="{cell};font-weight:600">{esc(title) or "&nbsp;"}</th>' for title in titles)
     body = ""
     for row in rows:
-        styles = (f"{cell};white-space:nowrap" if len(value) <= SHORT else cell for value in row)
+        styles = (f"{cell};{'white-space:nowrap' if len(value) <= SHORT else WIDE}" for value in row)
         cells = (f'<td style="{style}"><bdi>{esc(value)}</bdi></td>' for style, value in zip(styles, row, strict=True))
         body += f'<tr style="background:none">{"".join(cells)}</tr>'
     return (
-        f'<div style="overflow-x:auto"><table style="border-collapse:collapse;margin:0;font-size:12px">'
+        f'<div style="overflow-x:auto" role="region" tabindex="0" aria-label="{esc(name)}">'
+        f'<table style="border-collapse:collapse;margin:0;font-size:12px">'
         f'<thead><tr style="background:none">{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 
