@@ -1,5 +1,6 @@
 // The explorer's page: it shows what the kernel counted, and asks it for more. elements.js and table.js are joined before
-// it. All text is set as text, never as HTML; the one exception is the memo's card, which the kernel made and escaped.
+// it. All text is set as text, never as HTML; the exceptions are the memo's card and the audit, which the kernel made and
+// escaped.
 
 const LOOK_MS = 5000;
 const CHART_HEIGHT = 132;
@@ -40,6 +41,7 @@ class View {
     if (!question.quiet) this.say("");
     if (message.kind === "detail") this.showDetail(message.detail);
     else if (message.kind === "code") this.showCode(message.code);
+    else if (message.kind === "audit") this.showAudit(message.html);
     else if (message.kind === "said") this.say(message.text);
     else if (message.kind === "news") this.showNews(message);
   }
@@ -99,14 +101,18 @@ class View {
       ...[["csv", "CSV"], ["excel", "Excel"], ["parquet", "Parquet"]].map(([value, text]) => h("option", { value }, text)));
     const tools = h("div", { className: "linq-ui-tools" }, this.table.previous, this.table.pageText, this.table.next, columns,
       h("span", { className: "linq-x-right" },
+        h("button", { type: "button", title: "What went wrong, since when, in which chats; who got a memo twice; how long deliveries take",
+          onclick: () => this.ask("audit") }, "Audit"),
         h("button", { type: "button", onclick: () => this.ask("code") }, "Copy as Python"), this.format,
         h("button", { type: "button", onclick: () => this.ask("export", { format: this.format.value }) }, "Export")));
     this.code = h("pre", { hidden: true, tabIndex: 0, role: "region", "aria-label": "The filter as Python" });
     this.detail = new OpenedRow(this.table, "One send");
+    this.audit = h("section", { className: "linq-ui-detail", hidden: true, tabIndex: -1, "aria-label": "Audit of the chosen sends",
+      onkeydown: (event) => { if (event.key === "Escape") { event.stopPropagation(); this.audit.hidden = true; } } });
 
     this.root = h("div", { className: "linq-ui linq-x", "data-lm-suppress-shortcuts": "true" },
       h("div", { className: "linq-ui-top" }, this.mode, this.news, this.batch), bar, this.status, this.alert, this.tiles,
-      this.chart, this.legend, leading, tools, this.code, this.table.scroll, this.detail.element);
+      this.chart, this.legend, leading, tools, this.code, this.audit, this.table.scroll, this.detail.element);
     this.el.append(this.root);
   }
 
@@ -156,7 +162,10 @@ class View {
       () => this.filter(row.choice), row.todo)));
     if (!view.errors.length) this.errors.append(h("p", { className: "linq-ui-quiet" }, "none"));
     this.drawTable(view);
-    if (this.timesForgotten !== view.times_forgotten) this.detail.hide(); // it may show a chat that was forgotten
+    if (this.timesForgotten !== view.times_forgotten) { // they may show a chat that was forgotten
+      this.detail.hide();
+      this.audit.hidden = true;
+    }
     this.timesForgotten = view.times_forgotten;
   }
 
@@ -293,6 +302,15 @@ class View {
         h("button", { type: "button", onclick: () => this.copy(detail.send_id, "the id is copied") }, "Copy the id"),
         this.detail.closeButton()),
       h("details", {}, h("summary", {}, "All facts"), facts(detail.facts)));
+  }
+
+  showAudit(html) {
+    const page = h("div");
+    page.innerHTML = html;
+    this.audit.replaceChildren(h("button", { type: "button", onclick: () => { this.audit.hidden = true; } }, "Close"), page);
+    this.audit.hidden = false;
+    this.audit.focus();
+    this.audit.scrollIntoView({ block: "nearest" });
   }
 
   showCode(code) {

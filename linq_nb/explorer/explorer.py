@@ -8,6 +8,7 @@ from typing import Any
 import traitlets
 
 from linq_nb import views
+from linq_nb.auditing import Audit, audit
 from linq_nb.errors import LinqError, SettingsError
 from linq_nb.explorer import export_file, picture
 from linq_nb.explorer.exploration import Exploration
@@ -20,7 +21,7 @@ from linq_nb.widgets.output import WidgetOutput
 
 
 class Explorer(AskedWidget):
-    """A log of sends to click through: filter, count, sort, open one, export.
+    """A log of sends to click through: filter, count, sort, open one, audit, export.
 
     ``source`` is an Outbox, whose journal is read once and then brought up to date, or a frame of
     ``to_frame(outbox.sends())`` in pandas, Polars or DuckDB (a folder of Parquet). Counts are made in the kernel; the
@@ -78,6 +79,14 @@ class Explorer(AskedWidget):
         self._drop_forgotten()
         exploration = self._exploration
         return export_file.write(exploration.table.chosen(exploration.selection), format, Path.cwd())
+
+    def audit(self) -> Audit:
+        """Audit the chosen sends on one page, as ``linq_nb.audit`` does; the page's button "Audit" shows it.
+
+        Raises SettingsError for a frame that lacks a column which the audit needs.
+        """
+        selection = self._exploration.selection
+        return audit(self.rows, since=selection.since, until=selection.until)
 
     def update(self) -> int:
         """Take in what the journal has learnt; returns how many sends are new or have another status."""
@@ -141,6 +150,8 @@ class Explorer(AskedWidget):
                 return self._act(str(content.get("send_id")), str(content.get("action")), str(content.get("reason")))
             case "code":
                 return {"kind": "code", "code": self.code()}
+            case "audit":
+                return {"kind": "audit", "html": self.audit()._repr_mimebundle_()["text/html"]}
             case "export":
                 return {"kind": "said", "text": f"written: {self.export(str(content.get('format'))).name}"}
             case "look":

@@ -257,6 +257,14 @@ class Notebook:
         """Run one cell and wait until it has ended."""
         self.page.evaluate(_RUN, index)
 
+    def save(self) -> None:
+        """Save the notebook as it stands."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+
+    def restart(self) -> None:
+        """Restart the kernel: its widgets are gone."""
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+
     def theme(self, name: str) -> None:
         """Switch to the ``light`` or the ``dark`` theme."""
         self.page.evaluate(_THEME, THEMES[name])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
+from zipfile import ZipFile
 
+import nbformat
 import pytest
-from browsing import serious
+from browsing import serious, visit
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
@@ -148,9 +151,130 @@ def test_hostile_text_runs_no_script_and_nobody_is_shut_out(notebook: Any) -> No
     assert wide == 0
 
 
-def test_it_comes_back_after_a_reload_and_its_record_reads_untrusted(notebook: Any) -> None:
-    explored = Explored(notebook, "explorer.record()")
-    expect(explored.notebook.cell(0).locator(".linq-nb-kept")).to_be_hidden()  # the widget says the same
+def test_after_a_reload_it_goes_on_and_without_its_kernel_the_record_stands(notebook: Any) -> None:
+    explored = Explored(notebook)
+    explored.at.get_by_role("combobox", name="Status").select_option("rejected")
+    expect(explored.rows).to_have_count(1)
+    expect(notebook.cell(0).locator(".linq-nb-kept")).to_be_hidden()  # the widget says the same
+    notebook.save()
+    visit(notebook.lab, notebook.page)
+    notebook.again()
+    expect(explored.rows).to_have_count(1)
+    explored.button("Clear filter").click()
+    expect(explored.rows).to_have_count(7)
+    notebook.restart()
+    visit(notebook.lab, notebook.page)
+    notebook.again()
+    expect(notebook.cell(0)).to_contain_text("model not found", use_inner_text=False)
+    expect(notebook.cell(0).get_by_text("model not found")).to_be_hidden()
+    assert_record(notebook.cell(0), "1 of 7 sends")
+
+
+def test_a_notebook_that_is_not_trusted_shows_the_record_and_runs_no_script(notebook: Any) -> None:
+    explored = Explored(notebook)
+    explored.at.get_by_label("Search").fill("sam")
+    expect(explored.rows).to_have_count(1)
+    notebook.save()
+    notebook.close()
+    saved = nbformat.read(notebook.lab.root / f"{notebook.name}.ipynb", as_version=4)
+    notebook.name += "_shared"  # as a colleague gets it: nobody has signed it here
+    saved.cells[0].source = "explorer"
+    nbformat.write(saved, notebook.lab.root / f"{notebook.name}.ipynb")
+    notebook.again()
+    assert not notebook.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.model.cells.get(0).trusted")
+    assert_record(notebook.cell(0), "1 of 7 sends")
+    assert notebook.page.evaluate("() => window.owned") is None
+
+
+def assert_record(cell: Any, counts: str) -> None:
+    """Check the static output: the counts, the chart as an image that is drawn, the rows as text."""
+    record = cell.locator(".jp-RenderedHTMLCommon", has_text=counts).last
+    expect(record).to_be_visible()
+    picture = record.locator("img")
+    expect(picture).to_have_attribute("alt", re.compile("^sends by hour"))
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
+    expect(record).to_contain_text(".wav")
+
+
+MONTH = """import linq_nb
+outbox = linq_nb.connect(demo=True, fresh=True)
+outbox.replay(outbox.demo.month(2_000))
+linq_nb.Explorer(outbox)"""
+IN_CODE = """import json
+df = linq_nb.to_frame(outbox.sends())
+print(json.dumps({
+    "line": linq_nb.audit(outbox, since=None).headline,
+    "worst": df.linq.by_chat()[["chat_name", "failed"]].head(5).astype(str).values.tolist(),
+    "why": df[df["status"] == "failed"].groupby("chat_name")["meaning"].agg(lambda why: why.mode()[0]).to_dict(),
+    "twice": df.linq.duplicates()[["chat_name", "filename"]].values.tolist(),
+    "p95": df.linq.latency(q=(0.95,)).set_index("service")["p95_s"].to_dict(),
+    "failed": int((df["status"] == "failed").sum()),
+}))"""
+
+
+def test_a_stranger_answers_by_mouse_alone_what_one_line_of_code_answers(notebook: Any) -> None:
+    notebook.open(MONTH, IN_CODE)
+    notebook.run(0)
+    at = notebook.cell(0).locator(".linq-x").first
     notebook.run(1)
-    expect(notebook.output(1).first).to_contain_text("7 of 7 sends")
-    expect(notebook.output(1).locator("img")).to_have_attribute("alt", re.compile("^sends by hour"))
+    answers = json.loads(notebook.output(1).first.inner_text())
+    assert "line ending 0101 was offline from 12 Feb" in answers["line"]
+    at.get_by_role("button", name="Audit", exact=True).click()
+    audit = at.get_by_role("region", name="Audit of the chosen sends")
+    expect(audit.get_by_role("heading", level=1)).to_have_text(f"{answers['line']}.")
+    chats = audit.get_by_role("region", name="Which chats").locator("tbody tr")
+    for place, (name, failed) in enumerate(answers["worst"]):
+        for words in (name, failed, answers["why"][name]):
+            expect(chats.nth(place)).to_contain_text(words)
+    twice = audit.get_by_role("region", name="The same memo more than once").locator("tbody tr")
+    assert answers["twice"]
+    for place, (name, file) in enumerate(answers["twice"]):
+        expect(twice.nth(place)).to_contain_text(f"{name}{file}")
+    for theme in notebook.themes():
+        assert not serious(notebook.page, ".linq-x"), theme
+    audit.get_by_role("button", name="Close").click()
+    expect(audit).to_be_hidden()
+    for service in ("iMessage", "RCS"):
+        at.get_by_role("combobox", name="Service").select_option(service)
+        expect(at.locator("dl.linq-x-tiles")).to_contain_text(f"{answers['p95'][service]:,.1f} s")
+    at.get_by_role("button", name="Clear filter").click()
+    at.get_by_role("combobox", name="Status").select_option("failed")
+    at.get_by_role("combobox", name="Format of the export").select_option("excel")
+    at.get_by_role("button", name="Export", exact=True).click()
+    expect(at.get_by_role("status").first).to_have_text("written: sends.xlsx")
+    with ZipFile(notebook.lab.root / "sends.xlsx") as book:
+        assert book.read("xl/worksheets/sheet1.xml").count(b"<row ") == 1 + answers["failed"]
+
+
+MILLION = """import duckdb, linq_nb
+outbox = linq_nb.connect(demo=True, fresh=True)
+outbox.replay(outbox.demo.month(2_000))
+outbox.to_parquet("few")
+names = "send_id || '-' || n AS send_id, chat_name || ' ' || n % 100 AS chat_name"
+duckdb.sql(f"COPY (SELECT * REPLACE ({names}) FROM 'few/**/*.parquet', range(500) AS t(n)) TO 'million.parquet'")
+table = duckdb.read_parquet("million.parquet")"""
+MOST_BYTES = 50_000_000
+
+
+def test_a_million_sends_take_little_of_the_browser(notebook: Any) -> None:
+    notebook.open(MILLION, "linq_nb.Explorer(table)")
+    notebook.run(0)
+    devtools = notebook.page.context.new_cdp_session(notebook.page)
+
+    def used() -> int:
+        devtools.send("HeapProfiler.collectGarbage")
+        return int(devtools.send("Runtime.getHeapUsage")["usedSize"])
+
+    before = used()
+    notebook.run(1)
+    at = notebook.cell(1).locator(".linq-x").first
+    rows = at.locator("tbody tr")
+    expect(rows).to_have_count(50)
+    expect(at.locator("dl.linq-x-tiles")).to_contain_text("1,000,000")
+    at.get_by_role("button", name="Next", exact=True).click()
+    expect(at.get_by_text("51–100 of 1,000,000")).to_be_visible()
+    at.get_by_role("combobox", name="Status").select_option("failed")
+    expect(at.get_by_text("51–100 of 1,000,000")).to_be_hidden()
+    rows.first.click()
+    expect(at.get_by_role("region", name="One send")).to_be_visible()
+    assert used() - before < MOST_BYTES  # measured: 1 MB
