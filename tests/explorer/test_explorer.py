@@ -18,7 +18,7 @@ import polars as pl
 import pytest
 from explorer_page import Page
 
-from linq_nb import Explorer, Outbox, VoiceMemo, to_frame
+from linq_nb import Explorer, Outbox, VoiceMemo, audit, to_frame
 from linq_nb.errors import LinqError, SettingsError
 from linq_nb.explorer import export_file
 from linq_nb.explorer.snapshot import Snapshot
@@ -156,6 +156,32 @@ def test_no_handle_leaves_the_kernel_also_of_a_frame_with_full_handles(
     shown = json.dumps([page.view, detail, page.explorer.record().text])
     assert re.findall(r"\+?1202\d{4,}", shown) == []
     assert re.findall(r"1202\d{4,}", page.explorer.export("csv").read_text("utf-8-sig")) == []
+
+
+def test_the_audit_is_that_of_the_chosen_sends(page: Page, sent: Outbox) -> None:
+    whole = audit(sent, since=None)
+    assert page.explorer.audit().headline == whole.headline
+    html = page.ask("audit")["html"]
+    for name in ("Finn Fails", "Lee Blocked"):
+        assert name in html
+    page.ask("filter", changes={"status": "failed"})
+    assert page.explorer.audit().frames["summary"]["sends"].tolist() == [1]
+    html = page.ask("audit")["html"]
+    assert "Finn Fails" in html
+    assert "Lee Blocked" not in html
+    page.ask("filter", changes={"text": "nobody at all", "status": None})
+    assert "No voice memo was asked for in this period" in page.ask("audit")["html"]
+
+
+def test_frames_of_every_kind_are_audited_and_what_is_missing_is_said(sent: Outbox) -> None:
+    headlines = {Explorer(frame).audit().headline for frame in frames_of(sent)}
+    assert len(headlines) == 1
+    page = Page(Explorer(to_frame(sent.sends()).drop(columns="sha256")))
+    answer = page.ask("audit")
+    assert answer["kind"] == "failed"
+    assert "'sha256'" in answer["why"]
+    hostile = Page(Explorer(to_frame(sent.sends()).assign(chat_name=HOSTILE, filename=HOSTILE)))
+    assert "<img src=x" not in hostile.ask("audit")["html"]
 
 
 def test_a_row_opens_its_timeline_with_the_error_and_what_to_do(page: Page) -> None:
