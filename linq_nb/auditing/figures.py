@@ -150,6 +150,8 @@ def _pandas(native: Any) -> pd.DataFrame:
     import pandas as pd
 
     rows = nw.from_native(native)
+    days = [name for name, kind in rows.collect_schema().items() if kind == nw.Date]  # of the folders of an export
+    rows = rows.with_columns(*map(parts.text, days)) if days else rows
     frame: pd.DataFrame = (rows.collect() if isinstance(rows, nw.LazyFrame) else rows).to_pandas()
     frame = frame.astype({name: kind for name, kind in _NULLABLE.items() if name in frame})
     for name in frame.columns:

@@ -18,7 +18,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import linq_nb
-from linq_nb import SettingsError, VoiceMemo
+from linq_nb import Explorer, SettingsError, VoiceMemo
 
 SENDS = 3_000
 ZONE = "America/New_York"
@@ -160,6 +160,25 @@ def test_what_to_do_begins_with_what_may_be_sent_twice(made: Any) -> None:
     clear = made.frames["problems"].query("status != 'unknown'")
     assert steps["what_to_do"].tolist()[1 : 1 + len(clear)] == clear["what_to_do"].tolist()
     assert steps["sends"].iloc[-1] == len(made.frames["duplicates"])
+
+
+@pytest.mark.parametrize("zone", ["UTC", ZONE])
+def test_a_folder_of_parquet_is_audited_whose_days_are_dates(
+    month: linq_nb.Outbox, frame: pd.DataFrame, tmp_path: Path, zone: str
+) -> None:
+    import polars as pl
+
+    month.to_parquet(tmp_path / "sends")
+    files = str(tmp_path / "sends" / "**" / "*.parquet")
+    by_text = linq_nb.audit(frame, since=None, tz=zone)
+    with duckdb.connect() as database:
+        database.execute("SET TimeZone = 'UTC'")
+        table = database.read_parquet(files, hive_partitioning=True)
+        for source in (table, pl.scan_parquet(files, hive_partitioning=True)):
+            by_date = linq_nb.audit(source, since=None, tz=zone)
+            assert repr(by_date) == repr(by_text)
+            assert by_date.frames["days"]["day"].tolist() == by_text.frames["days"]["day"].tolist()
+            assert repr(Explorer(source).audit()) == repr(linq_nb.audit(frame, since=None))
 
 
 @pytest.mark.parametrize("kind", ["pandas", "polars", "duckdb"])
