@@ -104,6 +104,8 @@ def text_of(value: Any) -> str | None:
     if isinstance(value, str):
         return value
     is_number = isinstance(value, Real | Decimal) and not is_missing(value) and abs(value) >= 10 ** (LEAST_DIGITS - 1)
+    if is_number and _is_short_float(value):
+        return f"{value:.5e}"  # numpy before 2.0 writes all digits, also those that were lost
     if is_number and isinstance(value, float):
         return f"{value:.1f}"
     return str(value) if is_number or isinstance(value, UUID) else None
@@ -166,7 +168,7 @@ def _read(value: Any, region: str | None) -> str | None:
     if is_missing(value):
         return None
     if hasattr(value, "dtype"):  # a number of numpy
-        if value.dtype.kind == "f" and value.dtype.itemsize < 8:
+        if _is_short_float(value):
             raise _refusal(_LOST)
         value = value.item()
     if isinstance(value, float | Decimal):
@@ -179,6 +181,12 @@ def _read(value: Any, region: str | None) -> str | None:
     if isinstance(value, int) and value <= 0:
         raise _refusal("a phone number is no negative number; read the column as text")
     return _parsed(str(value), region)
+
+
+def _is_short_float(value: Any) -> bool:
+    """Whether a number of numpy has too few digits for a phone number."""
+    dtype = getattr(value, "dtype", None)
+    return dtype is not None and dtype.kind == "f" and dtype.itemsize < 8
 
 
 def _has_lost(number: int) -> bool:

@@ -32,6 +32,7 @@ STATUSES_OF: Mapping[str, Sequence[str]] = {
 
 COUNTS = ("sends", "accepted", *STATUSES_OF)
 TIMES = ("first_at", "last_at")
+STATUS, SERVICE = nw.col("status"), nw.col("service")
 SPAN = (nw.col("first_at").min(), nw.col("last_at").max())
 
 
@@ -49,7 +50,11 @@ def asked(frame: Any, report: str, *names: str, like: str = "to_frame(outbox.sen
         columns = listed(has)
         raise SettingsError(f"{report} needs the column {missing[0]!r} of {like}; the frame has {columns}")
     table = table.select(*dict.fromkeys(names))
-    return nw.maybe_convert_dtypes(table) if _has_numpy_dtypes(table.to_native()) else table
+    if _has_numpy_dtypes(table.to_native()):
+        table = nw.maybe_convert_dtypes(table)
+    casts = [text(name) for name in _awkward_categories(table)]
+    casts += [nw.col(name).cast(nw.Float64) for name in _empty_seconds(table)]
+    return table.with_columns(*casts) if casts else table
 
 
 def _has_numpy_dtypes(native: Any) -> bool:
@@ -57,6 +62,23 @@ def _has_numpy_dtypes(native: Any) -> bool:
     if not nw.dependencies.is_pandas_like_dataframe(native):
         return False
     return any(not hasattr(dtype, "na_value") and dtype.kind in "fO" for dtype in native.dtypes)
+
+
+def _empty_seconds(table: Any) -> list[str]:
+    """Columns of seconds without a value, of which pandas does not know that they are numbers."""
+    return [name for name, kind in table.collect_schema().items() if kind == nw.Object and name.endswith("_s")]
+
+
+def _awkward_categories(table: Any) -> list[str]:
+    """Categories that not every version compares and groups as text: enums (Polars before 1.41 compares them with
+    their own words only), and Arrow's dictionaries in pandas (before 3.0, a group without a value is lost).
+    """  # fmt: skip
+    native = table.to_native()
+    arrow = dict(native.dtypes) if nw.dependencies.is_pandas_like_dataframe(native) else {}
+    return [
+        name for name, kind in table.collect_schema().items()
+        if kind == nw.Enum or (kind == nw.Categorical and hasattr(arrow.get(name), "pyarrow_dtype"))
+    ]  # fmt: skip
 
 
 def done(rows: Any, like: Frame) -> Frame:
@@ -99,15 +121,15 @@ def is_accepted() -> nw.Expr:
     return is_not(NOT_ACCEPTED)
 
 
-def is_not(words: Sequence[str]) -> nw.Expr:
+def is_not(words: Sequence[str], status: nw.Expr = STATUS) -> nw.Expr:
     """Whether a status is known and none of these."""
-    return ~(nw.col("status").is_null() | nw.col("status").is_in(words))
+    return ~(status.is_null() | status.is_in(words))
 
 
-def is_silent() -> nw.Expr:
+def is_silent(service: nw.Expr = SERVICE) -> nw.Expr:
     """Whether a send can never be reported as delivered."""
     is_group = nw.col("is_group").fill_null(value=False).cast(nw.Boolean)
-    return is_group | (nw.col("service") == NO_RECEIPT_SERVICE).fill_null(value=False)
+    return is_group | (service == NO_RECEIPT_SERVICE).fill_null(value=False)
 
 
 def where(condition: nw.Expr, name: str) -> nw.Expr:
@@ -118,6 +140,11 @@ def where(condition: nw.Expr, name: str) -> nw.Expr:
 def text(name: str) -> nw.Expr:
     """A column as text, also a categorical one."""
     return nw.col(name).cast(nw.String)
+
+
+def as_words(rows: Any, name: str) -> nw.Expr:
+    """A column that is compared with words: as text where it is an enum, which some versions compare with its own."""
+    return text(name) if rows.collect_schema()[name] == nw.Enum else nw.col(name)
 
 
 def whole(value: str | nw.Expr, name: str | None = None) -> nw.Expr:
@@ -145,6 +172,7 @@ def comparable(rows: Any, name: str, at: datetime) -> datetime:
 
 def is_unconfirmed(rows: Any, before: datetime) -> nw.Expr:
     """Whether Linq accepted a send until then and may still report more of it."""
-    is_open = is_not(CLOSED_STATUSES) & ~((nw.col("status") == "sent") & is_silent())
+    status, service = as_words(rows, "status"), as_words(rows, "service")
+    is_open = is_not(CLOSED_STATUSES, status) & ~((status == "sent") & is_silent(service))
     since = nw.coalesce("accepted_at", "posted_at", "created_at")
     return (is_open & (since <= nw.lit(comparable(rows, "accepted_at", before)))).fill_null(value=False)

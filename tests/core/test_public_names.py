@@ -98,6 +98,8 @@ def tab(value: Any, use_jedi: bool) -> list[str]:
     shell.Completer.use_jedi = use_jedi
     try:
         with provisionalcompleter():
-            return sorted(offer.text.lstrip(".") for offer in shell.Completer.completions("value.", len("value.")))
+            return sorted(
+                offer.text.rpartition(".")[2] for offer in shell.Completer.completions("value.", len("value."))
+            )
     finally:
         shell.restore_sys_module_state()
