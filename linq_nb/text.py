@@ -209,7 +209,7 @@ def visual_key(text: str) -> str:
     variation selectors and characters that cannot be seen are dropped. Letters of other scripts stay what they are.
     """
     if not (text.isascii() and text.isprintable()):
-        text = unicodedata.normalize("NFC", "".join(map(_visual, unicodedata.normalize("NFC", text))))
+        text = unicodedata.normalize("NFC", "".join(map(look_of, unicodedata.normalize("NFC", text))))
     return " ".join(text.replace("`", "'").split())
 
 
@@ -241,7 +241,7 @@ def looks_like(text: str, other: str) -> bool:
     return key != other_key and len(key) == len(other_key) and all(map(_is_alike, pairs))
 
 
-def _visual(char: str) -> str:
+def look_of(char: str) -> str:
     """Return what a character looks like."""
     category = unicodedata.category(char)
     if char in _SIGNS:

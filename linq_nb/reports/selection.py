@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 import narwhals as nw
 
-from linq_nb.reports import parts
+from linq_nb.reports import parts, spellings
 from linq_nb.status import CLOSED_STATUSES, NEEDS_ME_STATUSES, NO_RECEIPT_SERVICE, UNCONFIRMED_AFTER
+from linq_nb.text import name_key
 
 SEARCHED = ("chat_name", "filename", "error_message")
 """The columns in which a text is searched."""
@@ -42,9 +43,9 @@ class Condition(NamedTuple):
 class Selection:
     """Which sends are chosen: all by default, else those for which every condition holds.
 
-    ``text`` is searched in the chat's name, the file name and the error message, in any case, and in the ids when it is
-    six or more of their characters. ``chat`` is a
-    chat id, ``line`` the sender as in the frame, ``error`` Linq's code. ``since`` is included, ``until`` is not.
+    ``text`` is searched in the chat's name, the file name and the error message, in any case and any spelling that
+    looks the same, and in the ids when it is six or more of their characters. ``chat`` is a chat id, ``line`` the
+    sender as in the frame, ``error`` Linq's code. ``since`` is included, ``until`` is not.
     ``needs_me``: unknown, failed, rejected, not_sent, and those open for an hour since Linq accepted them.
     """
 
@@ -59,9 +60,12 @@ class Selection:
     until: datetime | None = None
     needs_me: bool = False
 
-    def filtered(self, rows: Any, now: datetime) -> Any:
-        """Return the chosen rows of a narwhals frame; ``now`` is the time from which an hour is counted back."""
-        conditions = [condition.expression for condition in self.conditions(rows, now)]
+    def filtered(self, rows: Any, now: datetime, odd: Collection[str] = SEARCHED) -> Any:
+        """Return the chosen rows of a narwhals frame; ``now`` is the time from which an hour is counted back.
+
+        ``odd`` are the searched columns that hold texts with several spellings (``spellings.ODD``): they cost more.
+        """
+        conditions = [condition.expression for condition in self.conditions(rows, now, odd)]
         return rows.filter(*conditions) if conditions else rows
 
     def code(self, rows: Any, now: datetime, source: str = "") -> str:
@@ -75,13 +79,14 @@ class Selection:
             "ZoneInfo(" in body
         )
         others = ["import narwhals as nw", *(["import linq_nb"] if source else [])]
+        others += ["from linq_nb.reports.spellings import pattern"] * ("pattern(" in body)
         imports = "\n\n".join("\n".join(names) for names in (standard, others) if names)
         return f"{imports}\n\n{read}rows = nw.from_native(frame).filter(\n{body}).to_native()"
 
-    def conditions(self, rows: Any, now: datetime) -> Iterator[Condition]:
+    def conditions(self, rows: Any, now: datetime, odd: Collection[str] = SEARCHED) -> Iterator[Condition]:
         """Give the conditions for a narwhals frame."""
-        if text := self.text.strip().lower():
-            yield _contains(text)
+        if key := name_key(self.text):
+            yield _contains(key, odd)
         for name, column in EQUAL.items():
             if (value := getattr(self, name)) is not None:
                 yield Condition(_equals(rows, column, value), _equals_code(rows, column, value))
@@ -107,18 +112,22 @@ def moment(rows: Any, name: str, at: datetime) -> tuple[datetime, str]:
     return at, f'{code}.astimezone(ZoneInfo("{zone}"))' if zone else code
 
 
-def _contains(text: str) -> Condition:
-    """Whether one of the searched columns has a text; categories are searched as text."""
-    searched = (*SEARCHED, *IDS) if PART_OF_ID.fullmatch(text) else SEARCHED
+def _contains(key: str, odd: Collection[str]) -> Condition:
+    """Whether one of the searched columns has a text that looks like the key; categories are searched as text."""
+    ids = IDS if PART_OF_ID.fullmatch(key) else ()
     expressions = [
-        parts.text(name).str.to_lowercase().str.contains(text, literal=True).fill_null(value=False) for name in searched
+        parts.text(name).str.contains(spellings.pattern(key))
+        if name in odd
+        else parts.text(name).str.to_lowercase().str.contains(key, literal=True)
+        for name in (*SEARCHED, *ids)
     ]
-    names = ", ".join(f'"{name}"' for name in searched)
+    names = ", ".join(f'"{name}"' for name in (*SEARCHED, *ids))
     code = (
-        f"nw.any_horizontal(*(nw.col(name).cast(nw.String).str.to_lowercase().str.contains({text!r}, literal=True)"
+        f"nw.any_horizontal(*(nw.col(name).cast(nw.String).str.contains(pattern({key!r}))"
         f"\n        .fill_null(value=False) for name in ({names})), ignore_nulls=True)"
     )
-    return Condition(nw.any_horizontal(*expressions, ignore_nulls=True), code)
+    is_in = nw.any_horizontal(*(each.fill_null(value=False) for each in expressions), ignore_nulls=True)
+    return Condition(is_in, code)
 
 
 def _equals(rows: Any, column: str, value: Any) -> nw.Expr:
@@ -139,14 +148,19 @@ def _equals_code(rows: Any, column: str, value: Any) -> str:
 
 def _needs_me(rows: Any, now: datetime) -> Condition:
     before = now - UNCONFIRMED_AFTER
-    expression = nw.col("status").is_in(NEEDS_ME_STATUSES).fill_null(value=False) | parts.is_unconfirmed(rows, before)
+    is_wrong = parts.as_words(rows, "status").is_in(NEEDS_ME_STATUSES)
+    expression = is_wrong.fill_null(value=False) | parts.is_unconfirmed(rows, before)
     _, time = moment(rows, "created_at", before)
     closed: Sequence[str] = list(CLOSED_STATUSES)
+    schema = rows.collect_schema()
+    status, service = (
+        f'nw.col("{name}"){".cast(nw.String)" if schema[name] == nw.Enum else ""}' for name in ("status", "service")
+    )
     code = (
-        f'nw.col("status").is_in({list(NEEDS_ME_STATUSES)}).fill_null(value=False)\n'
-        f'    | (  # open for an hour or longer\n        ~nw.col("status").is_in({closed}).fill_null(value=True)\n'
-        '        & ~((nw.col("status") == "sent") & (nw.col("is_group").fill_null(value=False).cast(nw.Boolean)\n'
-        f'            | (nw.col("service") == "{NO_RECEIPT_SERVICE}").fill_null(value=False)))\n'
+        f"{status}.is_in({list(NEEDS_ME_STATUSES)}).fill_null(value=False)\n"
+        f"    | (  # open for an hour or longer\n        ~{status}.is_in({closed}).fill_null(value=True)\n"
+        f'        & ~(({status} == "sent") & (nw.col("is_group").fill_null(value=False).cast(nw.Boolean)\n'
+        f'            | ({service} == "{NO_RECEIPT_SERVICE}").fill_null(value=False)))\n'
         f'        & (nw.coalesce("accepted_at", "posted_at", "created_at") <= {time})\n'
         "    ).fill_null(value=False)"
     )

@@ -5,9 +5,10 @@ Only these small results leave the engine that holds the table, which may be pan
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,8 +16,8 @@ from typing import Any
 import narwhals as nw
 
 from linq_nb.errors import SettingsError
-from linq_nb.reports import explaining, parts, zones
-from linq_nb.reports.selection import COLUMNS, Selection
+from linq_nb.reports import explaining, parts, spellings, zones
+from linq_nb.reports.selection import COLUMNS, SEARCHED, Selection
 from linq_nb.status import ERROR_STATUSES, STATUSES
 
 Row = dict[str, Any]
@@ -80,7 +81,16 @@ class Table:
 
     def chosen(self, selection: Selection) -> Any:
         """Return the chosen rows as a narwhals frame."""
-        return selection.filtered(self.rows, self.now)
+        return selection.filtered(self.rows, self.now, self.odd if selection.text else ())
+
+    @functools.cached_property
+    def odd(self) -> Collection[str]:
+        """The searched columns that hold a text with several spellings: read once, since others are searched faster."""
+        is_odd = [
+            parts.text(name).str.contains(spellings.ODD).fill_null(value=False).any().alias(name) for name in SEARCHED
+        ]
+        (row,) = fetched(self.rows.select(*is_odd))
+        return [name for name in SEARCHED if row[name]]
 
     def native(self, selection: Selection) -> Any:
         """Return the chosen rows as the kind of frame that was given."""

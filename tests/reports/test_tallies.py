@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import by_hand
+import polars as pl
 import pytest
 from engines import ENGINES, rows
 
@@ -15,9 +18,10 @@ from linq_nb import to_frame
 from linq_nb.errors import SettingsError
 from linq_nb.model import Send
 from linq_nb.reports import tallies
-from linq_nb.reports.selection import Selection
+from linq_nb.reports.selection import SEARCHED, Selection
 from linq_nb.rules import is_unconfirmed
 from linq_nb.status import LINQ_STATUSES, OUR_STATUSES, UNCONFIRMED_AFTER
+from linq_nb.text import name_key
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 NOW = START + timedelta(days=9)
@@ -136,6 +140,82 @@ def test_pages_are_sorted_by_any_column_and_hold_every_row_once(engine: str, des
         assert len({row["send_id"] for row in together}) == len(SENDS)
         assert values == sorted(values, reverse=descending), sort
         assert [row[sort] for row in together[len(values) :]] == [None] * (len(SENDS) - len(values))
+
+
+LOOKS = [
+    ("José", "Jose\u0301"),
+    ("jose\u0301", "JOSÉ"),
+    ("trận", "Tra\u0302\u0323n"),
+    ("\u1112\u1161\u11ab국", "한국"),
+    ("한국", "\u1112\u1161\u11ab국"),
+    ("O'Neil", "O\u2019Neil"),
+    ("o\u2019neil", "O'Neil"),
+    ("o`neil", "O\u02bcNEIL"),
+    ('"Ada"', "\u201cAda\u201d"),
+    ("a - b", "A\u00a0\u2013 B"),
+    ("a \u2014 b (1.5)", "A - B (1.5)"),
+    ("a-b", "a\u2011b"),
+    ("Ann  B", "Ann B"),
+    ("Ann B", "ann \u3000 b"),
+    ("\u2764 Ann", "\u2764\ufe0f Ann"),
+    ("\u2764\ufe0f ann", "\u2764 Ann"),
+    ("Ann", "A\u00adn\u200bn"),
+    ("\ufeffAnn\u200b", "ann"),
+    ("office", "O\ufb03ce"),
+    ("strasse", "Straße"),
+    ("STRASSE", "straße"),
+    ("ΟΔΟΣ", "οδος"),
+    ("Ann 1", "\uff21\uff4e\uff4e \uff11"),
+    ("etc...", "Etc\u2026"),
+    ("a|b*[c]^$", "A|B*[C]^$"),
+    ("50% #1 & ~x", "50% #1 & ~X"),
+    ("C:\\d", "c:\\D"),
+]
+
+
+@pytest.mark.parametrize("column", SEARCHED)
+@pytest.mark.parametrize("engine", [*ENGINES, "pandas, objects"])
+def test_a_text_is_searched_by_how_it_looks(engine: str, column: str) -> None:
+    others = ["Jose", "Neil", "A + B", "Anne", "50x #1", None]
+    texts = [*(text for pair in LOOKS for text in pair), *others]
+    empty = replace(SENDS[0], **dict.fromkeys(SEARCHED))
+    sends = [replace(empty, send_id=str(n), **{column: text}) for n, text in enumerate(texts)]
+    frame = to_frame(sends)
+    in_engine: Callable[..., Any] = ENGINES[engine][1] if engine in ENGINES else lambda frame: [frame.astype(object)]
+    (frame,) = in_engine(frame)
+    table = tallies.Table(frame, NOW)
+    for text in (text for pair in LOOKS for text in pair):
+        selection, scope = Selection(text=text), {"frame": frame}
+        exec(selection.code(table.all_rows, NOW), scope)
+        wanted = [other for other in texts if other and name_key(text) in name_key(other)]
+        assert len(wanted) >= 2
+        for chosen in (table.native(selection), scope["rows"], table.chosen(selection).to_native()):
+            assert [row[column] for row in rows(chosen)] == wanted
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("text", ["\u2019", "\u00a0customer\u00a0\u00a01", "CUSTOMER 1", "\u2013", "\u200b", " "])
+def test_plain_texts_are_searched_by_how_they_look_too(engine: str, text: str) -> None:
+    names = ["Customer 1", "Customer 2", "O'Neil - 3"]
+    (frame,) = ENGINES[engine][1](
+        to_frame([replace(SENDS[0], chat_name=name, filename=None, error_message=None) for name in names])
+    )
+    table = tallies.Table(frame, NOW)
+    assert not table.odd
+    chosen = rows(table.chosen(Selection(text=text)).to_native())
+    assert [row["chat_name"] for row in chosen] == [name for name in names if name_key(text) in name_key(name)]
+
+
+def test_polars_enums_are_asked_for_what_needs_somebody() -> None:
+    frame = pl.from_pandas(to_frame(SENDS))
+    enums = {
+        name: pl.Enum(frame[name].cast(pl.String).drop_nulls().unique().to_list()) for name in ("status", "service")
+    }
+    table, selection = tallies.Table(frame.cast(enums), NOW), Selection(needs_me=True)
+    scope = {"frame": table.frame}
+    exec(selection.code(table.all_rows, NOW), scope)
+    ids = {send.send_id for send in SENDS if needs_me(send)}
+    assert [{row["send_id"] for row in rows(some)} for some in (table.native(selection), scope["rows"])] == [ids, ids]
 
 
 def test_a_short_period_is_counted_by_hours_and_a_long_one_in_few_bars() -> None:
