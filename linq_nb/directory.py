@@ -24,7 +24,7 @@ class Directory:
         self.chats, self._rated = chats, rated
         self._by_key: defaultdict[str, list[Chat]] = defaultdict(list)
         for chat in chats:
-            for key in {name_key(chat.chat_name or ""), *_handles(chat)}:
+            for key in {name_key(chat.chat_name or ""), *_handles(chat)} - {""}:
                 self._by_key[key].append(chat)
 
     def find(self, name: str) -> Chat:

@@ -19,8 +19,8 @@ from uuid import UUID
 from linq_nb import preflight, storable, views
 from linq_nb.client import Client
 from linq_nb.directory import Directory
-from linq_nb.errors import ApiError, PreflightError
-from linq_nb.handles import handle_key, text_of
+from linq_nb.errors import ApiError, PreflightError, SettingsError
+from linq_nb.handles import exact_keys, handle_key, refusal, text_of
 from linq_nb.journal import Journal
 from linq_nb.journal.lease import LeaseKeeper
 from linq_nb.model import Attachment, Chat, Draft, Finding, Line, Plan, Send, VoiceMemo, is_uuid, send_id, url_names_of
@@ -120,7 +120,9 @@ class Session:
         Without ``from_`` the chats of each line are read in turn: Linq's OpenAPI file of early 2026 requires it, its
         later docs do not.
         """
-        to, from_ = (handle if handle is None else handle_key(handle) or str(handle) for handle in (to, from_))
+        to, from_ = (
+            None if handle is None else _handle(name, handle) for name, handle in (("to", to), ("from_", from_))
+        )
         pages = (
             chat for line in self._lines_to_read(from_) for chat in self.client.chats(to=to, from_=line, limit=limit)
         )
@@ -300,6 +302,16 @@ class Session:
 
 def _other_outbox(message: str) -> PreflightError:
     return PreflightError(message, findings=[Finding(level="error", code="other_outbox", message=message)])
+
+
+def _handle(name: str, value: str | float) -> str:
+    """Return the handle that chats are asked for; raises SettingsError for what is neither a number nor an address."""
+    text = text_of(value) or ""
+    handles = exact_keys(text)
+    if not handles:
+        wrong = refusal(text) or "this is no handle"
+        raise SettingsError(f"{name}: {wrong}; nothing was asked; give a phone number or an email address")
+    return handle_key(value) or handles.pop()
 
 
 def chat_fields(chat: Chat) -> dict[str, Any]:

@@ -9,30 +9,30 @@ import narwhals as nw
 
 from linq_nb.auditing.figures import figures
 from linq_nb.auditing.report import Audit
-from linq_nb.errors import SettingsError
 from linq_nb.frames import to_frame
 from linq_nb.model import Chat
 from linq_nb.outbox import Outbox, session_of
 from linq_nb.outbox.reputation_audit import known_ratings
 from linq_nb.reports import parts, zones
+from linq_nb.reports.named import chat_ids
 from linq_nb.reports.selection import Selection
 from linq_nb.reports.tallies import fetched, plain
 from linq_nb.status import ERROR_STATUSES
-from linq_nb.text import name_key, recipient, visual_key
 from linq_nb.times import Time, time_of
 
 
 def audit(
-    source: Any, since: Time | None = "7d", until: Time | None = None, chat: Chat | str | None = None, tz: str = "UTC"
-) -> Audit:
+    source: Any, since: Time | None = "7d", until: Time | None = None, chat: Chat | str | float | None = None,
+    tz: str = "UTC",
+) -> Audit:  # fmt: skip
     """Audit the sends of a period on one page, with ``.to_html(file)``, ``.to_excel(file)`` and ``.frames``.
 
     ``source``: an outbox, or a frame as ``to_frame(outbox.sends())`` (pandas, Polars, a DuckDB relation). ``since`` and
     ``until``: times, dates, or spans such as "7d", which count back from the outbox's clock, for a frame from its
     newest ``created_at``; ``since`` is included, ``until`` is not; None is no limit. ``chat``: a Chat, id, name or
-    handle, for a frame an id or name. ``tz``: the time zone in which days are counted and times are shown. What went
-    wrong on one line shows Linq's rating of it, where the journal has one (``outbox.reputation``, webhooks). Nothing is
-    sent, and Linq is not asked.
+    handle, in any usual spelling; a frame has handles if it was made with ``handles="full"``. ``tz``: the time zone in
+    which days are counted and times are shown. What went wrong on one line shows Linq's rating of it, where the
+    journal has one (``outbox.reputation``, webhooks). Nothing is sent, and Linq is not asked.
 
     >>> sorted(linq_nb.audit(outbox, since="7d").frames)
     ['chats', 'days', 'duplicates', 'latency', 'next', 'open', 'problems', 'summary']
@@ -61,18 +61,8 @@ def _newest(frame: Any) -> datetime:
     return newest or datetime.now(UTC)
 
 
-def _of_chat(frame: Any, chat: Chat | str) -> Any:
-    """Return the rows of a frame that are of a chat, by its id or name; raises SettingsError without any."""
-    parts.asked(frame, "audit", "chat_id", "chat_name")
-    name = chat.chat_id if isinstance(chat, Chat) else str(chat)
+def _of_chat(frame: Any, chat: Chat | str | float) -> Any:
+    """Return the rows of a frame that are of a chat."""
     rows = nw.from_native(frame)
-    chats = fetched(rows.select(parts.text("chat_id"), parts.text("chat_name")).unique())
-    keys = (visual_key(name).lower(), name_key(name))
-    chat_ids = [
-        row["chat_id"] for row in chats if keys[0] == row["chat_id"] or keys[1] == name_key(row["chat_name"] or "")
-    ]
-    if not chat_ids:
-        raise SettingsError(
-            f"the frame has no chat {recipient(name)!r}; nothing was written; give a chat_id or chat_name of it"
-        )
-    return rows.filter(parts.text("chat_id").is_in(chat_ids)).to_native()
+    ids = chat_ids(rows, chat.chat_id if isinstance(chat, Chat) else chat, "audit", "nothing was written")
+    return rows.filter(parts.text("chat_id").is_in(ids)).to_native()

@@ -12,12 +12,13 @@ from linq_nb.errors import SettingsError
 from linq_nb.explorer import detail
 from linq_nb.explorer.cells import cell, masked
 from linq_nb.explorer.snapshot import Snapshot
-from linq_nb.model import FLOAT, INT, Send, frame_columns, short_columns
+from linq_nb.model import FLOAT, INT, Chat, Send, frame_columns, is_uuid, short_columns
 from linq_nb.outbox import Outbox, session_of
+from linq_nb.reports.named import chat_ids, looking_like
 from linq_nb.reports.selection import EQUAL, FIELDS, Selection
 from linq_nb.reports.tallies import PAGE, Table, Tallies, statuses_in
-from linq_nb.status import status_of
-from linq_nb.text import clean, short_id
+from linq_nb.status import NEEDS_ME, status_of
+from linq_nb.text import clean, name_key, short_id, visual_key
 from linq_nb.times import time_of
 from linq_nb.widgets.paged import Column, Row, page_start, page_view
 
@@ -58,8 +59,41 @@ class Exploration:
         """Change conditions of the filter and go back to the first page. Raises SettingsError for another name."""
         if wrong := [name for name in changes if name not in FIELDS]:
             raise SettingsError(f"a filter has no {wrong[0]!r}; it has {', '.join(FIELDS)}; nothing was changed")
-        values = {name: _value(name, value, self.table.now) for name, value in changes.items()}
+        if isinstance(status := changes.get("status"), str) and name_key(status) == NEEDS_ME:
+            changes = {**changes, "status": None, "needs_me": True}
+        values = {name: self._value(name, value) for name, value in changes.items()}
         self.selection, self.offset = dataclasses.replace(self.selection, **values), 0
+
+    def _value(self, name: str, value: Any) -> Any:
+        """Return a condition's value as the filter keeps it; words and names are compared as they look."""
+        if name in ("since", "until"):
+            return time_of(value, self.table.now, name)
+        if name in ("text", "needs_me"):
+            return bool(value) if name == "needs_me" else str(value or "")[:200]
+        if value is None:
+            return None
+        if name == "chat":
+            return self._chat_id(value)
+        if name != "error":
+            return looking_like(value, (choice for choice, _ in self.choices()[name])) or str(value)
+        try:
+            return int(value)
+        except (ValueError, TypeError, OverflowError):
+            raise SettingsError(f"{name} of a filter is not {clean(value, 60)!r}; nothing was changed") from None
+
+    def _chat_id(self, value: Any) -> str:
+        """Return the id of the chat with this id, name or handle."""
+        value = value.chat_id if isinstance(value, Chat) else value
+        if is_uuid(text := visual_key(str(value))) or text in (choice for choice, _ in self.choices()["chat"]):
+            return text
+        if self.outbox is not None:
+            return session_of(self.outbox).chat_id(value)
+        ids = chat_ids(self.table.all_rows, value, "Explorer", "nothing was changed")
+        if len(ids) > 1:
+            raise SettingsError(
+                f"{len(ids)} chats are called so; nothing was changed; give an id: {', '.join(ids[:8])}"
+            )
+        return ids[0]
 
     def choose_shown(self, changes: Mapping[str, Any]) -> None:
         """Change conditions as the page names them: values of a list are its labels, so that no handle is there."""
@@ -197,20 +231,6 @@ def _key(name: str, value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     return None if value is None else masked(EQUAL[name], value) if name == "line" else str(value)
-
-
-def _value(name: str, value: Any, now: datetime) -> Any:
-    """Return a condition's value as the filter keeps it."""
-    if name in ("since", "until"):
-        return time_of(value, now, name)
-    try:
-        if name == "error" and value is not None:
-            return int(value)
-    except ValueError:
-        raise SettingsError(f"{name} of a filter is not {clean(value, 60)!r}; nothing was changed") from None
-    if name in ("text", "needs_me"):
-        return bool(value) if name == "needs_me" else str(value or "")[:200]
-    return None if value is None else str(value)
 
 
 def _error_label(row: Mapping[str, Any]) -> str:

@@ -47,8 +47,9 @@ class Explorer(AskedWidget):
     def filter(self, **conditions: Any) -> None:
         """Choose sends as the filter bar does, those given replacing all: ``filter(status="failed", text="ada")``.
 
-        ``text``, ``chat`` (an id), ``line`` (as in the frame), ``service``, ``status``, ``error`` (Linq's code),
-        ``format``, ``since`` and ``until`` (times, or spans such as "7d"), ``needs_me``; none of them chooses all.
+        ``text``, ``chat`` (an id, name or handle), ``line`` (a number, or as in the frame), ``service``, ``status``,
+        ``error`` (Linq's code), ``format``, ``since`` and ``until`` (times, or spans such as "7d"), ``needs_me``; none
+        of them chooses all. Names and words are compared as they look.
         Raises SettingsError for another name or a time that cannot be read.
         """
         before = self._exploration.selection

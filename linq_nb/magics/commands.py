@@ -188,7 +188,6 @@ class LinqMagics(Magics):
         if is_terminal(self._shell):
             return instead_of("linq_explore")
         from linq_nb.explorer import Explorer
-        from linq_nb.status import NEEDS_ME
 
         source = args.from_
         if isinstance(source, str):
@@ -196,8 +195,7 @@ class LinqMagics(Magics):
                 raise SettingsError(f"the name {source!r} is not defined; --from takes the name of a frame of sends")
             source = scope[source]
         explorer = Explorer(self._outbox(args, scope) if source is None else source)
-        needs_me = args.status == NEEDS_ME
-        explorer.filter(text=args.search or "", status=None if needs_me else args.status, needs_me=needs_me)
+        explorer.filter(text=args.search or "", status=args.status)
         return explorer
 
     # --- sending ---

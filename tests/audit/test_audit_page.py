@@ -223,6 +223,57 @@ def test_one_chat_by_name_or_id(month: linq_nb.Outbox, frame: pd.DataFrame) -> N
         linq_nb.audit(frame, chat="Nobody")
 
 
+AN_EMAIL = "zoe.m@example.com"
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "later", "duckdb"])
+def test_one_chat_of_a_frame_by_its_handle_in_any_spelling(month: linq_nb.Outbox, kind: str) -> None:
+    import polars as pl
+
+    full = linq_nb.to_frame(month.sends(), handles="full")
+    is_group = full["is_group"].fillna(value=False).astype(bool)
+    handle = full.loc[~is_group, "to_handles"].iloc[0]
+    full.loc[full["to_handles"] == full.loc[~is_group, "to_handles"].iloc[-1], "to_handles"] = AN_EMAIL
+    digits = handle.removeprefix("+")
+    spellings: list[Any] = [
+        handle, digits, int(digits), float(digits), f"00{digits}", f"tel:{handle}", f"\u202a{handle}\u202c", f"\ufeff {handle}",
+        f"+1 ({digits[1:4]}) {digits[4:7]}\u2011{digits[7:]}", f"+1\u00a0{digits[1:4]}.{digits[4:7]}.{digits[7:]}",
+        "".join(chr(0xFF10 + int(digit)) for digit in digits), f"{digits}.0", f"mailto:{AN_EMAIL.upper()}", f" {AN_EMAIL} ",
+    ]  # fmt: skip
+    with duckdb.connect() as database:
+        source = {
+            "pandas": lambda: full,
+            "polars": lambda: pl.from_pandas(full),
+            "later": lambda: pl.from_pandas(full).lazy(),
+            "duckdb": lambda: database.from_arrow(pl.from_pandas(full).to_arrow()),
+        }[kind]()
+        for text in spellings:
+            wanted = AN_EMAIL if "@" in str(text) else handle
+            summary = linq_nb.audit(source, since=None, chat=text).frames["summary"].iloc[0]
+            assert summary["sends"] == ((full["to_handles"] == wanted) & ~is_group).sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("chat", "said"),
+    [
+        ("+12025559999", r"the frame has no chat '\+1•••••9999'; nothing was written.*or make the frame with handles="),
+        (2.02556e9, "the digits are lost; read the column as text; nothing was written"),
+        ("1.20256E+10", "the digits are lost; read the column as text; nothing was written"),
+        ("202 555 0112", r"this is not a phone number that can be called \(10 digits, no \+, ends in 0112\)"),
+        ("", "the frame has no chat ''; nothing was written"),
+        ("\u200b", "the frame has no chat .*; nothing was written"),
+        (True, "the frame has no chat ''; nothing was written"),
+        (b"Boston 03", "the frame has no chat ''; nothing was written"),
+        ("nobody@example.com", "the frame has no chat 'n•••@example.com'; nothing was written"),
+    ],
+)
+def test_a_chat_that_a_frame_does_not_have_is_refused_with_the_reason(
+    frame: pd.DataFrame, chat: Any, said: str
+) -> None:
+    with pytest.raises(SettingsError, match=said):
+        linq_nb.audit(frame, chat=chat)
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [

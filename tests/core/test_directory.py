@@ -309,3 +309,31 @@ def test_the_key_of_a_key_is_the_key(text: str) -> None:
 def a_chat(number: int, name: str | None, handle: str = "") -> Chat:
     person = Handle(handle=handle or f"+1202555014{number}", is_me=False)
     return Chat(chat_id=str(uuid.UUID(int=number)), chat_name=name, is_group=False, handles=(person,))
+
+
+@pytest.mark.parametrize("name", ["", " ", "\u200b", "\ufeff\u00a0"])
+def test_a_chat_without_a_name_is_not_found_by_an_empty_one(name: str) -> None:
+    unnamed = Chat(chat_id="c", chat_name=None, is_group=True)
+    with pytest.raises(PreflightError, match="no chat is called"):
+        Directory([unnamed]).find(name)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (2.02556e9, "the digits are lost"),
+        ("1.20256E+10", "the digits are lost"),
+        (np.float32(12025550112), "the digits are lost"),
+        ("202 555 0112", r"10 digits, no \+, ends in 0112"),
+        ("Ada", "this is not a phone number"),
+        ("", "this is not a phone number"),
+        (True, "this is not a phone number"),
+        ("\ud800", "this is not a phone number"),
+    ],
+    ids=ascii,
+)
+@pytest.mark.parametrize("name", ["to", "from_"])
+def test_chats_of_what_is_no_handle_are_not_asked_for(outbox: Outbox, name: str, value: Any, said: str) -> None:
+    with pytest.raises(linq_nb.SettingsError, match=rf"{name}: .*{said}.*; nothing was asked") as caught:
+        outbox.chats(**{name: value})
+    assert str(caught.value).count("nothing was") == 1

@@ -118,12 +118,51 @@ def test_a_filter_takes_times_as_every_other_call_does(page: Page, sent: Outbox)
     assert len(page.explorer.rows) == len(PEOPLE)
 
 
+NAMED = [
+    ("chat", "ADA\u00a0 lovelace", "chat_name", "Ada Lovelace"),
+    ("chat", "+1 (202) 555-0111", "chat_name", "Ada Lovelace"),
+    ("chat", 12025550111, "chat_name", "Ada Lovelace"),
+    ("chat", "tel:+1-202-555-0111", "chat_name", "Ada Lovelace"),
+    ("line", "+1 202 555 0100", "from_handle", "+12025550100"),
+    ("line", 12025550100.0, "from_handle", "+12025550100"),
+    ("service", "imessage", "service", "iMessage"),
+    ("status", "\u200bFailed", "status", "failed"),
+    ("status", "Rejected ", "status", "rejected"),
+    ("error", " 2026", "error_code", 2026),
+    ("format", "AMR ", "format", "amr"),
+]
+
+
+@pytest.mark.parametrize(("condition", "value", "column", "plain"), NAMED)
+def test_a_filter_compares_names_and_handles_as_they_look(
+    sent: Outbox, condition: str, value: Any, column: str, plain: Any
+) -> None:
+    full = to_frame(sent.sends(), handles="full")
+    wanted = set(full.loc[(full[column] == plain).fillna(value=False), "send_id"])
+    assert wanted
+    for source in (sent, full, pl.from_pandas(full)):
+        explorer = Explorer(source)
+        explorer.filter(**{condition: value})
+        assert set(explorer.rows["send_id"]) == wanted
+
+
+def test_a_filter_by_what_needs_somebody_is_the_status_of_the_magics(page: Page) -> None:
+    page.explorer.filter(needs_me=True)
+    wanted = page.explorer.rows["send_id"].tolist()
+    page.explorer.filter(status="Needs_me")
+    assert page.explorer.rows["send_id"].tolist() == wanted != []
+
+
 def test_a_filter_in_code_that_is_not_right_changes_nothing(page: Page) -> None:
     page.explorer.filter(status="rejected")
     with pytest.raises(SettingsError, match="a filter has no 'colour'"):
         page.explorer.filter(colour="red")
     with pytest.raises(SettingsError, match="until is a time such as"):
         page.explorer.filter(until="soon")
+    with pytest.raises(SettingsError, match="error of a filter is not"):
+        page.explorer.filter(error=[4001])
+    with pytest.raises(LinqError, match="no chat is called 'Nobody'"):
+        page.explorer.filter(chat="Nobody")
     assert page.explorer.rows["status"].tolist() == ["rejected"]
 
 
