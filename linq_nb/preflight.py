@@ -64,6 +64,12 @@ def settle(findings: Iterable[Finding], accept: Collection[str] = (), *, optout:
     )
 
 
+def acceptable(findings: Iterable[Finding]) -> frozenset[str]:
+    """Return the codes to accept so that nothing stops the send any more; empty where that cannot be had."""
+    codes = frozenset(finding.code for finding in findings if finding.level == "error")
+    return codes if codes <= ACCEPTABLE else frozenset()
+
+
 def errors(findings: Iterable[Finding]) -> list[Finding]:
     """Return the findings that stop a send."""
     return [finding for finding in findings if finding.level == "error"]

@@ -38,3 +38,9 @@ class Unpicklable:
             f"this {type(self).__name__} stays in its process and cannot be pickled or copied; nothing was sent; "
             "call linq_nb.connect() in the other process"
         )
+
+    def __copy__(self) -> NoReturn:
+        self.__reduce__()
+
+    def __deepcopy__(self, memo: object) -> NoReturn:  # a widget has its own, which would come first
+        self.__reduce__()

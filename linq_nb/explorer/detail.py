@@ -75,7 +75,9 @@ def _error(row: Mapping[str, Any], status: str) -> list[list[str]]:
 def _step(event: Event) -> dict[str, str]:
     facts = [fact for fact in views.facts(event) if fact.label not in ("at", "source", "send")]
     text = ", ".join(f"{fact.label} {fact.value}" if fact.with_label else fact.value for fact in facts)
-    reason = event.body.get("reason") if event.source == "resolve" and isinstance(event.body, dict) else None
+    reason = (
+        event.body.get("reason") if event.source in ("resolve", "accept") and isinstance(event.body, dict) else None
+    )
     text = f"{text}, reason: {masked('reason', reason)}" if reason else text
     return {"at": cell("at", event.at), "source": clean(event.source, 40), "text": clean(text, 600)}
 

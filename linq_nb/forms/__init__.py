@@ -1,7 +1,7 @@
-"""The form: choose chats and audio, see the card, send; for those who would rather click than type.
+"""The form: choose chats and audio, see the card, send, follow; for those who would rather click than type.
 
-Standard ipywidgets, with a few small widgets of our own (anywidget, one ES module each) where those fall short:
-a list of a thousand chats, a file of any size, a line that is read out, code to copy.
+One anywidget. ``send_form`` is its kernel side and form.js its page; ``choice`` holds what is chosen, ``outcomes`` what
+became of it, ``wording`` says both in words.
 """
 
 from __future__ import annotations

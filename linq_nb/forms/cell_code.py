@@ -70,6 +70,17 @@ def python(chosen: Chosen, names: Names) -> str:
     return "\n".join(lines)
 
 
+def from_table(name: str, chat: str, audio: str, names: Names, how: str) -> str:
+    """Return the code, as "magic" or "python", that sends a DataFrame of the notebook, row by row."""
+    outbox = names.outbox or "outbox"
+    lines = ["import linq_nb.accessor", "", f"drafts = {name}.linq.drafts(chat={chat!r}, audio={audio!r})"]
+    if how == "magic":
+        via = f" --via {outbox}" if outbox != "outbox" else ""
+        return "\n".join([*lines, f"%linq_voicememo --from drafts{via}"])
+    connect = [] if names.outbox else [f"outbox = {names.connect}"]
+    return "\n".join([*lines, *connect, f"batch = {outbox}.send_all({outbox}.plan(drafts)).wait()"])
+
+
 def _memo_code(chosen: Chosen, names: Names) -> str:
     """Return the Python that loads the memo."""
     if chosen.source is None:

@@ -1,21 +1,35 @@
-"""The chats that the form offers, and those that are chosen."""
+"""The chats that the form offers, those that are chosen, and what was pasted and names no chat."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from linq_nb import views
+from linq_nb.errors import LinqError, PreflightError
 from linq_nb.model import Chat
+from linq_nb.text import clean
 
 if TYPE_CHECKING:
     from linq_nb.outbox import Outbox
 
+MAX_LINES = 2_000
+"""Lines of a pasted list that are matched; more people are a batch for ``%linq_voicememo --from``."""
+
+NO_HELP = ("nothing was sent", "there are ", "%linq_chats ", "linq_nb.")
+
+Row = Mapping[str, str]
+
 
 class ChatChoice:
-    """The chats of an outbox, read once, and those that were found by name since."""
+    """The chats of an outbox, read once, and those that were found by name since.
+
+    ``unmatched`` are the lines of pasted lists that name no chat, each with the reason.
+    """
 
     def __init__(self, outbox: Outbox) -> None:
         self.is_read = False
+        self.unmatched: dict[str, str] = {}
         self._outbox = outbox
         self._chats: dict[str, Chat] = {}
 
@@ -42,5 +56,55 @@ class ChatChoice:
             self.read()
         return tuple(self._chats[chat_id] for chat_id in chat_ids if chat_id in self._chats)
 
+    def match(self, lines: Iterable[str]) -> list[Chat]:
+        """Return the chats of names, numbers or ids, one a line; the others are ``unmatched`` from now on.
+
+        Raises PreflightError for more than ``MAX_LINES`` lines.
+        """
+        texts = list(dict.fromkeys(text for line in lines if (text := " ".join(line.split()).strip("\"',; "))))
+        if len(texts) > MAX_LINES:
+            raise PreflightError(
+                f"these are {len(texts):,} lines, and the form takes {MAX_LINES:,}; nothing was sent; use "
+                "%linq_voicememo --from with a DataFrame"
+            )
+        self.read()
+        chats: dict[str, Chat] = {}
+        for text in texts:
+            try:
+                chat = self.find(text)
+                chats[chat.chat_id] = chat
+                self.unmatched.pop(text, None)
+            except LinqError as error:
+                self.unmatched[text] = _reason(error)
+        return list(chats.values())
+
+    def refresh(self) -> bool:
+        """Take over what is known of the chats by now, such as an opt-out; returns whether a chat has changed."""
+        known = {chat.chat_id: chat for chat in self._outbox.known_chats()}
+        changed = {chat_id: known[chat_id] for chat_id, chat in self._chats.items() if known.get(chat_id, chat) != chat}
+        self._chats |= changed
+        return bool(changed)
+
     def _add(self, chats: Iterable[Chat]) -> None:
         self._chats |= {chat.chat_id: chat for chat in chats}
+
+
+def _reason(error: LinqError) -> str:
+    """Say why a line names no chat, without what is no help in the form."""
+    return "; ".join(part for part in str(error).split("; ") if not part.startswith(NO_HELP))
+
+
+def chat_row(chat: Chat) -> Row:
+    """Return what the list shows of a chat, all masked, and what finds it: name, people, handles."""
+    name, _, rest = views.chat_whom(chat).partition(" · ")
+    health = "" if chat.health_status in (None, "HEALTHY") else clean(chat.health_status, 40)
+    service = clean(chat.service, 40) if chat.service else ""
+    handles = " ".join(person.handle for person in chat.others)
+    return {
+        "id": chat.chat_id,
+        "name": name,
+        "detail": rest.removesuffix(service).removesuffix(" · "),
+        "service": service,
+        "health": "NOT ACTIVE" if chat.is_active is False else health,
+        "handles": handles.encode("utf-8", "replace").decode(),  # no half characters
+    }

@@ -1,6 +1,7 @@
 // The list of chats: a combobox whose list box stays open. A thousand chats are filtered here, without the kernel;
-// a hundred are drawn. Every text is set as text.
+// a hundred are drawn.
 const MAX_SHOWN = 100;
+const MAX_CHIPS = 30;
 const PATIENCE_MS = 5000;
 const TONES = new Map([["iMessage", "blue"], ["SMS", "green"], ["RCS", "violet"]]);
 
@@ -10,61 +11,42 @@ const fold = (text) => unquoted(text).normalize("NFKD").replace(/[\p{M}\p{Cf}]/g
   .replace(/[\p{Pd}\u2212\u2043]/gu, "-").toLowerCase(); // as it looks, without accents
 const digits = (text) => text.replace(/[^\d+]/g, "").replace(/^\+?00/, "+");
 const looksLikeNumber = (text) => /^[\d+() .\-/]{3,}$/.test(text) && /\d/.test(text);
-const counted = (number) => `${number.toLocaleString("en")} ${number === 1 ? "chat" : "chats"}`;
+const counted = (count) => `${number(count)} ${count === 1 ? "chat" : "chats"}`;
 
-function make(tag, className, text) {
-  const node = document.createElement(tag);
-  node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
-function render({ model, el }) {
+/** Make the list of chats; `tools` are further buttons beside its own. `elements` go one after the other into a page. */
+function makePicker(model, tools) {
   const id = `linq-nb-${Math.random().toString(36).slice(2)}`;
   let chats = [], matches = [], active = -1, isComplete = true;
 
-  const root = make("div", "linq-nb-picker");
-  const label = make("label", "linq-nb-label", "To");
-  const field = make("div", "linq-nb-field");
-  const chips = make("ul", "linq-nb-chips");
-  const input = make("input", "linq-nb-input");
-  const list = make("div", "linq-nb-list");
-  const count = make("div", "linq-nb-count");
-  label.htmlFor = input.id = `${id}-input`;
-  list.id = `${id}-list`;
-  list.tabIndex = -1; // the arrow keys move in it; Tab goes on
-  chips.setAttribute("aria-label", "Chosen chats");
-  Object.assign(input, { type: "text", autocomplete: "off", spellcheck: false });
-  input.placeholder = "type a name or number";
-  for (const [name, value] of Object.entries({
-    role: "combobox", "aria-autocomplete": "list", "aria-controls": list.id, "aria-describedby": `${id}-count`,
-  })) input.setAttribute(name, value);
-  list.setAttribute("role", "listbox");
-  list.setAttribute("aria-label", "Chats");
-  list.setAttribute("aria-multiselectable", "true");
-  count.id = `${id}-count`;
-  count.setAttribute("role", "status");
-  field.append(chips, input);
-  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab: keys pressed here are not for its cells
-  root.append(label, field, list, count);
-  el.append(root);
+  const chips = h("ul", { className: "linq-nb-chips", "aria-label": "Chosen chats" });
+  const input = h("input", { id: `${id}-input`, className: "linq-nb-input", type: "text", autocomplete: "off", spellcheck: false,
+    placeholder: "type a name or number", role: "combobox", "aria-autocomplete": "list", "aria-controls": `${id}-list`, "aria-describedby": `${id}-count` });
+  const list = h("div", { id: `${id}-list`, className: "linq-nb-list", role: "listbox", "aria-label": "Chats", "aria-multiselectable": "true",
+    tabIndex: -1 }); // the arrow keys move in it; Tab goes on
+  const count = h("span", { id: `${id}-count`, className: "linq-nb-count", role: "status" });
+  const all = button("Select all", () => choose([...new Set([...chosen(), ...matches.map((chat) => chat.id)])]));
+  const none = button("Clear", () => { choose([]); input.focus(); });
+  const elements = [h("label", { className: "linq-nb-label", htmlFor: input.id }, "To"), h("div", { className: "linq-nb-field" }, chips, input), list,
+    h("div", { className: "linq-ui-tools" }, count, all, none, ...tools)];
 
   const chosen = () => model.get("chosen");
-  const choosable = () => !model.get("disabled");
+
+  function choose(ids) {
+    model.set("chosen", ids);
+    model.save_changes();
+  }
 
   function toggle(chat) {
-    if (!choosable()) return;
     const isChosen = chosen().includes(chat.id);
-    model.set("chosen", isChosen ? chosen().filter((id) => id !== chat.id) : [...chosen(), chat.id]);
-    model.save_changes();
+    choose(isChosen ? chosen().filter((id) => id !== chat.id) : [...chosen(), chat.id]);
   }
 
   function filter() {
     const text = input.value.trim();
     const words = fold(text).split(/\s+/).filter(Boolean);
-    const number = looksLikeNumber(fold(text)) ? digits(fold(text)) : null;
+    const handle = looksLikeNumber(fold(text)) ? digits(fold(text)) : null;
     matches = chats.filter((chat) => words.every((word) => chat.folded.includes(word))
-      || (number && chat.numbers.some((digits) => digits.includes(number))));
+      || (handle && chat.numbers.some((digits) => digits.includes(handle))));
     active = -1;
     drawList();
   }
@@ -73,6 +55,10 @@ function render({ model, el }) {
     const shown = matches.slice(0, MAX_SHOWN);
     list.replaceChildren(...shown.map(option));
     list.hidden = !shown.length;
+    const unchosen = matches.filter((chat) => !chosen().includes(chat.id)).length;
+    all.hidden = unchosen < 2;
+    all.textContent = input.value.trim() ? `Select all ${number(matches.length)} that match` : `Select all ${number(matches.length)}`;
+    none.hidden = chosen().length < 2;
     input.setAttribute("aria-expanded", String(!!shown.length));
     point(active);
     const more = matches.length - shown.length;
@@ -85,24 +71,17 @@ function render({ model, el }) {
   function countText() {
     if (!input.value.trim()) return counted(chats.length);
     const match = matches.length === 1 ? "matches" : "match";
-    return `${matches.length.toLocaleString("en")} of ${counted(chats.length)} ${match}`;
+    return `${number(matches.length)} of ${counted(chats.length)} ${match}`;
   }
 
   function option(chat, index) {
     const isChosen = chosen().includes(chat.id);
-    const row = make("div", "linq-nb-option");
-    row.id = `${id}-${index}`;
-    row.setAttribute("role", "option");
-    row.setAttribute("aria-selected", String(isChosen));
-    const tick = make("span", "linq-nb-tick", isChosen ? "✓" : "");
-    tick.setAttribute("aria-hidden", "true");
-    const name = make("bdi", "linq-nb-name", chat.name);
-    row.append(tick, name, " ", make("span", "linq-nb-detail", chat.detail), " ");
-    if (chat.health) row.append(make("span", "linq-nb-badge linq-nb-red", chat.health), " ");
-    if (chat.service) row.append(make("span", `linq-nb-badge linq-nb-${TONES.get(chat.service) ?? "grey"}`, chat.service));
-    row.addEventListener("mousedown", (event) => event.preventDefault()); // the cursor stays in the field
-    row.addEventListener("click", () => { active = index; toggle(chat); });
-    return row;
+    const pill = (text, colour) => (text ? [" ", h("span", { className: `linq-ui-pill linq-nb-${colour}` }, text)] : []);
+    return h("div", { id: `${id}-${index}`, className: "linq-nb-option", role: "option", "aria-selected": String(isChosen),
+      onmousedown: (event) => event.preventDefault(), // the cursor stays in the field
+      onclick: () => { active = index; toggle(chat); } },
+    h("span", { className: "linq-nb-tick", "aria-hidden": "true" }, isChosen ? "✓" : ""), h("bdi", { className: "linq-nb-name" }, chat.name), " ",
+    h("span", { className: "linq-nb-detail" }, chat.detail), ...pill(chat.health, "red"), ...pill(chat.service, TONES.get(chat.service) ?? "grey"));
   }
 
   function point(index) {
@@ -121,25 +100,19 @@ function render({ model, el }) {
   function drawChips() {
     const byId = new Map(chats.map((chat) => [chat.id, chat]));
     chips.hidden = !chosen().length;
-    chips.replaceChildren(...chosen().map((id) => {
+    const more = chosen().length - MAX_CHIPS;
+    chips.replaceChildren(...chosen().slice(0, MAX_CHIPS).map((id) => {
       const chat = byId.get(id) ?? { id, name: id };
-      const item = make("li", "linq-nb-chip");
-      const button = make("button", "linq-nb-remove");
-      button.type = "button";
-      button.disabled = !choosable();
-      button.setAttribute("aria-label", `Remove ${chat.name}`);
-      button.append(make("bdi", "", chat.name), make("span", "linq-nb-cross", "×"));
-      button.addEventListener("click", () => { toggle(chat); input.focus(); });
-      item.append(button);
-      return item;
+      return h("li", {}, chip(chat.name, `Remove ${chat.name}`, () => { toggle(chat); input.focus(); }));
     }));
+    if (more > 0) chips.append(h("li", {}, `and ${number(more)} more`));
   }
 
   function onKey(event) {
     const shown = list.children.length;
     if (event.key === "ArrowDown" && shown) point((active + 1) % shown);
     else if (event.key === "ArrowUp" && shown) point((active <= 0 ? shown : active) - 1);
-    else if (event.key === "Enter") choose();
+    else if (event.key === "Enter") enter();
     else if (event.key === "Escape" && input.value) { input.value = ""; filter(); }
     else if (event.key === "Backspace" && !input.value && chosen().length) {
       toggle({ id: chosen().at(-1) });
@@ -149,7 +122,7 @@ function render({ model, el }) {
     event.stopPropagation();
   }
 
-  function choose() {
+  function enter() {
     const text = input.value.trim();
     const exact = matches.filter((chat) => fold(chat.name) === fold(text));
     const match = active >= 0 ? matches[active] : matches.length === 1 ? matches[0] : exact.length === 1 ? exact[0] : null;
@@ -166,12 +139,6 @@ function render({ model, el }) {
     point(kept);
   }
 
-  function onDisabled() {
-    input.disabled = !choosable();
-    list.setAttribute("aria-disabled", String(!choosable()));
-    drawChips();
-  }
-
   function onMessage(message) {
     clearTimeout(waiting);
     if (message.kind !== "chats") return;
@@ -185,20 +152,19 @@ function render({ model, el }) {
   input.addEventListener("input", filter);
   input.addEventListener("keydown", onKey);
   model.on("change:chosen", onChosen);
-  model.on("change:disabled", onDisabled);
   model.on("msg:custom", onMessage);
-  onDisabled();
+  drawChips();
   count.textContent = "Reading the chats …";
-  model.send({ kind: "ready" });
   const waiting = setTimeout(() => {
     count.textContent = "No answer from the kernel yet: it is busy, or it was restarted (then run this cell again).";
   }, PATIENCE_MS);
-  return () => {
-    clearTimeout(waiting);
-    model.off("change:chosen", onChosen);
-    model.off("change:disabled", onDisabled);
-    model.off("msg:custom", onMessage);
+  return {
+    elements,
+    focus: () => input.focus(),
+    close() {
+      clearTimeout(waiting);
+      model.off("change:chosen", onChosen);
+      model.off("msg:custom", onMessage);
+    },
   };
 }
-
-export default { render };

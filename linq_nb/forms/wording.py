@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
-from linq_nb import views
-from linq_nb.model import Chat, Draft, Plan, Send
-from linq_nb.status import is_going_well
+from linq_nb import preflight, views
+from linq_nb.audio import can_transcode
+from linq_nb.model import BadDraft, Chat, Draft, Plan, PlanRow
 from linq_nb.text import clean
+
+_MENDED = ("too_large", "format", "players_differ")
+"""Findings on the audio that an M4A does not have."""
+
+UNCLEAR = "no clear answer came, so it may have arrived; it is not sent again"
+"""What the form says of a send whose outcome is unknown; its button looks for it."""
 
 _VERBS = {"send": "Send", "unclear": "Look for", "already_sent": "Already sent", "refused": "Cannot send"}
 """What the button does by verdict; the first of them that a row has is the verdict on the plan as a whole."""
@@ -28,6 +34,38 @@ def may_set_copy(plan: Plan | None) -> bool:
     return plan_verdict(plan) in ("already_sent", "unclear") or "url_may_repeat" in codes
 
 
+def acceptable(row: PlanRow) -> frozenset[str]:
+    """Return the findings that a person may accept so that a refused row is sent; empty where that cannot be."""
+    return preflight.acceptable(row.findings) if row.verdict == "refused" else frozenset()
+
+
+def wants_m4a(plan: Plan | None) -> bool:
+    """Whether converting the audio to M4A would mend something that was found in it."""
+    for row in plan.rows if plan and can_transcode() else ():
+        if isinstance(row.draft, BadDraft):
+            if "convert" in row.draft.why:
+                return True
+        elif row.draft.memo.data is not None and any(finding.code in _MENDED for finding in row.findings):
+            return True
+    return False
+
+
+def acceptable_groups(plan: Plan | None) -> list[dict[str, Any]]:
+    """Return the refused rows that a person may accept, those with the same reason together."""
+    groups: dict[str, list[PlanRow]] = {}
+    for row in plan.rows if plan else ():
+        if acceptable(row):
+            groups.setdefault(row.why, []).append(row)
+    return [
+        {
+            "rows": [row.row for row in rows],
+            "whom": views.row_whom(rows[0]) if len(rows) == 1 else f"{len(rows)} chats",
+            "why": clean(why, 300),
+        }
+        for why, rows in groups.items()
+    ]
+
+
 def button_text(plan: Plan | None) -> str:
     """Return what the button will do: ``Send 0:15 to Book Club · 3 people · iMessage``."""
     verdict = plan_verdict(plan)
@@ -39,9 +77,15 @@ def button_text(plan: Plan | None) -> str:
     copy = f" as copy {drafts[0].copy}" if drafts[0].copy > 1 else ""
     recipients = _recipients_text([draft.chat for draft in drafts if isinstance(draft.chat, Chat)])
     preposition = "in" if verdict == "unclear" else "to"
-    memo = drafts[0].memo
-    name = views.duration(memo.duration_ms) if memo.duration_ms is not None else clean(memo.label, 40)
-    return f"{_VERBS[verdict]} {name} {preposition} {recipients}{copy}"
+    return f"{_VERBS[verdict]} {_memo_text(drafts)} {preposition} {recipients}{copy}"
+
+
+def _memo_text(drafts: Sequence[Draft]) -> str:
+    """Return the length of the memo, its name where it has none, the number of several memos."""
+    memo, number = drafts[0].memo, len({draft.memo.content for draft in drafts})
+    if number > 1:
+        return f"{number} memos"
+    return views.duration(memo.duration_ms) if memo.duration_ms is not None else clean(memo.label, 40)
 
 
 def progress_text(done: int, total: int) -> str:
@@ -69,9 +113,3 @@ def next_step(plan: Plan | None, *, has_chat: bool, has_memo: bool, copy: int) -
         return ""
     missing = [name for name, is_chosen in (("a chat", has_chat), ("audio", has_memo)) if not is_chosen]
     return f"Choose {' and '.join(missing)}." if missing else ""
-
-
-def result_text(sends: Sequence[Send]) -> str:
-    """Return how several sends ended: ``3 chats: 2 queued, 1 already sent.``"""
-    counts = Counter("already sent" if send.repeated and is_going_well(send.status) else send.status for send in sends)
-    return f"{len(sends)} chats: {', '.join(f'{number} {clean(word, 40)}' for word, number in counts.items())}."

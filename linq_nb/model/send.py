@@ -41,14 +41,16 @@ _BODY = column("the raw answer, without tokens and signed URLs", is_free_text=Tr
 class Event(Record):
     """One observation of a send: what an answer, a poll, a webhook or a person said, and when.
 
-    ``source`` is post, upload, chat, poll, webhook, reconcile, resolve or line; ``body`` is the raw answer without
-    tokens and signed URLs. A webhook has an ``event_id`` and an ``event_type`` too, and an empty ``send_id`` as
+    ``source`` is post, upload, chat, poll, webhook, reconcile, resolve, accept or line; ``body`` is the raw answer
+    without tokens and signed URLs. A webhook has an ``event_id`` and an ``event_type`` too, and an empty ``send_id`` as
     long as it belongs to no send that the journal knows. An audit of one of your lines is of no send either.
     """
 
     send_id: str = field(metadata=_SEND_ID)
     at: datetime = field(metadata=column("when it was seen"))
-    source: str = field(metadata=column("post, upload, chat, poll, webhook, reconcile, resolve or line", CATEGORY))
+    source: str = field(
+        metadata=column("post, upload, chat, poll, webhook, reconcile, resolve, accept or line", CATEGORY)
+    )
     status: str | None = field(default=None, metadata=column("the status that was reported", CATEGORY))
     http_status: int | None = field(default=None, metadata=_HTTP_STATUS)
     error_code: int | None = field(default=None, metadata=_ERROR_CODE)

@@ -12,15 +12,16 @@ from linq_nb.views.blocks import findings, plan_line, planned, progress, repeate
 from linq_nb.views.card import PLAYER_JS, draft_card, memo_card, memo_html, with_player
 from linq_nb.views.page import BOX, Shown, div, esc, fact_table, summary
 from linq_nb.views.phrases import ago, duration, moment, people, size
-from linq_nb.views.records import chat_whom, facts, kind_of, line, recipients, rows
+from linq_nb.views.records import chat_whom, facts, kind_of, line, recipients, rows, send_whom
 from linq_nb.views.reputation_card import reputation_card
-from linq_nb.views.several import outcomes, several_card
-from linq_nb.views.status_table import followed, followed_line, followed_rows, listed
+from linq_nb.views.several import outcomes, row_whom, several_card
+from linq_nb.views.status_table import followed, followed_line, followed_rows, listed, status_note
 
 __all__ = [
     "PLAYER_JS", "Shown", "ago", "chat_whom", "draft_card", "duration", "esc", "facts", "findings", "followed",
     "followed_line", "followed_rows", "line", "memo_card", "mimebundle", "moment", "outcomes", "people", "plan_line",
-    "planned", "progress", "recipients", "repeated_line", "sent", "several_card", "size", "summary",
+    "planned", "progress", "recipients", "repeated_line", "row_whom", "send_whom",
+    "sent", "several_card", "size", "status_note", "summary",
 ]  # fmt: skip
 
 

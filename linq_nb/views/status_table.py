@@ -98,7 +98,7 @@ def bubble(send: Send, now: datetime, unconfirmed: Collection[str] = ()) -> Bubb
     """Return the row of one send."""
     state = state_of(send, unconfirmed)
     memo = ", ".join([records.send_memo(send), *([f"copy {send.copy}"] if send.copy != 1 else [])])
-    return Bubble(send.send_id, state, records.send_whom(send), memo, _note(send, state.word, now))
+    return Bubble(send.send_id, state, records.send_whom(send), memo, status_note(send, state.word, now))
 
 
 def state_of(send: Send, unconfirmed: Collection[str] = ()) -> Status:
@@ -116,7 +116,7 @@ def ordered(counts: Mapping[Status, int]) -> list[tuple[Status, int]]:
     return sorted(counts.items(), key=lambda item: (place_of(item[0]), item[0].word))
 
 
-def _note(send: Send, state: str, now: datetime) -> str:
+def status_note(send: Send, state: str, now: datetime) -> str:
     """Return how long a step took, what is missing, or why it failed."""
     if state == "unconfirmed":
         return f"{clean(send.status, 40)} for {_since(send, now)}, no report of its delivery; it may have arrived"

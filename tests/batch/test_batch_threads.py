@@ -333,6 +333,11 @@ outbox.demo.advance(seconds=300)
 print([send.status for send in outbox.watch(timeout=0)])
 board = linq_nb.StatusBoard(outbox, batch)
 print(board.is_running, board.error, board)
+form = linq_nb.SendForm(outbox)
+form.choose("Grace Hopper", "Sam SMS")
+form.load(sys.argv[1])
+form.press()
+print(form.batch, form.error, [send.status for send in form.sends], form.view["step"])
 """
 
 
@@ -341,11 +346,12 @@ def test_where_no_thread_can_be_started_the_rows_are_sent_and_followed_in_turn()
     command = [sys.executable, "-c", NO_THREADS, str(AUDIO / "hello.amr")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
-    sent, asked, board, followed, settled = done.stdout.splitlines()
+    sent, asked, board, followed, settled, form = done.stdout.splitlines()
     assert sent == "1 True ['queued', 'queued']"
     assert (asked, followed) == ("['queued', 'queued']", "['read', 'sent']")
     assert board.startswith("False this shows one look only: no thread can be started here")
     assert settled.startswith("False None StatusBoard(DEMO, 2 of 2 settled")
+    assert form == "None None ['queued', 'queued'] follow"
 
 
 def test_an_interrupt_while_a_batch_begins_stops_it(

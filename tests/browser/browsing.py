@@ -143,7 +143,7 @@ def running_lab(root: Path, home: Path) -> Iterator[Lab]:
     overrides = home / "config" / "labconfig" / "default_setting_overrides.json"
     overrides.parent.mkdir(parents=True)
     overrides.write_text(json.dumps(LAB_SETTINGS))
-    port, token, log = _free_port(), secrets.token_hex(16), home / "server.log"
+    port, token, log = free_port(), secrets.token_hex(16), home / "server.log"
     with log.open("w") as stream:
         server = subprocess.Popen(
             _command(root, port, token),
@@ -351,7 +351,8 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         server.wait(15)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

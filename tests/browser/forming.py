@@ -23,6 +23,9 @@ LIVE = FORM.replace(
 )
 """The form on a demo that it takes for a real account."""
 
+WENT = "queued|sent|delivered|read"
+"""The states of a send that goes well, which the form follows by itself."""
+
 CLIPPED = """box => [...box.querySelectorAll('*')].filter(node => {
   const at = node.getBoundingClientRect(), around = box.getBoundingClientRect();
   return at.width > 0 && (at.right > around.right + 1 || at.left < around.left - 1);
@@ -52,6 +55,18 @@ class FormPage:
 
     def option(self, name: str) -> Any:
         return self.at.get_by_role("listbox", name="Chats").get_by_role("option", name=re.compile(re.escape(name)))
+
+    def recipient(self, name: str, state: str = "") -> Any:
+        """The line of the list that follows the sends: a recipient in a state, which is a pattern."""
+        lines = self.at.get_by_role("list", name="Recipients").get_by_role("listitem")
+        return lines.filter(has_text=name).filter(has_text=re.compile(f"^({state})" if state else ""))
+
+    def paste(self, *lines: str) -> FormPage:
+        """Add a list of names and numbers."""
+        self.button("^Paste a list$").click()
+        self.at.get_by_role("textbox", name="Names or numbers").fill("\n".join(lines))
+        self.button("^Add these$").click()
+        return self
 
     def button(self, name: str) -> Any:
         return self.at.get_by_role("button", name=re.compile(name))

@@ -53,7 +53,7 @@ def send_it(cell: Any) -> None:
     fill_in(cell)
     form = FormPage(cell)
     form.button("^Send 0:05 to Book Club").click()
-    form.button("Already sent 0:05 to Book Club").wait_for()
+    form.recipient("Book Club", "sent").wait_for()
 
 
 FORM = ("%load_ext linq_nb\n%linq_connect --demo --fresh --quiet\n%linq_form",)

@@ -12,6 +12,7 @@ from typing import Any
 
 import linq_nb
 from linq_nb import SendForm
+from linq_nb.forms.chat_choice import Row, chat_row
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ADA, BOOK_CLUB = "Ada Lovelace", "Book Club"
@@ -28,20 +29,20 @@ def tone(seconds: float = 2, rate_hz: int = 16_000) -> bytes:
     return out.getvalue()
 
 
-def opened(outbox: linq_nb.Outbox, double_click_s: float = 0) -> SendForm:
-    """Make a form as a page shows it: once it is drawn, the page asks for the chats. Tests click faster than people."""
-    form = SendForm(outbox, double_click_s=double_click_s)
-    say(form.controls.picker, {"kind": "ready"})
+def opened(outbox: linq_nb.Outbox, double_click_s: float = 0, *, follow: bool = False) -> SendForm:
+    """Make a form as a page shows it: once it is drawn, the page says so. Tests click faster than people."""
+    form = SendForm(outbox, double_click_s=double_click_s, follow=follow)
+    say(form, {"kind": "ready"})
     return form
 
 
 def upload(form: SendForm, data: bytes, name: str = "up.wav", part: int = 1_000_000) -> None:
     """Choose a file as the browser does: in parts."""
-    about = {"name": name, "size": len(data)}
-    say(form.controls.upload, {"kind": "begin", **about})
+    about = {"kind": "upload", "name": name, "size": len(data)}
+    say(form, {**about, "what": "begin"})
     for at in range(0, len(data), part):
-        say(form.controls.upload, {"kind": "part"}, [memoryview(data[at : at + part])])
-    say(form.controls.upload, {"kind": "end", **about})
+        say(form, {**about, "what": "part"}, [memoryview(data[at : at + part])])
+    say(form, {**about, "what": "end"})
 
 
 def say(widget: Any, content: dict[str, Any], buffers: Sequence[memoryview] = ()) -> None:
@@ -62,37 +63,77 @@ def messages_of(widget: Any) -> list[dict[str, Any]]:
     return messages
 
 
+def rows_of(form: SendForm) -> list[Row]:
+    """Return the chats that the list offers."""
+    return [chat_row(chat) for chat in form.choice.list.offered]
+
+
 def choose(form: SendForm, *names: str) -> None:
     """Choose chats by their names, as clicks in the list do."""
-    ids = {row["name"]: row["id"] for row in form.controls.picker.rows}
-    form.controls.picker.chosen = [ids[name] for name in names]
+    ids = {row["name"]: row["id"] for row in rows_of(form)}
+    form.chosen = [ids[name] for name in names]
+
+
+def give(form: SendForm, source: str) -> None:
+    """Type a path, a URL or an attachment id."""
+    say(form, {"kind": "source", "text": source})
 
 
 def fill(form: SendForm, chat: str = ADA, source: str = "") -> None:
     choose(form, chat)
     if source:
-        form.controls.source.value = source
+        give(form, source)
     else:
         upload(form, tone())
 
 
-def press(form: SendForm, name: str = "send") -> None:
-    """Press a button and wait for what it started."""
-    getattr(form.controls, name).click()
+def press(form: SendForm, name: str = "send", reason: str = "") -> None:
+    """Press a button that is shown and on, and wait for what it started."""
+    is_on = {"send": form.view["send"]["enabled"], "yes": bool(form.view["ask"]), "no": bool(form.view["ask"])}
+    if is_on.get(name, True):
+        say(form, {"kind": "press", "button": name, "reason": reason})
     form.wait()
 
 
+def act(form: SendForm, whom: str, action: str, reason: str = "") -> None:
+    """Press a button beside a recipient, and wait for what it started."""
+    row = row_of(form, whom)
+    assert action in {item["name"] for item in row["actions"]}, row
+    say(form, {"kind": "act", "row": row["id"], "action": action, "reason": reason})
+    form.wait()
+
+
+def row_of(form: SendForm, whom: str) -> Any:
+    """Return what the list of recipients shows of one."""
+    return next(row for row in form.outcomes.rows() if row["whom"].startswith(whom))
+
+
+def result(form: SendForm) -> str:
+    """Return what the list of recipients says."""
+    return "\n".join(f"{row['state']} {row['whom']}: {row['note']}" for row in form.outcomes.rows())
+
+
+def progress(form: SendForm) -> str:
+    """Return the head of the list of recipients: how many they are, and how far."""
+    return str(form.view["progress"])
+
+
+def card(form: SendForm) -> str:
+    return str(form.choice.card)
+
+
 def status(form: SendForm) -> str:
-    return str(form.controls.status.words)
+    return str(form.status["words"])
 
 
 def tone_of(form: SendForm) -> str:
-    return str(form.controls.status.tone)
+    return str(form.status["tone"])
 
 
 def label(form: SendForm) -> str:
-    return str(form.controls.send.description)
+    return str(form.view["send"]["label"])
 
 
-def is_shown(control: Any) -> bool:
-    return bool(control.layout.display != "none")
+def is_off(form: SendForm) -> bool:
+    """Whether the button Send is off."""
+    return not form.view["send"]["enabled"]

@@ -11,13 +11,16 @@ import pytest
 from form_page import (
     ADA,
     BOOK_CLUB,
+    card,
     choose,
     fill,
-    is_shown,
+    give,
+    is_off,
     label,
     messages_of,
     opened,
     press,
+    rows_of,
     say,
     status,
     tone,
@@ -38,17 +41,17 @@ from linq_nb.widgets.output import WIDGET_VIEW
 
 def test_form_says_what_is_missing(form: SendForm) -> None:
     assert status(form) == "Choose a chat and audio."
-    assert (label(form), form.controls.send.disabled) == ("Send", True)
+    assert (label(form), is_off(form)) == ("Send", True)
     choose(form, ADA)
     assert status(form) == "Choose audio."
     choose(form)
     upload(form, tone())
     assert status(form) == "Choose a chat."
-    assert "up.wav" in form.controls.card.value
+    assert "up.wav" in card(form)
 
 
 def test_chats_are_listed_with_their_kind_and_health(form: SendForm) -> None:
-    listed = {row["name"]: row for row in form.controls.picker.rows}
+    listed = {row["name"]: row for row in rows_of(form)}
     assert len(listed) == 25
     assert (listed[ADA]["detail"], listed[ADA]["service"], listed[ADA]["health"]) == ("+1•••••0111", "iMessage", "")
     assert (listed[BOOK_CLUB]["detail"], listed[BOOK_CLUB]["service"]) == ("3 people", "iMessage")
@@ -57,45 +60,45 @@ def test_chats_are_listed_with_their_kind_and_health(form: SendForm) -> None:
 
 
 def test_a_list_is_sent_to_a_page_that_asks_and_is_no_state(form: SendForm) -> None:
-    sent = messages_of(form.controls.picker)
-    say(form.controls.picker, {"kind": "ready"})
-    chats = sent[-1]["chats"]
+    sent = messages_of(form)
+    say(form, {"kind": "ready"})
+    (chats,) = [message["chats"] for message in sent if message["kind"] == "chats"]
     assert len(chats) == 25
     assert "+12025550111" in chats[0]["handles"]
-    assert "202555" not in repr(form.controls.picker.get_state())
-    assert ADA not in repr(form.controls.picker.get_state())
+    assert "202555" not in repr(form.get_state())
+    assert ADA not in repr(form.get_state())
 
 
 @pytest.mark.parametrize("typed", ["grace hopper", "+12025550112", "id"])
 def test_a_chat_that_the_list_does_not_show_is_found_by_what_is_typed(form: SendForm, demo: Demo, typed: str) -> None:
     wanted = demo.chat_ids["Grace Hopper"]
-    say(form.controls.picker, {"kind": "find", "text": wanted if typed == "id" else typed})
+    say(form, {"kind": "find", "text": wanted if typed == "id" else typed})
     assert [chat.chat_name for chat in form.chats] == ["Grace Hopper"]
-    assert form.controls.picker.chosen == [wanted]
+    assert form.chosen == [wanted]
     assert form.error is None
 
 
 def test_a_name_of_no_chat_is_an_error_with_the_nearest_ones(form: SendForm) -> None:
-    say(form.controls.picker, {"kind": "find", "text": "Ada Lovelac"})
+    say(form, {"kind": "find", "text": "Ada Lovelac"})
     assert tone_of(form) == "error"
     assert "no chat is called 'Ada Lovelac'; nothing was sent; did you mean 'Ada Lovelace'" in status(form)
 
 
 def test_id_of_no_chat_is_an_error_in_the_form(form: SendForm) -> None:
-    say(form.controls.picker, {"kind": "find", "text": "00000000-0000-4000-8000-000000000000"})
+    say(form, {"kind": "find", "text": "00000000-0000-4000-8000-000000000000"})
     assert isinstance(form.error, NotFoundError)
     assert tone_of(form) == "error"
-    assert form.controls.send.disabled
+    assert is_off(form)
 
 
 def test_card_and_button_say_what_will_happen(form: SendForm, hello: Path) -> None:
     fill(form, BOOK_CLUB, str(hello))
     assert label(form) == "Send 0:02 to Book Club · 3 people · iMessage"
-    assert not form.controls.send.disabled
-    assert "hello.wav" in form.controls.card.value
-    assert "DEMO" in form.controls.card.value
-    assert "never delivered or read" in form.controls.card.value
-    form.controls.copy.value = 3
+    assert not is_off(form)
+    assert "hello.wav" in card(form)
+    assert "DEMO" in card(form)
+    assert "never delivered or read" in card(form)
+    form.copy = 3
     assert label(form) == "Send 0:02 to Book Club · 3 people · iMessage as copy 3"
 
 
@@ -103,11 +106,11 @@ def test_several_chats_share_one_card_and_one_button(form: SendForm) -> None:
     upload(form, tone())
     choose(form, ADA, BOOK_CLUB, "Sam SMS")
     assert label(form) == "Send 0:02 to 3 chats · 4 people · iMessage, SMS"
-    assert form.controls.card.value.count("<audio") == 1
-    assert form.controls.card.value.count("to send") == 3
+    assert card(form).count("<audio") == 1
+    assert card(form).count("to send") == 3
     choose(form, ADA, "Kim Opted Out")
     assert label(form) == "Send 0:02 to Ada Lovelace · iMessage"
-    assert "the recipient opted out" in form.controls.card.value
+    assert "the recipient opted out" in card(form)
 
 
 @pytest.mark.parametrize(
@@ -127,9 +130,9 @@ def test_the_signature_of_a_url_does_not_stay_in_the_field(form: SendForm) -> No
     fill(form, ADA, "https://files.example.com/a.m4a?X-Amz-Signature=abc123")
     assert form.memo is not None
     assert form.memo.url == "https://files.example.com/a.m4a?X-Amz-Signature=abc123"
-    assert form.controls.source.value == "https://files.example.com/a.m4a?…"
-    assert "abc123" not in "".join(repr(control.get_state()) for control in vars(form.controls).values())
-    form.controls.source.value = "https://files.example.com/b.m4a?…"
+    assert form.view["source"] == "https://files.example.com/a.m4a?…"
+    assert "abc123" not in repr(form.get_state())
+    give(form, "https://files.example.com/b.m4a?…")
     assert "paste the whole address" in status(form)
 
 
@@ -139,8 +142,8 @@ def test_a_handle_in_a_file_name_does_not_stay_in_the_field(form: SendForm, tmp_
     fill(form, ADA, str(file))
     assert form.memo is not None
     assert label(form) == "Send 0:02 to Ada Lovelace · iMessage"
-    assert form.controls.source.value.endswith("for +1•••••0111.wav")
-    assert "2025550111" not in "".join(repr(control.get_state()) for control in vars(form.controls).values())
+    assert form.view["source"].endswith("for +1•••••0111.wav")
+    assert "2025550111" not in repr(form.get_state())
     assert str(file) in form.as_code("python")
 
 
@@ -155,14 +158,14 @@ def test_audio_files_nearby_are_offered(outbox: linq_nb.Outbox, tmp_path: Path, 
         (tmp_path / name).write_bytes(tone(0.2))
     monkeypatch.chdir(tmp_path)
     form = opened(outbox)
-    assert form.controls.source.options == ("b.wav", "deep/a.m4a")
-    form.controls.source.value = "deep"
-    assert form.controls.source.options == ("deep/a.m4a",)
+    assert form.view["files"] == ["b.wav", "deep/a.m4a"]
+    give(form, "deep")
+    assert form.view["files"] == ["deep/a.m4a"]
     assert "1 audio file there" in status(form)
-    form.controls.source.value = ".hidden/"
-    assert form.controls.source.options == (".hidden/c.wav",)
+    give(form, ".hidden/")
+    assert form.view["files"] == [".hidden/c.wav"]
     (tmp_path / "empty").mkdir()
-    form.controls.source.value = "empty"
+    give(form, "empty")
     assert "there is no audio in the folder 'empty'" in status(form)
     form.close()
 
@@ -172,8 +175,8 @@ def test_the_last_choice_of_audio_counts(form: SendForm, hello: Path) -> None:
     upload(form, tone(3), "other.wav")
     assert form.memo is not None
     assert form.memo.filename == "other.wav"
-    assert form.controls.source.value == ""
-    form.controls.source.value = str(hello)
+    assert form.view["source"] == ""
+    give(form, str(hello))
     assert form.memo.filename == "hello.wav"
 
 
@@ -181,22 +184,22 @@ def test_an_upload_in_parts_is_whole_and_does_not_stay_in_the_widget(form: SendF
     upload(form, tone(), part=10_000)
     assert form.memo is not None
     assert form.memo.data == tone()
-    assert all(not isinstance(value, bytes | memoryview) for value in form.controls.upload.get_state().values())
+    assert all(not isinstance(value, bytes | memoryview) for value in form.get_state().values())
 
 
 def test_an_upload_that_lost_a_part_is_an_error(form: SendForm) -> None:
     choose(form, ADA)
     upload(form, tone())
-    say(form.controls.upload, {"kind": "begin", "name": "x.wav", "size": 9})
-    say(form.controls.upload, {"kind": "part"}, [memoryview(b"RIFF")])
-    say(form.controls.upload, {"kind": "end", "name": "x.wav", "size": 9})
+    say(form, {"kind": "upload", "what": "begin", "name": "x.wav", "size": 9})
+    say(form, {"kind": "upload", "what": "part"}, [memoryview(b"RIFF")])
+    say(form, {"kind": "upload", "what": "end", "name": "x.wav", "size": 9})
     assert "4 of 9 bytes of x.wav arrived" in status(form)
     assert form.memo is None
-    assert form.controls.send.disabled
+    assert is_off(form)
 
 
 def test_a_file_too_large_for_any_upload_is_refused(form: SendForm) -> None:
-    say(form.controls.upload, {"kind": "refused", "name": "film.wav", "size": 2**31})
+    say(form, {"kind": "upload", "what": "refused", "name": "film.wav", "size": 2**31})
     assert "film.wav is larger than 100 MiB" in status(form)
 
 
@@ -212,9 +215,9 @@ def test_a_file_too_large_for_any_upload_is_refused(form: SendForm) -> None:
 )
 def test_a_text_that_is_no_source_is_an_error_in_the_form(form: SendForm, source: str, words: str) -> None:
     fill(form, ADA, source)
-    assert words in status(form) + form.controls.card.value
-    assert "<img src=x" not in form.controls.card.value
-    assert form.controls.send.disabled
+    assert words in status(form) + card(form)
+    assert "<img src=x" not in card(form)
+    assert is_off(form)
 
 
 def test_wrong_file_is_an_error_and_the_next_one_clears_it(form: SendForm) -> None:
@@ -225,7 +228,7 @@ def test_wrong_file_is_an_error_and_the_next_one_clears_it(form: SendForm) -> No
     assert form.memo is None
     upload(form, tone())
     assert form.error is None
-    assert not form.controls.send.disabled
+    assert not is_off(form)
 
 
 def test_convert_is_offered_for_what_linq_does_not_take(form: SendForm) -> None:
@@ -239,28 +242,28 @@ def test_convert_is_offered_for_what_linq_does_not_take(form: SendForm) -> None:
             plane.update(bytes(96_000))
         for packet in (*stream.encode(frame), *stream.encode(None)):
             writer.mux(packet)
-    assert not is_shown(form.controls.convert)
-    form.controls.source.value = "no/such.ogg"
-    assert not is_shown(form.controls.convert)
+    assert not form.view["may_convert"]
+    give(form, "no/such.ogg")
+    assert not form.view["may_convert"]
     upload(form, out.getvalue(), "talk.ogg")
     assert form.memo is None
-    assert is_shown(form.controls.convert)
-    form.controls.convert.value = True
+    assert form.view["may_convert"]
+    form.convert = True
     assert form.memo is not None
     assert form.memo.filename == "talk.m4a"
 
 
 def test_a_recording_is_chosen_like_a_file(form: SendForm, demo: Demo) -> None:
     choose(form, ADA)
-    assert form.controls.studio.children == ()
-    form.controls.record.click()
-    (recorder,) = form.controls.studio.children
+    assert form.recorder is None
+    say(form, {"kind": "press", "button": "record"})
+    recorder = form.recorder
     recorder.set_trait("memo", VoiceMemo.from_bytes(tone(), "recording.wav"))
     assert label(form) == "Send 0:02 to Ada Lovelace · iMessage"
     press(form)
     assert demo.bubbles(demo.chat_ids[ADA]) == 1
-    form.controls.record.click()
-    assert form.controls.studio.children == ()
+    say(form, {"kind": "press", "button": "record"})
+    assert form.recorder is None
     assert form.memo is not None
 
 
@@ -288,7 +291,7 @@ def test_display_is_the_widget_and_a_static_record(
     form: SendForm, shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(InteractiveShell, "_instance", shell)
-    model_id = form.widget.model_id
+    model_id = form.model_id
     with capture_output() as captured:
         form._ipython_display_()
         fill(form)
@@ -308,18 +311,18 @@ def test_display_is_the_widget_and_a_static_record(
 def test_second_form_in_the_same_cell_sends_once_too(form: SendForm, outbox: linq_nb.Outbox, demo: Demo) -> None:
     again = opened(outbox)
     fill(again)
-    again.controls.send.click()
+    say(again, {"kind": "press", "button": "send"})
     assert demo.bubbles(demo.chat_ids[ADA]) == 1
     again.close()
 
 
 def test_no_sound_is_in_the_state_of_any_widget(form: SendForm) -> None:
     """A widget's state is saved with the notebook; the card, which plays the memo, goes to the page by message."""
-    sent = messages_of(form.controls.card)
+    sent = messages_of(form)
     fill(form)
-    say(form.controls.card, {"kind": "ready"})
-    assert ["data:audio/" in message["html"] for message in sent[-2:]] == [True, True]
-    states = "".join(repr(control.get_state()) for control in vars(form.controls).values())
+    say(form, {"kind": "ready"})
+    assert ["data:audio/" in message["card"] for message in sent if message["kind"] == "card"][-2:] == [True, True]
+    states = repr(form.get_state())
     assert "data:audio" not in states
     assert "data:audio" not in form.record().html
 
@@ -327,25 +330,20 @@ def test_no_sound_is_in_the_state_of_any_widget(form: SendForm) -> None:
 def test_close_closes_its_widgets_only(form: SendForm) -> None:
     other = widgets.Text()
     second = SendForm(form.outbox)
-    mine = [control.model_id for control in vars(second.controls).values()]
+    say(second, {"kind": "press", "button": "record"})
+    mine = [second.model_id, second.recorder.model_id]
     second.close()
     assert not set(mine) & set(open_widgets)
     assert other.model_id in open_widgets
-    assert form.widget.model_id in open_widgets
+    assert form.model_id in open_widgets
     other.close()
-
-
-def test_every_control_has_a_label_and_none_hides_a_password(form: SendForm) -> None:
-    for control in vars(form.controls).values():
-        assert not isinstance(control, widgets.Password)
-        assert not hasattr(control, "description") or isinstance(control, widgets.HTML) or control.description
 
 
 def test_form_reads_the_chats_of_each_line_once(outbox: linq_nb.Outbox, demo: Demo) -> None:
     before = len(demo.requests)
     form = opened(outbox)
     assert len(demo.requests) - before == len(demo.lines)
-    say(form.controls.picker, {"kind": "ready"})  # a second page, or the same one reloaded
+    say(form, {"kind": "ready"})  # a second page, or the same one reloaded
     assert len(demo.requests) - before == len(demo.lines)
     form.close()
 
@@ -354,7 +352,7 @@ def test_a_form_is_made_without_asking_linq_and_chooses_by_id_all_the_same(outbo
     before = len(demo.requests)
     form = SendForm(outbox)
     assert len(demo.requests) == before
-    form.controls.picker.chosen = [demo.chat_ids[ADA]]
+    form.chosen = [demo.chat_ids[ADA]]
     assert [chat.chat_name for chat in form.chats] == [ADA]
     form.close()
 
@@ -362,7 +360,7 @@ def test_a_form_is_made_without_asking_linq_and_chooses_by_id_all_the_same(outbo
 def test_many_chats_are_all_listed(outbox: linq_nb.Outbox, demo: Demo) -> None:
     demo.add_chats(200)
     form = opened(outbox)
-    assert len(form.controls.picker.rows) == 225
+    assert len(rows_of(form)) == 225
     choose(form, "Customer 007")
     assert form.chats[0].chat_name == "Customer 007"
     form.close()

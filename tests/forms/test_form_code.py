@@ -8,6 +8,7 @@ import wave
 from pathlib import Path
 
 import pytest
+from form_page import give, label, rows_of, say, upload
 from IPython.core.interactiveshell import InteractiveShell
 
 import linq_nb
@@ -39,12 +40,12 @@ def filled(shell: InteractiveShell, source: str, *names: str) -> SendForm:
     """Return the notebook's ``form`` with these chats and this audio; without a source, an upload."""
     form = SendForm(shell.user_ns["outbox"])
     shell.user_ns["form"] = form
-    form.controls.picker.on_ready()
-    form.controls.picker.chosen = [row["id"] for row in form.controls.picker.rows if row["name"] in names]
+    say(form, {"kind": "ready"})
+    form.chosen = [row["id"] for row in rows_of(form) if row["name"] in names]
     if source:
-        form.controls.source.value = source
+        give(form, source)
     else:
-        form.controls.upload.on_file("up.wav", silence())
+        upload(form, silence())
     return form
 
 
@@ -65,10 +66,10 @@ def test_pasted_code_sends_what_the_form_would_send(book: InteractiveShell, sour
     assert form.error is None
     run(book, form.as_code(how))
     assert [demo.bubbles(demo.chat_ids[name]) for name in NAMES] == [1, 1]
-    form.controls.copy.value = 2
+    form.copy = 2
     run(book, form.as_code(how))
-    form.controls.copy.value = 1
-    assert form.controls.send.description.startswith("Already sent")
+    form.copy = 1
+    assert label(form).startswith("Already sent")
     assert [demo.bubbles(demo.chat_ids[name]) for name in NAMES] == [2, 2]
 
 
@@ -99,9 +100,9 @@ def test_an_outbox_of_another_name_is_named(book: InteractiveShell) -> None:
 def test_without_a_notebook_python_connects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     form = SendForm(linq_nb.connect(demo=True, fresh=True))
-    form.controls.picker.on_ready()
-    form.controls.picker.chosen = [form.controls.picker.rows[0]["id"]]
-    form.controls.source.value = "https://example.com/a.m4a"
+    say(form, {"kind": "ready"})
+    form.chosen = [rows_of(form)[0]["id"]]
+    give(form, "https://example.com/a.m4a")
     assert "outbox = linq_nb.connect(demo=True)" in form.as_code("python")
     form.close()
 

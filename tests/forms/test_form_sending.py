@@ -9,12 +9,17 @@ import pytest
 from form_page import (
     ADA,
     BOOK_CLUB,
+    card,
     choose,
     fill,
-    is_shown,
+    is_off,
     label,
     opened,
     press,
+    progress,
+    result,
+    rows_of,
+    say,
     status,
     tone,
     tone_of,
@@ -36,13 +41,13 @@ def test_press_sends_once_and_shows_the_result(form: SendForm, demo: Demo) -> No
     fill(form)
     press(form)
     assert [send.status for send in form.sends] == ["queued"]
-    assert "queued" in form.controls.result.value
+    assert "queued" in result(form)
     assert demo.bubbles(demo.chat_ids[ADA]) == 1
-    assert (label(form), form.controls.send.disabled) == ("Already sent 0:02 to Ada Lovelace · iMessage", True)
+    assert (label(form), is_off(form)) == ("Already sent 0:02 to Ada Lovelace · iMessage", True)
     assert "Set Copy to 2 for another bubble" in status(form)
-    assert "sent already" in form.controls.card.value
-    assert "ready to send" not in form.controls.card.value
-    assert is_shown(form.controls.copy)
+    assert "sent already" in card(form)
+    assert "ready to send" not in card(form)
+    assert form.view["may_copy"]
     press(form)
     assert demo.bubbles(demo.chat_ids[ADA]) == 1
 
@@ -50,7 +55,7 @@ def test_press_sends_once_and_shows_the_result(form: SendForm, demo: Demo) -> No
 def test_copy_sends_another_bubble(form: SendForm, demo: Demo) -> None:
     fill(form)
     press(form)
-    form.controls.copy.value = 2
+    form.copy = 2
     press(form)
     assert demo.bubbles(demo.chat_ids[ADA]) == 2
     assert form.record().text.count("queued") == 2
@@ -71,7 +76,7 @@ def test_what_was_sent_elsewhere_is_not_sent_again(form: SendForm, demo: Demo, o
     outbox.send(VoiceMemo.from_bytes(tone(), "up.wav"), outbox.find_chat(ADA))
     fill(form)
     assert label(form) == "Already sent 0:02 to Ada Lovelace · iMessage"
-    assert form.controls.send.disabled
+    assert is_off(form)
     assert demo.bubbles(demo.chat_ids[ADA]) == 1
 
 
@@ -79,10 +84,10 @@ def test_a_url_that_may_repeat_is_sent_as_a_copy_only(form: SendForm, demo: Demo
     url = demo.media_urls["hello"]
     outbox.send(VoiceMemo.from_url(f"{url}?token=1"), outbox.find_chat(ADA))
     fill(form, source=f"{url}?token=2")
-    assert form.controls.send.disabled
-    assert "may be a signature (token)" in form.controls.card.value
-    assert is_shown(form.controls.copy)
-    form.controls.copy.value = 2
+    assert is_off(form)
+    assert "may be a signature (token)" in card(form)
+    assert form.view["may_copy"]
+    form.copy = 2
     press(form)
     assert (form.error, form.sends[0].copy) == (None, 2)
     assert demo.bubbles(demo.chat_ids[ADA]) == 2
@@ -91,8 +96,8 @@ def test_a_url_that_may_repeat_is_sent_as_a_copy_only(form: SendForm, demo: Demo
 def test_what_the_checks_refuse_cannot_be_pressed(form: SendForm, demo: Demo) -> None:
     fill(form, "Kim Opted Out")
     assert label(form) == "Cannot send 0:02 to Kim Opted Out · iMessage"
-    assert form.controls.send.disabled
-    assert "opted out" in form.controls.card.value
+    assert is_off(form)
+    assert "opted out" in card(form)
     press(form)
     assert demo.bubbles() == {}
 
@@ -102,9 +107,9 @@ def test_refusal_of_linq_is_shown_and_may_be_tried_again(form: SendForm, demo: D
     demo.fail_next(403, 2005)
     press(form)
     assert isinstance(form.error, linq_nb.PermissionDeniedError)
-    assert "403/2005" in status(form) + form.controls.result.value
+    assert "403/2005" in status(form) + result(form)
     assert form.sends[0].status == "rejected"
-    assert not form.controls.send.disabled
+    assert not is_off(form)
     press(form)
     assert form.error is None
     assert form.sends[0].status == "queued"
@@ -133,9 +138,10 @@ def test_several_chats_get_one_bubble_each_and_failures_are_shown_per_chat(form:
     ends = {send.chat_name: send.status for send in form.sends}
     assert (ends[ADA], ends[BOOK_CLUB], ends["Lou Lost Answer"]) == ("queued", "queued", "unknown")
     assert tone_of(form) == "error"
-    assert status(form).startswith("5 chats: 2 queued, 1 unknown")
-    assert form.controls.result.value.count("</tr>") == 5
-    assert "429" in form.controls.result.value
+    assert progress(form).startswith("5 chats: 2 queued, 1 unknown")
+    assert status(form) == "Those that went are not sent again."
+    assert len(form.outcomes.rows()) == 5
+    assert "429" in result(form)
     assert form.record().text.count("up.wav") == 5
     before = demo.bubbles()
     assert set(before.values()) == {1}
@@ -147,7 +153,8 @@ def test_several_chats_that_all_got_it_are_no_alert(form: SendForm, demo: Demo) 
     upload(form, tone())
     choose(form, ADA, BOOK_CLUB)
     press(form)
-    assert status(form) == "2 chats: 2 queued. It is sent. Set Copy to 2 for another bubble."
+    assert progress(form) == "2 chats: 2 queued."
+    assert status(form) == "It is sent. Set Copy to 2 for another bubble."
     assert tone_of(form) == "quiet"
     assert label(form) == "Already sent 0:02 to 2 chats · 3 people · iMessage"
     choose(form, ADA, BOOK_CLUB, "Grace Hopper")
@@ -172,12 +179,12 @@ def held(open_live: Callable[..., SendForm], door: threading.Event) -> SendForm:
 
 def start(form: SendForm) -> None:
     """Press send and yes, and do not wait."""
-    form.controls.send.click()
-    form.controls.yes.click()
+    say(form, {"kind": "press", "button": "send"})
+    say(form, {"kind": "press", "button": "yes"})
 
 
 def choose_nine(form: SendForm) -> None:
-    choose(form, *[row["name"] for row in form.controls.picker.rows if row["service"] == "iMessage"][:9])
+    choose(form, *[row["name"] for row in rows_of(form) if row["service"] == "iMessage"][:9])
 
 
 def test_a_batch_is_stopped_in_the_form(open_live: Callable[..., SendForm], demo: Demo, door: threading.Event) -> None:
@@ -194,18 +201,18 @@ def test_a_batch_is_stopped_in_the_form(open_live: Callable[..., SendForm], demo
     start(form)
     wait_for(lambda: len(waiting) == 4)
     assert label(form) == "Sending 1 of 12 …"
-    assert (form.controls.send.disabled, form.controls.stop.disabled) == (True, False)
-    assert is_shown(form.controls.stop)
-    form.controls.stop.click()
-    assert form.controls.stop.disabled
+    assert (is_off(form), not form.view["stop"]["enabled"]) == (True, False)
+    assert form.view["stop"]["shown"]
+    say(form, {"kind": "press", "button": "stop"})
+    assert not form.view["stop"]["enabled"]
     assert "no further send starts" in status(form)
     door.set()
     form.wait()
     ends = [send.status for send in form.sends]
     assert (ends.count("queued"), ends.count("not_sent")) == (4, 8)  # four were under way
     assert sum(demo.bubbles().values()) == 4
-    assert status(form).startswith("12 chats: 4 queued, 8 not_sent")
-    assert not is_shown(form.controls.stop)
+    assert progress(form).startswith("12 chats: 4 queued, 8 not_sent")
+    assert not form.view["stop"]["shown"]
     assert label(form).startswith("Send 0:02 to 8 chats")
     start(form)
     form.wait()
@@ -219,14 +226,15 @@ def test_nothing_else_is_chosen_or_pressed_while_a_batch_goes_on(
     upload(held, tone())
     choose(held, ADA, BOOK_CLUB)
     start(held)
-    held.controls.send.click()
-    for name in ("picker", "source", "upload", "record", "copy", "convert"):
-        assert getattr(held.controls, name).disabled, name
+    say(held, {"kind": "press", "button": "send"})
+    assert held.view["step"] == "send"
+    choose(held, "Grace Hopper")
     upload(held, tone(3), "late.wav")
     door.set()
     held.wait()
     assert demo.bubbles() == {demo.chat_ids[ADA]: 1, demo.chat_ids[BOOK_CLUB]: 1}
-    assert not held.controls.picker.disabled
+    assert held.view["step"] == "follow"
+    choose(held, ADA, BOOK_CLUB)
     assert label(held) == "Send 0:03 to 2 chats · 3 people · iMessage"
 
 
@@ -259,7 +267,7 @@ def test_an_interrupt_of_the_wait_stops_the_batch(held: SendForm, demo: Demo, do
     main = threading.main_thread().ident or 0
 
     def interrupt() -> None:
-        wait_for(lambda: runs(main, "wait", "send_form.py"))
+        wait_for(lambda: runs(main, "wait", "sending.py"))
         press_ctrl_c()
 
     threading.Thread(target=interrupt, daemon=True).start()
@@ -283,7 +291,7 @@ def test_a_fault_in_a_batch_is_shown(open_live: Callable[..., SendForm]) -> None
     form.wait()
     assert isinstance(form.error, ZeroDivisionError)
     assert "ZeroDivisionError" in status(form)
-    assert not form.controls.send.disabled
+    assert not is_off(form)
 
 
 def test_any_other_error_is_shown_too(open_live: Callable[..., SendForm]) -> None:
@@ -303,14 +311,14 @@ def test_interrupt_is_shown_and_raised(open_live: Callable[..., SendForm]) -> No
     with pytest.raises(KeyboardInterrupt):
         start(form)
     assert "stopped by KeyboardInterrupt" in status(form)
-    assert not form.controls.send.disabled
+    assert not is_off(form)
 
 
 def test_buttons_are_off_while_it_sends(open_live: Callable[..., SendForm]) -> None:
     seen: list[tuple[bool, bool, bool]] = []
 
     def look(number: int) -> None:
-        seen.append((form.controls.send.disabled, form.controls.yes.disabled, "Sending" in status(form)))
+        seen.append((is_off(form), not form.view["ask"], "Sending" in status(form)))
 
     form = open_live(look)
     fill(form)
@@ -331,27 +339,27 @@ def test_without_a_connection_the_form_says_so(outbox: linq_nb.Outbox, demo: Dem
 def test_live_form_asks_once_more(live: tuple[SendForm, Demo]) -> None:
     form, world = live
     fill(form)
-    assert "LIVE" in form.controls.heading.value
+    assert "LIVE" in form.view["mode"]
     press(form)
     assert world.bubbles() == {}
-    assert form.controls.yes.description == "Yes, send 0:02 to Ada Lovelace · iMessage"
+    assert form.view["ask"]["yes"] == "Yes, send 0:02 to Ada Lovelace · iMessage"
     assert "send up.wav (0:02) to Ada Lovelace" in status(form)
     assert "journal.sqlite" in status(form)
-    assert form.controls.send.layout.display == "none"
+    assert not form.view["send"]["shown"]
     press(form, "yes")
     assert world.bubbles(world.chat_ids[ADA]) == 1
-    assert form.controls.yes.layout.display == "none"
+    assert not form.view["ask"]
 
 
 def test_no_sends_nothing(live: tuple[SendForm, Demo]) -> None:
     form, world = live
     fill(form)
     press(form)
-    form.controls.no.click()
+    say(form, {"kind": "press", "button": "no"})
     press(form, "yes")
     assert world.bubbles() == {}
     assert "Nothing was sent." in status(form)
-    assert not form.controls.send.disabled
+    assert not is_off(form)
 
 
 def test_a_change_cancels_the_question(live: tuple[SendForm, Demo]) -> None:
@@ -368,8 +376,8 @@ def test_live_form_asks_once_for_several_chats(live: tuple[SendForm, Demo]) -> N
     form, world = live
     upload(form, tone())
     choose(form, ADA, BOOK_CLUB)
-    assert "LIVE" in form.controls.card.value
-    assert "from +1•••••0100" in form.controls.card.value
+    assert "LIVE" in card(form)
+    assert "from +1•••••0100" in card(form)
     press(form)
     assert world.bubbles() == {}
     assert "to Ada Lovelace · +1•••••0111 · iMessage and Book Club" in status(form)
@@ -391,9 +399,9 @@ def test_setting_says_how_often_it_asks(
     fill(form)
     asked = 0
     for copy in (1, 2):
-        form.controls.copy.value = copy
+        form.copy = copy
         press(form)
-        asked += form.controls.yes.layout.display == ""
+        asked += bool(form.view["ask"])
         press(form, "yes")
     assert asked == questions
     assert world.bubbles(world.chat_ids[ADA]) == 2

@@ -146,12 +146,12 @@ def test_once_is_once_for_magics_and_form_together(
 
 def send_by_form(form: Any, chat_id: str, copy: int) -> bool:
     """Send hello.wav by the form, with a yes where it asks; returns whether it asked."""
-    controls = form.controls
-    controls.picker.chosen, controls.source.value, controls.copy.value = [chat_id], "hello.wav", copy
-    controls.send.click()
-    asks = controls.yes.layout.display == ""
-    controls.yes.click()
-    return bool(asks)
+    form.chosen, form.copy = [chat_id], copy
+    form.load("hello.wav")
+    form.press()
+    asks = bool(form.view["ask"])
+    form.press("yes")
+    return asks
 
 
 def test_no_does_not_count_as_once(shell: Any, live: Demo, person: Person) -> None:

@@ -1,0 +1,91 @@
+"""The DataFrames of the notebook, as lists of recipients or as whole batches."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from linq_nb import live
+from linq_nb.errors import LinqError, SettingsError
+from linq_nb.model import BadDraft, Draft, VoiceMemo
+from linq_nb.outbox.drafts import drafts_of_table
+from linq_nb.tables import of_value
+from linq_nb.text import clean
+
+MAX_TABLES = 50
+CHAT_COLUMNS = ("chat", "chat_id", "chat_name", "name", "phone", "number", "handle", "email", "to")
+AUDIO_COLUMNS = ("audio", "path", "file", "voice_memo_url", "attachment_id")
+
+Table = Mapping[str, Any]
+
+
+def tables() -> list[Table]:
+    """Return the notebook's frames, newest name last: name, number of rows, columns, the likely columns."""
+    return [_described(name, frame) for name, frame in list(_frames().items())[:MAX_TABLES]]
+
+
+def column_of(name: str, column: str) -> list[str]:
+    """Return the texts in a column of a frame of the notebook; missing ones are left out. Raises SettingsError."""
+    values = list(_frame(name, column)[column])
+    return [str(value) for value in values if not _is_missing(value)]
+
+
+def drafts_of(name: str, chat: str, audio: str, *, convert: bool) -> list[Draft | BadDraft]:
+    """Return a draft for each row of a frame of the notebook; with ``convert`` each file becomes an M4A.
+
+    Raises SettingsError for a frame or a column that is not there.
+    """
+    frame = _frame(name, chat, audio)
+    if convert:
+        load = functools.cache(_converted)
+        audios = [load(value) if isinstance(value, str) else value for value in frame[audio]]
+        frame = frame.assign(**{audio: audios})
+    return drafts_of_table(of_value(frame), chat=chat, audio=audio)
+
+
+def _converted(text: str) -> VoiceMemo | str:
+    """Return the memo of a text as M4A where that is needed and can be done; else the text, which says why."""
+    try:
+        return VoiceMemo.load(text)
+    except LinqError:
+        pass
+    try:
+        return VoiceMemo.load(text, convert=True)
+    except LinqError:
+        return text
+
+
+def _frames() -> dict[str, Any]:
+    namespace = getattr(live.ipython_shell(), "user_ns", {})
+    return {
+        name: value
+        for name, value in list(namespace.items())
+        if not name.startswith("_") and type(value).__name__ == "DataFrame" and hasattr(value, "columns")
+    }
+
+
+def _frame(name: str, *columns: str) -> Any:
+    frame = _frames().get(name)
+    if frame is None:
+        raise SettingsError(f"the notebook has no DataFrame {clean(name)!r} any more; nothing was sent; choose another")
+    names = list(map(str, frame.columns))
+    missing = [column for column in columns if column not in names]
+    if missing:
+        raise SettingsError(f"{clean(name)} has no column {clean(missing[0])!r}; nothing was sent; choose another")
+    return frame
+
+
+def _described(name: str, frame: Any) -> Table:
+    columns = [column for column in map(str, frame.columns) if column == clean(column)][:MAX_TABLES]
+    return {
+        "name": clean(name),
+        "rows": len(frame),
+        "columns": columns,
+        "chat": next((column for column in CHAT_COLUMNS if column in columns), ""),
+        "audio": next((column for column in AUDIO_COLUMNS if column in columns), ""),
+    }
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value or not str(value).strip()
