@@ -22,14 +22,14 @@ from unittest.mock import patch
 
 import linq_nb
 from linq_nb import frames, preflight
-from linq_nb.catalog import CODES
+from linq_nb.catalog import CODES, Code
 from linq_nb.demo.people import PEOPLE, Person
 from linq_nb.errors import LinqError
 from linq_nb.magics.commands import LinqMagics
 from linq_nb.magics.commands_spec import BATCH, COMMANDS
 from linq_nb.magics.options import Command
 from linq_nb.model import Chat, Column, Event, Finding, Send, VoiceMemo, frame_columns
-from linq_nb.status import STATUSES, Status
+from linq_nb.status import NO_RECEIPT_SERVICE, STATUSES, Status
 
 FOLDER = Path(__file__).parent
 PYPROJECT = FOLDER.parent / "pyproject.toml"
@@ -112,10 +112,15 @@ def _origin(record: type, column: Column) -> str:
 def error_codes() -> str:
     """Every documented error code."""
     rows = [
-        (entry.http_status or "webhook", entry.code, entry.meaning, _AGAIN[entry.again], entry.todo)
+        (entry.http_status or "webhook", _searchable(entry), entry.meaning, _AGAIN[entry.again], entry.todo)
         for entry in sorted(CODES, key=lambda entry: (entry.code or 0, entry.http_status or 0))
     ]
     return _table(("HTTP status", "code", "meaning", "run it again?", "what to do"), rows)
+
+
+def _searchable(entry: Code) -> str:
+    """Return a code as an entry of the index: the search of the manual finds no bare number in a text."""
+    return f"{{index}}`{entry.code} <{f'{entry.http_status}/' if entry.http_status else ''}{entry.code}>`"
 
 
 _AGAIN = {
@@ -144,25 +149,44 @@ def exceptions() -> str:
 
 def findings() -> str:
     """Every finding of a check, read from the source of the rules."""
-    tree = ast.parse(inspect.getsource(preflight))
-    rows = {}
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
-        level = call.func.id.removeprefix("_")
-        if level in ("error", "warning", "info") and len(call.args) == 2 and isinstance(call.args[0], ast.Constant):
-            code = call.args[0].value
-            accept = "yes" if code in preflight.ACCEPTABLE else "no"
-            rows[code, level] = (f"`{code}`", level, _message(call.args[1]), accept if level == "error" else "")
+    rows: dict[tuple[str, str], tuple[str, str, str, str]] = {}
+    for rule in (node for node in ast.parse(inspect.getsource(preflight)).body if isinstance(node, ast.FunctionDef)):
+        texts = {
+            node.targets[0].id: node.value
+            for node in ast.walk(rule)
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        }
+        for call in (node for node in ast.walk(rule) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+            level = call.func.id.removeprefix("_")
+            if level in ("error", "warning", "info") and len(call.args) == 2 and isinstance(call.args[0], ast.Constant):
+                code = call.args[0].value
+                accept = "yes" if code in preflight.ACCEPTABLE else "no"
+                said = re.sub("…+", "…", _message(call.args[1], texts))
+                text = _plain(_SAID_ELSEWHERE[code] if said == "…" else said)
+                rows[code, level] = (f"`{code}`", level, text, accept if level == "error" else "")
     return _table(
         ("code", "level", "what it says", "can `accept=` send despite it?"), [rows[key] for key in sorted(rows)]
     )
 
 
-def _message(node: ast.expr) -> str:
-    """Return a message as it is written, with … for what is filled in."""
-    if isinstance(node, ast.JoinedStr):
-        parts = [str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values]
-        return _plain("".join(parts))
-    return _plain(str(node.value)) if isinstance(node, ast.Constant) else ""
+_SAID_ELSEWHERE = {"players_differ": "players may play another length than the card shows: …"}
+"""What a finding says whose text is made outside of the rules."""
+
+
+def _message(node: ast.expr, texts: dict[str, ast.expr]) -> str:
+    """Return a message as it is written, with … for what is filled in; ``texts`` are the variables of its rule."""
+    match node:
+        case ast.Constant(str(text)):
+            return text
+        case ast.JoinedStr(parts):
+            return "".join(_message(part, texts) for part in parts)
+        case ast.FormattedValue(value) if isinstance(value, ast.Name):
+            return _message(value, texts)
+        case ast.BinOp(left, ast.Add(), right):
+            return _message(left, texts) + _message(right, texts)
+        case ast.Name(name) if name in texts:
+            return _message(texts[name], texts)
+    return "…"
 
 
 # --- commands ---------------------------------------------------------------------------------------------------
@@ -324,6 +348,7 @@ def _behaviour(person: Person) -> str:
         "opted out on another line: 403/2024": person.name == "Kim Second Line",
         "on your own block list: 403/2026": person.name == "Lee Blocked",
         "delivered, then read": person.reads,
+        "sent: SMS gives no receipts": person.service == NO_RECEIPT_SERVICE,
     }
     return "; ".join(fact for fact, holds in facts.items() if holds) or "delivered"
 
@@ -343,11 +368,14 @@ _SCRIPTS = {
 
 
 def hosts() -> str:
-    """The table of hosts, from the results of the tests."""
+    """The table of hosts, with what a test did in each, from the results of the tests."""
     hosts: dict[str, dict[str, str]] = json.loads((FOLDER / "hosts.json").read_text("utf-8"))
-    features = sorted({feature for results in hosts.values() for feature in results})
-    rows = [(host, *(results.get(feature, "") for feature in features)) for host, results in hosts.items()]
-    return _table(("host", *features), rows)
+    words = list(dict.fromkeys(["works", *(result for results in hosts.values() for result in results.values())]))
+    rows = [
+        (host, *(", ".join(feature for feature, result in results.items() if result == word) for word in words))
+        for host, results in hosts.items()
+    ]
+    return _table(("host", *words), rows)
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------
@@ -359,8 +387,9 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Write text so that Markdown leaves it as it is."""
-    return re.sub(r"([*_{}<>$])", r"\\\1", text)
+    """Write text so that Markdown leaves it as it is, also in what it marks as code."""
+    parts = re.split(r"(`[^`]*`)", text)
+    return "".join(part if part.startswith("`") else re.sub(r"([*_{}<>$])", r"\\\1", part) for part in parts)
 
 
 MADE: dict[str, Callable[[], str]] = {
