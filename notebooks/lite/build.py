@@ -30,7 +30,8 @@ def build(folder: Path) -> None:
         (source / "files").mkdir()
         for notebook in sorted(NOTEBOOKS.glob("*.ipynb")):
             copy(notebook, source / "files" / notebook.name)
-        run("jupyterlite_core.app", "build", "--lite-dir", str(source), "--output-dir", str(folder.resolve()))
+        # it leaves a file of its own where it runs
+        run("jupyterlite_core.app", "build", "--lite-dir", ".", "--output-dir", str(folder.resolve()), folder=source)
 
 
 def copy(notebook: Path, target: Path) -> None:
@@ -41,8 +42,8 @@ def copy(notebook: Path, target: Path) -> None:
     nbformat.write(content, target)
 
 
-def run(module: str, *arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", module, *arguments], check=True)
+def run(module: str, *arguments: str, folder: Path = PROJECT) -> None:
+    subprocess.run([sys.executable, "-m", module, *arguments], check=True, cwd=folder)
 
 
 if __name__ == "__main__":
