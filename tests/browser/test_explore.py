@@ -239,6 +239,7 @@ def test_a_stranger_answers_by_mouse_alone_what_one_line_of_code_answers(noteboo
         expect(at.locator("dl.linq-x-tiles")).to_contain_text(f"{answers['p95'][service]:,.1f} s")
     at.get_by_role("button", name="Clear filter").click()
     at.get_by_role("combobox", name="Status").select_option("failed")
+    expect(at.get_by_text(f"1–50 of {answers['failed']}")).to_be_visible()  # the buttons do not move any more
     at.get_by_role("combobox", name="Format of the export").select_option("excel")
     at.get_by_role("button", name="Export", exact=True).click()
     expect(at.get_by_role("status").first).to_have_text("written: sends.xlsx")
