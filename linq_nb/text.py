@@ -101,6 +101,11 @@ def one_line(text: object, limit: int = 120) -> str:
     return _cut(visible(unsigned(str(text)[: 20 * limit])), limit)
 
 
+def whole_text(text: str) -> str:
+    """Return a text without half characters, which no message to a page can hold; a question mark stands for each."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + ELLIPSIS
 

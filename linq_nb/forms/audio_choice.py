@@ -11,7 +11,7 @@ from linq_nb.audio import SUFFIXES, can_transcode
 from linq_nb.errors import AudioError
 from linq_nb.model import VoiceMemo, source_of
 from linq_nb.model.sources import same_looking
-from linq_nb.text import clean, mask_text
+from linq_nb.text import clean, mask_text, whole_text
 
 MAX_FILES = 200
 MAX_ENTRIES = 5_000
@@ -92,7 +92,8 @@ def audio_files(folder: str = "") -> list[str]:
 
 def shown(text: str) -> str:
     """Return what may stay in the field, and so in a saved notebook: no handle and no signature of a URL."""
-    return mask_text(re.sub(r"(?s)[?#].*", _CUT, text) if source_of(text) == "url" else text, local=True)
+    text = re.sub(r"(?s)[?#].*", _CUT, text) if source_of(text) == "url" else text
+    return whole_text(mask_text(text, local=True))
 
 
 def _files_below(start: Path) -> Iterator[Path]:

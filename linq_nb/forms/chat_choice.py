@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from linq_nb import views
 from linq_nb.errors import LinqError, PreflightError
 from linq_nb.model import Chat
-from linq_nb.text import clean
+from linq_nb.text import clean, whole_text
 
 if TYPE_CHECKING:
     from linq_nb.outbox import Outbox
@@ -61,7 +61,9 @@ class ChatChoice:
 
         Raises PreflightError for more than ``MAX_LINES`` lines.
         """
-        texts = list(dict.fromkeys(text for line in lines if (text := " ".join(line.split()).strip("\"',; "))))
+        texts = list(
+            dict.fromkeys(text for line in lines if (text := whole_text(" ".join(line.split()).strip("\"',; "))))
+        )
         if len(texts) > MAX_LINES:
             raise PreflightError(
                 f"these are {len(texts):,} lines, and the form takes {MAX_LINES:,}; nothing was sent; use "
@@ -106,5 +108,5 @@ def chat_row(chat: Chat) -> Row:
         "detail": rest.removesuffix(service).removesuffix(" · "),
         "service": service,
         "health": "NOT ACTIVE" if chat.is_active is False else health,
-        "handles": handles.encode("utf-8", "replace").decode(),  # no half characters
+        "handles": whole_text(handles),
     }

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
 
 from linq_nb import views
 from linq_nb.errors import LinqError
-from linq_nb.forms import cell_code, notebook_tables, wording
+from linq_nb.forms import cell_code, notebook_tables
 from linq_nb.forms.audio_choice import AudioChoice
 from linq_nb.forms.chat_choice import ChatChoice
 from linq_nb.model import BadDraft, Chat, Draft, Finding, Plan, VoiceMemo
@@ -56,13 +55,7 @@ class Choice:
         self.card = views.memo_card(self.memo).html if self.memo is not None else ""
         if drafts := self.drafts():
             self.plan = self.outbox.plan(drafts)
-            self.card = self._card(drafts, self.plan).html
-
-    def accepting(self, rows: Collection[int]) -> tuple[Plan, frozenset[str]]:
-        """Return the plan of some rows despite the findings that a person may accept, and these findings' codes."""
-        plan_rows = [row for row in self.plan.rows if row.row in rows] if self.plan else []
-        codes = frozenset(code for row in plan_rows for code in wording.acceptable(row))
-        return self.outbox.plan([row.draft for row in plan_rows], accept=codes), codes
+            self.card = self._card(self.plan).html
 
     def as_code(self, how: str, names: cell_code.Names) -> str:
         """Return what the form would do as code for a cell. Raises LinqError as long as something is missing."""
@@ -73,10 +66,10 @@ class Choice:
         chosen = cell_code.Chosen(self.memo, self.audio.source, self.convert, self.chats, self.copy)
         return cell_code.magic(chosen, names, self.list.offered) if how == "magic" else cell_code.python(chosen, names)
 
-    def _card(self, drafts: Sequence[Draft | BadDraft], plan: Plan) -> views.Shown:
+    def _card(self, plan: Plan) -> views.Shown:
         mode = self._session.mode
-        draft = drafts[0]
-        if len(drafts) > 1 or not isinstance(draft, Draft):
+        draft = plan.rows[0].draft  # its chat is looked up, where a table has a name
+        if len(plan.rows) > 1 or not isinstance(draft, Draft):
             return views.several_card(plan, mode=mode)
         chat = self._session.chat_of(draft)
         findings = self.outbox.check(draft.memo, chat, copy=draft.copy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +28,9 @@ def tables() -> list[Table]:
 
 def column_of(name: str, column: str) -> list[str]:
     """Return the texts in a column of a frame of the notebook; missing ones are left out. Raises SettingsError."""
-    values = list(_frame(name, column)[column])
+    table = of_value(_frame(name, column))
+    place = table.place(column)
+    values = [row[place] for row in table.rows]
     return [str(value) for value in values if not _is_missing(value)]
 
 
@@ -36,12 +39,13 @@ def drafts_of(name: str, chat: str, audio: str, *, convert: bool) -> list[Draft 
 
     Raises SettingsError for a frame or a column that is not there.
     """
-    frame = _frame(name, chat, audio)
+    table = of_value(_frame(name, chat, audio))
     if convert:
-        load = functools.cache(_converted)
-        audios = [load(value) if isinstance(value, str) else value for value in frame[audio]]
-        frame = frame.assign(**{audio: audios})
-    return drafts_of_table(of_value(frame), chat=chat, audio=audio)
+        place, load = table.place(audio), functools.cache(_converted)
+        audios = [load(row[place]) if isinstance(row[place], str) else row[place] for row in table.rows]
+        rows = [(*row[:place], memo, *row[place + 1 :]) for row, memo in zip(table.rows, audios, strict=True)]
+        table = dataclasses.replace(table, rows=rows)
+    return drafts_of_table(table, chat=chat, audio=audio)
 
 
 def _converted(text: str) -> VoiceMemo | str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -218,11 +219,12 @@ class Outcomes:
 
 
 def _key(row: PlanRow) -> str:
-    """Name a recipient: by the send key where there is one, else by what was typed."""
+    """Name a recipient: by the send key where there is one, else by a hash of what was typed, which may be private."""
     if row.wanted is not None:
         return row.wanted.send_id
     audio = row.draft.audio if isinstance(row.draft, BadDraft) else row.draft.memo.content
-    return f"{row.row}:{row.draft.chat}:{audio}"
+    typed = f"{row.draft.chat}\n{audio}".encode("utf-8", "surrogatepass")
+    return f"{row.row}:{hashlib.sha256(typed).hexdigest()}"
 
 
 def _note(outcome: Outcome, state: str, note: str) -> str:

@@ -24,6 +24,7 @@ from linq_nb.forms.sending import Sending
 from linq_nb.model import Chat, VoiceMemo
 from linq_nb.outbox import Outbox
 from linq_nb.outbox.poll import GRACE_S
+from linq_nb.text import clean
 from linq_nb.widgets.base import SHARED_CSS, SHARED_JS, joined
 
 HERE = Path(__file__).parent
@@ -170,7 +171,9 @@ class SendForm(Sending):
             case "act":
                 self._act(str(content.get("row")), str(content.get("action")), str(content.get("reason") or ""))
             case "accept":
-                self._ask_to_accept({int(row) for row in content.get("rows") or ()})
+                plan, rows = self.choice.plan, content.get("rows")
+                if plan is not None and isinstance(rows, list):
+                    self._ask_to_accept([row for row in plan.rows if row.row in rows and wording.acceptable(row)])
             case "code":
                 self._show_code(str(content.get("how")))
 
@@ -265,7 +268,12 @@ class SendForm(Sending):
     def _set_options(self, copy: Any = None, convert: Any = None) -> None:
         """Take over the copy number or the wish for an M4A, from the page or from the traits."""
         if copy is not None:
-            self.copy = min(max(int(copy), 1), MAX_COPY)
+            try:
+                self.copy = min(max(int(copy), 1), MAX_COPY)
+            except (TypeError, ValueError, OverflowError):
+                raise SettingsError(
+                    f"the copy is a whole number from 1 to {MAX_COPY:,}, not {clean(copy, 40)!r}; nothing was changed"
+                ) from None
         if convert is not None:
             self.convert = bool(convert)
         reload = self.choice.convert != self.convert

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from linq_nb import consent, live, views
@@ -14,7 +14,7 @@ from linq_nb.errors import LinqError, OutcomeUnknown
 from linq_nb.forms import wording
 from linq_nb.forms.choice import Choice
 from linq_nb.forms.outcomes import WAITING, Outcomes
-from linq_nb.model import Draft, Event, Plan, Send
+from linq_nb.model import Draft, Event, Plan, PlanRow, Send
 from linq_nb.outbox import Outbox, attempt, session_of
 from linq_nb.outbox.batch import Batch
 from linq_nb.outbox.follow import Follower
@@ -157,9 +157,6 @@ class Sending(Unpicklable, Widget):
     def _ask(self, question: Question) -> None:
         """Ask once more before a send; the cursor goes to No, so Enter is no."""
         drafts = [row.draft for row in question.plan.rows if row.verdict == "send" and isinstance(row.draft, Draft)]
-        if not drafts:
-            self._refresh()
-            return
         self.question = question
         chats = [self._session.chat_of(draft) for draft in drafts]
         words = consent.question(drafts[0].memo, chats, self._session.journal.label, self._session.live_note)
@@ -169,7 +166,7 @@ class Sending(Unpicklable, Widget):
 
     def _confirm(self, reason: str = "") -> None:
         question, self.question = self.question, None
-        if question is None:
+        if question is None or self.batch is not None:
             return
         if self.outbox.mode == "LIVE" and not question.accept:
             consent.remember(self._session.account)
@@ -191,10 +188,24 @@ class Sending(Unpicklable, Widget):
         self.say("Nothing was sent.")
         self._focus_next = "send"
 
-    def _ask_to_accept(self, rows: set[int]) -> None:
-        plan, accept = self.choice.accepting(rows)
-        if accept:
-            self._ask(Question(plan, accept))
+    def _ask_to_accept(self, plan_rows: Collection[PlanRow]) -> None:
+        """Ask whether to send these rows despite the findings that a person may accept."""
+        accept = frozenset(code for row in plan_rows for code in wording.acceptable(row))
+        if not accept or self.batch is not None:
+            return
+        self._ask_or_show(Question(self.outbox.plan([row.draft for row in plan_rows], accept=accept), accept))
+
+    def _ask_or_show(self, question: Question) -> None:
+        """Ask before a send; where nothing would be sent any more, show why."""
+        if wording.plan_verdict(question.plan) == "send":
+            self._ask(question)
+            return
+        if not self.outcomes:
+            self._refresh()
+            return
+        self.outcomes.recorded(question.plan)
+        self._keep()
+        self.say("Nothing was sent now; the list says why.")
 
     def _act(self, key: str, name: str, reason: str) -> None:
         """Do what the list offers for one recipient."""
@@ -203,9 +214,9 @@ class Sending(Unpicklable, Widget):
             return
         self.error = None
         if name == SEND_ANYWAY.name:
-            self._ask_to_accept({outcome.row.row})
+            self._ask_to_accept([outcome.row])
         elif name == TRY_AGAIN.name:
-            self._ask_or_send(self.outbox.plan([outcome.row.draft]))
+            self._try_again(outcome.row)
         else:
             self.outcomes.put(key, act(self.outbox, outcome.send, name, reason))
             self._keep()
@@ -213,9 +224,19 @@ class Sending(Unpicklable, Widget):
             self.say("")
             self._follow()
 
+    def _try_again(self, row: PlanRow) -> None:
+        """Send a row of which nothing was sent, as the checks see it now; what needs a yes is asked again."""
+        plan = self.outbox.plan([row.draft])
+        if wording.acceptable(plan.rows[0]):
+            self._ask_to_accept(plan.rows)
+        elif wording.plan_verdict(plan) == "send":
+            self._ask_or_send(plan)
+        else:
+            self._ask_or_show(Question(plan))
+
     def _send_plan(self, plan: Plan, accept: frozenset[str] = frozenset()) -> None:
         """Send a plan: one draft at once, with its error raised; several by a batch."""
-        self.error = None
+        self.error, self.question = None, None
         self.outcomes.begin(plan)
         self._kept |= self.outcomes.by_key
         if len(plan.rows) > 1:
@@ -256,7 +277,7 @@ class Sending(Unpicklable, Widget):
         if error is not None:
             raise error
         if all(is_going_well(send.status) for send in self.sends):
-            self.say(self._next_step())
+            self.say(self._next_step() if self.choice.plan is not None else "")
         else:
             self.say("Those that went are not sent again.", tag="not all", tone="error")
         self._scrolls = True
@@ -275,7 +296,8 @@ class Sending(Unpicklable, Widget):
             self._ended_at = time.monotonic()
             if self.choice.list.refresh():
                 self._offer()
-            self.choice.make_plan()
+            with contextlib.suppress(LinqError):  # of the next plan, such as a DataFrame that is gone; this one is sent
+                self.choice.make_plan()
             self._follow()
 
     def _stop(self) -> None:

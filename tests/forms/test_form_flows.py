@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,68 @@ def test_a_table_or_column_that_is_not_there_is_an_error(
     assert "nothing was sent; choose another" in status(form)
 
 
+def test_a_column_may_have_a_number_for_its_name(form: SendForm, frames: dict[str, Any], hello: Path) -> None:
+    pd = pytest.importorskip("pandas")
+    frames["rows"] = pd.DataFrame({0: [ADA], 1: [str(hello)]})
+    say(form, {"kind": "table", "name": "rows", "column": "0", "audio": ""})
+    assert (form.error, names(form)) == (None, [ADA])
+    form.convert = True
+    say(form, {"kind": "table", "name": "rows", "column": "0", "audio": "1"})
+    assert (form.error, label(form)) == (None, "Send 0:02 to Ada Lovelace · iMessage")
+
+
+def test_the_audio_of_any_frame_is_converted(form: SendForm, frames: dict[str, Any], hello: Path) -> None:
+    polars = pytest.importorskip("polars")
+    frames["rows"] = polars.DataFrame({"chat": [ADA], "audio": [str(hello)]})
+    form.convert = True
+    say(form, {"kind": "table", "name": "rows", "column": "chat", "audio": "audio"})
+    assert (form.error, label(form)) == (None, "Send 0:02 to Ada Lovelace · iMessage")
+
+
+def test_a_column_that_is_there_twice_chooses_nobody(form: SendForm, frames: dict[str, Any]) -> None:
+    pd = pytest.importorskip("pandas")
+    frames["rows"] = pd.DataFrame([[ADA, BOOK_CLUB]], columns=["chat", "chat"])
+    say(form, {"kind": "table", "name": "rows", "column": "chat", "audio": ""})
+    assert isinstance(form.error, SettingsError)
+    assert (names(form), form.view["unmatched"]) == ([], [])
+
+
+def test_after_a_batch_a_table_that_is_gone_is_no_error(
+    form: SendForm, frames: dict[str, Any], demo: Demo, hello: Path
+) -> None:
+    pd = pytest.importorskip("pandas")
+    frames["rows"] = pd.DataFrame({"chat": [ADA, BOOK_CLUB], "audio": [str(hello)] * 2})
+    say(form, {"kind": "table", "name": "rows", "column": "chat", "audio": "audio"})
+    say(form, {"kind": "press", "button": "send"})
+    del frames["rows"]
+    form.wait()
+    assert sum(demo.bubbles().values()) == 2
+    assert (form.error, status(form), progress(form)) == (None, "", "2 chats: 2 queued.")
+
+
+def test_half_characters_do_not_stop_the_messages_to_the_page(form: SendForm) -> None:
+    paste(form, "Nobody \ud800")
+    give(form, "no-file-\udcff.wav")
+    json.dumps(form.view, ensure_ascii=False).encode()
+    say(form, {"kind": "drop", "text": form.view["unmatched"][0]["text"]})
+    assert form.view["unmatched"] == []
+
+
+def test_a_row_that_names_no_chat_tells_the_page_nothing_private(
+    form: SendForm, frames: dict[str, Any], demo: Demo, hello: Path
+) -> None:
+    pd = pytest.importorskip("pandas")
+    chats = pd.Series([ADA, "\x1b[31mNobody \udcff +12025550188"], dtype=object)
+    frames["rows"] = pd.DataFrame({"chat": chats, "audio": [str(hello)] * 2})
+    say(form, {"kind": "table", "name": "rows", "column": "chat", "audio": "audio"})
+    press(form)
+    seen = json.dumps(form.outcomes.rows(), ensure_ascii=False)
+    assert seen.encode()
+    assert not any(private in seen for private in ("2025550188", "\\u001b"))
+    assert [send.status for send in form.sends] == ["queued", "not_sent"]
+    assert demo.bubbles() == {demo.chat_ids[ADA]: 1}
+
+
 # --- findings that a person may accept, and an opt-out that nobody may ---
 
 
@@ -216,6 +279,44 @@ def test_send_anyway_is_offered_in_the_list_too(form: SendForm, demo: Demo) -> N
     assert progress(form) == "3 chats: 2 queued, 1 opted out."
     assert {demo.bubbles(demo.chat_ids[name]) for name in (ADA, CORA)} == {1}
     assert demo.bubbles(demo.chat_ids[KIM]) == 0
+
+
+def test_send_anyway_is_asked_again_when_it_is_tried_again(form: SendForm, demo: Demo) -> None:
+    upload(form, tone())
+    choose(form, ADA, CORA)
+    press(form)
+    act(form, CORA, "send anyway")
+    demo.fail_next(403, 2005)
+    press(form, "yes", "it is urgent")
+    assert actions_of(form, CORA) == ["Try again"]
+    act(form, CORA, "try again")
+    assert form.view["ask"] == {"yes": "Yes, send 0:02 to Cora Critical · iMessage anyway", "reason": True}
+    assert demo.bubbles(demo.chat_ids[CORA]) == 0
+    press(form, "yes", "it still is")
+    assert progress(form) == "2 chats: 2 queued."
+    assert set(demo.bubbles().values()) == {1}
+
+
+def test_an_opt_out_meanwhile_is_shown_when_a_live_send_is_tried_again(
+    live: tuple[SendForm, Demo],
+) -> None:
+    form, demo = live
+    upload(form, tone())
+    choose(form, ADA, BOOK_CLUB)
+    press(form)
+    demo.fail_next(403, 2005, times=2)
+    press(form, "yes")
+    demo.fail_next(403, 2024)
+    other = opened(form.outbox)
+    fill(other)
+    press(other)
+    press(other, "yes")
+    other.close()
+    act(form, ADA, "try again")
+    assert form.view["ask"] is None
+    assert (row_of(form, ADA)["state"], actions_of(form, ADA)) == ("opted out", [])
+    assert actions_of(form, BOOK_CLUB) == ["Try again"]
+    assert demo.bubbles() == {}
 
 
 def test_an_opt_out_is_offered_nothing_anywhere(form: SendForm, demo: Demo) -> None:

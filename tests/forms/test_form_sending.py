@@ -238,6 +238,40 @@ def test_nothing_else_is_chosen_or_pressed_while_a_batch_goes_on(
     assert label(held) == "Send 0:03 to 2 chats · 3 people · iMessage"
 
 
+def test_no_question_is_asked_while_a_batch_goes_on(held: SendForm, demo: Demo, door: threading.Event) -> None:
+    upload(held, tone())
+    choose(held, ADA, BOOK_CLUB, "Cora Critical")
+    (group,) = held.view["acceptable"]
+    start(held)
+    say(held, {"kind": "accept", "rows": group["rows"]})
+    assert held.question is None
+    choose(held, BOOK_CLUB, ADA)  # the rows of the next plan are others
+    door.set()
+    held.wait()
+    cora = next(row for row in held.outcomes.rows() if row["whom"].startswith("Cora"))
+    say(held, {"kind": "act", "row": cora["id"], "action": "send anyway"})
+    assert held.view["ask"] == {"yes": "Yes, send 0:02 to Cora Critical · iMessage anyway", "reason": True}
+    assert demo.bubbles() == {demo.chat_ids[ADA]: 1, demo.chat_ids[BOOK_CLUB]: 1}
+
+
+@pytest.mark.parametrize("copy", ["", "1.5", "two", [], float("inf"), 10**400])
+def test_what_is_no_copy_number_is_said_in_words(form: SendForm, copy: object) -> None:
+    fill(form)
+    say(form, {"kind": "copy", "value": copy})
+    if copy == 10**400:
+        assert form.copy == 1000
+        return
+    assert "the copy is a whole number from 1 to 1,000" in status(form)
+    assert form.copy == 1
+
+
+@pytest.mark.parametrize("rows", [None, 3, "x", [[]], [{}], [None], {"a": 1}, [10**400]])
+def test_rows_that_no_button_names_are_left_alone(form: SendForm, rows: object) -> None:
+    fill(form, "Cora Critical")
+    say(form, {"kind": "accept", "rows": rows})
+    assert (form.error, form.question) == (None, None)
+
+
 def test_a_form_that_is_closed_starts_nothing_more(open_live: Callable[..., SendForm], demo: Demo) -> None:
     waiting: list[int] = []
 
