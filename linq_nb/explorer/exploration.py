@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from linq_nb import catalog
+from linq_nb import catalog, storable
 from linq_nb.errors import SettingsError
 from linq_nb.explorer import detail
 from linq_nb.explorer.cells import cell, masked
@@ -69,7 +69,7 @@ class Exploration:
         if name in ("since", "until"):
             return time_of(value, self.table.now, name)
         if name in ("text", "needs_me"):
-            return bool(value) if name == "needs_me" else str(value or "")[:200]
+            return bool(value) if name == "needs_me" else storable.text(str(value or "")[:200])
         if value is None:
             return None
         if name == "chat":

@@ -21,6 +21,9 @@ SEARCHED = ("chat_name", "filename", "error_message")
 IDS = ("send_id", "message_id", "chat_id", "trace_id")
 """The columns in which a text is searched that may be a part of an id: ``PART_OF_ID`` or more hexadecimal digits."""
 
+MOST_SEARCHED = 100
+"""Characters of a text that are searched: engines refuse the pattern of many more, above all in Arabic."""
+
 PART_OF_ID = re.compile(r"[0-9a-f-]{6,}")
 
 EQUAL = {"chat": "chat_id", "line": "from_handle", "service": "service", "status": "status", "error": "error_code",
@@ -85,7 +88,7 @@ class Selection:
 
     def conditions(self, rows: Any, now: datetime, odd: Collection[str] = SEARCHED) -> Iterator[Condition]:
         """Give the conditions for a narwhals frame."""
-        if key := name_key(self.text):
+        if key := name_key(self.text)[:MOST_SEARCHED]:
             yield _contains(key, odd)
         for name, column in EQUAL.items():
             if (value := getattr(self, name)) is not None:

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -324,3 +325,19 @@ def test_a_record_says_the_same_as_text_and_html_and_holds_no_markup_of_others(s
     assert "<script" not in shown.html
     explorer.filter(text="nobody at all")
     assert "no send is chosen" in explorer.record().html
+
+
+def test_a_long_text_is_searched_by_its_beginning_in_every_engine(sent: Outbox) -> None:
+    searched = "\ufdfa" * 200  # each is 18 letters, and each of these may be written in several ways
+    frame = to_frame(sent.sends())
+    frame["chat_name"] = [unicodedata.normalize("NFKC", searched), *frame["chat_name"][1:]]
+    for each in (frame, pl.from_pandas(frame), duckdb.from_arrow(pl.from_pandas(frame).to_arrow())):
+        explorer = Explorer(each)
+        explorer.filter(text=searched)
+        assert repr(explorer) == f"Explorer(1 of {len(frame)} sends)"
+
+
+def test_half_a_character_is_searched_for(sent: Outbox) -> None:
+    explorer = Explorer(sent)
+    explorer.filter(text="\ud800")
+    assert len(explorer.rows) == 0
