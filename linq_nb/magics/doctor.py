@@ -72,8 +72,8 @@ def _lines(session: Session, lines: list[Line]) -> str:
 def _line(session: Session, line: Line, ask: bool) -> str:
     """Say how Linq rates a line, and why, as far as an audit in the journal or one that is asked for now tells."""
     audit = audit_line(session, line, AUDIT_S) if ask else known_audits(session).get(line.phone_number)
-    rating = (audit.severity if ask and audit else line.reputation) or "no rating"
-    text = f"{mask(line.phone_number)}: {rating}"
+    rating = (audit.severity if ask and audit else None) or line.reputation or "no rating"
+    text = f"{mask(line.phone_number)}: {one_line(rating, 40)}"
     if audit is None:
         return text if rating == "HEALTHY" else f"{text}; %linq_doctor --reputation asks Linq why"
     reasons = [reason for driver in audit.drivers[:1] if (reason := driver.summary or driver.key)]

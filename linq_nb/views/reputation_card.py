@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from linq_nb.model import Reputation
 from linq_nb.text import clean, mask, short_id
 from linq_nb.views.page import AMBER, FRAME, GREEN, GREY, RED, Row, Shown, columns, div, esc, fact_table, pill, quiet
 from linq_nb.views.phrases import moment
 
 _RATINGS = {"HEALTHY": GREEN, "AT_RISK": AMBER, "CRITICAL": RED}
-_MOST_CHATS = 5
+_MOST_CHATS, _MOST_ROWS = 5, 10
 
 
 def reputation_card(audit: Reputation) -> Shown:
@@ -27,13 +29,22 @@ def reputation_card(audit: Reputation) -> Shown:
 def _rows(audit: Reputation) -> list[Row]:
     reasons = [
         f"{clean(driver.summary or driver.key or 'other', 300)}{f' ({clean(driver.metric)})' if driver.metric else ''}"
-        for driver in audit.drivers
+        for driver in audit.drivers[:_MOST_ROWS]
     ]
-    steps = [": ".join(clean(part, 600) for part in (step.title, step.detail) if part) for step in audit.steps]
+    steps = [
+        ": ".join(clean(part, 600) for part in (step.title, step.detail) if part) for step in audit.steps[:_MOST_ROWS]
+    ]
     chats = [
         f"{short_id(chat.chat_id)} {clean(chat.status or 'asked to stop', 40)}" for chat in audit.chats[:_MOST_CHATS]
     ]
     more = len(audit.chats) - len(chats)
-    rows = [("why", reason) for reason in reasons] + [("to do", step) for step in steps]
+    rows = [("why", reason) for reason in (*reasons, *_others(audit.drivers))]
+    rows += [("to do", step) for step in (*steps, *_others(audit.steps))]
     rows += [("chats", ", ".join(chats) + (f" and {more} more" if more > 0 else ""))] if chats else []
     return rows + ([("error", clean(audit.error, 300))] if audit.error else [])
+
+
+def _others(items: Sequence[object]) -> list[str]:
+    """Return how many more there are than the card shows."""
+    more = len(items) - _MOST_ROWS
+    return [f"and {more:,} more"] if more > 0 else []

@@ -196,6 +196,13 @@ def test_a_report_with_gaps_is_read(connect: Callable[..., Outbox]) -> None:
     assert "brand_new_word" in audit._repr_mimebundle_()["text/html"]
 
 
+def test_a_huge_report_makes_a_short_card(connect: Callable[..., Outbox]) -> None:
+    report = {"drivers": [{"key": "k"}] * 20_000, "action_items": [{"title": "t"}] * 20_000}
+    shown = connect(transport=answering(status="complete", report=report)).reputation(AT_RISK)._repr_mimebundle_()
+    assert shown["text/plain"].count("and 19,990 more") == 2
+    assert len(shown["text/html"]) < 20_000
+
+
 def test_a_socket_takes_the_number_in_the_address() -> None:
     demo_server = Demo()
     with Server(demo_server):

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from linq_nb import Draft, Outbox, Send, VoiceMemo, connect
+from linq_nb import Draft, Outbox, Reputation, Send, VoiceMemo, connect
 from linq_nb.demo import Demo
 from linq_nb.frames import COLUMNS
 from linq_nb.magics import doctor
@@ -498,6 +498,13 @@ def test_doctor_asks_for_the_reputation_of_lines_only_when_told_to(shell: Any, d
     broken = shell.run("%linq_doctor --reputation").text
     assert broken.count("not ready: ApiError: Linq refused the reputation audit (500/3006") == 2
     assert "0 sends" in broken
+
+
+def test_an_audit_without_a_rating_leaves_that_of_the_line(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = session_of(connect())
+    monkeypatch.setattr(doctor, "audit_line", lambda *_: Reputation(phone_number="+12025550101", audit_id="a"))
+    shown = doctor.examine(lambda: session, reputation=True).text
+    assert "+1•••••0101: AT_RISK, audited before" in shown
 
 
 def test_doctor_warns_of_disabled_webhooks_until_they_are_enabled(connect: Any) -> None:
