@@ -7,6 +7,7 @@ a file as soon as the process closes any descriptor of it. Another process would
 from __future__ import annotations
 
 import contextlib
+import ntpath
 import os
 import stat
 import sys
@@ -47,7 +48,7 @@ def is_private(file: Path, *, platform: str = sys.platform, home: str = os.path.
     False where the file system has no modes, and on Windows outside that folder.
     """
     if platform == "win32":
-        return PureWindowsPath(file).is_relative_to(PureWindowsPath(home))
+        return PureWindowsPath(ntpath.normpath(file)).is_relative_to(PureWindowsPath(home))
     return not any(facts.st_mode & _OTHERS for _, facts in _parts(Path(os.path.realpath(file))))
 
 

@@ -98,7 +98,8 @@ class Outbox(Unpicklable):
     ) -> list[Chat]:
         """List your chats, all pages, ``limit`` at most; ``to`` and ``from_`` are handles in any usual spelling.
 
-        A phone number that cannot be completed to E.164 goes to Linq as it is. Raises ApiError or NotSent.
+        Raises SettingsError for what is neither an email address nor a phone number with its country code, ApiError or
+        NotSent.
         """
         return self._session.chats(to, from_, limit)
 

@@ -31,6 +31,7 @@ HOME = r"C:\Users\Ada"
         (r"C:\Users\Ada\AppData\Local\linq_nb\journal.sqlite", True),
         (r"c:\users\ADA\j.sqlite", True),
         (r"C:\Users\Adam\j.sqlite", False),
+        (r"C:\Users\Ada\..\Bob\j.sqlite", False),
         (r"D:\team\j.sqlite", False),
         (r"\\server\share\j.sqlite", False),
     ],
