@@ -75,7 +75,7 @@ class Exploration:
         if name == "chat":
             return self._chat_id(value)
         if name != "error":
-            return looking_like(value, (choice for choice, _ in self.choices()[name])) or str(value)
+            return looking_like(value, (choice for choice, _ in self.choices()[name])) or storable.text(str(value))
         try:
             return int(value)
         except (ValueError, TypeError, OverflowError):

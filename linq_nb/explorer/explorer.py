@@ -9,7 +9,7 @@ import traitlets
 
 from linq_nb import views
 from linq_nb.auditing import Audit, audit
-from linq_nb.errors import LinqError, SettingsError
+from linq_nb.errors import SettingsError
 from linq_nb.explorer import export_file, picture
 from linq_nb.explorer.exploration import Exploration
 from linq_nb.outbox import session_of
@@ -57,7 +57,7 @@ class Explorer(AskedWidget):
         try:
             self._exploration.choose(**conditions)
             self._changed()
-        except LinqError:
+        except Exception:  # also one of an engine
             self._exploration.selection = before
             raise
 

@@ -337,7 +337,8 @@ def test_a_long_text_is_searched_by_its_beginning_in_every_engine(sent: Outbox) 
         assert repr(explorer) == f"Explorer(1 of {len(frame)} sends)"
 
 
-def test_half_a_character_is_searched_for(sent: Outbox) -> None:
+@pytest.mark.parametrize("name", ["text", "line", "service", "status", "format"])
+def test_half_a_character_is_searched_for(sent: Outbox, name: str) -> None:
     explorer = Explorer(sent)
-    explorer.filter(text="\ud800")
+    explorer.filter(**{name: "\ud800"})
     assert len(explorer.rows) == 0
