@@ -28,7 +28,6 @@ from linq_nb.views.page import (
     pill,
     status_pill,
     table,
-    tagged,
 )
 from linq_nb.views.phrases import ago
 
@@ -48,7 +47,7 @@ def findings(findings: Sequence[Finding]) -> Shown:
 
 def finding_table(rows: Sequence[Row]) -> str:
     """Return levels and messages as a table with coloured tags."""
-    return tagged(((pill(level, _LEVELS.get(level, GREY)), esc(message)) for level, message in rows), first="76px")
+    return table((pill(level, _LEVELS.get(level, GREY)), esc(message)) for level, message in rows)
 
 
 def finding_rows(findings: Sequence[Finding]) -> list[Row]:
