@@ -107,11 +107,20 @@ class SendForm(Sending):
 
         ``reason`` goes with the yes to a send despite findings, and is kept in the journal.
         """
+        self._guard(lambda: self._pressed(button, reason))()
+
+    def _pressed(self, button: str, reason: str) -> None:
         presses: dict[str, Callable[[], None]] = {
             "send": self._press, "stop": self._stop, "yes": lambda: self._confirm(reason), "no": self._refuse,
             "record": self._toggle_recorder, "new": self._new_memo, "others": self._send_to_others, "back": self._back,
         }  # fmt: skip
-        self._guard(presses[button])()
+        if button not in presses:
+            raise SettingsError(
+                f"the form has no button {button!r}; nothing was sent; its buttons are {', '.join(presses)}"
+            )
+        if self.comm is None:
+            raise SettingsError("this form is closed; nothing was sent; run its cell again for a new one")
+        presses[button]()
 
     def close(self) -> None:
         """Close the form; the record of what it did stays. Of sends under way no further one starts.

@@ -339,6 +339,21 @@ def test_close_closes_its_widgets_only(form: SendForm) -> None:
     other.close()
 
 
+@pytest.mark.parametrize("button", ["send", "yes", "record"])
+def test_a_closed_form_sends_nothing(form: SendForm, demo: Demo, button: str) -> None:
+    form.choose("Ada Lovelace")
+    upload(form, tone())
+    form.close()
+    form.press(button)
+    assert str(form.error) == "this form is closed; nothing was sent; run its cell again for a new one"
+    assert not demo.bubbles()
+
+
+def test_a_button_that_the_form_does_not_have_is_said_to_be_none(form: SendForm) -> None:
+    form.press("Send")
+    assert "the form has no button 'Send'; nothing was sent" in str(form.error)
+
+
 def test_form_reads_the_chats_of_each_line_once(outbox: linq_nb.Outbox, demo: Demo) -> None:
     before = len(demo.requests)
     form = opened(outbox)
