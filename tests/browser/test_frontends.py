@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,44 @@ def _(form, mo, outbox):
     return
 """
 """A notebook of marimo: the second cell runs again whenever the form's value changes."""
+
+MARIMO_OTHERS = """import marimo
+app = marimo.App()
+
+@app.cell
+def _():
+    import marimo as mo
+    import linq_nb
+    outbox = linq_nb.connect(demo=True, fresh=True)
+    memo = linq_nb.VoiceMemo.from_file(linq_nb.demo.sample("hello.mp3"))
+    sends = [outbox.send(memo, name) for name in ("Ada Lovelace", "Grace Hopper")]
+    return linq_nb, memo, mo, outbox, sends
+
+@app.cell
+def _(linq_nb, mo, outbox, sends):
+    mo.ui.anywidget(linq_nb.StatusBoard(outbox))
+    return
+
+@app.cell
+def _(linq_nb, mo, outbox, sends):
+    mo.ui.anywidget(linq_nb.Explorer(outbox))
+    return
+
+@app.cell
+def _(linq_nb, mo):
+    mo.ui.anywidget(linq_nb.Recorder())
+    return
+
+@app.cell
+def _(memo):
+    memo
+    return
+
+@app.cell
+def _(memo, outbox):
+    outbox.send(memo, "Kim Opted Out")
+    return
+"""
 
 
 @pytest.fixture
@@ -101,24 +139,32 @@ def test_voila_sends(lab: Lab, other_page: Any, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def marimo_url(tmp_path: Path) -> Iterator[str]:
-    """The address of a marimo app with the form."""
+def marimo(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Give what starts an app of marimo and returns its address."""
     pytest.importorskip("marimo", reason="marimo is not installed")
-    (tmp_path / "app.py").write_text(MARIMO)
-    url = f"http://127.0.0.1:{free_port()}"
     here = os.pathsep.join(
         path for path in (str(Path(linq_nb.__path__[0]).parent), os.environ.get("PYTHONPATH")) if path
     )
-    with (tmp_path / "log").open("w") as log, subprocess.Popen(
-        [sys.executable, "-m", "marimo", "run", "app.py", "--headless", "--no-token", "--port", url.rpartition(":")[2]],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": here, "HOME": str(tmp_path)}, stdout=log, stderr=log,
-    ) as server:  # fmt: skip
-        try:
-            wait_for(lambda: server.poll() is not None or answers(f"{url}/health"))
-            assert server.poll() is None, (tmp_path / "log").read_text()
-            yield url
-        finally:
-            server.terminate()
+    servers: list[subprocess.Popen[bytes]] = []
+
+    def run(app: str) -> str:
+        (tmp_path / "app.py").write_text(app)
+        url = f"http://127.0.0.1:{free_port()}"
+        options = ["--headless", "--no-token", "--show-tracebacks", "--port", url.rpartition(":")[2]]
+        with (tmp_path / "log").open("w") as log:
+            server = subprocess.Popen(
+                [sys.executable, "-m", "marimo", "run", "app.py", *options], cwd=tmp_path, stdout=log, stderr=log,
+                env={**os.environ, "PYTHONPATH": here, "HOME": str(tmp_path)},
+            )  # fmt: skip
+        servers.append(server)
+        wait_for(lambda: server.poll() is not None or answers(f"{url}/health"))
+        assert server.poll() is None, (tmp_path / "log").read_text()
+        return url
+
+    yield run
+    for server in servers:
+        server.terminate()
+        server.wait()
 
 
 def answers(url: str) -> bool:
@@ -130,12 +176,12 @@ def answers(url: str) -> bool:
 
 
 @pytest.mark.host("marimo", "form")
-def test_marimo_sends(lab_page: Any, marimo_url: str, tmp_path: Path) -> None:
+def test_marimo_sends(lab_page: Any, marimo: Callable[[str], str], tmp_path: Path) -> None:
     """``mo.ui.anywidget(form)`` is drawn, holds what is chosen, sends and follows; another cell reads its value."""
-    page = lab_page.context.new_page()
+    page, url = lab_page.context.new_page(), marimo(MARIMO)
     try:
-        with Guard(page, marimo_url) as guard:
-            page.goto(marimo_url)
+        with Guard(page, url) as guard:
+            page.goto(url)
             form = FormPage(page.locator("body"))
             sends_a_memo(form, tone(tmp_path / "hello.wav"))
             form.button("^Send to others$").click()
@@ -143,6 +189,31 @@ def test_marimo_sends(lab_page: Any, marimo_url: str, tmp_path: Path) -> None:
             expect(page.get_by_text("chosen: 1; sent: 2")).to_be_visible()
             form.button("^Record$").click()
             expect(form.at.get_by_role("alert")).to_contain_text("record with linq_nb.Recorder() in a cell of its own")
+        guard.check()
+    finally:
+        page.close()
+
+
+@pytest.mark.host("marimo", "card")
+@pytest.mark.host("marimo", "status board")
+@pytest.mark.host("marimo", "explorer")
+@pytest.mark.host("marimo", "recorder")
+@pytest.mark.host("marimo", "errors")
+def test_marimo_shows_the_other_widgets_and_what_went_wrong(lab_page: Any, marimo: Callable[[str], str]) -> None:
+    """An app hides what its cells raise, unless it is started with ``--show-tracebacks``."""
+    page, url = lab_page.context.new_page(), marimo(MARIMO_OTHERS)
+    try:
+        with Guard(page, url) as guard:
+            page.goto(url)
+            expect(page.locator(".linq-board")).to_contain_text("2 of 2 settled")
+            explorer = page.locator(".linq-x")
+            explorer.get_by_role("combobox", name="Chat").select_option(label="Ada Lovelace")
+            expect(explorer.get_by_text("1–1 of 1")).to_be_visible()
+            expect(page.get_by_text("Press Record. You can listen before anything is sent.")).to_be_visible()
+            page.get_by_role("button", name="Record", exact=True).click()
+            expect(page.get_by_role("button", name="Record", exact=True)).to_be_hidden()
+            expect(page.locator("audio[controls]").first).to_be_visible()
+            expect(page.get_by_text("the recipient opted out: do not send").first).to_be_visible()
         guard.check()
     finally:
         page.close()
