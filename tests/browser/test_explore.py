@@ -155,7 +155,9 @@ def test_after_a_reload_it_goes_on_and_without_its_kernel_the_record_stands(note
     explored = Explored(notebook)
     explored.at.get_by_role("combobox", name="Status").select_option("rejected")
     expect(explored.rows).to_have_count(1)
-    expect(notebook.cell(0).locator(".linq-nb-kept")).to_be_hidden()  # the widget says the same
+    kept = notebook.cell(0).locator(".linq-nb-kept")
+    expect(kept).to_contain_text("1 of 7 sends")
+    expect(kept).to_be_hidden()  # the widget says the same
     notebook.save()
     visit(notebook.lab, notebook.page)
     notebook.again()
@@ -174,6 +176,7 @@ def test_a_notebook_that_is_not_trusted_shows_the_record_and_runs_no_script(note
     explored = Explored(notebook)
     explored.at.get_by_label("Search").fill("sam")
     expect(explored.rows).to_have_count(1)
+    expect(notebook.cell(0).locator(".linq-nb-kept")).to_contain_text("1 of 7 sends")
     notebook.save()
     notebook.close()
     saved = nbformat.read(notebook.lab.root / f"{notebook.name}.ipynb", as_version=4)
