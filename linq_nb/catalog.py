@@ -120,6 +120,9 @@ _BY_STATUS = {
 }  # fmt: skip
 
 _OTHER_4XX = Code(None, None, "Linq refused the request", "no", "read the message, fix the request", "")
+LEAST_ERROR = 400
+"""A lower HTTP status is the answer that accepted the memo: a code beside it came later, by webhook."""
+
 _UNCLEAR = Code(None, None, "no clear answer", "risk", _SUPPORT, "")
 
 
@@ -129,7 +132,7 @@ def explain(http_status: int | None, code: int | None = None) -> Code:
     An unknown code under a known HTTP status is explained by the status. ``http_status`` None means that the code came
     by webhook; so did one beside a success such as 202, which is the answer to the POST.
     """
-    if code is not None and http_status is not None and http_status < 400:
+    if code is not None and http_status is not None and http_status < LEAST_ERROR:
         http_status = None
     entry = _BY_BOTH.get((http_status, code))
     if entry or http_status is None:

@@ -49,7 +49,7 @@ def fits(value: object, kind: Any) -> bool:
     if kind is Any or kind is inspect.Parameter.empty:
         return True
     if isinstance(kind, UnionType):
-        return any(fits(value, one) for one in get_args(kind))
+        return any(fits(value, choice) for choice in get_args(kind))
     if get_origin(kind) is Literal:
         return value in get_args(kind)
     if get_origin(kind) is dict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from linq_nb.errors import AudioError
-from linq_nb.forms import audio_choice, wording
+from linq_nb.forms import wording
 from linq_nb.status import UNCLEAR_STATUSES, is_going_well
 from linq_nb.text import clean, mask_text
 
@@ -70,8 +70,3 @@ def _asked(form: Sending) -> dict[str, Any]:
     words = wording.button_text(question.plan).replace("Send", "send", 1)
     anyway = " anyway" if question.accept else ""
     return {"yes": f"Yes, {words}{anyway}", "reason": bool(question.accept)}
-
-
-def offered_files() -> tuple[str, ...]:
-    """Return the audio files near the notebook."""
-    return tuple(audio_choice.audio_files())

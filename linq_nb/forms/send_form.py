@@ -189,7 +189,7 @@ class SendForm(Sending):
     def _draw_again(self) -> None:
         """Give a page that has just been drawn everything that it shows."""
         self._has_page, self._last_sent = True, {}
-        self.files = self.files or page_view.offered_files()
+        self.files = self.files or tuple(audio_choice.audio_files())
         self.send({"kind": "reading"})
         try:
             self.choice.list.read()

@@ -15,9 +15,6 @@ _NO_REASON = Code(
 _CODES_A_STATUS = 1_000_000
 """An HTTP status and a code make one number, to be looked up at once."""
 
-_REFUSALS = 400
-"""A lower HTTP status is the answer that accepted the memo: a code beside it came later, by webhook."""
-
 _BY_BOTH = {
     (entry.http_status or 0) * _CODES_A_STATUS + entry.code: entry for entry in catalog.CODES if entry.code is not None
 }
@@ -31,7 +28,7 @@ def columns() -> list[nw.Expr]:
 
 def explained(status: str, http_status: int | None, error_code: int | None) -> dict[str, str]:
     """Return ``meaning`` and ``what_to_do`` of one error, as ``columns`` does for a table."""
-    refusal = http_status if http_status and http_status >= _REFUSALS else 0
+    refusal = http_status if http_status and http_status >= catalog.LEAST_ERROR else 0
     entry = _BY_BOTH.get(refusal * _CODES_A_STATUS + (error_code or 0))
     if status == "not_sent" and not http_status:
         entry = _NEVER_LEFT
@@ -43,7 +40,7 @@ def explained(status: str, http_status: int | None, error_code: int | None) -> d
 def _explained(field: str) -> nw.Expr:
     """As ``catalog.explain``: by both numbers, else by HTTP status; ``failed`` and ``not_sent`` have no answer."""
     http, code = nw.col("http_status").fill_null(0), nw.col("error_code").fill_null(0)
-    refusal = nw.when(http >= _REFUSALS).then(http).otherwise(0)
+    refusal = nw.when(http >= catalog.LEAST_ERROR).then(http).otherwise(0)
     documented = (refusal * _CODES_A_STATUS + code).replace_strict(
         {key: getattr(entry, field) for key, entry in _BY_BOTH.items()}, default=None, return_dtype=nw.String
     )
