@@ -1,4 +1,4 @@
-"""How the whole suite is spread over the processors by pytest-xdist."""
+"""What runs where no test is named, and how it is spread over the processors by pytest-xdist."""
 
 from __future__ import annotations
 
@@ -32,10 +32,16 @@ class Scheduling(LoadFileScheduling):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Take a worker for each processor, unless ``-n`` says otherwise or the tests are named, which end sooner alone."""
-    is_worker, option = hasattr(config, "workerinput"), config.option  # a worker must not begin workers of its own
-    is_whole = config.args_source is not pytest.Config.ArgsSource.ARGS
-    if is_whole and not is_worker and option.numprocesses is None and not (option.usepdb or option.collectonly):
+    """Where no test is named: leave out the thorough ones, and take a worker for each processor.
+
+    Tests that are named all run, in one process, where a few end sooner. ``-m``, ``-k`` and ``-n`` decide otherwise.
+    """
+    if config.args_source is pytest.Config.ArgsSource.ARGS or hasattr(config, "workerinput"):
+        return
+    option = config.option
+    if not (option.markexpr or option.keyword):
+        option.markexpr = "not thorough"
+    if option.numprocesses is None and not (option.usepdb or option.collectonly):
         option.numprocesses = max(2, len(os.sched_getaffinity(0)))
 
 

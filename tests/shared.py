@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 import linq_nb
 from linq_nb import Outbox
@@ -17,6 +19,12 @@ AUDIO = ROOT / "linq_nb" / "demo" / "audio"
 
 HANG_S = 60.0
 """A test that waits longer hangs: no promise depends on this time, which a busy machine does not reach."""
+
+
+def quick_first(values: Iterable[Any]) -> list[Any]:
+    """Return the values for ``parametrize``: the first runs always, the others are thorough."""
+    first, *others = values
+    return [first, *(pytest.param(value, marks=pytest.mark.thorough) for value in others)]
 
 
 def wait_for(condition: Callable[[], object], hang_s: float = HANG_S) -> None:

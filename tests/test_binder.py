@@ -13,6 +13,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parent.parent
 BINDER = ROOT / "binder"
 

@@ -101,6 +101,7 @@ def run_by_papermill(name: str, result: Path, *parameters: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.host("papermill", "magics")
 @pytest.mark.parametrize("name", ["quickstart.ipynb", "errors.ipynb", "formats.ipynb"])
 def test_papermill_takes_a_notebook_that_shows_errors(tmp_path: Path, name: str) -> None:
@@ -111,6 +112,7 @@ def test_papermill_takes_a_notebook_that_shows_errors(tmp_path: Path, name: str)
     assert [_texts(cell) for cell in code(made)] == [_texts(cell) for cell in code(stored)]
 
 
+@pytest.mark.thorough
 @pytest.mark.host("papermill", "report with parameters")
 def test_papermill_makes_the_report_of_a_period(tmp_path: Path) -> None:
     page, result = tmp_path / "audit.html", tmp_path / "report.ipynb"

@@ -16,6 +16,7 @@ import duckdb
 import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from shared import quick_first
 
 import linq_nb
 from linq_nb import Explorer, SettingsError, VoiceMemo
@@ -162,6 +163,7 @@ def test_what_to_do_begins_with_what_may_be_sent_twice(made: Any) -> None:
     assert steps["sends"].iloc[-1] == len(made.frames["duplicates"])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("zone", ["UTC", ZONE])
 def test_a_folder_of_parquet_is_audited_whose_days_are_dates(
     month: linq_nb.Outbox, frame: pd.DataFrame, tmp_path: Path, zone: str
@@ -226,7 +228,7 @@ def test_one_chat_by_name_or_id(month: linq_nb.Outbox, frame: pd.DataFrame) -> N
 AN_EMAIL = "zoe.m@example.com"
 
 
-@pytest.mark.parametrize("kind", ["pandas", "polars", "later", "duckdb"])
+@pytest.mark.parametrize("kind", quick_first(["polars", "later", "pandas", "duckdb"]))
 def test_one_chat_of_a_frame_by_its_handle_in_any_spelling(month: linq_nb.Outbox, kind: str) -> None:
     import polars as pl
 

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 import linq_nb
+
+pytestmark = pytest.mark.thorough
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "audit_report.ipynb"
 

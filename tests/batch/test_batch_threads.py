@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from shared import AUDIO, HANG_S, outboxes, wait_for
+from shared import AUDIO, HANG_S, outboxes, quick_first, wait_for
 from slow_linq import press_ctrl_c, runs
 
 import linq_nb
@@ -68,7 +68,7 @@ def test_a_transport_of_the_callers_serves_all_workers(demo: Demo, memo: VoiceMe
         assert [send.status for send in batch] == ["queued"] * 8
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", quick_first(range(4)))
 def test_on_a_bad_day_every_row_says_what_is_true(demo: Demo, memo: VoiceMemo, connect: Any, seed: int) -> None:
     outbox = connect(timeout=1)
     demo.faults(lost=0.1, error_after_accept=0.1, reset_before=0.1, rate_limit=0.02, slow=0.05, slow_s=1.3, seed=seed)
@@ -181,6 +181,7 @@ time.sleep(float(seconds))
 """
 
 
+@pytest.mark.thorough
 def test_a_script_that_does_not_wait_ends_well_says_so_and_loses_nothing(
     demo: Demo, connect: Any, tmp_path: Path
 ) -> None:

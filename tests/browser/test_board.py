@@ -69,6 +69,7 @@ class Board:
         return self.live.get_by_role("button", name=name, exact=True)
 
 
+@pytest.mark.thorough
 @pytest.mark.host("JupyterLab", "status board")
 def test_board_moves_while_a_batch_runs_and_can_be_read_when_it_has_ended(notebook: Any) -> None:
     board = Board(notebook, SEND, "print(2 + 2)", "board.is_running, board.error", "board.close()")

@@ -111,6 +111,7 @@ def test_an_unknown_send_is_settled_in_its_detail_and_news_is_offered(notebook: 
     expect(news).to_be_hidden()
 
 
+@pytest.mark.thorough
 def test_a_person_gets_everywhere_by_keyboard_alone(notebook: Any) -> None:
     explored = Explored(notebook)
     keys = notebook.page.keyboard
@@ -132,6 +133,7 @@ def test_a_person_gets_everywhere_by_keyboard_alone(notebook: Any) -> None:
     expect(explored.rows.first.get_by_role("button")).to_be_focused()
 
 
+@pytest.mark.thorough
 def test_hostile_text_runs_no_script_and_nobody_is_shut_out(notebook: Any) -> None:
     explored = Explored(notebook, HOSTILE, "hostile.record()")
     notebook.run(1)
@@ -151,6 +153,7 @@ def test_hostile_text_runs_no_script_and_nobody_is_shut_out(notebook: Any) -> No
     assert wide == 0
 
 
+@pytest.mark.thorough
 def test_after_a_reload_it_goes_on_and_without_its_kernel_the_record_stands(notebook: Any) -> None:
     explored = Explored(notebook)
     explored.at.get_by_role("combobox", name="Status").select_option("rejected")
@@ -172,6 +175,7 @@ def test_after_a_reload_it_goes_on_and_without_its_kernel_the_record_stands(note
     assert_record(notebook.cell(0), "1 of 7 sends")
 
 
+@pytest.mark.thorough
 def test_a_notebook_that_is_not_trusted_shows_the_record_and_runs_no_script(notebook: Any) -> None:
     explored = Explored(notebook)
     explored.at.get_by_label("Search").fill("sam")
@@ -215,6 +219,7 @@ print(json.dumps({
 }))"""
 
 
+@pytest.mark.thorough
 def test_a_stranger_answers_by_mouse_alone_what_one_line_of_code_answers(notebook: Any) -> None:
     notebook.open(MONTH, IN_CODE)
     notebook.run(0)
@@ -260,6 +265,7 @@ table = duckdb.read_parquet("million.parquet")"""
 MOST_BYTES = 50_000_000
 
 
+@pytest.mark.thorough
 def test_a_million_sends_take_little_of_the_browser(notebook: Any) -> None:
     notebook.open(MILLION, "linq_nb.Explorer(table)")
     notebook.run(0)

@@ -19,6 +19,8 @@ import pytest
 from shared import HANG_S, wait_for
 from test_recording import site as site
 
+pytestmark = pytest.mark.thorough
+
 FIREFOX = os.environ.get("LINQ_NB_FIREFOX") or shutil.which("firefox-esr") or shutil.which("firefox")
 SETTINGS = {
     "media.navigator.streams.fake": True,  # a microphone

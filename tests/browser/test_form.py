@@ -49,6 +49,7 @@ class Form(FormPage):
 # --- compose and send ---
 
 
+@pytest.mark.thorough
 @pytest.mark.host("JupyterLab", "form")
 def test_memo_is_chosen_seen_and_sent(notebook: Any, memo: Path) -> None:
     form = Form(notebook, "outbox.demo.bubbles(book_club), repr(form)")
@@ -64,6 +65,7 @@ def test_memo_is_chosen_seen_and_sent(notebook: Any, memo: Path) -> None:
     assert form.answer().startswith("1 SendForm(DEMO, Send ")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("source", ["path", "url", "attachment"])
 def test_each_kind_of_source_is_sent(notebook: Any, memo: Path, source: str) -> None:
     first = FORM.replace("\nform =", ATTACH.format(file=str(memo)) + "\nform =") if source == "attachment" else FORM
@@ -101,6 +103,7 @@ def test_a_stranger_sends_a_recorded_memo_by_five_presses(notebook: Any) -> None
     expect(recorder).to_have_count(0)
 
 
+@pytest.mark.thorough
 def test_a_recorder_that_was_open_does_not_listen_again_after_a_reload(notebook: Any) -> None:
     form = Form(notebook)
     form.button("^Record$").click()
@@ -120,6 +123,7 @@ form.chosen = [chat.chat_id for chat in outbox.chats() if "Customer" in (chat.ch
 form"""
 
 
+@pytest.mark.thorough
 def test_sending_to_many_is_stopped_in_the_form(notebook: Any, memo: Path) -> None:
     form = Form(notebook, "sum(demo.bubbles().values()) < 30, set(demo.bubbles().values())", FORM + HELD)
     form.upload(memo)
@@ -135,6 +139,7 @@ def test_sending_to_many_is_stopped_in_the_form(notebook: Any, memo: Path) -> No
     assert form.answer() == "True {1}"
 
 
+@pytest.mark.thorough
 def test_several_chats_get_one_bubble_each(notebook: Any, memo: Path) -> None:
     form = Form(notebook, "outbox.demo.bubbles(ada), outbox.demo.bubbles(book_club)")
     form.upload(memo).choose("Ada Lovelace", "Lee Blocked", "Book Club")
@@ -146,6 +151,7 @@ def test_several_chats_get_one_bubble_each(notebook: Any, memo: Path) -> None:
     assert form.answer() == "1 1"
 
 
+@pytest.mark.thorough
 def test_double_click_sends_once(notebook: Any, memo: Path) -> None:
     form = Form(notebook, "outbox.demo.bubbles(ada), len(outbox.sends())")
     form.choose("Ada Lovelace").upload(memo)
@@ -154,6 +160,7 @@ def test_double_click_sends_once(notebook: Any, memo: Path) -> None:
     assert form.answer() == "1 1"
 
 
+@pytest.mark.thorough
 def test_a_file_over_the_limit_of_a_message_arrives_and_is_judged(notebook: Any, tmp_path: Path) -> None:
     file = tmp_path / "long.wav"
     with wave.open(str(file), "wb") as writer:
@@ -179,6 +186,7 @@ def clipped(notebook: Any, form: Form) -> list[str]:
         notebook.page.set_viewport_size({"width": 1280, "height": 900})
 
 
+@pytest.mark.thorough
 def test_a_stranger_sends_a_recorded_memo_to_a_pasted_list_and_sees_what_became_of_each(notebook: Any) -> None:
     """By mouse: one opted out, one number is unknown, one answers late. The same memo then goes to a table's column."""
     first = FORM.replace("form = ", "import pandas as pd\npeople = pd.DataFrame({'phone': ['+12025550115']})\nform = ")
@@ -217,6 +225,7 @@ def test_a_stranger_sends_a_recorded_memo_to_a_pasted_list_and_sees_what_became_
     expect(form.at.locator("[aria-current=step]")).to_have_text("Done")
 
 
+@pytest.mark.thorough
 def test_a_list_a_reason_and_code_by_keyboard_alone(notebook: Any, memo: Path) -> None:
     reasons = "[event.body['reason'] for event in outbox.history(form.sends[0]) if event.source == 'accept']"
     form = Form(notebook, f"outbox.demo.bubbles(ada), {reasons}")
@@ -274,6 +283,7 @@ def test_a_list_a_reason_and_code_by_keyboard_alone(notebook: Any, memo: Path) -
 # --- choosing ---
 
 
+@pytest.mark.thorough
 def test_filtering_keeps_what_is_chosen_in_sight(notebook: Any) -> None:
     form = Form(notebook, "[chat.chat_name for chat in form.chats]")
     form.choose("Grace Hopper")
@@ -395,6 +405,7 @@ def test_error_is_shown_in_the_form(notebook: Any, memo: Path) -> None:
     expect(form.recipient("Ada Lovelace", WENT)).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_live_form_asks_and_the_cursor_is_on_no(notebook: Any, memo: Path) -> None:
     form = Form(notebook, "demo.bubbles(ada)", LIVE)
     form.choose("Ada Lovelace").upload(memo)
@@ -414,6 +425,7 @@ def test_live_form_asks_and_the_cursor_is_on_no(notebook: Any, memo: Path) -> No
 # --- what stays ---
 
 
+@pytest.mark.thorough
 def test_code_is_copied_and_does_the_same(notebook: Any, memo: Path) -> None:
     form = Form(notebook, "outbox.demo.bubbles(ada), outbox.demo.bubbles(book_club)")
     form.choose("Ada Lovelace", "Book Club").give(str(memo))
@@ -426,6 +438,7 @@ def test_code_is_copied_and_does_the_same(notebook: Any, memo: Path) -> None:
     expect(form.at.get_by_role("textbox", name="Code to paste")).to_have_value(re.compile("from_file"))
 
 
+@pytest.mark.thorough
 def test_record_stays_and_nothing_private_is_saved_with_the_notebook(notebook: Any, memo: Path) -> None:
     form = Form(notebook, "form.close(), demo.api_key", LIVE)
     form.choose("Ada Lovelace").give("https://files.example.com/a.m4a?X-Amz-Signature=abc123")
@@ -460,6 +473,7 @@ def test_record_stays_and_nothing_private_is_saved_with_the_notebook(notebook: A
     expect(form.at.get_by_text("LIVE: sent from this form")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_after_a_reload_the_form_goes_on(notebook: Any, memo: Path) -> None:
     form = Form(notebook, "outbox.demo.bubbles(ada)")
     form.choose("Ada Lovelace").upload(memo)
@@ -474,6 +488,7 @@ def test_after_a_reload_the_form_goes_on(notebook: Any, memo: Path) -> None:
     assert form.answer() == "1"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("sent", [True, False])
 def test_without_its_kernel_the_record_is_what_one_sees(notebook: Any, memo: Path, sent: bool) -> None:
     form = Form(notebook)
@@ -499,6 +514,7 @@ def violations(notebook: Any) -> list[str]:
     return [violation for _ in notebook.themes() for violation in serious(notebook.page, ".linq-nb-form")]
 
 
+@pytest.mark.thorough
 def test_form_shuts_nobody_out(notebook: Any, memo: Path) -> None:
     form = Form(notebook)
     assert not violations(notebook)
@@ -515,6 +531,7 @@ def test_form_shuts_nobody_out(notebook: Any, memo: Path) -> None:
     assert not violations(notebook)
 
 
+@pytest.mark.thorough
 def test_live_question_shuts_nobody_out(notebook: Any, memo: Path) -> None:
     form = Form(notebook, first=LIVE)
     form.choose("Ada Lovelace").upload(memo)
@@ -523,12 +540,14 @@ def test_live_question_shuts_nobody_out(notebook: Any, memo: Path) -> None:
     assert not violations(notebook)
 
 
+@pytest.mark.thorough
 def test_a_button_that_is_off_can_still_be_read(notebook: Any) -> None:
     form = Form(notebook)
     for theme in notebook.themes():
         assert form.button("^Send$").evaluate(CONTRAST) >= 4.5, theme
 
 
+@pytest.mark.thorough
 def test_form_fits_a_phone(notebook: Any, memo: Path) -> None:
     form = Form(notebook)
     notebook.page.set_viewport_size({"width": 320, "height": 700})

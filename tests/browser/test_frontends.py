@@ -21,7 +21,7 @@ from shared import wait_for
 import linq_nb
 
 expect = pytest.importorskip("playwright.sync_api").expect
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.thorough]
 
 VOILAS_OWN = re.compile(
     r"https://(cdnjs\.cloudflare\.com|cdn\.jsdelivr\.net|unpkg\.com)/.*(font-?awesome|icon|mathjax)", re.I

@@ -10,7 +10,7 @@ from forming import FormPage, tone
 from hostile import STRINGS
 
 expect = pytest.importorskip("playwright.sync_api").expect
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.thorough]
 
 SETUP = """import json, linq_nb
 from pathlib import Path

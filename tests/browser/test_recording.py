@@ -162,6 +162,7 @@ def test_a_tone_of_three_seconds_arrives_in_the_chat(book: Notebook) -> None:
     assert book.page.evaluate(RELEASED)
 
 
+@pytest.mark.thorough
 def test_the_countdown_runs_by_itself_and_a_double_click_starts_once(book: Notebook) -> None:
     rec = Rec(book, "len(recorder.takes)")
     rec.button("Record").dblclick()
@@ -175,6 +176,7 @@ def test_the_countdown_runs_by_itself_and_a_double_click_starts_once(book: Noteb
     assert rec.answer() == "1"
 
 
+@pytest.mark.thorough
 def test_a_cancelled_countdown_leaves_nothing_and_lets_the_microphone_go(book: Notebook) -> None:
     rec = Rec(book, "recorder")
     rec.button("Record").click()
@@ -185,6 +187,7 @@ def test_a_cancelled_countdown_leaves_nothing_and_lets_the_microphone_go(book: N
     assert rec.answer() == "Recorder(no take yet)"
 
 
+@pytest.mark.thorough
 def test_a_pause_is_not_in_the_take(book: Notebook) -> None:
     rec = Rec(book, "recorder.memo.duration_ms")
     begun = time.monotonic()
@@ -204,6 +207,7 @@ def test_a_pause_is_not_in_the_take(book: Notebook) -> None:
     assert 1700 < int(rec.answer()) < most_ms + 100
 
 
+@pytest.mark.thorough
 def test_takes_are_heard_trimmed_chosen_and_discarded(book: Notebook) -> None:
     rec = Rec(book, "[(take.name, take.duration_ms) for take in recorder.takes], recorder.memo.duration_ms")
     for number in (1, 2):
@@ -263,6 +267,7 @@ def test_it_works_by_keyboard_alone(book: Notebook) -> None:
 # --- the limit ---
 
 
+@pytest.mark.thorough
 def test_without_the_extra_it_stops_where_a_wav_is_full(book: Notebook) -> None:
     rec = Rec(book, "recorder.memo.format, recorder.memo.size_bytes", "limit_bytes=400_000",
               "import sys; sys.modules['av'] = None\n" + RUN.format("limit_bytes=400_000"))  # fmt: skip
@@ -275,6 +280,7 @@ def test_without_the_extra_it_stops_where_a_wav_is_full(book: Notebook) -> None:
     assert rec.answer() == "wav 400000"
 
 
+@pytest.mark.thorough
 def test_with_the_extra_a_longer_take_is_an_m4a(book: Notebook) -> None:
     pytest.importorskip("av")
     rec = Rec(book, "recorder.memo.format, recorder.memo.size_bytes <= 20_000", "limit_bytes=20_000")
@@ -288,6 +294,7 @@ def test_with_the_extra_a_longer_take_is_an_m4a(book: Notebook) -> None:
 # --- what does not arrive ---
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("how", "says"), [("lost", "The kernel has not answered yet"), ("damaged", "it did not arrive whole")]
 )
@@ -305,6 +312,7 @@ def test_a_part_that_is_spoilt_is_said_so_and_sent_again(book: Notebook, how: st
     assert hz == pytest.approx(HZ, abs=1)
 
 
+@pytest.mark.thorough
 def test_sound_outlives_a_kernel_that_was_restarted(book: Notebook, tmp_path: Path) -> None:
     rec = Rec(book, "1")
     rec.record(1)
@@ -323,6 +331,7 @@ def test_sound_outlives_a_kernel_that_was_restarted(book: Notebook, tmp_path: Pa
 # --- views, pages and what is saved ---
 
 
+@pytest.mark.thorough
 def test_two_views_show_one_recorder(book: Notebook) -> None:
     first = Rec(book, "len(recorder.takes)")
     book.run(2)
@@ -338,6 +347,7 @@ def test_two_views_show_one_recorder(book: Notebook) -> None:
     assert first.answer() == "0"
 
 
+@pytest.mark.thorough
 def test_running_the_cell_again_lets_the_microphone_go_and_keeps_the_take(book: Notebook) -> None:
     first = RUN.format("").replace("recorder =", "old = globals().get('recorder')\nrecorder =")
     rec = Rec(book, "len(old.takes), recorder", first=first)
@@ -353,6 +363,7 @@ def test_running_the_cell_again_lets_the_microphone_go_and_keeps_the_take(book: 
     assert said == "1 Recorder(no take yet)"
 
 
+@pytest.mark.thorough
 def test_a_closed_recorder_lets_the_microphone_go(book: Notebook) -> None:
     rec = Rec(book, "recorder.close()")
     rec.begin()
@@ -362,6 +373,7 @@ def test_a_closed_recorder_lets_the_microphone_go(book: Notebook) -> None:
     expect(book.cell(0).get_by_text("This recorder is closed.")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_the_saved_notebook_tells_of_the_takes_and_holds_no_sound(book: Notebook) -> None:
     rec = Rec(book, "1")
     rec.record(2)
@@ -385,6 +397,7 @@ def test_the_saved_notebook_tells_of_the_takes_and_holds_no_sound(book: Notebook
     assert "<audio" not in text
 
 
+@pytest.mark.thorough
 def test_a_reloaded_page_has_the_takes_and_hears_them_again(book: Notebook) -> None:
     rec = Rec(book, "recorder")
     rec.record(1.2)
@@ -403,6 +416,7 @@ def test_a_reloaded_page_has_the_takes_and_hears_them_again(book: Notebook) -> N
 # --- files ---
 
 
+@pytest.mark.thorough
 def test_a_file_is_taken_where_there_is_no_microphone(book: Notebook) -> None:
     rec = Rec(book, SENT.replace("got = ", "print(recorder.memo.filename)\ngot = "))
     rec.at.locator("input[type=file]").set_input_files(AUDIO / "hello.ogg")
@@ -413,6 +427,7 @@ def test_a_file_is_taken_where_there_is_no_microphone(book: Notebook) -> None:
     assert rec.answer().startswith("hello.wav")
 
 
+@pytest.mark.thorough
 def test_a_file_that_the_browser_cannot_play_is_heard_as_a_preview(book: Notebook) -> None:
     pytest.importorskip("av")
     rec = Rec(book, "1")
@@ -426,6 +441,7 @@ def test_a_file_that_the_browser_cannot_play_is_heard_as_a_preview(book: Noteboo
     rec.button("Stop hello.caf").click()
 
 
+@pytest.mark.thorough
 def test_a_hostile_file_name_runs_no_script(book: Notebook) -> None:
     name = """a"'><img src=x onerror=window.hacked=1><script>window.hacked=2</script>.wav"""
     rec = Rec(book, "recorder")
@@ -443,6 +459,7 @@ def test_a_hostile_file_name_runs_no_script(book: Notebook) -> None:
 # --- how it looks ---
 
 
+@pytest.mark.thorough
 def test_it_fits_a_phone_and_every_control_has_a_name(book: Notebook) -> None:
     rec = Rec(book, "1")
     rec.record(0.5)
@@ -481,6 +498,7 @@ CONTRAST = """root => {
 }"""
 
 
+@pytest.mark.thorough
 def test_the_live_region_does_not_speak_every_second(book: Notebook) -> None:
     rec = Rec(book, "1")
     book.page.evaluate("""() => {
@@ -552,6 +570,7 @@ CASES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("host", "path", "without", "granted", "says"), CASES.values(), ids=CASES)
 def test_a_refused_microphone_has_its_own_sentence_and_a_way_out(
     site: int, lab_page: Any, host: str, path: str, without: list[str], granted: list[str], says: str
@@ -573,6 +592,7 @@ def test_a_refused_microphone_has_its_own_sentence_and_a_way_out(
         assert errors == []
 
 
+@pytest.mark.thorough
 def test_a_frame_that_passes_the_microphone_on_records(site: int, lab_page: Any) -> None:
     with headless(lab_page.context.browser.browser_type) as browser:
         page = browser.new_context(permissions=["microphone"]).new_page()
@@ -582,6 +602,7 @@ def test_a_frame_that_passes_the_microphone_on_records(site: int, lab_page: Any)
         expect(at.get_by_role("button", name=re.compile("^(Start now|Stop)$"))).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_a_browser_whose_sound_never_starts_says_so_and_takes_a_file(site: int, lab_page: Any) -> None:
     """As Firefox without a sound output: it waits for ever for its sound to start."""
     with headless(lab_page.context.browser.browser_type) as browser:
@@ -612,6 +633,7 @@ WORDS = {
 }
 
 
+@pytest.mark.thorough
 def test_each_refusal_that_cannot_be_had_here_has_its_own_sentence(site: int, lab_page: Any) -> None:
     page = lab_page.context.new_page()
     try:

@@ -125,6 +125,7 @@ def test_in_a_child_every_call_of_an_outbox_is_refused(place: str, connect: Make
     outbox.close()
 
 
+@pytest.mark.thorough
 def test_in_a_child_batch_board_and_form_are_refused_while_the_batch_goes_on(
     connect: Make, demo: Demo, memo: VoiceMemo
 ) -> None:
@@ -162,6 +163,7 @@ def test_in_a_child_batch_board_and_form_are_refused_while_the_batch_goes_on(
     form.close()
 
 
+@pytest.mark.thorough
 def test_closing_and_showing_in_a_child_neither_fail_nor_touch_the_parents(
     connect: Make, demo: Demo, memo: VoiceMemo
 ) -> None:
@@ -188,6 +190,7 @@ def test_closing_and_showing_in_a_child_neither_fail_nor_touch_the_parents(
     form.close()
 
 
+@pytest.mark.thorough
 def test_locks_that_a_thread_holds_at_the_fork_do_not_hold_up_the_child(connect: Make, memo: VoiceMemo) -> None:
     outbox = connect()
     batch = outbox.send_all(outbox.plan([Draft(memo=memo, chat=outbox.chats()[0])])).wait()
@@ -215,6 +218,7 @@ def test_locks_that_a_thread_holds_at_the_fork_do_not_hold_up_the_child(connect:
 # --- a child that connects for itself ---
 
 
+@pytest.mark.thorough
 def test_a_child_connects_for_itself_on_the_same_journal(connect: Make, demo: Demo, memo: VoiceMemo) -> None:
     outbox = connect()
     first, second = list(demo.add_chats(2).values())
@@ -233,6 +237,7 @@ def test_a_child_connects_for_itself_on_the_same_journal(connect: Make, demo: De
     assert outbox.send(memo, second).repeated
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("outboxes", [1, 2])
 def test_what_a_child_writes_stays_when_the_parent_closes_first(
     connect: Make, demo: Demo, memo: VoiceMemo, tmp_path: Path, outboxes: int
@@ -285,6 +290,7 @@ def test_children_of_a_running_batch_send_on_the_same_journal(connect: Make, dem
     assert {send.chat_id: send.message_id for send in batch} == truth
 
 
+@pytest.mark.thorough
 def test_the_demo_in_a_child_is_a_world_of_its_own(memo: VoiceMemo) -> None:
     outbox = linq_nb.connect(demo=True, fresh=True)
     chat = outbox.find_chat("Ada Lovelace")
@@ -303,6 +309,7 @@ def test_the_demo_in_a_child_is_a_world_of_its_own(memo: VoiceMemo) -> None:
     outbox.close()
 
 
+@pytest.mark.thorough
 def test_a_demo_of_ones_own_is_a_copy_in_a_child_which_no_thread_of_the_parent_locks(
     tmp_path: Path, memo: VoiceMemo
 ) -> None:
@@ -334,6 +341,7 @@ def test_a_demo_of_ones_own_is_a_copy_in_a_child_which_no_thread_of_the_parent_l
     outbox.close()
 
 
+@pytest.mark.thorough
 def test_httpx_connections_of_the_parent_are_not_used_in_a_child(connect: Make, demo: Demo, tmp_path: Path) -> None:
     transport = httpx.HTTPTransport()
     outbox = connect(transport=transport)
@@ -344,6 +352,7 @@ def test_httpx_connections_of_the_parent_are_not_used_in_a_child(connect: Make, 
     transport.close()
 
 
+@pytest.mark.thorough
 def test_a_receiver_in_a_child_is_refused_and_goes_on_in_the_parent(tmp_path: Path) -> None:
     book = Journal(f"sqlite:///{tmp_path}/journal.sqlite")
     with Receiver(book, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", port=0) as hooks:
@@ -376,6 +385,7 @@ def _mode_of(outbox: Outbox) -> str:
     return outbox.mode
 
 
+@pytest.mark.thorough
 def test_a_pool_of_forked_processes_is_refused_and_sends_when_each_connects(
     connect: Make, demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -395,6 +405,7 @@ def test_a_pool_of_forked_processes_is_refused_and_sends_when_each_connects(
     assert {send.chat_id: send.message_id for send in outbox.sends()} == reported
 
 
+@pytest.mark.thorough
 def test_an_outbox_cannot_be_pickled_for_another_process(connect: Make, demo: Demo, memo: VoiceMemo) -> None:
     outbox = connect()
     chat_id = next(iter(demo.add_chats(1).values()))
@@ -427,6 +438,7 @@ outbox.close()
 """
 
 
+@pytest.mark.thorough
 def test_a_child_that_ends_by_itself_leaves_the_batch_of_its_parent_alone(demo: Demo, tmp_path: Path) -> None:
     chat_ids = list(demo.add_chats(20).values())
     given = [demo.base_url, demo.api_key, str(tmp_path / "journal.sqlite"), str(AUDIO / "hello.amr"), *chat_ids]
@@ -439,6 +451,7 @@ def test_a_child_that_ends_by_itself_leaves_the_batch_of_its_parent_alone(demo: 
 # --- forks and transactions ---
 
 
+@pytest.mark.thorough
 def test_a_fork_waits_for_the_transaction_of_another_thread(tmp_path: Path) -> None:
     book = Journal(f"sqlite:///{tmp_path}/journal.sqlite")
     inside, go_on = threading.Event(), threading.Event()
@@ -458,6 +471,7 @@ def test_a_fork_waits_for_the_transaction_of_another_thread(tmp_path: Path) -> N
     book.close()
 
 
+@pytest.mark.thorough
 def test_a_child_that_was_forked_in_a_transaction_is_refused_the_files(tmp_path: Path) -> None:
     book = Journal(f"sqlite:///{tmp_path}/journal.sqlite")
 

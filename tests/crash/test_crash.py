@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from harness import ROOT, World, crash, world
+from shared import quick_first
 
 from linq_nb.journal import Journal
 
@@ -21,7 +22,7 @@ SEEDS = (1, 2, 3)
 SIZE = 4096
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", quick_first(SEEDS))
 def test_a_batch_that_is_killed_again_and_again(seed: int, journal_url: str, tmp_path: Path) -> None:
     figures = crash(seed, journal_url, tmp_path / "lives", kills=12, memos=60)
     print(figures.line())
@@ -29,6 +30,7 @@ def test_a_batch_that_is_killed_again_and_again(seed: int, journal_url: str, tmp
     assert (figures.bubbles, figures.second, figures.missing) == (60, 0, 0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", SEEDS[:1])
 def test_a_batch_that_is_interrupted_again_and_again(seed: int, journal_url: str, tmp_path: Path) -> None:
     figures = crash(seed, journal_url, tmp_path / "lives", kills=4, memos=60, by=signal.SIGINT)
@@ -50,6 +52,7 @@ def ends_well(it: World) -> None:
     assert (figures.bubbles, figures.second, figures.missing) == (40, 0, 0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("do", ["send", "one_by_one"])
 @pytest.mark.parametrize("die_after", [0.002, 0.03])
 def test_an_interrupted_cell_that_is_run_again_in_the_same_kernel(calm: World, do: str, die_after: float) -> None:
@@ -89,6 +92,7 @@ for number in range(15):
 """
 
 
+@pytest.mark.thorough
 def test_a_journal_that_is_closed_while_threads_use_it_does_not_crash_the_process(tmp_path: Path) -> None:
     """As when a notebook ends its ``with`` block after an interrupt, and a worker is still at it."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -100,6 +104,7 @@ def test_a_journal_that_is_closed_while_threads_use_it_does_not_crash_the_proces
 # --- a journal that fails under a batch ---
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", ["full", "limit", "readonly"])
 @pytest.mark.parametrize("after", [1, 17])
 def test_a_journal_that_cannot_be_written_from_some_moment_on(calm: World, how: str, after: int) -> None:
@@ -136,6 +141,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.thorough
 def test_a_disk_that_is_full(small_disk: Path, tmp_path: Path) -> None:
     with world(8, f"sqlite:///{small_disk / 'journal.sqlite'}", tmp_path / "lives", 40) as it:
         filler = small_disk / "filler"

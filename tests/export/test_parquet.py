@@ -204,6 +204,7 @@ def test_since_writes_its_day_and_later_ones_anew(outbox: Outbox, tmp_path: Path
     pd.testing.assert_frame_equal(read_parquet(target), to_frame(outbox.sends()))
 
 
+@pytest.mark.thorough
 def test_an_export_that_is_killed_leaves_no_half(month: Outbox, outbox: Outbox, tmp_path: Path) -> None:
     session_of(outbox).journal.import_sends(list(month.sends()), [])
     target = tmp_path / "sends"

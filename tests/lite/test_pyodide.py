@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from shared import HANG_S
 
+pytestmark = pytest.mark.thorough
+
 HERE = Path(__file__).parent
 PROJECT = HERE.parent.parent
 

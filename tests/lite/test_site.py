@@ -14,6 +14,8 @@ from shared import ROOT
 
 import linq_nb
 
+pytestmark = pytest.mark.thorough
+
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 WHEEL = f"linq_nb-{linq_nb.__version__}-py3-none-any.whl"
 

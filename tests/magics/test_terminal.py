@@ -58,6 +58,7 @@ class Terminal:
         self._child.close(force=True)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo terminal")
 @pytest.mark.host("IPython terminal, 80 and 120 columns", "commands in place of widgets")
 @pytest.mark.host("IPython terminal, 80 and 120 columns", "tables")

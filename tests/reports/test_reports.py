@@ -120,6 +120,7 @@ def same(rows: list[dict[str, Any]], wanted: list[dict[str, Any]], what: str) ->
             assert got[name] == near, f"{what}: {name} of {want}"
 
 
+@pytest.mark.thorough
 @given(some_sends())
 @SETTINGS
 def test_every_engine_answers_as_plain_python_does(sends: list[Send]) -> None:

@@ -173,6 +173,7 @@ LOOKS = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("column", SEARCHED)
 @pytest.mark.parametrize("engine", [*ENGINES, "pandas, objects"])
 def test_a_text_is_searched_by_how_it_looks(engine: str, column: str) -> None:

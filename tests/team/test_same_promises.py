@@ -27,6 +27,8 @@ import test_once  # noqa: E402
 import test_url_repeats  # noqa: E402
 import test_webhook_journal  # noqa: E402
 
+pytestmark = pytest.mark.thorough
+
 ABOUT_SQLITE = ("PRAGMA", "sqlite", "pragma(", "tmp_path", "monkeypatch", "refusing(")
 """Words in the source of tests that are about SQLite or its file."""
 

@@ -19,6 +19,8 @@ from team_samples import customers
 from linq_nb import JournalError, Outbox, OutcomeUnknown, VoiceMemo
 from linq_nb.demo import Demo
 
+pytestmark = pytest.mark.thorough
+
 HERE = Path(__file__).parent
 Connect = Callable[..., Outbox]
 

@@ -16,6 +16,8 @@ from linq_nb.demo import Demo
 from linq_nb.journal import LEASE_S, Journal
 from linq_nb.outbox import session_of
 
+pytestmark = pytest.mark.thorough
+
 Connect = Callable[..., Outbox]
 Books = Callable[..., Journal]
 SLOW, FAST = timedelta(minutes=-2), timedelta(minutes=2)

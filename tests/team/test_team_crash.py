@@ -14,6 +14,8 @@ sys.path += [str(HERE.parent / "crash")]
 
 from harness import crash  # noqa: E402
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_batch_that_is_killed_again_and_again_and_its_server_too(

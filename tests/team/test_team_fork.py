@@ -17,6 +17,7 @@ import linq_nb
 from linq_nb import Draft, Outbox, SettingsError, VoiceMemo
 
 pytestmark = [
+    pytest.mark.thorough,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork"),
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
 ]

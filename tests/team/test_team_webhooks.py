@@ -23,6 +23,8 @@ from test_webhook_journal import ENDS, SEQUENCES, message_id, nth
 from linq_nb.journal import Journal
 from linq_nb.receiver import Receiver
 
+pytestmark = pytest.mark.thorough
+
 ORDERS = 12
 
 
