@@ -1,4 +1,4 @@
-"""What every test starts from: a clean environment, a demo of its own, a fresh IPython shell."""
+"""Fixtures of every test: a clean environment, a demo of its own, a fresh IPython shell."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ import signal
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hosts import pytest_addoption as pytest_addoption
 from hosts import pytest_configure as pytest_configure
 from hosts import pytest_itemcollected as pytest_itemcollected
 from IPython.core.interactiveshell import InteractiveShell
-from shared import AUDIO
+from shared import AUDIO, outboxes
 from traitlets.config import Config
 
 import linq_nb
@@ -36,7 +35,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell in the backgrou
 
 @pytest.fixture(scope="session")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """New folders, one for each test; pytest's own would look through all that are there each time."""
+    """New folders, one for each test; pytest's own fixture reads all existing folders each time."""
     folder = tmp_path_factory.mktemp("homes")
     return (folder / str(number) for number in itertools.count())
 
@@ -44,7 +43,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def clean_environment(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide the settings and proxies of the user, and give each test a home of its own."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # asyncio may have made it interrupt no read
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # asyncio may have set it to interrupt no read
         signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in list(os.environ):
         is_setting = name.startswith(SETTINGS) and not name.startswith("LINQ_NB_")
@@ -63,12 +62,12 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Interacti
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     config = Config()
     config.HistoryManager.enabled = False
-    made = InteractiveShell(config=config)
-    made.run_line_magic("load_ext", "linq_nb")
-    made.run_line_magic("linq_connect", "--demo --fresh --quiet")
-    yield made
-    made.restore_sys_module_state()
-    atexit.unregister(made.atexit_operations)
+    shell = InteractiveShell(config=config)
+    shell.run_line_magic("load_ext", "linq_nb")
+    shell.run_line_magic("linq_connect", "--demo --fresh --quiet")
+    yield shell
+    shell.restore_sys_module_state()
+    atexit.unregister(shell.atexit_operations)
 
 
 @pytest.fixture
@@ -85,23 +84,9 @@ def memo() -> VoiceMemo:
 @pytest.fixture
 def connect(demo: Demo, tmp_path: Path) -> Iterator[Callable[..., Outbox]]:
     """Connect to the demo as to Linq, as often as wanted, with one journal on disk: each outbox is a notebook."""
-    outboxes: list[Outbox] = []
-
-    def connected(**arguments: Any) -> Outbox:
-        defaults: dict[str, Any] = {
-            "api_key": demo.api_key,
-            "base_url": demo.base_url,
-            "transport": demo.transport(),
-            "journal": str(tmp_path / "journal.sqlite"),
-            "clock": demo.now,
-            "sleep": demo.sleep,
-        }
-        outboxes.append(linq_nb.connect(**{**defaults, **arguments}))
-        return outboxes[-1]
-
-    yield connected
-    for outbox in outboxes:
-        outbox.close()
+    journal = tmp_path / "journal.sqlite"
+    with outboxes(demo, journal, transport=demo.transport(), clock=demo.now, sleep=demo.sleep) as connected:
+        yield connected
 
 
 @pytest.fixture

@@ -31,9 +31,9 @@ def started() -> Iterator[Socket]:
         process.terminate()
 
 
-def ask(demo: Socket, method: str, what: str, **arguments: Any) -> Any:
+def ask(demo: Socket, method: str, path: str, **arguments: Any) -> Any:
     """Use the demo's own handles over its socket."""
     import httpx
 
     with httpx.Client(trust_env=False) as http:
-        return http.request(method, f"{demo.origin}/demo/{what}", json=arguments or None).raise_for_status().json()
+        return http.request(method, f"{demo.origin}/demo/{path}", json=arguments or None).raise_for_status().json()

@@ -14,7 +14,7 @@ from shared import HANG_S
 
 
 class Child:
-    """A forked child that does some work; ``result()`` is what the work returned, or raises what it raised."""
+    """A forked child that calls ``work``; ``result()`` returns its result, or raises its exception."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
         self._answers, write = os.pipe()
@@ -41,7 +41,7 @@ class Child:
 
 
 def in_child(work: Callable[[], Any]) -> Any:
-    """Return what the work returns in a forked child, or raise what it raises there."""
+    """Call ``work`` in a forked child; returns its result, or raises its exception."""
     return Child(work).result()
 
 

@@ -23,7 +23,7 @@ FIRST = (
 
 
 class Scheduling(LoadFileScheduling):
-    """Sends each file, and each folder of ``TOGETHER``, to one worker, so that what its tests share is made once."""
+    """Sends each file, and each folder of ``TOGETHER``, to one worker, so that shared fixtures are made once."""
 
     def _split_scope(self, nodeid: str) -> str:
         folder = next((folder for folder in TOGETHER if nodeid.startswith(folder)), None)

@@ -1,17 +1,18 @@
-"""Helpers for the tests of several folders: where the samples are, and how to wait for an event."""
+"""Helpers for the tests of several folders: samples, outboxes, drafts, and waiting for an event."""
 
 from __future__ import annotations
 
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import linq_nb
-from linq_nb import Outbox
+from linq_nb import Draft, Outbox, VoiceMemo
 from linq_nb.demo import Demo
 
 ROOT = Path(__file__).parents[1]
@@ -36,8 +37,22 @@ def wait_for(condition: Callable[[], object], hang_s: float = HANG_S) -> None:
 
 
 @contextlib.contextmanager
-def outboxes(demo: Demo, journal: Path, **settings: Any) -> Iterator[Callable[..., Outbox]]:
-    """Connect to a demo on a socket as often as asked, with a journal in a file; all are closed in the end."""
+def connecting(**settings: Any) -> Iterator[Callable[..., Outbox]]:
+    """Connect with these settings, or others, as often as wanted; every outbox is closed at the end."""
     with contextlib.ExitStack() as opened:
-        settings = {"api_key": demo.api_key, "base_url": demo.base_url, "journal": str(journal)} | settings
         yield lambda **more: opened.enter_context(linq_nb.connect(**settings | more))
+
+
+def outboxes(demo: Demo, journal: Path, **settings: Any) -> AbstractContextManager[Callable[..., Outbox]]:
+    """Connect to a demo on a socket as often as wanted, with a journal in a file."""
+    return connecting(**{"api_key": demo.api_key, "base_url": demo.base_url, "journal": str(journal)} | settings)
+
+
+def customers(demo: Demo, memo: VoiceMemo, number: int) -> list[Draft]:
+    """Draft a memo for each of this many new chats."""
+    return [Draft(memo=memo, chat=chat_id) for chat_id in demo.add_chats(number).values()]
+
+
+def memo_posts(demo: Demo) -> int:
+    """Count the requests that send a memo."""
+    return sum(request.method == "POST" and request.path.endswith("/voicememo") for request in demo.requests)

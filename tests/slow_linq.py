@@ -1,4 +1,4 @@
-"""A demo behind a door that tells who goes through it, and when."""
+"""A transport to the demo that delays requests and records their times and threads."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def press_ctrl_c() -> None:
 
 
 def runs(thread: int, function: str, file: str) -> bool:
-    """Whether a thread is in a function and waits there."""
+    """Whether a thread waits inside a function."""
     frame = sys._current_frames().get(thread)
     if frame is None or not frame.f_code.co_filename.endswith("threading.py"):
         return False
@@ -59,5 +59,6 @@ def runs(thread: int, function: str, file: str) -> bool:
 
 def reads(demo: Demo, since: int = 0) -> list[str]:
     """The reads of messages so far: ``list`` for a chat's, ``one`` for a single one."""
-    paths = [one.path for one in demo.requests[since:] if one.method == "GET" and "/messages" in one.path]
+    gets = [request.path for request in demo.requests[since:] if request.method == "GET"]
+    paths = [path for path in gets if "/messages" in path]
     return ["list" if "/chats/" in path else "one" for path in paths]
