@@ -40,7 +40,7 @@ def floats(samples: list[float], code: str) -> bytes:
 
 
 def chunk(name: bytes, body: bytes, order: str = "<", size: int | None = None) -> bytes:
-    """A RIFF or IFF chunk, padded; ``size`` is a lie about its length."""
+    """A RIFF or IFF chunk, padded; ``size`` is a false length for its header."""
     length = struct.pack(f"{order}I", len(body) if size is None else size)
     return name + length + body + b"\0" * (len(body) & 1)
 

@@ -23,10 +23,10 @@ MP3 = FILES["cbr.mp3"][FILES["cbr.mp3"].index(b"\xff\xfb") :]
 BOMB = zlib.compress(bytes(50_000_000), 9)
 
 
-def look(made: bytes) -> AudioInfo | None:
-    """What probe says, None where it refuses; any other exception is a bug."""
+def look(content: bytes) -> AudioInfo | None:
+    """Return the result of probe, or None where it refuses; any other exception is a bug."""
     try:
-        info = probe(made)
+        info = probe(content)
     except AudioError:
         return None
     assert info.duration_ms > 0
@@ -157,33 +157,33 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("what", HOSTILE)
-def test_hostile_claims_cost_little_memory(what):
-    made = HOSTILE[what]
-    look(made)
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_claims_cost_little_memory(case):
+    content = HOSTILE[case]
+    look(content)
     tracemalloc.start()
     try:
-        look(made)
+        look(content)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 5 * len(made) + 1_000_000
+    assert peak < 5 * len(content) + 1_000_000
 
 
 @pytest.mark.parametrize("name", ["cbr.mp3", "adts.aac", "narrow.amr"])
 def test_a_long_file_is_counted_to_the_end_without_a_copy(name):
     whole = FILES[name]
     sound = whole[whole.index(b"\xff\xfb") :] if name == "cbr.mp3" else whole
-    once = probe(whole).duration_ms
+    length_ms = probe(whole).duration_ms
     times = 1_000_000 // len(sound)
-    made = sound * times if name != "narrow.amr" else whole + whole[6:] * (times - 1)
+    content = sound * times if name != "narrow.amr" else whole + whole[6:] * (times - 1)
     tracemalloc.start()
     try:
-        info = probe(made)
+        info = probe(content)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert 0.95 < info.duration_ms / (once * times) < 1.1
+    assert 0.95 < info.duration_ms / (length_ms * times) < 1.1
     assert peak < 300_000
 
 

@@ -1,4 +1,4 @@
-"""A look at a memo costs seconds, whatever is in it: decoding has a budget, and what is past it is said."""
+"""Checking a memo takes seconds at most: decoding has a budget, and a finding names audio beyond it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_check_peaks_and_card_of_a_long_memo_decode_it_once_and_within_the_budge
     assert "the waveform shows the first" in memo_html(memo)
 
 
-def test_a_memo_within_the_budget_is_heard_to_its_end() -> None:
+def test_a_memo_within_the_budget_is_decoded_to_its_end() -> None:
     pytest.importorskip("av", reason="needs the audio extra")
     for name in ("hello.mp3", "hello.m4a", "hello.wav", "hello.amr"):
         memo = VoiceMemo.from_bytes(data(name))
@@ -48,26 +48,26 @@ def test_a_memo_within_the_budget_is_heard_to_its_end() -> None:
         assert levels.is_whole
         assert levels.seconds == pytest.approx(memo.duration_ms / 1000, abs=0.1)
         assert "waveform shows" not in memo_html(memo)
-        assert not {"long", "length", "players_differ"} & {found.code for found in preflight.check_memo(memo)}
+        assert not {"long", "length", "players_differ"} & {finding.code for finding in preflight.check_memo(memo)}
 
 
 @pytest.mark.parametrize(
-    ("limits", "what"),
+    ("limits", "operation"),
     [
         ({"seconds": 0.5}, "seconds of sound"),
         ({"samples": 4000}, "samples"),
         ({"cpu_s": 0.0}, "processor time"),
     ],
 )
-def test_each_limit_ends_the_decoding(limits: dict[str, float], what: str) -> None:
+def test_each_limit_ends_the_decoding(limits: dict[str, float], operation: str) -> None:
     av = pytest.importorskip("av", reason="needs the audio extra")
-    given = Budget(**{"seconds": 60.0, "samples": 10**9, "cpu_s": 60.0, **limits})  # type: ignore[arg-type]
+    budget = Budget(**{"seconds": 60.0, "samples": 10**9, "cpu_s": 60.0, **limits})  # type: ignore[arg-type]
     view = memoryview(data("hello.mp3"))
-    decoder = codec.Decoder(av, view, given, measured(view))
-    heard = sum(frame.samples / frame.sample_rate for frame in decoder.frames())
+    decoder = codec.Decoder(av, view, budget, measured(view))
+    decoded_s = sum(frame.samples / frame.sample_rate for frame in decoder.frames())
     decoder.close()
-    assert given.was_cut, what
-    assert heard < 1
+    assert budget.was_cut, operation
+    assert decoded_s < 1
 
 
 def test_a_conversion_beyond_its_budget_is_refused_and_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,16 +81,16 @@ def test_a_conversion_beyond_its_budget_is_refused_and_never_cut(monkeypatch: py
 
 @pytest.mark.parametrize(("rate", "channels"), [(1, 1), (1, 1000), (10_000_000, 1), (8000, 60_000)])
 def test_odd_rates_and_channels_of_plain_samples_cost_no_more(rate: int, channels: int) -> None:
-    made = wav(bytes([128, 130]) * 120_000, bits=8, rate=rate, channels=channels)
+    content = wav(bytes([128, 130]) * 120_000, bits=8, rate=rate, channels=channels)
     began_at = time.thread_time()
-    assert audio.levels(made) is not None
-    assert audio.preview(made) is not None
+    assert audio.levels(content) is not None
+    assert audio.preview(content) is not None
     assert time.thread_time() - began_at < 5
 
 
-def test_more_parts_than_are_kept_are_made_of_a_finer_look() -> None:
-    made = audio.wav_from_samples([i / 20_000 for i in range(20_000)], 8000)
-    levels = audio.levels(made, 1000)
+def test_an_outline_of_many_parts_is_measured_more_finely() -> None:
+    content = audio.wav_from_samples([i / 20_000 for i in range(20_000)], 8000)
+    levels = audio.levels(content, 1000)
     assert levels is not None
     assert levels.peaks == pytest.approx([(i + 1) / 1000 for i in range(1000)], abs=0.002)
-    assert loudness.listen(made, 10_000).tops
+    assert loudness.listen(content, 10_000).tops

@@ -1,4 +1,4 @@
-"""Converting to M4A, and what PyAV makes of broken bytes."""
+"""Conversion to M4A, and how PyAV treats broken bytes."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def needs_av():
 @pytest.mark.parametrize("name", [*ACCEPTED, "hello.amr", "hello.caf", "hello.mp3"])
 def test_an_accepted_file_becomes_a_mono_m4a_of_the_same_length(name):
     needs_av()
-    made = probe(convert(data(name)))
-    assert (made.format, made.codec, made.channels) == ("m4a", "AAC-LC", 1)
-    assert made.sample_rate <= 48000
-    assert abs(made.duration_ms - probe(data(name)).duration_ms) <= 100
+    content = probe(convert(data(name)))
+    assert (content.format, content.codec, content.channels) == ("m4a", "AAC-LC", 1)
+    assert content.sample_rate <= 48000
+    assert abs(content.duration_ms - probe(data(name)).duration_ms) <= 100
 
 
 @pytest.mark.parametrize("name", SOUNDS)
 def test_a_refused_format_becomes_an_m4a(name):
     needs_av()
-    made = probe(convert(data(name)))
-    assert (made.format, made.codec, made.channels) == ("m4a", "AAC-LC", 1)
-    assert abs(made.duration_ms - (1600 if name in ("narrow.3gp", "wide.3gp") else 1200)) <= 130
+    content = probe(convert(data(name)))
+    assert (content.format, content.codec, content.channels) == ("m4a", "AAC-LC", 1)
+    assert abs(content.duration_ms - (1600 if name in ("narrow.3gp", "wide.3gp") else 1200)) <= 130
 
 
 def test_the_pauses_of_amr_are_silence_and_not_the_end():
@@ -46,7 +46,7 @@ def test_the_pauses_of_amr_are_silence_and_not_the_end():
     assert max(measured[7:]) > 0.2
 
 
-def test_the_sound_survives():
+def test_a_conversion_keeps_the_sound():
     needs_av()
     before, after = peaks(data("hello.wav"), 20), peaks(convert(data("hello.wav")), 20)
     assert before is not None
@@ -55,23 +55,23 @@ def test_the_sound_survives():
 
 
 @pytest.mark.parametrize(("rate", "expected"), [(8000, 8000), (11025, 11025), (18000, 22050), (96000, 48000)])
-def test_rates_are_those_that_aac_knows(rate, expected):
+def test_a_conversion_uses_a_sample_rate_of_aac(rate, expected):
     needs_av()
-    made = probe(convert(wav(integers(tone(rate, rate), 2, "little"), rate=rate)))
-    assert made.sample_rate == expected
-    assert abs(made.duration_ms - 1000) <= 50
+    content = probe(convert(wav(integers(tone(rate, rate), 2, "little"), rate=rate)))
+    assert content.sample_rate == expected
+    assert abs(content.duration_ms - 1000) <= 50
 
 
-def test_the_index_is_in_front():
+def test_the_index_of_a_converted_file_comes_first():
     needs_av()
-    made = convert(data("hello.wav"))
-    assert made.index(b"moov") < made.index(b"mdat")
+    content = convert(data("hello.wav"))
+    assert content.index(b"moov") < content.index(b"mdat")
 
 
 def test_a_file_without_sound_is_refused_with_the_reason():
-    for made, words in ((b"<html>", "a web page"), (b"", "is empty"), (data("silent-film.mp4"), "without sound")):
+    for content, words in ((b"<html>", "a web page"), (b"", "is empty"), (data("silent-film.mp4"), "without sound")):
         with pytest.raises(AudioError, match=words):
-            convert(made)
+            convert(content)
 
 
 def test_a_container_without_sound_is_refused():

@@ -1,4 +1,4 @@
-"""A conversion fits, or is refused before anything is decoded; and every advice of a finding was followed here."""
+"""A conversion fits, or is refused before decoding; the tests follow the advice of each finding."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ def test_a_conversion_uses_the_best_bit_rate_where_there_is_room(minutes: float,
     ("name", "share"),
     [("hello.wav", 0.55), ("hello.mp3", 0.55), ("hello.ogg", 0.55), ("stereo.m4a", 0.9), ("hello.amr", 0.97)],
 )
-def test_a_conversion_fits_into_what_is_given_at_a_lower_bit_rate(name: str, share: float) -> None:
+def test_a_conversion_uses_a_lower_bit_rate_to_fit_the_given_size(name: str, share: float) -> None:
     best = audio.convert(data(name))
     smaller = audio.convert(data(name), max_bytes=round(share * len(best)))
     assert len(smaller) <= share * len(best)
     assert audio.probe(smaller).duration_ms == pytest.approx(audio.probe(best).duration_ms, abs=100)
 
 
-def test_what_an_m4a_of_the_best_bit_rate_would_not_hold_is_told_the_bit_rate_that_fits() -> None:
-    """As in the report: 21 MB of telephone sound, and 25 minutes of MP3."""
+def test_a_finding_names_the_bit_rate_at_which_a_long_recording_fits() -> None:
+    """The cases of a user's report: 21 MB of telephone sound, and 25 minutes of MP3."""
     memo = VoiceMemo.from_bytes(telephone(44))
     assert "memo.convert() (--convert) makes an M4A of it that fits, at about 27 kbit/s" in too_large(memo)
     for seconds in (5, 1500, 2640, 3000):  # to their scale, at the bit rate that is chosen for them
@@ -61,11 +61,11 @@ def test_what_an_m4a_of_the_best_bit_rate_would_not_hold_is_told_the_bit_rate_th
         assert len(audio.convert(small, max_bytes)) <= max_bytes
 
 
-def test_a_file_that_is_too_large_is_told_to_convert_and_then_fits() -> None:
-    made = wav(bytes(range(256)) * 40_000, rate=384_000, channels=8)
-    memo = VoiceMemo.from_bytes(made)
+def test_a_file_that_is_too_large_fits_after_the_conversion_that_its_finding_advises() -> None:
+    content = wav(bytes(range(256)) * 40_000, rate=384_000, channels=8)
+    memo = VoiceMemo.from_bytes(content)
     assert "memo.convert() (--convert) makes an M4A of it that fits, at about 64 kbit/s" in too_large(memo)
-    for mended in (memo.convert(), VoiceMemo.from_bytes(made, convert=True)):
+    for mended in (memo.convert(), VoiceMemo.from_bytes(content, convert=True)):
         assert not preflight.errors(preflight.check_memo(mended))
         assert mended.content == memo.content
 
@@ -78,15 +78,15 @@ CONVERSIONS: dict[str, tuple[Callable[[], object], int]] = {
 
 
 @pytest.mark.parametrize("name", CONVERSIONS)
-def test_what_cannot_fit_is_refused_at_once_with_the_longest_length(name: str) -> None:
+def test_a_recording_that_cannot_fit_is_refused_at_once_with_the_longest_length(name: str) -> None:
     convert, max_bytes = CONVERSIONS[name]
     began_at = time.thread_time()
     with pytest.raises(AudioError, match="nothing was sent; cut it into parts first") as caught:
         convert()
     assert time.thread_time() - began_at < 1
-    said = re.search(r"has room for ([0-9.]+) (s|min), at 24 kbit/s, the least that sounds well", str(caught.value))
-    assert said is not None
-    longest_s = float(said[1]) * (60 if said[2] == "min" else 1)
+    advice = re.search(r"has room for ([0-9.]+) (s|min), at 24 kbit/s, the least that sounds well", str(caught.value))
+    assert advice is not None
+    longest_s = float(advice[1]) * (60 if advice[2] == "min" else 1)
     assert longest_s == pytest.approx(fitting.longest_s(max_bytes), rel=0.01)
 
 
@@ -118,10 +118,10 @@ def test_without_the_extra_the_finding_says_what_to_install(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    ("made", "is_converted"),
+    ("content", "is_converted"),
     [(data("hello.wav"), False), (data("hello.m4a"), False), (data("hello.ogg"), True), (SHORT * 3, True)],
 )
-def test_a_file_is_converted_where_that_helps(made: bytes, is_converted: bool) -> None:
-    memo = VoiceMemo.from_bytes(made, "memo.bin", convert=True)
+def test_only_a_file_that_linq_refuses_is_converted(content: bytes, is_converted: bool) -> None:
+    memo = VoiceMemo.from_bytes(content, "memo.bin", convert=True)
     assert (memo.origin_sha256 is not None) == is_converted
-    assert (memo.data != made) == is_converted
+    assert (memo.data != content) == is_converted

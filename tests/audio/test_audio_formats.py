@@ -1,4 +1,4 @@
-"""The table of formats, and the names that lead to it."""
+"""The table of formats: each media type and each extension leads to one format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sound that nobody hears, lengths that players do not show, and headers that claim what is not there."""
+"""Sound behind the end of a file, lengths that players do not show, and headers that claim more than the file holds."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import pytest
 from audio_makers import aiff, caf, chunk, data, integers, tone, wav
 from test_audio_players import M4A, changed, decoded_s, joined, parted
 
-from linq_nb import AudioError, VoiceMemo, audio, preflight
+from linq_nb import AudioError, Finding, VoiceMemo, audio, preflight
 from linq_nb.audio.measurement import measured
 
 EIGHT_S = integers(tone(64_000), 2, "little")
 EIGHT_S_BE = integers(tone(64_000), 2, "big")
 SHORT = wav(EIGHT_S[: len(EIGHT_S) // 2])
 PIPED = 0x7FFFF000
-"""What sox writes as a size when it cannot go back to its header."""
+"""The size that sox writes when it cannot seek back to the header."""
 
 
-def with_size(made: bytes, size: int) -> bytes:
-    at = made.index(b"data") + 4
-    return made[:at] + struct.pack("<I", size) + made[at + 4 :]
+def with_size(content: bytes, size: int) -> bytes:
+    at = content.index(b"data") + 4
+    return content[:at] + struct.pack("<I", size) + content[at + 4 :]
 
 
 def with_film_of(seconds: float) -> bytes:
@@ -50,23 +50,29 @@ UNHEARD = {
 }
 
 
-@pytest.mark.parametrize("name", UNHEARD)
-def test_sound_behind_the_end_is_a_warning_and_a_conversion_makes_it_heard(name: str) -> None:
-    made, told_s, whole_s = UNHEARD[name]
-    memo = VoiceMemo.from_bytes(made)
+def players_differ(memo: VoiceMemo) -> Finding:
+    """Return the warning that players differ about a memo."""
     (finding,) = [finding for finding in preflight.check_memo(memo) if finding.code == "players_differ"]
     assert finding.level == "warning"
-    assert memo.duration_ms == pytest.approx(1000 * told_s, abs=50)
+    return finding
+
+
+@pytest.mark.parametrize("name", UNHEARD)
+def test_sound_behind_the_end_is_a_warning_and_a_conversion_makes_it_audible(name: str) -> None:
+    content, reported_s, whole_s = UNHEARD[name]
+    memo = VoiceMemo.from_bytes(content)
+    finding = players_differ(memo)
+    assert memo.duration_ms == pytest.approx(1000 * reported_s, abs=50)
     assert [float(text) for text in re.findall(r"([0-9.]+) s\b", finding.message)] == pytest.approx(
-        [told_s, whole_s], abs=0.05
+        [reported_s, whole_s], abs=0.05
     )
     assert "memo.convert() makes one M4A of all of it" in finding.message
-    assert decoded_s(made) == pytest.approx(told_s, abs=0.1)  # skips without the audio extra
+    assert decoded_s(content) == pytest.approx(reported_s, abs=0.1)  # skips without the audio extra
     mended = memo.convert()
     assert mended.duration_ms == pytest.approx(1000 * whole_s, abs=150)
     assert not {"players_differ", "length"} & {finding.code for finding in preflight.check_memo(mended)}
     assert mended.content == memo.content
-    assert VoiceMemo.from_bytes(made, convert=True).duration_ms == mended.duration_ms
+    assert VoiceMemo.from_bytes(content, convert=True).duration_ms == mended.duration_ms
 
 
 SHOWN: dict[str, tuple[bytes, float, str]] = {
@@ -86,21 +92,22 @@ SHOWN: dict[str, tuple[bytes, float, str]] = {
 
 
 @pytest.mark.parametrize("name", SHOWN)
-def test_a_length_that_players_do_not_show_is_a_warning_with_both_and_a_conversion_mends_it(name: str) -> None:
-    made, told_s, others = SHOWN[name]
-    memo = VoiceMemo.from_bytes(made)
-    (finding,) = [finding for finding in preflight.check_memo(memo) if finding.code == "players_differ"]
-    assert finding.level == "warning"
+def test_a_length_that_players_do_not_show_is_a_warning_with_both_lengths_and_a_conversion_corrects_it(
+    name: str,
+) -> None:
+    content, reported_s, others = SHOWN[name]
+    memo = VoiceMemo.from_bytes(content)
+    finding = players_differ(memo)
     assert f"but some players show {others}; memo.convert() makes an M4A that all play alike" in finding.message
-    assert memo.duration_ms == pytest.approx(1000 * told_s, abs=100)
-    assert decoded_s(made) == pytest.approx(told_s, abs=0.15)
+    assert memo.duration_ms == pytest.approx(1000 * reported_s, abs=100)
+    assert decoded_s(content) == pytest.approx(reported_s, abs=0.15)
     mended = memo.convert()
-    assert mended.duration_ms == pytest.approx(1000 * told_s, abs=150)
+    assert mended.duration_ms == pytest.approx(1000 * reported_s, abs=150)
     assert not {"players_differ", "length"} & {finding.code for finding in preflight.check_memo(mended)}
 
 
 @pytest.mark.parametrize(
-    "made",
+    "content",
     [
         SHORT + b"TAG" + bytes(125),
         SHORT + bytes(50_000),
@@ -111,8 +118,8 @@ def test_a_length_that_players_do_not_show_is_a_warning_with_both_and_a_conversi
         with_film_of(1.3),
     ],
 )
-def test_what_may_follow_the_sound_is_no_reason_for_a_doubt(made: bytes) -> None:
-    assert audio.player_doubts(made) == ()
+def test_permitted_data_after_the_sound_gives_no_warning(content: bytes) -> None:
+    assert audio.player_doubts(content) == ()
 
 
 def test_pieces_with_placeholder_sizes_are_joined_without_their_headers() -> None:
@@ -138,14 +145,14 @@ def test_a_header_that_claims_far_more_than_the_file_holds_is_refused(name: str)
 
 
 @pytest.mark.parametrize(
-    ("brand", "what"), [(b"3g2a", "3GPP2"), (b"3g2b", "3GPP2"), (b"KDDI", "3GPP2"), (b"F4A ", "Flash audio")]
+    ("brand", "description"), [(b"3g2a", "3GPP2"), (b"3g2b", "3GPP2"), (b"KDDI", "3GPP2"), (b"F4A ", "Flash audio")]
 )
-def test_a_brand_that_linq_does_not_list_is_refused_and_converted(brand: bytes, what: str) -> None:
-    made = data("hello.m4a")[:8] + brand + data("hello.m4a")[12:]
-    with pytest.raises(AudioError, match=f"this is {what}; Linq takes .* load it with convert=True"):
-        VoiceMemo.from_bytes(made)
+def test_a_brand_that_linq_does_not_list_is_refused_and_converted(brand: bytes, description: str) -> None:
+    content = data("hello.m4a")[:8] + brand + data("hello.m4a")[12:]
+    with pytest.raises(AudioError, match=f"this is {description}; Linq takes .* load it with convert=True"):
+        VoiceMemo.from_bytes(content)
     pytest.importorskip("av", reason="needs the audio extra")
-    assert VoiceMemo.from_bytes(made, convert=True).format == "m4a"
+    assert VoiceMemo.from_bytes(content, convert=True).format == "m4a"
 
 
 @pytest.mark.parametrize("brand", [b"M4A ", b"M4B ", b"mp42", b"isom", b"3gp4", b"qt  "])

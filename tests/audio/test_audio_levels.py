@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import replace
 
 import pytest
@@ -34,12 +33,6 @@ KINDS = {
 def by_pyav(view: memoryview) -> Levels:
     """Measure any sound as if it were compressed."""
     return loudness._heard(view, replace(measure(view), pcm=None), 400).levels(40)
-
-
-@pytest.fixture
-def without_av(monkeypatch):
-    """As if the audio extra were not installed."""
-    monkeypatch.setitem(sys.modules, "av", None)
 
 
 @pytest.mark.usefixtures("without_av")
@@ -127,15 +120,15 @@ def test_both_channels_count():
 
 
 @pytest.mark.parametrize(
-    "made",
+    "content",
     [
         wav(floats([3 * x for x in TONE], "<f"), tag=3, bits=32),
         wav(integers([max(-1, min(1, 3 * x)) for x in TONE], 2, "little")),
         wav(integers([max(-1, min(1, 3 * x)) for x in TONE], 1, "little", signed=False), bits=8),
     ],
 )
-def test_clipped_samples_are_counted(made):
-    measured = levels(made)
+def test_clipped_samples_are_counted(content):
+    measured = levels(content)
     assert measured is not None
     beyond = sum(abs(3 * x) >= 1 for x in TONE) / len(TONE)
     assert measured.clipped_ratio == pytest.approx(beyond, abs=0.02)
@@ -157,19 +150,19 @@ def test_a_long_file_is_measured_at_a_lower_rate():
     pytest.importorskip("av", reason="needs the audio extra")
     short, long = data("hello.mp3"), data("hello.mp3") * 60
     assert audio.probe(long).duration_ms * 44_100 > 1000 * loudness._MOST_SAMPLES
-    once, repeated = levels(short, 10), levels(long, 10)
-    assert once is not None
+    single, repeated = levels(short, 10), levels(long, 10)
+    assert single is not None
     assert repeated is not None
-    assert repeated.peaks == pytest.approx([once.peak] * 10, abs=0.01)
-    assert repeated.rms == pytest.approx(once.rms, rel=0.05)
+    assert repeated.peaks == pytest.approx([single.peak] * 10, abs=0.01)
+    assert repeated.rms == pytest.approx(single.rms, rel=0.05)
 
 
 @pytest.mark.parametrize("number", [300, 300_000])
 def test_a_memo_is_decoded_once_for_card_check_and_send(number: int) -> None:
     """The last results are kept by the content: the same record comes back, also for other bytes that are equal."""
-    made = audio.wav_from_samples([0.5, -0.5] * number, 16_000)
-    heard = loudness.listen(made, 3300)
-    assert loudness.listen(bytearray(made), 3300) is heard
-    assert audio.levels(made, 44) == heard.levels(44)
-    if len(made) > audio.MAX_PLAYER_BYTES:
-        assert audio.preview(made) is audio.preview(made)
+    content = audio.wav_from_samples([0.5, -0.5] * number, 16_000)
+    measured = loudness.listen(content, 3300)
+    assert loudness.listen(bytearray(content), 3300) is measured
+    assert audio.levels(content, 44) == measured.levels(44)
+    if len(content) > audio.MAX_PLAYER_BYTES:
+        assert audio.preview(content) is audio.preview(content)

@@ -1,4 +1,4 @@
-"""Files that players play differently: the length told is what FFmpeg plays, and a finding names both lengths."""
+"""Files that players play differently: the reported length is that of FFmpeg; a finding names both."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ ALAC = data("alac.m4a")
 CAF = data("aac.caf")
 
 
-def mp3_frames(made: bytes) -> bytes:
-    """An MP3 without its tags and its first frame, which may hold facts alone."""
-    view = memoryview(made)
+def mp3_frames(content: bytes) -> bytes:
+    """An MP3 without its tags and its first frame, which may hold metadata only."""
+    view = memoryview(content)
     start = mpeg.find(view, mpeg.skip_tags(view, 0), 3)
     assert start is not None
-    return made[start.pos + start.frame.length :]
+    return content[start.pos + start.frame.length :]
 
 
 MP3, MP3_22K, LAYER_2 = (mp3_frames(data(name)) for name in ("cbr.mp3", "mpeg2.mp3", "layer2.mp2"))
@@ -51,15 +51,15 @@ Boxes = list[tuple[bytes, Any]]
 _PARENTS = frozenset((b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"))
 
 
-def parted(made: bytes) -> Boxes:
-    found: Boxes = []
+def parted(content: bytes) -> Boxes:
+    boxes: Boxes = []
     pos = 0
-    while pos + 8 <= len(made):
-        size, name = struct.unpack_from(">I4s", made, pos)
-        body = made[pos + 8 : pos + size]
-        found.append((name, parted(body) if name in _PARENTS else body))
+    while pos + 8 <= len(content):
+        size, name = struct.unpack_from(">I4s", content, pos)
+        body = content[pos + 8 : pos + size]
+        boxes.append((name, parted(body) if name in _PARENTS else body))
         pos += size
-    return found
+    return boxes
 
 
 def joined(boxes: Boxes) -> bytes:
@@ -88,12 +88,12 @@ def edited(*rows: tuple[int, int], speed: int = 0x10000) -> bytes:
     return joined(changed(parted(M4A), (*TRAK, b"edts", b"elst"), lambda _: table))
 
 
-def with_timescale(made: bytes, factor: float) -> bytes:
+def with_timescale(content: bytes, factor: float) -> bytes:
     def change(mdhd: bytes) -> bytes:
         scale = round(struct.unpack_from(">I", mdhd, 12)[0] * factor)
         return mdhd[:12] + struct.pack(">I", scale) + mdhd[16:]
 
-    return joined(changed(parted(made), (*TRAK, b"mdia", b"mdhd"), change))
+    return joined(changed(parted(content), (*TRAK, b"mdia", b"mdhd"), change))
 
 
 def enabled(trak: Boxes, number: int, is_enabled: bool) -> Boxes:
@@ -118,14 +118,14 @@ def two_tracks(is_first_enabled: bool, is_second_enabled: bool = True) -> bytes:
 
 
 def caf_chunks() -> Boxes:
-    found: Boxes = []
+    chunks: Boxes = []
     pos = 8
     while pos + 12 <= len(CAF):
         name, size = struct.unpack_from(">4sq", CAF, pos)
         size = len(CAF) - pos - 12 if size < 0 else size
-        found.append((name, CAF[pos + 12 : pos + 12 + size]))
+        chunks.append((name, CAF[pos + 12 : pos + 12 + size]))
         pos += 12 + size
-    return found
+    return chunks
 
 
 def caf(*chunks: tuple[bytes, bytes]) -> bytes:
@@ -141,8 +141,8 @@ def plain_caf(*sounds: bytes) -> bytes:
     return caf((b"desc", desc), *((b"data", bytes(4) + sound) for sound in sounds))
 
 
-def short_header(made: bytes, position: int, value: int) -> bytes:
-    return made[:position] + struct.pack("<H", value) + made[position + 2 :]
+def short_header(content: bytes, position: int, value: int) -> bytes:
+    return content[:position] + struct.pack("<H", value) + content[position + 2 :]
 
 
 ODD = {
@@ -177,13 +177,13 @@ ODD = {
 
 
 def lengths_in(text: str) -> list[str]:
-    """The lengths that a doubt names."""
+    """The lengths that a warning names."""
     return re.findall(r"([0-9.]+) s\b", text)
 
 
-def decoded_s(made: bytes) -> float:
+def decoded_s(content: bytes) -> float:
     av = pytest.importorskip("av", reason="needs the audio extra")
-    view, budget = memoryview(made), Budget.of_look()
+    view, budget = memoryview(content), Budget.of_look()
     decoder = Decoder(av, view, budget, measured(view))
     for _ in decoder.frames():
         pass
@@ -206,19 +206,19 @@ def test_where_players_differ_a_warning_names_both_lengths_also_without_the_extr
         assert float(here) == pytest.approx(memo.duration_ms / 1000, abs=0.05)
         assert float(here) != float(others)
     preview = audio.preview(ODD[name])
-    assert preview is None or not preview.is_original  # the player of a card plays the length that is told
+    assert preview is None or not preview.is_original  # the player of a card plays the reported length
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_the_length_told_is_what_is_decoded_and_what_a_conversion_keeps(name: str) -> None:
-    told_s = audio.probe(ODD[name]).duration_ms / 1000
-    assert decoded_s(ODD[name]) == pytest.approx(told_s, abs=0.2)
+def test_the_reported_length_is_the_decoded_length_and_a_conversion_keeps_it(name: str) -> None:
+    reported_s = audio.probe(ODD[name]).duration_ms / 1000
+    assert decoded_s(ODD[name]) == pytest.approx(reported_s, abs=0.2)
     memo = VoiceMemo.from_bytes(ODD[name]).convert()
-    assert memo.duration_ms / 1000 == pytest.approx(told_s, abs=0.2)  # type: ignore[operator]
+    assert memo.duration_ms / 1000 == pytest.approx(reported_s, abs=0.2)  # type: ignore[operator]
     assert not {"players_differ", "length"} & {finding.code for finding in preflight.check_memo(memo)}
 
 
-def test_an_aiff_that_claims_fewer_samples_than_it_holds_is_told_as_it_claims() -> None:
+def test_an_aiff_that_claims_fewer_samples_than_it_holds_has_the_claimed_length() -> None:
     memo = VoiceMemo.from_bytes(aiff(EIGHT_S_BE, frames=560))
     assert memo.duration_ms == 70
     (doubt,) = audio.player_doubts(memo.data or b"")
@@ -226,7 +226,7 @@ def test_an_aiff_that_claims_fewer_samples_than_it_holds_is_told_as_it_claims() 
 
 
 @pytest.mark.parametrize(
-    "made",
+    "content",
     [
         MP3 + bytes(1_500_000) + MP3,
         MP3 + (bytes(900_000) + MP3) * 3,
@@ -234,12 +234,12 @@ def test_an_aiff_that_claims_fewer_samples_than_it_holds_is_told_as_it_claims() 
         b"".join(MONO) + bytes(2_500_000) + b"".join(MONO),
     ],
 )
-def test_sound_behind_much_damage_counts(made: bytes) -> None:
-    assert audio.probe(made).duration_ms / 1000 == pytest.approx(decoded_s(made), abs=0.2)
+def test_sound_after_long_damage_counts(content: bytes) -> None:
+    assert audio.probe(content).duration_ms / 1000 == pytest.approx(decoded_s(content), abs=0.2)
 
 
 @pytest.mark.parametrize("name", [*ACCEPTED, *(path.name for path in sorted(AUDIO.glob("hello.*")))])
-def test_no_sound_file_is_doubted(name: str) -> None:
+def test_a_sound_file_gets_no_warning_about_its_length(name: str) -> None:
     if Path(name).suffix in (".ogg", ".flac"):
         pytest.skip("is not accepted")
     assert audio.player_doubts(data(name)) == ()
@@ -247,12 +247,12 @@ def test_no_sound_file_is_doubted(name: str) -> None:
     assert "length" not in {finding.code for finding in preflight.check_memo(memo)}
 
 
-def test_a_length_that_only_decoding_shows_is_a_warning_with_both() -> None:
+def test_a_length_that_only_decoding_shows_is_a_warning_with_both_lengths() -> None:
     """A wrong size in the index moves all samples behind it, which then cannot be decoded."""
     pytest.importorskip("av", reason="needs the audio extra")
     path = (*STBL, b"stsz")
-    made = joined(changed(parted(M4A), path, lambda stsz: stsz[:20] + struct.pack(">I", 1) + stsz[24:]))
-    memo = VoiceMemo.from_bytes(made)
+    content = joined(changed(parted(M4A), path, lambda stsz: stsz[:20] + struct.pack(">I", 1) + stsz[24:]))
+    memo = VoiceMemo.from_bytes(content)
     (finding,) = [finding for finding in preflight.check_memo(memo) if finding.code == "length"]
     claimed, played = lengths_in(finding.message)
     assert finding.level == "warning"

@@ -1,8 +1,6 @@
-"""What a browser gets to play."""
+"""The preview of a memo that a browser plays."""
 
 from __future__ import annotations
-
-import sys
 
 import pytest
 from audio_makers import ACCEPTED, aiff, caf, data, floats, id3, integers, tone, wav
@@ -11,18 +9,12 @@ from linq_nb.audio import preview, probe
 from linq_nb.errors import AudioError
 
 PLAYABLE = {"audio/mpeg", "audio/wav"}
-"""What VS Code and a Chromium without Google's codecs play as well."""
+"""Codecs that VS Code and a Chromium without Google's codecs play as well."""
 LONG = integers(tone(8000 * 200, loud=0.9), 2, "little")
 
 
-@pytest.fixture
-def without_av(monkeypatch):
-    """As if the audio extra were not installed."""
-    monkeypatch.setitem(sys.modules, "av", None)
-
-
 @pytest.mark.parametrize(
-    ("made", "mime_type"),
+    ("content", "mime_type"),
     [
         (data("hello.mp3"), "audio/mpeg"),
         (data("hello.wav"), "audio/wav"),
@@ -30,15 +22,15 @@ def without_av(monkeypatch):
         (wav(floats(tone(), "<f"), tag=3, bits=32), "audio/wav"),
     ],
 )
-def test_a_file_that_browsers_play_is_not_changed(made, mime_type):
-    shown = preview(made)
+def test_a_file_that_browsers_play_is_not_changed(content, mime_type):
+    shown = preview(content)
     assert shown is not None
-    assert (shown.data, shown.mime_type, shown.is_original, shown.cut) == (made, mime_type, True, False)
-    assert shown.seconds == pytest.approx(probe(made).duration_ms / 1000, abs=0.001)
+    assert (shown.data, shown.mime_type, shown.is_original, shown.cut) == (content, mime_type, True, False)
+    assert shown.seconds == pytest.approx(probe(content).duration_ms / 1000, abs=0.001)
 
 
 @pytest.mark.parametrize(
-    "made",
+    "content",
     [
         data("hello.m4a"),
         data("hello.aac"),
@@ -55,26 +47,26 @@ def test_a_file_that_browsers_play_is_not_changed(made, mime_type):
         id3({b"TIT2": b"Hi"}) + data("adts.aac"),
     ],
 )
-def test_a_file_that_browsers_do_not_play_becomes_a_small_mp3(made):
+def test_a_file_that_browsers_do_not_play_becomes_a_small_mp3(content):
     pytest.importorskip("av", reason="needs the audio extra")
-    shown = preview(made)
+    shown = preview(content)
     assert shown is not None
     info = probe(shown.data)
     assert (shown.mime_type, shown.is_original, shown.cut) == ("audio/mpeg", False, False)
     assert (info.format, info.channels, info.sample_rate) == ("mp3", 1, 22050)
-    assert abs(info.duration_ms - probe(made).duration_ms) < 100
+    assert abs(info.duration_ms - probe(content).duration_ms) < 100
     assert len(shown.data) < 4000 * info.duration_ms / 1000 + 3000
 
 
 def test_a_large_file_is_cut_and_marked_as_cut():
     pytest.importorskip("av", reason="needs the audio extra")
-    made = wav(LONG)
-    shown = preview(made, limit_bytes=100_000)
+    content = wav(LONG)
+    shown = preview(content, limit_bytes=100_000)
     assert shown is not None
     assert (shown.is_original, shown.cut) == (False, True)
     assert 20 < shown.seconds < 26
     assert len(shown.data) <= 100_000
-    assert preview(made, limit_bytes=5_000_000).is_original  # type: ignore[union-attr]
+    assert preview(content, limit_bytes=5_000_000).is_original  # type: ignore[union-attr]
 
 
 def test_a_long_memo_is_cut_at_about_five_minutes():
@@ -88,21 +80,21 @@ def test_a_long_memo_is_cut_at_about_five_minutes():
 
 @pytest.mark.usefixtures("without_av")
 @pytest.mark.parametrize(
-    "made",
+    "content",
     [
         aiff(integers(tone(44100, 44100), 2, "big"), frames=44100, rate=44100),
         caf(floats(tone(48000, 48000), "<f"), flags=3, width=4, rate=48000),
         wav(integers(tone(), 2, "little"), size=0),
     ],
 )
-def test_plain_samples_become_a_small_wav_without_the_extra(made):
-    shown = preview(made)
+def test_plain_samples_become_a_small_wav_without_the_extra(content):
+    shown = preview(content)
     assert shown is not None
     info = probe(shown.data)
     assert (shown.mime_type, shown.is_original, shown.cut) == ("audio/wav", False, False)
     assert (info.codec, info.channels) == ("PCM 16-bit", 1)
     assert info.sample_rate <= 16000
-    assert info.duration_ms == probe(made).duration_ms == round(1000 * shown.seconds)
+    assert info.duration_ms == probe(content).duration_ms == round(1000 * shown.seconds)
     again = preview(shown.data)
     assert again is not None
     assert again.is_original
@@ -111,8 +103,8 @@ def test_plain_samples_become_a_small_wav_without_the_extra(made):
 @pytest.mark.usefixtures("without_av")
 @pytest.mark.parametrize("channels", [1, 2])
 def test_a_long_file_becomes_mu_law_and_is_cut(channels):
-    made = wav(LONG, channels=channels)
-    shown = preview(made, limit_bytes=300_000)
+    content = wav(LONG, channels=channels)
+    shown = preview(content, limit_bytes=300_000)
     assert shown is not None
     info = probe(shown.data)
     assert (info.codec, info.sample_rate, info.channels) == ("mu-law", 8000, 1)
@@ -126,11 +118,11 @@ def test_a_long_file_becomes_mu_law_and_is_cut(channels):
 def test_the_small_wav_sounds_the_same():
     from linq_nb.audio import peaks
 
-    made = aiff(integers(tone(44100, 44100), 2, "big"), frames=44100, rate=44100)
+    content = aiff(integers(tone(44100, 44100), 2, "big"), frames=44100, rate=44100)
     for limit in (1_000_000, 11_000):
-        shown = preview(made, limit_bytes=limit)
+        shown = preview(content, limit_bytes=limit)
         assert shown is not None
-        assert peaks(shown.data, 10) == pytest.approx(peaks(made, 10), abs=0.05)
+        assert peaks(shown.data, 10) == pytest.approx(peaks(content, 10), abs=0.05)
 
 
 @pytest.mark.usefixtures("without_av")

@@ -1,4 +1,4 @@
-"""The files that probe refuses, with one line that says what the file is and what to do."""
+"""probe refuses other files with one line that names the kind of file and the next step."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def zipped() -> bytes:
     return out.getvalue()
 
 
-def refusal(made: bytes) -> str:
+def refusal(content: bytes) -> str:
     """The one line of the AudioError."""
     with pytest.raises(AudioError) as caught:
-        probe(made)
+        probe(content)
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -47,7 +47,7 @@ def test_the_sample_that_is_not_accepted_says_how_to_convert_it():
 
 
 @pytest.mark.parametrize(
-    ("made", "words"),
+    ("content", "words"),
     [
         (id3({b"TIT2": b"Hi"}) + data("lossless.flac"), f"this is FLAC; {ACCEPTED}; {CONVERT}"),
         (b"ADIF" + NOISE, "AAC in ADIF"),
@@ -70,15 +70,15 @@ def test_the_sample_that_is_not_accepted_says_how_to_convert_it():
         (m4a_boxes(b"", entry=b"abcd"), "'abcd' in MP4"),
     ],
 )
-def test_other_audio(made, words):
-    message = refusal(made)
+def test_another_audio_format_is_refused_with_its_name_and_an_advice(content, words):
+    message = refusal(content)
     assert words in message
     assert ACCEPTED in message
     assert CONVERT in message or "export it as one of these" in message
 
 
 @pytest.mark.parametrize(
-    ("made", "words"),
+    ("content", "words"),
     [
         (b"\x7fELF\2\1\1" + NOISE, "a program (ELF)"),
         (b"MZ\x90\0" + NOISE, "a Windows program"),
@@ -104,14 +104,14 @@ def test_other_audio(made, words):
         (m4a_boxes(b"", handler=b"text"), "MP4 without an audio track"),
     ],
 )
-def test_no_audio_at_all(made, words):
-    message = refusal(made)
+def test_a_file_that_is_no_audio_is_refused_with_its_kind(content, words):
+    message = refusal(content)
     assert message.startswith(f"this is {words}")
     assert message.endswith(f"{ACCEPTED}; choose an audio file")
 
 
 @pytest.mark.parametrize(
-    ("made", "words"),
+    ("content", "words"),
     [
         (b"", "is empty"),
         (bytes(5000), "nothing but zeros"),
@@ -141,20 +141,20 @@ def test_no_audio_at_all(made, words):
         (box(b"styp", b"msdh\0\0\0\0") + box(b"moof"), "its index (moov) is incomplete"),
     ],
 )
-def test_no_sound_left(made, words):
-    message = refusal(made)
+def test_a_file_without_its_sound_is_refused(content, words):
+    message = refusal(content)
     assert words in message
     assert message.endswith("get the file again")
 
 
-def test_the_cut_is_said_in_bytes():
+def test_the_error_for_a_cut_file_counts_the_bytes():
     message = refusal(FRONT[: len(FRONT) // 2])
     assert message.startswith("this M4A file is cut off: ")
     assert " of " in message
 
 
 @pytest.mark.parametrize(
-    "made",
+    "content",
     [
         b"#!AMR\n" + NOISE,
         wav(bytes(100), rate=0),
@@ -165,8 +165,8 @@ def test_the_cut_is_said_in_bytes():
         caf(bytes(100), channels=0),
     ],
 )
-def test_damage_is_said(made):
-    assert "damaged" in refusal(made)
+def test_a_damaged_file_is_refused_as_damaged(content):
+    assert "damaged" in refusal(content)
 
 
 def test_mp3_inside_something_else_is_not_an_mp3():
@@ -175,7 +175,7 @@ def test_mp3_inside_something_else_is_not_an_mp3():
     assert "a zip archive" in refusal(zipped())
 
 
-def test_raw_samples_are_not_taken_for_frames():
+def test_raw_samples_are_not_read_as_frames():
     quiet = struct.pack("<4000h", *((i * 7919) % 5 - 3 for i in range(4000)))
     refusal(quiet)
     refusal(bytes(reversed(quiet)))

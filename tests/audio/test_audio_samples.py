@@ -14,8 +14,8 @@ from linq_nb.errors import AudioError
 np = pytest.importorskip("numpy")
 
 
-def written(made: bytes) -> list[int]:
-    return as_16_bit(made[44:]).tolist()
+def written(content: bytes) -> list[int]:
+    return as_16_bit(content[44:]).tolist()
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def written(made: bytes) -> list[int]:
         ((0.0, 0.5), [0, 16384]),
     ],
 )
-def test_every_type_of_number(samples, expected):
+def test_samples_may_be_of_every_number_type(samples, expected):
     assert written(wav_from_samples(samples, 8000)) == expected
 
 
@@ -52,17 +52,17 @@ def test_every_type_of_number(samples, expected):
     [np.array([[0.0, 0.5], [1.0, -1.0]]), [[0.0, 0.5], [1.0, -1.0]], np.asfortranarray([[0.0, 0.5], [1.0, -1.0]])],
 )
 def test_two_axes_are_frames_and_channels(samples):
-    made = wav_from_samples(samples, 44100)
-    assert written(made) == [0, 16384, 32767, -32767]
-    assert (probe(made).channels, probe(made).sample_rate) == (2, 44100)
+    content = wav_from_samples(samples, 44100)
+    assert written(content) == [0, 16384, 32767, -32767]
+    assert (probe(content).channels, probe(content).sample_rate) == (2, 44100)
 
 
-def test_there_and_back():
-    made = wav_from_samples(np.array(tone()), np.int64(8000))
-    info = probe(made)
+def test_a_wav_from_samples_is_read_back_with_the_same_length_and_outline():
+    content = wav_from_samples(np.array(tone()), np.int64(8000))
+    info = probe(content)
     assert (info.codec, info.duration_ms, info.channels) == ("PCM 16-bit", 1000, 1)
-    assert peaks(made, 10) == pytest.approx([(i + 1) / 10 for i in range(10)], abs=0.02)
-    assert made == wav_from_samples(tone(), 8000.0)
+    assert peaks(content, 10) == pytest.approx([(i + 1) / 10 for i in range(10)], abs=0.02)
+    assert content == wav_from_samples(tone(), 8000.0)
 
 
 @pytest.mark.parametrize(
