@@ -89,7 +89,7 @@ CELLS = [cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.ce
 
 @pytest.fixture(scope="module")
 def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The same month as in the notebook, in tables of DuckDB: our sends, and what Linq lists of ten chats."""
+    """The month of the notebook in tables of DuckDB: our sends, and the messages that Linq lists for ten chats."""
     folder = tmp_path_factory.mktemp("month")
     with linq_nb.connect(demo=True, fresh=True) as outbox, duckdb.connect() as database:
         outbox.replay(outbox.demo.month())
@@ -128,7 +128,7 @@ def test_every_cell_with_numbers_is_recomputed() -> None:
 
 
 @pytest.mark.parametrize("words", TABLES)
-def test_a_table_says_what_sql_says(words: str, month: duckdb.DuckDBPyConnection) -> None:
+def test_a_table_equals_the_result_of_sql(words: str, month: duckdb.DuckDBPyConnection) -> None:
     shown = table_of(cell_with(words))
     result = month.sql(TABLES[words])
     assert set(result.columns) <= set(shown[0]) or len(result.columns) == 1
@@ -140,7 +140,7 @@ def test_a_table_says_what_sql_says(words: str, month: duckdb.DuckDBPyConnection
 
 
 @pytest.mark.parametrize("words", SENTENCES)
-def test_a_sentence_says_what_sql_says(words: str, month: duckdb.DuckDBPyConnection) -> None:
+def test_a_sentence_has_the_numbers_of_sql(words: str, month: duckdb.DuckDBPyConnection) -> None:
     outputs = cell_with(words).outputs
     captions = month.execute("SELECT caption FROM captions WHERE words = ?", [words]).fetchall()
     printed = next((o.text for o in outputs if o.output_type == "stream"), None)
@@ -189,7 +189,7 @@ class Reader(HTMLParser):
 
 
 def is_same(text: str, value: Any) -> bool:
-    """Whether a cell shows a value, as exactly as it shows it."""
+    """Whether a cell shows a value, compared with the precision of the cell."""
     if value is None:
         return text in ("<NA>", "NaN", "None")
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -44,11 +44,11 @@ REASON = f"""SELECT chat_id, error_code, min(created_at) AS since FROM s WHERE {
 
 #: The rows of each table; `s` are the sends of the period.
 TABLES = {
-    "summary": f"""WITH told AS (FROM s WHERE {LEFT} AND {TELLS}), n AS (SELECT count(*) AS can_report FROM told),
-        most AS (SELECT max(delivery_s) AS most_within_s FROM (SELECT delivery_s FROM told WHERE delivery_s IS NOT NULL
+    "summary": f"""WITH reporting AS (FROM s WHERE {LEFT} AND {TELLS}), n AS (SELECT count(*) AS can_report FROM reporting),
+        most AS (SELECT max(delivery_s) AS most_within_s FROM (SELECT delivery_s FROM reporting WHERE delivery_s IS NOT NULL
             ORDER BY 1 LIMIT (SELECT ceil(can_report * 0.8)::INT FROM n)))
         SELECT {COUNTS}, count(DISTINCT chat_id) AS chats, (SELECT can_report FROM n) AS can_report,
-            (SELECT count(*) FROM told WHERE status IN ('delivered', 'read')) AS reported,
+            (SELECT count(*) FROM reporting WHERE status IN ('delivered', 'read')) AS reported,
             (SELECT most_within_s FROM most) AS most_within_s,
             quantile_cont(delivery_s, 0.5) AS p50_s, quantile_cont(delivery_s, 0.95) AS p95_s FROM s""",
     "problems": f"""SELECT status, {HTTP} AS http_status, error_code,
@@ -86,7 +86,7 @@ def frame(month: linq_nb.Outbox) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def made(month: linq_nb.Outbox) -> Any:
+def report(month: linq_nb.Outbox) -> Any:
     return linq_nb.audit(month, since=START, until=END, tz=ZONE)
 
 
@@ -103,12 +103,12 @@ def tables(frame: pd.DataFrame) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_a_table_says_what_sql_says(name: str, made: Any, tables: duckdb.DuckDBPyConnection) -> None:
+def test_a_table_equals_the_result_of_sql(name: str, report: Any, tables: duckdb.DuckDBPyConnection) -> None:
     values = {"until": END} if "$until" in TABLES[name] else {}
     wanted = tables.execute(TABLES[name], values)
     names = [column[0] for column in wanted.description]
     rows = wanted.fetchall()
-    shown = made.frames[name][names]
+    shown = report.frames[name][names]
     assert len(rows) == len(shown) > 0
     for row, values_of in zip(shown.itertuples(index=False), rows, strict=True):
         for column, value, by_sql in zip(names, row, values_of, strict=True):
@@ -120,23 +120,23 @@ def test_a_table_says_what_sql_says(name: str, made: Any, tables: duckdb.DuckDBP
                 assert value == by_sql, f"{column}: {value} in the audit, {by_sql} by SQL"
 
 
-def test_the_headline_says_what_sql_says(made: Any, tables: duckdb.DuckDBPyConnection) -> None:
+def test_the_headline_has_the_numbers_of_sql(report: Any, tables: duckdb.DuckDBPyConnection) -> None:
     (failed, line) = tables.sql(
         "SELECT count(*), right(min(from_handle), 4) FROM s WHERE error_code = 4002"
     ).fetchall()[0]
     (first,) = tables.sql("SELECT min(created_at) FROM sends WHERE error_code = 4002").fetchall()[0]
     within = tables.sql(TABLES["summary"]).df()["most_within_s"][0]
-    shown, unit = re.findall(r"within ([\d.]+) (s|min)", made.headline)[0]
+    shown, unit = re.findall(r"within ([\d.]+) (s|min)", report.headline)[0]
     shown_s = float(shown) * (60 if unit == "min" else 1)
     assert within <= shown_s <= within + 0.1 * (60 if unit == "min" else 1)
     local = first.astimezone(dt.timezone(timedelta(hours=-5)))
     because = f"{failed:,} failed because the line ending {line} was offline from {local.day} {local:%b %H:%M}"
-    assert because in made.headline
+    assert because in report.headline
     unclear = tables.sql("SELECT count(*) FROM s WHERE status = 'unknown'").fetchall()[0][0]
-    assert made.headline.endswith(f"; {unclear} have no clear answer yet")
+    assert report.headline.endswith(f"; {unclear} have no clear answer yet")
 
 
-def test_an_error_began_where_two_days_without_it_end(month: linq_nb.Outbox, tables: duckdb.DuckDBPyConnection) -> None:
+def test_an_error_begins_after_two_days_without_it(month: linq_nb.Outbox, tables: duckdb.DuckDBPyConnection) -> None:
     """Also where it began before the period."""
     week = linq_nb.audit(month, since="7d")
     wanted = tables.sql(f"""WITH e AS (SELECT status, {HTTP} AS http, error_code AS code, created_at AS made,
@@ -154,18 +154,18 @@ def test_an_error_began_where_two_days_without_it_end(month: linq_nb.Outbox, tab
     assert (problems["since"] < problems["first_at"]).any()
 
 
-def test_what_to_do_begins_with_what_may_be_sent_twice(made: Any) -> None:
-    steps = made.frames["next"]
+def test_the_advice_begins_with_unclear_sends_and_ends_with_duplicates(report: Any) -> None:
+    steps = report.frames["next"]
     assert steps["step"].tolist() == list(range(1, len(steps) + 1))
     assert "reconcile" in steps["what_to_do"].iloc[0]
-    clear = made.frames["problems"].query("status != 'unknown'")
+    clear = report.frames["problems"].query("status != 'unknown'")
     assert steps["what_to_do"].tolist()[1 : 1 + len(clear)] == clear["what_to_do"].tolist()
-    assert steps["sends"].iloc[-1] == len(made.frames["duplicates"])
+    assert steps["sends"].iloc[-1] == len(report.frames["duplicates"])
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("zone", ["UTC", ZONE])
-def test_a_folder_of_parquet_is_audited_whose_days_are_dates(
+def test_a_parquet_folder_with_dates_for_days_is_audited(
     month: linq_nb.Outbox, frame: pd.DataFrame, tmp_path: Path, zone: str
 ) -> None:
     import polars as pl
@@ -184,7 +184,7 @@ def test_a_folder_of_parquet_is_audited_whose_days_are_dates(
 
 
 @pytest.mark.parametrize("kind", ["pandas", "polars", "duckdb"])
-def test_every_kind_of_frame_gives_the_same_audit(kind: str, made: Any, frame: pd.DataFrame) -> None:
+def test_every_kind_of_frame_gives_the_same_audit(kind: str, report: Any, frame: pd.DataFrame) -> None:
     import polars as pl
 
     with duckdb.connect() as database:
@@ -195,11 +195,11 @@ def test_every_kind_of_frame_gives_the_same_audit(kind: str, made: Any, frame: p
             "duckdb": lambda: database.from_df(frame),
         }[kind]()
         other = linq_nb.audit(source, since=START, until=END, tz=ZONE)
-        assert other.headline == made.headline
-        problems = made.frames["problems"]
+        assert other.headline == report.headline
+        problems = report.frames["problems"]
         assert set(problems["reputation"]) == {"", "AT_RISK"}  # a webhook in the journal says so; a frame has none
-        without = made.frames | {"problems": problems.assign(reputation="")}
-        assert repr(other) == repr(dataclasses.replace(made, frames=without))
+        without = report.frames | {"problems": problems.assign(reputation="")}
+        assert repr(other) == repr(dataclasses.replace(report, frames=without))
 
 
 def test_a_span_counts_back_from_the_outboxs_clock_or_the_newest_send(
@@ -207,14 +207,14 @@ def test_a_span_counts_back_from_the_outboxs_clock_or_the_newest_send(
 ) -> None:
     newest = frame["created_at"].max()
     for source, now in ((month, month.demo.now()), (frame, newest)):
-        made = linq_nb.audit(source, since="3d")
-        assert (made.since, made.until) == (now - timedelta(days=3), now)
+        report = linq_nb.audit(source, since="3d")
+        assert (report.since, report.until) == (now - timedelta(days=3), now)
         at = frame["created_at"]
-        wanted = (at >= made.since) & (at < made.until if source is month else at <= newest)
-        assert made.frames["summary"]["sends"].iloc[0] == wanted.sum()
+        wanted = (at >= report.since) & (at < report.until if source is month else at <= newest)
+        assert report.frames["summary"]["sends"].iloc[0] == wanted.sum()
 
 
-def test_one_chat_by_name_or_id(month: linq_nb.Outbox, frame: pd.DataFrame) -> None:
+def test_one_chat_can_be_chosen_by_name_or_id(month: linq_nb.Outbox, frame: pd.DataFrame) -> None:
     chat = month.find_chat("Boston 03")
     number = int((frame["chat_id"] == chat.chat_id).sum())
     spellings = ["Boston 03", chat.chat_id, "boston\u00a003\ufeff", f" {chat.chat_id.upper()}"]
@@ -229,7 +229,7 @@ AN_EMAIL = "zoe.m@example.com"
 
 
 @pytest.mark.parametrize("kind", quick_first(["polars", "later", "pandas", "duckdb"]))
-def test_one_chat_of_a_frame_by_its_handle_in_any_spelling(month: linq_nb.Outbox, kind: str) -> None:
+def test_one_chat_of_a_frame_can_be_chosen_by_its_handle_in_any_spelling(month: linq_nb.Outbox, kind: str) -> None:
     import polars as pl
 
     full = linq_nb.to_frame(month.sends(), handles="full")
@@ -256,7 +256,7 @@ def test_one_chat_of_a_frame_by_its_handle_in_any_spelling(month: linq_nb.Outbox
 
 
 @pytest.mark.parametrize(
-    ("chat", "said"),
+    ("chat", "message"),
     [
         ("+12025559999", r"the frame has no chat '\+1•••••9999'; nothing was written.*or make the frame with handles="),
         (2.02556e9, "the digits are lost; read the column as text; nothing was written"),
@@ -270,22 +270,22 @@ def test_one_chat_of_a_frame_by_its_handle_in_any_spelling(month: linq_nb.Outbox
     ],
 )
 def test_a_chat_that_a_frame_does_not_have_is_refused_with_the_reason(
-    frame: pd.DataFrame, chat: Any, said: str
+    frame: pd.DataFrame, chat: Any, message: str
 ) -> None:
-    with pytest.raises(SettingsError, match=said):
+    with pytest.raises(SettingsError, match=message):
         linq_nb.audit(frame, chat=chat)
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"since": "yesterday"}, "since is a time"),
         ({"until": "soon"}, "until is a time"),
         ({"tz": "Berlin"}, "Europe/Berlin"),
     ],
 )
-def test_a_wrong_argument_is_one_line(frame: pd.DataFrame, values: Any, said: str) -> None:
-    with pytest.raises(SettingsError, match=said):
+def test_a_wrong_argument_is_an_error_of_one_line(frame: pd.DataFrame, values: Any, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
         linq_nb.audit(frame, **values)
 
 
@@ -297,36 +297,36 @@ def test_only_an_outbox_or_a_frame_can_be_audited(source: Any) -> None:
 
 def test_a_period_without_sends_says_so(month: linq_nb.Outbox, frame: pd.DataFrame) -> None:
     for source in (month, frame, frame.head(0)):
-        made = linq_nb.audit(source, since="2025-01-01", until="2025-01-02")
-        assert made.headline == "No voice memo was asked for in this period"
-        assert "What went wrong: Nothing went wrong." in repr(made)
-        assert "Nothing to do." in made.to_html()
+        report = linq_nb.audit(source, since="2025-01-01", until="2025-01-02")
+        assert report.headline == "No voice memo was asked for in this period"
+        assert "What went wrong: Nothing went wrong." in repr(report)
+        assert "Nothing to do." in report.to_html()
 
 
 # --- files ---
 
 
-def test_the_page_is_one_file_and_is_not_overwritten(made: Any, tmp_path: Path) -> None:
+def test_the_page_is_one_file_and_is_not_overwritten(report: Any, tmp_path: Path) -> None:
     file = tmp_path / "audit.html"
-    page = made.to_html(file)
-    assert file.read_text("utf-8") == page == made.to_html()
-    assert made.headline in page
+    page = report.to_html(file)
+    assert file.read_text("utf-8") == page == report.to_html()
+    assert report.headline in page
     assert not re.search(r"src=|href=|url\(|@import|<script", page)
     assert "@page{size:A4" in page
     file.write_text("mine")
     with pytest.raises(SettingsError, match=r"'audit\.html' already; nothing was written"):
-        made.to_html(file)
+        report.to_html(file)
     assert file.read_text() == "mine"
     with pytest.raises(SettingsError, match="nothing was written"):
-        made.to_html(tmp_path / "no folder" / "audit.html")
+        report.to_html(tmp_path / "no folder" / "audit.html")
 
 
 def test_foreign_text_is_escaped_and_masked(frame: pd.DataFrame) -> None:
     hostile = frame.copy()
     failed = hostile["status"] == "failed"
     hostile.loc[failed, "chat_name"] = '<img src=x onerror="alert(1)"> +12025550123'
-    made = linq_nb.audit(hostile, since=None)
-    for page in (made.to_html(), made._repr_mimebundle_()["text/html"]):
+    report = linq_nb.audit(hostile, since=None)
+    for page in (report.to_html(), report._repr_mimebundle_()["text/html"]):
         assert "<img" not in page
         assert "&lt;img src=x" in page
         assert "2025550123" not in page
@@ -337,26 +337,26 @@ def test_the_excel_file_has_a_sheet_a_table_with_local_times_and_no_formula(
 ) -> None:
     hostile = frame.copy()
     hostile["chat_name"] = "=1+1"
-    made = linq_nb.audit(hostile, since=START, until=END, tz=ZONE)
+    report = linq_nb.audit(hostile, since=START, until=END, tz=ZONE)
     file = tmp_path / "audit.xlsx"
-    made.to_excel(file)
+    report.to_excel(file)
     sheets = sheets_of(file)
-    assert list(sheets) == ["audit", *made.frames]
-    assert sheets["audit"][0][1] == made.headline
-    for name, table in made.frames.items():
+    assert list(sheets) == ["audit", *report.frames]
+    assert sheets["audit"][0][1] == report.headline
+    for name, table in report.frames.items():
         head, *rows = sheets[name]
         assert head == list(table.columns)
         assert len(rows) == len(table)
     problems = [dict(zip(sheets["problems"][0], row, strict=False)) for row in sheets["problems"][1:]]
-    first = made.frames["problems"]["first_at"].iloc[0].tz_convert(ZONE).tz_localize(None)
+    first = report.frames["problems"]["first_at"].iloc[0].tz_convert(ZONE).tz_localize(None)
     days = (first - pd.Timestamp("1899-12-30")) / pd.Timedelta(days=1)
     assert float(problems[0]["first_at"]) == pytest.approx(days, abs=1e-6)
-    assert float(problems[0]["sends"]) == made.frames["problems"]["sends"].iloc[0]
+    assert float(problems[0]["sends"]) == report.frames["problems"]["sends"].iloc[0]
     assert {row[0] for row in sheets["chats"][1:]} == {"=1+1"}
     with zipfile.ZipFile(file) as book:
         assert not any(b"<f>" in book.read(name) for name in book.namelist())
     with pytest.raises(SettingsError, match=r"'audit\.xlsx' already; nothing was written"):
-        made.to_excel(file)
+        report.to_excel(file)
 
 
 def sheets_of(file: Path) -> dict[str, list[list[str]]]:
@@ -391,15 +391,15 @@ def sheets_of(file: Path) -> dict[str, list[list[str]]]:
 
 
 def test_the_magic_shows_the_page_and_writes_the_files(
-    shell: InteractiveShell, month: linq_nb.Outbox, made: Any, tmp_path: Path
+    shell: InteractiveShell, month: linq_nb.Outbox, report: Any, tmp_path: Path
 ) -> None:
     shell.user_ns["outbox"] = month
     line = f"%linq_audit --since {START:%Y-%m-%dT%H:%M} --until {END:%Y-%m-%dT%H:%M} --tz {ZONE}"
     shown = shell.run_cell(f'{line} --html "{tmp_path / "a.html"}" --xlsx "{tmp_path / "a.xlsx"}" --into page')
     shown.raise_error()
-    assert repr(shown.result) == repr(made) == repr(shell.user_ns["page"])
-    assert (tmp_path / "a.html").read_text("utf-8") == made.to_html()
-    assert list(sheets_of(tmp_path / "a.xlsx")) == ["audit", *made.frames]
+    assert repr(shown.result) == repr(report) == repr(shell.user_ns["page"])
+    assert (tmp_path / "a.html").read_text("utf-8") == report.to_html()
+    assert list(sheets_of(tmp_path / "a.xlsx")) == ["audit", *report.frames]
     week = shell.run_cell("%linq_audit").result
     assert week.since == month.demo.now() - timedelta(days=7)
     everything = shell.run_cell('%linq_audit --since all --chat "Boston 03"').result
@@ -411,6 +411,6 @@ def test_a_first_day_with_one_memo_is_audited_too() -> None:
         outbox.send(VoiceMemo.from_url(outbox.demo.media_urls["hello"]), "Ada Lovelace")
         outbox.demo.advance(minutes=5)
         outbox.refresh()
-        made = linq_nb.audit(outbox)
-        assert re.fullmatch(r"4 of 5 voice memos arrived within [\d.]+ s; nothing failed", made.headline)
-        assert made.frames["next"].empty
+        report = linq_nb.audit(outbox)
+        assert re.fullmatch(r"4 of 5 voice memos arrived within [\d.]+ s; nothing failed", report.headline)
+        assert report.frames["next"].empty
