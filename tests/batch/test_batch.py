@@ -12,17 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
-from shared import HANG_S
+from shared import HANG_S, customers
 
 import linq_nb
 from linq_nb import BadDraft, Draft, LinqError, Outbox, Plan, VoiceMemo
 from linq_nb.demo import Demo
 from linq_nb.outbox import attempt, session_of
 from linq_nb.outbox.threads import join
-
-
-def customers(demo: Demo, memo: VoiceMemo, number: int) -> list[Draft]:
-    return [Draft(memo=memo, chat=chat_id) for chat_id in demo.add_chats(number).values()]
 
 
 def test_every_row_ends_as_a_send_in_plan_order(memo: VoiceMemo) -> None:
@@ -32,7 +28,7 @@ def test_every_row_ends_as_a_send_in_plan_order(memo: VoiceMemo) -> None:
         plan = outbox.plan(drafts)
         batch = outbox.send_all(plan, workers=4, stop_after=0)
         sends = list(batch)
-        assert [one.chat_id for one in sends[:-2]] == list(outbox.demo.chat_ids.values())
+        assert [send.chat_id for send in sends[:-2]] == list(outbox.demo.chat_ids.values())
         assert sends[-2].status == "not_sent"
         assert sends[-2].error_message == "this is Ogg/Opus"
         assert sends[-1].repeated
@@ -42,14 +38,14 @@ def test_every_row_ends_as_a_send_in_plan_order(memo: VoiceMemo) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 4, 16])
-def test_the_outcome_does_not_hang_on_the_number_of_workers(workers: int, memo: VoiceMemo) -> None:
+def test_the_outcome_does_not_depend_on_the_number_of_workers(workers: int, memo: VoiceMemo) -> None:
     with linq_nb.connect(demo=True, fresh=True) as outbox:
         outbox.demo.faults(lost=0.2, error_after_accept=0.1, rate_limit=0.2, slow=0.1)
         plan = outbox.plan(customers(outbox.demo, memo, 40))
         sends = list(outbox.send_all(plan, workers=workers, stop_after=0))
-    told = [(one.status, one.message_id, one.posted_at, one.accepted_at, one.trace_id) for one in sends]
-    assert hash(tuple(told)) == _REFERENCE.setdefault("told", hash(tuple(told)))
-    assert {one.status for one in sends} == {"queued", "unknown"}
+    outcomes = [(send.status, send.message_id, send.posted_at, send.accepted_at, send.trace_id) for send in sends]
+    assert hash(tuple(outcomes)) == _REFERENCE.setdefault("outcomes", hash(tuple(outcomes)))
+    assert {send.status for send in sends} == {"queued", "unknown"}
 
 
 _REFERENCE: dict[str, int] = {}
@@ -58,7 +54,7 @@ _REFERENCE: dict[str, int] = {}
 def test_a_file_is_uploaded_once_for_all_rows(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
     outbox = connect()
     outbox.send_all(outbox.plan(customers(demo, memo, 30)), workers=16).wait()
-    assert sum(one.method == "PUT" for one in demo.requests) == 1
+    assert sum(request.method == "PUT" for request in demo.requests) == 1
     assert len(demo.bubbles()) == 30
 
 
@@ -66,32 +62,32 @@ def test_the_same_plan_again_sends_nothing(demo: Demo, memo: VoiceMemo, connect:
     drafts, outbox = customers(demo, memo, 10), connect()
     plan = outbox.plan(drafts)
     first, again = list(outbox.send_all(plan)), list(outbox.send_all(plan))
-    assert [one.message_id for one in first] == [one.message_id for one in again]
-    assert all(one.repeated for one in again)
+    assert [send.message_id for send in first] == [send.message_id for send in again]
+    assert all(send.repeated for send in again)
     assert set(demo.bubbles().values()) == {1}
 
 
 def test_two_notebooks_with_one_journal_share_the_rows(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
     drafts = customers(demo, memo, 40)
-    plans: list[tuple[Outbox, Plan]] = [(one, one.plan(drafts)) for one in (connect(), connect())]
+    plans: list[tuple[Outbox, Plan]] = [(outbox, outbox.plan(drafts)) for outbox in (connect(), connect())]
     batches = [outbox.send_all(plan, workers=4) for outbox, plan in plans]
     sends = [list(batch) for batch in batches]
-    assert [one.message_id for one in sends[0]] == [one.message_id for one in sends[1]]
+    assert [send.message_id for send in sends[0]] == [send.message_id for send in sends[1]]
     assert set(demo.bubbles().values()) == {1}
     assert len(demo.bubbles()) == 40
 
 
-def test_a_batch_that_was_stopped_goes_on_where_it_stopped(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+def test_a_stopped_batch_sends_its_remaining_rows_when_run_again(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
     drafts, outbox = customers(demo, memo, 30), connect()
     batch = outbox.send_all(outbox.plan(drafts), workers=2)
     batch.stop("enough")
     batch.wait()
-    gone = len(demo.bubbles())
-    assert {one.status for one in batch.results()} <= {"queued", "not_sent"}
+    bubbles = len(demo.bubbles())
+    assert {send.status for send in batch.results()} <= {"queued", "not_sent"}
     assert "stopped: enough" in batch.line()
     later = connect()
     plan = later.plan(drafts)
-    assert plan.counts["send"] == 30 - gone
+    assert plan.counts["send"] == 30 - bubbles
     later.send_all(plan).wait()
     assert len(demo.bubbles()) == 30
     assert set(demo.bubbles().values()) == {1}
@@ -102,13 +98,13 @@ def test_failures_in_a_row_stop_the_batch(demo: Demo, memo: VoiceMemo, connect: 
     plan = outbox.plan(drafts)
     demo.refuse_next(times=1000)
     batch = outbox.send_all(plan, workers=1, stop_after=3).wait()
-    assert [one.status for one in batch.results()] == ["not_sent"] * 30
+    assert [send.status for send in batch.results()] == ["not_sent"] * 30
     assert len(outbox.sends()) == 3
     assert "3 failures in a row" in batch.line()
 
 
 def test_an_interrupt_stops_the_batch_and_is_raised_again(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
-    """Ctrl-C arrives in the waiting thread; what was under way is written down, the rest starts no more."""
+    """Ctrl-C arrives in the waiting thread; requests under way are recorded, and no other row starts."""
     drafts, outbox = customers(demo, memo, 30), connect()
 
     def tick(batch: Any) -> None:
@@ -118,7 +114,7 @@ def test_an_interrupt_stops_the_batch_and_is_raised_again(demo: Demo, memo: Voic
         outbox.send_all(outbox.plan(drafts), workers=2).wait(tick=tick)
     assert outbox.last_batch is not None
     assert outbox.last_batch.stopped_by == "interrupted"
-    assert {one.status for one in outbox.sends()} <= {"queued"}
+    assert {send.status for send in outbox.sends()} <= {"queued"}
     assert len(outbox.last_batch.results()) <= 30
     outbox.send_all(outbox.plan(drafts)).wait()
     assert set(demo.bubbles().values()) == {1}
@@ -126,24 +122,24 @@ def test_an_interrupt_stops_the_batch_and_is_raised_again(demo: Demo, memo: Voic
 
 
 def test_closing_the_outbox_stops_its_batch(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
-    """What was begun is written down before the journal closes, and nothing goes out after."""
+    """Requests under way are recorded before the journal closes, and nothing is sent afterwards."""
     outbox = connect()
     batch = outbox.send_all(outbox.plan(customers(demo, memo, 40)), workers=2)
     outbox.close()
-    gone = sum(demo.bubbles().values())
+    bubbles = sum(demo.bubbles().values())
     assert "stopped: the outbox was closed" in batch.line() or batch.is_done
-    assert sum(one.status == "queued" for one in batch.results()) == gone == sum(demo.bubbles().values())
-    assert not [one for one in threading.enumerate() if "linq_nb batch" in one.name]
+    assert sum(send.status == "queued" for send in batch.results()) == bubbles == sum(demo.bubbles().values())
+    assert not [thread for thread in threading.enumerate() if "linq_nb batch" in thread.name]
 
 
 def test_a_batch_leaves_no_thread(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
     outbox = connect()
     outbox.send_all(outbox.plan(customers(demo, memo, 8)), workers=8).wait()
-    assert not [one for one in threading.enumerate() if "linq_nb batch" in one.name]
+    assert not [thread for thread in threading.enumerate() if "linq_nb batch" in thread.name]
 
 
 class Faulty(httpx.BaseTransport):
-    """Passes requests on; the first memo meets a fault that no rule foresees, before or after it went out."""
+    """Passes requests on; the first memo raises an unexpected error, before or after it was sent."""
 
     def __init__(self, demo: Demo, after: bool) -> None:
         self._inner, self._after, self._memos = demo.transport(), after, itertools.count()
@@ -165,10 +161,10 @@ class Faulty(httpx.BaseTransport):
 
 
 @pytest.mark.parametrize("after", [False, True])
-def test_a_fault_of_ours_ends_every_row_once_while_another_worker_goes_on(
+def test_an_unexpected_error_in_one_worker_ends_every_row_once(
     demo: Demo, memo: VoiceMemo, connect: Any, after: bool
 ) -> None:
-    """What the faulty worker gave up, the other must not end again: nobody would ever be told that all is done."""
+    """The other worker must not end the row of the failed worker again: the batch would never count as done."""
     transport = Faulty(demo, after)
     outbox = connect(transport=transport)
     batch = outbox.send_all(outbox.plan(customers(demo, memo, 10)), workers=2)
@@ -184,7 +180,7 @@ def test_a_fault_of_ours_ends_every_row_once_while_another_worker_goes_on(
     assert sum(demo.bubbles().values()) == (2 if after else 1)
 
 
-def test_what_was_sent_before_is_told_so_also_where_linq_does_not_tell_its_chat(
+def test_an_earlier_send_is_reported_although_its_chat_cannot_be_read(
     demo: Demo, memo: VoiceMemo, connect: Any
 ) -> None:
     drafts = customers(demo, memo, 3)
@@ -194,11 +190,11 @@ def test_what_was_sent_before_is_told_so_also_where_linq_does_not_tell_its_chat(
     plan = outbox.plan(drafts)
     assert [row.verdict for row in plan.rows] == ["already_sent", "already_sent", "refused"]
     done = list(outbox.send_all(plan, workers=1))
-    assert [(one.status, one.repeated) for one in done] == [("queued", True), ("queued", True), ("not_sent", False)]
+    assert [(send.status, send.repeated) for send in done] == [("queued", True), ("queued", True), ("not_sent", False)]
 
 
 @pytest.mark.parametrize("stopped_by", ["a chat that cannot be read", "an opt-out"])
-def test_what_may_have_been_sent_by_a_notebook_that_died_is_never_called_not_sent(
+def test_a_memo_that_a_dead_notebook_may_have_sent_is_never_called_not_sent(
     stopped_by: str, demo: Demo, memo: VoiceMemo, connect: Any
 ) -> None:
     (draft,) = customers(demo, memo, 1)
@@ -229,29 +225,29 @@ def test_workers_is_a_sensible_number(workers: Any, memo: VoiceMemo) -> None:
 # --- an answer is written before anything else is done ---
 
 
-def refusing(outbox: Outbox, what: str, row: Any) -> None:
+def refusing(outbox: Outbox, step: str, row: Any) -> None:
     """Let the journal refuse one step of one row, as a full disk would."""
     with session_of(outbox).journal.database.write() as db:
         db.exec_driver_sql(
-            f"CREATE TRIGGER refusing BEFORE {what} ON sends WHEN NEW.chat_id = '{row.draft.chat_id}' AND "
-            f"NEW.status = '{'preparing' if what == 'INSERT' else 'queued'}' BEGIN SELECT RAISE(ABORT, 'full'); END"
+            f"CREATE TRIGGER refusing BEFORE {step} ON sends WHEN NEW.chat_id = '{row.draft.chat_id}' AND "
+            f"NEW.status = '{'preparing' if step == 'INSERT' else 'queued'}' BEGIN SELECT RAISE(ABORT, 'full'); END"
         )
 
 
-def test_a_claim_that_cannot_be_written_costs_its_own_row_only(
+def test_a_claim_that_cannot_be_written_fails_its_own_row_only(
     demo: Demo, connect: Callable[..., Outbox], memo: VoiceMemo
 ) -> None:
     outbox = connect()
     outbox.send(memo, next(iter(demo.chat_ids.values())))  # so that nothing is left to upload
-    plan = outbox.plan([Draft(memo=memo, chat=outbox.chat(one.chat_id)) for one in customers(demo, memo, 4)])  # type: ignore[arg-type]
+    plan = outbox.plan([Draft(memo=memo, chat=outbox.chat(draft.chat_id)) for draft in customers(demo, memo, 4)])  # type: ignore[arg-type]
     refusing(outbox, "INSERT", plan.rows[1])
     sends = list(outbox.send_all(plan, workers=1))
-    assert [one.status for one in sends] == ["queued", "not_sent", "queued", "queued"]
+    assert [send.status for send in sends] == ["queued", "not_sent", "queued", "queued"]
     assert "nothing was sent" in str(sends[1].error_message)
     assert [demo.bubbles(row.draft.chat_id) for row in plan.rows] == [1, 0, 1, 1]  # type: ignore[union-attr]
-    kept = session_of(outbox).journal.get_many([one.send_id for one in sends])
-    assert {kept[one.send_id].status for one in sends if one.status == "queued"} == {"queued"}
-    assert [len(outbox.history(one)) for one in sends] == [1, 0, 1, 1]
+    stored = session_of(outbox).journal.get_many([send.send_id for send in sends])
+    assert {stored[send.send_id].status for send in sends if send.status == "queued"} == {"queued"}
+    assert [len(outbox.history(send)) for send in sends] == [1, 0, 1, 1]
 
 
 def test_an_answer_that_cannot_be_written_is_unknown_and_the_next_row_goes_out(
@@ -259,10 +255,10 @@ def test_an_answer_that_cannot_be_written_is_unknown_and_the_next_row_goes_out(
 ) -> None:
     outbox = connect()
     outbox.send(memo, next(iter(demo.chat_ids.values())))
-    plan = outbox.plan([Draft(memo=memo, chat=outbox.chat(one.chat_id)) for one in customers(demo, memo, 3)])  # type: ignore[arg-type]
+    plan = outbox.plan([Draft(memo=memo, chat=outbox.chat(draft.chat_id)) for draft in customers(demo, memo, 3)])  # type: ignore[arg-type]
     refusing(outbox, "UPDATE OF status", plan.rows[0])
     sends = list(outbox.send_all(plan, workers=1))
-    assert [one.status for one in sends] == ["unknown", "queued", "queued"]
+    assert [send.status for send in sends] == ["unknown", "queued", "queued"]
     assert "do not send it again" in str(sends[0].error_message)
     assert [demo.bubbles(row.draft.chat_id) for row in plan.rows] == [1, 1, 1]  # type: ignore[union-attr]
     assert session_of(outbox).journal.get_many([sends[0].send_id])[sends[0].send_id].status == "sending"
@@ -276,6 +272,6 @@ def test_the_last_answer_is_written_before_a_row_that_sends_nothing(
     sent = attempt.send(session_of(outbox), second)
     drafts: list[Draft | BadDraft] = [first, first, BadDraft(chat="x", audio="y", why="no file"), second]
     sends = list(outbox.send_all(outbox.plan(drafts), workers=1))
-    assert [(one.status, one.repeated) for one in sends] == [
+    assert [(send.status, send.repeated) for send in sends] == [
         ("queued", False), ("queued", True), ("not_sent", False), (sent.status, True)
     ]  # fmt: skip

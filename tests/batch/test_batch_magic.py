@@ -1,4 +1,4 @@
-"""%%linq_voicememo and --from: the plan is shown, confirmed and sent; what happened comes back as a frame."""
+"""%%linq_voicememo and --from: the plan is shown, confirmed and sent; the results come back as a frame."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_comment_may_follow(shell: InteractiveShell) -> None:
         ("%%linq_voicememo --strict\nchat,audio\nNobody,x.m4a", "1 of 1 rows cannot be sent"),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_sent(shell: InteractiveShell, text: str, words: str) -> None:
+def test_an_invalid_cell_is_an_error_and_sends_nothing(shell: InteractiveShell, text: str, words: str) -> None:
     shell.user_ns["df"] = pd.DataFrame()
     done = shell.run_cell(text)
     assert words in str(done.error_in_exec)

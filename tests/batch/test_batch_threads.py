@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from shared import AUDIO, HANG_S, outboxes, quick_first, wait_for
+from shared import AUDIO, HANG_S, customers, outboxes, quick_first, wait_for
 from slow_linq import press_ctrl_c, runs
 
 import linq_nb
@@ -43,12 +43,8 @@ def demo(server: Server) -> Demo:
 
 @pytest.fixture
 def connect(demo: Demo, tmp_path: Path) -> Iterator[Callable[..., Outbox]]:
-    with outboxes(demo, tmp_path / "journal.sqlite", timeout=10) as made:
-        yield made
-
-
-def customers(demo: Demo, memo: VoiceMemo, number: int) -> list[Draft]:
-    return [Draft(memo=memo, chat=chat_id) for chat_id in demo.add_chats(number).values()]
+    with outboxes(demo, tmp_path / "journal.sqlite", timeout=10) as connect:
+        yield connect
 
 
 def test_each_worker_has_a_thread_and_each_row_goes_out_once(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
@@ -69,26 +65,26 @@ def test_a_transport_of_the_callers_serves_all_workers(demo: Demo, memo: VoiceMe
 
 
 @pytest.mark.parametrize("seed", quick_first(range(4)))
-def test_on_a_bad_day_every_row_says_what_is_true(demo: Demo, memo: VoiceMemo, connect: Any, seed: int) -> None:
+def test_every_row_has_its_true_status_when_many_requests_fail(
+    demo: Demo, memo: VoiceMemo, connect: Any, seed: int
+) -> None:
     outbox = connect(timeout=1)
     demo.faults(lost=0.1, error_after_accept=0.1, reset_before=0.1, rate_limit=0.02, slow=0.05, slow_s=1.3, seed=seed)
     sends = list(outbox.send_all(outbox.plan(customers(demo, memo, 80)), workers=32, stop_after=0))
     bubbles = demo.bubbles()
     assert max(bubbles.values()) == 1
-    told = {"queued": {1}, "unknown": {0, 1}, "not_sent": {0}}
-    assert [one.status for one in sends if bubbles.get(one.chat_id, 0) not in told[one.status]] == []
-    kept = {one.send_id: one for one in outbox.sends()}
-    assert [kept[one.send_id].status for one in sends] == [one.status for one in sends]
-    assert {"queued", "unknown"} <= {one.status for one in sends}
+    possible_bubbles = {"queued": {1}, "unknown": {0, 1}, "not_sent": {0}}
+    assert [send.status for send in sends if bubbles.get(send.chat_id, 0) not in possible_bubbles[send.status]] == []
+    stored = {send.send_id: send for send in outbox.sends()}
+    assert [stored[send.send_id].status for send in sends] == [send.status for send in sends]
+    assert {"queued", "unknown"} <= {send.status for send in sends}
     demo.faults()
-    found = {one.status for one in outbox.reconcile()}
-    assert found <= {"queued", "unknown"}
-    assert sum(one.message_id is not None for one in outbox.sends()) == len(bubbles)
+    statuses = {send.status for send in outbox.reconcile()}
+    assert statuses <= {"queued", "unknown"}
+    assert sum(send.message_id is not None for send in outbox.sends()) == len(bubbles)
 
 
-def test_an_answer_that_does_not_come_holds_up_its_own_row_only(
-    server: Server, demo: Demo, memo: VoiceMemo, connect: Any
-) -> None:
+def test_a_missing_answer_delays_its_own_row_only(server: Server, demo: Demo, memo: VoiceMemo, connect: Any) -> None:
     outbox = connect(timeout=2 * HANG_S)
     drafts = customers(demo, memo, 60)
     plan = outbox.plan(drafts)
@@ -96,12 +92,12 @@ def test_an_answer_that_does_not_come_holds_up_its_own_row_only(
     demo.lose_next_answer(how="stall")
     batch = outbox.send_all(plan, workers=8, stop_after=0)
     wait_for(lambda: batch.done == 59)
-    server.stopping.set()  # the demo closes the connection that it let wait
+    server.stopping.set()  # the demo closes the connection that it left waiting
     sends = list(batch)
-    assert Counter(one.status for one in sends) == {"queued": 59, "unknown": 1}
+    assert Counter(send.status for send in sends) == {"queued": 59, "unknown": 1}
 
 
-def test_an_upload_that_waits_holds_up_nobody_else(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+def test_a_slow_upload_delays_no_other_row(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
     outbox = connect()
     drafts = customers(demo, memo, 20)
     outbox.send(memo, drafts[0].chat_id)
@@ -110,8 +106,8 @@ def test_an_upload_that_waits_holds_up_nobody_else(demo: Demo, memo: VoiceMemo, 
     with session_of(outbox).uploads.lock(str(other.sha256)):
         batch = outbox.send_all(outbox.plan(mixed), workers=4)
         wait_for(lambda: batch.done == 19)
-    assert [one.status for one in batch] == ["queued"] * 21
-    assert sum(one.method == "PUT" for one in demo.requests) == 2
+    assert [send.status for send in batch] == ["queued"] * 21
+    assert sum(request.method == "PUT" for request in demo.requests) == 2
 
 
 def test_a_row_that_is_repeated_waits_for_the_first(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
@@ -119,11 +115,11 @@ def test_a_row_that_is_repeated_waits_for_the_first(demo: Demo, memo: VoiceMemo,
     first, *others = customers(demo, memo, 6)
     demo.slow_next(0.5)
     sends = list(outbox.send_all(outbox.plan([first, first, *others, first]), workers=3))
-    assert [one.repeated for one in sends] == [False, True, *[False] * 5, True]
-    assert len({one.message_id for one in sends}) == 6
+    assert [send.repeated for send in sends] == [False, True, *[False] * 5, True]
+    assert len({send.message_id for send in sends}) == 6
 
 
-def test_where_linq_asks_to_wait_all_wait_and_then_go_on(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+def test_a_rate_limit_pauses_all_workers_and_the_batch_then_goes_on(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
     outbox = connect()
     drafts = customers(demo, memo, 30)
     outbox.send(memo, drafts[0].chat_id)
@@ -131,16 +127,16 @@ def test_where_linq_asks_to_wait_all_wait_and_then_go_on(demo: Demo, memo: Voice
     begun = time.monotonic()
     sends = list(outbox.send_all(outbox.plan(drafts), workers=8))
     assert time.monotonic() - begun >= 1
-    assert [one.status for one in sends] == ["queued"] * 30
+    assert [send.status for send in sends] == ["queued"] * 30
     assert Counter(demo.bubbles().values()) == {1: 30}
 
 
 def test_two_notebooks_with_one_journal_share_the_rows(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
     drafts = customers(demo, memo, 60)
-    plans = [(one, one.plan(drafts)) for one in (connect(), connect())]
+    plans = [(outbox, outbox.plan(drafts)) for outbox in (connect(), connect())]
     batches = [outbox.send_all(plan, workers=16) for outbox, plan in plans]
     sends = [list(batch) for batch in batches]
-    assert [one.message_id for one in sends[0]] == [one.message_id for one in sends[1]]
+    assert [send.message_id for send in sends[0]] == [send.message_id for send in sends[1]]
     assert Counter(demo.bubbles().values()) == {1: 60}
 
 
@@ -150,7 +146,7 @@ def test_a_server_that_is_gone_ends_every_row_as_not_sent(
     plan = connect().plan(customers(demo, memo, 12))
     server.close()
     batch = connect(sleep=lambda seconds: None).send_all(plan, workers=6, stop_after=0)
-    assert {one.status for one in batch} == {"not_sent"}
+    assert {send.status for send in batch} == {"not_sent"}
     assert demo.bubbles() == {}
 
 
@@ -158,11 +154,11 @@ def test_closing_the_outbox_stops_the_batch_and_leaves_no_thread(demo: Demo, mem
     outbox = connect()
     batch = outbox.send_all(outbox.plan(customers(demo, memo, 200)), workers=4)
     outbox.close()
-    assert not any(one.name.startswith("linq_nb batch") for one in threading.enumerate())
+    assert not any(thread.name.startswith("linq_nb batch") for thread in threading.enumerate())
     sends = batch.results()
     assert len(sends) == 200
-    assert {one.status for one in sends} <= {"queued", "not_sent"}
-    assert sum(one.status == "queued" for one in sends) == len(demo.bubbles())
+    assert {send.status for send in sends} <= {"queued", "not_sent"}
+    assert sum(send.status == "queued" for send in sends) == len(demo.bubbles())
 
 
 ENDS = """
@@ -173,23 +169,23 @@ from linq_nb import Draft, VoiceMemo
 base_url, key, journal, memo, chats, seconds = sys.argv[1:]
 outbox = linq_nb.connect(api_key=key, base_url=base_url, journal=journal)
 memo = VoiceMemo.from_file(memo)
-drafts = [Draft(memo=memo, chat=one) for one in chats.split(",")]
+drafts = [Draft(memo=memo, chat=chat) for chat in chats.split(",")]
 batch = outbox.send_all(outbox.plan(drafts), workers=16)
-while sum(not one.repeated for one in batch.results()) < 5:
+while sum(not send.repeated for send in batch.results()) < 5:
     time.sleep(0.001)
 time.sleep(float(seconds))
 """
 
 
 @pytest.mark.thorough
-def test_a_script_that_does_not_wait_ends_well_says_so_and_loses_nothing(
+def test_a_script_that_does_not_wait_ends_well_with_a_message_and_loses_nothing(
     demo: Demo, connect: Any, tmp_path: Path
 ) -> None:
     chats, journal = ",".join(demo.add_chats(600).values()), str(tmp_path / "journal.sqlite")
     sent = 0
     for turn in range(5):
-        given = [demo.base_url, demo.api_key, journal, str(AUDIO / "hello.amr"), chats, str(0.01 * turn)]
-        done = subprocess.run([sys.executable, "-c", ENDS, *given], capture_output=True, text=True, timeout=60)
+        arguments = [demo.base_url, demo.api_key, journal, str(AUDIO / "hello.amr"), chats, str(0.01 * turn)]
+        done = subprocess.run([sys.executable, "-c", ENDS, *arguments], capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         assert re.fullmatch(
             r"linq_nb: \d+ of 600 rows: .*; stopped: Python ended; run it again to go on; .*\n", done.stderr
@@ -197,12 +193,12 @@ def test_a_script_that_does_not_wait_ends_well_says_so_and_loses_nothing(
         assert len(demo.bubbles()) > sent
         sent = len(demo.bubbles())
     outbox = connect()
-    assert {one.status for one in outbox.sends()} == {"queued"}
+    assert {send.status for send in outbox.sends()} == {"queued"}
     assert len(outbox.sends()) == sent
     assert max(demo.bubbles().values()) == 1
 
 
-def test_after_a_stop_nobody_who_waits_for_a_rate_limit_sends(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+def test_after_a_stop_no_worker_in_a_rate_limit_pause_sends(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
     outbox = connect()
     drafts = customers(demo, memo, 40)
     outbox.send(memo, drafts[0].chat_id)
@@ -215,9 +211,9 @@ def test_after_a_stop_nobody_who_waits_for_a_rate_limit_sends(demo: Demo, memo: 
     assert batch.is_done
     bubbles = demo.bubbles()
     sends = list(batch)
-    assert Counter(one.status for one in sends if not one.repeated)["not_sent"] == 40 - len(bubbles)
-    assert all(bubbles.get(one.chat_id, 0) == (one.status == "queued") for one in sends)
-    assert {one.status for one in outbox.sends()} <= {"queued", "not_sent"}
+    assert Counter(send.status for send in sends if not send.repeated)["not_sent"] == 40 - len(bubbles)
+    assert all(bubbles.get(send.chat_id, 0) == (send.status == "queued") for send in sends)
+    assert {send.status for send in outbox.sends()} <= {"queued", "not_sent"}
     assert batch.line().endswith("stopped: enough")
 
 
@@ -226,10 +222,10 @@ def test_closing_the_outbox_ends_every_batch_of_it(demo: Demo, memo: VoiceMemo, 
     drafts = customers(demo, memo, 200)
     batches = [outbox.send_all(outbox.plan(drafts[at::2]), workers=4) for at in (0, 1)]
     outbox.close()
-    assert [one.is_done for one in batches] == [True, True]
-    sends = [one for batch in batches for one in batch.results()]
-    assert {one.status for one in sends} <= {"queued", "not_sent"}
-    assert sum(one.status == "queued" for one in sends) == len(demo.bubbles())
+    assert [batch.is_done for batch in batches] == [True, True]
+    sends = [send for batch in batches for send in batch.results()]
+    assert {send.status for send in sends} <= {"queued", "not_sent"}
+    assert sum(send.status == "queued" for send in sends) == len(demo.bubbles())
 
 
 @contextlib.contextmanager
@@ -263,7 +259,7 @@ def test_a_repeated_row_of_a_journal_that_cannot_be_read_ends_too(
     assert outbox.send_all(plan, workers=4).wait(timeout=HANG_S).is_done
 
 
-def test_a_journal_that_is_locked_is_waited_for_once_by_all_together(
+def test_all_workers_share_one_wait_for_a_locked_journal(
     demo: Demo, memo: VoiceMemo, connect: Any, tmp_path: Path
 ) -> None:
     outbox = connect()
@@ -275,7 +271,7 @@ def test_a_journal_that_is_locked_is_waited_for_once_by_all_together(
         begun = time.monotonic()
         sends = list(outbox.send_all(plan, workers=24, stop_after=0))
         took = time.monotonic() - begun
-    assert {one.status for one in sends} == {"not_sent", "unknown"}, "the first had been sent, and nobody can look"
+    assert {send.status for send in sends} == {"not_sent", "unknown"}, "the first had been sent, and nobody can look"
     assert sends[0].status == "unknown"
     assert len(demo.bubbles()) == 1
     assert took < 24 * BUSY_S, "one by one it would take longer"
@@ -303,10 +299,10 @@ outbox.send_all(outbox.plan([Draft(memo=memo, chat=first), Draft(memo=next_memo,
 def test_an_answer_is_in_the_journal_before_the_worker_looks_at_its_next_row(
     demo: Demo, connect: Any, tmp_path: Path
 ) -> None:
-    """The process is killed at the first thing that a worker does for a row: reading the next memo's file."""
+    """The process is killed at the first step of a worker for its next row: reading the memo's file."""
     first, second = demo.add_chats(2).values()
-    given = [demo.base_url, demo.api_key, str(tmp_path / "journal.sqlite"), str(AUDIO / "hello.amr"), first, second]
-    killed = subprocess.run([sys.executable, "-c", KILLED, *given], capture_output=True, text=True, timeout=60)
+    arguments = [demo.base_url, demo.api_key, str(tmp_path / "journal.sqlite"), str(AUDIO / "hello.amr"), first, second]
+    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], capture_output=True, text=True, timeout=60)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     (send,) = connect().sends()
     (message,) = demo.memos(first)
@@ -343,13 +339,13 @@ print(form.batch, form.error, [send.status for send in form.sends], form.view["s
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits its memory by a call of Linux")
-def test_where_no_thread_can_be_started_the_rows_are_sent_and_followed_in_turn() -> None:
+def test_without_threads_the_rows_are_sent_and_followed_in_turn() -> None:
     command = [sys.executable, "-c", NO_THREADS, str(AUDIO / "hello.amr")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
-    sent, asked, board, followed, settled, form = done.stdout.splitlines()
+    sent, polled, board, followed, settled, form = done.stdout.splitlines()
     assert sent == "1 True ['queued', 'queued']"
-    assert (asked, followed) == ("['queued', 'queued']", "['read', 'sent']")
+    assert (polled, followed) == ("['queued', 'queued']", "['read', 'sent']")
     assert board.startswith("False this shows one look only: no thread can be started here")
     assert settled.startswith("False None StatusBoard(DEMO, 2 of 2 settled")
     assert form == "None None ['queued', 'queued'] follow"
@@ -379,14 +375,14 @@ def test_an_interrupt_while_a_batch_begins_stops_it(
 
 
 @pytest.mark.parametrize("kind", ["file", "url"])
-def test_two_memos_of_one_name_are_told_apart_when_their_answers_are_lost(
+def test_two_memos_of_one_name_are_distinguished_when_their_answers_are_lost(
     demo: Demo, connect: Any, tmp_path: Path, kind: str
 ) -> None:
     ahead = timedelta()
     outbox = connect(timeout=1, clock=lambda: utc_now() + ahead, steady=lambda: time.time() + ahead.total_seconds())
     (chat,) = demo.add_chats(1).values()
     tones = [np.sin(np.arange(16_000) * step).astype("float32") * 0.5 for step in (0.1, 0.2)]
-    never, lost = (VoiceMemo.from_samples(one, 16_000) for one in tones)
+    never, lost = (VoiceMemo.from_samples(tone, 16_000) for tone in tones)
     if kind == "url":
         never = VoiceMemo.from_url(f"https://files.example.com/1/{lost.filename}")
     assert never.filename == lost.filename
@@ -396,13 +392,13 @@ def test_two_memos_of_one_name_are_told_apart_when_their_answers_are_lost(
             outbox.send(memo, chat)
     ahead = timedelta(minutes=2)
     demo.advance(minutes=2)
-    found = {one.content: (one.reconcile_result, one.message_id is None) for one in outbox.reconcile()}
-    assert found == {never.content: ("not_found", True), lost.content: ("found", False)}
+    results = {send.content: (send.reconcile_result, send.message_id is None) for send in outbox.reconcile()}
+    assert results == {never.content: ("not_found", True), lost.content: ("found", False)}
     (message,) = demo.memos(chat)
     assert message["sha256"] == lost.sha256
 
 
-def test_a_wait_sees_ctrl_c_and_goes_on_after_it() -> None:
+def test_ctrl_c_interrupts_a_join_which_can_be_called_again() -> None:
     main, door = threading.main_thread().ident or 0, threading.Event()
 
     def interrupt_and_go_on() -> None:

@@ -1,4 +1,4 @@
-"""A plan says what will happen to every row, and sends nothing."""
+"""A plan has a verdict for every row, and sends nothing."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def test_a_plan_sends_nothing_and_journals_nothing(outbox: Outbox, memo: VoiceMe
     assert outbox.sends() == []
 
 
-def test_the_line_says_what_will_happen(outbox: Outbox, memo: VoiceMemo) -> None:
+def test_the_line_of_a_plan_counts_what_it_will_do(outbox: Outbox, memo: VoiceMemo) -> None:
     plan = outbox.plan([Draft(memo=memo, chat="Ada Lovelace"), Draft(memo=memo, chat="Kim Opted Out")])
     text = plan._repr_mimebundle_()["text/plain"]
     assert text.startswith(f"1 to send, 1 refused; 2 rows; plan {plan.fingerprint}")
     assert "opted out" in text
 
 
-def test_the_fingerprint_names_what_would_be_sent(outbox: Outbox, memo: VoiceMemo) -> None:
+def test_the_fingerprint_changes_with_the_sends_of_a_plan(outbox: Outbox, memo: VoiceMemo) -> None:
     ada, book = Draft(memo=memo, chat="Ada Lovelace"), Draft(memo=memo, chat="Book Club")
     second = Draft(memo=memo, chat="Ada Lovelace", copy=2)
     prints = [outbox.plan(rows).fingerprint for rows in ([ada], [ada], [book], [ada, book], [book, ada], [second])]
@@ -56,13 +56,13 @@ def test_the_fingerprint_names_what_would_be_sent(outbox: Outbox, memo: VoiceMem
     assert len(set(prints)) == 5
 
 
-def test_strict_refuses_all_for_one(outbox: Outbox, memo: VoiceMemo) -> None:
+def test_strict_refuses_the_whole_plan_for_one_bad_row(outbox: Outbox, memo: VoiceMemo) -> None:
     drafts = [Draft(memo=memo, chat="Ada Lovelace"), Draft(memo=memo, chat="Left Group")]
     with pytest.raises(PreflightError, match="1 of 2 rows cannot be sent, the first is row 1"):
         outbox.plan(drafts, strict=True)
 
 
-def test_more_than_a_line_lets_through_is_noted(outbox: Outbox, memo: VoiceMemo) -> None:
+def test_a_plan_above_the_limit_of_a_line_has_a_note(outbox: Outbox, memo: VoiceMemo) -> None:
     plan = outbox.plan([Draft(memo=memo, chat="Ada Lovelace", copy=number) for number in range(1, 32)])
     assert any("at least 2 minutes" in note for note in plan.notes)
 
@@ -75,36 +75,36 @@ def test_a_table_is_drafted_row_by_row(memo: VoiceMemo) -> None:
             "n": [1.0, 1.0, 1.0, 1.0, None],
         }
     )
-    made = frame.linq.drafts(chat="whom", audio="what", copy="n", folder=AUDIO)
-    assert [type(one).__name__ for one in made] == ["Draft", "BadDraft", "BadDraft", "BadDraft", "Draft"]
-    assert [one.why[:20] for one in made if isinstance(one, BadDraft)] == [
+    drafts = frame.linq.drafts(chat="whom", audio="what", copy="n", folder=AUDIO)
+    assert [type(draft).__name__ for draft in drafts] == ["Draft", "BadDraft", "BadDraft", "BadDraft", "Draft"]
+    assert [draft.why[:20] for draft in drafts if isinstance(draft, BadDraft)] == [
         "there is no chat in ", "this is Ogg/Opus; Li", "there is no audio in",
     ]  # fmt: skip
-    assert made[0].memo.sha256 == memo.sha256
+    assert drafts[0].memo.sha256 == memo.sha256
 
 
 def test_a_file_that_many_rows_name_is_read_once() -> None:
     frame = pd.DataFrame({"chat_id": ["a", "b", "c"], "path": ["hello.m4a"] * 3})
-    assert len({id(one.memo) for one in frame.linq.drafts(folder=AUDIO)}) == 1
+    assert len({id(draft.memo) for draft in frame.linq.drafts(folder=AUDIO)}) == 1
 
 
 @pytest.mark.parametrize(
-    ("drafts", "what"),
+    ("drafts", "message"),
     [("Ada", "str"), (None, "NoneType"), (pd.Series(["Ada"]), "str"), (["Ada"], "str"), (3, "int")],
 )
-def test_what_is_no_draft_is_said_in_one_line(outbox: Outbox, drafts: Any, what: str) -> None:
-    with pytest.raises(PreflightError, match=f"not a value of type {what}; nothing was sent; Draft"):
+def test_a_value_that_is_no_draft_is_an_error_of_one_line(outbox: Outbox, drafts: Any, message: str) -> None:
+    with pytest.raises(PreflightError, match=f"not a value of type {message}; nothing was sent; Draft"):
         outbox.plan(drafts)
     with pytest.raises(LinqError, match=f"send_all takes a plan, not a value of type {type(drafts).__name__}; nothing"):
         outbox.send_all(drafts)
 
 
-def test_a_draft_of_a_path_is_refused_and_stops_nobody(outbox: Outbox, memo: VoiceMemo) -> None:
+def test_a_draft_of_a_path_is_refused_and_the_other_rows_are_sent(outbox: Outbox, memo: VoiceMemo) -> None:
     path: Any = "hello.m4a"
     chats = list(outbox.demo.chat_ids.values())
     plan = outbox.plan([Draft(memo=path, chat=chats[0]), Draft(memo=memo, chat=chats[1])])
     assert [row.verdict for row in plan.rows] == ["refused", "send"]
-    assert [one.status for one in outbox.send_all(plan)] == ["not_sent", "queued"]
+    assert [send.status for send in outbox.send_all(plan)] == ["not_sent", "queued"]
     assert "VoiceMemo.load makes one" in plan.rows[0].why
 
 
@@ -116,7 +116,7 @@ def test_a_missing_column_is_named() -> None:
 
 
 @pytest.mark.parametrize("typed", ["Nobody", "+12025550199", "nobody@example.com", "Ada Lovelac"])
-def test_a_row_that_names_no_chat_keeps_what_was_typed_in_its_own_column(
+def test_a_row_without_a_chat_keeps_the_typed_text_in_its_own_column(
     outbox: Outbox, memo: VoiceMemo, typed: str
 ) -> None:
     ada = outbox.demo.chat_ids["Ada Lovelace"]

@@ -1,4 +1,4 @@
-"""Tables as people have them: pasted from Excel, of every engine, with the names that their columns really have."""
+"""Tables of users: pasted from Excel, of every engine, with the usual names of columns."""
 
 from __future__ import annotations
 
@@ -72,15 +72,15 @@ def test_other_columns_stay_beside_the_draft() -> None:
     assert second.other_columns == {"Note": "", "column_4": None}
 
 
-def test_a_row_that_does_not_fit_is_refused_and_stops_nobody() -> None:
+def test_a_row_that_does_not_fit_is_refused_and_the_others_are_kept() -> None:
     text = (
         "chat,audio,copy\nLovelace, Ada,hello.m4a,1\nAda Lovelace\nAda Lovelace,hello.m4a,two\nAda Lovelace,hello.m4a"
     )
-    made = drafts(text)
-    assert [draft.why[:24] for draft in made if isinstance(draft, BadDraft)] == [
+    rows = drafts(text)
+    assert [draft.why[:24] for draft in rows if isinstance(draft, BadDraft)] == [
         "the line has more fields", "there is no audio in thi", "copy is a whole number f",
     ]  # fmt: skip
-    assert isinstance(made[3], Draft)
+    assert isinstance(rows[3], Draft)
 
 
 # --- names of columns ---
@@ -108,7 +108,7 @@ def test_an_audio_column_has_one_of_the_usual_names(name: str) -> None:
     assert draft.memo.filename == "hello.m4a"
 
 
-def test_the_clearest_column_is_taken_and_the_others_stay() -> None:
+def test_the_clearest_column_is_used_and_the_others_stay() -> None:
     table = {"name": ["A"], "email": ["a@b.co"], "phone": ["Ada Lovelace"], "url": ["u"], "file": ["hello.m4a"]}
     draft = only(table)
     assert isinstance(draft, Draft)
@@ -139,7 +139,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("text", WRONG)
-def test_wrong_columns_are_one_line_that_says_which(text: str) -> None:
+def test_wrong_columns_are_an_error_of_one_line_that_names_them(text: str) -> None:
     with pytest.raises(SettingsError, match=WRONG[text]) as caught:
         drafts(text)
     assert "nothing was sent" in str(caught.value)
@@ -176,17 +176,17 @@ def frames() -> dict[str, Any]:
 def test_a_frame_of_every_kind_is_read(kind: str) -> None:
     table = frames()[kind]
     assert is_table(table)
-    made = drafts(table)
-    assert [draft.chat for draft in made] == ROWS["chat"]
-    assert [draft.memo.filename for draft in made if isinstance(draft, Draft)] == ROWS["audio"]
-    assert [draft.other_columns for draft in made] == [{"team": "red"}, {"team": "blue"}]
+    rows = drafts(table)
+    assert [draft.chat for draft in rows] == ROWS["chat"]
+    assert [draft.memo.filename for draft in rows if isinstance(draft, Draft)] == ROWS["audio"]
+    assert [draft.other_columns for draft in rows] == [{"team": "red"}, {"team": "blue"}]
 
 
 def test_missing_cells_and_odd_values_are_refused_row_by_row() -> None:
     memo = VoiceMemo.from_file(AUDIO / "hello.m4a")
     cells = [memo, None, float("nan"), pd.NA, pd.NaT, np.zeros(3), Path("hello.m4a"), "a\0b.m4a"]
-    made = drafts(pd.DataFrame({"chat": "Ada Lovelace", "audio": pd.Series(cells, dtype=object)}))
-    assert [type(draft) for draft in made] == [Draft, *[BadDraft] * 5, Draft, BadDraft]
+    rows = drafts(pd.DataFrame({"chat": "Ada Lovelace", "audio": pd.Series(cells, dtype=object)}))
+    assert [type(draft) for draft in rows] == [Draft, *[BadDraft] * 5, Draft, BadDraft]
     numbers = pd.DataFrame({"phone": [12025550112, None], "audio": "hello.m4a"})
     assert [type(draft) for draft in drafts(numbers)] == [Draft, BadDraft]
 
@@ -200,7 +200,7 @@ TWICE = {
 
 
 @pytest.mark.parametrize("kind", TWICE)
-def test_a_column_that_is_there_twice_is_one_line(outbox: Outbox, kind: str) -> None:
+def test_a_duplicate_column_is_an_error_of_one_line(outbox: Outbox, kind: str) -> None:
     with pytest.raises(SettingsError, match=r"a column is there twice: chat.*; nothing was sent"):
         outbox.plan(TWICE[kind]())
 
@@ -217,7 +217,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("kind", UNREADABLE)
-def test_a_table_that_cannot_be_read_is_one_line(outbox: Outbox, kind: str) -> None:
+def test_a_table_that_cannot_be_read_is_an_error_of_one_line(outbox: Outbox, kind: str) -> None:
     with pytest.raises(SettingsError, match="; nothing was sent") as caught:
         outbox.plan(UNREADABLE[kind]())
     assert "\n" not in str(caught.value)
@@ -226,11 +226,11 @@ def test_a_table_that_cannot_be_read_is_one_line(outbox: Outbox, kind: str) -> N
 
 
 @pytest.mark.parametrize("value", [[], [Draft], "Ada", None, 3, pd.Series(["a"]), pl.Series(["a"]), np.zeros((2, 2))])
-def test_what_is_no_table_is_left_to_others(value: Any) -> None:
+def test_other_values_are_not_recognised_as_tables(value: Any) -> None:
     assert not is_table(value)
 
 
-def test_columns_can_be_named_in_any_case_and_a_misspelt_one_is_told_the_nearest() -> None:
+def test_columns_can_be_named_in_any_case_and_the_error_for_a_misspelt_name_offers_the_nearest() -> None:
     frame = pd.DataFrame({"Whom to": ["Ada Lovelace"], "what": ["hello.m4a"], "n": [2]})
     (draft,) = frame.linq.drafts(chat="whom_to", audio="What", copy="n", folder=AUDIO)
     assert isinstance(draft, Draft)
