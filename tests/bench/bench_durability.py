@@ -34,7 +34,7 @@ def set_way(journal: Journal, way: str) -> None:
 
 
 def measured(server: Server, way: str, sends: int, workers: int, folder: Path) -> tuple[float, float]:
-    """Send so many; returns sends a second and the CPU seconds of a send."""
+    """Send that many memos; returns sends a second and the CPU seconds of a send."""
     memo = VoiceMemo.from_attachment(ATTACHMENT)
     with tempfile.TemporaryDirectory(dir=folder) as place:
         journal = f"{place}/journal.sqlite"

@@ -102,14 +102,14 @@ def itables(frame: Any) -> str:
         from itables import to_html_datatable
     except ImportError:
         return "not installed"
-    made = None
+    html = None
 
     def make() -> None:
-        nonlocal made
-        made = to_html_datatable(frame, maxBytes=0)
+        nonlocal html
+        html = to_html_datatable(frame, maxBytes=0)
 
-    taken = seconds(make)
-    return f"{taken:.2f} s and {len(made or '') / 1e6:.0f} MB of HTML"
+    elapsed = seconds(make)
+    return f"{elapsed:.2f} s and {len(html or '') / 1e6:.0f} MB of HTML"
 
 
 if __name__ == "__main__":

@@ -29,8 +29,8 @@ def measured(work: Callable[[], Any]) -> dict[str, float]:
     return {"seconds": time.process_time() - start, "mb": peak_mb() - before, "whole_mb": peak_mb()}
 
 
-def one(way: str, journal: str, folder: str) -> dict[str, float]:
-    """Do one thing with the journal or its export, everything that it needs being loaded before."""
+def measure(way: str, journal: str, folder: str) -> dict[str, float]:
+    """Measure one operation on the journal or its export; all modules that it needs are loaded before."""
     import duckdb
     import pandas as pd
     import pyarrow.dataset  # noqa: F401  loaded before it is measured
@@ -58,17 +58,17 @@ def one(way: str, journal: str, folder: str) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sends", type=int, default=1_000_000)
-    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.one:
-        print(json.dumps(one(*args.one)))
+    if args.measure:
+        print(json.dumps(measure(*args.measure)))
         return
     with tempfile.TemporaryDirectory() as name:
         journal, folder = Path(name, "journal.sqlite"), Path(name, "sends")
         many_sends.journal(journal, args.sends)
         print(f"{args.sends:,} sends | CPU s | MB | process MB")
         for way in ("to_frame", "pandas to_parquet", "to_parquet", "read_parquet", "pandas counts", "duckdb counts"):
-            command = [sys.executable, __file__, "--one", way, str(journal), str(folder)]
+            command = [sys.executable, __file__, "--measure", way, str(journal), str(folder)]
             done = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
             print(f"{way} | {done['seconds']:.2f} | {done['mb']:.0f} | {done['whole_mb']:.0f}", flush=True)
         files = [file.stat().st_size for file in folder.rglob("*.parquet")]

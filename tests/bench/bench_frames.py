@@ -43,10 +43,10 @@ def measured(work: Callable[[], Any], times: int) -> dict[str, float]:
     before, best = peak_mb(), float("inf")
     for _ in range(times):
         start = time.perf_counter()
-        made = work()
+        result = work()
         best = min(best, time.perf_counter() - start)
         grown = peak_mb() - before
-        del made
+        del result
     return {"seconds": best, "mb": grown, "whole_mb": peak_mb()}
 
 
@@ -77,11 +77,11 @@ def of_answers(path: str, way: str) -> dict[str, float]:
         from linq.types.chat_send_voicememo_response import ChatSendVoicememoResponse
 
         def by_sdk() -> Any:
-            made = [construct_type(value=json.loads(one), type_=ChatSendVoicememoResponse) for one in lines]
-            return pd.DataFrame([one.model_dump() for one in made])
+            answers = [construct_type(value=json.loads(line), type_=ChatSendVoicememoResponse) for line in lines]
+            return pd.DataFrame([answer.model_dump() for answer in answers])
 
         return measured(by_sdk, 1)
-    raw = [json.loads(one) for one in lines]
+    raw = [json.loads(line) for line in lines]
     if way == "pandas":
         return measured(lambda: normalized(raw), 3)
     from linq_nb import storable, to_frame, wire
@@ -89,13 +89,13 @@ def of_answers(path: str, way: str) -> dict[str, float]:
     at = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
     def picked() -> list[Any]:
-        found = []
+        sends = []
         for number, body in enumerate(raw):
-            told = wire.accepted(wire.Answer(http_status=202, text=lines[number], at=at))
+            answer = wire.accepted(wire.Answer(http_status=202, text=lines[number], at=at))
             chat = body["voice_memo"]["chat"]["id"]
             when = storable.time(body["voice_memo"]["created_at"])
-            found.append(_send(number, chat, told, when))
-        return found
+            sends.append(_send(number, chat, answer, when))
+        return sends
 
     if way == "picked":
         return measured(lambda: to_frame(picked()), 1)
@@ -104,12 +104,12 @@ def of_answers(path: str, way: str) -> dict[str, float]:
     return measured(lambda: to_frame(sends), 3)
 
 
-def _send(number: int, chat_id: str, told: dict[str, Any], at: datetime | None) -> Any:
+def _send(number: int, chat_id: str, answer: dict[str, Any], at: datetime | None) -> Any:
     from linq_nb.model import Send
 
     return Send(
         send_id=f"{number:036}", base_url=many_sends.BASE, content="c", chat_id=chat_id, http_status=202, attempts=1,
-        created_at=at, posted_at=at, accepted_at=at, checked_at=at, **told,
+        created_at=at, posted_at=at, accepted_at=at, checked_at=at, **answer,
     )  # fmt: skip
 
 
@@ -132,12 +132,12 @@ def normalized(raw: list[dict[str, Any]]) -> Any:
     return frame
 
 
-def alone(what: str, path: Path, way: str) -> dict[str, float]:
+def alone(source: str, path: Path, way: str) -> dict[str, float]:
     """Measure one way in a process of its own."""
-    command = [sys.executable, __file__, "--one", what, str(path), way]
+    command = [sys.executable, __file__, "--measure", source, str(path), way]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+    result: dict[str, float] = json.loads(done.stdout)
+    return result
 
 
 def main() -> None:
@@ -145,33 +145,33 @@ def main() -> None:
     parser.add_argument("--journal", type=int, default=1_000_000)
     parser.add_argument("--answers", type=int, default=100_000)
     parser.add_argument("--sdk", type=int, default=10_000)
-    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.one:
-        what, path, way = args.one
-        print(json.dumps(of_journal(path, way) if what == "journal" else of_answers(path, way)))
+    if args.measure:
+        source, path, way = args.measure
+        print(json.dumps(of_journal(path, way) if source == "journal" else of_answers(path, way)))
         return
     with tempfile.TemporaryDirectory() as name:
-        book, answers, few = (Path(name, one) for one in ("journal.sqlite", "answers.jsonl", "few.jsonl"))
+        book, answers, few = (Path(name, filename) for filename in ("journal.sqlite", "answers.jsonl", "few.jsonl"))
         if args.journal:
             many_sends.journal(book, args.journal)
             ours, pandas = alone("journal", book, "ours"), alone("journal", book, "pandas")
             print(f"{args.journal:,} sends from SQLite | s | MB | process MB")
-            for title, one in (("linq_nb.to_frame", ours), ("pandas.read_sql", pandas)):
-                print(f"{title} | {one['seconds']:.2f} | {one['mb']:.0f} | {one['whole_mb']:.0f}")
+            for title, result in (("linq_nb.to_frame", ours), ("pandas.read_sql", pandas)):
+                print(f"{title} | {result['seconds']:.2f} | {result['mb']:.0f} | {result['whole_mb']:.0f}")
             print(f"ratio | {ours['seconds'] / pandas['seconds']:.2f} | {ours['mb'] / pandas['mb']:.2f} |")
         rng = random.Random(1)
         lines = [json.dumps(many_sends.answer(number, rng)) for number in range(args.answers)]
         answers.write_text("\n".join(lines), "utf-8")
         few.write_text("\n".join(lines[: args.sdk]), "utf-8")
-        found = {way: alone("answers", answers, way) for way in ("ours", "picked", "pandas")}
+        results = {way: alone("answers", answers, way) for way in ("ours", "picked", "pandas")}
         sdk = alone("answers", few, "sdk")
-        found["sdk"] = {**sdk, "seconds": sdk["seconds"] * args.answers / min(args.sdk, args.answers)}
+        results["sdk"] = {**sdk, "seconds": sdk["seconds"] * args.answers / min(args.sdk, args.answers)}
         print(f"\n{args.answers:,} answers | s | MB | seconds, ours to it | MB, ours to it")
-        for way, one in found.items():
-            share = found["ours"]["seconds"] / one["seconds"]
-            memory = "" if way == "sdk" else f"{found['ours']['mb'] / one['mb']:.2f}"
-            print(f"{way} | {one['seconds']:.2f} | {one['mb']:.0f} | {share:.3f} | {memory}")
+        for way, result in results.items():
+            share = results["ours"]["seconds"] / result["seconds"]
+            memory = "" if way == "sdk" else f"{results['ours']['mb'] / result['mb']:.2f}"
+            print(f"{way} | {result['seconds']:.2f} | {result['mb']:.0f} | {share:.3f} | {memory}")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ print(time.perf_counter() - start)
 
 
 def make(file: Path, count: int) -> None:
-    """Write a journal of so many sends with an event each."""
+    """Write a journal of that many sends with an event each."""
     many_sends.journal(file, count)
     book = Journal(f"sqlite:///{file}")
     with book.database.write() as db:
@@ -75,7 +75,7 @@ def finding(file: Path, count: int, times: int = 1000) -> list[float]:
 
 
 def adding(file: Path, delay_ms: float, turns: int = 7) -> float:
-    """Return by how much of its time a send takes longer than the client alone, the median of turns."""
+    """Return by which share a send takes longer than the client alone, the median of several rounds."""
     server, memo = Server(delay_ms, None), VoiceMemo.from_attachment(ATTACHMENT)
     client = Client(server.base_url, Secret("demo_bench"))
     added = []
@@ -84,8 +84,8 @@ def adding(file: Path, delay_ms: float, turns: int = 7) -> float:
             chats = [str(uuid.uuid4()) for _ in range(TURN)]
             plan = outbox.plan([Draft(memo=memo, chat=Chat(chat_id=chat, handles=PEOPLE)) for chat in chats])
             alone = _timed(lambda chats=chats: [client.post_memo(chat, attachment_id=ATTACHMENT) for chat in chats])
-            kept = _timed(lambda plan=plan: outbox.send_all(plan, workers=1).wait())
-            added += [kept / alone - 1] if turn else []
+            with_journal = _timed(lambda plan=plan: outbox.send_all(plan, workers=1).wait())
+            added += [with_journal / alone - 1] if turn else []
     client.close()
     server.close()
     return statistics.median(added)

@@ -60,7 +60,7 @@ def our_send(demo: Demo, chats: list[str]) -> int:
 
 
 def second_bubbles(demo: Demo) -> int:
-    """Count the bubbles that should not be there."""
+    """Count the surplus bubbles."""
     return sum(number - 1 for number in demo.bubbles().values())
 
 

@@ -66,15 +66,15 @@ def counted(frame: pd.DataFrame, key: str, **more: Any) -> pd.DataFrame:
         "refused": status.isin(["not_sent", "rejected"]), "unclear": status.isin(["sending", "unknown"]),
         **{name: frame[name] for name, _ in more.values()},
     })  # fmt: skip
-    sums = {one: (one, "sum") for one in ("accepted", "delivered", "read", "failed", "refused", "unclear")}
+    sums = {column: (column, "sum") for column in ("accepted", "delivered", "read", "failed", "refused", "unclear")}
     return flags.groupby(key, observed=True).agg(
         sends=("accepted", "size"), **sums, first_at=("created_at", "min"), last_at=("created_at", "max"), **more
     )
 
 
 def chats(frame: pd.DataFrame) -> pd.DataFrame:
-    found = counted(frame, "chat_id", chat_name=("chat_name", "last"), is_group=("is_group", "max"))
-    return found.reset_index().sort_values(["failed", "refused", "unclear", "sends"], ascending=False)
+    table = counted(frame, "chat_id", chat_name=("chat_name", "last"), is_group=("is_group", "max"))
+    return table.reset_index().sort_values(["failed", "refused", "unclear", "sends"], ascending=False)
 
 
 def stages(frame: pd.DataFrame) -> list[int]:
@@ -85,7 +85,7 @@ def stages(frame: pd.DataFrame) -> list[int]:
     delivered = telling & status.isin(["delivered", "read"])
     return [
         len(frame),
-        *(int(one.sum()) for one in (accepted, sent, telling, delivered, delivered & (status == "read"))),
+        *(int(stage.sum()) for stage in (accepted, sent, telling, delivered, delivered & (status == "read"))),
     ]
 
 
@@ -120,8 +120,8 @@ def waiting(frame: pd.DataFrame) -> pd.DataFrame:
         "accepted_at",
         "checked_at",
     ]
-    found = frame.loc[~final & ~enough & (since <= NOW - timedelta(hours=1)), names]
-    return found.sort_values(["accepted_at", "send_id"])
+    rows = frame.loc[~final & ~enough & (since <= NOW - timedelta(hours=1)), names]
+    return rows.sort_values(["accepted_at", "send_id"])
 
 
 def twice(frame: pd.DataFrame) -> pd.DataFrame:
@@ -130,10 +130,10 @@ def twice(frame: pd.DataFrame) -> pd.DataFrame:
     unclear = some["status"].isin(["sending", "unknown"])
     audio = some["sha256"].fillna(some["attachment_id"])
     groups = some.assign(audio=audio, unclear=unclear, bubbles=~unclear).groupby(["chat_id", "audio"])
-    found = groups.agg(bubbles=("bubbles", "sum"), unclear=("unclear", "sum"), first_at=("created_at", "min"),
+    table = groups.agg(bubbles=("bubbles", "sum"), unclear=("unclear", "sum"), first_at=("created_at", "min"),
                        last_at=("created_at", "max")).reset_index()  # fmt: skip
-    found = found[found["bubbles"] + found["unclear"] > 1]
-    return found.sort_values(["bubbles", "unclear", "chat_id", "audio"], ascending=[False, False, True, True])
+    table = table[table["bubbles"] + table["unclear"] > 1]
+    return table.sort_values(["bubbles", "unclear", "chat_id", "audio"], ascending=[False, False, True, True])
 
 
 BY_HAND: dict[str, Callable[[pd.DataFrame], Any]] = {
@@ -147,11 +147,11 @@ def ours(name: str, table: Any) -> Any:
     return report(table, now=NOW) if name == "unconfirmed" else report(table)
 
 
-def side_by_side(one: Callable[[], Any], other: Callable[[], Any], times: int) -> tuple[float, float]:
+def side_by_side(first: Callable[[], Any], second: Callable[[], Any], times: int) -> tuple[float, float]:
     """The best seconds of each, run in turn."""
     best = [float("inf"), float("inf")]
     for _ in range(times):
-        for place, work in enumerate((one, other)):
+        for place, work in enumerate((first, second)):
             start = time.perf_counter()
             work()
             best[place] = min(best[place], time.perf_counter() - start)

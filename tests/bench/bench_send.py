@@ -41,7 +41,7 @@ ATTACHMENT = "11111111-1111-4111-8111-111111111111"
 STUB = Path(__file__).with_name("stub.py")
 PEOPLE = (Handle(handle="+12025550100", is_me=True), Handle(handle="+12025550111"))
 LONG_S = 10.0
-"""A round is cut to what takes so long at the ideal rate; a send that takes so long hangs."""
+"""The longest round at the ideal rate, in seconds, and the time after which a send counts as hanging."""
 
 Run = Callable[[], None]
 Client = Callable[[str, list[str], int], contextlib.AbstractContextManager[Run]]
@@ -61,7 +61,7 @@ def sdk(base_url: str, chats: list[str], workers: int) -> Iterator[Run]:
 
 @contextlib.contextmanager
 def sdk_async(base_url: str, chats: list[str], workers: int) -> Iterator[Run]:
-    """Give a run of the official async SDK, so many requests at once."""
+    """Give a run of the official async SDK, with that many requests at once."""
 
     async def send_all() -> None:
         turn = asyncio.Semaphore(workers)
@@ -121,7 +121,7 @@ CLIENTS: dict[str, Client] = {"SDK": sdk, "async SDK": sdk_async, "linq_nb": our
 
 @dataclass(frozen=True)
 class Figures:
-    """What one client did in one round: sends a second, CPU seconds a send, connections opened."""
+    """The figures of one client in one round: sends a second, CPU seconds a send, connections opened."""
 
     rate: float
     cpu_s: float
@@ -140,10 +140,10 @@ class Server:
         self.origin = f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
         self.base_url = f"{self.origin}/api/partner"
 
-    def count(self, what: str = "connections") -> int:
+    def count(self, counter: str = "connections") -> int:
         """Return how many connections were opened so far, this question's own among them, or how many TLS errors."""
         with urllib.request.urlopen(f"{self.origin}/stub") as answer:
-            return int(json.load(answer)[what])
+            return int(json.load(answer)[counter])
 
     def close(self) -> None:
         self._process.terminate()
@@ -151,7 +151,7 @@ class Server:
 
 
 def measured(server: Server, client: Client, sends: int, workers: int) -> Figures:
-    """Let one client send, and say what it took."""
+    """Run one client and return its figures."""
     chats = [str(uuid.uuid4()) for _ in range(sends)]
     with client(server.base_url, chats, workers) as run:
         opened = server.count()
@@ -171,7 +171,7 @@ def compared(server: Server, sends: int, workers: int, rounds: int) -> list[dict
 
 @dataclass(frozen=True)
 class Case:
-    """How many workers send, how long an answer takes, and whether by TLS."""
+    """A case: the number of workers, the time of an answer, and whether by TLS."""
 
     name: str
     workers: int
@@ -185,7 +185,7 @@ class Case:
 
     @property
     def ideal(self) -> float:
-        """Sends a second, if nothing but the answers took time."""
+        """The ideal rate in sends a second, at which only the answers take time."""
         return self.workers * 1000 / self.delay_ms
 
 
@@ -224,10 +224,10 @@ class Result:
 
 @dataclass(frozen=True)
 class Budget:
-    """A limit for a figure of a case: the most that it may be, or the least."""
+    """An upper or lower limit for a figure of a case."""
 
     case: str
-    what: str
+    figure: str
     value: Callable[[Result], float]
     limit: float
     is_least: bool = False
@@ -237,7 +237,7 @@ class Budget:
         value = self.value(result)
         is_met = value >= self.limit if self.is_least else value <= self.limit
         limit = f"{'>=' if self.is_least else '<='} {self.limit:g}"
-        return f"| {self.case} | {self.what} | {value:.2f} | {limit} | {'met' if is_met else 'MISSED'} |"
+        return f"| {self.case} | {self.figure} | {value:.2f} | {limit} | {'met' if is_met else 'MISSED'} |"
 
 
 BUDGETS = (
@@ -251,7 +251,7 @@ BUDGETS = (
 
 
 def fault_free(server: Server, sends: int, workers: int) -> str:
-    """Send a lot without any fault, and report how it went."""
+    """Send many memos without any fault, and report the errors."""
     chats = [str(uuid.uuid4()) for _ in range(sends)]
     memo = VoiceMemo.from_attachment(ATTACHMENT)
     opened = server.count()
@@ -275,9 +275,9 @@ def fault_free(server: Server, sends: int, workers: int) -> str:
 def make_certificate(file: Path) -> None:
     """Write a key and a certificate for this machine's loopback address into one file."""
     cert = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    what = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
-    made = subprocess.run([*cert, *what, "-keyout", "-", "-out", "-"], check=True, capture_output=True)
-    file.write_bytes(made.stdout)
+    options = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+    done = subprocess.run([*cert, *options, "-keyout", "-", "-out", "-"], check=True, capture_output=True)
+    file.write_bytes(done.stdout)
 
 
 def main() -> None:

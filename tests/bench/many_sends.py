@@ -64,11 +64,11 @@ def sends(count: int, seed: int = 1) -> Iterator[Send]:
     shas = [f"{rng.getrandbits(256):064x}" for _ in range(MEMOS)]
     for number in range(count):
         chat, memo, status = rng.randrange(CHATS), rng.randrange(MEMOS), rng.choice(OUTCOMES)
-        asked = START + timedelta(seconds=number * 7_776_000 / count)
+        created = START + timedelta(seconds=number * 7_776_000 / count)
         accepted = status not in ("rejected", "unknown")
-        posted, taken = asked + timedelta(milliseconds=3), asked + timedelta(milliseconds=rng.randint(50, 500))
-        left = taken + timedelta(seconds=rng.expovariate(1))
-        there = left + timedelta(seconds=rng.expovariate(0.5)) if status in ("delivered", "read") else None
+        posted, answered = created + timedelta(milliseconds=3), created + timedelta(milliseconds=rng.randint(50, 500))
+        leaves_at = answered + timedelta(seconds=rng.expovariate(1))
+        there = leaves_at + timedelta(seconds=rng.expovariate(0.5)) if status in ("delivered", "read") else None
         code = {"failed": 4001, "rejected": 2024}.get(status)
         yield Send(
             send_id=str(uuid.UUID(int=rng.getrandbits(128), version=4)),
@@ -96,19 +96,19 @@ def sends(count: int, seed: int = 1) -> Iterator[Send]:
             error_message="Message delivery failed" if code else None,
             trace_id=f"{rng.getrandbits(128):032x}",
             attempts=1,
-            created_at=asked,
+            created_at=created,
             posted_at=posted,
-            accepted_at=taken if accepted else None,
-            sent_at=left if accepted and status != "failed" else None,
+            accepted_at=answered if accepted else None,
+            sent_at=leaves_at if accepted and status != "failed" else None,
             delivered_at=there,
             read_at=there + timedelta(minutes=3) if there and status == "read" else None,
-            failed_at=left if status == "failed" else None,
-            checked_at=taken,
+            failed_at=leaves_at if status == "failed" else None,
+            checked_at=answered,
         )
 
 
 def journal(path: Path, count: int) -> None:
-    """Write a journal of so many sends."""
+    """Write a journal of that many sends."""
     book, all_sends = Journal(f"sqlite:///{path}"), sends(count)
     while some := list(itertools.islice(all_sends, 10_000)):
         book.import_sends(some, [])

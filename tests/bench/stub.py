@@ -52,7 +52,7 @@ class Stub:
             counts = {"connections": self.connections, "memos": self.memos, "tls_errors": self.tls_errors}
             return _reply(200, counts)
         self.memos += 1
-        message_id = str(uuid.UUID(int=self.memos, version=4))  # before the wait, in which others come
+        message_id = str(uuid.UUID(int=self.memos, version=4))  # before the wait, during which other requests arrive
         await asyncio.sleep(self.delay_s)
         chat_id = path.rsplit("/", 2)[-2]
         memo = {
