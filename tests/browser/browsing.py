@@ -103,23 +103,23 @@ def as_new():
     get_ipython().reset(new_session=True)
 as_new()
 """
-"""Code that makes a kernel as good as new for the next notebook; it fails where that cannot be, and another starts."""
+"""Code that resets a kernel for the next notebook; where it fails, another kernel is started."""
 _THEME = """async (theme) => {
   await window.jupyterapp.commands.execute('apputils:change-theme', {theme});
 }"""
 _THEMED = """name => document.body.dataset.jpThemeLight === String(name === 'light')
   && !document.getElementById('jupyterlab-splash')"""
-"""The curtain before a new theme is gone: JupyterLab throws (removeChild) where the next switch comes sooner."""
+"""Wait until the splash screen of a new theme is gone: JupyterLab throws (removeChild) on an earlier switch."""
 
 
 def chromium() -> str | None:
     """Find the system's Chromium, or the browser that ``LINQ_NB_CHROMIUM`` names."""
     names = (os.environ.get("LINQ_NB_CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
-    return next((found for name in names if name and (found := shutil.which(name))), None)
+    return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
 def missing() -> str | None:
-    """Say what is not here that a browser test needs, or None."""
+    """Name the missing requirements of the browser tests, or return None."""
     modules = ("playwright", "jupyterlab", "ipykernel", "nbformat", "axe_playwright_python")
     parts = [name for name in modules if not importlib.util.find_spec(name)]
     parts += [] if chromium() else ["Chromium (set LINQ_NB_CHROMIUM to its path)"]
@@ -180,7 +180,7 @@ def visit(lab: Lab, page: Any) -> Any:
 
 @contextlib.contextmanager
 def headless(kind: Any, *more: str, without: Sequence[str] = ()) -> Iterator[Any]:
-    """Launch Chromium without a window, with more flags or less; as root it needs to go without its sandbox."""
+    """Launch Chromium without a window, with flags added or removed; as root, without its sandbox."""
     flags = [flag for flag in CHROMIUM_FLAGS if flag not in without]
     flags += [*more, *(["--no-sandbox"] if _is_root() else [])]
     browser = kind.launch(executable_path=chromium(), args=flags)
@@ -236,12 +236,12 @@ class Notebook:
         """Write a notebook of code cells and open it; stored ``outputs`` (mime bundles) are untrusted."""
         import nbformat
 
-        written = [nbformat.v4.new_code_cell(cell) for cell in cells]
-        for cell, data in zip(written, outputs, strict=False):
+        code_cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
+        for cell, data in zip(code_cells, outputs, strict=False):
             if data:
                 cell.execution_count = 1
                 cell.outputs = [nbformat.v4.new_output("execute_result", data, execution_count=1)]
-        book = nbformat.v4.new_notebook(cells=written)
+        book = nbformat.v4.new_notebook(cells=code_cells)
         book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(book, self.lab.root / f"{self.name}.ipynb")
         idle = self.lab.idle_kernels
@@ -253,6 +253,11 @@ class Notebook:
         self.page.wait_for_function(_READY)
         return self
 
+    def reload(self) -> None:
+        """Reload the page, and open the notebook as it is saved."""
+        visit(self.lab, self.page)
+        self.again()
+
     def run(self, index: int) -> None:
         """Run one cell and wait until it has ended."""
         self.page.evaluate(_RUN, index)
@@ -260,6 +265,11 @@ class Notebook:
     def save(self) -> None:
         """Save the notebook as it stands."""
         self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+
+    def toggle_widget_state(self) -> None:
+        """Switch on or off that the state of widgets is saved with the notebook."""
+        command = "@jupyter-widgets/jupyterlab-manager:saveWidgetState"
+        self.page.evaluate("name => window.jupyterapp.commands.execute(name)", command)
 
     def restart(self) -> None:
         """Restart the kernel: its widgets are gone."""
@@ -283,6 +293,13 @@ class Notebook:
     def output(self, index: int) -> Any:
         """Return the locator of the cell's outputs."""
         return self.cell(index).locator(".jp-OutputArea-output")
+
+    def assert_no_widget(self, index: int) -> None:
+        """JupyterLab has no model for the cell's widget, and hides its message about that."""
+        from playwright.sync_api import expect
+
+        expect(self.cell(index)).to_contain_text("model not found", use_inner_text=False)
+        expect(self.cell(index).get_by_text("model not found")).to_be_hidden()
 
     def close(self) -> None:
         """Close the notebook and keep its kernel for the next one; shut it down where it cannot be made as new."""
@@ -352,7 +369,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on."""
+    """Return a free port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -14,7 +14,7 @@ import pytest
 from browsing import Guard, Lab, Notebook, missing, open_page, running_lab
 
 PATIENCE_MS = 30_000
-"""How long a page may take: the machine may have other things to do. What is right takes no time of it."""
+"""Timeout for a page, in milliseconds. It is long, since the machine may be busy; a passing test never waits for it."""
 
 FAILED = pytest.StashKey[bool]()
 

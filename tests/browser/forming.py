@@ -1,7 +1,8 @@
-"""The form in a page, as a person meets it: found by roles and names, never by our classes."""
+"""The form in a page; its parts are found by roles and names, never by our classes."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import struct
@@ -21,10 +22,10 @@ LIVE = FORM.replace(
     "outbox = linq_nb.connect(api_key=demo.api_key, base_url=demo.base_url, journal=':memory:', "
     "transport=demo.transport(), clock=demo.now, sleep=demo.sleep)\nform = ",
 )
-"""The form on a demo that it takes for a real account."""
+"""The form on a demo that counts as a live account."""
 
 WENT = "queued|sent|delivered|read"
-"""The states of a send that goes well, which the form follows by itself."""
+"""The states of a successful send, which the form follows by itself."""
 
 CLIPPED = """box => [...box.querySelectorAll('*')].filter(node => {
   const at = node.getBoundingClientRect(), around = box.getBoundingClientRect();
@@ -89,6 +90,21 @@ class FormPage:
             self.button("^Choose a file$").click()
         chooser.value.set_files(file)
         return self
+
+    def open_recorder(self) -> Any:
+        """Show the recorder of the form; returns its locator."""
+        self.button("^Record$").click()
+        return self.at.get_by_role("region", name="Voice recorder")
+
+    def record(self, recorder: Any, seconds: int = 1) -> None:
+        """Record until the timer shows at least this many seconds, up to nine."""
+        from playwright.sync_api import TimeoutError as PlaywrightTimeout
+        from playwright.sync_api import expect
+
+        with contextlib.suppress(PlaywrightTimeout):  # on a slow machine the countdown is quicker
+            recorder.get_by_role("button", name="Start now").click(timeout=2500)
+        expect(recorder.get_by_role("timer")).to_have_text(re.compile(f"0:(0[{seconds}-9]|[1-5])"))
+        recorder.get_by_role("button", name="Stop").click()
 
 
 def tone(file: Path, seconds: float = 3, rate_hz: int = 16_000) -> Path:

@@ -1,4 +1,4 @@
-"""A hundred names that are none: markup, scripts, template marks, writing directions, characters that cannot be seen.
+"""A hundred hostile names: markup, scripts, template marks, writing directions, characters that cannot be seen.
 
 Each script that runs sets ``window.hacked`` or asks for a foreign address; the guard of a page sees both.
 """

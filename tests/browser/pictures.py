@@ -87,7 +87,7 @@ PICTURES = {
 }
 
 TOUR = {"form": 3, "sent": 3, "explore": 5}
-"""The pictures that the README shows one after the other, each for so many seconds. Only the tour keeps ``sent``."""
+"""The pictures of the README's animation, each with its seconds. Only the tour keeps ``sent``."""
 TOUR_SIZE = (1100, 960)
 
 
@@ -121,7 +121,7 @@ def shoot(notebook: Notebook, picture: Picture, file: Path) -> None:
 
 
 def _shrink(file: Path) -> None:
-    """Keep so many colours as an eye tells apart in a page."""
+    """Reduce the colours to the number that an eye distinguishes in a page."""
     with Image.open(file) as picture:
         small = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     small.save(file, optimize=True)
@@ -140,7 +140,7 @@ def _settle(page: Any, cell: Any) -> None:
 
 def main(names: list[str]) -> None:
     """Remake the named pictures, or all of them; ``tour`` stands for those that it joins."""
-    names = [name for given in names for name in (TOUR if given == "tour" else [given])] or list(PICTURES)
+    names = [name for wanted in names for name in (TOUR if wanted == "tour" else [wanted])] or list(PICTURES)
     if reason := missing():
         sys.exit(reason)
     IMAGES.mkdir(exist_ok=True)

@@ -143,7 +143,7 @@ def test_record_is_saved_with_the_notebook_and_names_never_run(notebook: Any) ->
     board.rows.first.click()
     expect(board.detail).to_contain_text("<img src=x")
     expect(board.record).to_contain_text("1 sent")
-    notebook.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    notebook.save()
     saved = json.loads((notebook.lab.root / f"{notebook.name}.ipynb").read_text())
     _, record = saved["cells"][0]["outputs"]
     assert "sent" in "".join(record["data"]["text/plain"])

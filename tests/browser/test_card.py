@@ -1,4 +1,4 @@
-"""The card of a voice memo in JupyterLab: it is seen and it plays, trusted or not, and it runs no script."""
+"""The card of a voice memo in JupyterLab: it is shown and plays, trusted or not, and runs no script."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def memo_file() -> Path:
 
 def assert_plays(output: Any, seconds: float) -> None:
     """The player has read the sound and the bubble is drawn."""
-    heard = output.locator("audio").evaluate(HEARD)
-    assert heard["ready"] >= 1, heard
-    assert heard["seconds"] == pytest.approx(seconds, abs=0.15)
-    seen = output.locator("img").evaluate(SEEN)
-    assert seen["natural"] > 0
-    assert seen["width"] > 200
+    sound = output.locator("audio").evaluate(HEARD)
+    assert sound["ready"] >= 1, sound
+    assert sound["seconds"] == pytest.approx(seconds, abs=0.15)
+    image = output.locator("img").evaluate(SEEN)
+    assert image["natural"] > 0
+    assert image["width"] > 200
     assert output.locator("img").is_visible()
 
 
@@ -114,8 +114,8 @@ def test_card_in_an_untrusted_notebook_has_the_browsers_own_player_and_every_sty
     styles = "nodes => nodes.map(node => node.tagName + ' ' + node.style.cssText)"
     stored = notebook.output(0).locator(".linq-nb, .linq-nb *").evaluate_all(styles)
     page = "new DOMParser().parseFromString(html, 'text/html')"
-    written = f"html => ({styles})([...{page}.querySelectorAll('.linq-nb, .linq-nb *')])"
-    assert stored == notebook.page.evaluate(written, bundle["text/html"])
+    script = f"html => ({styles})([...{page}.querySelectorAll('.linq-nb, .linq-nb *')])"
+    assert stored == notebook.page.evaluate(script, bundle["text/html"])
 
 
 @pytest.mark.parametrize("stored", [False, True], ids=["ran", "stored"])
@@ -136,8 +136,8 @@ def test_hostile_file_name_runs_no_script(notebook: Any, stored: bool) -> None:
 
 def test_cards_fit_a_phone(lab_page: Any, memo_file: Path) -> None:
     memo, long = VoiceMemo.from_file(memo_file), "x" * 120
-    found = [Finding(level="warning", code="long", message=long)]
-    card = views.draft_card(Draft(memo=memo, chat=long), long, found, mode="LIVE", line="+12025550100")
+    findings = [Finding(level="warning", code="long", message=long)]
+    card = views.draft_card(Draft(memo=memo, chat=long), long, findings, mode="LIVE", line="+12025550100")
     send = Send(send_id="1", base_url="u", content="c", chat_id=long, error_message=long, trace_id=long)
     shown = [views.mimebundle(memo)["text/html"], card.html, views.sent(send, now=None).html]
     page = lab_page.context.new_page()

@@ -44,8 +44,8 @@ def page(tmp_path: Path, site: int) -> Iterator[Evaluate]:
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as firefox:
         try:
             assert firefox.stderr is not None
-            found = (re.search(r"BiDi listening on (ws://\S+)", line) for line in firefox.stderr)
-            address = next(match[1] for match in found if match)
+            matches = (re.search(r"BiDi listening on (ws://\S+)", line) for line in firefox.stderr)
+            address = next(match[1] for match in matches if match)
             threading.Thread(target=firefox.stderr.read, daemon=True).start()  # its pipe never fills
             socket = websocket.create_connection(f"{address}/session", suppress_origin=True, timeout=HANG_S)
             yield evaluator(socket, f"http://127.0.0.1:{site}/")
@@ -72,7 +72,7 @@ def evaluator(socket: Any, url: str) -> Evaluate:
 
 @pytest.mark.host("Firefox", "recorder without sound output")
 def test_without_a_sound_output_the_recorder_says_what_to_do(page: Evaluate) -> None:
-    """Firefox starts no sound then, and tells nobody."""
+    """Without a sound output Firefox starts no sound and reports no error."""
     text = "document.querySelector('#here').innerText"
     page("[...document.querySelectorAll('button')].find(button => /Record/.test(button.innerText)).click()")
     assert "Waiting for the microphone" in page(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import re
 import wave
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import HELD_LINQ, serious, visit
+from browsing import HELD_LINQ, serious
 from forming import CLIPPED, FORM, LIVE, WENT, FormPage, tone
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -19,9 +18,6 @@ expect, PlaywrightTimeout = playwright.expect, playwright.TimeoutError
 pytestmark = pytest.mark.browser
 
 FOCUSED = "() => document.activeElement.tagName + ' ' + document.activeElement.textContent"
-RESTART = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
-SAVE = "() => window.jupyterapp.commands.execute('docmanager:save')"
-SAVE_STATE = "() => window.jupyterapp.commands.execute('@jupyter-widgets/jupyterlab-manager:saveWidgetState')"
 ATTACH = """
 memo = linq_nb.VoiceMemo.from_bytes(open({file!r}, 'rb').read(), 'up.wav')
 print(outbox.send(memo, book_club).attachment_id)"""
@@ -41,7 +37,7 @@ class Form(FormPage):
         super().__init__(notebook.cell(0).locator(".jp-OutputArea").first)
 
     def answer(self) -> str:
-        """Return what the kernel says."""
+        """Return the output of the kernel's cell."""
         self.notebook.run(1)
         return str(self.notebook.output(1).inner_text()).strip()
 
@@ -51,7 +47,7 @@ class Form(FormPage):
 
 @pytest.mark.thorough
 @pytest.mark.host("JupyterLab", "form")
-def test_memo_is_chosen_seen_and_sent(notebook: Any, memo: Path) -> None:
+def test_memo_is_chosen_shown_and_sent(notebook: Any, memo: Path) -> None:
     form = Form(notebook, "outbox.demo.bubbles(book_club), repr(form)")
     expect(form.button("^Send$")).to_be_disabled()
     form.choose("Book Club").upload(memo)
@@ -77,20 +73,16 @@ def test_each_kind_of_source_is_sent(notebook: Any, memo: Path, source: str) -> 
     assert form.answer() == "1"
 
 
-def test_a_stranger_sends_a_recorded_memo_by_five_presses(notebook: Any) -> None:
-    """A chat, Record, start (or wait for the countdown), Stop, Send: each is the one that the screen offers next."""
+def test_a_new_user_sends_a_recorded_memo_by_five_presses(notebook: Any) -> None:
+    """A chat, Record, start (or wait for the countdown), Stop, Send: each is the next control on the screen."""
     form = Form(notebook, "outbox.demo.bubbles(ada), outbox.demo.memos(ada)[0]['filename']")
     notebook.page.set_viewport_size({"width": 1280, "height": 720})
     try:
         form.option("Ada Lovelace").click()
-        form.button("^Record$").click()
-        recorder = form.at.get_by_role("region", name="Voice recorder")
+        recorder = form.open_recorder()
         expect(recorder.get_by_role("button", name=re.compile("^(Start now|Stop)$"))).to_be_focused()
         expect(recorder.get_by_text("Choose an audio file")).to_be_hidden()  # the form has a button for that
-        with contextlib.suppress(PlaywrightTimeout):  # on a slow machine the countdown is quicker
-            recorder.get_by_role("button", name="Start now").click(timeout=2500)
-        expect(recorder.get_by_role("timer")).to_have_text(re.compile("0:(0[2-9]|[1-5])"))
-        recorder.get_by_role("button", name="Stop").click()
+        form.record(recorder, 2)
         send = form.button(r"^Send 0:\d\d to Ada Lovelace")
         expect(send).to_be_in_viewport(ratio=1)
         send.click()
@@ -106,12 +98,10 @@ def test_a_stranger_sends_a_recorded_memo_by_five_presses(notebook: Any) -> None
 @pytest.mark.thorough
 def test_a_recorder_that_was_open_does_not_listen_again_after_a_reload(notebook: Any) -> None:
     form = Form(notebook)
-    form.button("^Record$").click()
-    recorder = form.at.get_by_role("region", name="Voice recorder")
+    recorder = form.open_recorder()
     recorder.get_by_role("button", name="Cancel").click()
-    notebook.page.evaluate(SAVE)
-    visit(notebook.lab, notebook.page)
-    notebook.again()
+    notebook.save()
+    notebook.reload()
     expect(recorder.get_by_role("button", name="Record", exact=True)).to_be_visible()
     expect(recorder.get_by_role("status")).to_have_text("Press Record. You can listen before anything is sent.")
 
@@ -161,7 +151,7 @@ def test_double_click_sends_once(notebook: Any, memo: Path) -> None:
 
 
 @pytest.mark.thorough
-def test_a_file_over_the_limit_of_a_message_arrives_and_is_judged(notebook: Any, tmp_path: Path) -> None:
+def test_a_file_over_the_limit_of_a_message_arrives_and_gets_its_finding(notebook: Any, tmp_path: Path) -> None:
     file = tmp_path / "long.wav"
     with wave.open(str(file), "wb") as writer:
         writer.setparams((1, 2, 48_000, 0, "NONE", ""))
@@ -173,11 +163,11 @@ def test_a_file_over_the_limit_of_a_message_arrives_and_is_judged(notebook: Any,
     assert form.answer() == str(file.stat().st_size)
 
 
-# --- many, and what becomes of each ---
+# --- many recipients, and the outcome of each ---
 
 
 def clipped(notebook: Any, form: Form) -> list[str]:
-    """Return what the form cuts off on a page that is 320 points wide."""
+    """Return the texts that the form cuts off on a page that is 320 points wide."""
     notebook.page.set_viewport_size({"width": 320, "height": 900})
     try:
         notebook.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
@@ -187,19 +177,14 @@ def clipped(notebook: Any, form: Form) -> list[str]:
 
 
 @pytest.mark.thorough
-def test_a_stranger_sends_a_recorded_memo_to_a_pasted_list_and_sees_what_became_of_each(notebook: Any) -> None:
+def test_a_new_user_sends_a_recorded_memo_to_a_pasted_list_and_sees_each_outcome(notebook: Any) -> None:
     """By mouse: one opted out, one number is unknown, one answers late. The same memo then goes to a table's column."""
     first = FORM.replace("form = ", "import pandas as pd\npeople = pd.DataFrame({'phone': ['+12025550115']})\nform = ")
     form = Form(notebook, "sorted(outbox.demo.bubbles().values())", first)
     form.paste("Ada Lovelace", "+1 202 555 0199", "Kim Opted Out", "Lou Lost Answer", "+1 (202) 555-0112")
     expect(form.at.get_by_text("4 chats found; 1 line names no chat.")).to_be_visible()
     assert not clipped(notebook, form)
-    form.button("^Record$").click()
-    recorder = form.at.get_by_role("region", name="Voice recorder")
-    with contextlib.suppress(PlaywrightTimeout):  # on a slow machine the countdown is quicker
-        recorder.get_by_role("button", name="Start now").click(timeout=2500)
-    expect(recorder.get_by_role("timer")).to_have_text(re.compile("0:(0[1-9]|[1-5])"))
-    recorder.get_by_role("button", name="Stop").click()
+    form.record(form.open_recorder())
     send = form.button(r"^Send 0:\d\d to 3 chats")
     expect(send).to_be_enabled()
     assert not violations(notebook)
@@ -284,7 +269,7 @@ def test_a_list_a_reason_and_code_by_keyboard_alone(notebook: Any, memo: Path) -
 
 
 @pytest.mark.thorough
-def test_filtering_keeps_what_is_chosen_in_sight(notebook: Any) -> None:
+def test_filtering_keeps_the_chosen_chats_in_sight(notebook: Any) -> None:
     form = Form(notebook, "[chat.chat_name for chat in form.chats]")
     form.choose("Grace Hopper")
     form.chat.fill("kim")
@@ -338,7 +323,7 @@ def test_kind_and_health_are_shown(notebook: Any) -> None:
     expect(form.option("Sam SMS")).to_contain_text("SMS")
 
 
-def test_a_name_of_nobody_is_said_so(notebook: Any) -> None:
+def test_an_unknown_name_is_an_error_that_offers_the_nearest(notebook: Any) -> None:
     form = Form(notebook)
     form.chat.fill("Ada Lovelaces")
     expect(form.at.get_by_text("No chat matches; Enter looks for")).to_be_visible()
@@ -386,7 +371,7 @@ def test_form_works_by_keyboard_alone(notebook: Any, memo: Path) -> None:
     assert form.answer() == "1 1"
 
 
-# --- what goes wrong ---
+# --- errors ---
 
 
 def test_error_is_shown_in_the_form(notebook: Any, memo: Path) -> None:
@@ -406,7 +391,7 @@ def test_error_is_shown_in_the_form(notebook: Any, memo: Path) -> None:
 
 
 @pytest.mark.thorough
-def test_live_form_asks_and_the_cursor_is_on_no(notebook: Any, memo: Path) -> None:
+def test_live_form_asks_and_no_has_the_focus(notebook: Any, memo: Path) -> None:
     form = Form(notebook, "demo.bubbles(ada)", LIVE)
     form.choose("Ada Lovelace").upload(memo)
     expect(form.at.get_by_text("from +1•••••0100 to")).to_be_visible()
@@ -422,11 +407,11 @@ def test_live_form_asks_and_the_cursor_is_on_no(notebook: Any, memo: Path) -> No
     assert form.answer() == "1"
 
 
-# --- what stays ---
+# --- the record ---
 
 
 @pytest.mark.thorough
-def test_code_is_copied_and_does_the_same(notebook: Any, memo: Path) -> None:
+def test_copied_code_does_the_same(notebook: Any, memo: Path) -> None:
     form = Form(notebook, "outbox.demo.bubbles(ada), outbox.demo.bubbles(book_club)")
     form.choose("Ada Lovelace", "Book Club").give(str(memo))
     form.button("Copy as magic").click()
@@ -447,16 +432,11 @@ def test_record_stays_and_nothing_private_is_saved_with_the_notebook(notebook: A
     form.button("^Send 0:03 to Ada Lovelace").click()
     form.button("^Yes, send 0:03 to Ada Lovelace").click()
     form.button("^New memo$").click()
-    form.button("^Record$").click()
-    recorder = form.at.get_by_role("region", name="Voice recorder")
-    with contextlib.suppress(PlaywrightTimeout):  # on a slow machine the countdown is quicker
-        recorder.get_by_role("button", name="Start now").click(timeout=2500)
-    expect(recorder.get_by_role("timer")).to_have_text(re.compile("0:(0[1-9]|[1-5])"))
-    recorder.get_by_role("button", name="Stop").click()
+    form.record(form.open_recorder())
     expect(form.button(r"^Send 0:\d\d to Ada Lovelace")).to_be_visible()
-    notebook.page.evaluate(SAVE_STATE)
-    notebook.page.evaluate(SAVE)
-    notebook.page.evaluate(SAVE_STATE)  # back to how it was for the tests after this one
+    notebook.toggle_widget_state()
+    notebook.save()
+    notebook.toggle_widget_state()  # back to how it was for the tests after this one
     text = (notebook.lab.root / f"{notebook.name}.ipynb").read_text()
     saved = json.loads(text)
     assert not re.findall(r"20255501\d\d|@example", text)
@@ -474,13 +454,12 @@ def test_record_stays_and_nothing_private_is_saved_with_the_notebook(notebook: A
 
 
 @pytest.mark.thorough
-def test_after_a_reload_the_form_goes_on(notebook: Any, memo: Path) -> None:
+def test_the_form_works_after_a_reload(notebook: Any, memo: Path) -> None:
     form = Form(notebook, "outbox.demo.bubbles(ada)")
     form.choose("Ada Lovelace").upload(memo)
     expect(form.button("^Send 0:03 to Ada Lovelace")).to_be_enabled()
-    notebook.page.evaluate(SAVE)
-    visit(notebook.lab, notebook.page)
-    notebook.again()
+    notebook.save()
+    notebook.reload()
     expect(form.button("Remove Ada Lovelace")).to_be_visible()
     form.choose("Grace Hopper")
     form.button("^Send 0:03 to 2 chats").click()
@@ -490,32 +469,30 @@ def test_after_a_reload_the_form_goes_on(notebook: Any, memo: Path) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("sent", [True, False])
-def test_without_its_kernel_the_record_is_what_one_sees(notebook: Any, memo: Path, sent: bool) -> None:
+def test_the_record_is_shown_without_the_kernel(notebook: Any, memo: Path, sent: bool) -> None:
     form = Form(notebook)
     form.choose("Ada Lovelace").upload(memo)
     if sent:
         form.button("^Send 0:03 to Ada Lovelace").click()
         expect(form.recipient("Ada Lovelace", WENT)).to_be_visible()
-    notebook.page.evaluate(SAVE)
-    notebook.page.evaluate(RESTART)
-    visit(notebook.lab, notebook.page)
-    notebook.again()
-    expect(notebook.cell(0)).to_contain_text("model not found", use_inner_text=False)
-    expect(notebook.cell(0).get_by_text("model not found")).to_be_hidden()
+    notebook.save()
+    notebook.restart()
+    notebook.reload()
+    notebook.assert_no_widget(0)
     record = "hello.wav · 0:03" if sent else "run this cell again for a new one"
     expect(notebook.cell(0).get_by_text(record)).to_be_visible()
 
 
-# --- for everybody ---
+# --- accessibility ---
 
 
 def violations(notebook: Any) -> list[str]:
-    """What axe-core finds in the form, in both themes."""
+    """Return the violations that axe-core finds in the form, in both themes."""
     return [violation for _ in notebook.themes() for violation in serious(notebook.page, ".linq-nb-form")]
 
 
 @pytest.mark.thorough
-def test_form_shuts_nobody_out(notebook: Any, memo: Path) -> None:
+def test_axe_finds_no_barrier_in_the_form(notebook: Any, memo: Path) -> None:
     form = Form(notebook)
     assert not violations(notebook)
     form.choose("Ada Lovelace", "Kim Opted Out", "Sam SMS").upload(memo)
@@ -532,7 +509,7 @@ def test_form_shuts_nobody_out(notebook: Any, memo: Path) -> None:
 
 
 @pytest.mark.thorough
-def test_live_question_shuts_nobody_out(notebook: Any, memo: Path) -> None:
+def test_axe_finds_no_barrier_in_the_live_question(notebook: Any, memo: Path) -> None:
     form = Form(notebook, first=LIVE)
     form.choose("Ada Lovelace").upload(memo)
     form.button("^Send 0:03").click()
@@ -568,8 +545,8 @@ CONTRAST = """button => {
   let opacity = 1, ground = [0, 0, 0, 0];
   for (let node = button; node; node = node.parentElement) {
     opacity *= Number(getComputedStyle(node).opacity);
-    const found = parse(getComputedStyle(node).backgroundColor);
-    if (!(ground[3] ?? 1) && (found[3] ?? 1)) ground = found;
+    const color = parse(getComputedStyle(node).backgroundColor);
+    if (!(ground[3] ?? 1) && (color[3] ?? 1)) ground = color;
   }
   const ink = parse(getComputedStyle(button).color), alpha = opacity * (ink[3] ?? 1);
   const seen = ink.slice(0, 3).map((c, i) => c * alpha + ground[i] * (1 - alpha));

@@ -128,7 +128,7 @@ def test_notebook_7_sends(lab: Lab, other_page: Any, tmp_path: Path) -> None:
 
 @pytest.mark.host("Voila", "form")
 def test_voila_sends(lab: Lab, other_page: Any, tmp_path: Path) -> None:
-    """Voila's page is no notebook: it renews no static output, so the form alone shows what was sent."""
+    """Voila's page is no notebook: it renews no static output, so only the form shows the sends."""
     pytest.importorskip("voila")
     written(lab, "voila.ipynb")
     with Guard(other_page, lab.url) as guard:
@@ -140,7 +140,7 @@ def test_voila_sends(lab: Lab, other_page: Any, tmp_path: Path) -> None:
 
 @pytest.fixture
 def marimo(tmp_path: Path) -> Iterator[Callable[[str], str]]:
-    """Give what starts an app of marimo and returns its address."""
+    """Give a function that starts an app of marimo and returns its address."""
     pytest.importorskip("marimo", reason="marimo is not installed")
     here = os.pathsep.join(
         path for path in (str(Path(linq_nb.__path__[0]).parent), os.environ.get("PYTHONPATH")) if path
@@ -177,7 +177,7 @@ def answers(url: str) -> bool:
 
 @pytest.mark.host("marimo", "form")
 def test_marimo_sends(lab_page: Any, marimo: Callable[[str], str], tmp_path: Path) -> None:
-    """``mo.ui.anywidget(form)`` is drawn, holds what is chosen, sends and follows; another cell reads its value."""
+    """``mo.ui.anywidget(form)`` is drawn, holds the choice, sends and follows; another cell reads its value."""
     page, url = lab_page.context.new_page(), marimo(MARIMO)
     try:
         with Guard(page, url) as guard:
@@ -199,7 +199,7 @@ def test_marimo_sends(lab_page: Any, marimo: Callable[[str], str], tmp_path: Pat
 @pytest.mark.host("marimo", "explorer")
 @pytest.mark.host("marimo", "recorder")
 @pytest.mark.host("marimo", "errors")
-def test_marimo_shows_the_other_widgets_and_what_went_wrong(lab_page: Any, marimo: Callable[[str], str]) -> None:
+def test_marimo_shows_the_other_widgets_and_errors(lab_page: Any, marimo: Callable[[str], str]) -> None:
     """An app hides what its cells raise, unless it is started with ``--show-tracebacks``."""
     page, url = lab_page.context.new_page(), marimo(MARIMO_OTHERS)
     try:

@@ -75,7 +75,7 @@ HANDLERS = """roots => roots.flatMap(root => [...root.querySelectorAll('*')]).fi
   .map(node => node.outerHTML.slice(0, 200))"""
 
 
-def test_there_are_a_hundred() -> None:
+def test_the_list_has_a_hundred_hostile_strings() -> None:
     assert len(STRINGS) >= 100
 
 
@@ -83,10 +83,10 @@ def test_no_hostile_string_runs(notebook: Any) -> None:
     page, root = notebook.page, notebook.lab.root
     (root / "hostile.json").write_text(json.dumps(STRINGS))
     tone(root / "tone.wav", 1)
-    asked: list[str] = []
+    dialogs: list[str] = []
 
     def on_dialog(dialog: Any) -> None:
-        asked.append(dialog.message)
+        dialogs.append(dialog.message)
         dialog.dismiss()
 
     page.on("dialog", on_dialog)
@@ -97,9 +97,9 @@ def test_no_hostile_string_runs(notebook: Any) -> None:
         form = FormPage(at)
         assert form.at.get_by_role("option").count() == 100
         harmless(page, at)
-        for cell, said in ((1, f"{len(STRINGS)} None"), (2, "done True"), (3, str(len(STRINGS)))):
+        for cell, expected in ((1, f"{len(STRINGS)} None"), (2, "done True"), (3, str(len(STRINGS)))):
             notebook.run(cell)
-            expect(notebook.output(cell)).to_have_text(said)
+            expect(notebook.output(cell)).to_have_text(expected)
             harmless(page, at)
         form.button("^Back$").click()
         for text in ("<", "window.hacked", "[x](", ".*"):  # typed by a person
@@ -111,7 +111,7 @@ def test_no_hostile_string_runs(notebook: Any) -> None:
         harmless(page, at)
     finally:
         page.remove_listener("dialog", on_dialog)
-    assert not asked
+    assert not dialogs
 
 
 def harmless(page: Any, at: Any) -> None:

@@ -68,7 +68,7 @@ print(rate, len(heard) / rate, hz, np.abs(heard).max(), outbox.demo.bubbles(ada)
 
 @pytest.fixture(scope="module")
 def tone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the microphone hears: whole waves of one tone, so that it can be played round and round."""
+    """The sound at the microphone: whole waves of one tone, so that it can be played in a loop."""
     file = tmp_path_factory.mktemp("tone") / "tone.wav"
     with wave.open(str(file), "wb") as writer:
         writer.setparams((1, 2, 48_000, 0, "NONE", ""))
@@ -89,8 +89,8 @@ def tone_page(lab: Lab, lab_page: Any, tone: Path) -> Iterator[Any]:
 @pytest.fixture
 def book(lab: Lab, tone_page: Any, request: pytest.FixtureRequest) -> Iterator[Notebook]:
     """A notebook whose page hears the tone; it fails on a script error, an error in the console or a foreign URL."""
-    said: list[str] = []
-    tone_page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    console_errors: list[str] = []
+    tone_page.on("console", lambda message: console_errors.append(message.text) if message.type == "error" else None)
     name = "recorder_" + re.sub(r"\W+", "_", request.node.name).strip("_")
     tone_page.evaluate("() => { window.streams = []; }")  # the page is the one of the test before
     with Guard(tone_page, lab.url) as guard:
@@ -99,7 +99,7 @@ def book(lab: Lab, tone_page: Any, request: pytest.FixtureRequest) -> Iterator[N
         tone_page.screenshot(path=lab.root / f"{name}.png")
         notebook.close()
     guard.check()
-    assert not [line for line in said if "recorder" in line or "anywidget" in line], said
+    assert not [line for line in console_errors if "recorder" in line or "anywidget" in line], console_errors
 
 
 class Rec:
@@ -133,6 +133,10 @@ class Rec:
         self.button("Stop").click()
         return end - start, time.monotonic() - before
 
+    def give(self, file: Any) -> None:
+        """Choose an audio file, as Playwright takes it."""
+        self.at.locator("input[type=file]").set_input_files(file)
+
     def kept(self, name: str = "Take 1") -> Any:
         """Wait until the kernel has the take."""
         radio = self.at.get_by_role("radio", name=f"Use {name}", exact=True)
@@ -140,7 +144,7 @@ class Rec:
         return radio
 
     def answer(self) -> str:
-        """Return what the kernel says."""
+        """Return the output of the kernel's cell."""
         self.book.run(1)
         return str(self.book.output(1).last.inner_text()).strip()
 
@@ -208,7 +212,7 @@ def test_a_pause_is_not_in_the_take(book: Notebook) -> None:
 
 
 @pytest.mark.thorough
-def test_takes_are_heard_trimmed_chosen_and_discarded(book: Notebook) -> None:
+def test_takes_are_played_trimmed_chosen_and_discarded(book: Notebook) -> None:
     rec = Rec(book, "[(take.name, take.duration_ms) for take in recorder.takes], recorder.memo.duration_ms")
     for number in (1, 2):
         rec.record(1.2)
@@ -236,7 +240,7 @@ def test_takes_are_heard_trimmed_chosen_and_discarded(book: Notebook) -> None:
     assert rec.answer() == "[('Take 1', 400)] 400"
 
 
-def test_it_works_by_keyboard_alone(book: Notebook) -> None:
+def test_the_recorder_works_by_keyboard_alone(book: Notebook) -> None:
     rec = Rec(book, "recorder.takes[0].start_ms, recorder.takes[0].recorded_ms > 400, len(recorder.takes)")
     keys = book.page.keyboard
     rec.button("Record").focus()
@@ -268,7 +272,7 @@ def test_it_works_by_keyboard_alone(book: Notebook) -> None:
 
 
 @pytest.mark.thorough
-def test_without_the_extra_it_stops_where_a_wav_is_full(book: Notebook) -> None:
+def test_without_the_extra_the_recorder_stops_where_a_wav_is_full(book: Notebook) -> None:
     rec = Rec(book, "recorder.memo.format, recorder.memo.size_bytes", "limit_bytes=400_000",
               "import sys; sys.modules['av'] = None\n" + RUN.format("limit_bytes=400_000"))  # fmt: skip
     expect(rec.at.get_by_text("about 0:04 fits in 400.0 kB")).to_be_visible()
@@ -291,14 +295,14 @@ def test_with_the_extra_a_longer_take_is_an_m4a(book: Notebook) -> None:
     assert rec.answer() == "m4a True"
 
 
-# --- what does not arrive ---
+# --- failed transfers ---
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     ("how", "says"), [("lost", "The kernel has not answered yet"), ("damaged", "it did not arrive whole")]
 )
-def test_a_part_that_is_spoilt_is_said_so_and_sent_again(book: Notebook, how: str, says: str) -> None:
+def test_a_damaged_chunk_is_reported_and_sent_again(book: Notebook, how: str, says: str) -> None:
     rec = Rec(book, SENT)
     rec.book.page.evaluate(SPOIL, how)
     rec.record(1.5)
@@ -317,7 +321,7 @@ def test_sound_outlives_a_kernel_that_was_restarted(book: Notebook, tmp_path: Pa
     rec = Rec(book, "1")
     rec.record(1)
     rec.kept()
-    book.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    book.restart()
     rec.record(1)
     expect(rec.at.get_by_role("alert")).to_contain_text("it was restarted")
     for name in ("Download Take 1", "Download"):
@@ -328,7 +332,7 @@ def test_sound_outlives_a_kernel_that_was_restarted(book: Notebook, tmp_path: Pa
             assert 0.7 < reader.getnframes() / reader.getframerate() < 5, "a busy machine presses Stop late"
 
 
-# --- views, pages and what is saved ---
+# --- views, pages and the saved notebook ---
 
 
 @pytest.mark.thorough
@@ -357,10 +361,10 @@ def test_running_the_cell_again_lets_the_microphone_go_and_keeps_the_take(book: 
     book.page.wait_for_function(RELEASED)
     expect(book.cell(0).locator(".linq-rec")).to_have_count(1)
     for _ in range(40):  # the take is on its way to the kernel
-        if (said := rec.answer()).startswith("1"):
+        if (answer := rec.answer()).startswith("1"):
             break
         book.page.wait_for_timeout(250)
-    assert said == "1 Recorder(no take yet)"
+    assert answer == "1 Recorder(no take yet)"
 
 
 @pytest.mark.thorough
@@ -374,15 +378,14 @@ def test_a_closed_recorder_lets_the_microphone_go(book: Notebook) -> None:
 
 
 @pytest.mark.thorough
-def test_the_saved_notebook_tells_of_the_takes_and_holds_no_sound(book: Notebook) -> None:
+def test_the_saved_notebook_lists_the_takes_and_holds_no_sound(book: Notebook) -> None:
     rec = Rec(book, "1")
     rec.record(2)
     rec.kept()
-    rec.at.locator("input[type=file]").set_input_files(AUDIO / "hello.mp3")
+    rec.give(AUDIO / "hello.mp3")
     rec.kept("hello.mp3")
-    run = "name => window.jupyterapp.commands.execute(name)"
-    book.page.evaluate(run, "@jupyter-widgets/jupyterlab-manager:saveWidgetState")
-    book.page.evaluate(run, "docmanager:save")
+    book.toggle_widget_state()
+    book.save()
     text = (book.lab.root / f"{book.name}.ipynb").read_text("utf-8")
     saved = json.loads(text)
     states = saved["metadata"]["widgets"]["application/vnd.jupyter.widget-state+json"]["state"].values()
@@ -398,13 +401,12 @@ def test_the_saved_notebook_tells_of_the_takes_and_holds_no_sound(book: Notebook
 
 
 @pytest.mark.thorough
-def test_a_reloaded_page_has_the_takes_and_hears_them_again(book: Notebook) -> None:
+def test_a_reloaded_page_has_the_takes_and_plays_them_again(book: Notebook) -> None:
     rec = Rec(book, "recorder")
     rec.record(1.2)
     rec.kept()
-    book.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-    visit(book.lab, book.page)
-    book.again()
+    book.save()
+    book.reload()
     rec = Rec(book)
     rec.kept()
     rec.button("Play Take 1").click()
@@ -417,21 +419,21 @@ def test_a_reloaded_page_has_the_takes_and_hears_them_again(book: Notebook) -> N
 
 
 @pytest.mark.thorough
-def test_a_file_is_taken_where_there_is_no_microphone(book: Notebook) -> None:
+def test_a_file_is_accepted_where_there_is_no_microphone(book: Notebook) -> None:
     rec = Rec(book, SENT.replace("got = ", "print(recorder.memo.filename)\ngot = "))
-    rec.at.locator("input[type=file]").set_input_files(AUDIO / "hello.ogg")
+    rec.give(AUDIO / "hello.ogg")
     expect(rec.at.get_by_role("alert")).to_contain_text("hello.ogg: this is Ogg")
-    rec.at.locator("input[type=file]").set_input_files(AUDIO / "hello.wav")
+    rec.give(AUDIO / "hello.wav")
     rec.kept("hello.wav")
     expect(rec.at.get_by_role("alert")).to_have_count(0)
     assert rec.answer().startswith("hello.wav")
 
 
 @pytest.mark.thorough
-def test_a_file_that_the_browser_cannot_play_is_heard_as_a_preview(book: Notebook) -> None:
+def test_a_file_that_the_browser_cannot_play_is_played_as_a_preview(book: Notebook) -> None:
     pytest.importorskip("av")
     rec = Rec(book, "1")
-    rec.at.locator("input[type=file]").set_input_files(AUDIO / "hello.caf")
+    rec.give(AUDIO / "hello.caf")
     rec.kept("hello.caf")
     expect(rec.at.get_by_text("plays a preview; the file itself is sent")).to_be_visible()
     rec.button("Play hello.caf").click()
@@ -447,9 +449,9 @@ def test_a_hostile_file_name_runs_no_script(book: Notebook) -> None:
     rec = Rec(book, "recorder")
     data = (AUDIO / "hello.wav").read_bytes()
     file = {"name": name, "mimeType": "audio/wav", "buffer": data}
-    rec.at.locator("input[type=file]").set_input_files([file])
+    rec.give([file])
     expect(rec.at.get_by_text("onerror")).to_be_visible()
-    rec.at.locator("input[type=file]").set_input_files([{**file, "buffer": b"<script>window.hacked=3</script>"}])
+    rec.give([{**file, "buffer": b"<script>window.hacked=3</script>"}])
     expect(rec.at.get_by_role("alert")).to_contain_text("onerror")
     assert rec.at.locator("img, script").count() == 0
     assert book.cell(0).locator("img").count() == 0
@@ -460,11 +462,11 @@ def test_a_hostile_file_name_runs_no_script(book: Notebook) -> None:
 
 
 @pytest.mark.thorough
-def test_it_fits_a_phone_and_every_control_has_a_name(book: Notebook) -> None:
+def test_the_recorder_fits_a_phone_and_every_control_has_a_name(book: Notebook) -> None:
     rec = Rec(book, "1")
     rec.record(0.5)
     rec.kept()
-    rec.at.locator("input[type=file]").set_input_files(AUDIO / "hello.mp3")
+    rec.give(AUDIO / "hello.mp3")
     rec.kept("hello.mp3")
     for theme in book.themes():
         assert not serious(book.page, ".linq-rec"), theme
@@ -549,7 +551,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         return None
 
     def log_message(self, *args: object) -> None:
-        """Say nothing."""
+        """Write no log."""
 
 
 @pytest.fixture(scope="module")
@@ -593,7 +595,7 @@ def test_a_refused_microphone_has_its_own_sentence_and_a_way_out(
 
 
 @pytest.mark.thorough
-def test_a_frame_that_passes_the_microphone_on_records(site: int, lab_page: Any) -> None:
+def test_the_recorder_works_in_a_frame_that_may_use_the_microphone(site: int, lab_page: Any) -> None:
     with headless(lab_page.context.browser.browser_type) as browser:
         page = browser.new_context(permissions=["microphone"]).new_page()
         page.goto(f"http://127.0.0.1:{site}/allowed")
@@ -603,7 +605,7 @@ def test_a_frame_that_passes_the_microphone_on_records(site: int, lab_page: Any)
 
 
 @pytest.mark.thorough
-def test_a_browser_whose_sound_never_starts_says_so_and_takes_a_file(site: int, lab_page: Any) -> None:
+def test_the_recorder_reports_a_sound_output_that_never_starts_and_accepts_a_file(site: int, lab_page: Any) -> None:
     """As Firefox without a sound output: it waits for ever for its sound to start."""
     with headless(lab_page.context.browser.browser_type) as browser:
         page = browser.new_context(permissions=["microphone"]).new_page()
@@ -634,15 +636,15 @@ WORDS = {
 
 
 @pytest.mark.thorough
-def test_each_refusal_that_cannot_be_had_here_has_its_own_sentence(site: int, lab_page: Any) -> None:
+def test_each_refusal_of_a_microphone_has_its_own_sentence(site: int, lab_page: Any) -> None:
     page = lab_page.context.new_page()
     try:
         page.goto(f"http://127.0.0.1:{site}/")
         ask = """async ([name, place]) => (await import('/recorder.js')).refusal({name, message: 'why'}, place)"""
-        said = {case: page.evaluate(ask, [name, {**HOME, **place}]) for case, (name, place, _) in WORDS.items()}
+        messages = {case: page.evaluate(ask, [name, {**HOME, **place}]) for case, (name, place, _) in WORDS.items()}
     finally:
         page.close()
     for case, (_, _, words) in WORDS.items():
-        assert words in said[case], case
-        assert said[case].endswith("Or choose an audio file below."), case
-    assert len(set(said.values())) == len(said)
+        assert words in messages[case], case
+        assert messages[case].endswith("Or choose an audio file below."), case
+    assert len(set(messages.values())) == len(messages)
