@@ -22,7 +22,7 @@ TOKEN = "tok/LIVE+4f9c2b=7secret"
 
 
 def wav(seconds: float = 0.5, tone: int = 330, rate: int = 8000) -> bytes:
-    """A tone as WAV; another tone is another content."""
+    """A tone as WAV; each tone has its own content."""
     out = io.BytesIO()
     with wave.open(out, "wb") as file:
         file.setnchannels(1)
@@ -48,7 +48,7 @@ def chat(**fields: Any) -> Chat:
 
 def a_send(**fields: Any) -> Send:
     content, copy = fields.get("content", "sha256:" + "ab" * 32), fields.get("copy", 1)
-    given: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "send_id": send_id(BASE, CHAT_ID, content, copy),
         "base_url": BASE,
         "content": content,
@@ -61,7 +61,7 @@ def a_send(**fields: Any) -> Send:
         "skew_max_ms": 0,
         "created_at": AT,
     }
-    return Send(**{**given, **fields})
+    return Send(**{**defaults, **fields})
 
 
 def a_message(**fields: Any) -> Message:
@@ -71,7 +71,7 @@ def a_message(**fields: Any) -> Message:
         size_bytes=fields.pop("size_bytes", 8044),
         mime_type=fields.pop("mime_type", "audio/x-wav"),
     )
-    given: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "message_id": MESSAGE_ID,
         "chat_id": CHAT_ID,
         "is_from_me": True,
@@ -80,7 +80,7 @@ def a_message(**fields: Any) -> Message:
         "media": (part,),
         "parts": 1,
     }
-    return Message(**{**given, **fields})
+    return Message(**{**defaults, **fields})
 
 
 def an_answer(status: int, text: str | bytes = "", **headers: str) -> Answer:

@@ -14,7 +14,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Got:
+class ReceivedRequest:
     """One request as it came over the wire."""
 
     method: str
@@ -67,12 +67,12 @@ def reset(server: RawServer, link: socket.socket) -> None:
 
 
 def close(server: RawServer, link: socket.socket) -> None:
-    """Close the connection without a word."""
+    """Close the connection without an answer."""
     raise ConnectionError
 
 
 def silent(server: RawServer, link: socket.socket) -> None:
-    """Say nothing until the test is over."""
+    """Send nothing until the test is over."""
     server.stopping.wait(20)
     raise ConnectionError
 
@@ -108,8 +108,8 @@ class RawServer:
     """Answers each request with the next of ``script``; the last one answers all that follow."""
 
     script: list[Answer] = field(default_factory=list)
-    requests: list[Got] = field(default_factory=list)
-    current: dict[socket.socket, Got] = field(default_factory=dict)
+    requests: list[ReceivedRequest] = field(default_factory=list)
+    current: dict[socket.socket, ReceivedRequest] = field(default_factory=dict)
     """The request that each connection answers."""
     closed: int = 0
     """How many connections the server has closed."""
@@ -132,9 +132,11 @@ class RawServer:
         return self
 
     @property
-    def memos(self) -> list[Got]:
+    def memos(self) -> list[ReceivedRequest]:
         """The voice memo requests that came whole."""
-        return [got for got in self.requests if got.method == "POST" and got.target.endswith("/voicememo")]
+        return [
+            request for request in self.requests if request.method == "POST" and request.target.endswith("/voicememo")
+        ]
 
     def close(self) -> None:
         self.stopping.set()
@@ -183,7 +185,7 @@ class RawServer:
                 self.closed += 1
 
 
-def _read(reader: Any, number: int) -> Got | None:
+def _read(reader: Any, number: int) -> ReceivedRequest | None:
     first = reader.readline().decode("latin-1").split()
     if len(first) != 3:
         return None
@@ -195,4 +197,4 @@ def _read(reader: Any, number: int) -> Got | None:
     body = reader.read(length)
     if len(body) < length:
         return None
-    return Got(first[0], first[1], headers, body, number)
+    return ReceivedRequest(first[0], first[1], headers, body, number)

@@ -1,4 +1,4 @@
-"""An answer proves what it is about: that of another request changes no send, picks no recipient, repeats no memo."""
+"""An answer to another request changes no send, selects no recipient and repeats no memo."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ READS = {
 
 
 @pytest.mark.parametrize("case", READS)
-def test_a_read_of_something_else_is_an_error_and_ends_its_connection(
+def test_an_answer_about_something_else_is_an_error_and_closes_its_connection(
     client: Client, server: RawServer, case: str
 ) -> None:
     read, of_another, of_this = READS[case]
@@ -99,7 +99,7 @@ def test_a_read_of_something_else_is_an_error_and_ends_its_connection(
 
 
 @pytest.mark.parametrize("before", [0, 1])
-def test_an_error_to_a_read_counts_at_once_on_a_new_connection_and_is_asked_for_again_on_a_kept_one(
+def test_a_read_error_counts_at_once_on_a_new_connection_and_is_confirmed_on_a_reused_connection(
     client: Client, server: RawServer, before: int
 ) -> None:
     server.will(*[answer(200, chat_body())] * before, answer(401, error_body(401, 2004)))
@@ -110,7 +110,9 @@ def test_an_error_to_a_read_counts_at_once_on_a_new_connection_and_is_asked_for_
     assert [request.connection for request in server.requests] == [1] + [1, 2] * before
 
 
-def test_while_an_error_is_doubted_nobody_else_uses_its_connection(client: Client, server: RawServer) -> None:
+def test_no_other_request_uses_a_connection_while_its_error_is_being_confirmed(
+    client: Client, server: RawServer
+) -> None:
     server.will(answer(200, chat_body()), answer(429, error_body(429, 1007), Retry_After="1"), answer(200, chat_body()))
     client.chat(CHAT_ID)
     with ThreadPoolExecutor(1) as pool:
@@ -129,13 +131,13 @@ def test_a_person_is_found_in_a_chat_by_any_spelling_of_the_number(
     assert [chat.chat_id for chat in client.chats(to=spelling)] == [CHAT_ID]
 
 
-def test_of_a_page_of_chats_only_those_are_given_that_were_asked_for(client: Client, server: RawServer) -> None:
+def test_only_the_requested_chats_of_a_page_are_returned(client: Client, server: RawServer) -> None:
     unnamed = {"id": "3", "handles": []}
     server.will(answer(200, {"chats": [chat_body("1"), chat_body("2", line="+12025550199"), unnamed]}))
     assert [chat.chat_id for chat in client.chats(from_=LINE)] == ["1", "3"]
 
 
-# --- what a send makes of it ---
+# --- effects on a send ---
 
 
 def linq(voicememo: Any = None, chat: Any = None, **others: Any) -> Any:
@@ -154,7 +156,7 @@ def uploaded(attachment_id: str = ATTACHMENT_ID) -> VoiceMemo:
     return VoiceMemo.from_attachment(attachment_id)
 
 
-def test_a_memo_is_not_sent_to_a_chat_that_was_not_asked_for(live: Callable[..., Outbox], server: RawServer) -> None:
+def test_a_memo_is_not_sent_to_a_chat_that_was_not_requested(live: Callable[..., Outbox], server: RawServer) -> None:
     outbox = live(timeout=HANG_S)
     server.will(linq(chat=answer(200, chat_body(OTHER_CHAT, "Bob"))))
     with pytest.raises(ApiError, match=r"another chat.*nothing was sent"):
@@ -165,7 +167,7 @@ def test_a_memo_is_not_sent_to_a_chat_that_was_not_asked_for(live: Callable[...,
     assert not server.memos
     server.will(linq())
     assert outbox.send(uploaded(), CHAT_ID).status == "queued"
-    assert [got.target.split("/")[-2] for got in server.memos] == [CHAT_ID]
+    assert [request.target.split("/")[-2] for request in server.memos] == [CHAT_ID]
 
 
 OF_ANOTHER = {
@@ -176,7 +178,7 @@ OF_ANOTHER = {
 
 
 @pytest.mark.parametrize("case", OF_ANOTHER)
-def test_a_memo_whose_answer_tells_of_another_is_unknown_and_the_evidence_is_kept(
+def test_a_memo_whose_answer_is_about_another_memo_is_unknown_and_the_answer_is_kept(
     live: Callable[..., Outbox], server: RawServer, case: str
 ) -> None:
     outbox = live(timeout=HANG_S)
@@ -206,7 +208,7 @@ def test_a_memo_whose_answer_names_the_message_of_another_send_is_unknown(
     assert second.trace_id is None
     (event,) = outbox.history(second)
     assert event.body["voice_memo"]["id"] == MESSAGE_ID
-    assert [got.connection for got in server.requests] == [1, 1, 1]
+    assert [request.connection for request in server.requests] == [1, 1, 1]
     accepted = answer(202, accepted_body(id=OTHER_MESSAGE, chat={"id": OTHER_CHAT}))
     server.will(linq(accepted, answer(200, chat_body(OTHER_CHAT))))
     assert outbox.send(uploaded(), OTHER_CHAT).message_id == OTHER_MESSAGE
@@ -227,8 +229,10 @@ def test_a_status_of_another_message_or_chat_changes_nothing(live: Callable[...,
     assert [now.status for now in outbox.refresh(send)] == ["delivered"]
 
 
-def test_a_message_is_expired_when_a_new_connection_says_so_too(live: Callable[..., Outbox], server: RawServer) -> None:
-    """A stray 404 on a kept connection was enough."""
+def test_a_message_is_expired_only_if_a_new_connection_confirms_it(
+    live: Callable[..., Outbox], server: RawServer
+) -> None:
+    """A stray 404 on a reused connection is not enough."""
     outbox, none = live(timeout=HANG_S), answer(404, error_body(404, 2002))
     server.will(linq())
     send = outbox.send(uploaded(), CHAT_ID)
@@ -238,9 +242,7 @@ def test_a_message_is_expired_when_a_new_connection_says_so_too(live: Callable[.
     assert [now.status for now in outbox.refresh(send)] == ["expired"]
 
 
-def test_a_list_with_messages_of_another_chat_changes_nothing_of_theirs(
-    live: Callable[..., Outbox], server: RawServer
-) -> None:
+def test_a_listed_message_of_another_chat_changes_no_send(live: Callable[..., Outbox], server: RawServer) -> None:
     outbox = live(timeout=HANG_S)
     for number, name in enumerate((MESSAGE_ID, OTHER_MESSAGE)):
         server.will(linq(answer(202, accepted_body(id=name))))
@@ -253,7 +255,7 @@ def test_a_list_with_messages_of_another_chat_changes_nothing_of_theirs(
 
 
 @pytest.mark.parametrize("mixed", [False, True])
-def test_reconciling_takes_no_message_of_another_chat_and_does_not_say_that_there_is_none(
+def test_reconciling_ignores_messages_of_another_chat_and_does_not_report_not_found(
     live: Callable[..., Outbox], server: RawServer, mixed: bool
 ) -> None:
     outbox = live(timeout=HANG_S)
@@ -267,14 +269,14 @@ def test_reconciling_takes_no_message_of_another_chat_and_does_not_say_that_ther
         old = "2020-01-01T00:00:00Z"
         listed.append(message_body(id="old", created_at=old, parts=[{"type": "text", "value": "hello"}]))
     server.will(linq(messages=answer(200, {"messages": listed})))
-    session_of(outbox).client.timeout = -60.0  # so that all the time is over in which it can come
+    session_of(outbox).client.timeout = -60.0  # so that the time in which the message can arrive is over
     (looked_for,) = outbox.reconcile()
     assert (looked_for.status, looked_for.message_id) == ("unknown", None)
     assert looked_for.reconcile_result == "ambiguous"
     server.will(linq(messages=answer(200, {"messages": [*listed, message_body(id=OTHER_MESSAGE, created_at=at)]})))
     session_of(outbox).client.timeout = HANG_S
-    (found,) = outbox.reconcile()
-    assert (found.reconcile_result, found.message_id) == ("found", OTHER_MESSAGE)
+    (reconciled,) = outbox.reconcile()
+    assert (reconciled.reconcile_result, reconciled.message_id) == ("found", OTHER_MESSAGE)
 
 
 def test_bytes_are_not_uploaded_over_those_of_another_memo(live: Callable[..., Outbox], server: RawServer) -> None:
@@ -288,7 +290,7 @@ def test_bytes_are_not_uploaded_over_those_of_another_memo(live: Callable[..., O
     for outbox in (first, second):
         with pytest.raises(ApiError, match=r"attachment of another file.*nothing was sent"):
             outbox.send(memo(440), CHAT_ID)
-    assert sum(got.method == "PUT" for got in server.requests) == 1
+    assert sum(request.method == "PUT" for request in server.requests) == 1
     assert len(server.memos) == 1
 
 
@@ -312,7 +314,7 @@ def test_a_429_that_another_answer_follows_is_not_repeated(
     assert [send.status for send in outbox.sends()] == ["unknown"]
 
 
-# --- one stray answer on a connection, and every later answer is one off ---
+# --- after a stray answer, every later answer on the connection belongs to the request before ---
 
 
 @dataclass
@@ -337,33 +339,33 @@ class MixedUp:
         self.is_well = False
 
     def __call__(self, server: RawServer, link: socket.socket) -> None:
-        got = server.current[link]
+        request = server.current[link]
         with self._lock:
             answers = self._answers[link]
             self._served[link] += 1
             if self._served[link] % self.every == 0 and not self.is_well:
-                answers.append(self.stray(self, got.target))
-            answers.append(self._answer(got))
+                answers.append(self.stray(self, request.target))
+            answers.append(self._answer(request))
             data = answers.popleft()
         link.sendall(data)
 
-    def _answer(self, got: Any) -> bytes:
-        if got.method == "PUT":
+    def _answer(self, request: Any) -> bytes:
+        if request.method == "PUT":
             return answer_bytes(200)
-        if got.target.endswith("/attachments"):
+        if request.target.endswith("/attachments"):
             name = str(uuid.uuid4())
             return answer_bytes(200, {"attachment_id": name, "upload_url": f"{self.origin}/put/{name}"})
-        chat_id = next(iter(re.findall(r"/chats/([^/]+)", got.target)), "")
-        if got.target.endswith("/voicememo"):
+        chat_id = next(iter(re.findall(r"/chats/([^/]+)", request.target)), "")
+        if request.target.endswith("/voicememo"):
             if next(self._numbers) % 5 == 0:
                 return answer_bytes(429, error_body(429, 1007), retry_after="0")
-            message_id, attachment_id = str(uuid.uuid4()), got.json["attachment_id"]
+            message_id, attachment_id = str(uuid.uuid4()), request.json["attachment_id"]
             self.bubbles[message_id] = (chat_id, attachment_id)
             return self.accepted(message_id)
-        if "/messages" in got.target:
+        if "/messages" in request.target:
             listed = [self._message(message_id) for message_id, where in self.bubbles.items() if where[0] == chat_id]
             return answer_bytes(200, {"messages": listed})
-        if got.target.endswith("/phone_numbers"):
+        if request.target.endswith("/phone_numbers"):
             return answer_bytes(200, {"phone_numbers": [{"phone_number": LINE}]})
         if chat_id == "":
             return answer_bytes(200, {"chats": [chat_body(chat_id) for chat_id in CHATS]})
@@ -396,7 +398,7 @@ STRAYS = {
 
 @pytest.mark.parametrize("workers", quick_first([1, 4]))
 @pytest.mark.parametrize("case", quick_first(STRAYS))
-def test_a_stray_answer_gives_no_second_bubble_and_no_send_the_message_of_another(
+def test_a_stray_answer_causes_no_second_bubble_and_assigns_no_message_to_another_send(
     live: Callable[..., Outbox], server: RawServer, case: str, workers: int
 ) -> None:
     mixed_up = MixedUp(server.origin, STRAYS[case])
@@ -404,7 +406,7 @@ def test_a_stray_answer_gives_no_second_bubble_and_no_send_the_message_of_anothe
     outbox = live(timeout=HANG_S)
     mixed_up.now = lambda: session_of(outbox).now().isoformat()
     memos = [memo(tone) for tone in (300, 400, 500)]
-    drafts = [Draft(memo=one, chat=chat) for one in memos for chat in CHATS]
+    drafts = [Draft(memo=voice_memo, chat=chat) for voice_memo in memos for chat in CHATS]
     mixed_up.is_well = True
     plan = outbox.plan(drafts)
     mixed_up.is_well = False
@@ -423,7 +425,7 @@ def test_a_stray_answer_gives_no_second_bubble_and_no_send_the_message_of_anothe
 
 
 def check(outbox: Outbox, mixed_up: MixedUp) -> None:
-    """No memo is in a chat twice, and each send that names a message names its own."""
+    """Check that no memo is in a chat twice, and that each send has its own message."""
     assert [where for where, number in Counter(mixed_up.bubbles.values()).items() if number > 1] == []
     sends = [send for send in outbox.sends() if send.message_id]
     assert len({send.message_id for send in sends}) == len(sends)

@@ -1,4 +1,4 @@
-"""The table of error codes says what Linq documents, under every HTTP status that it is given."""
+"""The table of error codes has the text of Linq's documents, under every HTTP status of each code."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ DOCUMENTED: dict[int, tuple[int | None, ...]] = {
 
 
 @pytest.mark.parametrize(("code", "statuses"), DOCUMENTED.items())
-def test_every_documented_code_is_there_under_every_status(code: int, statuses: tuple[int | None, ...]) -> None:
+def test_every_documented_code_is_listed_under_every_status(code: int, statuses: tuple[int | None, ...]) -> None:
     assert {entry.http_status for entry in catalog.by_code(code)} == set(statuses)
     for status in statuses:
         assert catalog.explain(status, code).code == code
 
 
-def test_no_code_is_made_up_and_none_is_there_twice() -> None:
+def test_the_table_has_no_undocumented_and_no_duplicate_code() -> None:
     assert {entry.code for entry in catalog.CODES} == set(DOCUMENTED)
     assert len({(entry.http_status, entry.code) for entry in catalog.CODES}) == len(catalog.CODES)
 
 
-def test_an_entry_says_what_it_means_what_to_do_and_who_says_so() -> None:
+def test_an_entry_has_a_meaning_an_advice_and_a_source() -> None:
     for entry in catalog.CODES:
         assert entry.meaning
         assert entry.todo
         assert set(entry.source.split(", ")) <= {"page", "docs", "spec", "sdk"}
 
 
-def test_the_http_status_comes_first() -> None:
+def test_an_unknown_code_is_explained_by_its_http_status() -> None:
     for status in range(100, 600):
         unknown = catalog.explain(status, 9999)
         assert unknown == catalog.explain(status)
@@ -54,16 +54,14 @@ def test_the_same_number_means_different_things_under_different_statuses() -> No
     assert "processed" in catalog.explain(422, 1003).meaning
 
 
-def test_running_it_again_is_called_safe_only_where_nothing_was_sent() -> None:
+def test_running_again_is_called_safe_only_where_nothing_was_sent() -> None:
     unsafe = [e for e in catalog.CODES if e.again_safe and e.http_status is not None and e.http_status >= 500]
     assert {entry.code for entry in unsafe} <= {2022, 4009, 4010}  # none of them answers a voice memo
 
 
 @pytest.mark.parametrize("http_status", [None, 200, 202])
 @pytest.mark.parametrize("code", [3007, 4001, 4002, 4005])
-def test_a_code_beside_the_answer_that_accepted_the_memo_is_that_of_the_webhook(
-    http_status: int | None, code: int
-) -> None:
+def test_a_code_without_an_error_status_is_explained_as_that_of_a_webhook(http_status: int | None, code: int) -> None:
     entry = catalog.explain(http_status, code)
     assert (entry.http_status, entry.code) == (None, code)
 
@@ -72,6 +70,6 @@ def test_a_success_without_a_code_explains_nothing() -> None:
     assert catalog.explain(202) == catalog.explain(None)
 
 
-def test_a_code_that_comes_by_webhook_and_is_not_known_is_not_clear() -> None:
+def test_running_again_is_a_risk_after_an_unknown_code_of_a_webhook() -> None:
     assert catalog.explain(None, 9999).again == "risk"
     assert catalog.explain(None, None).again == "risk"

@@ -45,9 +45,9 @@ OK = answer(202, accepted_body(), X_Trace_ID="a" * 32)
 
 
 def send(client: Client, chat_id: str = CHAT_ID, label: str = "the chat", **memo: Any) -> Answer:
-    """Send a memo, repeated as the rules say; returns the answer that accepts it."""
-    given = memo or {"attachment_id": ATTACHMENT_ID}
-    return require_accepted(client._repeat("memo", lambda: client.post_memo(chat_id, **given)), chat_id, label)
+    """Send a memo with the repeats of the rules; returns the answer that accepts it."""
+    fields = memo or {"attachment_id": ATTACHMENT_ID}
+    return require_accepted(client._repeat("memo", lambda: client.post_memo(chat_id, **fields)), chat_id, label)
 
 
 def refusal(status: int, code: int, **more: Any) -> Any:
@@ -85,7 +85,7 @@ TIMED_OUT = ("no answer in time", "half an answer, then silence", "drop by drop"
 
 
 @pytest.mark.parametrize("case", UNCLEAR)
-def test_a_memo_without_a_clear_answer_is_unknown_and_asked_exactly_once(
+def test_a_memo_without_a_clear_answer_is_unknown_and_posted_exactly_once(
     client: Client, server: RawServer, case: str
 ) -> None:
     server.will(UNCLEAR[case])
@@ -100,10 +100,10 @@ def test_a_memo_without_a_clear_answer_is_unknown_and_asked_exactly_once(
 
 
 def test_a_second_answer_on_a_connection_is_not_read_as_the_next_memos(client: Client, server: RawServer) -> None:
-    """A proxy that answers twice: what lies on the open connection is of before, so the next memo gets another one."""
+    """A proxy answers a request twice: the second answer is not read, and the next memo uses another connection."""
     body = json.dumps(accepted_body()).encode()
-    once = b"HTTP/1.1 202 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
-    server.will(raw(once + once), answer(202, accepted_body(id=ATTACHMENT_ID, chat={"id": MESSAGE_ID})))
+    response = b"HTTP/1.1 202 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    server.will(raw(response + response), answer(202, accepted_body(id=ATTACHMENT_ID, chat={"id": MESSAGE_ID})))
     assert wire.message_id(send(client)) == MESSAGE_ID
     assert wire.message_id(send(client, MESSAGE_ID)) == ATTACHMENT_ID
 
@@ -172,7 +172,7 @@ def test_a_refusal_with_any_body_is_a_refusal(client: Client, server: RawServer,
         send(client)
 
 
-def test_of_a_large_answer_10_mb_are_read_and_no_more(client: Client, server: RawServer) -> None:
+def test_at_most_10_mb_of_an_answer_are_read(client: Client, server: RawServer) -> None:
     server.will(raw(b"HTTP/1.1 200 OK\r\n\r\n" + b'{"x":"' + b"y" * 11_000_000, then="close"))
     with pytest.raises(OutcomeUnknown, match="larger than 10 MB"):
         send(client)
@@ -182,21 +182,21 @@ def test_of_a_large_answer_10_mb_are_read_and_no_more(client: Client, server: Ra
     assert len(server.requests) == 2
 
 
-def test_no_connection_is_not_sent_and_tried_a_few_times(client: Client, server: RawServer) -> None:
+def test_a_memo_without_a_connection_is_retried_a_few_times_and_not_sent(client: Client, server: RawServer) -> None:
     server.close()
     with pytest.raises(NotSent, match="nothing was sent; run it again"):
         send(client)
     assert client.slept == [0.5, 1.0]  # type: ignore[attr-defined]
 
 
-def test_a_host_that_does_not_exist_is_not_sent() -> None:
+def test_a_memo_for_a_host_that_does_not_exist_is_not_sent() -> None:
     client = Client("https://no-such-host.invalid", Secret(TOKEN), timeout=2, throttle=Throttle(lambda _: None))
     with pytest.raises(NotSent):
         send(client)
     client.close()
 
 
-def test_tls_that_fails_is_not_sent(server: RawServer) -> None:
+def test_a_memo_is_not_sent_if_tls_fails(server: RawServer) -> None:
     client = Client(
         server.base_url.replace("http:", "https:"), Secret(TOKEN), timeout=1, throttle=Throttle(lambda _: None)
     )
@@ -206,7 +206,7 @@ def test_tls_that_fails_is_not_sent(server: RawServer) -> None:
     assert not server.memos
 
 
-# --- what is repeated ---
+# --- repeats ---
 
 
 @pytest.mark.parametrize(
@@ -276,8 +276,8 @@ def test_an_unclear_answer_after_a_pause_is_still_not_repeated(client: Client, s
 
 def test_post_memo_makes_one_request_and_returns_any_answer(client: Client, server: RawServer) -> None:
     server.will(refusal(429, 1007), refusal(404, 2007), OK, close)
-    asked = [client.post_memo(CHAT_ID, attachment_id=ATTACHMENT_ID) for _ in range(3)]
-    assert [answer.http_status for answer in asked] == [429, 404, 202]
+    answers = [client.post_memo(CHAT_ID, attachment_id=ATTACHMENT_ID) for _ in range(3)]
+    assert [answer.http_status for answer in answers] == [429, 404, 202]
     with pytest.raises(NoAnswer) as caught:
         client.post_memo(CHAT_ID, attachment_id=ATTACHMENT_ID)
     assert caught.value.left
@@ -285,7 +285,7 @@ def test_post_memo_makes_one_request_and_returns_any_answer(client: Client, serv
     assert client.slept == []  # type: ignore[attr-defined]
 
 
-def test_nothing_leaves_when_the_check_before_the_write_raises(client: Client, server: RawServer) -> None:
+def test_nothing_is_sent_when_the_check_before_the_write_raises(client: Client, server: RawServer) -> None:
     def no() -> None:
         raise NotSent("slept")
 
@@ -296,7 +296,7 @@ def test_nothing_leaves_when_the_check_before_the_write_raises(client: Client, s
     assert len(server.requests) == 1
 
 
-def test_require_accepted_returns_the_answer_or_says_why_not() -> None:
+def test_require_accepted_returns_the_answer_or_raises_the_reason() -> None:
     yes = an_answer(202, json.dumps(accepted_body()))
     assert require_accepted(yes, CHAT_ID, "Ada") is yes
     assert require_accepted(NoAnswer("cut", left=True, begun=yes), CHAT_ID, "Ada") is yes
@@ -398,7 +398,7 @@ def test_a_client_can_be_closed_and_used_again(client: Client, server: RawServer
     assert len({request.connection for request in server.requests}) == 2
 
 
-def test_sixteen_threads_get_each_its_own_answer(client: Client, server: RawServer) -> None:
+def test_each_of_sixteen_threads_gets_its_own_answer(client: Client, server: RawServer) -> None:
     def echo(server: RawServer, link: socket.socket) -> None:
         answer(200, {"id": server.current[link].target.rsplit("/", 1)[1]})(server, link)
 
@@ -409,7 +409,7 @@ def test_sixteen_threads_get_each_its_own_answer(client: Client, server: RawServ
     assert len({request.connection for request in server.requests}) <= 16
 
 
-def test_a_thread_goes_on_with_the_connection_of_one_that_ended(client: Client, server: RawServer) -> None:
+def test_a_thread_reuses_the_connection_of_a_thread_that_ended(client: Client, server: RawServer) -> None:
     server.will(answer(200, {"phone_numbers": []}))
     for _ in range(5):
         thread = threading.Thread(target=client.phone_numbers)
@@ -422,7 +422,7 @@ def test_a_thread_goes_on_with_the_connection_of_one_that_ended(client: Client, 
 
 
 def shown(error: BaseException) -> str:
-    """Everything that an exception may show of itself, also with the locals of its frames outside of the tests."""
+    """Every text of an exception, also with the locals of its frames outside of the tests."""
     shown: Any = traceback.TracebackException.from_exception(error, capture_locals=True)
     chain = shown
     while chain is not None:
@@ -487,7 +487,7 @@ def test_the_key_is_sent_to_linq_and_not_with_an_upload_nor_after_a_redirect(cli
         elsewhere.close()
 
 
-def test_loopback_is_asked_without_a_proxy(server: RawServer, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_to_loopback_use_no_proxy(server: RawServer, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     proxy = RawServer()
     proxy.will(answer(200, {"phone_numbers": []}))
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
@@ -500,8 +500,8 @@ def test_loopback_is_asked_without_a_proxy(server: RawServer, client: Client, mo
 
 
 @pytest.mark.parametrize("act", [close, answer(407), reset, raw(b"nonsense\r\n\r\n", then="close")])
-def test_a_proxy_that_fails_is_not_sent(server: RawServer, monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
-    """The request goes into the tunnel only once it stands. ``test_setup_faults`` has the texts."""
+def test_a_memo_is_not_sent_if_the_proxy_fails(server: RawServer, monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
+    """The request is sent only once the tunnel is open. ``test_setup_faults`` has the texts."""
     server.will(act)
     monkeypatch.setenv("HTTPS_PROXY", server.origin)
     client = Client("https://linq.invalid", Secret(TOKEN), timeout=HANG_S, throttle=Throttle(lambda _: None))
@@ -512,7 +512,7 @@ def test_a_proxy_that_fails_is_not_sent(server: RawServer, monkeypatch: pytest.M
     assert TOKEN not in str(server.requests)
 
 
-# --- what is asked ---
+# --- requests ---
 
 UUIDS = f"(?:{CHAT_ID}|{MESSAGE_ID}|{ATTACHMENT_ID})"
 LONG_URL = "https://x.example/a.m4a?sig=%2Fa%2B"
@@ -587,15 +587,15 @@ def test_each_call_sends_the_documented_request_and_no_more(client: Client, serv
     call, method, path, query, body, reply = CALLS[case]
     server.will(answer(200, reply))
     call(client)
-    (got,) = server.requests
-    target, _, asked = got.target.partition("?")
-    assert got.method == method
+    (request,) = server.requests
+    target, _, asked = request.target.partition("?")
+    assert request.method == method
     assert re.sub(UUIDS, "{}", target) == f"/api/partner{path}"
     assert dict(pair.split("=") for pair in asked.split("&") if pair) == query
-    assert (got.json if got.body else None) == body
-    assert ("content-type" in got.headers) == (body is not None)
-    assert got.headers.get("content-type", "application/json") == "application/json"
-    assert not {"idempotency-key", "cookie", "x-linq-integration-token"} & set(got.headers)
+    assert (request.json if request.body else None) == body
+    assert ("content-type" in request.headers) == (body is not None)
+    assert request.headers.get("content-type", "application/json") == "application/json"
+    assert not {"idempotency-key", "cookie", "x-linq-integration-token"} & set(request.headers)
 
 
 WRONG = [b"", b"<html>Sign in</html>", b"[]", b'{"id": null}', b'{"id": 7, "chats": {}}']
@@ -614,10 +614,10 @@ def test_a_foreign_id_cannot_leave_its_place_in_the_path(client: Client, server:
     evil = "../../x HTTP/1.1\r\nX-Evil: 1\r\n\r\n?a=b#c/ü"
     server.will(answer(200, {"id": evil}))
     client.chat(evil)
-    (got,) = server.requests
-    assert got.target.startswith("/api/partner/v3/chats/")
-    assert got.target.count("/") == 5
-    assert "x-evil" not in got.headers
+    (request,) = server.requests
+    assert request.target.startswith("/api/partner/v3/chats/")
+    assert request.target.count("/") == 5
+    assert "x-evil" not in request.headers
 
 
 def test_a_file_name_cannot_leave_its_json(client: Client, server: RawServer) -> None:
@@ -644,11 +644,11 @@ def test_an_upload_goes_to_the_address_as_it_was_given(client: Client, server: R
     where = f"{server.origin}/bucket/file%20name%2Fx.wav?{query}"
     headers = {"Content-Type": "audio/x-wav", "Content-Length": "5", "x-amz-meta-a": "1"}
     client.upload(Attachment(attachment_id="a", upload_url=where, required_headers=headers), b"12345")
-    (got,) = server.requests
-    assert got.method == "PUT"
-    assert got.target.replace("%27", "'") == where.removeprefix(server.origin)
-    assert got.body == b"12345"
-    assert {name: got.headers[name.lower()] for name in headers} == headers
+    (request,) = server.requests
+    assert request.method == "PUT"
+    assert request.target.replace("%27", "'") == where.removeprefix(server.origin)
+    assert request.body == b"12345"
+    assert {name: request.headers[name.lower()] for name in headers} == headers
 
 
 def test_an_upload_is_repeated_on_faults_and_not_after_a_refusal(client: Client, server: RawServer) -> None:
@@ -692,7 +692,7 @@ def test_bytes_are_uploaded_to_https_only(url: str | None) -> None:
 # --- pages ---
 
 
-def test_pages_are_walked_to_their_end_and_each_record_is_given_once(client: Client, server: RawServer) -> None:
+def test_pages_are_read_to_their_end_and_each_record_is_returned_once(client: Client, server: RawServer) -> None:
     pages = [["a", "b"], ["b", "c"], [], ["d"]]
     cursors = ["1", "2 &=#", "3", None]
     server.will(
@@ -706,12 +706,12 @@ def test_pages_are_walked_to_their_end_and_each_record_is_given_once(client: Cli
 
 
 @pytest.mark.parametrize("end", [None, "", 7, {}])
-def test_a_walk_ends_without_a_cursor(client: Client, server: RawServer, end: Any) -> None:
+def test_reading_pages_ends_without_a_cursor(client: Client, server: RawServer, end: Any) -> None:
     server.will(answer(200, {"chats": [{"id": "a"}], "next_cursor": end}))
     assert len(list(client.chats())) == 1
 
 
-def test_a_walk_ends_although_each_page_has_a_cursor(client: Client, server: RawServer) -> None:
+def test_reading_pages_ends_although_each_page_has_a_cursor(client: Client, server: RawServer) -> None:
     count = iter(range(10_000))
 
     def endless(server: RawServer, link: socket.socket) -> None:
@@ -722,7 +722,7 @@ def test_a_walk_ends_although_each_page_has_a_cursor(client: Client, server: Raw
     assert len(server.requests) < 50
 
 
-def test_a_limit_is_kept(client: Client, server: RawServer) -> None:
+def test_reading_pages_stops_at_the_limit(client: Client, server: RawServer) -> None:
     server.will(answer(200, {"messages": [{"id": str(n)} for n in range(100)], "next_cursor": "1"}))
     assert len(list(client.messages(CHAT_ID, limit=3))) == 3
     assert "limit=3" in server.requests[0].target
@@ -730,7 +730,7 @@ def test_a_limit_is_kept(client: Client, server: RawServer) -> None:
     assert len(server.requests) == 1
 
 
-# --- the rest ---
+# --- other requests and answers ---
 
 
 def test_a_new_subscription_is_requested_once_because_its_secret_comes_once(client: Client, server: RawServer) -> None:
@@ -750,14 +750,14 @@ def test_linqs_clock_is_read_from_its_answers_and_not_from_those_of_the_storage(
     assert client.skew(utc_now()) is None
     server.will(answer(200, {"phone_numbers": []}, date=format_datetime(theirs, usegmt=True)))
     client.phone_numbers()
-    seen = client.skew(theirs - hour)
-    assert seen is not None
-    assert hour - timedelta(seconds=1) < seen.low <= seen.high < hour + timedelta(seconds=HANG_S)
+    skew = client.skew(theirs - hour)
+    assert skew is not None
+    assert hour - timedelta(seconds=1) < skew.low <= skew.high < hour + timedelta(seconds=HANG_S)
     server.will(answer(200, date=format_datetime(theirs + 9 * hour, usegmt=True)))
     client.upload(Attachment(attachment_id="a", upload_url=f"{server.origin}/put"), b"x")
     now = client.skew(theirs - hour)
     assert now is not None
-    assert abs((now.high - now.low) - (seen.high - seen.low)) < timedelta(milliseconds=1)
+    assert abs((now.high - now.low) - (skew.high - skew.low)) < timedelta(milliseconds=1)
 
 
 def test_an_error_of_the_socket_demo_reads_like_linqs(demo_socket: Any) -> None:

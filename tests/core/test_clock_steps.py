@@ -1,4 +1,4 @@
-"""Clocks that are wrong, are corrected, or are told wrongly: what is there is never said not to be, nor sent again."""
+"""Wrong, corrected and misreported clocks: an existing message is never reported as missing and never sent again."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Linq(httpx.BaseTransport):
         self.acts: dict[str, Callable[[], Any]] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        for what in [what for what in self.acts if what in f"{request.method} {request.url.path}"]:
-            self.acts.pop(what)()
+        for part in [part for part in self.acts if part in f"{request.method} {request.url.path}"]:
+            self.acts.pop(part)()
         response = self.inner.handle_request(request)
         date = self.date(self.demo.now())
         del response.headers["date"]
@@ -96,7 +96,7 @@ def looked_for(outbox: Outbox) -> tuple[str | None, str]:
 
 @pytest.mark.parametrize("later", ["another notebook", "the same one", "the same one, with a steady clock"])
 @pytest.mark.parametrize("off", OFF, ids=str)
-def test_a_memo_that_is_there_is_found_after_our_clock_was_corrected(
+def test_an_existing_memo_is_found_after_our_clock_was_corrected(
     notebook: Notebook, off: timedelta, later: str
 ) -> None:
     outbox, machine = notebook(off, steady="steady" in later)
@@ -108,7 +108,7 @@ def test_a_memo_that_is_there_is_found_after_our_clock_was_corrected(
 
 @pytest.mark.parametrize("then", [NONE, *OFF], ids=str)
 @pytest.mark.parametrize("now", [NONE, *OFF], ids=str)
-def test_a_memo_is_not_missed_before_it_can_have_come(
+def test_a_memo_is_not_reported_missing_before_it_can_have_arrived(
     notebook: Notebook, demo: Demo, then: timedelta, now: timedelta
 ) -> None:
     """Seconds after the POST, whatever the clocks were then and are now; hours later it is sure."""
@@ -124,11 +124,13 @@ def test_a_memo_is_not_missed_before_it_can_have_come(
     assert looked_for(other)[0] == "not_found"
 
 
-def test_a_correction_between_the_last_answer_and_the_post_is_seen(notebook: Notebook, demo: Demo, linq: Linq) -> None:
+def test_a_clock_correction_between_the_last_answer_and_the_post_is_noticed(
+    notebook: Notebook, demo: Demo, linq: Linq
+) -> None:
     """A Date that was read long before the POST holds by the steady clock."""
     outbox, machine = notebook(-HOUR, steady=True)
     outbox.find_chat(LOU)
-    linq.date = lambda at: None  # no answer tells it again
+    linq.date = lambda at: None  # no later answer has a Date
     demo.advance(hours=3)
     machine.off = NONE
     lost = lose(outbox, LOU)
@@ -139,7 +141,7 @@ def test_a_correction_between_the_last_answer_and_the_post_is_seen(notebook: Not
     assert looked_for(notebook()[0])[0] == "found"
 
 
-def test_a_machine_that_slept_before_its_post_is_believed(notebook: Notebook, demo: Demo) -> None:
+def test_a_memo_is_not_reported_missing_after_the_machine_slept_before_its_post(notebook: Notebook, demo: Demo) -> None:
     """Its wall clock and its steady clock both stood still, as those of a machine that was paused from outside."""
     outbox, machine = notebook(steady=True)
     outbox.find_chat(LOU)
@@ -150,9 +152,10 @@ def test_a_machine_that_slept_before_its_post_is_believed(notebook: Notebook, de
     assert looked_for(notebook()[0])[0] != "not_found"
 
 
-# --- Linq's clock is told wrongly, or not at all ---
+# --- Linq's clock is reported wrongly, or not at all ---
 
 BEFORE = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
+When = Literal["then", "now", "always"]
 DATES: dict[str, Callable[[datetime], datetime | None]] = {
     "no Date": lambda at: None,
     "a Date that does not move": lambda at: BEFORE,
@@ -162,31 +165,32 @@ DATES: dict[str, Callable[[datetime], datetime | None]] = {
 }
 
 
+def lose_with_date(linq: Linq, notebook: Notebook, name: str, date: str, when: When) -> None:
+    """Lose the answer to a memo; Linq's Date is wrong at the POST, in all later answers, or always."""
+    linq.date = DATES[date] if when != "now" else linq.date
+    lose(notebook()[0], name)
+    linq.date = DATES[date] if when != "then" else lambda at: at
+
+
 @pytest.mark.parametrize("when", ["then", "now", "always"])
 @pytest.mark.parametrize("date", DATES)
-def test_a_wrong_date_never_hides_a_memo(
-    notebook: Notebook, linq: Linq, demo: Demo, date: str, when: Literal["then", "now", "always"]
-) -> None:
-    linq.date = DATES[date] if when != "now" else linq.date
-    lose(notebook()[0], LOU)
-    linq.date = DATES[date] if when != "then" else lambda at: at
+def test_a_wrong_date_never_hides_a_memo(notebook: Notebook, linq: Linq, demo: Demo, date: str, when: When) -> None:
+    lose_with_date(linq, notebook, LOU, date, when)
     for minutes in (0, 5, 120):
         demo.advance(minutes=minutes)
-        found = looked_for(notebook()[0])[0]
-        assert found != "not_found"
-        if found == "found":
+        result = looked_for(notebook()[0])[0]
+        assert result != "not_found"
+        if result == "found":
             break
 
 
 @pytest.mark.parametrize("when", ["then", "now", "always"])
 @pytest.mark.parametrize("date", DATES)
 def test_a_wrong_date_never_makes_a_memo_missing_too_early(
-    notebook: Notebook, linq: Linq, demo: Demo, date: str, when: Literal["then", "now", "always"]
+    notebook: Notebook, linq: Linq, demo: Demo, date: str, when: When
 ) -> None:
-    linq.date = DATES[date] if when != "now" else linq.date
     demo.reset_next()
-    lose(notebook()[0], ADA)
-    linq.date = DATES[date] if when != "then" else lambda at: at
+    lose_with_date(linq, notebook, ADA, date, when)
     demo.advance(seconds=40)
     assert looked_for(notebook()[0])[0] == "ambiguous"
 
@@ -194,7 +198,7 @@ def test_a_wrong_date_never_makes_a_memo_missing_too_early(
 @pytest.mark.parametrize(
     ("date", "why"), [("no Date", "how far our clock was off"), ("a Date that does not move", "too early")]
 )
-def test_where_linqs_time_is_not_known_the_reason_is_said(
+def test_the_reason_is_given_where_linqs_time_is_unknown(
     notebook: Notebook, linq: Linq, demo: Demo, date: str, why: str
 ) -> None:
     linq.date = DATES[date]
@@ -209,7 +213,7 @@ def test_where_linqs_time_is_not_known_the_reason_is_said(
 
 
 @pytest.mark.parametrize("age", ["1", "3600", "soon"])
-def test_an_answer_of_a_cache_tells_nothing_of_linqs_clock(notebook: Notebook, linq: Linq, age: str) -> None:
+def test_a_cached_answer_is_no_evidence_of_linqs_clock(notebook: Notebook, linq: Linq, age: str) -> None:
     linq.headers, linq.date = {"age": age}, lambda at: at - HOUR
     lost = lose(notebook()[0], LOU)
     assert (lost.skew_min_ms, lost.skew_max_ms) == (None, None)
@@ -236,12 +240,12 @@ def test_a_memo_does_not_leave_after_its_lease_whatever_the_wall_clock_says(
     assert demo.bubbles(demo.chat_ids[ADA]) == 0
 
 
-# --- what is being sent is not settled ---
+# --- a send that is under way is not settled ---
 
 
 @pytest.mark.parametrize("stage", ["POST /api/partner/v3/attachments", "PUT ", "/voicememo"])
 @pytest.mark.parametrize("word", ["sent", "not_sent"])
-def test_what_is_being_sent_cannot_be_settled(
+def test_a_send_that_is_under_way_cannot_be_settled(
     notebook: Notebook, linq: Linq, demo: Demo, stage: str, word: Literal["sent", "not_sent"]
 ) -> None:
     outbox, other = notebook()[0], notebook(HOUR)[0]
@@ -264,7 +268,7 @@ def test_what_is_being_sent_cannot_be_settled(
 
 
 @pytest.mark.parametrize("looked", [False, True], ids=["as it was left", "looked for"])
-def test_what_a_dead_owner_left_is_settled_once_its_request_cannot_arrive(
+def test_the_send_of_a_dead_owner_is_settled_once_its_request_cannot_arrive(
     notebook: Notebook, linq: Linq, demo: Demo, looked: bool
 ) -> None:
     outbox = notebook(steady=True)[0]
@@ -280,16 +284,16 @@ def test_what_a_dead_owner_left_is_settled_once_its_request_cannot_arrive(
     demo.advance(seconds=LEASE_S)
     if looked:
         assert looked_for(other)[0] == "ambiguous"
-    (left,) = other.sends()
-    assert left.status == ("unknown" if looked else "sending")
+    (send,) = other.sends()
+    assert send.status == ("unknown" if looked else "sending")
     with pytest.raises(LinqError, match=r"may still be on its way.*nothing was changed; wait 70 s, then look"):
-        other.resolve(left, "not_sent", reason="I am quick")
+        other.resolve(send, "not_sent", reason="I am quick")
     demo.advance(seconds=70)
-    assert other.resolve(left, "not_sent", reason="it is not there").status == "not_sent"
+    assert other.resolve(send, "not_sent", reason="it is not there").status == "not_sent"
 
 
 def _cut(outbox: Outbox) -> None:
-    """Let the journal take nothing more from this notebook, as if it had been killed."""
+    """Let the journal refuse all writes of this notebook, as if its process had been killed."""
     with session_of(outbox).journal.database.read() as db:
         db.exec_driver_sql("PRAGMA query_only = ON")
 
@@ -316,7 +320,7 @@ def opened(file: Path) -> Iterator[Callable[[], Journal]]:
 
 
 def set_clock(file: Path, boot: str | None, ahead: timedelta) -> None:
-    """Let the journal's clock have been set when the wall clock was ``ahead`` of what it is now."""
+    """Set the journal's clock as if the wall clock had been ``ahead`` of its present time."""
     ahead_s = datetime.now().timestamp() - steady_s() + ahead.total_seconds()
     with closing(sqlite3.connect(file)) as db:
         db.execute("UPDATE meta SET value = ? WHERE name = 'clock'", (f"{boot} {ahead_s!r}",))

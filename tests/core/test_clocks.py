@@ -1,4 +1,4 @@
-"""How far a server's clock is ahead of ours, by the Date headers of its answers."""
+"""The offset of a server's clock from ours, estimated from the Date headers of its answers."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def machine() -> Machine:
 
 
 def holds(skew: Skew | None, true: timedelta) -> bool:
-    """Whether the truth is possible by what is known, and little else."""
+    """Whether the estimated range holds the true offset and is narrow."""
     assert skew is not None
     assert skew.high - skew.low < timedelta(hours=2)
     return skew.low <= true <= skew.high
 
 
-def test_without_an_answer_nothing_is_known(machine: Machine) -> None:
+def test_the_offset_is_unknown_without_an_answer(machine: Machine) -> None:
     assert machine.skew() is None
 
 
@@ -55,7 +55,7 @@ def test_a_correction_of_our_clock_shows_at_once(machine: Machine, minutes: int)
 
 
 @pytest.mark.parametrize("order", ["old first", "old last", "old between"])
-def test_an_old_date_neither_moves_nor_shrinks_what_is_possible(machine: Machine, order: str) -> None:
+def test_an_old_date_neither_moves_nor_shrinks_the_range(machine: Machine, order: str) -> None:
     ages = {"old first": (HOUR, timedelta()), "old last": (timedelta(), HOUR), "old between": (timedelta(), HOUR)}
     for age in (*ages[order], timedelta()) if order == "old between" else ages[order]:
         machine.answer(age)
@@ -63,7 +63,7 @@ def test_an_old_date_neither_moves_nor_shrinks_what_is_possible(machine: Machine
     assert holds(machine.skew(), timedelta())
 
 
-def test_a_date_that_does_not_move_keeps_the_newest_that_it_told(machine: Machine) -> None:
+def test_the_newest_date_counts_while_the_date_header_stands_still(machine: Machine) -> None:
     for seconds in range(0, 100, 10):
         machine.answer(timedelta(seconds=seconds))
         machine.steady += 10

@@ -1,4 +1,4 @@
-"""A live send asks first, as the setting says; the question says what goes to whom."""
+"""A live send asks first, as the setting says; the question names memo and recipients."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_demo_never_asks(account: str, ask: str) -> None:
     assert not consent.must_ask(ask, "DEMO", account)
 
 
-def test_a_yes_counts_for_its_own_account(account: str) -> None:
+def test_a_yes_counts_for_its_own_account_only(account: str) -> None:
     consent.remember(account)
     assert consent.must_ask("once", "LIVE", uuid.uuid4().hex)
 
@@ -38,10 +38,10 @@ def test_the_question_names_memo_recipients_and_journal_and_masks_handles() -> N
     ada = Handle(handle="+12025550111", service="iMessage")
     chat = Chat(chat_id=str(uuid.uuid4()), chat_name="Ada", is_group=False, handles=(ada,))
     memo = VoiceMemo.from_url("https://example.com/hello.m4a?signature=secret")
-    asked = consent.question(memo, [chat], "journal.sqlite")
-    assert asked.startswith("send hello.m4a to Ada")
-    assert asked.endswith("? Journal: journal.sqlite.")
-    assert "+12025550111" not in asked
-    assert "secret" not in asked
+    question = consent.question(memo, [chat], "journal.sqlite")
+    assert question.startswith("send hello.m4a to Ada")
+    assert question.endswith("? Journal: journal.sqlite.")
+    assert "+12025550111" not in question
+    assert "secret" not in question
     warned = consent.question(memo, [chat], "journal.sqlite", "the journal is in memory")
     assert warned.endswith("? Journal: journal.sqlite. Warning: the journal is in memory.")

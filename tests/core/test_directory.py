@@ -1,4 +1,4 @@
-"""Chats are found by what a person means: a number in any spelling, a name as it looks, and never somebody else."""
+"""A chat is found by a number in any spelling or by a name as it looks; no other chat is found."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_chat_is_found_by_its_number_however_that_is_written(demo_outbox: Outb
 
 
 @pytest.mark.parametrize("value", SPELLINGS[::6], ids=ascii)
-def test_every_call_that_takes_a_chat_takes_its_number(outbox: Outbox, memo: VoiceMemo, value: Any) -> None:
+def test_every_call_that_takes_a_chat_accepts_its_number(outbox: Outbox, memo: VoiceMemo, value: Any) -> None:
     send = outbox.send(memo, value)
     assert send.chat_name == "Grace Hopper"
     assert outbox.chat(value).chat_id == send.chat_id
@@ -76,7 +76,7 @@ def test_a_chat_is_found_by_its_email_address(demo_outbox: Outbox, value: str) -
     assert demo_outbox.chat(value).chat_name == "Linus Email"
 
 
-def test_an_id_is_taken_with_what_is_around_it_and_as_a_uuid(demo_outbox: Outbox) -> None:
+def test_an_id_may_have_spaces_around_it_or_be_a_uuid(demo_outbox: Outbox) -> None:
     chat_id = demo_outbox.chat("Ada Lovelace").chat_id
     for value in (chat_id, chat_id.upper(), f"\ufeff {chat_id}\u00a0", uuid.UUID(chat_id)):
         assert demo_outbox.find_chat(value) == chat_id  # type: ignore[arg-type]
@@ -87,7 +87,7 @@ WRONG = [
     ("(202) 555-0112", "10 digits, no +, ends in 0112"),
     (2025550112, "10 digits, no +, ends in 0112"),
     ("+12025550198", "no 1:1 chat has this phone number (11 digits, a +, ends in 0198)"),
-    ("+12025550113", "no 1:1 chat has this phone number"),  # somebody of groups only
+    ("+12025550113", "no 1:1 chat has this phone number"),  # a person in groups only
     ("12025550198", "no 1:1 chat has this phone number (11 digits, no +, ends in 0198)"),
     ("+120255501120", "12 digits, a +, ends in 1120"),
     ("120255501", "9 digits, no +, ends in 5501"),
@@ -111,18 +111,18 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("value", "words"), WRONG, ids=ascii)
-def test_a_number_that_cannot_be_used_is_described_and_nobody_else_is_named(
+def test_a_number_that_cannot_be_used_is_described_and_no_other_chat_is_named(
     demo_outbox: Outbox, value: Any, words: str
 ) -> None:
     with pytest.raises(PreflightError) as caught:
         demo_outbox.find_chat(value)
-    said = str(caught.value)
-    assert any(word in said for word in words.split("|"))
-    assert "nothing was sent" in said
-    assert "did you mean" not in said
-    assert "0133" not in said.replace("ends in 0133", "")
-    assert "2025550" not in said
-    assert "5550112" not in said
+    message = str(caught.value)
+    assert any(word in message for word in words.split("|"))
+    assert "nothing was sent" in message
+    assert "did you mean" not in message
+    assert "0133" not in message.replace("ends in 0133", "")
+    assert "2025550" not in message
+    assert "5550112" not in message
 
 
 def test_the_advice_for_a_number_without_its_country_code_helps(demo_outbox: Outbox) -> None:
@@ -174,9 +174,9 @@ HIDDEN_SPELLINGS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("written", HIDDEN_SPELLINGS, ids=ascii)
-def test_what_holds_a_recipient_is_masked_in_every_view(demo_outbox: Outbox, memo: VoiceMemo, written: str) -> None:
-    frame = pd.DataFrame({"chat": [written, written], "path": [memo, ""]})
+@pytest.mark.parametrize("spelling", HIDDEN_SPELLINGS, ids=ascii)
+def test_a_handle_is_masked_in_every_view(demo_outbox: Outbox, memo: VoiceMemo, spelling: str) -> None:
+    frame = pd.DataFrame({"chat": [spelling, spelling], "path": [memo, ""]})
     drafts = frame.linq.drafts(chat="chat")
     plan = demo_outbox.plan(drafts)
     batch = demo_outbox.send_all(plan, workers=1).wait()
@@ -188,7 +188,7 @@ def test_what_holds_a_recipient_is_masked_in_every_view(demo_outbox: Outbox, mem
         assert private not in plain
     full = batch.frame("full")
     assert list(masked["typed_chat"].str.contains("•")) == [True, True]
-    assert list(full["typed_chat"]) == [written.strip()] * 2
+    assert list(full["typed_chat"]) == [spelling.strip()] * 2
 
 
 @pytest.mark.parametrize(
@@ -233,10 +233,10 @@ SAME = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "written"), [*SAME, *((b, a) for a, b in SAME)], ids=ascii)
-def test_a_name_is_found_as_it_looks(name: str, written: str) -> None:
+@pytest.mark.parametrize(("name", "spelling"), [*SAME, *((b, a) for a, b in SAME)], ids=ascii)
+def test_a_name_is_found_as_it_looks(name: str, spelling: str) -> None:
     chats = [a_chat(1, name), a_chat(2, "Somebody Else")]
-    assert Directory(chats).find(written) == chats[0]
+    assert Directory(chats).find(spelling) == chats[0]
 
 
 DIFFERENT = [
@@ -247,15 +247,15 @@ DIFFERENT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "written"), DIFFERENT, ids=ascii)
-def test_a_name_that_looks_different_is_not_found(name: str, written: str) -> None:
-    assert name_key(name) != name_key(written)
+@pytest.mark.parametrize(("name", "spelling"), DIFFERENT, ids=ascii)
+def test_a_name_that_looks_different_is_not_found(name: str, spelling: str) -> None:
+    assert name_key(name) != name_key(spelling)
     with pytest.raises(PreflightError, match="no chat is called"):
-        Directory([a_chat(1, name)]).find(written)
+        Directory([a_chat(1, name)]).find(spelling)
 
 
 @pytest.mark.parametrize(
-    ("name", "written", "words"),
+    ("name", "spelling", "words"),
     [
         ("\u0410da Lovelace", "Ada Lovelace", "its character 1 is U+0410 (CYRILLIC CAPITAL LETTER A), not U+0041 ("),
         ("Team 0ne", "Team One", "its character 6 is U+0030 (DIGIT ZERO), not U+004F (LATIN CAPITAL LETTER O)"),
@@ -263,9 +263,9 @@ def test_a_name_that_looks_different_is_not_found(name: str, written: str) -> No
         ("\u0392ook Club", "Book Club", "GREEK CAPITAL LETTER BETA"),
     ],
 )
-def test_a_hint_says_where_two_names_differ_that_look_alike(name: str, written: str, words: str) -> None:
+def test_a_hint_says_where_two_names_differ_that_look_alike(name: str, spelling: str, words: str) -> None:
     with pytest.raises(PreflightError) as caught:
-        Directory([a_chat(1, name)]).find(written)
+        Directory([a_chat(1, name)]).find(spelling)
     assert "did you mean" in str(caught.value)
     assert words in str(caught.value)
 
@@ -274,11 +274,11 @@ def test_of_two_chats_whose_names_look_the_same_the_error_says_how_they_differ()
     chats = [a_chat(1, "José"), a_chat(2, "Jose\u0301"), a_chat(3, "Jos\u200bé")]
     with pytest.raises(PreflightError) as caught:
         Directory(chats).find("José")
-    said = str(caught.value)
-    assert said.startswith("3 chats are called 'José'; nothing was sent; give an id: ")
-    assert "its accents are decomposed (Unicode NFD)" in said
-    assert "its character 4 is U+200B (ZERO WIDTH SPACE), not U+00E9" in said
-    assert all(chat.chat_id in said for chat in chats)
+    message = str(caught.value)
+    assert message.startswith("3 chats are called 'José'; nothing was sent; give an id: ")
+    assert "its accents are decomposed (Unicode NFD)" in message
+    assert "its character 4 is U+200B (ZERO WIDTH SPACE), not U+00E9" in message
+    assert all(chat.chat_id in message for chat in chats)
 
 
 def test_no_number_is_a_hint_for_a_name() -> None:
@@ -290,18 +290,18 @@ def test_no_number_is_a_hint_for_a_name() -> None:
         Directory(chats[:2]).find("Ada")
 
 
-def test_a_number_of_a_range_that_nobody_knows_is_found_by_its_digits() -> None:
+def test_a_number_of_an_unknown_range_is_found_by_its_digits() -> None:
     chats = [a_chat(1, None, "+15555550112"), a_chat(2, None, "+5215512345678")]
-    for written in ("15555550112", "+1 (555) 555-0112", "001 555 555 0112", 15555550112.0):
-        assert Directory(chats).find(str(written)) == chats[0]
-    for written in ("+52 1 55 1234 5678", "5215512345678"):
-        assert Directory(chats).find(written) == chats[1]
+    for spelling in ("15555550112", "+1 (555) 555-0112", "001 555 555 0112", 15555550112.0):
+        assert Directory(chats).find(str(spelling)) == chats[0]
+    for spelling in ("+52 1 55 1234 5678", "5215512345678"):
+        assert Directory(chats).find(spelling) == chats[1]
 
 
 @pytest.mark.parametrize(
     "text", ["Ada", "José", "Jose\u0301 \u201cJ\u201d", "\u0660", "a\u200b \u00a0b", "\ufb01\u2026"]
 )
-def test_the_key_of_a_key_is_the_key(text: str) -> None:
+def test_the_visual_key_of_a_visual_key_is_itself(text: str) -> None:
     assert visual_key(visual_key(text)) == visual_key(text)
     assert difference(text, text) == ""
 
@@ -319,7 +319,7 @@ def test_a_chat_without_a_name_is_not_found_by_an_empty_one(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         (2.02556e9, "the digits are lost"),
         ("1.20256E+10", "the digits are lost"),
@@ -333,7 +333,9 @@ def test_a_chat_without_a_name_is_not_found_by_an_empty_one(name: str) -> None:
     ids=ascii,
 )
 @pytest.mark.parametrize("name", ["to", "from_"])
-def test_chats_of_what_is_no_handle_are_not_asked_for(outbox: Outbox, name: str, value: Any, said: str) -> None:
-    with pytest.raises(linq_nb.SettingsError, match=rf"{name}: .*{said}.*; nothing was asked") as caught:
+def test_chats_of_an_invalid_handle_are_refused_without_a_request(
+    outbox: Outbox, name: str, value: Any, message: str
+) -> None:
+    with pytest.raises(linq_nb.SettingsError, match=rf"{name}: .*{message}.*; nothing was asked") as caught:
         outbox.chats(**{name: value})
     assert str(caught.value).count("nothing was") == 1

@@ -1,4 +1,4 @@
-"""Fetching a URL memo: https only, public only, not too much, not too long."""
+"""Fetching a URL memo: https only, public hosts only, with limits of size and time."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def fetch(server: RawServer, path: str = "/a.wav", **more: Any) -> bytes:
     return download(f"{server.origin}{path}", **{"timeout": HANG_S, "allow_private": True, **more})
 
 
-def test_the_bytes_are_the_servers_and_nothing_of_linqs_is_sent(server: RawServer) -> None:
+def test_a_download_returns_the_servers_bytes_and_sends_no_header_for_linq(server: RawServer) -> None:
     server.will(answer(200, wav(), content_type="audio/wav"))
     assert fetch(server, "/a.wav?sig=1") == wav()
-    (got,) = server.requests
-    assert (got.method, got.target, got.body) == ("GET", "/a.wav?sig=1", b"")
-    assert got.headers["host"] == f"127.0.0.1:{server.port}"
-    assert set(got.headers) == {"host", "user-agent", "accept", "accept-encoding"}
+    (request,) = server.requests
+    assert (request.method, request.target, request.body) == ("GET", "/a.wav?sig=1", b"")
+    assert request.headers["host"] == f"127.0.0.1:{server.port}"
+    assert set(request.headers) == {"host", "user-agent", "accept", "accept-encoding"}
 
 
 @pytest.mark.parametrize(
@@ -52,36 +52,34 @@ def test_the_bytes_are_the_servers_and_nothing_of_linqs_is_sent(server: RawServe
         ("hello", "not https"),
     ],
 )
-def test_what_is_not_a_public_https_url_is_not_asked(url: str, why: str) -> None:
+def test_a_url_that_is_not_public_https_is_not_requested(url: str, why: str) -> None:
     with pytest.raises(AudioError, match=why) as caught:
         download(url, timeout=1)
     assert "nothing was sent" in str(caught.value)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.8", "::1", "::ffff:127.0.0.1", "fe80::1%eth0"])
-def test_a_public_name_with_a_private_address_is_not_asked(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_public_name_with_a_private_address_is_not_requested(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    found = [(family, socket.SOCK_STREAM, 6, "", ("8.8.8.8", 443)), (family, socket.SOCK_STREAM, 6, "", (address, 443))]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    addresses = [(family, socket.SOCK_STREAM, 6, "", (host, 443)) for host in ("8.8.8.8", address)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
     with pytest.raises(AudioError, match="an address that is not public"):
         download("https://rebind.example/a.wav", timeout=1)
 
 
-def test_the_address_that_was_checked_is_the_one_that_is_asked(
-    server: RawServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_request_goes_to_the_checked_address(server: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second look-up, which could lead elsewhere, is never made."""
-    asked: list[str] = []
+    names: list[str] = []
     real = socket.getaddrinfo
 
     def look_up(host: str, *rest: Any, **more: Any) -> Any:
-        asked.append(host)
+        names.append(host)
         return real("127.0.0.1" if host == "audio.example" else host, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     server.will(answer(200, wav()))
     assert download(f"http://audio.example:{server.port}/a.wav", timeout=HANG_S, allow_private=True) == wav()
-    assert asked.count("audio.example") == 1
+    assert names.count("audio.example") == 1
     assert server.requests[0].headers["host"] == f"audio.example:{server.port}"
 
 
@@ -98,26 +96,26 @@ REDIRECTS = {
 @pytest.mark.parametrize("case", REDIRECTS)
 def test_a_redirect_is_checked_like_the_url_itself(case: str) -> None:
     location, why = REDIRECTS[case]
-    asked: list[str] = []
+    urls: list[str] = []
 
     def redirect(request: httpx.Request) -> httpx.Response:
-        asked.append(str(request.url))
+        urls.append(str(request.url))
         return httpx.Response(302, headers={"location": location})
 
     with pytest.raises(AudioError, match=why):
         download("https://audio.example/a.wav", timeout=HANG_S, transport=httpx.MockTransport(redirect))
-    assert set(asked) == {"https://audio.example/a.wav"}
-    assert len(asked) <= 6
+    assert set(urls) == {"https://audio.example/a.wav"}
+    assert len(urls) <= 6
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_to_a_good_place_is_followed(server: RawServer, status: int) -> None:
+def test_a_redirect_to_a_public_url_is_followed(server: RawServer, status: int) -> None:
     server.will(by_target(first=answer(status, location="/second.wav"), second=answer(200, wav())))
     assert fetch(server, "/first.wav") == wav()
 
 
 @pytest.mark.parametrize("status", [204, 206, 304, 400, 401, 403, 404, 410, 500, 503])
-def test_what_is_no_200_is_an_audio_error(server: RawServer, status: int) -> None:
+def test_an_answer_other_than_200_is_an_audio_error(server: RawServer, status: int) -> None:
     server.will(answer(status, b"x" if status not in (204, 304) else b""))
     with pytest.raises(AudioError, match=f"answered HTTP {status}"):
         fetch(server)
@@ -150,7 +148,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize("case", ENDLESS)
 def test_a_download_ends_with_its_deadline_however_often_a_byte_comes(server: RawServer, case: str) -> None:
-    """Each of them would go on for 20 s and more."""
+    """Without the deadline, each case would go on for 20 s and more."""
     server.will(ENDLESS[case])
     start = time.monotonic()
     with pytest.raises(AudioError, match="too long"):
@@ -158,7 +156,7 @@ def test_a_download_ends_with_its_deadline_however_often_a_byte_comes(server: Ra
     assert time.monotonic() - start < 15
 
 
-def test_not_more_than_10_mb_are_read(server: RawServer) -> None:
+def test_at_most_10_mb_are_downloaded(server: RawServer) -> None:
     endless = b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (MAX_MEMO_BYTES + 100_000)
     server.will(raw(endless, then="close"))
     with pytest.raises(AudioError, match="over 10 MB"):
@@ -169,20 +167,20 @@ def test_not_more_than_10_mb_are_read(server: RawServer) -> None:
         fetch(server, max_bytes=4)
 
 
-def test_what_is_packed_small_is_not_unpacked(server: RawServer) -> None:
+def test_a_compressed_answer_is_refused(server: RawServer) -> None:
     server.will(answer(200, gzip.compress(bytes(30_000_000)), content_encoding="gzip"))
     with pytest.raises(AudioError, match="answers packed"):
         fetch(server)
     assert server.requests[0].headers["accept-encoding"] == "identity"
 
 
-def test_no_connection_is_an_audio_error(server: RawServer) -> None:
+def test_a_failed_connection_is_an_audio_error(server: RawServer) -> None:
     server.close()
     with pytest.raises(AudioError, match="could not be downloaded"):
         fetch(server)
 
 
-def test_a_fetched_memo_knows_what_it_is_and_still_goes_by_its_url(outbox: Outbox) -> None:
+def test_a_fetched_memo_has_its_audio_and_is_still_sent_by_its_url(outbox: Outbox) -> None:
     url = outbox.demo.media_urls["hello"]
     memo = VoiceMemo.from_url(url)
     fetched = outbox.fetch(memo)
@@ -202,7 +200,7 @@ def test_a_fetched_memo_knows_what_it_is_and_still_goes_by_its_url(outbox: Outbo
         ("missing", "HTTP 404"),
     ],
 )
-def test_what_the_demo_serves_wrong_is_refused(outbox: Outbox, name: str, why: str) -> None:
+def test_a_faulty_download_of_the_demo_is_refused(outbox: Outbox, name: str, why: str) -> None:
     with pytest.raises(AudioError, match=why):
         outbox.fetch(VoiceMemo.from_url(outbox.demo.media_urls[name]))
 

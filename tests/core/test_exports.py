@@ -54,7 +54,7 @@ def test_every_public_name_is_in_the_star_import() -> None:
     assert set(linq_nb.__all__) <= set(names)
 
 
-def test_a_type_checker_takes_each_name_of_the_stub_for_public() -> None:
+def test_each_name_of_the_stub_is_public_for_a_type_checker() -> None:
     """A stub exports a name only by ``as``, with the same name again."""
     stub = Path(linq_nb.__file__).with_suffix(".pyi").read_text("utf-8")
     names = [alias for node in ast.walk(ast.parse(stub)) if isinstance(node, ast.ImportFrom) for alias in node.names]
@@ -75,8 +75,8 @@ def test_the_error_tree_is_the_designs(name: str, parent: str) -> None:
 
 
 def test_no_error_is_missing_from_the_public_names() -> None:
-    made = {name for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)}
-    assert {name for name in made if not name.startswith("_")} == set(TREE)
+    names = {name for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)}
+    assert {name for name in names if not name.startswith("_")} == set(TREE)
 
 
 @pytest.mark.parametrize("name", TREE)

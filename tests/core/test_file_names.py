@@ -1,4 +1,4 @@
-"""A file is found by a name that looks the same as its own: as macOS, a copy or pasted text wrote it."""
+"""A file is found by a name that looks like its own, as macOS, a copy or pasted text writes it."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ def put(name: str) -> Path:
     return file
 
 
-@pytest.mark.parametrize(("name", "written"), BOTH_WAYS, ids=ascii)
-def test_a_file_is_found_as_its_name_looks(folder: Path, name: str, written: str) -> None:
+@pytest.mark.parametrize(("name", "spelling"), BOTH_WAYS, ids=ascii)
+def test_a_file_is_found_as_its_name_looks(folder: Path, name: str, spelling: str) -> None:
     file = put(name)
-    for memo in (VoiceMemo.from_file(written), VoiceMemo.from_file(folder / written), VoiceMemo.load(written)):
+    for memo in (VoiceMemo.from_file(spelling), VoiceMemo.from_file(folder / spelling), VoiceMemo.load(spelling)):
         assert memo.path is not None
         assert os.path.samefile(memo.path, file)
         assert memo.filename == file.name
         memo.unchanged()
-    (draft,) = pd.DataFrame({"chat": ["Ada"], "audio": [written]}).linq.drafts(folder=folder)
+    (draft,) = pd.DataFrame({"chat": ["Ada"], "audio": [spelling]}).linq.drafts(folder=folder)
     assert isinstance(draft, Draft)
     with pytest.raises(AudioError, match="there is no file"):
-        VoiceMemo.from_file(f"x{written}")
+        VoiceMemo.from_file(f"x{spelling}")
 
 
-def test_the_exact_file_comes_first_and_of_several_others_none(folder: Path) -> None:
+def test_an_exact_name_comes_first_and_several_similar_names_match_no_file(folder: Path) -> None:
     put("José.amr"), put("Jose\u0301.amr")
     for name in ("José.amr", "Jose\u0301.amr"):
         memo = VoiceMemo.from_file(name)
@@ -63,21 +63,21 @@ def test_the_exact_file_comes_first_and_of_several_others_none(folder: Path) -> 
         assert memo.path.name == name
     with pytest.raises(AudioError) as caught:
         VoiceMemo.from_file("Jos\u200bé.amr")
-    said = str(caught.value)
-    assert said.startswith("2 files are called 'Jos\\u200bé.amr' (")
-    assert "its character 4 is U+00E9 (LATIN SMALL LETTER E WITH ACUTE), not U+200B (ZERO WIDTH SPACE)" in said
-    assert said.endswith("nothing was sent; rename one")
+    message = str(caught.value)
+    assert message.startswith("2 files are called 'Jos\\u200bé.amr' (")
+    assert "its character 4 is U+00E9 (LATIN SMALL LETTER E WITH ACUTE), not U+200B (ZERO WIDTH SPACE)" in message
+    assert message.endswith("nothing was sent; rename one")
 
 
-@pytest.mark.parametrize("written", ["Jose.amr", "JOSÉ.AMR", "\u0410da.amr", "José", "x/José.amr", "a\0b", "n" * 300])
-def test_a_name_that_looks_different_is_no_name_of_it(folder: Path, written: str) -> None:
+@pytest.mark.parametrize("spelling", ["Jose.amr", "JOSÉ.AMR", "\u0410da.amr", "José", "x/José.amr", "a\0b", "n" * 300])
+def test_a_name_that_looks_different_does_not_match(folder: Path, spelling: str) -> None:
     put("José.amr"), put("Ada.amr")
     with pytest.raises(AudioError, match=r"nothing was sent"):
-        VoiceMemo.from_file(written)
+        VoiceMemo.from_file(spelling)
 
 
 @pytest.mark.parametrize("text", ["\ufeffhttps://x.example/a.m4a", " https://x.example/a.m4a\u200b"])
-def test_a_url_and_an_attachment_are_known_in_spite_of_what_cannot_be_seen(text: str) -> None:
+def test_a_url_and_an_attachment_are_recognised_despite_invisible_characters(text: str) -> None:
     assert VoiceMemo.load(text).url == "https://x.example/a.m4a"
     identity = "69a37c7d-af4f-4b5e-af42-e28e98ce1234"
     assert VoiceMemo.load(f"\ufeff{identity}\u00a0").attachment_id == identity

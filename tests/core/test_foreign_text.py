@@ -55,7 +55,7 @@ PLAIN = [
 
 
 @pytest.mark.parametrize("text", PLAIN)
-def test_what_is_no_phone_number_stays(text: str) -> None:
+def test_text_that_is_no_phone_number_stays(text: str) -> None:
     assert clean(text) == mask_text(text) == text
 
 
@@ -126,7 +126,7 @@ def refusal(words: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("number", ["12052535597", "(205) 253-5597", "+1‑205‑253‑5597", "205\u00a0253\u00a05597"])
-def test_linqs_words_are_masked_where_they_are_shown_and_whole_in_the_journal(
+def test_linqs_text_is_masked_in_displays_and_complete_in_the_journal(
     server: RawServer, live: Callable[..., Outbox], memo: VoiceMemo, number: str
 ) -> None:
     chat = {"id": CHAT_ID, "display_name": "Ada", "handles": [{"handle": "+12052535597", "is_me": False}]}
@@ -143,18 +143,18 @@ def test_linqs_words_are_masked_where_they_are_shown_and_whole_in_the_journal(
         outbox.send(VoiceMemo.from_url("https://audio.example/a.m4a"), CHAT_ID)
     (send,) = outbox.sends()
     batch = outbox.send_all(outbox.plan([linq_nb.Draft(memo=memo, chat=CHAT_ID)]), workers=1)
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
         print(caught.value, repr(caught.value), send, [send], batch.wait(), outbox.history(send))
         print(to_frame(outbox.sends()).to_string(), batch.frame().to_string())
         print(to_frame(outbox.history(send)).to_string(), send._repr_mimebundle_())
-    assert number not in said.getvalue()
-    assert not re.search(r"253\W{0,2}5597", said.getvalue())
+    assert number not in printed.getvalue()
+    assert not re.search(r"253\W{0,2}5597", printed.getvalue())
     full = to_frame(outbox.sends(), handles="full")["error_message"]
     assert all(" ".join(number.split()) in text for text in full)
 
 
-def test_no_record_shows_more_of_a_number_or_a_url() -> None:
+def test_no_record_shows_a_full_number_or_a_signed_url() -> None:
     text = f"{HOSTILE} 12052535597"
     records = [
         Attachment(attachment_id=text, filename=text, upload_url="https://x.example/?sig=s3cr3t"),

@@ -53,8 +53,8 @@ def demo(server: Server) -> Demo:
 @pytest.fixture
 def connect(demo: Demo, tmp_path: Path) -> Iterator[Make]:
     """Connect over a socket, with a journal in a file."""
-    with outboxes(demo, tmp_path / "journal.sqlite", timeout=HANG_S) as made:
-        yield made
+    with outboxes(demo, tmp_path / "journal.sqlite", timeout=HANG_S) as connect:
+        yield connect
 
 
 def refusals(calls: dict[str, Callable[[], Any]]) -> dict[str, str]:
@@ -239,7 +239,7 @@ def test_a_child_connects_for_itself_on_the_same_journal(connect: Make, demo: De
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("outboxes", [1, 2])
-def test_what_a_child_writes_stays_when_the_parent_closes_first(
+def test_the_writes_of_a_child_stay_when_the_parent_closes_first(
     connect: Make, demo: Demo, memo: VoiceMemo, tmp_path: Path, outboxes: int
 ) -> None:
     """SQLite's locks are the process's: a child that inherited an open file would hold none, and lose its WAL."""
@@ -310,9 +310,7 @@ def test_the_demo_in_a_child_is_a_world_of_its_own(memo: VoiceMemo) -> None:
 
 
 @pytest.mark.thorough
-def test_a_demo_of_ones_own_is_a_copy_in_a_child_which_no_thread_of_the_parent_locks(
-    tmp_path: Path, memo: VoiceMemo
-) -> None:
+def test_the_childs_copy_of_a_demo_is_not_locked_by_a_thread_of_the_parent(tmp_path: Path, memo: VoiceMemo) -> None:
     demo = Demo()
     chat_ids = list(demo.add_chats(2).values())
 
@@ -357,8 +355,8 @@ def test_a_receiver_in_a_child_is_refused_and_goes_on_in_the_parent(tmp_path: Pa
     book = Journal(f"sqlite:///{tmp_path}/journal.sqlite")
     with Receiver(book, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", port=0) as hooks:
         calls = {"health": hooks.health, "receive": lambda: hooks.receive(b"{}", {}), "with": hooks.__enter__}
-        said = f"this receiver belongs to process {os.getpid()}; call linq_nb.connect() here; nothing was sent"
-        assert refusals(calls) == dict.fromkeys(calls, said)
+        message = f"this receiver belongs to process {os.getpid()}; call linq_nb.connect() here; nothing was sent"
+        assert refusals(calls) == dict.fromkeys(calls, message)
         assert in_child(hooks.close) is None
         health = hooks.url.rstrip("/") + "/health"
         assert httpx.get(health, trust_env=False).json()["status"] == "ok"
@@ -375,8 +373,8 @@ def _send_by_the_parents(chat_id: str) -> str:
     return _outbox.send(VoiceMemo.from_file(AUDIO / "hello.amr"), chat_id).status
 
 
-def _send_by_its_own(given: dict[str, Any], chat_id: str) -> tuple[str, str | None]:
-    with linq_nb.connect(**given) as own:
+def _send_by_its_own(settings: dict[str, Any], chat_id: str) -> tuple[str, str | None]:
+    with linq_nb.connect(**settings) as own:
         send = own.send(VoiceMemo.from_file(AUDIO / "hello.amr"), chat_id)
         return send.chat_id, send.message_id
 
@@ -441,8 +439,8 @@ outbox.close()
 @pytest.mark.thorough
 def test_a_child_that_ends_by_itself_leaves_the_batch_of_its_parent_alone(demo: Demo, tmp_path: Path) -> None:
     chat_ids = list(demo.add_chats(20).values())
-    given = [demo.base_url, demo.api_key, str(tmp_path / "journal.sqlite"), str(AUDIO / "hello.amr"), *chat_ids]
-    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", ENDS_BY_ITSELF, *given]
+    arguments = [demo.base_url, demo.api_key, str(tmp_path / "journal.sqlite"), str(AUDIO / "hello.amr"), *chat_ids]
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", ENDS_BY_ITSELF, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S)
     assert (done.stdout.splitlines(), done.stderr) == (["7", "{'queued'} "], "")
     assert demo.bubbles() == dict.fromkeys(chat_ids, 1)
@@ -476,14 +474,14 @@ def test_a_child_that_was_forked_in_a_transaction_is_refused_the_files(tmp_path:
     book = Journal(f"sqlite:///{tmp_path}/journal.sqlite")
 
     def work() -> list[str]:
-        said = []
+        messages = []
         for url in (f"sqlite:///{tmp_path}/journal.sqlite", "sqlite://"):
             try:
                 Journal(url).close()
-                said.append("opened")
+                messages.append("opened")
             except JournalError as error:
-                said.append(str(error))
-        return said
+                messages.append(str(error))
+        return messages
 
     with book.database.write():
         torn, in_memory = in_child(work)

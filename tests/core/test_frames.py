@@ -1,4 +1,4 @@
-"""Records as DataFrames: the same columns and dtypes whatever is in them, and no full handle unless asked for."""
+"""Records as DataFrames: the same columns and dtypes for any records, and full handles only on request."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_columns_and_dtypes_are_the_same_for_none_one_and_many(kind: str, handle
         assert isinstance(frame.index, pd.RangeIndex)
 
 
-def test_a_record_of_nothing_is_a_row_of_missing_values() -> None:
+def test_an_empty_record_is_a_row_of_missing_values() -> None:
     frame = to_frame([a_send(filename=None, size_bytes=None, posted_at=None, created_at=None), FULL["sends"]])
     assert frame["filename"].isna().tolist() == [True, False]
     for name in ("to_handles", "is_group", "duration_ms", "accept_s", "posted_at", "service", "format"):
@@ -89,13 +89,13 @@ def test_no_full_handle_and_no_signed_url_is_anywhere(kind: str, handles: Any) -
         assert secret not in text
 
 
-def test_full_handles_are_there_when_asked_for() -> None:
+def test_a_frame_has_full_handles_on_request() -> None:
     frame = to_frame(FULL["sends"], "full")
     assert frame["to_handles"][0] == f"{NUMBER} {MAIL}"
     assert NUMBER in frame["error_message"][0]
 
 
-def test_masked_handles_can_be_told_apart_by_eye_and_hashed_ones_joined_on() -> None:
+def test_masked_handles_can_be_distinguished_by_eye_and_hashed_handles_joined() -> None:
     assert to_frame(FULL["handles"])["handle"][0] == "+1•••••0111"
     hashed = to_frame(FULL["sends"], "hashed", key=b"k")
     assert hashed["to_handles"][0].split()[0] == to_frame(FULL["handles"], "hashed", key=b"k")["handle"][0]
@@ -127,12 +127,14 @@ def test_times_are_utc_whatever_zone_they_came_in() -> None:
         ([], "hashed", {}, "key=outbox"),
     ],
 )
-def test_what_cannot_be_a_frame_is_a_settings_error(records: Any, handles: Any, more: Any, why: str) -> None:
+def test_a_value_that_cannot_become_a_frame_is_a_settings_error(
+    records: Any, handles: Any, more: Any, why: str
+) -> None:
     with pytest.raises(SettingsError, match=why):
         to_frame(records, handles, **more)
 
 
-def test_frames_of_the_demo_hold_what_the_records_say(outbox: linq_nb.Outbox) -> None:
+def test_frames_of_the_demo_have_the_values_of_the_records(outbox: linq_nb.Outbox) -> None:
     chats = to_frame(outbox.chats())
     assert len(chats) == 25
     assert chats["people"].sum() > 25

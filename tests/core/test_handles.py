@@ -25,7 +25,7 @@ SPELLINGS = [
 
 
 @pytest.mark.parametrize("value", SPELLINGS, ids=ascii)
-def test_every_usual_spelling_is_one_number(value: Any) -> None:
+def test_every_usual_spelling_gives_the_same_number(value: Any) -> None:
     assert to_e164(value) == ADA
     assert to_e164(value, "US") == ADA
     assert to_e164(value, "de") == ADA
@@ -68,7 +68,7 @@ def test_a_region_completes_a_number_without_its_country_code(value: Any, region
         ("+12025550112", "\u00b9", "region is the code of a country"),
     ],
 )
-def test_what_cannot_be_called_is_refused_with_the_fault(value: Any, region: str | None, says: str) -> None:
+def test_an_impossible_number_is_refused_with_the_reason(value: Any, region: str | None, says: str) -> None:
     if value == []:
         assert to_e164(value) == []
         return
@@ -82,7 +82,7 @@ def test_a_missing_value_stays_missing(value: Any) -> None:
     assert to_e164(value) is None
 
 
-def test_a_column_is_read_as_a_whole_and_what_is_no_number_is_missing() -> None:
+def test_a_column_is_read_as_a_whole_and_an_invalid_number_is_missing() -> None:
     wanted = [ADA, None, None, ADA]
     values = ["1 202 555 0112", "no number", None, "+12025550112"]
     series = linq_nb.to_e164(pd.Series(values, index=[3, 1, 4, 5], name="phone"))

@@ -48,9 +48,9 @@ def wall() -> Wall:
 
 @pytest.fixture
 def book(tmp_path: Path, wall: Wall) -> Iterator[Journal]:
-    made = Journal(f"sqlite:///{tmp_path}/j.sqlite", wall=wall)
-    yield made
-    made.close()
+    book = Journal(f"sqlite:///{tmp_path}/j.sqlite", wall=wall)
+    yield book
+    book.close()
 
 
 def wanted(content: str = SHA, copy: int = 1, **fields: Any) -> Send:
@@ -98,7 +98,7 @@ def test_sixteen_threads_and_two_connections_make_one_claim(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("status", [*LINQ_STATUSES, *OUR_STATUSES, "teleported"])
 @pytest.mark.parametrize("lease_over", [False, True])
-def test_each_status_says_what_another_owner_does_next(
+def test_each_status_decides_the_next_step_of_another_owner(
     book: Journal, wall: Wall, status: str, lease_over: bool
 ) -> None:
     before = at_status(book, status)
@@ -162,7 +162,7 @@ def test_the_decision_of_a_person_ends_the_claim(book: Journal) -> None:
     assert len(book.events(decided.send_id)) == 1
 
 
-def test_a_renewal_is_for_the_open_claims_of_one_owner(book: Journal, wall: Wall) -> None:
+def test_a_renewal_extends_the_open_claims_of_one_owner(book: Journal, wall: Wall) -> None:
     mine, other = claimed(book, "me"), claimed(book, "other", wanted(copy=2))
     wall.now += LEASE_S - 1
     book.renew("me")
@@ -185,8 +185,8 @@ def test_leases_are_renewed_while_a_send_is_held_and_no_longer() -> None:
     rounds: queue.Queue[set[str]] = queue.Queue()
     before = set(threading.enumerate())
 
-    def renew(held: Collection[str]) -> None:
-        rounds.put(set(held))
+    def renew(send_ids: Collection[str]) -> None:
+        rounds.put(set(send_ids))
         if rounds.qsize() == 1:
             raise JournalError("locked for a moment")
 
@@ -230,13 +230,15 @@ print("closed", leases())
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits its memory by a call of Linux")
 @pytest.mark.parametrize(
-    ("then", "said"),
+    ("then", "messages"),
     [("again", ["queued []", "queued ['linq_nb lease']", "closed []"]), ("close", ["queued []", "closed []"])],
 )
-def test_a_lease_thread_that_the_system_refuses_is_tried_again_with_the_next_claim(then: str, said: list[str]) -> None:
+def test_a_lease_thread_that_the_system_refuses_is_tried_again_with_the_next_claim(
+    then: str, messages: list[str]
+) -> None:
     command = [sys.executable, "-c", NO_LEASE_THREAD, str(AUDIO / "hello.amr"), then]
     done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S)
-    assert (done.stdout.splitlines(), done.stderr) == (said, "")
+    assert (done.stdout.splitlines(), done.stderr) == (messages, "")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -244,10 +246,10 @@ def test_a_lease_thread_that_died_is_replaced_with_the_next_claim() -> None:
     renewed: queue.Queue[Collection[str]] = queue.Queue()
     before = set(threading.enumerate())
 
-    def renew(held: Collection[str]) -> None:
-        renewed.put(set(held))
-        if held == ("first",):
-            raise SystemExit  # ends the thread without a word
+    def renew(send_ids: Collection[str]) -> None:
+        renewed.put(set(send_ids))
+        if send_ids == ("first",):
+            raise SystemExit  # ends the thread without a message
 
     keeper = LeaseKeeper(renew, every_s=0.001)
     with keeper.holding("first"):
@@ -287,9 +289,9 @@ def test_any_name_of_the_same_content_is_the_same_send(
     book.advance(claim, dataclasses.replace(claim.send, status="delivered"))
     book.link(linked)
     assert book.claim(wanted(second[0]), second, "other")[2] == "report"
-    found = book.find(wanted(second[0]), second)
-    assert found is not None
-    assert found.send_id == claim.send.send_id
+    stored = book.find(wanted(second[0]), second)
+    assert stored is not None
+    assert stored.send_id == claim.send.send_id
 
 
 def test_names_linked_in_any_order_become_one_group(book: Journal) -> None:
@@ -304,7 +306,7 @@ def test_names_linked_in_any_order_become_one_group(book: Journal) -> None:
 
 @pytest.mark.parametrize("first", ["not_sent", "rejected", "preparing", "sending", "unknown"])
 @pytest.mark.parametrize("second", ["preparing", "sending", "unknown", "queued"])
-def test_of_two_sends_whose_names_were_linked_later_the_one_that_forbids_more_counts(
+def test_the_stricter_of_two_sends_counts_when_their_names_are_linked_later(
     book: Journal, first: str, second: str
 ) -> None:
     """In neither order may a memo be sent while the same memo is under way by its other name."""
@@ -341,9 +343,9 @@ def event(status: str | None, **fields: Any) -> Event:
 
 
 def status_of(book: Journal) -> str:
-    found = book.get(wanted().send_id)
-    assert found is not None
-    return found.status
+    stored = book.get(wanted().send_id)
+    assert stored is not None
+    return stored.status
 
 
 def filled(record: type, **fields: Any) -> Any:
@@ -353,8 +355,8 @@ def filled(record: type, **fields: Any) -> Any:
         "tuple[str, ...]": ("+12025550111", "a@x.io"), "datetime": AT, "Any": {"a": [1, "é"]},
         "datetime | None": AT + timedelta(microseconds=123456),
     }  # fmt: skip
-    made = {field.name: kinds[str(field.type)] for field in dataclasses.fields(record)}
-    return record(**{**made, **fields})
+    values = {field.name: kinds[str(field.type)] for field in dataclasses.fields(record)}
+    return record(**{**values, **fields})
 
 
 def test_every_field_of_a_send_comes_back(book: Journal, tmp_path: Path) -> None:
@@ -372,12 +374,12 @@ def test_every_field_of_a_send_comes_back(book: Journal, tmp_path: Path) -> None
 
 def test_every_field_of_an_event_comes_back_in_order(book: Journal) -> None:
     words = ("queued", "sent", "delivered")
-    seen = [filled(Event, send_id=wanted().send_id, status=word, event_id=word) for word in words]
+    events = [filled(Event, send_id=wanted().send_id, status=word, event_id=word) for word in words]
     claimed(book)
-    book.observe(*seen)
-    kept = book.events(wanted().send_id)
-    assert kept == seen
-    assert kept[0].body == {"a": [1, "é"]}
+    book.observe(*events)
+    stored = book.events(wanted().send_id)
+    assert stored == events
+    assert stored[0].body == {"a": [1, "é"]}
 
 
 def test_observing_follows_the_rank_rule_and_keeps_every_event(book: Journal) -> None:
@@ -418,10 +420,10 @@ def test_forgetting_a_chat_leaves_its_send_keys_alone(book: Journal) -> None:
     assert book.forget(CHAT_ID) == 1
     assert book.events(send.send_id) == []
     assert book.claim(send, (), "me")[2] == "report"
-    kept = book.get(send.send_id)
-    assert kept is not None
-    assert (kept.to_handles, kept.chat_name, kept.filename, kept.from_handle) == ((), None, None, None)
-    assert kept.status == "delivered"
+    stored = book.get(send.send_id)
+    assert stored is not None
+    assert (stored.to_handles, stored.chat_name, stored.filename, stored.from_handle) == ((), None, None, None)
+    assert stored.status == "delivered"
 
 
 # --- a message belongs to one send ---
@@ -453,7 +455,7 @@ def test_an_answer_with_the_message_of_another_send_is_refused_and_nothing_is_wr
     assert message_ids(book) == ["m1", "m2"]
 
 
-def test_two_bases_may_have_messages_of_one_id(book: Journal) -> None:
+def test_messages_of_two_base_urls_may_have_the_same_id(book: Journal) -> None:
     first_and_second(book)
     elsewhere = claimed(book, send=wanted(base_url="https://other.example", send_id="elsewhere"))
     assert book.advance(elsewhere, dataclasses.replace(elsewhere.send, status="queued", message_id="m1"))
@@ -470,49 +472,49 @@ def test_an_observation_with_the_message_of_another_send_changes_nothing_and_is_
         book.forget(CHAT_ID)
     result = "found" if source == "reconcile" else None
     read = {"status": "read", "read_at": AT, "message_id": "m1", "reconcile_result": result, "body": {"raw": 1}}
-    seen = book.observe(Event(send_id=claim.send.send_id, at=AT, source=source, **read))
-    assert seen is not None
-    assert (seen.status, seen.message_id, seen.read_at) == ("unknown", None, None)
-    assert seen.reconcile_result == ("ambiguous" if result else None)
-    (kept,) = book.events(claim.send.send_id)
-    assert kept.body == {"refused": "another send has this message", "message_id": "m1", "body": {"raw": 1}}
+    observed = book.observe(Event(send_id=claim.send.send_id, at=AT, source=source, **read))
+    assert observed is not None
+    assert (observed.status, observed.message_id, observed.read_at) == ("unknown", None, None)
+    assert observed.reconcile_result == ("ambiguous" if result else None)
+    (stored,) = book.events(claim.send.send_id)
+    assert stored.body == {"refused": "another send has this message", "message_id": "m1", "body": {"raw": 1}}
     assert book.get(first.send_id).status == "queued"  # type: ignore[union-attr]
 
 
 def test_a_webhook_found_by_its_trace_id_does_not_bring_the_message_of_another_send(book: Journal) -> None:
     first, _ = first_and_second(book, "unknown", trace_id="t1")
-    told = {"event_type": "message.sent", "status": "sent", "trace_id": "t1", "message_id": "m1"}
-    (ingested,) = book.ingest(Event(send_id="", at=AT, source="webhook", event_id="e1", chat_id=CHAT_ID, **told))
+    fields = {"event_type": "message.sent", "status": "sent", "trace_id": "t1", "message_id": "m1"}
+    (ingested,) = book.ingest(Event(send_id="", at=AT, source="webhook", event_id="e1", chat_id=CHAT_ID, **fields))
     assert ingested.event.send_id == first.send_id
     assert message_ids(book) == ["m1", None]
 
 
 def test_a_webhook_about_a_message_in_another_chat_belongs_to_no_send(book: Journal) -> None:
     first, _ = first_and_second(book)
-    told = {"event_type": "message.failed", "status": "failed", "message_id": "m1", "event_id": "e1"}
-    (ingested,) = book.ingest(Event(send_id="", at=AT, source="webhook", chat_id="another", **told))
+    fields = {"event_type": "message.failed", "status": "failed", "message_id": "m1", "event_id": "e1"}
+    (ingested,) = book.ingest(Event(send_id="", at=AT, source="webhook", chat_id="another", **fields))
     assert ingested.result == "not_ours"
     assert book.get(first.send_id).status == "queued"  # type: ignore[union-attr]
 
 
-def test_a_send_with_a_message_takes_another_from_the_answer_to_its_own_request_only(book: Journal) -> None:
+def test_only_the_answer_to_its_own_request_changes_the_message_of_a_send(book: Journal) -> None:
     first, _ = first_and_second(book)
     for source, message_id in (("poll", "m1"), ("webhook", "m1"), ("reconcile", "m1"), ("post", "m2")):
-        seen = book.observe(Event(send_id=first.send_id, at=AT, source=source, status="read", message_id="m2"))
-        assert seen is not None
-        assert (seen.message_id, seen.status) == (message_id, "queued" if message_id == "m1" else "read")
+        observed = book.observe(Event(send_id=first.send_id, at=AT, source=source, status="read", message_id="m2"))
+        assert observed is not None
+        assert (observed.message_id, observed.status) == (message_id, "queued" if message_id == "m1" else "read")
 
 
 def test_imported_sends_get_no_message_that_another_send_has(book: Journal) -> None:
     first_and_second(book)
-    made = [wanted(copy=copy, status="delivered", message_id=name) for copy, name in ((1, "m1"), (3, "m1"), (4, "m4"))]
-    made += [wanted(copy=5, status="sent", message_id="m4"), wanted(copy=6, status="rejected")]
-    assert book.import_sends(made, []) == 4
+    sends = [wanted(copy=copy, status="delivered", message_id=name) for copy, name in ((1, "m1"), (3, "m1"), (4, "m4"))]
+    sends += [wanted(copy=5, status="sent", message_id="m4"), wanted(copy=6, status="rejected")]
+    assert book.import_sends(sends, []) == 4
     assert message_ids(book) == ["m1", None, None, "m4", None, None]
     assert [send.status for send in book.sends()][2:] == ["unknown", "delivered", "unknown", "rejected"]
 
 
-def test_of_many_that_learn_one_message_at_once_one_send_gets_it(book: Journal) -> None:
+def test_a_message_that_many_threads_observe_at_once_goes_to_one_send(book: Journal) -> None:
     claims = [claimed(book, send=wanted(copy=copy)) for copy in range(1, 17)]
     together = threading.Barrier(len(claims))
 
@@ -589,7 +591,7 @@ def test_a_bad_value_in_an_answer_and_in_webhooks_breaks_no_frame(book: Journal,
 
 
 def test_rows_of_older_versions_with_bad_values_break_no_frame(book: Journal) -> None:
-    """What is now made storable on the way in was written as it came."""
+    """Older versions wrote such values unchanged; now they are made storable before they are written."""
     claimed(book)
     book.note(Event(send_id="first", at=AT, source="poll", body={"a": "?"}))
     with book.database.write() as db:

@@ -1,4 +1,4 @@
-"""A journal's file on its disk: it is the one that was opened, its WAL is there, and neither grows without end."""
+"""A journal's file on its disk: it must be the opened file, its WAL must exist, and neither grows without end."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def start(file: Path, code: str) -> subprocess.Popen[str]:
 
 
 def run(file: Path, code: str) -> str:
-    """Run code in another process to its end, which may be its death; returns what it printed."""
+    """Run code in another process until it ends or is killed; returns its output."""
     return start(file, code).communicate(timeout=60)[0]
 
 
@@ -118,8 +118,8 @@ def test_a_journal_without_its_last_writes_is_refused_and_opens_with_recover(
     file: Path, tmp_path: Path, lose: Callable[[Path, Path], None]
 ) -> None:
     other = tmp_path / "other.sqlite"
-    for one in (file, other):
-        assert run(one, KILL) == "claimed\n"
+    for journal_file in (file, other):
+        assert run(journal_file, KILL) == "claimed\n"
     lose(file, other)
     before = file.read_bytes()
     for _ in range(2):
@@ -130,7 +130,7 @@ def test_a_journal_without_its_last_writes_is_refused_and_opens_with_recover(
     assert names(file) == []  # from then on it opens as usual
 
 
-def test_a_wal_that_is_put_back_brings_everything_back(file: Path) -> None:
+def test_restoring_the_wal_restores_every_row(file: Path) -> None:
     run(file, KILL)
     aside = wal_of(file).rename(f"{file}-aside")
     with pytest.raises(JournalError, match="put it back"):
@@ -291,7 +291,7 @@ LOSSES = [delete_file, move_file, replace_file, move_folder, delete_wal, replace
 
 
 @pytest.mark.parametrize("lose", LOSSES)
-def test_a_kept_outbox_sends_nothing_once_its_file_is_another(
+def test_an_open_outbox_sends_nothing_once_its_file_was_replaced(
     connect: Callable[..., Outbox], demo: Demo, tmp_path: Path, lose: Callable[[Path], None]
 ) -> None:
     file = tmp_path / "folder" / "journal.sqlite"
@@ -324,7 +324,7 @@ def test_a_file_that_is_put_back_is_whole_and_used_after_connecting_again(file: 
 
 
 @pytest.mark.parametrize("lose", LOSSES[:1] + LOSSES[4:5])
-def test_a_file_that_goes_between_claim_and_post_stops_the_memo(
+def test_losing_the_file_between_claim_and_post_stops_the_memo(
     connect: Callable[..., Outbox], demo: Demo, tmp_path: Path, lose: Callable[[Path], None]
 ) -> None:
     file = tmp_path / "journal.sqlite"
@@ -346,7 +346,7 @@ def test_a_file_that_goes_between_claim_and_post_stops_the_memo(
 
 
 @pytest.mark.parametrize("recover", [False, True])
-def test_connecting_again_while_the_old_journal_is_open_saves_what_was_in_a_deleted_wal(
+def test_connecting_again_while_the_old_journal_is_open_saves_the_rows_of_a_deleted_wal(
     file: Path, recover: bool
 ) -> None:
     book = opened(file)
@@ -377,7 +377,7 @@ def test_a_journal_is_recovered_although_another_process_has_the_deleted_wal_ope
     assert names(file) == ["second", "last"]
 
 
-def test_a_wal_deleted_while_open_costs_nothing_since_sqlite_saves_what_was_in_it(file: Path) -> None:
+def test_nothing_is_lost_with_a_wal_deleted_while_open_since_sqlite_saves_its_rows(file: Path) -> None:
     book = opened(file)
     claim(book, "first")
     wal_of(file).unlink()
@@ -414,7 +414,7 @@ def test_a_relative_path_and_a_link_mean_the_same_file_later(tmp_path: Path, mon
     assert names(tmp_path / "j.sqlite") == ["j.sqlite", "link.sqlite"]
 
 
-def test_a_disk_that_cannot_have_a_wal_takes_sends_all_the_same(file: Path) -> None:
+def test_sends_also_work_on_a_disk_that_cannot_have_a_wal(file: Path) -> None:
     url = f"sqlite:///file:{file}?vfs=unix-dotfile&uri=true"
     for name in ("first", "second"):
         book = Journal(url)
@@ -465,9 +465,9 @@ def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]
     folder, size = tmp_path / "small", getattr(request, "param", "3m")
     folder.mkdir()
     options = ["-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
-    made = subprocess.run(["mount", *options], capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip(f"no disk of {size} can be made here: {made.stderr.strip()}")
+    done = subprocess.run(["mount", *options], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"no disk of {size} can be made here: {done.stderr.strip()}")
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
 
@@ -514,7 +514,7 @@ def test_a_journal_that_is_closed_on_a_full_disk_keeps_everything(small_disk: Pa
     assert len(names(file)) == 30
 
 
-def test_a_disk_that_fills_up_while_memos_are_sent_stops_them_with_a_true_word(
+def test_a_disk_that_fills_up_stops_the_sends_with_true_statuses(
     connect: Callable[..., Outbox], demo: Demo, small_disk: Path
 ) -> None:
     inner, chat, filler = demo.transport(), demo.chat_ids["Ada Lovelace"], small_disk / "filler"

@@ -1,4 +1,4 @@
-"""The file of a journal: who may read it, what happens when it fails, and writers at the same time."""
+"""The file of a journal: permissions, failures, and concurrent writers."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def book(file: Path) -> Iterator[Journal]:
-    made = Journal(f"sqlite:///{file}")
-    yield made
-    made.close()
+    book = Journal(f"sqlite:///{file}")
+    yield book
+    book.close()
 
 
 def claim(book: Journal, name: str = "first", **fields: Any) -> str:
-    """Claim a send of this name; returns what the caller does next."""
+    """Claim a send of this name; returns the next step of the caller."""
     send = a_send(**{"send_id": name, "content": name, "status": "preparing", "posted_at": None, **fields})
     return book.claim(send, (), "me")[2]
 
@@ -63,7 +63,7 @@ def test_the_file_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
         book = Journal(f"sqlite:///{folder}/j.sqlite")
         claim(book)
         assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
-        assert [stat.S_IMODE(made.stat().st_mode) for made in (folder, folder.parent)] == [0o700, 0o700]
+        assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder.parent)] == [0o700, 0o700]
         book.close()
     finally:
         os.umask(umask)
@@ -71,7 +71,7 @@ def test_the_file_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o644, 0o666, 0o640, 0o755])
 @pytest.mark.parametrize("is_linked", [False, True], ids=["", "by a link"])
-def test_a_file_that_others_could_read_is_theirs_no_more_with_what_lies_beside_it(
+def test_a_file_that_others_could_read_becomes_private_with_the_files_beside_it(
     book: Journal, file: Path, mode: int, is_linked: bool
 ) -> None:
     claim(book)
@@ -88,7 +88,7 @@ def test_a_file_that_others_could_read_is_theirs_no_more_with_what_lies_beside_i
     other.close()
 
 
-def test_a_link_to_a_file_that_is_not_there_makes_it(tmp_path: Path) -> None:
+def test_a_link_to_a_missing_file_creates_the_file(tmp_path: Path) -> None:
     link, file = tmp_path / "link.sqlite", tmp_path / "new" / "j.sqlite"
     link.symlink_to(file)
     Journal(f"sqlite:///{link}").close()

@@ -1,4 +1,4 @@
-"""Where a journal lies: what many hosts throw away, what they keep, and where locks may not hold."""
+"""The location of a journal: folders that hosts delete, folders that they keep, file systems without reliable locks."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_a_container_is_known_by_its_files(tmp_path: Path, marker: str) -> None:
         ("/private/var/folders/zz/T/j.sqlite", "in a folder for temporary files"),
     ],
 )
-def test_the_mount_table_of_macos(file: str, name: str) -> None:
+def test_the_mount_table_of_macos_gives_the_file_system(file: str, name: str) -> None:
     printed = (
         "/dev/disk3s1s1 on / (apfs, sealed, local, read-only, journaled)\n"
         "/dev/disk3s5 on /System/Volumes/Data (apfs, local, journaled, nobrowse)\n"
@@ -172,7 +172,7 @@ def test_a_relative_path_begins_in_the_working_folder(tmp_path: Path, monkeypatc
     assert at("j.sqlite", mounts, temp="/nowhere/tmp").is_shared
 
 
-def test_the_folder_for_temporary_files_may_be_any() -> None:
+def test_a_journal_in_any_folder_for_temporary_files_does_not_last() -> None:
     assert not at("/scratch/ada/j.sqlite", temp="/scratch/ada").lasts
     assert at("/scratch/adam/j.sqlite", temp="/scratch/ada").lasts
 
@@ -188,7 +188,7 @@ def test_the_folder_for_temporary_files_may_be_any() -> None:
         (r"\\?\C:\Users\Ada\j.sqlite", True, False),
     ],
 )
-def test_paths_of_windows(file: str, lasts: bool, is_shared: bool) -> None:
+def test_windows_paths_show_whether_a_journal_lasts_and_is_shared(file: str, lasts: bool, is_shared: bool) -> None:
     place = at(file, "", is_windows=True, temp=r"C:\Users\Ada\AppData\Local\Temp")
     assert (place.lasts, place.is_shared) == (lasts, is_shared)
 
@@ -215,7 +215,7 @@ def test_this_host_knows_its_memory_disk() -> None:
 
 
 @pytest.mark.parametrize("error", ["database is locked", "locking protocol", "disk I/O error"])
-def test_a_lock_that_cannot_be_had_is_explained_by_the_file_system(error: str) -> None:
+def test_a_lock_that_fails_is_explained_by_the_file_system(error: str) -> None:
     on_nfs = Host({}, DISK + "server:/home /home nfs4 rw 0 0\n", Path("/nowhere"))
     advice = faults.advice(error, HOME, on_nfs)
     assert advice == (

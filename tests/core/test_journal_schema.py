@@ -1,4 +1,4 @@
-"""Journals of every older schema open with what they hold; a process that has one open meanwhile stays correct."""
+"""Journals of every older schema open with all their rows; a process that has one open meanwhile stays correct."""
 
 from __future__ import annotations
 
@@ -21,9 +21,13 @@ SENT = a_send(status="queued", posted_at=None)
 """The send that all these journals hold."""
 
 
-def write_old_journal(file: Path, version: int) -> None:
+@pytest.fixture(params=VERSIONS)
+def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A journal of an older version, one for each."""
+    file = tmp_path / "old.sqlite"
     with closing(sqlite3.connect(file)) as db:
-        db.executescript((JOURNALS / f"version_{version}.sql").read_text("utf-8"))
+        db.executescript((JOURNALS / f"version_{request.param}.sql").read_text("utf-8"))
+    return file
 
 
 @contextmanager
@@ -63,10 +67,7 @@ def test_there_is_a_journal_of_each_older_version() -> None:
     assert list(range(1, len(MIGRATIONS))) == VERSIONS
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_a_journal_of_an_older_version_opens_with_all_that_it_holds(tmp_path: Path, version: int) -> None:
-    file = tmp_path / "j.sqlite"
-    write_old_journal(file, version)
+def test_a_journal_of_an_older_version_opens_with_all_its_rows(file: Path) -> None:
     for _ in range(2):  # the second time it is migrated already
         with opened(file) as journal:
             assert journal.hash_key().hex() == "5a" * 32
@@ -76,10 +77,7 @@ def test_a_journal_of_an_older_version_opens_with_all_that_it_holds(tmp_path: Pa
             assert journal.claim(SENT, (SENT.content,), "me")[1:] == (None, "report")
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_a_send_under_the_old_name_of_a_url_is_not_sent_again(tmp_path: Path, version: int) -> None:
-    file = tmp_path / "j.sqlite"
-    write_old_journal(file, version)
+def test_a_send_under_the_old_name_of_a_url_is_not_sent_again(file: Path) -> None:
     with closing(sqlite3.connect(file)) as db:
         db.execute("UPDATE sends SET content = 'url:https://x.example/a' WHERE send_id = ?", (SENT.send_id,))
         db.commit()
@@ -89,15 +87,12 @@ def test_a_send_under_the_old_name_of_a_url_is_not_sent_again(tmp_path: Path, ve
             wanted = a_send(content=url.name, status="preparing")
             send, claim, step = journal.claim(wanted, (url.name,), "me", url)
             assert (send.send_id, claim, step) == (SENT.send_id, None, "report")
-            found = journal.find(wanted, (url.name,), url)
-            assert found is not None
-            assert found.send_id == SENT.send_id
+            stored = journal.find(wanted, (url.name,), url)
+            assert stored is not None
+            assert stored.send_id == SENT.send_id
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_a_migrated_journal_takes_webhooks_and_new_sends(tmp_path: Path, version: int) -> None:
-    file = tmp_path / "j.sqlite"
-    write_old_journal(file, version)
+def test_a_migrated_journal_takes_webhooks_and_new_sends(file: Path) -> None:
     with opened(file) as journal:
         assert [done.is_new for done in journal.ingest(delivered("e"), delivered("e"))] == [True, False]
         assert journal.sends()[0].status == "delivered"
@@ -105,19 +100,15 @@ def test_a_migrated_journal_takes_webhooks_and_new_sends(tmp_path: Path, version
         assert journal.claim(new, (), "me")[2] == "send"
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_a_migrated_journal_is_like_a_new_one(tmp_path: Path, version: int) -> None:
-    write_old_journal(tmp_path / "old.sqlite", version)
-    for name in ("old", "new"):
-        with opened(tmp_path / f"{name}.sqlite"):
+def test_a_migrated_journal_is_like_a_new_one(file: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new.sqlite"
+    for path in (file, new):
+        with opened(path):
             pass
-    assert layout(tmp_path / "old.sqlite") == layout(tmp_path / "new.sqlite")
+    assert layout(file) == layout(new)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_migrations_keep_every_column_and_add_only_nullable_ones(tmp_path: Path, version: int) -> None:
-    file = tmp_path / "j.sqlite"
-    write_old_journal(file, version)
+def test_migrations_keep_every_column_and_add_only_nullable_ones(file: Path) -> None:
     before, _ = layout(file)
     with opened(file):
         pass
@@ -128,10 +119,7 @@ def test_migrations_keep_every_column_and_add_only_nullable_ones(tmp_path: Path,
                if table in tables and (table, name) not in before)  # fmt: skip
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_a_process_that_has_the_journal_open_meanwhile_goes_on_with_its_version(tmp_path: Path, version: int) -> None:
-    file = tmp_path / "j.sqlite"
-    write_old_journal(file, version)
+def test_a_process_that_has_the_journal_open_meanwhile_goes_on_with_its_version(file: Path) -> None:
     with closing(sqlite3.connect(file)) as old, opened(file) as journal:
         old.execute("INSERT INTO events (send_id, at, source, status) VALUES (?, 1, 'poll', 'sent')", (SENT.send_id,))
         old.execute("UPDATE sends SET status = 'read' WHERE send_id = ?", (SENT.send_id,))

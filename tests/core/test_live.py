@@ -1,4 +1,4 @@
-"""An output is rewritten only where somebody sees it, and its final state stays as one static output."""
+"""An output is rewritten only in a front end with a person, and its final state stays as one static output."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlockingKernelC
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-        manager, made = start_new_kernel(kernel_name="python3", startup_timeout=TIMEOUT_S)
-    yield made
-    made.stop_channels()
+        manager, client = start_new_kernel(kernel_name="python3", startup_timeout=TIMEOUT_S)
+    yield client
+    client.stop_channels()
     manager.shutdown_kernel(now=True)
 
 
@@ -57,11 +57,11 @@ def test_a_front_end_sees_one_output_that_is_rewritten(client: BlockingKernelCli
     assert shown(client) == ["1 of 3", "> 2 of 3", "> 3 of 3", "> 3 of 3, done"]
 
 
-def test_a_run_without_a_person_shows_the_end_only(client: BlockingKernelClient) -> None:
+def test_an_unattended_run_shows_the_final_state_only(client: BlockingKernelClient) -> None:
     assert shown(client, somebody=False) == ["3 of 3, done"]
 
 
-def test_quick_work_shows_the_end_only(client: BlockingKernelClient) -> None:
+def test_quick_work_shows_the_final_state_only(client: BlockingKernelClient) -> None:
     assert shown(client, after_s=3600) == ["3 of 3, done"]
 
 
@@ -69,11 +69,11 @@ def test_quiet_shows_nothing(client: BlockingKernelClient) -> None:
     assert shown(client, quiet=True) == []
 
 
-def test_a_terminal_prints_the_end_only(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_prints_the_final_state_only(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(InteractiveShell, "_instance", shell)
     with capture_output() as captured:
         shell.run_cell(PROGRESS.format(after_s=0, quiet=False)).raise_error()
-    assert [one.data["text/plain"] for one in captured.outputs] == ["3 of 3, done"]
+    assert [output.data["text/plain"] for output in captured.outputs] == ["3 of 3, done"]
 
 
 def test_a_plain_script_shows_nothing_and_does_not_load_ipython() -> None:
@@ -91,7 +91,7 @@ def test_an_output_is_rewritten_only_after_it_was_shown(
         output.update(views.progress("too early"))
         output.show(views.progress("shown"))
         output.update({"text/plain": "rewritten"})
-    assert [one.data["text/plain"] for one in captured.outputs] == ["shown", "rewritten"]
+    assert [output.data["text/plain"] for output in captured.outputs] == ["shown", "rewritten"]
     first, second = captured.outputs
     assert (first.update, second.update) == (False, True)
     assert first.transient == second.transient

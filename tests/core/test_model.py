@@ -1,4 +1,4 @@
-"""Records: loading a memo, naming its content, and what a later observation does to a send."""
+"""Records: loading a memo, naming its content, and the effect of a later observation on a send."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_failed_may_still_be_delivered_and_then_has_no_error() -> None:
     assert seen(a_send(status="sent"), failed, event("failed", 9)).error_code == 4001
 
 
-def test_a_lost_answer_that_is_found_is_no_error_any_more() -> None:
+def test_a_send_found_after_a_lost_answer_has_no_error() -> None:
     lost = a_send(error_message="no answer came", http_status=500, error_code=3006)
     reconciled = lost.observed(event("sent", 1, message_id="m", reconcile_result="found"))
     assert (reconciled.status, reconciled.message_id, reconciled.error_message, reconciled.error_code) == (
@@ -111,11 +111,11 @@ def test_a_lost_answer_that_is_found_is_no_error_any_more() -> None:
         ("not_sent", {}, "queued"),
     ],
 )
-def test_times_are_evidence_too(status: str | None, fields: Any, expected: str) -> None:
+def test_the_times_of_an_event_decide_the_status_too(status: str | None, fields: Any, expected: str) -> None:
     assert a_send(status="queued").observed(event(status, **fields)).status == expected
 
 
-def test_a_new_word_is_kept_until_a_known_one_comes() -> None:
+def test_an_unknown_status_is_kept_until_a_known_status_comes() -> None:
     new = a_send(status="queued").observed(event("teleported"))
     assert new.status == "teleported"
     assert new.is_open
@@ -123,7 +123,7 @@ def test_a_new_word_is_kept_until_a_known_one_comes() -> None:
 
 
 @pytest.mark.parametrize("before", ["failed", "delivered", "read"])
-def test_after_a_new_word_it_does_not_go_back_to_sent(before: str) -> None:
+def test_a_send_does_not_go_back_to_sent_after_an_unknown_status(before: str) -> None:
     new = a_send(status="queued").observed(event(before, **{f"{before}_at": AT})).observed(event("teleported"))
     assert new.status == "teleported"
     assert new.observed(event("sent", sent_at=AT)).status == before
@@ -131,11 +131,11 @@ def test_after_a_new_word_it_does_not_go_back_to_sent(before: str) -> None:
 
 
 @pytest.mark.parametrize("status", OUR_STATUSES)
-def test_linqs_word_replaces_ours(status: str) -> None:
+def test_a_status_of_linqs_replaces_a_status_of_ours(status: str) -> None:
     assert a_send(status=status).observed(event("delivered")).status == "delivered"
 
 
-def test_when_it_was_checked_and_its_trace_do_not_go_back() -> None:
+def test_checked_at_and_trace_id_do_not_go_back() -> None:
     send = (
         a_send(status="queued", trace_id="t1").observed(event("sent", 9)).observed(event("delivered", 3, trace_id="t2"))
     )
@@ -159,7 +159,7 @@ def test_statuses_do_not_overlap() -> None:
         *[({"status": status}, False) for status in CLOSED_STATUSES],
     ],
 )
-def test_a_send_is_open_while_linq_may_tell_more(fields: Any, expected: bool) -> None:
+def test_a_send_is_open_while_linq_may_report_more(fields: Any, expected: bool) -> None:
     assert a_send(**fields).is_open == expected
 
 
@@ -193,16 +193,16 @@ def test_content_is_the_digest_where_known_then_the_url_then_the_attachment() ->
 
 def test_a_converted_memo_counts_as_its_source() -> None:
     source = memo()
-    made = dataclasses.replace(memo(tone=440), origin_sha256=source.sha256)
-    assert made.content == source.content
-    assert set(made.names) == {source.content, f"sha256:{made.sha256}"}
+    converted = dataclasses.replace(memo(tone=440), origin_sha256=source.sha256)
+    assert converted.content == source.content
+    assert set(converted.names) == {source.content, f"sha256:{converted.sha256}"}
 
 
-def test_a_send_id_is_the_same_on_every_machine_and_another_for_another_question() -> None:
-    asked = ("https://x/api", CHAT_ID, "sha256:ab", 1)
-    assert is_uuid(send_id(*asked))
-    others = {send_id("https://y/api", *asked[1:]), send_id(*asked[:3], 2), send_id(asked[0], "c", *asked[2:])}
-    assert len(others | {send_id(*asked)}) == 4
+def test_a_send_id_is_the_same_on_every_machine_and_differs_for_every_other_send() -> None:
+    key = ("https://x/api", CHAT_ID, "sha256:ab", 1)
+    assert is_uuid(send_id(*key))
+    others = {send_id("https://y/api", *key[1:]), send_id(*key[:3], 2), send_id(key[0], "c", *key[2:])}
+    assert len(others | {send_id(*key)}) == 4
 
 
 def test_a_chat_id_has_one_spelling() -> None:
@@ -224,7 +224,7 @@ def test_a_chat_id_has_one_spelling() -> None:
         (7, False),
     ],
 )
-def test_what_is_a_uuid(text: object, expected: bool) -> None:
+def test_is_uuid_accepts_uuids_only(text: object, expected: bool) -> None:
     assert is_uuid(text) == expected
 
 
@@ -258,7 +258,7 @@ def test_each_kind_of_text_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("text", ["", "no/such.wav", "\0", "~nobody-of-this-name/x", "https://", "https://[x"])
-def test_a_text_that_names_nothing_is_one_line(text: str) -> None:
+def test_a_text_that_names_nothing_is_an_error_of_one_line(text: str) -> None:
     with pytest.raises(AudioError, match="nothing was sent") as raised:
         VoiceMemo.load(text)
     assert "\n" not in str(raised.value)
@@ -280,7 +280,7 @@ def test_names_are_joined_for_a_sentence() -> None:
 # --- loading ---
 
 
-def test_a_file_is_what_its_content_says(tmp_path: Path) -> None:
+def test_the_format_of_a_file_follows_its_content(tmp_path: Path) -> None:
     file = tmp_path / "hello.mp3"
     file.write_bytes(wav())
     loaded = VoiceMemo.from_file(file)
@@ -313,12 +313,12 @@ def test_a_file_that_cannot_be_read_says_so_without_its_folder(tmp_path: Path, n
     assert str(tmp_path) not in str(caught.value)
 
 
-def test_the_home_of_a_stranger_is_an_audio_error() -> None:
+def test_the_home_folder_of_an_unknown_user_is_an_audio_error() -> None:
     with pytest.raises(AudioError, match="unknown user"):
         VoiceMemo.from_file("~nobody-of-that-name/hello.wav")
 
 
-def test_a_file_name_that_is_no_text_becomes_one(tmp_path: Path) -> None:
+def test_a_file_name_that_is_no_valid_text_becomes_valid(tmp_path: Path) -> None:
     file = os.fsencode(tmp_path) + b"/caf\xe9.wav"
     Path(os.fsdecode(file)).write_bytes(wav())
     loaded = VoiceMemo.from_file(os.fsdecode(file))
@@ -347,8 +347,9 @@ def test_bytes_that_are_no_audio_are_an_audio_error(data: bytes) -> None:
 
 
 def test_samples_become_a_wav() -> None:
-    made = VoiceMemo.from_samples([0.0, 0.5, -0.5, 0.0] * 2000, 8000)
-    assert (made.source, made.format, made.duration_ms, made.filename) == ("samples", "wav", 1000, "memo.wav")
+    loaded = VoiceMemo.from_samples([0.0, 0.5, -0.5, 0.0] * 2000, 8000)
+    assert (loaded.source, loaded.format) == ("samples", "wav")
+    assert (loaded.duration_ms, loaded.filename) == (1000, "memo.wav")
     with pytest.raises(AudioError):
         VoiceMemo.from_samples([0.0, float("nan")], 8000)
 
@@ -356,18 +357,19 @@ def test_samples_become_a_wav() -> None:
 @pytest.mark.parametrize(
     "url", ["", "hello", "https://", "https://x y/a.wav", "https://x:99999/a", "https://[x/a", "https://x/\ud800.wav"]
 )
-def test_what_is_no_url_is_an_audio_error(url: str) -> None:
+def test_an_invalid_url_is_an_audio_error(url: str) -> None:
     with pytest.raises(AudioError, match="not a URL"):
         VoiceMemo.from_url(url)
 
 
-def test_a_url_is_named_by_its_path_and_fetched_by_nobody() -> None:
-    made = VoiceMemo.from_url("https://x.invalid/dir/my%20memo.m4a?sig=1")
-    assert (made.filename, made.format, made.data, made.sha256) == ("my memo.m4a", "m4a", None, None)
+def test_a_url_is_named_by_its_path_and_not_fetched() -> None:
+    loaded = VoiceMemo.from_url("https://x.invalid/dir/my%20memo.m4a?sig=1")
+    assert (loaded.filename, loaded.format) == ("my memo.m4a", "m4a")
+    assert (loaded.data, loaded.sha256) == (None, None)
 
 
 @pytest.mark.parametrize("identity", ["", "hello", CHAT_ID + "0", CHAT_ID.replace("-", "")])
-def test_what_is_no_attachment_id_is_an_audio_error(identity: str) -> None:
+def test_an_invalid_attachment_id_is_an_audio_error(identity: str) -> None:
     with pytest.raises(AudioError, match="not an attachment id"):
         VoiceMemo.from_attachment(identity)
 

@@ -1,8 +1,9 @@
-"""Once: whatever is run again, killed, lost or broken, a chat gets one bubble, and the journal says the truth."""
+"""Once: after repeats, kills, lost answers and failures a chat has one bubble, and the journal is true."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import subprocess
@@ -21,7 +22,7 @@ import pytest
 from core_samples import CHAT_ID, TOKEN, memo, wav
 from demo_process import ROOT, Socket, ask
 from raw_server import RawServer, answer
-from shared import AUDIO
+from shared import AUDIO, memo_posts
 
 import linq_nb
 from linq_nb import (
@@ -53,7 +54,7 @@ HOUR_S = 3600
 
 
 class Stages(httpx.BaseTransport):
-    """The demo's transport, with something done before or after the requests whose method and path fit."""
+    """The demo's transport, with actions before or after the requests whose method and path fit."""
 
     def __init__(self, demo: Demo) -> None:
         self.inner = demo.transport()
@@ -65,12 +66,12 @@ class Stages(httpx.BaseTransport):
         named = f"{request.method} {request.url.path}"
         if request.url.path.endswith("/voicememo"):
             self.bodies.append(json.loads(request.read()))
-        for what, act in list(self.before.items()):
-            if what in named:
+        for part, act in list(self.before.items()):
+            if part in named:
                 act()
         response = self.inner.handle_request(request)
-        for what, act in list(self.after.items()):
-            if what in named:
+        for part, act in list(self.after.items()):
+            if part in named:
                 act()
         return response
 
@@ -81,23 +82,13 @@ def stages(demo: Demo) -> Stages:
 
 
 @pytest.fixture
-def on_disk(demo: Demo, stages: Stages, tmp_path: Path) -> Iterator[Callable[..., Outbox]]:
-    """Make outboxes on one demo and one journal file, as several notebooks would have them."""
-    opened: list[Outbox] = []
-
-    def connect(**more: Any) -> Outbox:
-        given = {"api_key": demo.api_key, "base_url": demo.base_url, "transport": stages, "sleep": demo.sleep}
-        made = linq_nb.connect(**{**given, "clock": demo.now, "journal": f"{tmp_path}/once.sqlite", **more})
-        opened.append(made)
-        return made
-
-    yield connect
-    for one in opened:
-        one.close()
+def on_disk(connect: Callable[..., Outbox], stages: Stages) -> Callable[..., Outbox]:
+    """Make outboxes on one demo and one journal, one for each notebook."""
+    return functools.partial(connect, transport=stages)
 
 
 class Later:
-    """A clock of the leases that is put forward."""
+    """A clock of the leases that tests put forward."""
 
     def __init__(self) -> None:
         self.ahead_s = 0.0
@@ -115,22 +106,18 @@ def later() -> Later:
     return Later()
 
 
-def posts(demo: Demo) -> int:
-    return sum(one.method == "POST" and one.path.endswith("/voicememo") for one in demo.requests)
-
-
 def bubbles(demo: Demo, name: str = ADA) -> int:
     return demo.bubbles(demo.chat_ids[name])
 
 
 def force(outbox: Outbox, send: Send, status: str) -> None:
-    """Let the journal say that a send stands at this status, its owner gone."""
+    """Set a send to this status in the journal, as if its owner was gone."""
     now = session_of(outbox).journal.get(send.send_id)
     assert now is not None
     assert session_of(outbox).journal.replace(dataclasses.replace(now, status=status), was=now.status)
 
 
-# --- the same send asked for again ---
+# --- the same send again ---
 
 
 @pytest.mark.parametrize("status", [*LINQ_STATUSES, "teleported", "expired"])
@@ -146,7 +133,7 @@ def test_a_send_that_linq_has_is_reported_without_a_request(outbox: Outbox, stat
 
 
 @pytest.mark.parametrize("status", ["not_sent", "rejected", "preparing"])
-def test_what_was_not_sent_is_sent_in_the_same_row(outbox: Outbox, status: str) -> None:
+def test_a_memo_that_was_not_sent_is_sent_in_the_same_row(outbox: Outbox, status: str) -> None:
     outbox.demo.fail_next(400)
     with pytest.raises(ApiError):
         outbox.send(memo(), ADA)
@@ -160,22 +147,22 @@ def test_what_was_not_sent_is_sent_in_the_same_row(outbox: Outbox, status: str) 
 
 
 @pytest.mark.parametrize("status", ["unknown", "sending"])
-def test_what_may_have_been_sent_is_looked_for_and_found(outbox: Outbox, status: str) -> None:
+def test_a_memo_of_unknown_outcome_is_looked_for_and_found(outbox: Outbox, status: str) -> None:
     with pytest.raises(OutcomeUnknown):
         outbox.send(memo(), LOU)
     (lost,) = outbox.sends()
     assert (lost.status, lost.message_id) == ("unknown", None)
     force(outbox, lost, status)
-    found = outbox.send(memo(), LOU)
-    assert found.repeated
-    assert found.reconcile_result == "found"
-    assert found.message_id == outbox.demo.memos(found.chat_id)[0]["message_id"]
-    assert found.status in LINQ_STATUSES
-    assert (posts(outbox.demo), bubbles(outbox.demo, LOU)) == (1, 1)
+    send = outbox.send(memo(), LOU)
+    assert send.repeated
+    assert send.reconcile_result == "found"
+    assert send.message_id == outbox.demo.memos(send.chat_id)[0]["message_id"]
+    assert send.status in LINQ_STATUSES
+    assert (memo_posts(outbox.demo), bubbles(outbox.demo, LOU)) == (1, 1)
 
 
 @pytest.mark.parametrize("status", ["unknown", "sending"])
-def test_what_may_have_been_sent_and_is_not_found_stays_unknown(outbox: Outbox, status: str) -> None:
+def test_a_memo_of_unknown_outcome_that_is_not_found_stays_unknown(outbox: Outbox, status: str) -> None:
     outbox.demo.reset_next()
     with pytest.raises(OutcomeUnknown):
         outbox.send(memo(), ADA)
@@ -186,10 +173,10 @@ def test_what_may_have_been_sent_and_is_not_found_stays_unknown(outbox: Outbox, 
             outbox.send(memo(), ADA)
         (still,) = outbox.sends()
         assert (still.status, still.reconcile_result) == ("unknown", result)
-    assert (posts(outbox.demo), bubbles(outbox.demo)) == (1, 0)
+    assert (memo_posts(outbox.demo), bubbles(outbox.demo)) == (1, 0)
 
 
-def test_a_copy_is_absolute(outbox: Outbox) -> None:
+def test_a_copy_number_names_the_same_copy_each_time(outbox: Outbox) -> None:
     for _ in range(3):
         assert outbox.send(memo(), ADA, copy=2).copy == 2
     assert bubbles(outbox.demo) == 1
@@ -202,7 +189,7 @@ def test_a_copy_is_absolute(outbox: Outbox) -> None:
 def test_a_copy_is_a_whole_number_from_1_on(outbox: Outbox, copy: Any) -> None:
     with pytest.raises(PreflightError, match="copy is a whole number"):
         outbox.send(memo(), ADA, copy=copy)
-    assert posts(outbox.demo) == 0
+    assert memo_posts(outbox.demo) == 0
 
 
 def test_a_kernel_that_starts_again_sends_nothing_again(on_disk: Callable[..., Outbox], demo: Demo) -> None:
@@ -232,11 +219,11 @@ def test_a_chat_by_any_name_is_the_same_chat(outbox: Outbox) -> None:
     first = outbox.send(memo(), ADA)
     for chat in same_chat(outbox):
         assert outbox.send(memo(), chat) == first
-    assert [one.send_id for one in outbox.sends(chat=first.chat_id.upper())] == [first.send_id]
+    assert [send.send_id for send in outbox.sends(chat=first.chat_id.upper())] == [first.send_id]
     assert bubbles(outbox.demo) == 1
 
 
-def test_the_attachment_of_an_upload_is_the_file(outbox: Outbox) -> None:
+def test_the_attachment_of_an_upload_is_the_same_memo_as_its_file(outbox: Outbox) -> None:
     sent = outbox.send(memo(), ADA)
     assert outbox.send(VoiceMemo.from_attachment(str(sent.attachment_id).upper()), ADA).repeated
     other = outbox.send(VoiceMemo.from_attachment(str(sent.attachment_id)), "Grace Hopper")
@@ -254,7 +241,7 @@ def test_a_url_is_the_same_under_another_signature(outbox: Outbox) -> None:
 
 
 @pytest.mark.parametrize("order", ["url first", "fetched first", "file first"])
-def test_a_url_that_was_fetched_is_the_file_that_it_gave(outbox: Outbox, order: str) -> None:
+def test_a_fetched_url_is_the_same_memo_as_its_file(outbox: Outbox, order: str) -> None:
     by_url = VoiceMemo.from_url(outbox.demo.media_urls["hello"])
     if order == "url first":
         outbox.send(by_url, ADA)
@@ -263,17 +250,17 @@ def test_a_url_that_was_fetched_is_the_file_that_it_gave(outbox: Outbox, order: 
     file = VoiceMemo.from_bytes(fetched.data, "hello.wav")
     if order == "file first":
         outbox.send(file, ADA)
-    for one in (fetched, by_url, file):
-        outbox.send(one, ADA)
+    for voice_memo in (fetched, by_url, file):
+        outbox.send(voice_memo, ADA)
     assert bubbles(outbox.demo) == 1
 
 
-def test_a_converted_memo_is_its_source_also_when_it_is_loaded_anew(outbox: Outbox) -> None:
-    source, made = memo(), memo(tone=440)
-    converted = dataclasses.replace(made, origin_sha256=source.sha256)
+def test_a_converted_memo_is_the_same_memo_as_its_source_also_when_loaded_anew(outbox: Outbox) -> None:
+    source, other = memo(), memo(tone=440)
+    converted = dataclasses.replace(other, origin_sha256=source.sha256)
     outbox.send(converted, ADA)
-    for one in (converted, source, made):
-        assert outbox.send(one, ADA).repeated
+    for voice_memo in (converted, source, other):
+        assert outbox.send(voice_memo, ADA).repeated
     assert bubbles(outbox.demo) == 1
 
 
@@ -287,7 +274,7 @@ def test_a_file_that_changed_since_it_was_loaded_is_not_sent(outbox: Outbox, tmp
     file.write_bytes(wav(tone=440))
     with pytest.raises(AudioError, match="changed since it was loaded; nothing was sent"):
         outbox.send(loaded, ADA)
-    assert posts(outbox.demo) == 0
+    assert memo_posts(outbox.demo) == 0
 
 
 def test_a_file_that_changes_during_the_upload_is_not_sent(
@@ -299,8 +286,8 @@ def test_a_file_that_changes_during_the_upload_is_not_sent(
     outbox = on_disk()
     with pytest.raises(AudioError, match="nothing was sent"):
         outbox.send(VoiceMemo.from_file(file), ADA)
-    assert posts(demo) == 0
-    assert [one.status for one in outbox.sends()] == ["not_sent"]
+    assert memo_posts(demo) == 0
+    assert [send.status for send in outbox.sends()] == ["not_sent"]
 
 
 def test_the_bytes_that_were_loaded_are_the_bytes_that_arrive(outbox: Outbox) -> None:
@@ -318,7 +305,7 @@ def test_a_name_that_is_no_text_can_still_be_sent(outbox: Outbox, tmp_path: Path
 # --- at the same time ---
 
 
-def test_threads_that_send_the_same_at_once_make_one_bubble(on_disk: Callable[..., Outbox], demo: Demo) -> None:
+def test_threads_that_send_the_same_memo_at_once_make_one_bubble(on_disk: Callable[..., Outbox], demo: Demo) -> None:
     boxes, barrier = [on_disk(), on_disk()], threading.Barrier(8)
     ada = demo.chat_ids[ADA]
 
@@ -328,19 +315,19 @@ def test_threads_that_send_the_same_at_once_make_one_bubble(on_disk: Callable[..
 
     with ThreadPoolExecutor(8) as pool:
         sends = list(pool.map(send, range(8)))
-    assert sorted(one.repeated for one in sends) == [False] + [True] * 7
-    assert len({one.message_id for one in sends}) == 1
-    assert (posts(demo), bubbles(demo)) == (1, 1)
+    assert sorted(send.repeated for send in sends) == [False] + [True] * 7
+    assert len({send.message_id for send in sends}) == 1
+    assert (memo_posts(demo), bubbles(demo)) == (1, 1)
 
 
 def test_threads_that_send_to_many_chats_send_each_once(outbox: Outbox) -> None:
     chats = list(outbox.demo.add_chats(24).values())
-    one = memo()
+    same_memo = memo()
     with ThreadPoolExecutor(8) as pool:
-        sends = list(pool.map(lambda chat: outbox.send(one, chat), chats * 2))
+        sends = list(pool.map(lambda chat: outbox.send(same_memo, chat), chats * 2))
     assert outbox.demo.bubbles() == dict.fromkeys(chats, 1)
     assert sum(send.repeated for send in sends) == 24
-    assert sum(one.path.endswith("/v3/attachments") for one in outbox.demo.requests) == 1
+    assert sum(request.path.endswith("/v3/attachments") for request in outbox.demo.requests) == 1
 
 
 def child(demo: Socket, journal: Path, chat: str, stage: str = "") -> subprocess.Popen[str]:
@@ -361,17 +348,17 @@ def parent(demo_socket: Socket, tmp_path: Path, later: Later) -> Iterator[Outbox
     """An outbox of this process on the socket demo, with the journal of the children."""
     journal = str(tmp_path / "j.sqlite")
     given = {"base_url": demo_socket.base_url, "api_key": demo_socket.api_key, "timeout": 10, "steady": later}
-    with linq_nb.connect(**given, journal=journal) as made:
-        yield made
+    with linq_nb.connect(**given, journal=journal) as outbox:
+        yield outbox
 
 
 def test_two_processes_on_one_journal_make_one_bubble(demo_socket: Socket, tmp_path: Path, parent: Outbox) -> None:
     ada = ask(demo_socket, "GET", "chats")["chats"][ADA]
     running = [child(demo_socket, tmp_path / "j.sqlite", ada) for _ in range(3)]
-    told = [one.communicate(timeout=30) for one in running]
-    assert [one.returncode for one in running] == [0, 0, 0], told
-    assert sorted(out.split()[2] for out, _ in told) == ["False", "True", "True"]
-    assert len({out.split()[1] for out, _ in told}) == 1
+    outputs = [process.communicate(timeout=30) for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0], outputs
+    assert sorted(out.split()[2] for out, _ in outputs) == ["False", "True", "True"]
+    assert len({out.split()[1] for out, _ in outputs}) == 1
     assert ask(demo_socket, "GET", f"bubbles/{ada}")["bubbles"] == 1
 
 
@@ -385,16 +372,16 @@ KILLED = {
 
 
 @pytest.mark.parametrize("stage", KILLED)
-def test_a_process_that_is_killed_leaves_the_truth(
+def test_a_process_that_is_killed_leaves_a_true_journal(
     demo_socket: Socket, tmp_path: Path, parent: Outbox, later: Later, stage: str
 ) -> None:
     status, there, then = KILLED[stage]
     ada = ask(demo_socket, "GET", "chats")["chats"][ADA]
     killed = child(demo_socket, tmp_path / "j.sqlite", ada, stage)
-    _, told = killed.communicate(timeout=30)
-    assert killed.returncode == -9, told
-    (left,) = parent.sends()
-    assert left.status == status
+    _, stderr = killed.communicate(timeout=30)
+    assert killed.returncode == -9, stderr
+    (send,) = parent.sends()
+    assert send.status == status
     assert ask(demo_socket, "GET", f"bubbles/{ada}")["bubbles"] == there
     later.run_out()
     if then == "unknown":
@@ -430,11 +417,11 @@ def test_an_interrupt_leaves_the_journal_true_and_is_raised_again(
     on_disk: Callable[..., Outbox], stages: Stages, demo: Demo, stage: str, status: str
 ) -> None:
     outbox, ada = on_disk(), demo.chat_ids[ADA]
-    when, _, what = stage.partition(" ")
-    (stages.before if when == "before" else stages.after)[what] = interrupt
+    when, _, part = stage.partition(" ")
+    (stages.before if when == "before" else stages.after)[part] = interrupt
     with pytest.raises(KeyboardInterrupt):
         outbox.send(memo(), ada)
-    assert [one.status for one in outbox.sends()] == [status]
+    assert [send.status for send in outbox.sends()] == [status]
     stages.before.clear()
     stages.after.clear()
     if status == "not_sent":
@@ -452,7 +439,7 @@ def test_an_interrupt_in_the_pause_after_a_rate_limit_sent_nothing(on_disk: Call
     demo.fail_next(429, retry_after=30)
     with pytest.raises(KeyboardInterrupt):
         outbox.send(memo(), ADA)
-    assert [one.status for one in outbox.sends()] == ["not_sent"]
+    assert [send.status for send in outbox.sends()] == ["not_sent"]
     assert not outbox.send(memo(), ADA).repeated
     assert bubbles(demo) == 1
 
@@ -464,7 +451,7 @@ def pragma(outbox: Outbox, text: str) -> None:
     session_of(outbox).journal.database.engine.raw_connection().driver_connection.execute(f"PRAGMA {text}")  # type: ignore[union-attr]
 
 
-def test_with_a_journal_that_cannot_be_written_nothing_leaves(on_disk: Callable[..., Outbox], demo: Demo) -> None:
+def test_nothing_is_sent_with_a_journal_that_cannot_be_written(on_disk: Callable[..., Outbox], demo: Demo) -> None:
     outbox = on_disk()
     pragma(outbox, "query_only = 1")
     with pytest.raises(JournalError, match="nothing was sent"):
@@ -480,7 +467,7 @@ def test_with_a_journal_that_fails_before_the_post_nothing_is_sent(
     stages.after[stage] = lambda: pragma(outbox, "query_only = 1")
     with pytest.raises(JournalError, match="nothing was sent"):
         outbox.send(memo(), ada)
-    assert posts(demo) == 0
+    assert memo_posts(demo) == 0
     stages.after.clear()
     pragma(outbox, "query_only = 0")
     later.run_out()
@@ -488,7 +475,7 @@ def test_with_a_journal_that_fails_before_the_post_nothing_is_sent(
     assert bubbles(demo) == 1
 
 
-def test_a_journal_that_fails_after_the_accept_is_said_and_found_again(
+def test_a_journal_failure_after_the_accept_is_reported_and_the_memo_is_found_again(
     on_disk: Callable[..., Outbox], stages: Stages, demo: Demo, later: Later
 ) -> None:
     outbox, ada = on_disk(steady=later), demo.chat_ids[ADA]
@@ -497,13 +484,13 @@ def test_a_journal_that_fails_after_the_accept_is_said_and_found_again(
         outbox.send(memo(), ada)
     stages.after.clear()
     pragma(outbox, "query_only = 0")
-    assert [one.status for one in outbox.sends()] == ["sending"]
+    assert [send.status for send in outbox.sends()] == ["sending"]
     later.run_out()
     assert outbox.send(memo(), ada).repeated
-    assert (posts(demo), bubbles(demo)) == (1, 1)
+    assert (memo_posts(demo), bubbles(demo)) == (1, 1)
 
 
-def test_a_journal_that_fails_after_a_no_does_not_hide_the_no(
+def test_a_journal_failure_after_a_refusal_does_not_hide_the_refusal(
     on_disk: Callable[..., Outbox], stages: Stages, demo: Demo
 ) -> None:
     outbox = on_disk()
@@ -522,22 +509,22 @@ def test_an_owner_whose_claim_was_taken_over_does_not_send(
     on_disk: Callable[..., Outbox], stages: Stages, demo: Demo, tmp_path: Path, stage: str
 ) -> None:
     outbox, ada = on_disk(), demo.chat_ids[ADA]
-    taken: list[Send] = []
+    after_takeover: list[Send] = []
 
     def take_over() -> None:
         stages.after.clear()
-        other = Journal(f"sqlite:///{tmp_path}/once.sqlite", wall=lambda: time.time() + HOUR_S)
+        other = Journal(f"sqlite:///{tmp_path}/journal.sqlite", wall=lambda: time.time() + HOUR_S)
         _, claim, step = other.claim(session_of(outbox).wanted(Draft(memo=memo(), chat=ada)), memo().names, "other")
         assert (step, claim is not None) == ("send", True)
-        taken.extend(other.sends())
+        after_takeover.extend(other.sends())
         other.close()
 
     stages.after[stage] = take_over
     with pytest.raises(NotSent, match="another notebook took this send over; nothing was sent"):
         outbox.send(memo(), ada)
-    assert posts(demo) == 0
-    assert outbox.sends() == taken, "the new owner's row is left alone"
-    assert outbox.history(taken[0])[-1].error_message is not None
+    assert memo_posts(demo) == 0
+    assert outbox.sends() == after_takeover, "the new owner's row is left alone"
+    assert outbox.history(after_takeover[0])[-1].error_message is not None
 
 
 def test_an_owner_whose_claim_was_taken_over_in_a_pause_does_not_send(
@@ -546,7 +533,7 @@ def test_an_owner_whose_claim_was_taken_over_in_a_pause_does_not_send(
     ada = demo.chat_ids[ADA]
 
     def sleep(_: float) -> None:
-        other = Journal(f"sqlite:///{tmp_path}/once.sqlite", wall=lambda: time.time() + HOUR_S)
+        other = Journal(f"sqlite:///{tmp_path}/journal.sqlite", wall=lambda: time.time() + HOUR_S)
         assert other.claim(session_of(outbox).wanted(Draft(memo=memo(), chat=ada)), memo().names, "other")[2] == "send"
         other.close()
 
@@ -554,7 +541,7 @@ def test_an_owner_whose_claim_was_taken_over_in_a_pause_does_not_send(
     demo.fail_next(429, retry_after=30)
     with pytest.raises(NotSent, match="took this send over"):
         outbox.send(memo(), ada)
-    assert (posts(demo), bubbles(demo)) == (1, 0)
+    assert (memo_posts(demo), bubbles(demo)) == (1, 0)
 
 
 def test_an_answer_that_comes_after_the_claim_was_lost_is_still_written_down(
@@ -575,7 +562,7 @@ def test_an_answer_that_comes_after_the_claim_was_lost_is_still_written_down(
     assert bubbles(demo) == 1
 
 
-# --- answers that say no, and what they leave ---
+# --- refusals, and the journal after them ---
 
 
 @pytest.mark.parametrize(
@@ -590,16 +577,16 @@ def test_an_answer_that_comes_after_the_claim_was_lost_is_still_written_down(
         (LOU, OutcomeUnknown, "unknown", None, None),
     ],
 )
-def test_a_send_that_fails_is_in_the_journal_as_it_failed(
+def test_the_journal_has_the_failure_of_a_send(
     outbox: Outbox, chat: str, kind: type[LinqError], status: str, http: int | None, code: int | None
 ) -> None:
     with pytest.raises(kind):
         outbox.send(memo(), chat, accept=["chat_critical"])
-    (left,) = outbox.sends()
-    assert (left.status, left.http_status, left.error_code) == (status, http, code)
-    assert left.error_message
-    assert left.posted_at
-    last = outbox.history(left)[-1]
+    (send,) = outbox.sends()
+    assert (send.status, send.http_status, send.error_code) == (status, http, code)
+    assert send.error_message
+    assert send.posted_at
+    last = outbox.history(send)[-1]
     assert (last.status, last.http_status, last.source) == (status, http, "post")
 
 
@@ -619,7 +606,7 @@ def test_an_attachment_that_is_gone_is_uploaded_again_once(outbox: Outbox, times
         sent = outbox.send(memo(), "Grace Hopper")
         assert sent.attachment_id != first.attachment_id
         assert outbox.demo.bubbles(sent.chat_id) == 1
-    assert posts(outbox.demo) == 3
+    assert memo_posts(outbox.demo) == 3
 
 
 UPLOADS = {
@@ -636,18 +623,18 @@ UPLOADS = {
 
 
 @pytest.mark.parametrize("case", UPLOADS)
-def test_what_fails_before_the_post_sent_nothing_and_may_be_run_again(outbox: Outbox, case: str) -> None:
+def test_a_failure_before_the_post_sends_nothing_and_may_be_run_again(outbox: Outbox, case: str) -> None:
     fault, kind, status = UPLOADS[case]
     outbox.demo.fail_next(**fault)
     ada = outbox.demo.chat_ids[ADA]
     with pytest.raises(kind, match="nothing was sent"):
         outbox.send(memo(), ada)
-    (left,) = outbox.sends()
-    assert left.status == status
-    assert left.posted_at is None
-    assert outbox.history(left)[-1].source == "prepare"
-    assert posts(outbox.demo) == 0
-    for _ in range(4):  # use up what is left of the fault
+    (send,) = outbox.sends()
+    assert send.status == status
+    assert send.posted_at is None
+    assert outbox.history(send)[-1].source == "prepare"
+    assert memo_posts(outbox.demo) == 0
+    for _ in range(4):  # use up the rest of the fault
         try:
             assert not outbox.send(memo(), ada).repeated
             break
@@ -677,22 +664,22 @@ def test_a_wav_that_the_upload_does_not_know_is_announced_by_its_other_name(outb
     outbox.demo.fail_next(400, 5004, path="/v3/attachments")
     with pytest.raises(ApiError, match="5004"):
         outbox.send(memo(), ADA)
-    assert sum(one.path.endswith("/v3/attachments") for one in outbox.demo.requests) == 2
+    assert sum(request.path.endswith("/v3/attachments") for request in outbox.demo.requests) == 2
 
 
 @pytest.mark.parametrize(
     ("chat", "code"), [("Kim Opted Out", "opted out"), ("Cora Critical", "CRITICAL"), ("Left Group", "no longer in")]
 )
-def test_what_preflight_refuses_is_recorded_and_only_reads_left(outbox: Outbox, chat: str, code: str) -> None:
+def test_a_memo_that_preflight_refuses_is_recorded_after_reads_only(outbox: Outbox, chat: str, code: str) -> None:
     chat_id, before = outbox.demo.chat_ids[chat], len(outbox.demo.requests)
     with pytest.raises(PreflightError, match=f"{code}.*nothing was sent") as caught:
         outbox.send(memo(), chat_id)
     assert caught.value.findings[0].level == "error"
-    assert {one.method for one in outbox.demo.requests[before:]} <= {"GET"}
-    assert [one.status for one in outbox.sends()] == ["not_sent"]
+    assert {request.method for request in outbox.demo.requests[before:]} <= {"GET"}
+    assert [send.status for send in outbox.sends()] == ["not_sent"]
 
 
-def test_a_memo_that_cannot_be_one_is_refused_before_anything(outbox: Outbox) -> None:
+def test_an_invalid_memo_or_chat_is_refused_before_any_write(outbox: Outbox) -> None:
     before = len(outbox.demo.requests)
     ada = outbox.demo.chat_ids[ADA]
     for bad in (
@@ -705,7 +692,7 @@ def test_a_memo_that_cannot_be_one_is_refused_before_anything(outbox: Outbox) ->
     for chat in ("not-a-chat", "", CHAT_ID[:-1]):
         with pytest.raises(PreflightError, match="no chat is called"):
             outbox.send(memo(), chat)
-    assert {one.method for one in outbox.demo.requests[before:]} <= {"GET"}
+    assert {request.method for request in outbox.demo.requests[before:]} <= {"GET"}
     assert outbox.sends() == []
 
 
@@ -723,19 +710,19 @@ def test_an_opt_out_is_overridden_only_when_asked_and_with_a_reason(
     sent = outbox.send(memo(), "Kim Second Line", override_optout="she asked by phone")
     assert stages.bodies[-1]["override_optout"] is True
     assert sent.override_optout == "she asked by phone"
-    kept = session_of(outbox).journal.get(sent.send_id)
-    assert kept is not None
-    assert kept.override_optout == "she asked by phone"
+    stored = session_of(outbox).journal.get(sent.send_id)
+    assert stored is not None
+    assert stored.override_optout == "she asked by phone"
     assert outbox.send(memo(), "Kim Opted Out", override_optout="she asked").status == "queued"
     outbox.send(memo(), "Grace Hopper")
     assert "override_optout" not in stages.bodies[-1]
 
 
-# --- finding out ---
+# --- reconciling ---
 
 
 def test_an_answer_lost_after_a_long_pause_is_still_found(outbox: Outbox) -> None:
-    """The time that is looked from is that of the last request, not of the first."""
+    """The search begins at the time of the last request, not of the first."""
     outbox.demo.fail_next(429, retry_after=55, times=3)
     outbox.demo.lose_next_answer()
     with pytest.raises(OutcomeUnknown):
@@ -754,7 +741,7 @@ def test_a_machine_whose_clock_is_off_finds_its_message_all_the_same(
     assert bubbles(demo, LOU) == 1
 
 
-def test_a_chat_that_keeps_nothing_is_never_said_not_to_have_it(outbox: Outbox) -> None:
+def test_a_memo_in_a_chat_that_keeps_nothing_is_never_reported_as_not_found(outbox: Outbox) -> None:
     name = "Zoe Zero Retention"
     outbox.demo.lose_next_answer()
     with pytest.raises(OutcomeUnknown):
@@ -766,10 +753,10 @@ def test_a_chat_that_keeps_nothing_is_never_said_not_to_have_it(outbox: Outbox) 
 
 
 @pytest.mark.parametrize("order", ["newest first", "oldest first"])
-def test_a_long_chat_is_not_said_to_lack_what_was_not_read(
+def test_a_memo_is_not_reported_as_not_found_in_a_chat_that_was_read_in_part(
     live: Callable[..., Outbox], server: RawServer, order: str
 ) -> None:
-    """The order of the list is not documented: old messages on the first pages say nothing of the rest."""
+    """The order of the list is not documented: old messages on the first pages prove nothing about the others."""
     outbox = live()
     server.will(answer(500, b"x"))
     wanted = session_of(outbox).wanted(Draft(memo=memo(), chat=CHAT_ID))
@@ -794,7 +781,7 @@ def test_a_long_chat_is_not_said_to_lack_what_was_not_read(
     assert looked.reconcile_result == ("not_found" if order == "newest first" else "ambiguous")
 
 
-def test_looking_again_does_not_undo_what_was_settled(outbox: Outbox) -> None:
+def test_reconciling_again_does_not_undo_a_resolution(outbox: Outbox) -> None:
     outbox.demo.reset_next()
     with pytest.raises(OutcomeUnknown):
         outbox.send(memo(), ADA)
@@ -809,15 +796,15 @@ def test_a_send_that_is_under_way_is_not_called_unknown(
     on_disk: Callable[..., Outbox], stages: Stages, demo: Demo
 ) -> None:
     outbox = on_disk()
-    seen: list[Send] = []
+    sends: list[Send] = []
 
     def look() -> None:
         stages.before.clear()
-        seen.extend(outbox.reconcile(outbox.sends()))
+        sends.extend(outbox.reconcile(outbox.sends()))
 
     stages.before["/voicememo"] = look
     outbox.send(memo(), demo.chat_ids[ADA])
-    assert [one.status for one in seen] == ["sending"]
+    assert [send.status for send in sends] == ["sending"]
 
 
 def test_a_person_settles_an_unknown_send_either_way(outbox: Outbox) -> None:
@@ -835,7 +822,7 @@ def test_a_person_settles_an_unknown_send_either_way(outbox: Outbox) -> None:
 
 
 @pytest.mark.parametrize(("word", "reason", "why"), [("maybe", "x", "takes"), ("sent", " ", "needs the reason")])
-def test_a_persons_word_is_one_of_two_and_has_a_reason(outbox: Outbox, word: Any, reason: str, why: str) -> None:
+def test_resolve_takes_one_of_two_statuses_and_a_reason(outbox: Outbox, word: Any, reason: str, why: str) -> None:
     outbox.demo.reset_next()
     with pytest.raises(OutcomeUnknown):
         outbox.send(memo(), ADA)
@@ -856,7 +843,7 @@ def test_a_status_is_followed_to_its_end(outbox: Outbox) -> None:
     (now,) = outbox.refresh()
     assert now.status == "read"
     assert (now.delivery_s or 0) > 0
-    assert [one.status for one in outbox.history(sent)] == ["queued", "read"]
+    assert [event.status for event in outbox.history(sent)] == ["queued", "read"]
     assert outbox.refresh() == []
     assert outbox.refresh(sent)[0].message_id == sent.message_id
 
@@ -870,7 +857,7 @@ def test_a_message_that_linq_no_longer_has_is_expired_and_not_sent_again(outbox:
 
 
 @pytest.mark.parametrize("fault", [{"status": 404, "body": "<html>gateway"}, {"status": 200, "body": "<html>sign in"}])
-def test_a_gateway_that_answers_says_nothing_of_the_message(outbox: Outbox, fault: Any) -> None:
+def test_an_answer_of_a_gateway_does_not_change_the_status(outbox: Outbox, fault: Any) -> None:
     sent = outbox.send(memo(), ADA)
     outbox.demo.fail_next(**fault, path="/v3/messages/")
     with pytest.raises(ApiError):
@@ -878,27 +865,27 @@ def test_a_gateway_that_answers_says_nothing_of_the_message(outbox: Outbox, faul
     assert outbox.sends()[0].status == "queued"
 
 
-def test_a_word_of_linqs_that_is_new_is_asked_for_again(outbox: Outbox) -> None:
+def test_an_unknown_status_of_linqs_is_polled_again(outbox: Outbox) -> None:
     sent = outbox.send(memo(), ADA)
     force(outbox, sent, "teleported")
     outbox.demo.advance(minutes=10)
-    assert [one.status for one in outbox.refresh()] == ["read"]
+    assert [send.status for send in outbox.refresh()] == ["read"]
 
 
-# --- what is kept, and what is not ---
+# --- contents of the journal ---
 
 
-def test_a_check_and_a_question_know_what_was_sent(outbox: Outbox) -> None:
+def test_a_check_and_the_question_before_a_send_know_earlier_sends(outbox: Outbox) -> None:
     draft = Draft(memo=memo(), chat=outbox.demo.chat_ids[ADA])
     assert not session_of(outbox).is_sent(draft)
     attempt.send(session_of(outbox), draft)
     assert session_of(outbox).is_sent(draft)
-    assert [one.code for one in outbox.check(memo(), ADA)] == ["already_sent"]
+    assert [finding.code for finding in outbox.check(memo(), ADA)] == ["already_sent"]
     assert outbox.check(memo(), ADA, copy=2) == []
     assert outbox.check(memo(tone=440), ADA) == []
 
 
-def test_sends_can_be_asked_for_since_a_time_without_a_zone(outbox: Outbox) -> None:
+def test_sends_can_be_selected_since_a_time_without_a_zone(outbox: Outbox) -> None:
     outbox.send(memo(), ADA)
     assert len(outbox.sends(since=datetime(2026, 1, 1))) == 1
     assert outbox.sends(since=datetime(2027, 1, 1)) == []
@@ -919,7 +906,7 @@ def test_the_journal_file_holds_no_key_and_no_signed_url(
     outbox.reconcile()
     demo.advance(minutes=10)
     outbox.refresh()
-    data = b"".join(file.read_bytes() for file in tmp_path.glob("once.sqlite*"))
+    data = b"".join(file.read_bytes() for file in tmp_path.glob("journal.sqlite*"))
     assert b"hello.wav" in data
     for secret in (demo.api_key, "s3cr3t", "Signature=", "X-Amz", "Bearer"):
         assert secret.encode() not in data, secret
@@ -962,19 +949,19 @@ def test_uploads_are_kept_between_chats_and_made_anew_for_another_account(
     on_disk: Callable[..., Outbox], demo: Demo
 ) -> None:
     outbox = on_disk()
-    one, two = outbox.send(memo(), ADA), outbox.send(memo(), "Grace Hopper")
-    assert one.attachment_id == two.attachment_id
-    assert sum(one.method == "PUT" for one in demo.requests) == 1
+    first, second = outbox.send(memo(), ADA), outbox.send(memo(), "Grace Hopper")
+    assert first.attachment_id == second.attachment_id
+    assert sum(request.method == "PUT" for request in demo.requests) == 1
 
 
 @pytest.mark.skipif(not audio.can_transcode(), reason="needs the audio extra")
 def test_a_file_that_was_converted_at_loading_is_sent(outbox: Outbox) -> None:
-    """Its file holds what it was made of, not what goes out; changed meanwhile it is still refused."""
+    """Its file is the source and not the audio that is sent; a file that was changed meanwhile is still refused."""
     assert outbox.send(VoiceMemo.from_file(AUDIO / "hello.ogg", convert=True), "Ada Lovelace").status == "queued"
 
 
 @pytest.mark.parametrize("memo", ["own.m4a", b"bytes", None, Path("own.m4a")])
-def test_what_is_no_memo_is_said_in_one_line(outbox: Outbox, memo: Any) -> None:
+def test_a_value_that_is_no_memo_is_an_error_of_one_line(outbox: Outbox, memo: Any) -> None:
     with pytest.raises(PreflightError, match=r"takes a VoiceMemo.*nothing was sent; VoiceMemo.from_file"):
         outbox.send(memo, "Ada Lovelace")
     with pytest.raises(PreflightError, match="takes a VoiceMemo"):
@@ -982,6 +969,6 @@ def test_what_is_no_memo_is_said_in_one_line(outbox: Outbox, memo: Any) -> None:
 
 
 @pytest.mark.parametrize("chat", [["Ada Lovelace", "Book Club"], None, 1])
-def test_what_is_no_chat_is_said_in_one_line(outbox: Outbox, chat: Any) -> None:
+def test_a_value_that_is_no_chat_is_an_error_of_one_line(outbox: Outbox, chat: Any) -> None:
     with pytest.raises(PreflightError, match=r"a chat is a Chat, its id or its name.*nothing was sent"):
         outbox.send(memo(), chat)

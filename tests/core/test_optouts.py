@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from shared import memo_posts
 
 import linq_nb
 from linq_nb import Draft, PermissionDeniedError, PreflightError, VoiceMemo
@@ -20,19 +21,9 @@ KIM = "Kim Second Line"
 
 
 @pytest.fixture
-def outbox() -> linq_nb.Outbox:
-    return linq_nb.connect(demo=True, fresh=True)
-
-
-@pytest.fixture
 def demo(outbox: linq_nb.Outbox) -> Demo:
     world: Demo = outbox.demo
     return world
-
-
-@pytest.fixture
-def memo() -> VoiceMemo:
-    return VoiceMemo.from_file(AUDIO / "hello.m4a")
 
 
 def other(memo: VoiceMemo) -> VoiceMemo:
@@ -40,7 +31,7 @@ def other(memo: VoiceMemo) -> VoiceMemo:
 
 
 def refused(outbox: linq_nb.Outbox, memo: VoiceMemo, chat: str = KIM) -> linq_nb.Chat:
-    """Send to somebody who opted out, which Linq refuses; returns the chat as it was read before."""
+    """Send to a person who opted out, which Linq refuses; returns the chat as it was read before."""
     before = outbox.find_chat(chat)
     assert isinstance(before, linq_nb.Chat)
     with pytest.raises(PermissionDeniedError, match="2024"):
@@ -48,25 +39,21 @@ def refused(outbox: linq_nb.Outbox, memo: VoiceMemo, chat: str = KIM) -> linq_nb
     return before
 
 
-def posts(demo: Demo) -> int:
-    return sum(request.path.endswith("/voicememo") for request in demo.requests)
-
-
-def test_what_was_refused_is_not_tried_again_and_the_journal_keeps_the_answer(
+def test_a_refused_recipient_is_not_tried_again_and_the_journal_keeps_the_answer(
     outbox: linq_nb.Outbox, demo: Demo, memo: VoiceMemo
 ) -> None:
     chat = refused(outbox, memo)
     assert chat.health_status == "HEALTHY"
     for again in (memo, other(memo)):
-        for given in (chat, chat.chat_id, KIM):
+        for name in (chat, chat.chat_id, KIM):
             with pytest.raises(PreflightError, match=r"opted out.*nothing was sent"):
-                outbox.send(again, given)
-    assert posts(demo) == 1
+                outbox.send(again, name)
+    assert memo_posts(demo) == 1
     first = outbox.sends()[0]
     assert (first.status, first.error_code) == ("rejected", 2024)
 
 
-def test_it_is_shown_in_every_list(outbox: linq_nb.Outbox, memo: VoiceMemo) -> None:
+def test_an_opt_out_is_shown_in_every_list(outbox: linq_nb.Outbox, memo: VoiceMemo) -> None:
     chat = refused(outbox, memo)
     shown = [item for item in (*outbox.chats(), *outbox.known_chats()) if item.chat_id == chat.chat_id]
     shown += [outbox.chat(chat.chat_id), outbox.chat(KIM), outbox.find_chat(KIM)]
@@ -76,14 +63,16 @@ def test_it_is_shown_in_every_list(outbox: linq_nb.Outbox, memo: VoiceMemo) -> N
     assert "the recipient opted out" in outbox.check(memo, chat)[0].message
 
 
-def test_a_plan_refuses_it_whatever_names_the_chat(outbox: linq_nb.Outbox, demo: Demo, memo: VoiceMemo) -> None:
+def test_a_plan_refuses_an_opt_out_however_the_chat_is_named(
+    outbox: linq_nb.Outbox, demo: Demo, memo: VoiceMemo
+) -> None:
     chat = refused(outbox, memo)
-    drafts = [Draft(memo=other(memo), chat=given) for given in (chat, chat.chat_id, KIM)]
+    drafts = [Draft(memo=other(memo), chat=name) for name in (chat, chat.chat_id, KIM)]
     plan = outbox.plan([*drafts, Draft(memo=other(memo), chat="Ada Lovelace")])
     assert [row.verdict for row in plan.rows] == ["refused", "duplicate", "duplicate", "send"]
     assert "opted out" in plan.rows[0].why
     assert [send.status for send in outbox.send_all(plan).wait()].count("queued") == 1
-    assert posts(demo) == 2
+    assert memo_posts(demo) == 2
 
 
 def test_a_refusal_of_one_row_counts_for_the_same_person_in_another_chat(
@@ -109,7 +98,7 @@ def test_the_same_journal_refuses_in_another_process_too(
         later.send(memo, KIM)
 
 
-def test_a_message_of_the_person_lifts_it(outbox: linq_nb.Outbox, demo: Demo, memo: VoiceMemo) -> None:
+def test_a_message_of_the_person_lifts_the_opt_out(outbox: linq_nb.Outbox, demo: Demo, memo: VoiceMemo) -> None:
     chat = refused(outbox, memo)
     demo.advance(minutes=1)
     demo.receive(chat.chat_id, "Hello, write to me again")
@@ -118,7 +107,7 @@ def test_a_message_of_the_person_lifts_it(outbox: linq_nb.Outbox, demo: Demo, me
     assert outbox.send(memo, chat).status == "queued"
 
 
-def test_a_webhook_of_a_message_lifts_it_for_every_chat_of_the_person(
+def test_a_webhook_of_a_message_lifts_the_opt_out_for_every_chat_of_the_person(
     outbox: linq_nb.Outbox, demo: Demo, memo: VoiceMemo
 ) -> None:
     chat = refused(outbox, memo)
@@ -132,7 +121,7 @@ def test_a_webhook_of_a_message_lifts_it_for_every_chat_of_the_person(
     assert session_of(outbox).optouts.refused_at(chat) is None
 
 
-def test_stop_once_more_is_refused_once_more(outbox: linq_nb.Outbox, demo: Demo, memo: VoiceMemo) -> None:
+def test_a_second_stop_is_refused_again(outbox: linq_nb.Outbox, demo: Demo, memo: VoiceMemo) -> None:
     chat = refused(outbox, memo)
     demo.advance(minutes=1)
     demo.receive(chat.chat_id, "STOP")
@@ -149,11 +138,11 @@ def test_an_override_is_sent_and_lifts_nothing_else(outbox: linq_nb.Outbox, memo
         outbox.send(memo, chat)
 
 
-def test_what_was_sent_before_is_reported_and_not_refused(outbox: linq_nb.Outbox, demo: Demo, memo: VoiceMemo) -> None:
+def test_an_earlier_send_is_reported_and_not_refused(outbox: linq_nb.Outbox, demo: Demo, memo: VoiceMemo) -> None:
     outbox.send(memo, "Ada Lovelace")
     demo.receive(demo.chat_ids["Ada Lovelace"], "STOP")
     with pytest.raises(PermissionDeniedError, match="2024"):
         outbox.send(other(memo), "Ada Lovelace")
-    before = posts(demo)
+    before = memo_posts(demo)
     assert outbox.send(memo, "Ada Lovelace").repeated
-    assert posts(demo) == before
+    assert memo_posts(demo) == before

@@ -69,7 +69,7 @@ def bubbles(*demos: Demo) -> int:
 
 
 def refuses(use: Callable[[], Any], nothing: str = "nothing was sent") -> str:
-    """Use something in the wrong outbox; returns what that said."""
+    """Use a plan, draft or send in the wrong outbox; returns the text of the error."""
     with pytest.raises(PreflightError) as caught:
         use()
     error = caught.value
@@ -90,9 +90,9 @@ def test_a_plan_of_another_outbox_is_refused_and_sends_nothing(
     here = connect()
     plan = here.plan(drafts(demo, memo))
     for value in (plan, pickle.loads(pickle.dumps(plan))):
-        said = refuses(lambda value=value: other.send_all(value))
-    assert said.startswith("this plan was made ")
-    assert said.endswith("plan the drafts here: outbox.plan(drafts)")
+        message = refuses(lambda value=value: other.send_all(value))
+    assert message.startswith("this plan was made ")
+    assert message.endswith("plan the drafts here: outbox.plan(drafts)")
     assert bubbles(demo, elsewhere) == 0
     assert here.sends() == other.sends() == []
     assert {send.status for send in other.send_all(other.plan(drafts(demo, memo)))} == {"queued"}  # as it advises
@@ -101,7 +101,9 @@ def test_a_plan_of_another_outbox_is_refused_and_sends_nothing(
 
 
 @pytest.mark.parametrize("again", ["another outbox", "reopened", "another key", "another process"])
-def test_the_same_place_takes_the_plan(again: str, connect: Make, demo: Demo, memo: VoiceMemo, tmp_path: Path) -> None:
+def test_an_outbox_of_the_same_place_accepts_the_plan(
+    again: str, connect: Make, demo: Demo, memo: VoiceMemo, tmp_path: Path
+) -> None:
     here = connect()
     plan = here.plan(drafts(demo, memo))
     if again == "reopened":
@@ -169,8 +171,8 @@ def test_a_chat_that_another_outbox_read_is_refused(
         lambda: there.send_all(there.plan([Draft(memo=memo, chat=chat)], strict=True)),
     ]
     for use in uses[:3]:
-        said = refuses(use)
-    assert said.startswith(f"this chat was read from {demo.base_url}, and this outbox is for {elsewhere.base_url};")
+        message = refuses(use)
+    assert message.startswith(f"this chat was read from {demo.base_url}, and this outbox is for {elsewhere.base_url};")
     with pytest.raises(PreflightError, match="the first is row 0: this chat was read from") as strict:
         uses[3]()
     assert strict.value.code == "other_outbox"
@@ -183,7 +185,7 @@ def test_a_chat_that_another_outbox_read_is_refused(
     assert connect().send(memo, chat).repeated
 
 
-def test_where_a_chat_was_read_is_neither_compared_nor_shown(connect: Make, there: Outbox, demo: Demo) -> None:
+def test_the_origin_of_a_chat_is_neither_compared_nor_shown(connect: Make, there: Outbox, demo: Demo) -> None:
     mine, others = connect().chat(demo.chat_ids[ADA]), there.chat(demo.chat_ids[ADA])
     assert mine.base_url != others.base_url
     assert mine == others
@@ -192,6 +194,13 @@ def test_where_a_chat_was_read_is_neither_compared_nor_shown(connect: Make, ther
 
 
 # --- sends ---
+
+
+def lose_answer(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    """Send a memo whose answer is lost, so that its outcome is unknown."""
+    demo.lose_next_answer()
+    with pytest.raises(linq_nb.OutcomeUnknown):
+        outbox.send(memo, demo.chat_ids[ADA])
 
 
 def uses_of(outbox: Outbox, send: Send) -> dict[str, Callable[[], Any]]:
@@ -213,12 +222,10 @@ def test_a_send_of_another_outbox_is_refused(
     use: str, connect: Make, other: Outbox, demo: Demo, memo: VoiceMemo
 ) -> None:
     here = connect()
-    demo.lose_next_answer()
-    with pytest.raises(linq_nb.OutcomeUnknown):
-        here.send(memo, demo.chat_ids[ADA])
+    lose_answer(here, demo, memo)
     send, before = here.sends()[0], len(demo.requests)
-    said = refuses(uses_of(other, send)[use], "nothing was asked or changed")
-    assert "use the outbox that sent it" in said
+    message = refuses(uses_of(other, send)[use], "nothing was asked or changed")
+    assert "use the outbox that sent it" in message
     assert (here.sends(), len(demo.requests)) == ([send], before)
     uses_of(here, send)[use]()
 
@@ -242,8 +249,8 @@ def test_a_batch_of_another_outbox_has_no_board_here(connect: Make, other: Outbo
     board.close()
 
 
-def test_rows_that_never_went_belong_to_no_journal(connect: Make, demo: Demo, memo: VoiceMemo) -> None:
-    """They have no row in the journal, and the results of a batch are asked for as they are."""
+def test_rows_that_were_never_sent_belong_to_no_journal(connect: Make, demo: Demo, memo: VoiceMemo) -> None:
+    """They have no row in the journal, and the results of a batch are polled unchanged."""
     here = connect()
     bad = [Draft(memo=memo, chat="nobody"), Draft(memo=memo, chat=CHAT_ID)]
     batch = here.send_all(here.plan([*bad, *drafts(demo, memo)])).wait()
@@ -255,9 +262,7 @@ def test_reconciling_all_leaves_the_sends_of_another_linq_alone(
     connect: Make, demo: Demo, elsewhere: Demo, memo: VoiceMemo
 ) -> None:
     here = connect()
-    demo.lose_next_answer()
-    with pytest.raises(linq_nb.OutcomeUnknown):
-        here.send(memo, demo.chat_ids[ADA])
+    lose_answer(here, demo, memo)
     same_journal = connect(base_url=elsewhere.base_url, transport=None)
     before = here.history()
     assert same_journal.reconcile() == []
@@ -278,7 +283,7 @@ def switched(shell: InteractiveShell, connect: Make, elsewhere: Demo, memo: Voic
     return shell
 
 
-def test_a_notebook_that_connects_anew_between_plan_and_send_is_told_so(
+def test_a_notebook_that_connects_anew_between_plan_and_send_gets_an_error(
     shell: InteractiveShell, memo: VoiceMemo, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shell.user_ns |= {"memo": memo, "Draft": Draft}
@@ -287,9 +292,9 @@ def test_a_notebook_that_connects_anew_between_plan_and_send_is_told_so(
     capsys.readouterr()
     result = shell.run_cell("outbox.send_all(plan)")
     assert isinstance(result.error_in_exec, PreflightError)
-    said = capsys.readouterr().out.strip()
-    assert said.startswith("PreflightError: this plan was made with another journal")
-    assert "\n" not in said
+    printed = capsys.readouterr().out.strip()
+    assert printed.startswith("PreflightError: this plan was made with another journal")
+    assert "\n" not in printed
     assert shell.user_ns["outbox"].sends() == []
     shell.run_cell(f"done = outbox.send_all(outbox.plan([Draft(memo=memo, chat={ADA!r})])).wait()")
     assert [send.status for send in shell.user_ns["done"]] == ["queued"]
@@ -304,7 +309,7 @@ def test_a_notebook_that_connects_anew_between_plan_and_send_is_told_so(
         "outbox.send(memo, chat)",
     ],
 )
-def test_a_chat_or_a_plan_of_the_outbox_before_is_one_line(
+def test_a_chat_or_a_plan_of_the_outbox_before_is_an_error_of_one_line(
     line: str, switched: InteractiveShell, elsewhere: Demo, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = switched.run_cell(line)

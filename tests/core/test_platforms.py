@@ -1,4 +1,4 @@
-"""What differs on Windows and macOS, tested here by their rules; the quick start itself, where these systems are."""
+"""Differences of Windows and macOS, tested by their rules; the quick start itself runs on these systems only."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_on_macos_the_data_folder_and_the_mount_table_are_read() -> None:
 
 @pytest.mark.host("macOS, simulated", "journal on the disk")
 def test_on_macos_a_commit_is_flushed_through_the_disks_own_memory(tmp_path: Path) -> None:
-    """Its fsync alone is not: SQLite must be told, and elsewhere ignores it."""
+    """An fsync is not enough there: SQLite needs a setting, which it ignores on other systems."""
     book = Journal(f"sqlite:///{tmp_path / 'j.sqlite'}")
     with book.database.read() as db:
         assert db.execute(sa.text("PRAGMA fullfsync")).scalar() == 1

@@ -1,4 +1,4 @@
-"""A power cut takes nothing that must be there before a memo leaves: what a process gives to the disk, and when."""
+"""A power cut loses no row that must be on the disk before a memo is sent: the order of a process's disk writes."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ def test_the_mark_is_on_the_disk_before_the_first_byte_of_the_memo_leaves(calls:
     posts = [number for number, call in enumerate(calls) if is_post(call)]
     assert len(posts) == 3
     for post in posts:
-        written = [n for n in range(post) if calls[n][0] == "pwrite64" and calls[n][1].endswith("-wal")]
+        writes = [n for n in range(post) if calls[n][0] == "pwrite64" and calls[n][1].endswith("-wal")]
         synced = [n for n in range(post) if calls[n][0] in ("fsync", "fdatasync") and calls[n][1].endswith("-wal")]
-        assert synced[-1] > written[-1]
-        mark = [n for n in written if n > synced[-2]]  # all that the last fsync is for
+        assert synced[-1] > writes[-1]
+        mark = [n for n in writes if n > synced[-2]]  # the writes that only the last fsync covers
         assert any("sending" in calls[n][2] for n in mark)
 
 

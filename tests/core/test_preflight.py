@@ -77,20 +77,20 @@ CHATS = {
 
 
 @pytest.mark.parametrize("case", MEMOS)
-def test_what_is_found_of_a_memo(case: str) -> None:
-    given, expected = MEMOS[case]
-    findings = preflight.check_memo(given)
+def test_each_fault_of_a_memo_gives_its_finding(case: str) -> None:
+    item, expected = MEMOS[case]
+    findings = preflight.check_memo(item)
     assert {f"{finding.level} {finding.code}" for finding in findings} == expected
     assert all(finding.message for finding in findings)
 
 
 @pytest.mark.parametrize("case", CHATS)
-def test_what_is_found_of_a_chat(case: str) -> None:
+def test_each_fault_of_a_chat_gives_its_finding(case: str) -> None:
     fields, expected = CHATS[case]
     assert {f"{finding.level} {finding.code}" for finding in preflight.check_chat(chat(**fields), memo())} == expected
 
 
-def test_every_rule_is_found_by_a_case() -> None:
+def test_every_rule_has_a_test_case() -> None:
     codes = {finding.split()[1] for _, findings in (*MEMOS.values(), *CHATS.values()) for finding in findings}
     assert len(codes) >= len(preflight.MEMO_RULES) + len(preflight.CHAT_RULES)
 
@@ -101,7 +101,7 @@ def test_errors_come_first() -> None:
 
 
 @pytest.mark.parametrize("code", ["chat_critical", "too_large"])
-def test_what_may_be_accepted_becomes_a_warning(code: str) -> None:
+def test_an_acceptable_finding_becomes_a_warning_when_accepted(code: str) -> None:
     findings = [preflight.Finding(level="error", code=code, message="m")]
     assert preflight.errors(preflight.settle(findings))
     assert not preflight.errors(preflight.settle(findings, [code]))
@@ -109,7 +109,7 @@ def test_what_may_be_accepted_becomes_a_warning(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["one_source", "https", "format", "chat_opted_out", "chat_inactive", "extension"])
-def test_what_cannot_end_well_cannot_be_accepted(code: str) -> None:
+def test_a_finding_of_a_certain_failure_cannot_be_accepted(code: str) -> None:
     findings = [preflight.Finding(level="error", code=code, message="m")]
     assert preflight.errors(preflight.settle(findings, [code]))
 
@@ -156,24 +156,24 @@ localhost LOCALHOST foo.localhost printer printer.local nas.lan x.internal x.hom
 
 
 @pytest.mark.parametrize("host", PRIVATE.split())
-def test_a_host_that_is_not_public(host: str) -> None:
+def test_a_private_host_is_recognised(host: str) -> None:
     assert is_private_host(host)
 
 
-def test_no_host_is_not_public() -> None:
+def test_a_missing_host_is_not_public() -> None:
     assert is_private_host("")
 
 
 @pytest.mark.parametrize(
     "host", ["example.com", "8.8.8.8", "2606:4700::1111", "[2606:4700::1111]", "a.b.co", "1.example"]
 )
-def test_a_host_that_may_be_public(host: str) -> None:
+def test_a_public_host_is_recognised(host: str) -> None:
     assert not is_private_host(host)
 
 
 @pytest.mark.parametrize("around", ["::ffff:{}", "64:ff9b::{}", "2002:{hex}::1"], ids=["mapped", "NAT64", "6to4"])
 @pytest.mark.parametrize("inside", ["8.8.8.8", "127.0.0.1", "10.0.0.1", "169.254.169.254", "100.64.0.1"])
-def test_an_address_with_another_inside_is_judged_by_that(around: str, inside: str) -> None:
+def test_an_address_that_embeds_another_is_judged_by_the_embedded_one(around: str, inside: str) -> None:
     first, second, third, fourth = map(int, inside.split("."))
     address = around.format(inside, hex=f"{first << 8 | second:x}:{third << 8 | fourth:x}")
     assert is_public_address(address) is is_public_address(inside) is (inside == "8.8.8.8")

@@ -37,7 +37,7 @@ def transport(demo: Demo) -> Counting:
 
 @pytest.fixture
 def recovered(connect: Callable[..., Outbox], transport: Counting, tmp_path: Path) -> Callable[..., Outbox]:
-    """Connect with a journal that knows nothing of what was sent before, as if its WAL was lost."""
+    """Connect with a journal without the earlier sends, as if its WAL was lost."""
 
     def connected(*, recover: bool = True, name: str = "rest.sqlite", **more: object) -> Outbox:
         return connect(transport=transport, journal=str(tmp_path / name), recover=recover, **more)
@@ -49,7 +49,7 @@ def files(count: int) -> list[VoiceMemo]:
     return [memo(300 + number, f"memo {number}.wav") for number in range(count)]
 
 
-def test_memos_of_before_the_loss_are_adopted_and_new_ones_are_sent(
+def test_memos_of_before_the_loss_are_adopted_and_new_memos_are_sent(
     connect: Callable[..., Outbox], recovered: Callable[..., Outbox], transport: Counting, demo: Demo
 ) -> None:
     chats = [demo.chat_ids[name] for name in (ADA, CLUB)]
@@ -58,10 +58,10 @@ def test_memos_of_before_the_loss_are_adopted_and_new_ones_are_sent(
     again = recovered()
     for chat in chats:
         for m in memos[:2]:
-            found = again.send(m, chat)
-            assert found.repeated
-            assert found.message_id == sent[m.filename, chat].message_id
-            assert again.history(found)[-1].reconcile_result == "found"
+            send = again.send(m, chat)
+            assert send.repeated
+            assert send.message_id == sent[m.filename, chat].message_id
+            assert again.history(send)[-1].reconcile_result == "found"
         assert not again.send(memos[2], chat).repeated
         assert demo.bubbles(chat) == 3
     assert sorted(transport.read) == sorted(chats)  # each once
@@ -98,7 +98,7 @@ def test_a_lost_journal_that_is_recovered_from_a_real_loss(
     assert demo.bubbles(chat) == 3
 
 
-def test_a_plan_tells_what_is_in_the_chats_and_sends_the_rest(
+def test_a_plan_reports_the_memos_in_the_chats_and_sends_the_others(
     connect: Callable[..., Outbox], recovered: Callable[..., Outbox], demo: Demo
 ) -> None:
     chats = [demo.chat_ids[name] for name in (ADA, CLUB)]
@@ -135,7 +135,7 @@ def unclear(connect: Callable[..., Outbox], demo: Demo) -> tuple[str, VoiceMemo]
 
 
 @pytest.mark.parametrize("word", ["sent", "not_sent"])
-def test_what_may_be_the_memo_is_not_sent_until_a_person_has_looked(
+def test_a_memo_that_may_be_in_the_chat_is_not_sent_until_a_person_has_looked(
     connect: Callable[..., Outbox], recovered: Callable[..., Outbox], demo: Demo, word: str
 ) -> None:
     chat, other = unclear(connect, demo)
@@ -151,37 +151,37 @@ def test_what_may_be_the_memo_is_not_sent_until_a_person_has_looked(
     assert demo.bubbles(chat) == (1 if word == "sent" else 2)
 
 
-def test_memos_that_look_alike_do_not_adopt_the_message_of_each_other(
+def test_similar_memos_do_not_adopt_each_others_messages(
     connect: Callable[..., Outbox], recovered: Callable[..., Outbox], demo: Demo
 ) -> None:
-    """Two recordings of one length under one name: which message is which cannot be told."""
+    """Two recordings of one length under one name: their messages cannot be distinguished."""
     chat, memos = demo.chat_ids[ADA], [memo(tone, "memo.wav") for tone in (300, 440)]
-    assert len({one.size_bytes for one in memos}) == 1
+    assert len({voice_memo.size_bytes for voice_memo in memos}) == 1
     first = connect()
-    sent = [first.send(one, chat) for one in memos]
+    sent = [first.send(voice_memo, chat) for voice_memo in memos]
     again = recovered()
-    for one in reversed(memos):
+    for voice_memo in reversed(memos):
         with pytest.raises(OutcomeUnknown, match="several messages that look like this memo"):
-            again.send(one, chat)
+            again.send(voice_memo, chat)
     assert [send.message_id for send in again.sends()] == [None, None]
     assert demo.bubbles(chat) == len(sent)
 
 
-def test_a_memo_whose_message_was_found_for_another_like_it_is_not_sent_again(
+def test_a_memo_whose_message_was_matched_with_a_similar_memo_is_not_sent_again(
     connect: Callable[..., Outbox], recovered: Callable[..., Outbox], demo: Demo
 ) -> None:
-    chat, (one, other) = demo.chat_ids[ADA], [memo(tone, "memo.wav") for tone in (300, 440)]
-    connect().send(one, chat)
+    chat, (sent_memo, similar_memo) = demo.chat_ids[ADA], [memo(tone, "memo.wav") for tone in (300, 440)]
+    connect().send(sent_memo, chat)
     again = recovered()
-    assert again.send(other, chat).repeated  # by its name and size
+    assert again.send(similar_memo, chat).repeated  # by its name and size
     for _ in range(2):
         with pytest.raises(OutcomeUnknown, match=r"resolve\(send, \"not_sent\""):
-            again.send(one, chat)
+            again.send(sent_memo, chat)
     assert not again.send(memo(500, "third.wav"), chat).repeated
     assert demo.bubbles(chat) == 2
 
 
-def test_a_further_copy_of_what_is_unclear_is_sent(
+def test_a_further_copy_of_an_unclear_memo_is_sent(
     connect: Callable[..., Outbox], recovered: Callable[..., Outbox], demo: Demo
 ) -> None:
     chat, other = unclear(connect, demo)
@@ -221,7 +221,7 @@ def test_a_second_loss_has_the_chats_read_again(
     assert len(transport.read) == 2  # a journal that lost nothing reads nothing
 
 
-def test_forgetting_a_chat_forgets_what_it_held(
+def test_forgetting_a_chat_forgets_its_recovered_messages(
     connect: Callable[..., Outbox], recovered: Callable[..., Outbox], demo: Demo, tmp_path: Path
 ) -> None:
     chat = demo.chat_ids[ADA]

@@ -1,4 +1,4 @@
-"""What Linq added to the request (``force_notify``, ``extra``), and more of its answer in the Send and the frame."""
+"""Newer fields of the request (``force_notify``, ``extra``), and of its answer in the Send and the frame."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def options(demo: Demo, chat: str = ADA) -> Any:
     return demo.memos(demo.chat_ids[chat])[-1]["options"]
 
 
-def test_nothing_is_sent_that_was_not_given(outbox: Outbox, memo: VoiceMemo) -> None:
+def test_a_request_has_only_the_given_fields(outbox: Outbox, memo: VoiceMemo) -> None:
     sent = outbox.send(memo, ADA)
     assert options(outbox.demo) == {}
     assert (sent.force_notify, sent.extra) == (None, None)
@@ -52,11 +52,11 @@ def test_extra_goes_out_stays_in_the_journal_without_secrets_and_is_no_part_of_t
     extra = {"priority": 3, "nested": {"a": [1, None, "é"]}, "callback": SECRET}
     sent = outbox.send(memo, ADA, extra=extra)
     assert options(demo) == extra
-    kept = connect().sends()[0]
-    assert kept.extra["nested"] == extra["nested"]
-    assert "s3cr3t" not in json.dumps(kept.extra)
+    stored = connect().sends()[0]
+    assert stored.extra["nested"] == extra["nested"]
+    assert "s3cr3t" not in json.dumps(stored.extra)
     again = outbox.send(memo, ADA, extra={"priority": 9}, force_notify=True)
-    assert (again.repeated, again.send_id, again.extra) == (True, sent.send_id, kept.extra)
+    assert (again.repeated, again.send_id, again.extra) == (True, sent.send_id, stored.extra)
     assert demo.bubbles() == {demo.chat_ids[ADA]: 1}
     assert outbox.send(memo, ADA, copy=2, extra={}).extra is None
 

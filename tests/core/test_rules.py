@@ -1,4 +1,4 @@
-"""The send rules: what an answer means, how long to pause, what the same send does, which message is ours."""
+"""The send rules: the meaning of an answer, pauses, repeats of the same send, and matching of messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from linq_nb.wire import NoAnswer
 LATER = AT + timedelta(minutes=10)
 
 
-def test_only_a_4xx_but_408_is_a_no_and_only_a_2xx_a_yes() -> None:
+def test_only_a_4xx_other_than_408_is_a_refusal_and_only_a_2xx_an_acceptance() -> None:
     expected = dict.fromkeys(range(100, 600), "unknown")
     expected |= dict.fromkeys(range(200, 300), "accepted") | dict.fromkeys(range(400, 500), "rejected")
     expected |= {408: "unknown", 429: "not_sent"}
@@ -75,7 +75,7 @@ def test_a_request_is_repeated_to_its_last_outcome() -> None:
     assert repeated("read", [LOST, an_answer(500), YES]) == ([0.5, 1.0], YES)
 
 
-def test_only_a_429_is_a_pause_that_linq_asked_for() -> None:
+def test_only_a_429_is_a_pause_requested_by_linq() -> None:
     for outcome, is_rate_limit in ((LATER_429, True), (NOT_READY, False), (UNSENT, False)):
         pause = rules.pause_after("memo", 1, outcome)
         assert pause is not None
@@ -95,7 +95,7 @@ NEXT = {
 
 
 @pytest.mark.parametrize(("case", "step"), NEXT.items())
-def test_what_the_same_send_asked_again_does(case: tuple[str, bool], step: str) -> None:
+def test_each_status_decides_what_a_repeated_send_does(case: tuple[str, bool], step: str) -> None:
     status, lease_over = case
     assert rules.next_step(a_send(status=status), lease_over=lease_over) == step
 
@@ -105,11 +105,11 @@ def test_every_status_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("status", OUR_STATUSES)
-def test_of_our_own_words_only_expired_is_settled(status: str) -> None:
+def test_expired_is_the_only_settled_status_of_ours(status: str) -> None:
     assert is_resolved(status) == (status == "expired")
 
 
-def test_of_several_rows_the_one_that_forbids_most_counts() -> None:
+def test_the_strictest_of_several_rows_counts() -> None:
     order = ["not_sent", "preparing", "sending", "unknown", "queued"]
     assert sorted(order, key=lambda status: precedence(status)) == order
 
@@ -181,13 +181,13 @@ BY_ID = {"attachment_id": ATTACHMENT_ID}
         ({"posted_at": None}, [{}], "ambiguous", "time of the request"),
     ],
 )
-def test_which_message_is_ours(send: Any, messages: Any, result: str, evidence: str) -> None:
+def test_a_message_is_matched_by_its_evidence(send: Any, messages: Any, result: str, evidence: str) -> None:
     answer = matched(a_send(**send), *(a_message(**fields) for fields in messages))
     assert answer[0] == result
     assert evidence in answer[1]
 
 
-def test_a_message_that_is_known_as_another_send_is_not_ours() -> None:
+def test_a_message_of_another_send_is_not_matched() -> None:
     assert matched(a_send(), a_message(), other_ids={a_message().message_id})[0] == "not_found"
     both = (a_message(), a_message(message_id="other"))
     assert matched(a_send(), *both, other_ids={"other"})[0] == "found"
@@ -204,11 +204,11 @@ COPY = {"copy": 2, **BY_ID, "posted_at": AT + timedelta(seconds=1)}
 @pytest.mark.parametrize(
     ("send", "rivals", "messages", "result", "evidence"),
     [
-        # what carries a rival's attachment is the rival's, however alike
+        # a message with a rival's attachment is the rival's, however similar
         ({}, [rival(attachment_id="b")], [{"part_id": "b"}], "not_found", "no such"),
         (URL, [rival(attachment_id="b")], [{"part_id": "b"}], "not_found", "no such"),
         ({}, [rival(attachment_id="b")], [{"part_id": "b"}, {"message_id": "o"}], "ambiguous", "another send"),
-        # what a rival may have made as well is nobody's
+        # a message that a rival may have made as well is matched with no send
         ({}, [rival()], [{}], "ambiguous", "may be that of another send"),
         (URL, [rival(content="url:https://x.example/2/hello.wav", size_bytes=None)], [{}], "ambiguous", "another send"),
         # unless it is of another name, size or time, or ours carries our attachment
@@ -224,7 +224,7 @@ COPY = {"copy": 2, **BY_ID, "posted_at": AT + timedelta(seconds=1)}
         (COPY, [a_send(**BY_ID)], [{"part_id": ATTACHMENT_ID, "message_id": name} for name in "abc"], "ambiguous", "3"),
     ],
 )
-def test_a_message_that_may_be_another_sends_is_not_taken(
+def test_a_message_that_may_be_of_another_send_is_not_matched(
     send: Any, rivals: Any, messages: Any, result: str, evidence: str
 ) -> None:
     answer = matched(a_send(**send), *(a_message(**fields) for fields in messages), rivals=rivals)
@@ -232,25 +232,26 @@ def test_a_message_that_may_be_another_sends_is_not_taken(
     assert evidence in answer[1]
 
 
-def test_copies_find_each_their_own_message() -> None:
+def test_each_copy_is_matched_with_its_own_message() -> None:
     first, second = a_send(**BY_ID), a_send(**COPY)
     times = {"late": AT + timedelta(seconds=5), "early": AT}
     listed = [a_message(part_id=ATTACHMENT_ID, message_id=name, created_at=at) for name, at in times.items()]
-    given: Any = {"read": READ, "timeout_s": 60.0}
+    evidence: Any = {"read": READ, "timeout_s": 60.0}
     matches = [
-        rules.match(send, listed, set(), rivals=[other], **given) for send, other in ((first, second), (second, first))
+        rules.match(send, listed, set(), rivals=[other], **evidence)
+        for send, other in ((first, second), (second, first))
     ]
     assert [send.message and send.message.message_id for send in matches] == ["early", "late"]
 
 
-def test_nothing_is_taken_while_a_send_that_may_be_it_is_under_way() -> None:
+def test_no_message_is_matched_while_a_send_that_may_be_its_own_is_under_way() -> None:
     other = a_send(**COPY)
     mine = a_message(part_id=ATTACHMENT_ID)
     assert matched(a_send(**BY_ID), mine, rivals=[other], under_way={other.send_id})[0] == "ambiguous"
     assert matched(a_send(**BY_ID), mine, rivals=[other])[0] == "found"
 
 
-def test_not_found_is_not_said_before_the_time_when_it_is_sure() -> None:
+def test_not_found_is_not_reported_before_it_is_certain() -> None:
     for seconds, result in ((89, "ambiguous"), (90, "not_found")):
         at = {"as_of": AT + timedelta(seconds=seconds), "seconds_since_post": seconds}
         assert matched(a_send(), read=replace(READ, **at))[0] == result
@@ -259,7 +260,7 @@ def test_not_found_is_not_said_before_the_time_when_it_is_sure() -> None:
     assert matched(a_send(), read=replace(READ, seconds_since_post=90.0), timeout_s=120.0)[0] == "ambiguous"
 
 
-def test_not_found_is_not_said_of_a_list_that_was_not_read_to_its_end() -> None:
+def test_not_found_is_not_reported_of_a_list_that_was_read_in_part() -> None:
     assert matched(a_send(), read=replace(READ, is_complete=False))[0] == "ambiguous"
     assert matched(a_send(), a_message(), read=replace(READ, is_complete=False))[0] == "found"
 
@@ -272,14 +273,14 @@ def ahead(minutes: float) -> Skew:
 
 
 def posted(then: float | None, **fields: Any) -> Any:
-    """A send at whose POST Linq's clock was known to be so many minutes ahead of ours, or was not known."""
+    """A send at whose POST Linq's clock was known to be ``minutes`` ahead of ours, or was not known."""
     ms = None if then is None else int(then * 60_000)
     return a_send(skew_min_ms=ms, skew_max_ms=ms, **fields)
 
 
 @pytest.mark.parametrize("minutes", [-60, -30, -2, 0, 2, 30, 60])
 @pytest.mark.parametrize("now", [-60, -2, 0, 2, 60])
-def test_a_message_is_found_whatever_became_of_our_clock_since(minutes: int, now: int) -> None:
+def test_a_message_is_found_after_any_change_of_our_clock(minutes: int, now: int) -> None:
     """Our clock was off by ``minutes`` at the POST; it is off by ``now`` when the chat is read."""
     theirs = a_message(created_at=AT + timedelta(minutes=minutes))
     read = replace(READ, skew=ahead(now), as_of=AT + timedelta(minutes=minutes + 70))
@@ -288,8 +289,8 @@ def test_a_message_is_found_whatever_became_of_our_clock_since(minutes: int, now
 
 @pytest.mark.parametrize("then", [-60, -2, 0, 2, 60, None])
 @pytest.mark.parametrize("now", [-60, -2, 0, 2, 60])
-def test_a_message_that_is_there_is_never_said_not_to_be(now: int, then: int | None) -> None:
-    """Whatever is believed of the clocks: what fits in name and size, or is of a possible time, forbids it."""
+def test_an_existing_message_is_never_reported_as_not_found(now: int, then: int | None) -> None:
+    """For any estimate of the clocks: a message that fits in name and size, or in time, forbids "not found"."""
     read = replace(READ, skew=ahead(now), as_of=AT + timedelta(hours=3), seconds_since_post=10_800.0)
     for minutes in (-60, -2, 0, 2, 60):
         at = AT + timedelta(minutes=minutes)
@@ -317,7 +318,7 @@ def test_a_message_that_is_there_is_never_said_not_to_be(now: int, then: int | N
         (0, {"skew_then": ahead(60), "as_of": AT + timedelta(minutes=61)}, "too early"),
     ],
 )
-def test_without_certainty_of_the_time_not_found_is_not_said(then: Any, read: Any, why: str) -> None:
+def test_not_found_is_not_reported_without_certainty_of_the_time(then: Any, read: Any, why: str) -> None:
     result, evidence = matched(posted(then), read=replace(READ, **read))
     assert result == "ambiguous"
     assert why in evidence
@@ -332,19 +333,19 @@ def test_without_certainty_of_the_time_not_found_is_not_said(then: Any, read: An
         (None, {"skew_then": SAME}),
     ],
 )
-def test_not_found_is_said_once_the_time_is_certain(then: Any, read: Any) -> None:
+def test_not_found_is_reported_once_the_time_is_certain(then: Any, read: Any) -> None:
     assert matched(posted(then), read=replace(READ, **read))[0] == "not_found"
 
 
 def test_a_list_whose_answer_is_older_than_its_messages_proves_nothing() -> None:
-    """A proxy that tells an old time on every answer, then and now."""
+    """A proxy puts an old time on every answer, at the POST and now."""
     read = replace(READ, skew=ahead(-60), as_of=AT - timedelta(minutes=58))
     newer = a_message(created_at=AT, filename="b.wav")
     assert matched(posted(-60), newer, read=read) == ("ambiguous", "the answers tell an older time than a message in "
                                                       "them: a cache or a proxy may have given them")  # fmt: skip
 
 
-def test_a_rivals_window_is_made_of_what_was_known_at_its_own_post() -> None:
+def test_the_time_window_of_a_rival_uses_the_clock_offset_at_its_own_post() -> None:
     slow = rival(posted_at=AT - timedelta(hours=1), skew_min_ms=3_600_000, skew_max_ms=3_600_000)
     assert matched(a_send(), a_message(), rivals=[slow])[0] == "ambiguous"
     assert matched(a_send(), a_message(), rivals=[replace(slow, skew_min_ms=0, skew_max_ms=0)])[0] == "found"

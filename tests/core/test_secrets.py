@@ -1,4 +1,4 @@
-"""Secrets stay out of tracebacks with variables, of reprs, logs and echoes, whenever a person presses Ctrl-C."""
+"""Secrets stay out of tracebacks with variables, reprs, logs and echoes, at any moment of a Ctrl-C."""
 
 from __future__ import annotations
 
@@ -92,16 +92,16 @@ def verbose(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> Call
     def run(cell: str) -> str:
         capsys.readouterr()
         shell.run_cell(cell)
-        said = capsys.readouterr()
-        return said.out + said.err
+        printed = capsys.readouterr()
+        return printed.out + printed.err
 
     return run
 
 
-def without_secrets(said: str) -> None:
-    assert "KeyboardInterrupt" in said
-    assert "site-packages/httpcore" not in said
-    assert [secret for secret in SECRETS if secret in said] == []
+def without_secrets(text: str) -> None:
+    assert "KeyboardInterrupt" in text
+    assert "site-packages/httpcore" not in text
+    assert [secret for secret in SECRETS if secret in text] == []
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -112,14 +112,14 @@ def test_ctrl_c_shows_no_secret_at_any_moment_of_a_send(
     os.environ["LINQ_API_KEY"] = TOKEN  # removed by the fixture that cleans the environment
     try:
         shell.user_ns |= {"url": server.base_url, "place": str(tmp_path / "j.sqlite"), "file": AUDIO / "hello.amr"}
-        said = verbose(
+        printed = verbose(
             "import linq_nb\n"
             "outbox = linq_nb.connect(base_url=url, journal=place)\n"
             f"outbox.send(linq_nb.VoiceMemo.from_file(file), '{CHAT_ID}')"
         )
     finally:
         del os.environ["LINQ_API_KEY"]
-    without_secrets(said)
+    without_secrets(printed)
     shell.user_ns["outbox"].close()
 
 
@@ -177,8 +177,8 @@ def test_ctrl_c_shows_no_secret_while_a_key_is_looked_for(
     os.mkfifo(folder / "config.json")
     child = os.fork()
     if not child:
-        with open(folder / "config.json", "w"):  # when somebody reads
-            while True:  # one that comes right before the read blocks is seen after it only
+        with open(folder / "config.json", "w"):  # when the pipe has a reader
+            while True:  # a signal right before the read blocks is handled only after it
                 os.kill(os.getppid(), signal.SIGINT)
                 time.sleep(5)
     try:
@@ -217,21 +217,21 @@ def test_ctrl_c_shows_no_query_of_a_download(
     without_secrets(verbose("outbox._session.media_transport = None\noutbox.fetch(memo, allow_private=True)"))
 
 
-# --- what objects show ---
+# --- reprs ---
 
 
-def shown(thing: Any, seen: set[int] | None = None) -> list[str]:
+def shown(value: Any, seen: set[int] | None = None) -> list[str]:
     """Every repr that can be reached from a value by its variables."""
     seen = set() if seen is None else seen
-    if id(thing) in seen or isinstance(thing, Secret | type) or callable(thing):
+    if id(value) in seen or isinstance(value, Secret | type) or callable(value):
         return []
-    seen.add(id(thing))
-    parts: list[Any] = list(thing) if isinstance(thing, list | tuple | set | frozenset) else []
-    parts += [*thing.keys(), *thing.values()] if isinstance(thing, dict) else []
-    if type(thing).__module__.split(".")[0] in ("linq_nb", "httpx", "httpcore", "h11"):
-        slots = [name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())]
-        parts += [*getattr(thing, "__dict__", {}).values(), *(getattr(thing, name, None) for name in slots)]
-    return [repr(thing), *(text for part in parts for text in shown(part, seen))]
+    seen.add(id(value))
+    parts: list[Any] = list(value) if isinstance(value, list | tuple | set | frozenset) else []
+    parts += [*value.keys(), *value.values()] if isinstance(value, dict) else []
+    if type(value).__module__.split(".")[0] in ("linq_nb", "httpx", "httpcore", "h11"):
+        slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
+        parts += [*getattr(value, "__dict__", {}).values(), *(getattr(value, name, None) for name in slots)]
+    return [repr(value), *(text for part in parts for text in shown(part, seen))]
 
 
 def test_no_object_of_a_connection_shows_the_key(server: RawServer, live: Callable[..., Any], memo: Any) -> None:
@@ -241,9 +241,9 @@ def test_no_object_of_a_connection_shows_the_key(server: RawServer, live: Callab
     texts = shown(outbox) + shown(settings.load(api_key=TOKEN))
     assert len(texts) > 100
     assert [text for text in texts if any(secret in text for secret in SECRETS)] == []
-    for thing in (Secret(TOKEN), settings.load(api_key=TOKEN), StandIns()):
+    for value in (Secret(TOKEN), settings.load(api_key=TOKEN), StandIns()):
         try:
-            data = pickle.dumps(thing)
+            data = pickle.dumps(value)
         except TypeError:
             continue
         assert TOKEN.encode() not in data
@@ -255,18 +255,18 @@ def frames_of(error: BaseException) -> list[str]:
     return [repr(frame.f_locals) for frame in frames if "tests" not in frame.f_code.co_filename]
 
 
-@pytest.mark.parametrize("given", [str, Secret, lambda text: [text, text], lambda text: (Secret(text), text)])
+@pytest.mark.parametrize("secret", [str, Secret, lambda text: [text, text], lambda text: (Secret(text), text)])
 @pytest.mark.parametrize("scheme", ["standard", "legacy"])
-def test_a_webhook_s_secret_is_in_no_frame_and_no_receiver(given: Any, scheme: Any, outbox: Any) -> None:
+def test_a_webhook_s_secret_is_in_no_frame_and_no_receiver(secret: Any, scheme: Any, outbox: Any) -> None:
     text = "whsec_" + base64.b64encode(SIGNATURE.encode()).decode()
     headers = {"webhook-id": "1", "webhook-timestamp": "1", "webhook-signature": "v1,a", "x-webhook-timestamp": "1"}
     headers |= {"webhook-timestamp": str(int(outbox.demo.now().timestamp())), "x-webhook-signature": "00"}
     headers["x-webhook-timestamp"] = headers["webhook-timestamp"]
     with pytest.raises(WebhookError, match="does not fit") as caught:
-        outbox.ingest(b"{}", headers, given(text), scheme=scheme)
+        outbox.ingest(b"{}", headers, secret(text), scheme=scheme)
     assert len(frames_of(caught.value)) >= 4
     assert [locals_ for locals_ in frames_of(caught.value) if text in locals_] == []
-    receiver = Receiver(outbox._session.journal, given(text), port=0, scheme=scheme)
+    receiver = Receiver(outbox._session.journal, secret(text), port=0, scheme=scheme)
     assert text not in repr(vars(receiver))
     receiver.close()
 
@@ -301,9 +301,7 @@ def test_a_stand_in_is_only_filled_for_its_own_request() -> None:
 # --- logs ---
 
 
-def test_the_logs_of_httpx_and_httpcore_hide_what_is_signed(
-    server: RawServer, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_logs_of_httpx_and_httpcore_hide_signed_urls(server: RawServer, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(2):
         Client(server.base_url, Secret(TOKEN)).close()
     assert all(len(logging.getLogger(name).filters) == 1 for name in LOGGERS)
@@ -369,13 +367,13 @@ def test_no_error_and_no_journal_has_an_echoed_key(
     outbox = live(timeout=HANG_S)
     with pytest.raises(ApiError) as caught:
         outbox.send(linq_nb.VoiceMemo.from_url("https://audio.example/a.m4a"), CHAT_ID)
-    said = f"{caught.value}{caught.value!r}{caught.value.response}{vars(caught.value)}"
-    said += b"".join(file.read_bytes() for file in tmp_path.glob("live.sqlite*")).decode("latin-1")
-    assert TOKEN not in said
-    assert ESCAPES[form](TOKEN)[4:-4] not in said
+    text = f"{caught.value}{caught.value!r}{caught.value.response}{vars(caught.value)}"
+    text += b"".join(file.read_bytes() for file in tmp_path.glob("live.sqlite*")).decode("latin-1")
+    assert TOKEN not in text
+    assert ESCAPES[form](TOKEN)[4:-4] not in text
 
 
-# --- where an upload may go ---
+# --- hosts of uploads ---
 
 PRIVATE = [
     "https://127.0.0.1/put", "https://10.0.0.5/put", "https://169.254.169.254/latest", "https://[::1]/put",
@@ -404,8 +402,8 @@ def test_an_upload_does_not_go_to_a_public_name_with_a_private_address(
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listener = socket.create_server((address, 0), family=family)
     port = listener.getsockname()[1]
-    found = [(family, socket.SOCK_STREAM, 6, "", (address, port))]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    addresses = [(family, socket.SOCK_STREAM, 6, "", (address, port))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
     client = Client("https://api.linqapp.com/a", Secret(TOKEN), timeout=HANG_S, throttle=Throttle(lambda _: None))
     announced = linq_nb.wire.attachment({"id": "a", "upload_url": f"https://files.example:{port}/put"})
     with pytest.raises(NotSent, match=r"not on the public internet.*nothing was sent"):
@@ -418,7 +416,7 @@ def test_an_upload_does_not_go_to_a_public_name_with_a_private_address(
     link.close()
 
 
-def test_an_upload_may_go_to_this_machine_where_linq_is_there(server: RawServer, client: Client) -> None:
+def test_an_upload_may_go_to_this_machine_where_linq_is_on_it_too(server: RawServer, client: Client) -> None:
     server.will(by_target(attachments=answer(200, announcement(server.origin)), put=answer(200)))
     client.upload(client.create_attachment("a.amr", "audio/amr", 5), b"12345")
     assert [request.method for request in server.requests] == ["POST", "PUT"]

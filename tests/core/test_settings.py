@@ -1,4 +1,4 @@
-"""Where the key, the base URL and the journal come from; the key is never shown."""
+"""The sources of the key, the base URL and the journal; the key is never shown."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def test_the_first_source_that_has_a_key_gives_it(home: Path, first: int) -> Non
     profiles(home, CLI)
     arguments: dict[str, str] = {}
     environ: dict[str, str] = {}
-    for given, env, _, _ in reversed(SOURCES[first:]):
-        arguments |= given
+    for options, env, _, _ in reversed(SOURCES[first:]):
+        arguments |= options
         environ |= env
     key, source = settings.find_key(arguments.get("argument"), arguments.get("profile"), environ, home, nobody)
     assert (key.reveal(), source) == SOURCES[first][2:]
@@ -68,7 +68,7 @@ def test_an_empty_variable_does_not_count(home: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "7", '{"profiles": []}', '{"profiles": {"work": 7}}', "\0", {}])
-def test_a_broken_profile_file_is_an_error_only_when_a_profile_was_asked_for(home: Path, content: Any) -> None:
+def test_a_broken_profile_file_is_an_error_only_when_a_profile_was_requested(home: Path, content: Any) -> None:
     profiles(home, content)
     with pytest.raises(SettingsError, match="no Linq API key"):
         settings.find_key(None, None, {}, home, nobody)
@@ -90,13 +90,13 @@ def test_a_missing_profile_says_what_to_do(home: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["two words", "tök", "a\nb", "a\x1bb", "“quoted”"])
-def test_a_key_that_cannot_be_one_is_refused_without_being_shown(home: Path, key: str) -> None:
+def test_an_invalid_key_is_refused_without_being_shown(home: Path, key: str) -> None:
     with pytest.raises(SettingsError, match="characters that no key has") as caught:
         settings.find_key(key, None, {}, home, nobody)
     assert key not in str(caught.value)
 
 
-def test_colabs_secrets_are_asked_in_colab(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_is_read_from_colabs_secrets_in_colab(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class SecretNotFoundError(Exception):
         pass
 
@@ -136,7 +136,7 @@ def test_an_answer_is_the_key_and_an_interrupt_is_raised(home: Path) -> None:
         settings.find_key(None, None, {}, home, unanswered(KeyboardInterrupt()))  # type: ignore[arg-type]
 
 
-def test_a_script_without_a_terminal_is_not_asked(tmp_path: Path) -> None:
+def test_a_script_without_a_terminal_gets_no_question(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import linq_nb; linq_nb.connect()"],
         stdin=subprocess.PIPE,
@@ -150,7 +150,7 @@ def test_a_script_without_a_terminal_is_not_asked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "kept"),
+    ("url", "stored"),
     [
         ("https://api.linqapp.com/api/partner", "https://api.linqapp.com/api/partner"),
         (" https://api.linqapp.com/api/partner/ ", "https://api.linqapp.com/api/partner"),
@@ -165,9 +165,9 @@ def test_a_script_without_a_terminal_is_not_asked(tmp_path: Path) -> None:
         ("https://api.linqapp.com/.api/partner.x~1", "https://api.linqapp.com/.api/partner.x~1"),
     ],
 )
-def test_a_base_url_has_one_spelling(url: str, kept: str) -> None:
-    assert settings.check_base_url(url) == kept
-    assert settings.check_base_url(kept) == kept
+def test_a_base_url_has_one_spelling(url: str, stored: str) -> None:
+    assert settings.check_base_url(url) == stored
+    assert settings.check_base_url(stored) == stored
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_a_journal_is_a_url_or_a_path(text: str, url: str) -> None:
     assert settings.journal_url(text) == url
 
 
-def test_a_journal_path_is_made_absolute_and_a_strangers_home_refused() -> None:
+def test_a_journal_path_is_made_absolute_and_the_home_of_an_unknown_user_is_refused() -> None:
     assert settings.journal_url("j.sqlite") == f"sqlite:///{Path.cwd()}/j.sqlite"
     with pytest.raises(SettingsError, match="unknown user"):
         settings.journal_url("~nobody-of-that-name/j.sqlite")
@@ -291,7 +291,7 @@ def test_a_user_without_a_home_folder_can_give_every_setting(monkeypatch: pytest
 @pytest.mark.parametrize(
     ("value", "demo"), [("1", True), ("true", True), ("0", False), ("", False), (" False ", False), ("no", False)]
 )
-def test_the_demo_variable(value: str, demo: bool) -> None:
+def test_the_demo_variable_is_read_as_true_or_false(value: str, demo: bool) -> None:
     assert settings.wants_demo({"LINQ_NB_DEMO": value}) == demo
     assert settings.wants_demo({}) is False
 

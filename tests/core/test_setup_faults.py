@@ -1,4 +1,4 @@
-"""What stands between this machine and Linq: certificates of a company's CA, proxies. Real servers on 127.0.0.1."""
+"""Certificates of a company's CA and proxies between this machine and Linq, as real servers on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from core_samples import CHAT_ID
 from raw_server import RawServer, answer, close, raw, reset
+from shared import connecting
 
 import linq_nb
 from linq_nb import Outbox, VoiceMemo
@@ -27,7 +28,7 @@ LINES = {"phone_numbers": [{"id": "1", "phone_number": "+12025550100"}]}
 
 
 class Company:
-    """A company's CA, in files as people find them, and a certificate of it for 127.0.0.1 and linq.invalid."""
+    """A company's CA in the usual files, and a certificate of it for 127.0.0.1 and linq.invalid."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.ca, self.server = folder, folder / "ca.pem", folder / "server.pem"
@@ -75,16 +76,9 @@ def proxy() -> Iterator[RawServer]:
 
 @pytest.fixture
 def connected(tmp_path: Path) -> Iterator[Callable[[str], Outbox]]:
-    outboxes: list[Outbox] = []
-
-    def connect(base_url: str) -> Outbox:
-        journal = str(tmp_path / "journal.sqlite")
-        outboxes.append(linq_nb.connect(api_key=TOKEN, base_url=base_url, journal=journal, sleep=lambda _: None))
-        return outboxes[-1]
-
-    yield connect
-    for outbox in outboxes:
-        outbox.close()
+    journal = str(tmp_path / "journal.sqlite")
+    with connecting(api_key=TOKEN, journal=journal, sleep=lambda _: None) as connect:
+        yield lambda base_url: connect(base_url=base_url)
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +117,7 @@ def test_a_companys_ca_is_trusted_where_the_environment_names_it(
     assert len(connected(linq.base_url).lines()) == 1
 
 
-def test_without_it_the_error_names_the_variable_and_the_next_try_reads_it_anew(
+def test_without_the_ca_the_error_names_the_variable_and_the_next_try_reads_it_anew(
     company: Company, linq: RawServer, connected: Any, monkeypatch: pytest.MonkeyPatch, memo: VoiceMemo
 ) -> None:
     outbox = connected(linq.base_url)
@@ -194,7 +188,7 @@ def test_a_folder_of_certificates_that_cannot_be_used_is_named(
     assert why in text
 
 
-def test_a_ca_that_did_not_sign_it_and_a_certificate_of_another_host_are_told_apart(
+def test_an_unrelated_ca_and_a_certificate_of_another_host_give_different_errors(
     company: Company, linq: RawServer, connected: Any, monkeypatch: pytest.MonkeyPatch, memo: VoiceMemo, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
@@ -206,7 +200,7 @@ def test_a_ca_that_did_not_sign_it_and_a_certificate_of_another_host_are_told_ap
         connected(linq.base_url.replace("127.0.0.1", "localhost")).lines()
 
 
-def test_a_batch_says_it_in_each_row_and_stops(
+def test_a_batch_has_the_certificate_error_in_each_row_and_stops(
     linq: RawServer, connected: Any, memo: VoiceMemo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "gone.pem"))
@@ -244,7 +238,7 @@ def tunnel(to: RawServer) -> Any:
     return act
 
 
-def test_a_proxy_leads_to_linq_and_a_certificate_behind_it_is_told_apart(
+def test_a_proxy_leads_to_linq_and_a_certificate_error_behind_it_is_recognised(
     company: Company, linq: RawServer, proxy: RawServer, connected: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proxy.will(tunnel(linq))
@@ -295,8 +289,8 @@ def test_a_proxy_where_nobody_listens_is_named_and_the_next_try_reads_the_variab
     monkeypatch: pytest.MonkeyPatch,
     memo: VoiceMemo,
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
     monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{port}")
     monkeypatch.setenv("SSL_CERT_FILE", str(company.ca))
     outbox = connected(LINQ)
@@ -318,7 +312,7 @@ def test_a_proxy_that_cannot_reach_linq_just_now_is_no_wrong_setup(
 @pytest.mark.parametrize(
     "url", ["http://", "gopher://127.0.0.1:1", "http://[::1", "://x", "http://x:port", "a b c", "-"]
 )
-def test_what_is_no_url_of_a_proxy_is_named_by_its_variable(
+def test_an_invalid_proxy_url_is_named_by_its_variable(
     connected: Any, monkeypatch: pytest.MonkeyPatch, memo: VoiceMemo, url: str
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", url)
@@ -338,7 +332,7 @@ def test_a_socks_proxy_without_its_package_says_what_to_install(
     assert "pip install socksio" in text
 
 
-def test_a_name_that_is_not_found_says_so(connected: Any) -> None:
+def test_the_error_for_an_unknown_host_says_so(connected: Any) -> None:
     with pytest.raises(NotSent, match=r"the name linq\.invalid was not found"):
         connected(LINQ).lines()
 

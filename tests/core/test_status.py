@@ -1,4 +1,4 @@
-"""The table of statuses: each word once, with what follows from it."""
+"""The table of statuses: each status once, with its consequences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_linqs_words_and_ours_are_those_of_the_design() -> None:
     assert set(OUR_STATUSES) == {"preparing", "sending", "not_sent", "rejected", "unknown", "expired"}
 
 
-def test_only_what_cannot_have_reached_anybody_may_run_again() -> None:
+def test_only_a_send_that_cannot_have_arrived_may_run_again() -> None:
     assert set(RUNNABLE_STATUSES) == {"not_sent", "rejected"}
     assert not any(status.is_resolved(word) for word in RUNNABLE_STATUSES)
 
@@ -35,7 +35,7 @@ def test_a_status_has_a_meaning_and_a_colour(word: str) -> None:
     assert described.colour in ("green", "blue", "amber", "red", "grey")
 
 
-def test_a_new_word_of_linqs_is_open_and_accepted() -> None:
+def test_an_unknown_status_of_linqs_counts_as_open_and_accepted() -> None:
     assert status.is_resolved("teleported")
     assert status.is_open("teleported", is_group=True, service="SMS")
     assert not status.is_settled("teleported", is_group=None, service=None)
@@ -58,7 +58,7 @@ def test_groups_and_sms_give_no_receipt(is_group: bool | None, service: str | No
 
 
 @pytest.mark.parametrize("word", STATUSES)
-def test_a_send_is_open_or_settled_or_in_our_hands(word: str) -> None:
+def test_a_send_is_open_or_settled_or_not_yet_answered(word: str) -> None:
     is_open = status.is_open(word, is_group=None, service=None)
     is_settled = status.is_settled(word, is_group=None, service=None)
     assert is_open + is_settled + (word in ("preparing", "sending", "unknown")) == 1

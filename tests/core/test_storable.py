@@ -1,4 +1,4 @@
-"""Foreign values made storable: what is read of them, what is kept of them, and the notes of what was changed."""
+"""Foreign values made storable: the value that is read, the value that is kept, and a note of each change."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_an_answer_with_a_bad_value_is_read(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "kept", "note"),
+    ("value", "stored", "note"),
     [
         ("a\ud800b", "a\ufffdb", "characters that cannot be stored were replaced"),
         ("a\0b", "a\ufffdb", "characters that cannot be stored were replaced"),
@@ -40,9 +40,9 @@ def test_an_answer_with_a_bad_value_is_read(name: str) -> None:
         (float("-inf"), "-Infinity", "not a number, kept as text"),
     ],
 )
-def test_a_value_that_was_changed_has_a_note_of_where_and_why(value: Any, kept: Any, note: str) -> None:
+def test_a_value_that_was_changed_has_a_note_of_where_and_why(value: Any, stored: Any, note: str) -> None:
     body = storable.kept({"data": {"list": [1, value], "plain": "a"}})
-    assert body == {"data": {"list": [1, kept], "plain": "a"}, storable.CHANGED: [f"data.list[1]: {note}"]}
+    assert body == {"data": {"list": [1, stored], "plain": "a"}, storable.CHANGED: [f"data.list[1]: {note}"]}
 
 
 @pytest.mark.parametrize("value", [-5, 2**53, 3.5, True, "12", [1]])
@@ -58,7 +58,7 @@ def test_an_impossible_length_is_kept_in_the_answer_and_in_no_column(name: str, 
     "value",
     [None, True, 0, -1, 2**63 - 1, -(2**63), 1.5, "", "é😀", "2026-03-02T09:00:00Z", [], {}, [{"size_bytes": 8}]],
 )
-def test_what_can_be_kept_stays_as_it_is(value: Any) -> None:
+def test_a_storable_value_is_not_changed(value: Any) -> None:
     assert storable.kept({"a": value, "size_bytes": None}) == {"a": value, "size_bytes": None}
 
 
@@ -78,7 +78,7 @@ def test_the_notes_are_few_and_short() -> None:
 
 @pytest.mark.parametrize("depth", [10, 150, 2_000, 200_000])
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a": ', "}")])
-def test_json_of_any_depth_is_parsed_with_what_stands_beside_it(depth: int, opening: str, closing: str) -> None:
+def test_json_of_any_depth_is_parsed_with_its_other_fields(depth: int, opening: str, closing: str) -> None:
     deep = opening * depth + r'"\"[{"' + closing * depth
     value = storable.loads(f'{{"before": "[[", "deep": {deep}, "after": [1, {{"b": 2}}]}}')
     assert (value["before"], value["after"]) == ("[[", [1, {"b": 2}])
@@ -89,7 +89,7 @@ def test_json_of_any_depth_is_parsed_with_what_stands_beside_it(depth: int, open
     "text",
     ["", "{", "[" * 100_000, '{"a": ' * 100_000, "[" * 300 + "]" * 299, '"' + r"\"" * 1_000_000, "]" * 1000, b"\xff{}"],
 )
-def test_what_is_not_json_is_a_value_error_at_once(text: str | bytes) -> None:
+def test_invalid_json_is_a_value_error_at_once(text: str | bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  json's own error, of which each caller makes its own
         storable.loads(text)
 
@@ -117,7 +117,7 @@ def test_times_are_those_that_every_frame_holds(text: Any, at: datetime | None) 
 
 
 def caf(size: int, packet_frames: int = 2**32 - 1, rate: float = 1.0) -> bytes:
-    """A CAF of so many packets of one byte, each of which claims to last for so many frames."""
+    """A CAF of that many packets of one byte, each of which claims to last for that many frames."""
     desc = struct.pack(">d4sIIIII", rate, b"aac ", 0, 1, packet_frames, 1, 0)
     chunks = (b"desc", desc), (b"data", bytes(4) + b"x" * size)
     return b"caff\0\1\0\0" + b"".join(struct.pack(">4sq", name, len(data)) + data for name, data in chunks)

@@ -8,7 +8,7 @@ import time
 from linq_nb.client.throttle import Throttle
 
 
-def test_where_linq_asks_one_thread_to_wait_the_others_wait_too() -> None:
+def test_a_rate_limit_of_one_thread_pauses_all_threads() -> None:
     throttle, began = Throttle(), time.monotonic()
     first = threading.Thread(target=throttle.back_off, args=(0.4,))
     first.start()
@@ -28,7 +28,7 @@ def test_a_shorter_limit_does_not_end_a_longer_one() -> None:
     assert 900 < throttle.rate_limit_wait_s() <= 1000
 
 
-def test_a_pause_holds_nobody_else_back_and_ends_when_it_is_cancelled() -> None:
+def test_a_pause_delays_no_other_thread_and_ends_when_it_is_cancelled() -> None:
     throttle, cancelled = Throttle(), threading.Event()
     waits = threading.Thread(target=throttle.pause, args=(1000, cancelled.is_set))
     waits.start()
@@ -40,7 +40,7 @@ def test_a_pause_holds_nobody_else_back_and_ends_when_it_is_cancelled() -> None:
     assert not waits.is_alive()
 
 
-def test_virtual_time_passes_by_its_own_sleep_and_nobody_else_waits() -> None:
+def test_virtual_time_passes_by_its_own_sleep_and_no_other_thread_waits() -> None:
     slept: list[float] = []
     throttle = Throttle(slept.append)
     throttle.back_off(60)

@@ -1,4 +1,4 @@
-"""Times and lengths of time as people write them."""
+"""Times and lengths of time in the spellings of people."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ FIRST = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("given", "seconds"),
+    ("value", "seconds"),
     [("90s", 90), ("30m", 1800), ("30min", 1800), ("1h", 3600), (" 1H30M ", 5400), ("2d", 172800), ("45", 45),
      (1.5, 1.5), (timedelta(minutes=1), 60), ("1 hour", 3600), ("90 min", 5400), ("1 day 2 hours", 93600),
      ("1 day and 2 hours", 93600), ("1w", 604800), ("1.5 h", 5400), ("2d, 3h", 183600), (np.timedelta64(90, "m"), 5400),
      (pd.Timedelta("1h"), 3600), (np.int64(5), 5)],
 )  # fmt: skip
-def test_a_horizon_is_read(given: Any, seconds: float) -> None:
-    assert horizon_of(given) == timedelta(seconds=seconds)
+def test_a_horizon_is_read(value: Any, seconds: float) -> None:
+    assert horizon_of(value) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
-    "given",
+    "value",
     [
         "",
         "soon",
@@ -51,14 +51,14 @@ def test_a_horizon_is_read(given: Any, seconds: float) -> None:
         np.array([1, 2]),
     ],
 )
-def test_what_is_no_horizon_is_refused(given: Any) -> None:
+def test_an_invalid_horizon_is_refused(value: Any) -> None:
     with pytest.raises(SettingsError, match="90s, 30m, 1h or 2d"):
-        horizon_of(given)
+        horizon_of(value)
     assert horizon_of(None) is None
 
 
 @pytest.mark.parametrize(
-    ("given", "time"),
+    ("value", "time"),
     [
         ("2026-03-01", FIRST),
         (" 2026-03-01T10:00 ", FIRST + timedelta(hours=10)),
@@ -90,15 +90,15 @@ def test_what_is_no_horizon_is_refused(given: Any) -> None:
     ],
     ids=str,
 )
-def test_a_time_is_read(given: Any, time: datetime) -> None:
-    at = time_of(given, NOW)
+def test_a_time_is_read(value: Any, time: datetime) -> None:
+    at = time_of(value, NOW)
     assert at == time
     assert type(at) is datetime
     assert at.tzinfo == UTC
 
 
 @pytest.mark.parametrize(
-    "given",
+    "value",
     [
         "",
         " ",
@@ -117,7 +117,7 @@ def test_a_time_is_read(given: Any, time: datetime) -> None:
         b"7d",
     ],
 )
-def test_what_is_no_time_is_refused(given: Any) -> None:
+def test_an_invalid_time_is_refused(value: Any) -> None:
     with pytest.raises(SettingsError, match=r"since is a time such as .* or a length of time before now such as 7d"):
-        time_of(given, NOW)
+        time_of(value, NOW)
     assert time_of(None, NOW) is time_of(" All ", NOW) is None

@@ -1,4 +1,4 @@
-"""The transport: every form of an answer is read, one deadline ends an exchange, no connection is used in doubt."""
+"""The transport: every form of an answer is read, one deadline ends an exchange, no doubtful connection is reused."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ NO_FORM = {
 
 
 @pytest.mark.parametrize("form", NO_FORM)
-def test_what_is_no_answer_is_an_error_after_the_request_left(client: Client, server: RawServer, form: str) -> None:
+def test_an_invalid_answer_is_an_error_after_the_request_left(client: Client, server: RawServer, form: str) -> None:
     server.will(raw(NO_FORM[form]), answer(202, accepted_body()))
     with pytest.raises(NoAnswer) as caught:
         send(client)
@@ -137,7 +137,7 @@ TRICKLED = {
 def test_one_deadline_ends_an_exchange_however_often_a_byte_comes(
     server: RawServer, monkeypatch: pytest.MonkeyPatch, case: str, way: str
 ) -> None:
-    """Each of them would go on for 20 s and more."""
+    """Without the deadline, each case would go on for 20 s and more."""
     server.will(TRICKLED[case])
     if way == "by a proxy":
         monkeypatch.setenv("http_proxy", server.origin)
@@ -157,7 +157,7 @@ def flood(server: RawServer, link: socket.socket) -> None:
 
 
 def without_tls(then: bytes) -> Any:
-    """Open the tunnel that a proxy is asked for, and go on with these bytes, then with silence."""
+    """Open the tunnel as a proxy does, then send these bytes, then nothing."""
 
     def act(server: RawServer, link: socket.socket) -> None:
         link.sendall(b"HTTP/1.1 200 Connected\r\n\r\n" + then)
@@ -227,10 +227,10 @@ def test_a_server_that_reads_nothing_ends_an_upload_with_its_deadline() -> None:
             transport.handle_request(request)
 
 
-# --- what was handed over ---
+# --- writes ---
 
 
-def test_a_request_is_whole_however_little_a_write_takes(
+def test_a_request_is_complete_however_few_bytes_a_write_takes(
     client: Client, server: RawServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = socket.socket.send
@@ -249,7 +249,7 @@ def test_a_request_is_whole_however_little_a_write_takes(
     assert len(cut) > 20
 
 
-def test_a_key_that_no_header_takes_is_not_sent_and_not_shown(server: RawServer) -> None:
+def test_a_key_that_no_header_can_carry_is_not_sent_and_not_shown(server: RawServer) -> None:
     client = Client(server.base_url, Secret("a\r\nX-Evil: 1"), timeout=HANG_S)
     with pytest.raises(NoAnswer, match="a header that HTTP does not allow") as caught:
         send(client)
@@ -258,7 +258,7 @@ def test_a_key_that_no_header_takes_is_not_sent_and_not_shown(server: RawServer)
     client.close()
 
 
-def test_a_refusal_that_comes_before_the_upload_ended_is_heard(client: Client) -> None:
+def test_a_refusal_that_comes_before_the_upload_ended_is_read(client: Client) -> None:
     def refuse() -> None:
         link, _ = listener.accept()
         link.recv(1000)
@@ -315,7 +315,7 @@ IN_DOUBT = {
 
 @pytest.mark.parametrize("case", IN_DOUBT)
 @pytest.mark.parametrize("is_ours", [True, False])
-def test_a_connection_ends_with_an_answer_that_does_not_prove_what_it_is_about(
+def test_an_answer_that_does_not_name_its_request_closes_its_connection(
     server: RawServer, case: str, is_ours: bool
 ) -> None:
     """Also one of a transport that the caller gave."""
@@ -329,8 +329,8 @@ def test_a_connection_ends_with_an_answer_that_does_not_prove_what_it_is_about(
 
 
 @pytest.mark.parametrize("status", [429, 403, 404])
-def test_an_error_with_another_answer_behind_it_is_no_answer(client: Client, server: RawServer, status: int) -> None:
-    """One of them is the answer to this memo, and nobody knows which: it is neither refused nor made again."""
+def test_an_error_followed_by_another_answer_is_no_answer(client: Client, server: RawServer, status: int) -> None:
+    """One of them is the answer to this memo, but it is unknown which: the memo is neither refused nor sent again."""
     server.will(raw(answer_bytes(status, error_body(status, 1007)) + OK + LENGTH + b"\r\n" + BODY))
     with pytest.raises(NoAnswer, match="two answers came") as caught:
         send(client)
@@ -339,7 +339,7 @@ def test_an_error_with_another_answer_behind_it_is_no_answer(client: Client, ser
 
 
 @pytest.mark.parametrize("fault", [Unreadable, NotSent, KeyboardInterrupt])
-def test_a_connection_ends_with_an_answer_that_could_not_be_recorded(
+def test_an_answer_that_could_not_be_recorded_closes_its_connection(
     client: Client, server: RawServer, fault: type[BaseException]
 ) -> None:
     def refuse(_: Answer) -> None:
@@ -352,7 +352,7 @@ def test_a_connection_ends_with_an_answer_that_could_not_be_recorded(
     assert [request.connection for request in server.requests] == [1, 2]
 
 
-def test_behind_a_proxy_what_comes_after_an_answer_is_not_the_next_answer(
+def test_behind_a_proxy_data_after_an_answer_is_not_read_as_the_next_answer(
     server: RawServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", server.origin)
@@ -376,7 +376,7 @@ def test_a_connection_that_was_idle_for_long_is_not_used(
     assert [request.connection for request in server.requests] == connections
 
 
-def test_connections_that_nobody_needed_for_long_are_closed(server: RawServer) -> None:
+def test_connections_that_were_long_unused_are_closed(server: RawServer) -> None:
     together = threading.Barrier(4)
 
     def when_all_are_there(server: RawServer, link: socket.socket) -> None:
@@ -433,7 +433,7 @@ def test_behind_a_proxy_a_memo_is_sent_and_its_loss_is_seen(server: RawServer, m
     client.close()
 
 
-def test_a_host_that_the_environment_excepts_is_asked_without_the_proxy(
+def test_requests_to_a_host_that_the_environment_excepts_use_no_proxy(
     server: RawServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", server.origin)
@@ -446,7 +446,7 @@ def test_a_host_that_the_environment_excepts_is_asked_without_the_proxy(
     client.close()
 
 
-def test_a_proxy_of_an_unknown_kind_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_memo_is_not_sent_by_a_proxy_of_an_unknown_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "gopher://127.0.0.1:1")
     client = Client("http://linq.invalid/api", Secret(TOKEN), timeout=HANG_S)
     with pytest.raises(NoAnswer) as caught:
@@ -464,9 +464,9 @@ def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RawServe
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not here to make a certificate")
     file = tmp_path / "tls.pem"
-    what = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=127.0.0.1"]
-    what += ["-addext", "subjectAltName=IP:127.0.0.1", "-days", "2", "-keyout", "-", "-out", "-"]
-    file.write_bytes(subprocess.run(["openssl", "req", "-x509", *what], check=True, capture_output=True).stdout)
+    options = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=127.0.0.1"]
+    options += ["-addext", "subjectAltName=IP:127.0.0.1", "-days", "2", "-keyout", "-", "-out", "-"]
+    file.write_bytes(subprocess.run(["openssl", "req", "-x509", *options], check=True, capture_output=True).stdout)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
@@ -475,7 +475,7 @@ def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RawServe
     server.close()
 
 
-def test_tls_goes_by_one_connection_too(secure: RawServer) -> None:
+def test_tls_requests_share_one_connection_too(secure: RawServer) -> None:
     client = Client(secure.base_url, Secret(TOKEN), timeout=HANG_S)
     secure.will(answer(202, accepted_body()))
     assert [send(client) for _ in range(3)] == [MESSAGE_ID] * 3
@@ -487,7 +487,7 @@ def test_tls_goes_by_one_connection_too(secure: RawServer) -> None:
     client.close()
 
 
-def test_closing_ends_a_request_by_tls_too(secure: RawServer) -> None:
+def test_closing_ends_a_tls_request_too(secure: RawServer) -> None:
     secure.will(silent)
     client = Client(secure.base_url, Secret(TOKEN), timeout=HANG_S)
     with ThreadPoolExecutor(1) as pool:
@@ -497,7 +497,9 @@ def test_closing_ends_a_request_by_tls_too(secure: RawServer) -> None:
         assert isinstance(sending.exception(HANG_S / 2), NoAnswer)
 
 
-def test_a_certificate_that_nobody_trusts_is_not_sent(secure: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_memo_is_not_sent_to_a_host_with_an_untrusted_certificate(
+    secure: RawServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
     client = Client(secure.base_url, Secret(TOKEN), timeout=HANG_S, throttle=Throttle(lambda _: None))
     with pytest.raises(NoAnswer, match="certificate") as caught:

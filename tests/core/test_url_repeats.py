@@ -1,4 +1,4 @@
-"""Which URLs count as one memo in one chat: by their names, by what may sign them, and by the names of before."""
+"""Which URLs count as one memo in one chat: by name, by possible signatures, and by names of older versions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from linq_nb.demo import Demo
 from linq_nb.model import url_names
 from linq_nb.outbox import session_of
 
-on_disk, stages = once.on_disk, once.stages
+on_disk, stages, bubbles = once.on_disk, once.stages, once.bubbles
 Connect = Callable[..., Outbox]
 ADA, GRACE = "Ada Lovelace", "Grace Hopper"
 ACCEPT = ["url_may_repeat"]
@@ -25,12 +25,8 @@ ACCEPT = ["url_may_repeat"]
 
 def memo_of(demo: Demo, query: str, data: bytes | None = None) -> VoiceMemo:
     """A memo of the demo's URL with this query; with ``data``, as if it had been fetched."""
-    made = VoiceMemo.from_url(demo.media_urls["hello"] + query)
-    return made.fetched(data) if data else made
-
-
-def bubbles(demo: Demo, name: str = ADA) -> int:
-    return demo.bubbles(demo.chat_ids[name])
+    voice_memo = VoiceMemo.from_url(demo.media_urls["hello"] + query)
+    return voice_memo.fetched(data) if data else voice_memo
 
 
 def codes(findings: Any) -> list[str]:
@@ -64,7 +60,7 @@ def test_a_url_that_was_signed_anew_by_a_known_signer_sends_nothing(on_disk: Con
     assert bubbles(demo) == 2
 
 
-# --- what may sign ---
+# --- possible signatures ---
 
 PAIRS = [
     ("?sp=anna", "?sp=bob"),
@@ -96,7 +92,7 @@ def test_a_url_that_may_be_signed_anew_is_not_sent_and_not_forgotten(
     assert not outbox.send(memo, GRACE).repeated, "another chat has nothing of it"
 
 
-def test_what_may_repeat_is_sent_when_it_is_accepted_and_then_counts_itself(on_disk: Connect, demo: Demo) -> None:
+def test_a_possible_repeat_is_sent_when_accepted_and_then_counts_itself(on_disk: Connect, demo: Demo) -> None:
     outbox = on_disk()
     for query in ("?sp=anna", "?sp=bob"):
         outbox.send(memo_of(demo, query), ADA, accept=ACCEPT)
@@ -106,7 +102,7 @@ def test_what_may_repeat_is_sent_when_it_is_accepted_and_then_counts_itself(on_d
     assert bubbles(demo) == 2
 
 
-def test_a_copy_of_what_may_repeat_is_sent_once_whatever_its_signature(on_disk: Connect, demo: Demo) -> None:
+def test_a_copy_of_a_possible_repeat_is_sent_once_whatever_its_signature(on_disk: Connect, demo: Demo) -> None:
     outbox = on_disk()
     outbox.send(memo_of(demo, "?token=1"), ADA)
     outbox.send(memo_of(demo, "?token=2"), ADA, copy=2)
@@ -139,7 +135,7 @@ def test_a_memo_of_unknown_outcome_stops_the_url_with_another_token(on_disk: Con
     assert bubbles(demo, lou) == 1
 
 
-def test_fetched_audio_decides(on_disk: Connect, demo: Demo) -> None:
+def test_fetched_audio_decides_whether_a_url_is_a_repeat(on_disk: Connect, demo: Demo) -> None:
     outbox = on_disk()
     outbox.send(memo_of(demo, "?sp=anna", wav(tone=330)), ADA)
     assert not outbox.send(memo_of(demo, "?sp=bob", wav(tone=440)), ADA).repeated
@@ -188,7 +184,7 @@ def test_two_notebooks_that_send_two_tokens_at_once_send_one(on_disk: Connect, d
     assert bubbles(demo) == 1
 
 
-def test_a_chat_that_was_forgotten_still_stops_what_may_repeat(on_disk: Connect, demo: Demo) -> None:
+def test_a_chat_that_was_forgotten_still_stops_possible_repeats(on_disk: Connect, demo: Demo) -> None:
     outbox = on_disk()
     outbox.send(memo_of(demo, "?token=1"), ADA)
     outbox.forget(demo.chat_ids[ADA])
@@ -196,11 +192,11 @@ def test_a_chat_that_was_forgotten_still_stops_what_may_repeat(on_disk: Connect,
         outbox.send(memo_of(demo, "?token=2"), ADA)
 
 
-# --- names of before ---
+# --- names of older versions ---
 
 
 def write_old(outbox: Outbox, demo: Demo, query: str, status: str = "queued", **fields: Any) -> Send:
-    """Write a send of this URL as a linq_nb of before did: under the old name, without a base."""
+    """Write a send of this URL as an older linq_nb did: under the old name, without a base."""
     session, draft = session_of(outbox), Draft(memo=memo_of(demo, query), chat=demo.chat_ids[ADA])
     old = url_names(str(draft.memo.url)).old_name
     wanted = dataclasses.replace(session.wanted(draft), **{"content": old, "send_id": f"old {query}", **fields})

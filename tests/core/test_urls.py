@@ -1,4 +1,4 @@
-"""The names of URLs: one spelling, no known signature, a base for what may sign, and the names of before."""
+"""The names of URLs: one spelling, no known signature, a base without possible signatures, and the older names."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_one_url_in_two_spellings_has_one_name(first: str, other: str) -> None:
         ("/a?x-oss-process=audio%2Fcut", "/a?x-oss-process=audio%2Fjoin"),
     ],
 )
-def test_what_tells_two_files_apart_is_in_the_name_and_the_base(first: str, other: str) -> None:
+def test_parameters_that_distinguish_files_are_in_the_name_and_the_base(first: str, other: str) -> None:
     assert name(HOST + first) != name(HOST + other)
     assert base(HOST + first) != base(HOST + other)
 
@@ -123,9 +123,9 @@ def test_another_place_is_another_name(other: str) -> None:
     st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
 )
 def test_any_path_and_query_has_a_name_that_is_its_own_spelling(path: str, query: str) -> None:
-    made = url_names(f"{HOST}/{path}?{query}")
-    assert made.name.removeprefix("uri:").isascii()
-    assert url_names(made.name.removeprefix("uri:").partition("#")[0]).name == made.name.partition("#")[0]
+    names = url_names(f"{HOST}/{path}?{query}")
+    assert names.name.removeprefix("uri:").isascii()
+    assert url_names(names.name.removeprefix("uri:").partition("#")[0]).name == names.name.partition("#")[0]
 
 
 # --- signatures ---
@@ -181,12 +181,12 @@ def test_a_parameter_that_may_sign_is_in_the_name_and_not_in_the_base(part: str)
 
 
 def test_no_value_of_a_query_is_in_the_names() -> None:
-    made = url_names(f"{HOST}/a?token=s3cr3t&id=s3cr3t&s3cr3t0123456789abcdef&1s3cr3t0123456789abcdef=")
-    assert "s3cr3t" not in repr(made)
-    assert made.may_sign == ("token",)
+    names = url_names(f"{HOST}/a?token=s3cr3t&id=s3cr3t&s3cr3t0123456789abcdef&1s3cr3t0123456789abcdef=")
+    assert "s3cr3t" not in repr(names)
+    assert names.may_sign == ("token",)
 
 
-# --- names of before ---
+# --- names of older versions ---
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_no_value_of_a_query_is_in_the_names() -> None:
     ],
 )
 def test_the_name_by_the_old_rule_stays_as_it_was(query: str, old: str) -> None:
-    made = url_names(f"{HOST}/a{query}")
-    assert made.old_name == old
+    names = url_names(f"{HOST}/a{query}")
+    assert names.old_name == old
     assert is_old_name(old)
-    assert not is_old_name(made.name)
+    assert not is_old_name(names.name)

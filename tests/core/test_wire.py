@@ -135,8 +135,8 @@ def test_a_status_falls_back_on_the_deprecated_booleans(raw: dict[str, Any], sta
 
 
 @pytest.mark.parametrize("word", OUR_STATUSES)
-def test_linq_cannot_speak_a_word_of_ours(word: str) -> None:
-    """``not_sent`` in Linq's mouth would let the same memo go a second time."""
+def test_a_status_of_ours_in_linqs_json_is_ignored(word: str) -> None:
+    """If ``not_sent`` from Linq were trusted, the same memo could be sent a second time."""
     assert wire.message({"id": "m", "delivery_status": word}).delivery_status is None
     assert wire.accepted(an_answer(202, json.dumps(accepted_body(status=word))))["status"] == "queued"
 
@@ -208,7 +208,7 @@ DEEP = '{"voice_memo": {"id": "m", "x": ' + "[" * 400 + "]" * 400 + "}}"
         ('{"voice_memo": {"id": 7}}', "no voice_memo.id"),
     ],
 )
-def test_a_2xx_that_is_not_what_was_asked_for_says_what_it_is(text: str, why: str) -> None:
+def test_the_error_for_an_unexpected_2xx_describes_the_answer(text: str, why: str) -> None:
     with pytest.raises(Unreadable, match=why):
         wire.accepted(an_answer(202, text))
 
@@ -274,7 +274,7 @@ def test_a_rate_limit_says_how_long_to_wait() -> None:
         ("Mon, 02 Mar " + "9" * 5000 + " 09:00:00 GMT", False),
     ],
 )
-def test_a_date_that_no_clock_shows_says_nothing_of_linqs_clock(date: str, is_read: bool) -> None:
+def test_an_impossible_date_is_no_evidence_of_linqs_clock(date: str, is_read: bool) -> None:
     answer = wire.Answer(http_status=200, text="{}", at=AT, headers={"date": date})
     assert (answer.server_time is not None) is is_read
 
@@ -302,8 +302,8 @@ def test_the_trace_id_is_the_headers_then_the_bodys() -> None:
 SECRETS = ["s3cr3t", "whsec_", "hunter2", "X-Amz"]
 
 
-def test_what_is_kept_of_an_answer_has_no_secret_and_no_query_of_a_url() -> None:
-    kept = json.dumps(
+def test_the_stored_answer_has_no_secret_and_no_query_of_a_url() -> None:
+    stored = json.dumps(
         redact(
             {
                 "upload_url": "https://up.example/x?X-Amz-Signature=s3cr3t",
@@ -319,22 +319,24 @@ def test_what_is_kept_of_an_answer_has_no_secret_and_no_query_of_a_url() -> None
             }
         )
     )
-    assert not [secret for secret in SECRETS if secret in kept]
-    assert "https://cdn.linqapp.com/a.wav" in kept
-    assert "7" in kept
+    assert not [secret for secret in SECRETS if secret in stored]
+    assert "https://cdn.linqapp.com/a.wav" in stored
+    assert "7" in stored
 
 
 def test_a_doc_url_keeps_its_place_in_the_page_and_loses_its_query() -> None:
     page = "https://docs.linqapp.com/error/codes/2xxx/2001/#what"
-    for given_url, kept in ((page, page), ("https://docs.linqapp.com/x?sig=s3cr3t", "https://docs.linqapp.com/x")):
+    for given_url, stored in ((page, page), ("https://docs.linqapp.com/x?sig=s3cr3t", "https://docs.linqapp.com/x")):
         error = answer_errors.error_of(an_answer(404, json.dumps(error_body(404, 2001, doc_url=given_url))), "the chat")
-        assert error.doc_url == kept
+        assert error.doc_url == stored
 
 
 def test_an_error_message_masks_handles_and_folds_to_one_line() -> None:
-    said = "No chat with\n+12025550111 or ada@example.com, see https://x.example/a?sig=s3cr3t\x1b[31m " + "long " * 200
+    message = (
+        "No chat with\n+12025550111 or ada@example.com, see https://x.example/a?sig=s3cr3t\x1b[31m " + "long " * 200
+    )
     body = error_body(404, 2001)
-    body["error"]["message"] = said
+    body["error"]["message"] = message
     text = str(answer_errors.error_of(an_answer(404, json.dumps(body)), "the chat"))
     assert "2025550111" not in text
     assert "ada@" not in text
@@ -367,7 +369,7 @@ def test_text_that_no_database_can_keep_is_replaced() -> None:
     assert wire.chat({"id": "c", "display_name": "A\ud800\0B"}).chat_name == "A\ufffd\ufffdB"
 
 
-def test_a_memo_body_is_one_source_and_nothing_that_linq_did_not_ask_for() -> None:
+def test_a_memo_body_has_one_source_and_documented_fields_only() -> None:
     url = "https://x.example/a.m4a?sig=1"
     assert bodies.memo_body(voice_memo_url=url, attachment_id=None, override_optout=False) == {"voice_memo_url": url}
     by_id = bodies.memo_body(voice_memo_url=None, attachment_id=ATTACHMENT_ID, override_optout=True)
