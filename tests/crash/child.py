@@ -1,4 +1,4 @@
-"""The process that is killed: it plans and sends a batch, or looks for what is unclear.
+"""The process that is killed: it plans and sends a batch, or reconciles unclear sends.
 
 As a program it forks one such process for each line of its input, kills it at the instant that the line names, and
 prints how it ended. A fork begins in milliseconds, and the number of a process cannot be another's.
@@ -34,7 +34,7 @@ INTERRUPTED = 130
 
 
 def connect(task: dict[str, Any]) -> Outbox:
-    """Connect as somebody would ``shift`` seconds later: the clock and the leases' clock are both ahead by that."""
+    """Connect as if ``shift`` seconds later: the clock and the leases' clock are both ahead by that."""
     shift = float(task["shift"])
     return linq_nb.connect(
         api_key=task["api_key"],
@@ -52,7 +52,7 @@ def drafts(task: dict[str, Any]) -> list[Draft]:
 
 
 def break_journal(outbox: Outbox, how: str, after: int) -> None:
-    """Let the journal fail after so many marks and answers: ``full``, ``limit`` (no larger file) or ``readonly``."""
+    """Let the journal fail after that many marks and answers: ``full``, ``limit`` (no larger file) or ``readonly``."""
     journal, updates, is_due = session_of(outbox).journal, itertools.count(1), threading.Event()
     with journal.database.read() as db:
         driver: Any = db.connection.driver_connection
@@ -93,7 +93,7 @@ def send(outbox: Outbox, task: dict[str, Any], report: dict[str, Any]) -> None:
 
 
 def one_by_one(outbox: Outbox, task: dict[str, Any], report: dict[str, Any]) -> None:
-    """Send the table with a loop of one's own, in the thread that gets the interrupt."""
+    """Send the table in a plain loop, in the thread that gets the interrupt."""
     table = drafts(task)
     os.write(task["tell"], b"\n")
     statuses: Counter[str] = Counter()
@@ -108,12 +108,12 @@ def one_by_one(outbox: Outbox, task: dict[str, Any], report: dict[str, Any]) -> 
 
 
 def settle(outbox: Outbox, task: dict[str, Any], report: dict[str, Any]) -> None:
-    """Look for all that is unclear; what is surely not in its chat is let go once more."""
+    """Reconcile all unclear sends; a memo that is certainly not in its chat may be sent once more."""
     looked = outbox.reconcile()
-    gone = [send for send in looked if send.status == "unknown" and send.reconcile_result == "not_found"]
-    for send in gone:
+    missing = [send for send in looked if send.status == "unknown" and send.reconcile_result == "not_found"]
+    for send in missing:
         outbox.resolve(send, "not_sent", reason="not in the chat")
-    report["let_go"] = [send.chat_id for send in gone]
+    report["let_go"] = [send.chat_id for send in missing]
 
 
 def live(task: dict[str, Any]) -> int:
@@ -157,7 +157,7 @@ def forked(task: dict[str, Any]) -> tuple[int, bool]:
         sys.exit(live(task))
     os.close(task["tell"])
     if task["die_from"] == "planned":
-        select.select([ear], [], [], WAIT_S)  # its end is heard too
+        select.select([ear], [], [], WAIT_S)  # the end of the fork closes the pipe too
     killed = False
     if task["die_after"] is not None and not _ended(pid, task["die_after"]):
         os.kill(pid, task["signal"])
@@ -175,10 +175,10 @@ def _ended(pid: int, seconds: float) -> bool:
     """Wait for a process to end, and leave it to be reaped."""
     deadline = time.monotonic() + seconds
     while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        left = deadline - time.monotonic()
-        if left <= 0:
+        remaining_s = deadline - time.monotonic()
+        if remaining_s <= 0:
             return False
-        signal.sigtimedwait({signal.SIGCHLD}, min(left, 1.0))
+        signal.sigtimedwait({signal.SIGCHLD}, min(remaining_s, 1.0))
     return True
 
 

@@ -1,4 +1,4 @@
-"""Kill a batch again and again, then compare what each chat got with what the journal says.
+"""Kill a batch again and again, then compare the memos of each chat with the journal.
 
     python tests/crash/harness.py --seed 1 --seeds 30 --kills 20 --memos 200 --signal KILL
     python tests/crash/harness.py --seed 1 --seeds 30 --postgres      # a PostgreSQL of its own, thrown away after
@@ -46,7 +46,7 @@ LATER_S = LEASE_S + 10
 """How much later the batch is run again: after this a dead owner's claims have run out."""
 
 MUCH_LATER_S = 120.0
-"""How much later it is looked for what is unclear: after this a message that is not there never will be."""
+"""How much later unclear sends are reconciled: after this time a missing message can no longer arrive."""
 
 ROUNDS = 12
 MAY_BE_OUT = {"sending", "unknown"}
@@ -54,7 +54,7 @@ MAY_BE_OUT = {"sending", "unknown"}
 
 @dataclass
 class Figures:
-    """What one seed did."""
+    """The figures of one seed."""
 
     seed: int
     kills: int = 0
@@ -97,7 +97,7 @@ class Children:
         )
 
     def live(self, **task: Any) -> tuple[int, bool, dict[str, Any]]:
-        """Let one life pass; returns its exit code, whether it was killed and what it reported."""
+        """Run one life; returns its exit code, whether it was killed, and its report."""
         report = self._folder / "report.json"
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -133,13 +133,13 @@ class World:
         self.shift = 0.0
 
     def faults(self) -> None:
-        """Let things go wrong on the way, as the seed says."""
+        """Inject the faults of the seed."""
         draw, seed = self.random.uniform, self.figures.seed
         kinds = ("lost", "error_after_accept", "reset_before", "rate_limit", "slow")
         self.demo.faults(**{kind: draw(0.01, 0.05) for kind in kinds}, slow_s=SLOW_S, seed=seed)
 
     def life(self, do: str = "send", die_after: float | None = None, **more: Any) -> tuple[int, bool, dict[str, Any]]:
-        """Let the batch run, to its end or to its death, and check what it leaves behind."""
+        """Let the batch run until it ends or is killed, and check the journal and the chats afterwards."""
         task = {
             "do": do,
             "again": False,
@@ -160,18 +160,18 @@ class World:
         self.figures.lives += 1
         self.figures.kills += killed
         if killed:
-            time.sleep(0.02)  # what it wrote to its connections arrives
+            time.sleep(0.02)  # the bytes that it wrote to its connections arrive
         self.expect(code != 5, report.get("error", ""))
         self.reported = report.pop("rows", {})
         return code, killed, report
 
     def later(self, seconds: float = LATER_S) -> None:
-        """Let time pass for everybody."""
+        """Let time pass in the demo and for the batch."""
         self.demo.advance(seconds=seconds)
         self.shift += seconds
 
     def rows(self) -> dict[str, Send]:
-        """Read the journal as it lies there; a copy of a file, so that the next life finds what the last one left."""
+        """Read the journal as it is; a copy of a file, so that the next life finds the file unchanged."""
         url, copied = self.journal, None
         if not url.startswith("postgres"):
             copied = self.folder / "copied"
@@ -192,7 +192,7 @@ class World:
         return by_chat
 
     def check(self) -> dict[str, Send]:
-        """What is true at any instant: no second bubble, and whatever went out is in the journal."""
+        """Check the promises of any instant: no second bubble, and every sent memo is in the journal."""
         rows, bubbles = self.rows(), self.demo.bubbles()
         self.expect(set(bubbles) <= set(self.chats), "a chat that is not in the table got a memo")
         self.expect(set(bubbles.values()) <= {1}, f"second bubbles: {[k for k, n in bubbles.items() if n > 1]}")
@@ -206,12 +206,15 @@ class World:
                     f"{chat} has a bubble, the journal says {row.status}",
                 )
             if row is not None and row.status not in OUR_STATUSES:
-                got = [memo["message_id"] for memo in self.demo.memos(chat)]
-                self.expect(got == [row.message_id], f"{chat}: {row.status} as {row.message_id}, the demo has {got}")
+                message_ids = [memo["message_id"] for memo in self.demo.memos(chat)]
+                self.expect(
+                    message_ids == [row.message_id],
+                    f"{chat}: {row.status} as {row.message_id}, the demo has {message_ids}",
+                )
         return rows
 
     def settle(self) -> None:
-        """Run the batch to its end, look for what is unclear and send again what never went, until nothing is left."""
+        """Run the batch to its end, reconcile unclear sends and send missing memos again, until nothing is left."""
         for _ in range(ROUNDS):
             self.later()
             code, _, report = self.life()
@@ -229,15 +232,15 @@ class World:
         self.expect(False, f"not settled in {ROUNDS} rounds: {Counter(send.status for send in self.rows().values())}")
 
     def end(self) -> Figures:
-        """What is true in the end: each chat one bubble with its own memo, each row its message."""
+        """Check the promises of the end: each chat has one bubble with its own memo, each row its message."""
         rows, bubbles = self.check(), self.demo.bubbles()
         self.figures.bubbles = sum(bubbles.values())
         self.figures.second = sum(number > 1 for number in bubbles.values())
         self.figures.missing = len(set(self.chats) - set(bubbles))
         self.expect(not self.figures.missing, f"{self.figures.missing} chats got nothing")
         for chat in self.chats:
-            (got,) = self.demo.memos(chat)
-            self.expect(rows[chat].sha256 == got["sha256"], f"{chat} got another memo than the journal says")
+            (memo,) = self.demo.memos(chat)
+            self.expect(rows[chat].sha256 == memo["sha256"], f"{chat} got another memo than the journal says")
         book = Journal(self.journal)
         try:
             histories = [book.events(send.send_id) for send in rows.values()]
@@ -248,10 +251,10 @@ class World:
         )
         return self.figures
 
-    def expect(self, is_so: bool, what: str) -> None:
+    def expect(self, is_so: bool, message: str) -> None:
         if not is_so:
             where = f"seed {self.figures.seed}, {len(self.chats)} memos, {self.by.name}, {self.journal}"
-            raise AssertionError(f"{what}\n{where}\n{self.children.errors()}")
+            raise AssertionError(f"{message}\n{where}\n{self.children.errors()}")
 
 
 @contextmanager
@@ -276,25 +279,25 @@ def crash(
     by: signal.Signals = signal.SIGKILL,
     meanwhile: Callable[[World, dict[str, Send]], None] | None = None,
 ) -> Figures:
-    """Kill a batch up to ``kills`` times and prove what came of it; raises AssertionError when something is wrong."""
+    """Kill a batch up to ``kills`` times and check the result; raises AssertionError when something is wrong."""
     began = time.monotonic()
-    with world(seed, journal, folder, memos) as it:
-        it.by = by
-        it.faults()
+    with world(seed, journal, folder, memos) as trial:
+        trial.by = by
+        trial.faults()
         for _ in range(kills):
-            die_from, die_after = instant(it.random)
-            code, killed, report = it.life(die_from=die_from, die_after=die_after)
-            rows = it.check()
+            die_from, die_after = instant(trial.random)
+            code, killed, report = trial.life(die_from=die_from, die_after=die_after)
+            rows = trial.check()
             if not killed:
-                it.expect(code == 0, f"the batch ended with {code}: {report}")
+                trial.expect(code == 0, f"the batch ended with {code}: {report}")
                 break
-            it.expect(code in ends(by), f"the killed one ended with {code}: {report}")
-            it.figures.open_at_death.update(send.status for send in rows.values() if send.status in OUR_STATUSES)
+            trial.expect(code in ends(by), f"the killed process ended with {code}: {report}")
+            trial.figures.open_at_death.update(send.status for send in rows.values() if send.status in OUR_STATUSES)
             if meanwhile:
-                meanwhile(it, rows)
-            it.later()
-        it.settle()
-        figures = it.end()
+                meanwhile(trial, rows)
+            trial.later()
+        trial.settle()
+        figures = trial.end()
     figures.seconds = time.monotonic() - began
     return figures
 
@@ -307,7 +310,7 @@ def instant(draw: random.Random) -> tuple[str, float]:
 
 
 def ends(by: signal.Signals) -> tuple[int, ...]:
-    """How a process may end that got a signal; an interrupt can also come when all is done."""
+    """The exit codes of a process that got a signal; an interrupt can also come after the end of the batch."""
     return (-signal.SIGKILL,) if by == signal.SIGKILL else (130, -signal.SIGINT, 0)
 
 
@@ -331,19 +334,19 @@ def main() -> None:
     where.add_argument("--journal", help="the URL of a journal; default: a new SQLite file for each seed")
     where.add_argument("--postgres", action="store_true", help="start a PostgreSQL, with a new schema for each seed")
     parser.add_argument("--signal", choices=("KILL", "INT"), default="KILL")
-    given = parser.parse_args()
+    args = parser.parse_args()
     total: Counter[str] = Counter()
-    by = signal.Signals[f"SIG{given.signal}"]
-    with schemas() if given.postgres else nullcontext() as new_schema:
-        for seed in range(given.seed, given.seed + given.seeds):
+    by = signal.Signals[f"SIG{args.signal}"]
+    with schemas() if args.postgres else nullcontext() as new_schema:
+        for seed in range(args.seed, args.seed + args.seeds):
             folder = Path(tempfile.mkdtemp(prefix=f"crash-{seed}-"))
-            journal = given.journal or (new_schema and new_schema()) or f"sqlite:///{folder / 'journal.sqlite'}"
-            figures = crash(seed, journal, folder, kills=given.kills, memos=given.memos, by=by)
+            journal = args.journal or (new_schema and new_schema()) or f"sqlite:///{folder / 'journal.sqlite'}"
+            figures = crash(seed, journal, folder, kills=args.kills, memos=args.memos, by=by)
             print(figures.line(), flush=True)
             total.update({name: value for name, value in vars(figures).items() if isinstance(value, int | float)})
             shutil.rmtree(folder)
     summary = ", ".join(f"{value:g} {name}" for name, value in total.items() if name != "seed")
-    print(f"{given.seeds} seeds: {summary}")
+    print(f"{args.seeds} seeds: {summary}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Batches that are killed, interrupted, or lose their journal's disk: one bubble a chat, and the journal tells it."""
+"""Batches that are killed, interrupted, or lose their journal's disk: one bubble a chat, and a true journal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ SIZE = 4096
 
 
 @pytest.mark.parametrize("seed", quick_first(SEEDS))
-def test_a_batch_that_is_killed_again_and_again(seed: int, journal_url: str, tmp_path: Path) -> None:
+def test_a_batch_that_is_killed_again_and_again_sends_each_memo_once(
+    seed: int, journal_url: str, tmp_path: Path
+) -> None:
     figures = crash(seed, journal_url, tmp_path / "lives", kills=12, memos=60)
     print(figures.line())
     assert figures.kills >= 2
@@ -32,7 +34,9 @@ def test_a_batch_that_is_killed_again_and_again(seed: int, journal_url: str, tmp
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("seed", SEEDS[:1])
-def test_a_batch_that_is_interrupted_again_and_again(seed: int, journal_url: str, tmp_path: Path) -> None:
+def test_a_batch_that_is_interrupted_again_and_again_sends_each_memo_once(
+    seed: int, journal_url: str, tmp_path: Path
+) -> None:
     figures = crash(seed, journal_url, tmp_path / "lives", kills=4, memos=60, by=signal.SIGINT)
     print(figures.line())
     assert figures.kills >= 1
@@ -42,20 +46,20 @@ def test_a_batch_that_is_interrupted_again_and_again(seed: int, journal_url: str
 @pytest.fixture
 def calm(tmp_path: Path) -> Iterator[World]:
     """A world without faults on the way, its journal a file."""
-    with world(7, f"sqlite:///{tmp_path / 'journal.sqlite'}", tmp_path / "lives", 40) as made:
-        yield made
+    with world(7, f"sqlite:///{tmp_path / 'journal.sqlite'}", tmp_path / "lives", 40) as calm:
+        yield calm
 
 
-def ends_well(it: World) -> None:
-    it.settle()
-    figures = it.end()
+def ends_well(trial: World) -> None:
+    trial.settle()
+    figures = trial.end()
     assert (figures.bubbles, figures.second, figures.missing) == (40, 0, 0)
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("do", ["send", "one_by_one"])
 @pytest.mark.parametrize("die_after", [0.002, 0.03])
-def test_an_interrupted_cell_that_is_run_again_in_the_same_kernel(calm: World, do: str, die_after: float) -> None:
+def test_an_interrupted_cell_can_be_run_again_in_the_same_kernel(calm: World, do: str, die_after: float) -> None:
     calm.by = signal.SIGINT
     code, _, report = calm.life(do, die_after, die_from="planned", again=True)
     assert code == 0, report
@@ -94,7 +98,7 @@ for number in range(15):
 
 @pytest.mark.thorough
 def test_a_journal_that_is_closed_while_threads_use_it_does_not_crash_the_process(tmp_path: Path) -> None:
-    """As when a notebook ends its ``with`` block after an interrupt, and a worker is still at it."""
+    """For example, a notebook ends its ``with`` block after an interrupt while a worker is still sending."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     order = [sys.executable, "-X", "faulthandler", "-c", CLOSING, str(tmp_path)]
     done = subprocess.run(order, capture_output=True, text=True, env=environment, timeout=60, check=False)
@@ -107,14 +111,16 @@ def test_a_journal_that_is_closed_while_threads_use_it_does_not_crash_the_proces
 @pytest.mark.thorough
 @pytest.mark.parametrize("how", ["full", "limit", "readonly"])
 @pytest.mark.parametrize("after", [1, 17])
-def test_a_journal_that_cannot_be_written_from_some_moment_on(calm: World, how: str, after: int) -> None:
+def test_a_journal_that_stops_taking_writes_never_reports_a_sent_memo_as_not_sent(
+    calm: World, how: str, after: int
+) -> None:
     code, _, report = calm.life(**{"break": [how, after]})
     assert code == 0, report
     rows, bubbles = calm.check(), calm.demo.bubbles()
     assert len(bubbles) < 40
     assert report["statuses"]["not_sent"]
     assert any("the journal" in words for words in report["words"]), report
-    for chat in bubbles:  # a memo that went out is never reported as not sent, also where its answer was not written
+    for chat in bubbles:  # a sent memo is never reported as not sent, even if its answer was not written
         assert calm.reported[chat] in ("queued", "unknown"), (chat, calm.reported[chat], rows[chat])
     ends_well(calm)
 
@@ -142,23 +148,23 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.thorough
-def test_a_disk_that_is_full(small_disk: Path, tmp_path: Path) -> None:
-    with world(8, f"sqlite:///{small_disk / 'journal.sqlite'}", tmp_path / "lives", 40) as it:
+def test_a_batch_on_a_full_disk_resumes_once_there_is_space(small_disk: Path, tmp_path: Path) -> None:
+    with world(8, f"sqlite:///{small_disk / 'journal.sqlite'}", tmp_path / "lives", 40) as trial:
         filler = small_disk / "filler"
-        it.life(die_from="planned", die_after=0.004)
+        trial.life(die_from="planned", die_after=0.004)
         room = os.statvfs(small_disk)
         filler.write_bytes(b"\0" * (room.f_bavail * room.f_bsize - 3 * SIZE))
-        it.later()
-        code, _, report = it.life()
+        trial.later()
+        code, _, report = trial.life()
         assert code in (0, 3, 4), report
         assert "the journal" in str(report)
-        it.check()
-        assert len(it.demo.bubbles()) < 40
+        trial.check()
+        assert len(trial.demo.bubbles()) < 40
         filler.unlink()
-        ends_well(it)
+        ends_well(trial)
 
 
-# --- a journal file that is not one any more ---
+# --- a damaged journal file ---
 
 
 def header(data: bytearray) -> None:
@@ -205,7 +211,7 @@ def test_a_damaged_journal_sends_nothing_and_is_kept(
 
 
 def rested(file: Path) -> bytes:
-    """Return the journal's bytes after all that stands beside it was brought into it."""
+    """Return the journal's bytes after its WAL was written into it."""
     Journal(f"sqlite:///{file}").close()
     assert not Path(f"{file}-wal").exists()
     return file.read_bytes()

@@ -1,15 +1,15 @@
-"""A process that sleeps (a closed laptop, SIGSTOP) in the worst moment: after its mark, before its memo went out."""
+"""A process that sleeps (a closed laptop, SIGSTOP) at the worst moment: after its mark, before its memo was sent."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable
 
 import httpx
 import pytest
 from shared import wait_for
 
-import linq_nb
 from linq_nb import Draft, NotSent, Outbox, Send, VoiceMemo
 from linq_nb.demo import Demo
 from linq_nb.journal import LEASE_S, Journal
@@ -36,18 +36,9 @@ def transport(demo: Demo) -> Sleeper:
 
 
 @pytest.fixture
-def connect(demo: Demo, transport: Sleeper, journal_url: str) -> Iterator[Connect]:
-    opened: list[Outbox] = []
-
-    def made() -> Outbox:
-        given = {"api_key": demo.api_key, "base_url": demo.base_url, "journal": journal_url, "sleep": demo.sleep}
-        steady = lambda: demo.now().timestamp()  # noqa: E731
-        opened.append(linq_nb.connect(**given, transport=transport, clock=demo.now, steady=steady))
-        return opened[-1]
-
-    yield made
-    for outbox in opened:
-        outbox.close()
+def connect(connect: Callable[..., Outbox], demo: Demo, transport: Sleeper, journal_url: str) -> Connect:
+    steady = lambda: demo.now().timestamp()  # noqa: E731
+    return functools.partial(connect, transport=transport, journal=journal_url, steady=steady)
 
 
 def alone(outbox: Outbox, draft: Draft) -> Send:
@@ -57,7 +48,7 @@ def alone(outbox: Outbox, draft: Draft) -> Send:
 
 
 def in_a_batch(outbox: Outbox, draft: Draft) -> Send:
-    """Where only the POST is left to do, the claim itself is the mark."""
+    """When only the POST remains, the claim itself is the mark."""
     (send,) = outbox.send_all(outbox.plan([draft]))
     return send
 
@@ -69,7 +60,7 @@ def draft(demo: Demo, connect: Connect) -> Draft:
 
 
 @pytest.mark.parametrize("send", [alone, in_a_batch])
-def test_who_slept_past_its_lease_does_not_send_and_says_so(
+def test_a_process_that_slept_past_its_lease_does_not_send_and_says_so(
     demo: Demo, transport: Sleeper, connect: Connect, draft: Draft, send: Callable[[Outbox, Draft], Send]
 ) -> None:
     transport.asleep.append(lambda: demo.advance(seconds=LEASE_S))
@@ -82,7 +73,7 @@ def test_who_slept_past_its_lease_does_not_send_and_says_so(
 
 
 @pytest.mark.parametrize("send", [alone, in_a_batch])
-def test_who_slept_while_another_looked_and_sent_does_not_send(
+def test_a_process_that_slept_while_another_looked_and_sent_does_not_send(
     demo: Demo, transport: Sleeper, connect: Connect, draft: Draft, send: Callable[[Outbox, Draft], Send]
 ) -> None:
     sleeper, other = connect(), connect()
@@ -101,10 +92,10 @@ def test_who_slept_while_another_looked_and_sent_does_not_send(
     assert row.status == "queued"
 
 
-def test_the_time_of_the_post_is_counted_after_the_waiting_for_another(
+def test_the_time_of_the_post_is_taken_after_the_wait_for_another_send(
     demo: Demo, connect: Connect, draft: Draft, journal_url: str
 ) -> None:
-    """An earlier time would let reconcile look in the wrong window, and say not_found."""
+    """With an earlier time, reconcile would search the wrong window and report not_found."""
     outbox, other = connect(), Journal(journal_url, wall=lambda: demo.now().timestamp())
     _, claim, _ = other.claim(session_of(outbox).wanted(draft), draft.memo.names, "other")
     assert claim is not None
