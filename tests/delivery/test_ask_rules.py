@@ -1,4 +1,4 @@
-"""When a send is asked for, what is unconfirmed, and how long a horizon is: pure rules."""
+"""Rules of polling: when a send is polled, when it is unconfirmed, and how long a horizon is."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def after(seconds: float) -> datetime:
     return NINE + timedelta(seconds=seconds)
 
 
-def test_a_message_is_asked_for_at_longer_and_longer_pauses() -> None:
+def test_a_message_is_polled_at_longer_and_longer_intervals() -> None:
     send, last, times = a_send(), None, []
-    for asked in range(10):
-        last = rules.ask_at(send, asked, last, NINE)
+    for polls in range(10):
+        last = rules.ask_at(send, polls, last, NINE)
         times.append((last - NINE).total_seconds())
     assert times == [2, 7, 17, 37, 77, 137, 257, 557, 857, 1157]
 
 
-def test_an_old_message_is_asked_for_at_once() -> None:
+def test_an_old_message_is_polled_at_once() -> None:
     assert rules.ask_at(a_send(), 0, None, after(3600)) < after(3600)
     unknown = a_send(accepted_at=None)
     assert rules.ask_at(unknown, 0, None, after(3600)) == after(3600)
@@ -60,7 +60,7 @@ def test_an_old_message_is_asked_for_at_once() -> None:
         ({"status": "queued", "message_id": None}, False, False),
     ],
 )
-def test_what_may_be_asked_for(fields: dict[str, Any], now: bool, settled: bool) -> None:
+def test_only_sends_with_a_status_that_may_change_are_polled(fields: dict[str, Any], now: bool, settled: bool) -> None:
     send = a_send(**fields)
     assert (rules.may_be_asked(send), rules.may_be_asked(send, settled=True)) == (now, settled)
 
@@ -85,7 +85,7 @@ def test_unconfirmed_is_open_for_longer_than_the_horizon(
     assert not rules.is_unconfirmed(a_send(**fields), after(seconds), None)
 
 
-def test_what_is_due_about_the_same_time_is_asked_for_together(demo: Demo, connect: Any) -> None:
+def test_sends_that_are_due_about_the_same_time_are_polled_together(demo: Demo, connect: Any) -> None:
     times = iter([after(1.9), after(2), NINE, NINE])
     session = session_of(connect(clock=lambda: next(times)))
     sends = [a_send(send_id=str(n), accepted_at=after(n * 0.4)) for n in range(6)]
@@ -98,12 +98,12 @@ def test_what_is_due_about_the_same_time_is_asked_for_together(demo: Demo, conne
 
 @pytest.mark.parametrize("put_back", [0, 60, 7200])
 def test_a_clock_that_was_put_back_delays_no_request(connect: Any, put_back: float) -> None:
-    """Nor does a send that a colleague's clock, ahead of ours, has accepted."""
+    """A send accepted by a colleague's clock, which is ahead of ours, delays no request either."""
     polls = StatusPolls(session_of(connect(clock=lambda: NINE)))
     assert polls.seconds_until_due([a_send(accepted_at=after(put_back))]) == rules.ASK_PAUSES_S[0]
 
 
-def test_a_send_past_the_horizon_is_asked_for_once_and_then_let_be(demo: Demo, connect: Any) -> None:
+def test_a_send_past_the_horizon_is_polled_once_and_then_left_alone(demo: Demo, connect: Any) -> None:
     polls = StatusPolls(session_of(connect(clock=lambda: after(7200))), timedelta(hours=1))
     send = a_send(base_url=demo.base_url, message_id=str(uuid.uuid4()))
     assert polls.waiting([send]) == [send]

@@ -1,4 +1,4 @@
-"""A follower looks until its look says that it is the end, in this thread or in its own, and stops when it is told."""
+"""A follower polls until its poll function returns None, in this thread or in its own, and can be stopped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shared import HANG_S
 from linq_nb.outbox.follow import Follower
 
 
-def test_it_looks_with_the_pauses_that_the_look_returns() -> None:
+def test_a_follower_pauses_as_long_as_its_poll_returns() -> None:
     answers: list[float | None] = [2.0, 0, 0.5, None, 7.0]
     pauses: list[float] = []
     Follower(lambda: answers.pop(0), pause=pauses.append).run()
@@ -17,7 +17,7 @@ def test_it_looks_with_the_pauses_that_the_look_returns() -> None:
     assert answers == [7.0]
 
 
-def test_its_own_thread_ends_with_the_error_of_a_look() -> None:
+def test_the_thread_of_a_follower_ends_with_the_error_of_its_poll() -> None:
     ends: list[Exception | None] = []
     follower = Follower(lambda: 1 / 0)
     follower.start("linq_nb test", ends.append)
@@ -43,7 +43,7 @@ def test_a_stop_ends_a_long_pause() -> None:
     assert ends == [None]
 
 
-def test_a_look_may_stop_and_join_its_own_follower() -> None:
+def test_a_poll_may_stop_and_join_its_own_follower() -> None:
     def look() -> float:
         follower.stop()
         follower.join()

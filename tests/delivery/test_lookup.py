@@ -1,4 +1,4 @@
-"""What an outbox reads back: the sends that need a person, sends since a time, a chat and its history by name."""
+"""Reading with an outbox: the sends that need a person, sends since a time, a chat and its history by name."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def needs_me(send: Send) -> bool:
     return send.status in NEEDS_ME_STATUSES or is_unconfirmed(send, NOW, UNCONFIRMED_AFTER)
 
 
-def test_what_needs_a_person_is_what_went_wrong_and_what_is_late(connect: Callable[..., Outbox]) -> None:
+def test_failed_and_late_sends_need_a_person(connect: Callable[..., Outbox]) -> None:
     assert set(NEEDS_ME_STATUSES) == {"unknown", "failed", "rejected", "not_sent"}
     outbox = connect(clock=lambda: NOW)
     sends = every_kind()
@@ -79,12 +79,12 @@ def test_sends_and_history_begin_at_a_time(outbox: Outbox, demo: Demo, memo: Voi
 
 
 @pytest.mark.parametrize("since", ["soon", "", "7 moons", 7, object(), "2026-13-01"])
-def test_a_time_that_cannot_be_read_is_one_line(outbox: Outbox, tmp_path: Any, since: Any) -> None:
-    asked: list[Callable[[], Any]] = [
+def test_a_time_that_cannot_be_read_is_an_error_of_one_line(outbox: Outbox, tmp_path: Any, since: Any) -> None:
+    calls: list[Callable[[], Any]] = [
         lambda: outbox.sends(since=since), lambda: outbox.history(since=since),
         lambda: outbox.to_parquet(tmp_path / "out", since=since),
     ]  # fmt: skip
-    for ask in asked:
+    for ask in calls:
         with pytest.raises(SettingsError, match=r"^since is a time such as 2026-03-01"):
             ask()
     assert not (tmp_path / "out").exists()
@@ -134,7 +134,7 @@ def test_a_chat_is_read_by_its_name_handle_or_id(outbox: Outbox) -> None:
         ("Nobody", "no chat is called"),
     ],
 )
-def test_an_unclear_name_is_one_line(outbox: Outbox, name: str, words: str) -> None:
+def test_an_unclear_name_is_an_error_of_one_line(outbox: Outbox, name: str, words: str) -> None:
     for ask in (outbox.chat, outbox.history, lambda name: outbox.history([name]), lambda name: outbox.sends(chat=name)):
         with pytest.raises(PreflightError) as caught:
             ask(name)

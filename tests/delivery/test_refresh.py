@@ -1,4 +1,4 @@
-"""Refresh asks for what may still change: at once, in as few requests as can be, and one bad answer costs one send."""
+"""Refresh polls the sends that may still change: several at once, in few requests; a bad answer affects one send."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SETTLED = {
     "Ada Lovelace": "read", "Grace Hopper": "delivered", "Book Club": "sent", "Sam SMS": "sent",
     "Drew Downgraded": "sent", "Rosa RCS": "read", "Finn Fails": "failed",
 }  # fmt: skip
-"""What becomes of a memo in each chat within minutes; groups and SMS give no receipts."""
+"""The status of a memo in each chat after some minutes; groups and SMS give no receipts."""
 
 
 def send_to(outbox: Outbox, demo: Demo, memo: VoiceMemo, names: Any) -> dict[str, Send]:
@@ -41,18 +41,22 @@ def customers(outbox: Outbox, demo: Demo, memo: VoiceMemo, number: int) -> list[
     return [outbox.send(memo, chat_id) for chat_id in demo.add_chats(number).values()]
 
 
-def test_every_kind_of_chat_is_followed_to_where_it_settles(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+def test_a_send_in_every_kind_of_chat_is_followed_to_its_final_status(
+    outbox: Outbox, demo: Demo, memo: VoiceMemo
+) -> None:
     send_to(outbox, demo, memo, SETTLED)
     demo.advance(minutes=10)
     outbox.refresh()
-    assert {one.chat_name or "": one.status for one in outbox.sends()} == SETTLED
+    assert {send.chat_name or "": send.status for send in outbox.sends()} == SETTLED
     before = len(demo.requests)
     assert outbox.refresh() == []
-    assert [one.status for one in outbox.refresh(outbox.sends())] == list(SETTLED.values())
+    assert [send.status for send in outbox.refresh(outbox.sends())] == list(SETTLED.values())
     assert reads(demo, before) == []
 
 
-def test_the_service_of_the_message_is_taken_not_that_of_the_chat(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+def test_the_service_of_the_message_counts_and_not_that_of_the_chat(
+    outbox: Outbox, demo: Demo, memo: VoiceMemo
+) -> None:
     """A memo that went by SMS after all is settled when it is sent."""
     (sent,) = send_to(outbox, demo, memo, ["Drew Downgraded"]).values()
     assert sent.is_open
@@ -61,26 +65,28 @@ def test_the_service_of_the_message_is_taken_not_that_of_the_chat(outbox: Outbox
     assert (now.status, now.service, now.is_open) == ("sent", "SMS", False)
 
 
-def test_a_failed_one_is_delivered_later(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+def test_a_failed_send_may_be_delivered_later(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
     (sent,) = send_to(outbox, demo, memo, ["Fay Fails Then Delivers"]).values()
     demo.advance(seconds=20)
-    assert [one.status for one in outbox.refresh()] == ["failed"]
+    assert [send.status for send in outbox.refresh()] == ["failed"]
     demo.advance(minutes=5)
     assert outbox.refresh() == []
-    assert [one.status for one in outbox.refresh(sent)] == ["failed"]
-    assert [one.status for one in outbox.refresh(sent, settled=True)] == ["delivered"]
-    assert [one.status for one in outbox.history(sent)] == ["queued", "failed", "delivered"]
+    assert [send.status for send in outbox.refresh(sent)] == ["failed"]
+    assert [send.status for send in outbox.refresh(sent, settled=True)] == ["delivered"]
+    assert [event.status for event in outbox.history(sent)] == ["queued", "failed", "delivered"]
 
 
-def test_asking_for_settled_ones_too_finds_who_has_read_it(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+def test_refreshing_settled_sends_too_finds_read_receipts(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
     send_to(outbox, demo, memo, ["Ada Lovelace", "Grace Hopper"])
     demo.advance(seconds=10)
-    assert {one.status for one in outbox.refresh()} == {"delivered"}
+    assert {send.status for send in outbox.refresh()} == {"delivered"}
     demo.advance(minutes=10)
-    assert sorted(one.status for one in outbox.refresh(settled=True)) == ["delivered", "read"]
+    assert sorted(send.status for send in outbox.refresh(settled=True)) == ["delivered", "read"]
 
 
-def test_what_linq_no_longer_has_is_expired_and_asked_for_no_more(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+def test_a_message_that_linq_no_longer_has_is_expired_and_not_polled_again(
+    outbox: Outbox, demo: Demo, memo: VoiceMemo
+) -> None:
     demo.limits.retention = timedelta(hours=24)
     (sent,) = send_to(outbox, demo, memo, ["Ada Lovelace"]).values()
     demo.advance(hours=25)
@@ -94,7 +100,7 @@ def test_what_linq_no_longer_has_is_expired_and_asked_for_no_more(outbox: Outbox
 
 
 def test_a_message_that_linq_recovered_later_keeps_its_times(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
-    """``reconciled_at`` stays in the history; the times that it brings are taken."""
+    """``reconciled_at`` stays in the history; the send gets its other times."""
     (sent,) = send_to(outbox, demo, memo, ["Grace Hopper"]).values()
     times = {"sent_at": "2026-03-02T09:00:01Z", "reconciled_at": "2026-03-02T12:00:00Z"}
     message = {"id": sent.message_id, "delivery_status": "sent", **times}
@@ -105,13 +111,13 @@ def test_a_message_that_linq_recovered_later_keeps_its_times(outbox: Outbox, dem
     assert outbox.history(sent)[-1].body["reconciled_at"] == times["reconciled_at"]
 
 
-def test_a_new_word_of_linqs_is_kept_and_asked_for_again(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+def test_an_unknown_status_of_linqs_is_kept_and_polled_again(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
     (sent,) = send_to(outbox, demo, memo, ["Grace Hopper"]).values()
     body = json.dumps({"id": sent.message_id, "delivery_status": "teleported"})
     demo.fail_next(200, path="/v3/messages/", body=body)
-    assert [one.status for one in outbox.refresh()] == ["teleported"]
+    assert [send.status for send in outbox.refresh()] == ["teleported"]
     demo.advance(minutes=1)
-    assert [one.status for one in outbox.refresh()] == ["delivered"]
+    assert [send.status for send in outbox.refresh()] == ["delivered"]
 
 
 # --- few requests ---
@@ -123,7 +129,7 @@ def test_one_list_answers_for_all_messages_of_a_chat(outbox: Outbox, demo: Demo,
             outbox.send(memo, demo.chat_ids[name], copy=copy)
     demo.advance(seconds=30)
     before = len(demo.requests)
-    assert {one.status for one in outbox.refresh()} == {"delivered"}
+    assert {send.status for send in outbox.refresh()} == {"delivered"}
     assert sorted(reads(demo, before)) == ["list", "list", "one"]
     event = outbox.history(outbox.sends()[0])[-1]
     assert (event.source, event.status, event.http_status) == ("poll", "delivered", 200)
@@ -135,19 +141,19 @@ def test_more_than_a_page_of_one_chat_is_listed_page_by_page(outbox: Outbox, dem
         outbox.send(memo, demo.chat_ids["Grace Hopper"], copy=copy)
     demo.advance(seconds=30)
     before = len(demo.requests)
-    assert [one.status for one in outbox.refresh()] == ["delivered"] * 105
+    assert [send.status for send in outbox.refresh()] == ["delivered"] * 105
     assert reads(demo, before) == ["list"] * 2
 
 
-def test_what_a_list_does_not_show_is_read_by_itself(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
-    """How fresh a list is nobody says, so a message that is not in it is not gone."""
+def test_a_message_that_a_list_does_not_have_is_read_by_itself(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+    """The delay of a list is not documented, so a message that it does not have may still exist."""
     for copy in (1, 2, 3):
         demo.advance(seconds=20)
         outbox.send(memo, demo.chat_ids["Grace Hopper"], copy=copy)
     demo.limits.list_lag_s = 35
     demo.advance(seconds=10)
     before = len(demo.requests)
-    assert {one.status for one in outbox.refresh()} == {"delivered"}
+    assert {send.status for send in outbox.refresh()} == {"delivered"}
     assert reads(demo, before) == ["list", "one", "one"]
 
 
@@ -158,11 +164,11 @@ def test_a_chat_that_cannot_be_listed_has_its_messages_read_one_by_one(
         outbox.send(memo, demo.chat_ids["Grace Hopper"], copy=copy)
     demo.advance(seconds=30)
     demo.fail_next(409, 2013, path=f"{demo.chat_ids['Grace Hopper']}/messages")
-    assert {one.status for one in outbox.refresh()} == {"delivered"}
+    assert {send.status for send in outbox.refresh()} == {"delivered"}
 
 
 def test_sends_of_another_linq_are_left_alone(demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox]) -> None:
-    """One journal may hold the demo's sends and real ones; asked for in the wrong place they would be expired."""
+    """One journal may hold sends of the demo and live sends; polled at the wrong Linq, they would become expired."""
     here, other = connect(), Demo(seed=2)
     other.bind("http://127.0.0.1:9")
     send_to(here, demo, memo, ["Ada Lovelace"])
@@ -177,21 +183,21 @@ def test_sends_of_another_linq_are_left_alone(demo: Demo, memo: VoiceMemo, conne
 # --- several at once ---
 
 
-def test_a_few_questions_are_asked_at_once_each_thread_on_its_own_connection(
+def test_a_few_reads_run_at_once_each_thread_on_its_own_connection(
     demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox]
 ) -> None:
     door = Door(demo, seconds=0.02)
     outbox = connect(transport=door)
     customers(outbox, demo, memo, 20)
     demo.advance(seconds=30)
-    assert {one.status for one in outbox.refresh()} == {"delivered"}
+    assert {send.status for send in outbox.refresh()} == {"delivered"}
     assert 2 <= door.most <= 4
     assert len(door.threads) == 4
-    assert not [one for one in threading.enumerate() if "linq_nb poll" in one.name]
+    assert not [thread for thread in threading.enumerate() if "linq_nb poll" in thread.name]
 
 
-def test_where_linq_asks_one_to_wait_all_wait(demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox]) -> None:
-    """A Retry-After of one second: at most what is under way comes in meanwhile, and nothing is lost."""
+def test_a_rate_limit_pauses_all_reads(demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox]) -> None:
+    """During a Retry-After of one second only requests under way arrive, and nothing is lost."""
     door = Door(demo, seconds=0.05)
     outbox = connect(transport=door, sleep=time.sleep, clock=linq_nb.client.utc_now)
     customers(outbox, demo, memo, 20)
@@ -201,20 +207,20 @@ def test_where_linq_asks_one_to_wait_all_wait(demo: Demo, memo: VoiceMemo, conne
     first = door.at[0]
     assert sum(first < at < first + 1.0 for at in door.at) <= 3
     assert len(door.at) == 21
-    assert {one.status for one in outbox.sends()} == {"delivered"}
+    assert {send.status for send in outbox.sends()} == {"delivered"}
 
 
 # --- bad answers ---
 
 
-def test_one_bad_answer_does_not_cost_the_others(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+def test_a_bad_answer_affects_its_own_send_only(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
     sends = customers(outbox, demo, memo, 10)
     demo.advance(seconds=30)
     demo.fail_next(500, 3006, times=3, path=str(sends[4].message_id))
     with pytest.raises(ApiError, match=r"1 of 10 sends could not be asked for; the other 9 were.*500/3006"):
         outbox.refresh()
-    assert [one.status for one in outbox.sends()] == ["delivered"] * 4 + ["queued"] + ["delivered"] * 5
-    assert [one.status for one in outbox.refresh()] == ["delivered"]
+    assert [send.status for send in outbox.sends()] == ["delivered"] * 4 + ["queued"] + ["delivered"] * 5
+    assert [send.status for send in outbox.refresh()] == ["delivered"]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +231,7 @@ def test_one_bad_answer_does_not_cost_the_others(outbox: Outbox, demo: Demo, mem
         ({"status": 503, "code": 4004}, ApiError, 27),
     ],
 )
-def test_what_every_question_would_meet_stops_them(
+def test_an_error_that_every_read_would_meet_stops_the_refresh(
     outbox: Outbox, demo: Demo, memo: VoiceMemo, fault: Any, error: type[LinqError], most: int
 ) -> None:
     customers(outbox, demo, memo, 12)
@@ -234,44 +240,48 @@ def test_what_every_question_would_meet_stops_them(
     with pytest.raises(error, match="12 of 12 sends could not be asked for"):
         outbox.refresh()
     assert len(reads(demo, before)) <= most
-    assert {one.status for one in outbox.sends()} == {"queued"}
+    assert {send.status for send in outbox.sends()} == {"queued"}
 
 
-def test_a_network_that_is_away_is_said_and_changes_nothing(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+def test_a_network_failure_is_reported_and_changes_nothing(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
     customers(outbox, demo, memo, 3)
     demo.refuse_next(times=1000, path="/v3/messages/")
     with pytest.raises(NotSent, match=r"no answer from Linq.*check the network"):
         outbox.refresh()
-    assert {one.status for one in outbox.sends()} == {"queued"}
+    assert {send.status for send in outbox.sends()} == {"queued"}
 
 
-def test_an_interrupt_leaves_what_was_learnt(demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox]) -> None:
+def test_an_interrupt_keeps_the_statuses_read_before_it(
+    demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox]
+) -> None:
     door = Door(demo, seconds=0.02, on=lambda number: press_ctrl_c() if number == 8 else None)
     outbox = connect(transport=door)
     customers(outbox, demo, memo, 20)
     demo.advance(seconds=30)
     with pytest.raises(KeyboardInterrupt):
         outbox.refresh()
-    told = [one.status for one in outbox.sends()]
-    assert 4 <= told.count("delivered") < 20
-    assert not [one for one in threading.enumerate() if "linq_nb poll" in one.name]
-    assert [one.status for one in outbox.history(outbox.sends()[0])] == ["queued", "delivered"]
+    statuses = [send.status for send in outbox.sends()]
+    assert 4 <= statuses.count("delivered") < 20
+    assert not [thread for thread in threading.enumerate() if "linq_nb poll" in thread.name]
+    assert [event.status for event in outbox.history(outbox.sends()[0])] == ["queued", "delivered"]
     outbox.refresh()
-    assert {one.status for one in outbox.sends()} == {"delivered"}
+    assert {send.status for send in outbox.sends()} == {"delivered"}
 
 
-def test_the_journal_counts_not_what_the_caller_remembers(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+def test_a_refresh_trusts_the_journal_and_not_the_records_of_the_caller(
+    outbox: Outbox, demo: Demo, memo: VoiceMemo
+) -> None:
     (old,) = send_to(outbox, demo, memo, ["Grace Hopper"]).values()
     demo.advance(seconds=30)
     outbox.refresh()
     before = len(demo.requests)
-    assert [one.status for one in outbox.refresh(old)] == ["delivered"]
+    assert [send.status for send in outbox.refresh(old)] == ["delivered"]
     assert reads(demo, before) == []
 
 
-def test_the_demo_gives_the_same_each_time(memo: VoiceMemo) -> None:
-    """Also with a 429 and a lost answer on the way: it is asked in one order."""
-    told = []
+def test_a_refresh_of_the_demo_is_the_same_each_time(memo: VoiceMemo) -> None:
+    """Also with a 429 and a lost answer: the requests have one order."""
+    runs = []
     for _ in range(2):
         with linq_nb.connect(demo=True, fresh=True) as outbox:
             customers(outbox, outbox.demo, memo, 12)
@@ -279,5 +289,5 @@ def test_the_demo_gives_the_same_each_time(memo: VoiceMemo) -> None:
             outbox.demo.fail_next(429, retry_after=2, path="/v3/messages/")
             outbox.demo.lose_next_answer(path="/v3/messages/")
             outbox.refresh()
-            told.append([(one.status, one.checked_at, one.delivered_at) for one in outbox.sends()])
-    assert told[0] == told[1]
+            runs.append([(send.status, send.checked_at, send.delivered_at) for send in outbox.sends()])
+    assert runs[0] == runs[1]

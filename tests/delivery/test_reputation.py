@@ -1,4 +1,4 @@
-"""The reputation of a line: Linq's audit is started, waited for, kept, and shown where something went wrong."""
+"""The reputation of a line: Linq's audit is started, waited for, kept, and shown beside failures."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_lines_and_their_audits_are_records(outbox: Outbox) -> None:
     assert linq_nb.to_frame([], kind="reputations").dtypes.map(str).equals(frame.dtypes.map(str))
 
 
-def test_what_is_shown_is_masked_and_escaped(outbox: Outbox) -> None:
+def test_an_audit_is_shown_masked_and_escaped(outbox: Outbox) -> None:
     audit = outbox.reputation(AT_RISK)
     shown = audit._repr_mimebundle_()
     for text in (repr(audit), *shown.values(), repr(audit.drivers), repr(audit.steps), repr(audit.chats)):
@@ -77,12 +77,12 @@ def test_what_is_shown_is_masked_and_escaped(outbox: Outbox) -> None:
     assert "\x1b" not in html
 
 
-def test_the_same_each_run() -> None:
-    seen = []
+def test_an_audit_of_the_demo_is_the_same_each_run() -> None:
+    runs = []
     for _ in range(2):
         with linq_nb.connect(demo=True, fresh=True) as outbox:
-            seen.append((outbox.reputation(AT_RISK), outbox.demo.now()))
-    assert seen[0] == seen[1]
+            runs.append((outbox.reputation(AT_RISK), outbox.demo.now()))
+    assert runs[0] == runs[1]
 
 
 def test_while_linq_starts_no_new_audit_the_last_one_is_returned(connect: Callable[..., Outbox], demo: Demo) -> None:
@@ -99,7 +99,7 @@ def test_without_a_last_audit_the_refusal_says_how_long(connect: Callable[..., O
     with pytest.raises(RateLimitError, match=r"nothing was sent; wait \d+ s, as Linq asks") as refused:
         connect(journal=":memory:").reputation(AT_RISK)
     assert 0 < (refused.value.retry_after or 0) <= 600
-    assert demo.now() == before  # nobody slept, no other request has to wait
+    assert demo.now() == before  # no thread slept, and no other request has to wait
 
 
 def test_an_audit_that_was_interrupted_is_picked_up(connect: Callable[..., Outbox], demo: Demo) -> None:
@@ -131,18 +131,18 @@ def test_a_timeout_is_a_number_of_seconds(outbox: Outbox, demo: Demo, timeout: A
 
 
 @pytest.mark.parametrize("line", ["Ada Lovelace", "555", "", None, float("nan"), [AT_RISK], "2025550101"])
-def test_what_is_no_phone_number_is_refused_before_linq_is_asked(outbox: Outbox, demo: Demo, line: Any) -> None:
+def test_an_invalid_phone_number_is_refused_without_a_request(outbox: Outbox, demo: Demo, line: Any) -> None:
     with pytest.raises(SettingsError):
         outbox.reputation(line)
     assert posts(demo) == 0
 
 
-def test_a_line_of_somebody_else_is_refused_by_linq(outbox: Outbox) -> None:
+def test_linq_refuses_the_line_of_another_account(outbox: Outbox) -> None:
     with pytest.raises(PermissionDeniedError, match="403/2006"):
         outbox.reputation("+12025550177")
 
 
-def test_faults_that_pass_are_tried_again(connect: Callable[..., Outbox], demo: Demo) -> None:
+def test_a_temporary_fault_is_retried(connect: Callable[..., Outbox], demo: Demo) -> None:
     demo.fail_next(503, path="/reputation_audit", times=2)
     assert connect().reputation(AT_RISK).severity == "AT_RISK"
     demo.reset_next(path="/reputation_audit", times=9)
@@ -221,7 +221,7 @@ def check_socket(demo_server: Demo) -> None:
 # --- in an audit of sends ---
 
 
-def test_what_went_wrong_shows_the_rating_of_its_line(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+def test_failures_show_the_rating_of_their_line(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
     for name in ("Ivy Line Paused", "Lee Blocked"):
         with pytest.raises(LinqError):
             outbox.send(memo, name)

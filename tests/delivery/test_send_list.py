@@ -1,4 +1,4 @@
-"""A list of sends shows what became of them: the counts, what went wrong first, the end of a long one folded."""
+"""A list of sends shows their outcomes: the counts, failures first, the end of a long list folded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def sends(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> SendList:
     return outbox.refresh(outbox.sends())
 
 
-def test_it_says_the_same_as_text_and_html(sends: SendList) -> None:
+def test_text_and_html_of_a_list_agree(sends: SendList) -> None:
     text, html = repr(sends), sends._repr_mimebundle_()["text/html"]
     head, *rows = text.splitlines()
     assert head == "4 sends: 1 delivered, 1 sent, 1 unknown, 1 failed"
@@ -33,9 +33,9 @@ def test_it_says_the_same_as_text_and_html(sends: SendList) -> None:
     assert "2025550" not in text + html
 
 
-def test_every_verb_returns_one(outbox: Outbox, sends: SendList) -> None:
+def test_every_verb_returns_a_send_list(outbox: Outbox, sends: SendList) -> None:
     unknown = outbox.sends(status="unknown")
-    for found in (
+    for returned in (
         outbox.sends(),
         unknown,
         outbox.reconcile(unknown),
@@ -43,12 +43,12 @@ def test_every_verb_returns_one(outbox: Outbox, sends: SendList) -> None:
         outbox.watch(sends, 0),
         sends[:2],
     ):
-        assert isinstance(found, SendList)
+        assert isinstance(returned, SendList)
     assert outbox.sends(status="read") == []
     assert repr(SendList()) == "no sends"
 
 
-def test_it_is_a_list(sends: SendList) -> None:
+def test_a_send_list_is_a_list(sends: SendList) -> None:
     assert sends == list(sends)
     assert sends[0].chat_name == "Ada Lovelace"
     assert [send.chat_name for send in sends[::-1]][-1] == "Ada Lovelace"
@@ -57,7 +57,7 @@ def test_it_is_a_list(sends: SendList) -> None:
     assert to_frame(SendList(), kind="sends").empty
 
 
-def test_a_long_one_opens(sends: SendList) -> None:
+def test_a_long_list_can_be_opened(sends: SendList) -> None:
     many = SendList([sends[0]] * 700)
     lines = repr(many).splitlines()
     assert lines[0] == "700 sends: 700 delivered"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ipywidgets.widgets.widget import _instances as open_widgets
-from shared import wait_for
+from shared import customers, wait_for
 from slow_linq import Door, reads
 
 import linq_nb
@@ -39,7 +39,7 @@ def open_board() -> Iterator[Callable[..., StatusBoard]]:
 
 
 def ask(board: StatusBoard, kind: str, **more: Any) -> dict[str, Any]:
-    """Ask as the page does; returns the answer."""
+    """Send a message as the page does; returns the answer."""
     answers: list[dict[str, Any]] = []
     board.send = lambda content, buffers=None: answers.append(content)  # type: ignore[method-assign]
     board._receive({"kind": kind, "number": 1, **more}, ())
@@ -54,16 +54,12 @@ def table(board: StatusBoard) -> str:
     return "\n".join(" | ".join(cells) for cells in rows(board))
 
 
-def drafts(demo: Demo, memo: VoiceMemo, number: int) -> list[Draft]:
-    return [Draft(memo=memo, chat=chat_id) for chat_id in demo.add_chats(number).values()]
-
-
 def test_board_follows_a_batch_from_waiting_to_delivered(
     demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox], open_board: Callable[..., StatusBoard]
 ) -> None:
     door = threading.Event()
     outbox = connect(transport=Door(demo, path="/voicememo", on=lambda number: number > 3 and wait_for(door.is_set)))
-    plan = outbox.plan(drafts(demo, memo, 8))
+    plan = outbox.plan(customers(demo, memo, 8))
     board = open_board(outbox)
     batch = outbox.send_all(plan, workers=1)
     wait_for(lambda: "3 queued" in board.line() and "waiting" in board.line())
@@ -81,7 +77,7 @@ def test_board_follows_a_batch_from_waiting_to_delivered(
     assert board.error is None
 
 
-def test_it_does_not_poll_when_all_is_settled(
+def test_the_board_does_not_poll_when_all_is_settled(
     outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
 ) -> None:
     sends = [outbox.send(memo, demo.chat_ids[name]) for name in ("Book Club", "Sam SMS", "Finn Fails")]
@@ -95,7 +91,7 @@ def test_it_does_not_poll_when_all_is_settled(
     assert "3 of 3 settled" in again.line()
 
 
-def test_a_webhook_moves_it_without_a_question(
+def test_a_webhook_updates_the_board_without_a_request(
     outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
 ) -> None:
     subscription = session_of(outbox).client.create_subscription(
@@ -132,7 +128,7 @@ def test_sending_is_stopped_on_the_board(
 ) -> None:
     stopped = threading.Event()
     outbox = connect(transport=Door(demo, path="/voicememo", on=lambda number: number > 3 and wait_for(stopped.is_set)))
-    batch = outbox.send_all(outbox.plan(drafts(demo, memo, 30)), workers=1)
+    batch = outbox.send_all(outbox.plan(customers(demo, memo, 30)), workers=1)
     board = open_board(outbox)
     wait_for(lambda: "queued" in board.line())
     ask(board, "stop sending")
@@ -163,7 +159,7 @@ def test_a_fault_is_shown_and_the_poll_repeated(
     assert "1 delivered" in board._words
 
 
-def test_a_key_that_is_refused_ends_it(
+def test_a_refused_key_ends_the_board(
     outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
 ) -> None:
     outbox.send(memo, demo.chat_ids["Grace Hopper"])
@@ -176,7 +172,7 @@ def test_a_key_that_is_refused_ends_it(
     assert len(reads(demo)) == 1
 
 
-def test_past_the_horizon_it_is_unconfirmed_and_the_board_ends(
+def test_a_send_past_the_horizon_is_unconfirmed_and_the_board_ends(
     outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
 ) -> None:
     send = outbox.send(memo, demo.chat_ids["Grace Hopper"])
@@ -192,11 +188,11 @@ def test_past_the_horizon_it_is_unconfirmed_and_the_board_ends(
 def test_the_outbox_ends_its_boards_before_the_journal_closes(
     demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox], open_board: Callable[..., StatusBoard]
 ) -> None:
-    asked = threading.Event()
+    requested = threading.Event()
     boards: list[StatusBoard] = []
 
     def hold(number: int) -> None:
-        asked.set()
+        requested.set()
         wait_for(lambda: boards and "the outbox was closed" in boards[0].record().text)
 
     outbox = connect(transport=Door(demo, on=hold))
@@ -204,7 +200,7 @@ def test_the_outbox_ends_its_boards_before_the_journal_closes(
     demo.advance(seconds=3)
     board = open_board(outbox)
     boards.append(board)
-    wait_for(asked.is_set)
+    wait_for(requested.is_set)
     outbox.close()
     assert not board.is_running
     assert board.error is None
@@ -217,8 +213,8 @@ def test_close_leaves_no_thread_and_no_widget(outbox: Outbox, demo: Demo, memo: 
     board = StatusBoard(outbox)
     board.close()
     board.close()
-    left = [open_widgets[model_id] for model_id in set(open_widgets) - before]
-    assert {type(widget).__name__ for widget in left} <= {"Layout"}
+    open_now = [open_widgets[model_id] for model_id in set(open_widgets) - before]
+    assert {type(widget).__name__ for widget in open_now} <= {"Layout"}
     assert not [thread for thread in threading.enumerate() if "linq_nb board" in thread.name]
 
 
@@ -240,14 +236,22 @@ def test_names_are_text_and_handles_are_masked(
     assert "2025550111" not in shown + board.record().text + repr(board) + state
 
 
-def test_rows_that_cannot_go_are_on_the_board(
-    outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
-) -> None:
-    rows = [Draft(memo=memo, chat=demo.chat_ids[name]) for name in ("Book Club", "Kim Opted Out", "Book Club")]
+def finished(
+    open_board: Callable[..., StatusBoard], outbox: Outbox, demo: Demo, memo: VoiceMemo, *names: str
+) -> StatusBoard:
+    """Send a memo to the chats of these names, and return the board after its last poll."""
+    rows = [Draft(memo=memo, chat=demo.chat_ids[name]) for name in names]
     outbox.send_all(outbox.plan(rows)).wait()
     demo.advance(seconds=30)
     board = open_board(outbox)
     wait_for(lambda: not board.is_running)
+    return board
+
+
+def test_rows_that_cannot_be_sent_are_on_the_board(
+    outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
+) -> None:
+    board = finished(open_board, outbox, demo, memo, "Book Club", "Kim Opted Out", "Book Club")
     assert board.line().endswith(": 1 sent, 1 not_sent")
     assert "opted out" in table(board)
 
@@ -255,16 +259,12 @@ def test_rows_that_cannot_go_are_on_the_board(
 def test_an_unclear_send_is_not_counted_as_settled(
     outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
 ) -> None:
-    rows = [Draft(memo=memo, chat=demo.chat_ids[name]) for name in ("Book Club", "Lou Lost Answer")]
-    outbox.send_all(outbox.plan(rows)).wait()
-    demo.advance(seconds=30)
-    board = open_board(outbox)
-    wait_for(lambda: not board.is_running)
+    board = finished(open_board, outbox, demo, memo, "Book Club", "Lou Lost Answer")
     assert board.line().startswith("1 of 2 settled")
     assert "outbox.reconcile()" in table(board)
 
 
-def test_a_long_board_shows_what_needs_a_look(
+def test_a_long_board_shows_the_rows_that_need_attention(
     outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
 ) -> None:
     chats = [*demo.add_chats(60).values(), demo.chat_ids["Finn Fails"]]
@@ -284,7 +284,7 @@ def test_the_page_chooses_sorts_turns_opens_and_acts(
 ) -> None:
     names = ("Ada Lovelace", "Book Club", "Kim Opted Out", "Lou Lost Answer")
     drafts_ = [Draft(memo=memo, chat=demo.chat_ids[name]) for name in names]
-    outbox.send_all(outbox.plan([*drafts_, *drafts(demo, memo, 30)]), workers=1).wait()
+    outbox.send_all(outbox.plan([*drafts_, *customers(demo, memo, 30)]), workers=1).wait()
     demo.advance(seconds=40)
     board = open_board(outbox)
     wait_for(lambda: not board.is_running)
@@ -310,7 +310,7 @@ def test_the_page_chooses_sorts_turns_opens_and_acts(
     assert "not on the board" in ask(board, "open", send_id="none")["why"]
 
 
-def test_a_board_that_is_opened_late_shows_what_there_is_at_once(
+def test_a_board_that_is_opened_late_shows_the_present_state_at_once(
     outbox: Outbox, demo: Demo, memo: VoiceMemo, open_board: Callable[..., StatusBoard]
 ) -> None:
     outbox.send(memo, demo.chat_ids["Grace Hopper"])
@@ -320,7 +320,7 @@ def test_a_board_that_is_opened_late_shows_what_there_is_at_once(
     assert rows(board)[0][0].startswith("Grace Hopper")
 
 
-def test_the_time_left_is_that_of_the_sending(
+def test_the_remaining_time_is_estimated_from_the_sending(
     demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox], open_board: Callable[..., StatusBoard]
 ) -> None:
     door = threading.Event()
@@ -331,7 +331,7 @@ def test_the_time_left_is_that_of_the_sending(
             wait_for(door.is_set)
 
     outbox = connect(transport=Door(demo, path="/voicememo", on=slow))
-    plan = outbox.plan(drafts(demo, memo, 8))
+    plan = outbox.plan(customers(demo, memo, 8))
     board = open_board(outbox)
     batch = outbox.send_all(plan, workers=1)
     wait_for(lambda: board._head["left"])
@@ -350,20 +350,20 @@ def test_a_screen_reader_does_not_speak_every_second(
     sends = [outbox.send(memo, chat_id) for chat_id in demo.add_chats(5).values()]
     board = open_board(outbox, sends, intervals=dataclasses.replace(OFTEN, say_s=3600.0))
     wait_for(lambda: board._words)
-    said: list[str] = []
-    board.observe(lambda change: said.append(change["new"]), "_words")
+    spoken: list[str] = []
+    board.observe(lambda change: spoken.append(change["new"]), "_words")
     for seconds in range(2, 14, 2):
         demo.advance(seconds=2)
         wait_for(lambda: f"after 0:{seconds:02}" in board.line() or not board.is_running)  # noqa: B023  called at once
     wait_for(lambda: not board.is_running)
-    assert len(said) == 1
-    assert "ended: all is settled" in said[0]
+    assert len(spoken) == 1
+    assert "ended: all is settled" in spoken[0]
 
 
 def test_in_the_demo_time_goes_on_while_a_board_is_open(
     memo: VoiceMemo, open_board: Callable[..., StatusBoard]
 ) -> None:
-    """Its clock stands still otherwise, and nothing would ever be delivered."""
+    """Otherwise its clock would stand still, and nothing would be delivered."""
     with linq_nb.connect(demo=True, fresh=True) as outbox:
         outbox.send(memo, "Book Club")
         before, began = outbox.demo.now(), time.monotonic()

@@ -1,4 +1,4 @@
-"""%linq_status asks, watches, chooses, and returns the frame of the sends as they stand now."""
+"""%linq_status polls, watches, chooses, and returns the frame of the sends with their present status."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(shell: InteractiveShell, line: str) -> Any:
     return shell.run_line_magic("linq_status", line)
 
 
-def test_it_returns_all_sends_with_their_status(shell: InteractiveShell, demo: Demo) -> None:
+def test_the_magic_returns_all_sends_with_their_status(shell: InteractiveShell, demo: Demo) -> None:
     assert list(run(shell, "").status) == ["read", "sent", "failed"]
     assert "unconfirmed" not in run(shell, "").columns
 
@@ -41,8 +41,8 @@ def test_the_demos_clock_goes_on_by_five_minutes_and_a_line_says_so(
     for number in (1, 2):
         run(shell, "")
         assert demo.now() - start == timedelta(minutes=5 * number)
-    said = capsys.readouterr().out.splitlines()
-    assert said == [f"The demo's clock went on by 5 minutes, to 02 Mar 09:{minute} UTC." for minute in ("05", "10")]
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == [f"The demo's clock went on by 5 minutes, to 02 Mar 09:{minute} UTC." for minute in ("05", "10")]
     run(shell, "--quiet")
     assert demo.now() - start == timedelta(minutes=15)
     assert capsys.readouterr().out == ""
@@ -58,7 +58,7 @@ def test_the_clock_of_an_outbox_that_is_no_demo_is_left_alone(
     assert capsys.readouterr().out == ""
 
 
-def test_sends_are_chosen_by_what_needs_a_person_and_by_time(shell: InteractiveShell, demo: Demo) -> None:
+def test_sends_are_chosen_by_needs_me_and_by_time(shell: InteractiveShell, demo: Demo) -> None:
     run(shell, "")
     demo.advance(days=2)
     shell.user_ns["outbox"].send(VoiceMemo.from_samples([0.0] * 800, 8000), "Ada Lovelace")
@@ -69,7 +69,7 @@ def test_sends_are_chosen_by_what_needs_a_person_and_by_time(shell: InteractiveS
         assert names == [["Finn Fails"], ["Ada Lovelace"], ["Ada Lovelace"], []]
 
 
-def test_it_watches_until_all_is_settled(
+def test_the_magic_watches_until_all_is_settled(
     shell: InteractiveShell, demo: Demo, capsys: pytest.CaptureFixture[str]
 ) -> None:
     frame = run(shell, "--watch --timeout 60 --into now")
@@ -78,7 +78,7 @@ def test_it_watches_until_all_is_settled(
     assert len(shell.user_ns["outbox"].last_watch) == 3
 
 
-def test_it_asks_for_the_chosen_ones_alone(shell: InteractiveShell, demo: Demo) -> None:
+def test_the_magic_polls_the_chosen_sends_only(shell: InteractiveShell, demo: Demo) -> None:
     before = len(demo.requests)
     assert list(run(shell, '--chat "Ada Lovelace"').status) == ["read"]
     assert reads(demo, before) == ["one"]
@@ -86,14 +86,14 @@ def test_it_asks_for_the_chosen_ones_alone(shell: InteractiveShell, demo: Demo) 
     assert run(shell, "--status queued").empty
 
 
-def test_settled_ones_are_asked_for_on_request(shell: InteractiveShell, demo: Demo) -> None:
+def test_settled_sends_are_polled_on_request(shell: InteractiveShell, demo: Demo) -> None:
     demo.advance(seconds=30)
     shell.user_ns["outbox"].refresh()
     assert list(run(shell, "").status) == ["delivered", "sent", "failed"]
     assert list(run(shell, "--settled").status) == ["read", "sent", "failed"]
 
 
-def test_the_horizon_tells_what_is_unconfirmed(shell: InteractiveShell, demo: Demo) -> None:
+def test_the_horizon_decides_which_sends_are_unconfirmed(shell: InteractiveShell, demo: Demo) -> None:
     ada = shell.user_ns["outbox"].sends()[0]
     demo.fail_next(200, path=str(ada.message_id), body=f'{{"id": "{ada.message_id}"}}', times=2)
     demo.advance(hours=2)
@@ -112,14 +112,14 @@ def test_the_horizon_tells_what_is_unconfirmed(shell: InteractiveShell, demo: De
         ("--watch --timeout 0", "takes a whole number from 1 up"),
     ],
 )
-def test_a_line_that_cannot_be_read_asks_nothing(shell: InteractiveShell, demo: Demo, line: str, words: str) -> None:
+def test_an_invalid_line_makes_no_request(shell: InteractiveShell, demo: Demo, line: str, words: str) -> None:
     before = len(demo.requests)
     with pytest.raises(SettingsError, match=words):
         run(shell, line)
     assert len(demo.requests) == before
 
 
-def test_what_was_learnt_before_an_error_is_in_into(shell: InteractiveShell, demo: Demo) -> None:
+def test_the_statuses_read_before_an_error_are_in_into(shell: InteractiveShell, demo: Demo) -> None:
     demo.advance(seconds=30)
     ada = shell.user_ns["outbox"].sends()[0]
     demo.fail_next(500, 3006, times=3, path=str(ada.message_id))

@@ -1,4 +1,4 @@
-"""The table of sends that are followed: text and HTML say the same, safely, and it names the reason."""
+"""The table of sends that are followed: text and HTML show the same, escaped, with the reason of failures."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def rows(*sends: Send, unconfirmed: Any = ()) -> list[str]:
         ({"status": "teleported"}, ""),
     ],
 )
-def test_a_row_says_what_there_is_to_say(fields: dict[str, Any], note: str) -> None:
+def test_a_row_has_the_status_the_memo_and_a_note(fields: dict[str, Any], note: str) -> None:
     (row,) = rows(a_send(**fields))
     assert row.startswith(fields.get("status", "queued"))
     assert row.endswith(f"hello.m4a{note}")
 
 
-def test_a_read_one_tells_both_times() -> None:
+def test_a_read_send_shows_both_times() -> None:
     times = {"delivered_at": NINE + timedelta(seconds=2), "read_at": NINE + timedelta(seconds=92)}
     assert rows(a_send(status="read", **times))[0].endswith("delivered in 2.0 s, read 1:30 later")
 
@@ -78,7 +78,7 @@ def test_html_and_text_say_the_same() -> None:
             assert part in " ".join(words.split()) or part in words
 
 
-def test_of_a_long_table_the_rows_that_need_a_look_stay() -> None:
+def test_a_long_table_keeps_the_rows_that_need_attention() -> None:
     sends = [a_send(str(n), status="delivered", chat_name=f"chat {n}") for n in range(80)]
     sends[70:72] = [a_send("70", status="failed", chat_name="seventy"), a_send("71", chat_name="late")]
     text = views.followed_rows(sends, now=NOW, unconfirmed={"71"}).text

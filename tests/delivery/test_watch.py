@@ -1,4 +1,4 @@
-"""A watch asks until all is settled or the time is over, and ends as one static output."""
+"""A watch polls until all is settled or the time is over, and ends as one static output."""
 
 from __future__ import annotations
 
@@ -14,32 +14,39 @@ from nbclient.exceptions import CellExecutionError
 from slow_linq import Door, press_ctrl_c, reads
 
 import linq_nb
-from linq_nb import AuthenticationError, LinqError, NotSent, Outbox, SettingsError, VoiceMemo
+from linq_nb import AuthenticationError, LinqError, NotSent, Outbox, Send, SettingsError, VoiceMemo
 from linq_nb.demo import Demo
 from linq_nb.outbox import session_of
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_it_ends_when_all_are_settled(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+def test_a_watch_ends_when_all_are_settled(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
     for name in ("Ada Lovelace", "Book Club", "Finn Fails"):
         outbox.send(memo, demo.chat_ids[name])
     began = demo.now()
     watched = outbox.watch()
-    assert [one.status for one in watched] == ["delivered", "sent", "failed"]
+    assert [send.status for send in watched] == ["delivered", "sent", "failed"]
     assert demo.now() - began < timedelta(seconds=20)
     assert outbox.last_watch is watched
     assert list(watched.frame()["status"]) == ["delivered", "sent", "failed"]
     assert repr(watched).startswith("3 of 3 settled after 0:")
 
 
-def test_it_asks_after_2_7_17_37_and_77_seconds_and_at_the_end(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
-    """A message that stays as it is: Zoe's phone is off."""
-    send = outbox.send(memo, demo.chat_ids["Zoe Zero Retention"])
+def stay_sent(demo: Demo, send: Send) -> None:
+    """Let the next 100 reads of a message say that it is sent, and nothing more."""
     body = f'{{"id": "{send.message_id}", "delivery_status": "sent"}}'
     demo.fail_next(200, path="/v3/messages/", body=body, times=100)
+
+
+def test_a_watch_polls_after_2_7_17_37_and_77_seconds_and_at_the_end(
+    outbox: Outbox, demo: Demo, memo: VoiceMemo
+) -> None:
+    """A message that stays as it is: Zoe's phone is off."""
+    send = outbox.send(memo, demo.chat_ids["Zoe Zero Retention"])
+    stay_sent(demo, send)
     (now,) = outbox.watch(send, timeout=120)
-    polls = [one.at for one in outbox.history(send) if one.source == "poll"]
+    polls = [event.at for event in outbox.history(send) if event.source == "poll"]
     began = send.accepted_at
     assert began is not None
     assert [round((at - began).total_seconds()) for at in polls] == [2, 7, 17, 37, 77, 120]
@@ -47,25 +54,24 @@ def test_it_asks_after_2_7_17_37_and_77_seconds_and_at_the_end(outbox: Outbox, d
     assert "the time is over; 1 still open" in repr(outbox.last_watch)
 
 
-def test_without_time_it_asks_once(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+def test_a_watch_without_time_polls_once(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
     outbox.send(memo, demo.chat_ids["Ada Lovelace"])
     before = len(demo.requests)
     outbox.watch(timeout=0)
     assert reads(demo, before) == ["one"]
 
 
-def test_nothing_open_asks_nothing(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+def test_a_watch_without_open_sends_makes_no_request(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
     before = len(demo.requests)
     assert list(outbox.watch()) == []
     assert len(demo.requests) == before
 
 
-def test_past_the_horizon_it_is_unconfirmed_and_never_called_failed(
+def test_a_send_past_the_horizon_is_unconfirmed_and_never_called_failed(
     outbox: Outbox, demo: Demo, memo: VoiceMemo
 ) -> None:
     send = outbox.send(memo, demo.chat_ids["Grace Hopper"])
-    body = f'{{"id": "{send.message_id}", "delivery_status": "sent"}}'
-    demo.fail_next(200, path="/v3/messages/", body=body, times=100)
+    stay_sent(demo, send)
     demo.advance(hours=2)
     began = demo.now()
     watched = outbox.watch(horizon="1h")
@@ -77,8 +83,8 @@ def test_past_the_horizon_it_is_unconfirmed_and_never_called_failed(
     assert "failed" not in repr(watched)
 
 
-def test_a_webhook_in_between_ends_it(demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox]) -> None:
-    """What another notebook learns counts: the journal is read again, not only Linq."""
+def test_a_webhook_in_between_ends_a_watch(demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox]) -> None:
+    """Statuses recorded by another notebook count: the journal is read again, not only Linq."""
     other = connect()
     slept: list[float] = []
 
@@ -94,11 +100,11 @@ def test_a_webhook_in_between_ends_it(demo: Demo, memo: VoiceMemo, connect: Call
     demo.fail_next(200, path="/v3/messages/", body=body, times=2)
     outbox.watch()
     assert max(slept) <= 5
-    polls = [one.status for one in outbox.history(send) if one.source == "poll"]
+    polls = [event.status for event in outbox.history(send) if event.source == "poll"]
     assert polls == ["queued", "queued", "delivered"]
 
 
-def test_an_interrupt_keeps_what_was_learnt_and_is_raised_again(
+def test_an_interrupt_keeps_the_statuses_read_before_it_and_is_raised_again(
     demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox]
 ) -> None:
     outbox = connect(transport=Door(demo, on=lambda number: press_ctrl_c() if number == 4 else None))
@@ -107,28 +113,28 @@ def test_an_interrupt_keeps_what_was_learnt_and_is_raised_again(
     with pytest.raises(KeyboardInterrupt):
         outbox.watch()
     assert outbox.last_watch is not None
-    assert [one.status for one in outbox.last_watch] == [one.status for one in outbox.sends()]
+    assert [send.status for send in outbox.last_watch] == [send.status for send in outbox.sends()]
     assert "interrupted; what was learnt is in the journal" in repr(outbox.last_watch)
-    assert "sent" in {one.status for one in outbox.sends()}
+    assert "sent" in {send.status for send in outbox.sends()}
 
 
-def test_a_fault_that_passes_is_asked_again(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+def test_a_watch_polls_again_after_a_temporary_fault(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
     outbox.send(memo, demo.chat_ids["Grace Hopper"])
     demo.refuse_next(times=3, path="/v3/messages/")
-    assert [one.status for one in outbox.watch()] == ["delivered"]
+    assert [send.status for send in outbox.watch()] == ["delivered"]
 
 
-def test_a_fault_that_stays_is_raised_when_the_time_is_over(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+def test_a_lasting_fault_is_raised_when_the_time_is_over(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
     outbox.send(memo, demo.chat_ids["Grace Hopper"])
     demo.refuse_next(times=1000, path="/v3/messages/")
     began = demo.now()
     with pytest.raises(NotSent):
         outbox.watch(timeout=60)
     assert timedelta(seconds=60) <= demo.now() - began < timedelta(seconds=70)
-    assert [one.status for one in outbox.last_watch or ()] == ["queued"]
+    assert [send.status for send in outbox.last_watch or ()] == ["queued"]
 
 
-def test_a_key_that_is_refused_ends_it_at_once(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
+def test_a_refused_key_ends_a_watch_at_once(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
     outbox.send(memo, demo.chat_ids["Grace Hopper"])
     demo.fail_next(401, 2004, times=1000, path="/v3/messages/")
     began = demo.now()
@@ -145,14 +151,15 @@ def test_timeout_is_a_number_of_seconds(outbox: Outbox, timeout: Any) -> None:
         outbox.watch(horizon="soon")
 
 
-def test_the_demo_watches_the_same_each_time(memo: VoiceMemo) -> None:
-    told = []
+def test_a_watch_of_the_demo_is_the_same_each_time(memo: VoiceMemo) -> None:
+    runs = []
     for _ in range(2):
         with linq_nb.connect(demo=True, fresh=True) as outbox:
             for name in ("Ada Lovelace", "Book Club", "Fay Fails Then Delivers", "Rosa RCS"):
                 outbox.send(memo, outbox.demo.chat_ids[name])
-            told.append((repr(outbox.watch()), session_of(outbox).now(), [one.path for one in outbox.demo.requests]))
-    assert told[0] == told[1]
+            watched, paths = repr(outbox.watch()), [request.path for request in outbox.demo.requests]
+            runs.append((watched, session_of(outbox).now(), paths))
+    assert runs[0] == runs[1]
 
 
 # --- in a notebook ---
@@ -186,7 +193,7 @@ outbox.watch()"""
 
 def run(*cells: str, fails: bool = False) -> list[Any]:
     """Run cells as `jupyter execute` does; returns the outputs of each, as they would be saved."""
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in cells])
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
     client = NotebookClient(book, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}})
     if fails:
         with pytest.raises(CellExecutionError):
@@ -197,10 +204,10 @@ def run(*cells: str, fails: bool = False) -> list[Any]:
 
 
 def texts(outputs: list[Any]) -> list[str]:
-    return ["".join(one.get("data", {}).get("text/plain", "")) for one in outputs]
+    return ["".join(output.get("data", {}).get("text/plain", "")) for output in outputs]
 
 
-def test_in_a_notebook_it_ends_as_one_static_output_with_a_plain_twin() -> None:
+def test_a_watch_in_a_notebook_ends_as_one_static_output_with_a_plain_twin() -> None:
     _, shown, again, live = run(SETUP, "watched = outbox.watch()\nwatched", "watched", SLOWLY + "outbox.watch()")
     for outputs, words in ((shown, "2 of 2 settled"), (again, "2 of 2 settled"), (live, "1 of 1 settled")):
         (text,) = texts(outputs)
