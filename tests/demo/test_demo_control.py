@@ -1,4 +1,4 @@
-"""What a stranger asks of the demo: any method, junk on the control path, webhooks for the SDK and the receiver."""
+"""Unusual requests to the demo: any method, junk on the control path, webhooks for the SDK and the receiver."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_head_has_the_status_and_no_body(api: httpx.Client) -> None:
 @pytest.mark.parametrize(
     "request_line", [b"NONSENSE\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET  two  blanks x\r\n\r\n"]
 )
-def test_what_is_no_request_is_answered_in_linqs_shape(server: Server, request_line: bytes) -> None:
+def test_an_invalid_request_is_answered_in_linqs_shape(server: Server, request_line: bytes) -> None:
     with socket.create_connection(("127.0.0.1", server.server_address[1]), 10) as link:
         link.sendall(request_line)
         head, _, body = b"".join(iter(lambda: link.recv(65_536), b"")).partition(b"\r\n\r\n")
@@ -151,41 +151,41 @@ def test_junk_on_the_control_path_is_a_clear_400_and_changes_nothing(
 
 def test_the_demo_lists_every_event_type_of_the_sdk(demo: Demo, http: httpx.Client) -> None:
     assert sorted(http.get("/v3/webhook-events").json()["events"]) == sorted(get_args(WebhookEventType))
-    made = http.post(HOOKS, json={"target_url": "https://x.example/h", "subscribed_events": ["new.kind.of_event"]})
-    assert made.json()["subscribed_events"] == ["new.kind.of_event"]
+    answer = http.post(HOOKS, json={"target_url": "https://x.example/h", "subscribed_events": ["new.kind.of_event"]})
+    assert answer.json()["subscribed_events"] == ["new.kind.of_event"]
 
 
-def test_changes_to_a_subscription_are_events_that_the_sdk_takes(
+def test_changes_to_a_subscription_are_events_that_the_sdk_accepts(
     demo: Demo, http: httpx.Client, sdk: linq.LinqAPIV3
 ) -> None:
-    wanted = [f"webhook_subscription.{what}" for what in ("created", "disabled", "enabled", "deleted")]
+    wanted = [f"webhook_subscription.{event}" for event in ("created", "disabled", "enabled", "deleted")]
     secret = http.post(HOOKS, json={"target_url": "https://a.example/h", "subscribed_events": wanted}).json()
     other = http.post(HOOKS, json={"target_url": "https://b.example/h?k=1", "subscribed_events": ["message.sent"]})
     path = f"{HOOKS}/{other.json()['id']}"
     for is_active in (False, False, True):
         http.put(path, json={"is_active": is_active})
     http.delete(path)
-    seen = []
+    events = []
     for _, headers, body in demo.deliveries(signed_at=datetime.now(UTC)):
         event: Any = sdk.webhooks.unwrap(body.decode(), headers=headers, key=secret["signing_secret"])
         assert unknown_fields(event) == []
-        seen.append((event.event_type, event.data.webhook_subscription.target_url))
-    assert seen == [(wanted[0], "https://a.example/h"), *((name, "https://b.example/h") for name in wanted)]
+        events.append((event.event_type, event.data.webhook_subscription.target_url))
+    assert events == [(wanted[0], "https://a.example/h"), *((name, "https://b.example/h") for name in wanted)]
 
 
-def test_webhooks_after_an_advance_are_taken_by_the_sdk_and_by_ingest(server: Server, api: httpx.Client) -> None:
-    made = api.post(HOOKS, json={"target_url": "https://c.example/h", "subscribed_events": ["message.received"]}).json()
+def test_webhooks_after_an_advance_are_accepted_by_the_sdk_and_by_ingest(server: Server, api: httpx.Client) -> None:
+    hook = api.post(HOOKS, json={"target_url": "https://c.example/h", "subscribed_events": ["message.received"]}).json()
     sdk = linq.LinqAPIV3(api_key="x")
     chat_id = server.demo.chat_ids["Ada Lovelace"]
     server.demo.advance(minutes=10)
     httpx.post(f"{server.url}/demo/receive", json={"chat_id": chat_id, "text": "hi"}, trust_env=False)
     [delivery] = [item for item in server.demo.deliveries() if item.url == "https://c.example/h"]
-    Webhook(made["signing_secret"]).verify(delivery.body, delivery.headers)
-    event = sdk.webhooks.unwrap(delivery.body.decode(), headers=delivery.headers, key=made["signing_secret"])
+    Webhook(hook["signing_secret"]).verify(delivery.body, delivery.headers)
+    event = sdk.webhooks.unwrap(delivery.body.decode(), headers=delivery.headers, key=hook["signing_secret"])
     assert event.event_type == "message.received"
     with linq_nb.connect(api_key=server.demo.api_key, base_url=server.demo.base_url, journal=":memory:") as outbox:
-        taken = outbox.ingest(delivery.body, delivery.headers, made["signing_secret"])
-    assert taken.event_type == "message.received"
+        ingested = outbox.ingest(delivery.body, delivery.headers, hook["signing_secret"])
+    assert ingested.event_type == "message.received"
 
 
 # --- media parts ---
@@ -209,7 +209,7 @@ def test_a_media_part_may_be_a_url(demo: Demo, http: httpx.Client, part: dict[st
     answer = http.post(f"/v3/chats/{chat_id}/messages", json={"message": {"parts": [{"type": "media", **part}]}})
     assert answer.status_code == expected
     if expected == 202:
-        [made] = answer.json()["message"]["parts"]
-        assert made["type"] == "media"
-        assert made["filename"] == part["url"].rpartition("/")[2].partition("?")[0]
-        assert made["url"].startswith("https://cdn.linqapp.com/")
+        [media_part] = answer.json()["message"]["parts"]
+        assert media_part["type"] == "media"
+        assert media_part["filename"] == part["url"].rpartition("/")[2].partition("?")[0]
+        assert media_part["url"].startswith("https://cdn.linqapp.com/")

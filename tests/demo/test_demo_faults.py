@@ -1,4 +1,4 @@
-"""What goes wrong on purpose goes wrong as httpx knows it, and the bubbles are counted all the same."""
+"""Injected faults raise the exceptions of httpx, and the bubbles are counted nevertheless."""
 
 import random
 import threading
@@ -27,7 +27,7 @@ Post = Callable[..., httpx.Response]
         (lambda d: d.refuse_next(), httpx.ConnectError, 0),
     ],
 )
-def test_an_answer_goes_missing_and_the_next_one_comes(
+def test_one_answer_is_lost_and_the_next_one_arrives(
     demo: Demo, memo: Post, order: Callable[[Demo], None], error: type[Exception], bubbles: int
 ) -> None:
     order(demo)
@@ -38,7 +38,7 @@ def test_an_answer_goes_missing_and_the_next_one_comes(
     assert memo("Ada Lovelace").status_code == 202
 
 
-def test_a_lost_answer_takes_the_read_timeout_and_a_slow_one_its_time(
+def test_a_lost_answer_takes_the_read_timeout_and_a_slow_answer_its_time(
     demo: Demo, http: httpx.Client, memo: Post
 ) -> None:
     demo.lose_next_answer()
@@ -68,7 +68,7 @@ def test_the_errors_of_eve_come_after_the_bubble_and_those_of_dan_without_one(de
 
 
 @pytest.mark.parametrize(("after_accept", "bubbles"), [(False, 0), (True, 1)])
-def test_fail_next_answers_what_it_was_told(demo: Demo, memo: Post, after_accept: bool, bubbles: int) -> None:
+def test_fail_next_gives_the_chosen_error(demo: Demo, memo: Post, after_accept: bool, bubbles: int) -> None:
     demo.fail_next(503, 4004, times=2, after_accept=after_accept, retry_after=9, message="later")
     answers = [memo("Ada Lovelace") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [503, 503, 202]
@@ -153,51 +153,51 @@ def batch(order: int, workers: int) -> tuple[Any, ...]:
 
 
 def send(demo: Demo, client: httpx.Client, chat_id: str) -> tuple[Any, ...]:
-    seen: list[Any] = []
+    outcomes: list[Any] = []
     for _ in range(4):
         try:
             answer = client.post(f"/v3/chats/{chat_id}/voicememo", json={"voice_memo_url": "https://x.example/a.mp3"})
         except httpx.HTTPError as error:
-            return (*seen, type(error).__name__)
-        seen.append((answer.status_code, answer.headers["X-Trace-ID"], answer.headers["Date"]))
+            return (*outcomes, type(error).__name__)
+        outcomes.append((answer.status_code, answer.headers["X-Trace-ID"], answer.headers["Date"]))
         if answer.status_code != 429:
-            return tuple(seen)
+            return tuple(outcomes)
         demo.sleep(float(answer.headers["Retry-After"]))
-    return tuple(seen)
+    return tuple(outcomes)
 
 
 def test_outcomes_ids_and_times_are_the_same_in_any_order_with_any_workers() -> None:
-    one = batch(order=0, workers=1)
-    outcomes = [what[-2] for what in one[0].values()]
+    first = batch(order=0, workers=1)
+    outcomes = [outcome[-2] for outcome in first[0].values()]
     assert {kind[0] if isinstance(kind, tuple) else kind for kind in outcomes} >= {
         202,
         500,
         "ReadTimeout",
         "ReadError",
     }
-    assert batch(order=1, workers=4) == one
-    assert batch(order=2, workers=16) == one
+    assert batch(order=1, workers=4) == first
+    assert batch(order=2, workers=16) == first
 
 
 def test_another_seed_gives_other_faults(memo: Post, demo: Demo) -> None:
     demo.faults(error_after_accept=0.5, seed=1)
-    one = [memo("Ada Lovelace").status_code for _ in range(12)]
+    first = [memo("Ada Lovelace").status_code for _ in range(12)]
     demo.faults(error_after_accept=0.5, seed=2)
-    two = [memo("Grace Hopper").status_code for _ in range(12)]
+    second = [memo("Grace Hopper").status_code for _ in range(12)]
     demo.faults()
-    assert {*one} == {*two} == {202, 500}
+    assert {*first} == {*second} == {202, 500}
     assert memo("Grace Hopper").status_code == 202
 
 
-def test_a_time_line_is_the_threads_own_until_it_ends(demo: Demo) -> None:
+def test_a_timeline_belongs_to_its_thread_until_it_ends(demo: Demo) -> None:
     with demo.timeline():
         demo.sleep(30)
         assert demo.now() == START + timedelta(seconds=30)
-        seen: list[datetime] = []
-        other = threading.Thread(target=lambda: seen.append(demo.now()))
+        times: list[datetime] = []
+        other = threading.Thread(target=lambda: times.append(demo.now()))
         other.start()
         other.join()
-        assert seen == [START]
+        assert times == [START]
         with demo.timeline(START):
             demo.sleep(5)
             assert demo.now() == START + timedelta(seconds=5)
@@ -250,7 +250,7 @@ def test_on_a_socket_the_connection_itself_breaks(
     assert wire.post(path, json=body).status_code == 202
 
 
-def test_a_slow_answer_holds_nobody_else_up(served: Demo, wire: httpx.Client) -> None:
+def test_a_slow_answer_delays_no_other_request(served: Demo, wire: httpx.Client) -> None:
     served.slow_next(1)
     started = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Whatever is sent, the demo answers with one of Linq's statuses, and the WSGI app is an app."""
+"""The demo answers every request with one of Linq's statuses, and its app follows WSGI."""
 
 import json
 import string
@@ -67,7 +67,7 @@ def test_no_body_breaks_the_demo(route: tuple[str, str], body: dict[str, Any], l
         b"\xff",
     ],
 )
-def test_json_that_cannot_be_is_refused(body: bytes) -> None:
+def test_impossible_json_is_refused(body: bytes) -> None:
     answer = CLIENT.post("/v3/attachments", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, 1003)
 

@@ -1,4 +1,4 @@
-"""What becomes of a memo: its life on the virtual clock, lists and pages, files, one world a process."""
+"""The life of a memo on the virtual clock, lists and pages, files, one world a process."""
 
 import ast
 from collections.abc import Callable
@@ -18,13 +18,13 @@ Post = Callable[..., httpx.Response]
 
 
 def lives(demo: Demo, http: httpx.Client, message_id: str) -> list[str]:
-    """Give the statuses that a message goes through, asked for every half second, later every 5."""
-    seen: list[str] = []
+    """Return the statuses of a message, polled every half second, later every 5."""
+    statuses: list[str] = []
     for step in (0.5,) * 30 + (5,) * 100:
         status = http.get(f"/v3/messages/{message_id}").json()["delivery_status"]
-        seen += [] if seen[-1:] == [status] else [status]
+        statuses += [] if statuses[-1:] == [status] else [status]
         demo.advance(seconds=step)
-    return seen
+    return statuses
 
 
 @pytest.mark.parametrize(
@@ -40,17 +40,19 @@ def lives(demo: Demo, http: httpx.Client, message_id: str) -> list[str]:
         ("Finn Fails", ["queued", "failed"]),
     ],
 )
-def test_a_message_goes_its_chats_way(demo: Demo, http: httpx.Client, memo: Post, name: str, life: list[str]) -> None:
+def test_a_message_has_the_statuses_of_its_chat(
+    demo: Demo, http: httpx.Client, memo: Post, name: str, life: list[str]
+) -> None:
     sent = memo(name).json()["voice_memo"]
     assert lives(demo, http, sent["id"]) == life
     last = http.get(f"/v3/messages/{sent['id']}").json()
     assert (last["is_delivered"], last["is_read"]) == ("delivered" in life, "read" in life)
     assert (last["sent_at"] is not None) == ("sent" in life)
-    times = [last[f"{what}_at"] for what in ("created", "sent", "delivered", "read") if last[f"{what}_at"]]
+    times = [last[f"{status}_at"] for status in ("created", "sent", "delivered", "read") if last[f"{status}_at"]]
     assert times == sorted(times, key=datetime.fromisoformat)
 
 
-def test_a_downgraded_message_says_how_it_really_went(demo: Demo, http: httpx.Client, memo: Post) -> None:
+def test_a_downgraded_message_names_the_service_that_was_used(demo: Demo, http: httpx.Client, memo: Post) -> None:
     message_id = memo("Drew Downgraded").json()["voice_memo"]["id"]
     assert http.get(f"/v3/messages/{message_id}").json()["service"] is None
     demo.advance(seconds=5)
@@ -58,14 +60,14 @@ def test_a_downgraded_message_says_how_it_really_went(demo: Demo, http: httpx.Cl
     assert http.get(f"/v3/chats/{demo.chat_ids['Drew Downgraded']}").json()["service"] == "iMessage"
 
 
-def test_what_was_uploaded_is_what_the_chat_got(demo: Demo, http: httpx.Client, memo: Post, upload: Any) -> None:
+def test_a_chat_gets_the_uploaded_file(demo: Demo, http: httpx.Client, memo: Post, upload: Any) -> None:
     data = FILES["audio/mpeg"]
     file_id = upload(data, "audio/mpeg", "Grüße & co.mp3")
     sent = memo("Ada Lovelace", file_id).json()["voice_memo"]
-    (kept,) = demo.memos(demo.chat_ids["Ada Lovelace"])
-    assert kept["message_id"] == sent["id"]
-    assert (kept["attachment_id"], kept["filename"]) == (file_id, "Grüße & co.mp3")
-    assert kept["sha256"] == sha256(data).hexdigest()
+    (delivered,) = demo.memos(demo.chat_ids["Ada Lovelace"])
+    assert delivered["message_id"] == sent["id"]
+    assert (delivered["attachment_id"], delivered["filename"]) == (file_id, "Grüße & co.mp3")
+    assert delivered["sha256"] == sha256(data).hexdigest()
     assert demo.memo_bytes(sent["id"]) == data
     part = http.get(f"/v3/messages/{sent['id']}").json()["parts"][0]
     assert (part["id"], part["size_bytes"]) == (file_id, len(data))
@@ -90,9 +92,9 @@ def test_ids_come_from_chat_content_and_count_not_from_the_order(memo: Post) -> 
                 ids.setdefault(name, []).append(answer.json()["voice_memo"]["id"])
         return ids
 
-    one = ids(["Ada Lovelace", "Ada Lovelace", "Grace Hopper"])
-    assert ids(["Grace Hopper", "Ada Lovelace", "Ada Lovelace"]) == one
-    assert len({*one["Ada Lovelace"], *one["Grace Hopper"]}) == 3
+    first = ids(["Ada Lovelace", "Ada Lovelace", "Grace Hopper"])
+    assert ids(["Grace Hopper", "Ada Lovelace", "Ada Lovelace"]) == first
+    assert len({*first["Ada Lovelace"], *first["Grace Hopper"]}) == 3
 
 
 def test_a_list_is_newest_first_and_pages_may_shift(demo: Demo, http: httpx.Client, memo: Post) -> None:
@@ -131,14 +133,14 @@ def test_a_list_may_lag_and_messages_may_expire(demo: Demo, http: httpx.Client, 
 def test_an_idempotency_key_sends_a_message_once(demo: Demo, http: httpx.Client) -> None:
     path = f"/v3/chats/{demo.chat_ids['Ada Lovelace']}/messages"
     body = {"message": {"parts": [{"type": "text", "value": "hello"}], "idempotency_key": "k1"}}
-    one, two = (http.post(path, json=body).json()["message"]["id"] for _ in range(2))
-    assert one == two
-    http.delete(f"/v3/messages/{one}")
+    first, second = (http.post(path, json=body).json()["message"]["id"] for _ in range(2))
+    assert first == second
+    http.delete(f"/v3/messages/{first}")
     assert http.post(path, json=body).json()["error"]["code"] == 2002
 
 
 @pytest.mark.parametrize("parts", [[], [7], [{"type": "text"}], [{"type": "imessage_app"}], [{}]])
-def test_parts_that_are_none_are_1004(demo: Demo, http: httpx.Client, parts: list[Any]) -> None:
+def test_invalid_parts_are_1004(demo: Demo, http: httpx.Client, parts: list[Any]) -> None:
     path = f"/v3/chats/{demo.chat_ids['Ada Lovelace']}/messages"
     assert http.post(path, json={"message": {"parts": parts}}).json()["error"]["code"] == 1004
 
@@ -171,7 +173,7 @@ def promise(http: httpx.Client) -> Any:
         ({}, FILES["audio/amr"], 200),
     ],
 )
-def test_the_upload_host_takes_what_was_signed_and_no_token(
+def test_the_upload_host_accepts_signed_urls_and_no_token(
     demo: Demo, promise: Any, change: dict[str, str], data: bytes, status: int
 ) -> None:
     with httpx.Client(transport=demo.transport()) as plain:
@@ -199,7 +201,7 @@ def test_an_upload_link_ends_after_fifteen_minutes_and_may_be_used_again_before(
     assert "Request has expired" in answer.text
 
 
-def test_the_media_host_serves_what_a_memo_url_may_point_to(demo: Demo, memo: Post) -> None:
+def test_the_media_host_serves_files_for_memo_urls(demo: Demo, memo: Post) -> None:
     with httpx.Client(transport=demo.transport(), follow_redirects=True) as plain:
         hello = plain.get(demo.media_urls["hello"])
         assert plain.get(demo.media_urls["redirect"]).content == hello.content
@@ -214,13 +216,13 @@ def test_the_media_host_serves_what_a_memo_url_may_point_to(demo: Demo, memo: Po
 # The world
 
 
-def test_one_world_a_process_until_a_fresh_one_is_asked_for() -> None:
-    one = world(fresh=True)
-    assert world() is one
-    assert world(fresh=True) is not one
+def test_a_process_has_one_world_until_a_fresh_one_is_requested() -> None:
+    first = world(fresh=True)
+    assert world() is first
+    assert world(fresh=True) is not first
 
 
-def test_a_reset_begins_again_and_says_the_same(demo: Demo, memo: Post) -> None:
+def test_a_reset_begins_again_with_the_same_answers(demo: Demo, memo: Post) -> None:
     first = memo("Ada Lovelace").json()
     demo.advance(days=3)
     demo.reset()

@@ -1,4 +1,4 @@
-"""The month that a demo lived: the same on every machine, and one with what the world then answers."""
+"""The month of a demo: the same on every machine, and consistent with the later answers of its world."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_month_is_the_same_in_each_world_and_on_each_machine(demo: Demo) -> No
     assert digest_of(Demo(seed=2)) != SEEN
 
 
-def test_a_month_is_the_one_before_the_clock_which_stands(demo: Demo) -> None:
+def test_a_month_ends_at_the_clock_which_does_not_move(demo: Demo) -> None:
     days = list(demo.month(SENDS))
     assert demo.now() == START
     assert [str(day.day) for day in days] == [f"2026-02-{day:02}" for day in range(1, 29)]
@@ -45,7 +45,7 @@ def test_a_month_is_the_one_before_the_clock_which_stands(demo: Demo) -> None:
         assert times == sorted(times)
 
 
-def test_the_bubbles_are_what_was_accepted_and_what_others_sent(demo: Demo) -> None:
+def test_the_bubbles_are_the_accepted_memos_and_those_of_other_senders(demo: Demo) -> None:
     before = demo.bubbles()
     posts = [post for day in demo.month(SENDS) for post in day.posts]
     accepted = Counter(post.chat_id for post in posts if post.reply and post.reply.status == 202)
@@ -69,7 +69,7 @@ def test_the_official_sdk_reads_the_months_chats_and_messages(demo: Demo, sdk: l
     assert recovered > 0
 
 
-def test_who_opted_out_is_refused_from_then_on(demo: Demo) -> None:
+def test_a_person_who_opted_out_is_refused_from_then_on(demo: Demo) -> None:
     refused: dict[str, list[bool]] = {}
     for day in demo.month(SENDS):
         for post in day.posts:
@@ -83,7 +83,7 @@ def test_who_opted_out_is_refused_from_then_on(demo: Demo) -> None:
 
 
 @pytest.mark.parametrize("sends", [0, 1_999, 1_000_001])
-def test_a_month_has_a_size(demo: Demo, sends: int) -> None:
+def test_a_month_of_an_impossible_size_is_refused(demo: Demo, sends: int) -> None:
     with pytest.raises(ValueError, match="2,000 to 1,000,000"):
         demo.month(sends)
 

@@ -128,7 +128,7 @@ def test_a_body_that_is_no_json_object_is_1003(
     assert refused(http.post(path, content=content, headers={"Content-Type": content_type})) == (400, 1003)
 
 
-def test_paths_name_what_is_wrong(demo: Demo, http: httpx.Client) -> None:
+def test_a_wrong_path_has_the_code_of_its_fault(demo: Demo, http: httpx.Client) -> None:
     assert refused(http.get("/v3/chats/ada")) == (400, 1005)
     assert refused(http.get(f"/v3/chats/{NOBODY}")) == (404, 2001)
     assert refused(http.get(f"/v3/chats/{demo.other_account_chat_id}")) == (403, 2005)
@@ -170,7 +170,7 @@ def test_an_upload_without_a_field_is_1001(http: httpx.Client, missing: str) -> 
 
 
 @pytest.mark.parametrize("alias", ["audio/mp3", "audio/mp4", "audio/aiff"])
-def test_deprecated_types_are_taken_and_delivered_as_todays(
+def test_deprecated_types_are_accepted_and_delivered_as_the_present_ones(
     upload: Callable[..., str], memo: Callable[..., httpx.Response], alias: str
 ) -> None:
     todays = {"audio/mp3": "audio/mpeg", "audio/mp4": "audio/x-m4a", "audio/aiff": "audio/x-aiff"}[alias]
@@ -197,7 +197,7 @@ def test_each_memo_format_is_accepted(
         (b"%PDF-1.7", "application/pdf", (400, 5004)),
     ],
 )
-def test_bytes_are_held_against_what_was_declared(
+def test_uploaded_bytes_are_compared_with_the_declaration(
     upload: Callable[..., str],
     memo: Callable[..., httpx.Response],
     data: bytes,
@@ -215,7 +215,7 @@ def test_a_memo_above_ten_megabytes_is_5001(
     assert demo.bubbles() == {}
 
 
-def test_an_attachment_is_2007_until_it_is_ready_and_2003_when_it_never_came(
+def test_an_attachment_is_2007_until_it_is_ready_and_2003_when_it_was_never_uploaded(
     demo: Demo, http: httpx.Client, memo: Callable[..., httpx.Response], upload: Callable[..., str]
 ) -> None:
     body = {"filename": "a.wav", "content_type": "audio/x-wav", "size_bytes": 10}
@@ -230,7 +230,7 @@ def test_an_attachment_is_2007_until_it_is_ready_and_2003_when_it_never_came(
     assert memo("Ada Lovelace", ready).status_code == 202
 
 
-def test_an_override_sends_once_to_somebody_who_opted_out(demo: Demo, memo: Callable[..., httpx.Response]) -> None:
+def test_an_override_sends_once_to_a_person_who_opted_out(demo: Demo, memo: Callable[..., httpx.Response]) -> None:
     assert memo("Kim Opted Out", override_optout=True).status_code == 202
     assert refused(memo("Kim Opted Out")) == (403, 2024)
     assert refused(memo("Kim Opted Out", override_optout=False)) == (403, 2024)
@@ -340,7 +340,7 @@ def test_a_capability_check_that_does_not_fit_is_refused(
         ({"to": "nobody"}, (400, 1002)),
     ],
 )
-def test_a_list_that_cannot_be_is_refused(http: httpx.Client, query: dict[str, str], expected: tuple[int, int]) -> None:
+def test_an_impossible_list_is_refused(http: httpx.Client, query: dict[str, str], expected: tuple[int, int]) -> None:
     assert refused(http.get("/v3/chats", params=query)) == expected
 
 

@@ -20,7 +20,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from linq_nb.demo import Demo, Server
 
-ALL = [f"message.{what}" for what in ("sent", "delivered", "read", "failed", "received")]
+ALL = [f"message.{event}" for event in ("sent", "delivered", "read", "failed", "received")]
 Post = Callable[..., httpx.Response]
 
 
@@ -102,7 +102,7 @@ def test_the_old_form_nests_the_message(demo: Demo, http: httpx.Client, memo: Po
 
 
 @pytest.mark.parametrize("version", ["2025-01-01", "2026-02-03"])
-def test_a_failure_is_told_with_its_reason_and_may_be_followed_by_a_delivery(
+def test_a_failure_is_reported_with_its_reason_and_may_be_followed_by_a_delivery(
     demo: Demo, http: httpx.Client, memo: Post, version: str
 ) -> None:
     subscribe(http, version)
@@ -124,7 +124,7 @@ def test_zero_retention_keeps_no_parts(demo: Demo, http: httpx.Client, memo: Pos
     assert [(e["data"]["parts"], e["data"]["zero_retention"]) for e in events_of(demo)] == [([], True)] * 2
 
 
-def test_a_subscription_gets_what_it_asked_for_from_then_on(demo: Demo, http: httpx.Client, memo: Post) -> None:
+def test_a_subscription_gets_its_events_from_its_creation_on(demo: Demo, http: httpx.Client, memo: Post) -> None:
     memo("Ada Lovelace")
     demo.advance(seconds=10)
     second = subscribe(http, phone_numbers=[demo.lines[1]], subscribed_events=["message.sent"])
@@ -154,17 +154,17 @@ def test_event_ids_are_the_same_each_run_and_for_both_versions(demo: Demo) -> No
         demo.advance(minutes=10)
         return [item.headers["webhook-id"] for item in demo.deliveries()]
 
-    one = ids()
-    assert ids() == one
-    assert len(one) == 6
-    assert len(set(one)) == 3
+    first = ids()
+    assert ids() == first
+    assert len(first) == 6
+    assert len(set(first)) == 3
 
 
 # On a socket
 
 
 class Receiver(BaseHTTPRequestHandler):
-    """Answers 500 once, then takes what comes."""
+    """Answers 500 once, then accepts every delivery."""
 
     got: list[tuple[dict[str, str], bytes]]
 

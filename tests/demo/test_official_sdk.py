@@ -47,7 +47,7 @@ def put(demo: Demo, promise: Any) -> None:
 
 @pytest.fixture
 def seen(demo: Demo) -> Callable[[], set[str]]:
-    """Give the (method, path) that were asked for, with ids replaced."""
+    """Return the requested (method, path) pairs, with ids replaced."""
     return lambda: {f"{r.method} {re.sub('[0-9a-f-]{36}|[+][0-9]+', '{id}', r.path)}" for r in demo.requests}
 
 
@@ -110,12 +110,12 @@ def test_every_endpoint_parses(demo: Demo, sdk: linq.LinqAPIV3, seen: Callable[[
     strictly(sdk.blocked_handles.with_raw_response.unblock(handle="+12025550152"))
 
     hooks = sdk.webhook_subscriptions.with_raw_response
-    made = strictly(hooks.create(target_url=TARGET, subscribed_events=["message.sent"]))
+    subscription = strictly(hooks.create(target_url=TARGET, subscribed_events=["message.sent"]))
     strictly(hooks.list())
-    strictly(hooks.retrieve(made.id))
-    strictly(hooks.update(made.id, is_active=False, phone_numbers=["+12025550100"]))
-    assert strictly(hooks.update(made.id, phone_numbers=None)).phone_numbers is None
-    strictly(hooks.delete(made.id))
+    strictly(hooks.retrieve(subscription.id))
+    strictly(hooks.update(subscription.id, is_active=False, phone_numbers=["+12025550100"]))
+    assert strictly(hooks.update(subscription.id, phone_numbers=None)).phone_numbers is None
+    strictly(hooks.delete(subscription.id))
     strictly(sdk.webhook_events.with_raw_response.list())
     strictly(sdk.attachments.with_raw_response.delete(promise.attachment_id))
 
