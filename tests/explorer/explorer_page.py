@@ -1,4 +1,4 @@
-"""The page of an explorer, as its kernel sees it."""
+"""The page of an explorer, from the side of its kernel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from linq_nb import Explorer
 
 
 class Page:
-    """The page of an explorer: what it sends, and the answers."""
+    """The page of an explorer: its messages, and the answers."""
 
     def __init__(self, explorer: Explorer) -> None:
         self.explorer, self.answers = explorer, []

@@ -1,4 +1,4 @@
-"""The explorer without a page: what a message changes, what leaves the kernel, what is exported, what is recorded."""
+"""The explorer without a page: effects of messages, data that leaves the kernel, exports and records."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HOSTILE = '=HYPERLINK("http://x")<img src=x onerror=window.owned=1>'
 
 @pytest.fixture
 def sent(outbox: Outbox, memo: VoiceMemo) -> Outbox:
-    """An outbox with some sends that went well and some that did not."""
+    """An outbox with successful and failed sends."""
     for name in PEOPLE:
         with contextlib.suppress(LinqError):
             outbox.send(memo, outbox.demo.chat_ids[name])
@@ -81,7 +81,7 @@ def test_a_page_is_sorted_and_turned(page: Page) -> None:
     assert [column["name"] for column in page.view["columns"]] == ["status", "filename"]
 
 
-def test_a_message_that_is_not_right_is_answered_with_the_reason_and_changes_nothing(page: Page) -> None:
+def test_an_invalid_message_is_answered_with_the_reason_and_changes_nothing(page: Page) -> None:
     before = page.view
     for kind, more in (
         ("filter", {"changes": {"service": "Fax"}}),
@@ -147,14 +147,14 @@ def test_a_filter_compares_names_and_handles_as_they_look(
         assert set(explorer.rows["send_id"]) == wanted
 
 
-def test_a_filter_by_what_needs_somebody_is_the_status_of_the_magics(page: Page) -> None:
+def test_a_filter_by_needs_me_chooses_the_rows_of_that_status_in_the_magics(page: Page) -> None:
     page.explorer.filter(needs_me=True)
     wanted = page.explorer.rows["send_id"].tolist()
     page.explorer.filter(status="Needs_me")
     assert page.explorer.rows["send_id"].tolist() == wanted != []
 
 
-def test_a_filter_in_code_that_is_not_right_changes_nothing(page: Page) -> None:
+def test_an_invalid_filter_in_code_changes_nothing(page: Page) -> None:
     page.explorer.filter(status="rejected")
     with pytest.raises(SettingsError, match="a filter has no 'colour'"):
         page.explorer.filter(colour="red")
@@ -167,7 +167,7 @@ def test_a_filter_in_code_that_is_not_right_changes_nothing(page: Page) -> None:
     assert page.explorer.rows["status"].tolist() == ["rejected"]
 
 
-def test_an_explorer_takes_frames_of_every_kind_and_nothing_can_be_done_there(sent: Outbox) -> None:
+def test_an_explorer_of_a_frame_of_any_kind_offers_no_actions(sent: Outbox) -> None:
     for frame in frames_of(sent):
         page = Page(Explorer(frame))
         assert set(page.column("chat_name")) == set(PEOPLE)
@@ -213,7 +213,7 @@ def test_the_audit_is_that_of_the_chosen_sends(page: Page, sent: Outbox) -> None
     assert "No voice memo was asked for in this period" in page.ask("audit")["html"]
 
 
-def test_frames_of_every_kind_are_audited_and_what_is_missing_is_said(sent: Outbox) -> None:
+def test_frames_of_every_kind_are_audited_and_missing_columns_are_named(sent: Outbox) -> None:
     headlines = {Explorer(frame).audit().headline for frame in frames_of(sent)}
     assert len(headlines) == 1
     page = Page(Explorer(to_frame(sent.sends()).drop(columns="sha256")))
@@ -224,7 +224,7 @@ def test_frames_of_every_kind_are_audited_and_what_is_missing_is_said(sent: Outb
     assert "<img src=x" not in hostile.ask("audit")["html"]
 
 
-def test_a_row_opens_its_timeline_with_the_error_and_what_to_do(page: Page) -> None:
+def test_a_row_opens_its_timeline_with_the_error_and_the_next_step(page: Page) -> None:
     page.explorer.filter(status="rejected")
     detail = page.ask("open", send_id=page.view["rows"][0]["id"])["detail"]
     assert [step["source"] for step in detail["steps"]][:1] == ["journal"]
@@ -262,11 +262,11 @@ def test_actions_follow_the_status() -> None:
     assert names("read") == names("rejected") == names("queued", None) == []
 
 
-def test_what_the_journal_learns_is_offered_and_then_shown(page: Page, sent: Outbox, memo: VoiceMemo) -> None:
+def test_new_rows_of_the_journal_are_offered_and_then_shown(page: Page, sent: Outbox, memo: VoiceMemo) -> None:
     assert page.ask("look")["news"] == 0
     sent.send(memo, sent.demo.chat_ids["Ada Lovelace"], 2)
     assert page.ask("look")["news"] == 1
-    assert page.view["total"] == len(PEOPLE)  # not before a person asks for it
+    assert page.view["total"] == len(PEOPLE)  # only on a person's request
     page.ask("update")
     assert page.view["total"] == len(PEOPLE) + 1
     assert page.ask("look")["news"] == 0
@@ -331,8 +331,8 @@ def test_a_long_text_is_searched_by_its_beginning_in_every_engine(sent: Outbox) 
     searched = "\ufdfa" * 200  # each is 18 letters, and each of these may be written in several ways
     frame = to_frame(sent.sends())
     frame["chat_name"] = [unicodedata.normalize("NFKC", searched), *frame["chat_name"][1:]]
-    for each in (frame, pl.from_pandas(frame), duckdb.from_arrow(pl.from_pandas(frame).to_arrow())):
-        explorer = Explorer(each)
+    for table in (frame, pl.from_pandas(frame), duckdb.from_arrow(pl.from_pandas(frame).to_arrow())):
+        explorer = Explorer(table)
         explorer.filter(text=searched)
         assert repr(explorer) == f"Explorer(1 of {len(frame)} sends)"
 

@@ -65,7 +65,7 @@ def test_a_forgotten_chat_leaves_an_open_explorer_at_the_next_question(
     pd.testing.assert_frame_equal(page.explorer.rows, to_frame(outbox.sends()))
 
 
-def test_what_is_exported_or_taken_in_code_has_no_forgotten_chat(
+def test_exports_and_rows_in_code_have_no_forgotten_chat(
     page: Page, outbox: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -98,8 +98,8 @@ def test_another_process_sends_and_forgets(connect: Callable[..., Outbox], memo:
     outbox.send(memo, ADA)
     page = Page(Explorer(outbox))
 
-    def other_process(what: str) -> None:
-        command = [sys.executable, "-c", OTHER_PROCESS, str(tmp_path / "journal.sqlite"), what]
+    def other_process(code: str) -> None:
+        command = [sys.executable, "-c", OTHER_PROCESS, str(tmp_path / "journal.sqlite"), code]
         subprocess.run(command, check=True, capture_output=True)
 
     other_process("send")
@@ -126,7 +126,7 @@ def test_another_notebook_sends_and_refreshes(connect: Callable[..., Outbox], de
     assert set(page.column("status")) <= {"sent", "delivered", "read"}
 
 
-def test_webhooks_are_news(page: Page, outbox: Outbox, memo: VoiceMemo) -> None:
+def test_webhooks_are_offered_as_news(page: Page, outbox: Outbox, memo: VoiceMemo) -> None:
     events = ["message.delivered", "message.failed"]
     hook = session_of(outbox).client.create_subscription("https://hooks.example/in", events)
     outbox.send(memo, ADA, copy=2)
