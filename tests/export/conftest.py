@@ -14,7 +14,7 @@ SENDS = 2_000
 
 @pytest.fixture(scope="module")
 def month() -> Iterator[Outbox]:
-    """An outbox whose demo lived a month; tests only read it."""
-    with linq_nb.connect(demo=True, fresh=True) as made:
-        assert made.replay(made.demo.month(SENDS)) == SENDS
-        yield made
+    """An outbox with the demo's month; tests only read it."""
+    with linq_nb.connect(demo=True, fresh=True) as outbox:
+        assert outbox.replay(outbox.demo.month(SENDS)) == SENDS
+        yield outbox

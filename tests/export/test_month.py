@@ -1,4 +1,4 @@
-"""The demo's month in the journal: as if it had been sent from here, and one with what Linq lists."""
+"""The demo's month in the journal: like sends from here, and consistent with Linq's lists."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def _fields(send: Any) -> dict[str, Any]:
     return {name: getattr(send, name) for name in type(send).__dataclass_fields__ if name != "copy"}
 
 
-def test_running_it_again_writes_nothing(month: Outbox) -> None:
+def test_a_second_replay_of_the_month_writes_nothing(month: Outbox) -> None:
     before = len(month.history())
     assert month.replay(month.demo.month(2_000)) == 0
     assert len(month.history()) == before
 
 
-def test_rows_made_in_bulk_are_those_that_are_read_one_by_one() -> None:
+def test_rows_made_in_bulk_equal_the_rows_read_one_by_one() -> None:
     """A journal that has some of the month's sends already reads all of it as it reads live answers."""
     with (
         linq_nb.connect(demo=True, fresh=True) as bulk,
@@ -81,8 +81,8 @@ def test_linq_lists_the_same_messages_as_the_journal(month: Outbox) -> None:
         for message in session_of(month).client.messages(chat_id)
         if message.is_from_me
     }
-    gone, foreign = ours.keys() - listed.keys(), listed.keys() - ours.keys()
-    assert 0 < len(gone) < 5
+    deleted, foreign = ours.keys() - listed.keys(), listed.keys() - ours.keys()
+    assert 0 < len(deleted) < 5
     assert 3 <= len(foreign) < 30
     for name in ours.keys() & listed.keys():
         message, send = listed[name], ours[name]
@@ -93,7 +93,7 @@ def test_linq_lists_the_same_messages_as_the_journal(month: Outbox) -> None:
         )
 
 
-def test_a_flagged_line_is_why_chats_begin_to_fail(frame: pd.DataFrame) -> None:
+def test_chats_begin_to_fail_when_their_line_is_flagged(frame: pd.DataFrame) -> None:
     offline = frame[frame["error_code"] == 4002]
     assert offline["from_handle"].nunique() == 1
     assert offline["created_at"].min() > FLAGGED

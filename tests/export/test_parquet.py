@@ -1,4 +1,4 @@
-"""The journal as Parquet: read back it is the same frame, by every engine; no half file, nothing doubled, no handle."""
+"""The journal as Parquet: every engine reads the same frame; no partial file, no duplicate row, no handle."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def folder(month: Outbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def outbox(month: Outbox, tmp_path: Path) -> Iterator[Outbox]:
     """An outbox of the same demo with a journal of its own, empty."""
-    with linq_nb.connect(demo=True, journal=str(tmp_path / "journal.sqlite")) as made:
-        yield made
+    with linq_nb.connect(demo=True, journal=str(tmp_path / "journal.sqlite")) as outbox:
+        yield outbox
 
 
 def a_send(number: int, **more: Any) -> Send:
@@ -71,14 +71,14 @@ def test_the_history_is_a_table_too(month: Outbox, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("handles", ["masked", "hashed", "full"])
-def test_handles_are_written_as_asked_for(month: Outbox, tmp_path: Path, handles: Any) -> None:
+def test_handles_are_written_as_requested(month: Outbox, tmp_path: Path, handles: Any) -> None:
     month.to_parquet(tmp_path / "sends", handles)
     read = read_parquet(tmp_path / "sends")
     pd.testing.assert_frame_equal(read, to_frame(month.sends(), handles, key=month))
     assert ("+12025550100" in set(read["from_handle"])) == (handles == "full")
 
 
-def test_odd_values_come_back_as_they_were(outbox: Outbox, tmp_path: Path) -> None:
+def test_odd_values_are_read_back_unchanged(outbox: Outbox, tmp_path: Path) -> None:
     sends = [
         a_send(1, chat_name="Zoë ☎\ufffd\n", status="a new word", filename="", to_handles=()),
         a_send(2, created_at=datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=UTC), duration_ms=2**62),
@@ -144,7 +144,7 @@ def test_polars_reads_all_rows_and_the_days(month: Outbox, folder: Path) -> None
     assert read["delivery_s"].sum() == pytest.approx(frame["delivery_s"].sum())
 
 
-# --- what is in the files -------------------------------------------------------------------------------------
+# --- contents of the files ------------------------------------------------------------------------------------
 
 
 def test_each_column_has_its_meaning_and_unit(folder: Path) -> None:
@@ -178,7 +178,7 @@ def test_no_full_handle_no_raw_answer_and_no_signed_url_is_written(outbox: Outbo
 # --- again, and killed ----------------------------------------------------------------------------------------
 
 
-def test_running_it_again_replaces_and_never_doubles(outbox: Outbox, tmp_path: Path) -> None:
+def test_a_second_export_replaces_and_never_doubles(outbox: Outbox, tmp_path: Path) -> None:
     session_of(outbox).journal.import_sends([a_send(1), a_send(2, created_at=datetime(2026, 3, 5, tzinfo=UTC))], [])
     target = tmp_path / "sends"
     for _ in range(2):
@@ -205,12 +205,12 @@ def test_since_writes_its_day_and_later_ones_anew(outbox: Outbox, tmp_path: Path
 
 
 @pytest.mark.thorough
-def test_an_export_that_is_killed_leaves_no_half(month: Outbox, outbox: Outbox, tmp_path: Path) -> None:
+def test_an_export_that_is_killed_leaves_no_partial_export(month: Outbox, outbox: Outbox, tmp_path: Path) -> None:
     session_of(outbox).journal.import_sends(list(month.sends()), [])
     target = tmp_path / "sends"
     outbox.to_parquet(target)
     whole = to_frame(outbox.sends())
-    part, left = tmp_path / ".sends.part", 0
+    part, partial_exports = tmp_path / ".sends.part", 0
     for number in range(4):
         command = [sys.executable, str(CHILD), str(tmp_path / "journal.sqlite"), str(target)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
@@ -221,13 +221,13 @@ def test_an_export_that_is_killed_leaves_no_half(month: Outbox, outbox: Outbox, 
             child.kill()
         pd.testing.assert_frame_equal(read_parquet(target), whole)
         assert duckdb.sql(f"SELECT count(*) FROM '{target}/**/*.parquet'").fetchall() == [(len(whole),)]
-        left += part.exists()
-    assert left  # at least one was killed before its end
+        partial_exports += part.exists()
+    assert partial_exports  # at least one was killed before its end
     outbox.to_parquet(target)
     assert sorted(file.name for file in tmp_path.iterdir() if "sends" in file.name) == ["sends"]
 
 
-# --- what is refused ------------------------------------------------------------------------------------------
+# --- refusals -------------------------------------------------------------------------------------------------
 
 
 def test_a_folder_with_other_files_is_refused_and_unchanged(outbox: Outbox, tmp_path: Path) -> None:
