@@ -1,4 +1,4 @@
-"""Forms on a demo, and on a demo that they take for a real account."""
+"""Forms on a demo, and on a demo that counts as a live account."""
 
 from __future__ import annotations
 
@@ -18,11 +18,6 @@ from linq_nb.demo import Demo
 
 
 @pytest.fixture
-def outbox() -> linq_nb.Outbox:
-    return linq_nb.connect(demo=True, fresh=True)
-
-
-@pytest.fixture
 def demo(outbox: linq_nb.Outbox) -> Demo:
     world: Demo = outbox.demo
     return world
@@ -37,7 +32,7 @@ def form(outbox: linq_nb.Outbox) -> Iterator[SendForm]:
 
 @pytest.fixture
 def open_live(connect: Callable[..., linq_nb.Outbox], demo: Demo) -> Iterator[Callable[..., SendForm]]:
-    """Open forms on a demo that they take for a real account: its host is not this machine."""
+    """Open forms on a demo that counts as a live account: its host is not this machine."""
     forms: list[SendForm] = []
 
     def open_form(on_memo: Callable[[int], None] = lambda number: None) -> SendForm:

@@ -1,4 +1,4 @@
-"""A page before a form: what its person does in it, and what they see."""
+"""The page of a form: the actions of a person, and the texts on the page."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def fill(form: SendForm, chat: str = ADA, source: str = "") -> None:
 
 
 def press(form: SendForm, name: str = "send", reason: str = "") -> None:
-    """Press a button that is shown and on, and wait for what it started."""
+    """Press a button that is shown and on, and wait for the end of its work."""
     is_on = {"send": form.view["send"]["enabled"], "yes": bool(form.view["ask"]), "no": bool(form.view["ask"])}
     if is_on.get(name, True):
         say(form, {"kind": "press", "button": name, "reason": reason})
@@ -96,7 +96,7 @@ def press(form: SendForm, name: str = "send", reason: str = "") -> None:
 
 
 def act(form: SendForm, whom: str, action: str, reason: str = "") -> None:
-    """Press a button beside a recipient, and wait for what it started."""
+    """Press a button beside a recipient, and wait for the end of its work."""
     row = row_of(form, whom)
     assert action in {item["name"] for item in row["actions"]}, row
     say(form, {"kind": "act", "row": row["id"], "action": action, "reason": reason})
@@ -104,17 +104,17 @@ def act(form: SendForm, whom: str, action: str, reason: str = "") -> None:
 
 
 def row_of(form: SendForm, whom: str) -> Any:
-    """Return what the list of recipients shows of one."""
+    """Return the row of a recipient in the list."""
     return next(row for row in form.outcomes.rows() if row["whom"].startswith(whom))
 
 
 def result(form: SendForm) -> str:
-    """Return what the list of recipients says."""
+    """Return the text of the list of recipients."""
     return "\n".join(f"{row['state']} {row['whom']}: {row['note']}" for row in form.outcomes.rows())
 
 
 def progress(form: SendForm) -> str:
-    """Return the head of the list of recipients: how many they are, and how far."""
+    """Return the head of the list of recipients: their number and progress."""
     return str(form.view["progress"])
 
 

@@ -1,4 +1,4 @@
-"""What is chosen in the form is shown, and every error is shown in the form; what it shows holds no secrets."""
+"""The form shows each choice and every error, and never a secret."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_chats_are_listed_with_their_kind_and_health(form: SendForm) -> None:
     assert listed["Kim Opted Out"]["health"] == "OPTED_OUT"
 
 
-def test_a_list_is_sent_to_a_page_that_asks_and_is_no_state(form: SendForm) -> None:
+def test_a_list_is_sent_to_a_page_on_request_and_is_not_in_the_state(form: SendForm) -> None:
     sent = messages_of(form)
     say(form, {"kind": "ready"})
     (chats,) = [message["chats"] for message in sent if message["kind"] == "chats"]
@@ -70,7 +70,7 @@ def test_a_list_is_sent_to_a_page_that_asks_and_is_no_state(form: SendForm) -> N
 
 
 @pytest.mark.parametrize("typed", ["grace hopper", "+12025550112", "id"])
-def test_a_chat_that_the_list_does_not_show_is_found_by_what_is_typed(form: SendForm, demo: Demo, typed: str) -> None:
+def test_a_chat_that_the_list_does_not_show_is_found_by_the_typed_text(form: SendForm, demo: Demo, typed: str) -> None:
     wanted = demo.chat_ids["Grace Hopper"]
     say(form, {"kind": "find", "text": wanted if typed == "id" else typed})
     assert [chat.chat_name for chat in form.chats] == ["Grace Hopper"]
@@ -78,7 +78,7 @@ def test_a_chat_that_the_list_does_not_show_is_found_by_what_is_typed(form: Send
     assert form.error is None
 
 
-def test_a_name_of_no_chat_is_an_error_with_the_nearest_ones(form: SendForm) -> None:
+def test_a_name_of_no_chat_is_an_error_with_the_nearest_names(form: SendForm) -> None:
     say(form, {"kind": "find", "text": "Ada Lovelac"})
     assert tone_of(form) == "error"
     assert "no chat is called 'Ada Lovelac'; nothing was sent; did you mean 'Ada Lovelace'" in status(form)
@@ -91,7 +91,7 @@ def test_id_of_no_chat_is_an_error_in_the_form(form: SendForm) -> None:
     assert is_off(form)
 
 
-def test_card_and_button_say_what_will_happen(form: SendForm, hello: Path) -> None:
+def test_card_and_button_describe_the_send(form: SendForm, hello: Path) -> None:
     fill(form, BOOK_CLUB, str(hello))
     assert label(form) == "Send 0:02 to Book Club · 3 people · iMessage"
     assert not is_off(form)
@@ -220,7 +220,7 @@ def test_a_text_that_is_no_source_is_an_error_in_the_form(form: SendForm, source
     assert is_off(form)
 
 
-def test_wrong_file_is_an_error_and_the_next_one_clears_it(form: SendForm) -> None:
+def test_a_wrong_file_is_an_error_that_the_next_file_clears(form: SendForm) -> None:
     choose(form, ADA)
     upload(form, b"OggS" + bytes(200), "talk.ogg")
     assert isinstance(form.error, AudioError)
@@ -231,7 +231,7 @@ def test_wrong_file_is_an_error_and_the_next_one_clears_it(form: SendForm) -> No
     assert not is_off(form)
 
 
-def test_convert_is_offered_for_what_linq_does_not_take(form: SendForm) -> None:
+def test_convert_is_offered_for_files_that_linq_refuses(form: SendForm) -> None:
     av = pytest.importorskip("av")
     out = io.BytesIO()
     with av.open(out, "w", "ogg") as writer:
@@ -270,7 +270,7 @@ def test_a_recording_is_chosen_like_a_file(form: SendForm, demo: Demo) -> None:
 # --- display ---
 
 
-def test_repr_is_stable_and_names_what_was_sent(form: SendForm, outbox: linq_nb.Outbox) -> None:
+def test_repr_is_stable_and_names_the_sends(form: SendForm, outbox: linq_nb.Outbox) -> None:
     assert repr(form) == "SendForm(DEMO, nothing sent yet)" == repr(SendForm(outbox))
     fill(form)
     press(form)
@@ -297,13 +297,13 @@ def test_display_is_the_widget_and_a_static_record(
         fill(form)
         press(form)
         form.close()
-    widget, record, kept, closed = captured.outputs
+    widget, record, state, closed = captured.outputs
     assert widget.data["text/plain"] == "SendForm(DEMO, nothing sent yet)"
     assert "text/html" not in widget.data
     assert widget.data[WIDGET_VIEW]["model_id"] == model_id
     assert record.data["text/plain"].startswith("Nothing was sent from this form yet.")
-    assert (kept.update, kept.transient) == (True, record.transient)
-    assert "queued" in kept.data["text/html"]
+    assert (state.update, state.transient) == (True, record.transient)
+    assert "queued" in state.data["text/html"]
     assert (closed.update, closed.transient) == (True, widget.transient)
     assert "closed" in closed.data["text/plain"]
 
@@ -349,7 +349,7 @@ def test_a_closed_form_sends_nothing(form: SendForm, demo: Demo, button: str) ->
     assert not demo.bubbles()
 
 
-def test_a_button_that_the_form_does_not_have_is_said_to_be_none(form: SendForm) -> None:
+def test_pressing_an_unknown_button_is_an_error(form: SendForm) -> None:
     form.press("Send")
     assert "the form has no button 'Send'; nothing was sent" in str(form.error)
 

@@ -59,7 +59,7 @@ def run(shell: InteractiveShell, code: str) -> None:
     "source",
     ["hello.wav", "with space.wav", "we{i}rd $name.wav", 'it\'s "quoted".wav', "", "https://example.com/a.m4a?b=1"],
 )
-def test_pasted_code_sends_what_the_form_would_send(book: InteractiveShell, source: str, how: str) -> None:
+def test_pasted_code_sends_the_same_memos_as_the_form(book: InteractiveShell, source: str, how: str) -> None:
     if source and "://" not in source:
         Path(source).write_bytes(silence())
     form, demo = filled(book, source, *NAMES), book.user_ns["outbox"].demo
@@ -73,7 +73,7 @@ def test_pasted_code_sends_what_the_form_would_send(book: InteractiveShell, sour
     assert [demo.bubbles(demo.chat_ids[name]) for name in NAMES] == [2, 2]
 
 
-def test_magic_is_what_one_would_type(book: InteractiveShell) -> None:
+def test_the_magic_is_as_short_as_a_person_would_type_it(book: InteractiveShell) -> None:
     form = filled(book, "hello.wav", *NAMES)
     assert form.as_code("magic") == '%linq_voicememo hello.wav --chat "Ada Lovelace" --chat "Book Club"'
 
@@ -126,7 +126,7 @@ def test_a_name_that_means_something_else_gives_way_to_the_id(book: InteractiveS
     compile(code, "cell", "exec")
 
 
-def test_with_nothing_chosen_there_is_nothing_to_copy(book: InteractiveShell) -> None:
+def test_without_a_choice_there_is_nothing_to_copy(book: InteractiveShell) -> None:
     form = filled(book, "hello.wav")
     with pytest.raises(LinqError, match="choose a chat and audio first"):
         form.as_code("magic")

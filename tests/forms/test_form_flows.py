@@ -1,4 +1,4 @@
-"""Many recipients, and what becomes of each: lists, tables, accepted findings, opt-outs, following."""
+"""Many recipients and their outcomes: lists, tables, accepted findings, opt-outs, following."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_line_that_names_no_chat_stays_to_the_end_and_may_be_dropped(form: Sen
     assert actions_of(form, "+1•••••0199") == []
 
 
-def test_a_line_that_names_a_chat_by_now_is_forgotten(form: SendForm, demo: Demo, outbox: linq_nb.Outbox) -> None:
+def test_a_line_is_dropped_once_it_names_a_chat(form: SendForm, demo: Demo, outbox: linq_nb.Outbox) -> None:
     paste(form, "Customer 001")
     assert len(form.view["unmatched"]) == 1
     demo.add_chats(1)
@@ -194,7 +194,7 @@ def test_the_audio_of_any_frame_is_converted(form: SendForm, frames: dict[str, A
     assert (form.error, label(form)) == (None, "Send 0:02 to Ada Lovelace · iMessage")
 
 
-def test_a_column_that_is_there_twice_chooses_nobody(form: SendForm, frames: dict[str, Any]) -> None:
+def test_a_duplicate_column_chooses_no_chat(form: SendForm, frames: dict[str, Any]) -> None:
     pd = pytest.importorskip("pandas")
     frames["rows"] = pd.DataFrame([[ADA, BOOK_CLUB]], columns=["chat", "chat"])
     say(form, {"kind": "table", "name": "rows", "column": "chat", "audio": ""})
@@ -223,7 +223,7 @@ def test_half_characters_do_not_stop_the_messages_to_the_page(form: SendForm) ->
     assert form.view["unmatched"] == []
 
 
-def test_a_row_that_names_no_chat_tells_the_page_nothing_private(
+def test_a_row_that_names_no_chat_sends_nothing_private_to_the_page(
     form: SendForm, frames: dict[str, Any], demo: Demo, hello: Path
 ) -> None:
     pd = pytest.importorskip("pandas")
@@ -231,14 +231,14 @@ def test_a_row_that_names_no_chat_tells_the_page_nothing_private(
     frames["rows"] = pd.DataFrame({"chat": chats, "audio": [str(hello)] * 2})
     say(form, {"kind": "table", "name": "rows", "column": "chat", "audio": "audio"})
     press(form)
-    seen = json.dumps(form.outcomes.rows(), ensure_ascii=False)
-    assert seen.encode()
-    assert not any(private in seen for private in ("2025550188", "\\u001b"))
+    rows = json.dumps(form.outcomes.rows(), ensure_ascii=False)
+    assert rows.encode()
+    assert not any(private in rows for private in ("2025550188", "\\u001b"))
     assert [send.status for send in form.sends] == ["queued", "not_sent"]
     assert demo.bubbles() == {demo.chat_ids[ADA]: 1}
 
 
-# --- findings that a person may accept, and an opt-out that nobody may ---
+# --- findings that a person may accept, and opt-outs, which cannot be accepted ---
 
 
 @pytest.mark.parametrize("reason", ["she asked for it", ""])
@@ -258,7 +258,7 @@ def test_send_anyway_asks_first_and_the_journal_keeps_why(
     assert event.body == {"accepted": ["chat_critical"], "reason": reason}
 
 
-def test_no_to_send_anyway_sends_nothing(form: SendForm, demo: Demo) -> None:
+def test_answering_no_to_send_anyway_sends_nothing(form: SendForm, demo: Demo) -> None:
     fill(form, CORA)
     say(form, {"kind": "accept", "rows": form.view["acceptable"][0]["rows"]})
     press(form, "no")
@@ -324,7 +324,7 @@ def test_an_opt_out_is_offered_nothing_anywhere(form: SendForm, demo: Demo) -> N
     choose(form, ADA, KIM)
     assert form.view["acceptable"] == []
     kim = next(row.row for row in form.choice.plan.rows if row.verdict == "refused") if form.choice.plan else 0
-    say(form, {"kind": "accept", "rows": [kim]})  # what no button offers does nothing
+    say(form, {"kind": "accept", "rows": [kim]})  # an action without a button does nothing
     assert form.view["ask"] is None
     press(form)
     assert (row_of(form, KIM)["state"], actions_of(form, KIM)) == ("opted out", [])
@@ -334,7 +334,7 @@ def test_an_opt_out_is_offered_nothing_anywhere(form: SendForm, demo: Demo) -> N
     assert demo.bubbles() == {demo.chat_ids[ADA]: 1}
 
 
-def test_an_opt_out_that_linq_reports_now_stays_one(form: SendForm, demo: Demo, outbox: linq_nb.Outbox) -> None:
+def test_an_opt_out_that_linq_reports_now_stays_an_opt_out(form: SendForm, demo: Demo, outbox: linq_nb.Outbox) -> None:
     fill(form)
     demo.fail_next(403, 2024)
     press(form)
@@ -353,7 +353,7 @@ def test_an_opt_out_that_linq_reports_now_stays_one(form: SendForm, demo: Demo, 
     assert demo.bubbles() == {}
 
 
-# --- what can be done about the others ---
+# --- actions on the other sends ---
 
 
 def test_an_unknown_send_is_looked_for_by_its_button(form: SendForm, demo: Demo) -> None:
@@ -366,7 +366,7 @@ def test_an_unknown_send_is_looked_for_by_its_button(form: SendForm, demo: Demo)
     assert demo.bubbles(demo.chat_ids[LOU]) == 1
 
 
-def test_one_that_is_not_in_the_chat_is_settled_by_the_person(
+def test_a_send_that_is_not_in_the_chat_is_settled_by_the_person(
     form: SendForm, demo: Demo, outbox: linq_nb.Outbox
 ) -> None:
     fill(form)
@@ -384,7 +384,7 @@ def test_one_that_is_not_in_the_chat_is_settled_by_the_person(
     assert len(outbox.sends()) == 1
 
 
-def test_one_of_several_is_tried_again_alone(form: SendForm, demo: Demo) -> None:
+def test_one_of_several_sends_is_tried_again_alone(form: SendForm, demo: Demo) -> None:
     upload(form, tone())
     choose(form, ADA, BOOK_CLUB)
     demo.fail_next(403, 2005)
@@ -417,7 +417,7 @@ def test_a_send_is_followed_to_its_end_by_itself(outbox: linq_nb.Outbox, demo: D
     form.close()
 
 
-def test_a_form_without_a_page_or_that_shall_not_follow_asks_nothing(outbox: linq_nb.Outbox, demo: Demo) -> None:
+def test_a_form_without_a_page_or_with_follow_off_makes_no_request(outbox: linq_nb.Outbox, demo: Demo) -> None:
     form = SendForm(outbox)
     form.choose(ADA)
     form.load(str(linq_nb.demo.sample("hello.m4a")))

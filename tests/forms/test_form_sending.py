@@ -72,7 +72,7 @@ def test_double_click_tries_once(outbox: linq_nb.Outbox, demo: Demo) -> None:
     form.close()
 
 
-def test_what_was_sent_elsewhere_is_not_sent_again(form: SendForm, demo: Demo, outbox: linq_nb.Outbox) -> None:
+def test_a_memo_that_was_sent_elsewhere_is_not_sent_again(form: SendForm, demo: Demo, outbox: linq_nb.Outbox) -> None:
     outbox.send(VoiceMemo.from_bytes(tone(), "up.wav"), outbox.find_chat(ADA))
     fill(form)
     assert label(form) == "Already sent 0:02 to Ada Lovelace · iMessage"
@@ -93,7 +93,7 @@ def test_a_url_that_may_repeat_is_sent_as_a_copy_only(form: SendForm, demo: Demo
     assert demo.bubbles(demo.chat_ids[ADA]) == 2
 
 
-def test_what_the_checks_refuse_cannot_be_pressed(form: SendForm, demo: Demo) -> None:
+def test_a_memo_that_the_checks_refuse_cannot_be_sent(form: SendForm, demo: Demo) -> None:
     fill(form, "Kim Opted Out")
     assert label(form) == "Cannot send 0:02 to Kim Opted Out · iMessage"
     assert is_off(form)
@@ -149,7 +149,7 @@ def test_several_chats_get_one_bubble_each_and_failures_are_shown_per_chat(form:
     assert demo.bubbles(demo.chat_ids[ADA]) == demo.bubbles(demo.chat_ids["Lou Lost Answer"]) == 1
 
 
-def test_several_chats_that_all_got_it_are_no_alert(form: SendForm, demo: Demo) -> None:
+def test_successful_sends_to_several_chats_show_no_alert(form: SendForm, demo: Demo) -> None:
     upload(form, tone())
     choose(form, ADA, BOOK_CLUB)
     press(form)
@@ -165,7 +165,7 @@ def test_several_chats_that_all_got_it_are_no_alert(form: SendForm, demo: Demo) 
 
 @pytest.fixture
 def door() -> Iterator[threading.Event]:
-    """Set, lets memos through to Linq; until then each waits."""
+    """An event: memos wait for it before they reach Linq."""
     event = threading.Event()
     yield event
     event.set()
@@ -173,7 +173,7 @@ def door() -> Iterator[threading.Event]:
 
 @pytest.fixture
 def held(open_live: Callable[..., SendForm], door: threading.Event) -> SendForm:
-    """A form whose memos wait at the door."""
+    """A form whose memos wait for ``door``."""
     return open_live(lambda number: wait_for(door.is_set))
 
 
@@ -255,7 +255,7 @@ def test_no_question_is_asked_while_a_batch_goes_on(held: SendForm, demo: Demo, 
 
 
 @pytest.mark.parametrize("copy", ["", "1.5", "two", [], float("inf"), 10**400])
-def test_what_is_no_copy_number_is_said_in_words(form: SendForm, copy: object) -> None:
+def test_an_invalid_copy_number_is_an_error_in_words(form: SendForm, copy: object) -> None:
     fill(form)
     say(form, {"kind": "copy", "value": copy})
     if copy == 10**400:
@@ -349,15 +349,15 @@ def test_interrupt_is_shown_and_raised(open_live: Callable[..., SendForm]) -> No
 
 
 def test_buttons_are_off_while_it_sends(open_live: Callable[..., SendForm]) -> None:
-    seen: list[tuple[bool, bool, bool]] = []
+    states: list[tuple[bool, bool, bool]] = []
 
     def look(number: int) -> None:
-        seen.append((is_off(form), not form.view["ask"], "Sending" in status(form)))
+        states.append((is_off(form), not form.view["ask"], "Sending" in status(form)))
 
     form = open_live(look)
     fill(form)
     start(form)
-    assert seen == [(True, True, True)]
+    assert states == [(True, True, True)]
 
 
 def test_without_a_connection_the_form_says_so(outbox: linq_nb.Outbox, demo: Demo) -> None:
@@ -385,7 +385,7 @@ def test_live_form_asks_once_more(live: tuple[SendForm, Demo]) -> None:
     assert not form.view["ask"]
 
 
-def test_no_sends_nothing(live: tuple[SendForm, Demo]) -> None:
+def test_answering_no_sends_nothing(live: tuple[SendForm, Demo]) -> None:
     form, world = live
     fill(form)
     press(form)
@@ -420,7 +420,7 @@ def test_live_form_asks_once_for_several_chats(live: tuple[SendForm, Demo]) -> N
 
 
 @pytest.mark.parametrize(("ask", "questions"), [("each", 2), ("once", 1), ("never", 0)])
-def test_setting_says_how_often_it_asks(
+def test_setting_decides_how_often_a_live_send_asks(
     live: tuple[SendForm, Demo], monkeypatch: pytest.MonkeyPatch, ask: str, questions: int
 ) -> None:
     config = Config()
