@@ -20,7 +20,7 @@ PROJECT = HERE.parent.parent
 
 @pytest.fixture(scope="module")
 def facts() -> dict[str, object]:
-    """What the script found in Pyodide; the packages are those of this environment, as far as they are pure Python."""
+    """The results of the script in Pyodide, with those packages of this environment that are pure Python."""
     node, pyodide = shutil.which("node"), os.environ.get("LINQ_NB_PYODIDE")
     if node is None or pyodide is None:
         pytest.skip("needs Node.js, and LINQ_NB_PYODIDE as the folder of the npm package pyodide")
@@ -28,8 +28,8 @@ def facts() -> dict[str, object]:
     command += [PROJECT, sysconfig.get_path("purelib")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=5 * HANG_S)
     assert (done.returncode, done.stderr) == (0, "")
-    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    printed: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return printed
 
 
 @pytest.mark.host("JupyterLite", "card")
@@ -62,7 +62,7 @@ def test_the_quick_start_runs_as_far_as_there_are_wheels(facts: dict[str, object
 
 
 @pytest.mark.host("JupyterLite", "status board")
-def test_a_board_looks_once_and_says_so(facts: dict[str, object]) -> None:
+def test_a_board_polls_once_and_says_so(facts: dict[str, object]) -> None:
     is_running, error = facts["board"]  # type: ignore[misc]
     assert not is_running
     assert error == "None" or "no thread can be started here" in error
