@@ -19,7 +19,7 @@ from linq_nb.outbox import Outbox
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with audio in it. Nobody answers a question for the API key."""
+    """A working folder with audio in it. A question for the API key gets no answer."""
     work = tmp_path / "work"
     work.mkdir()
     for name, hz in (("hello.wav", 440), ("my memo.wav", 550)):
@@ -37,7 +37,7 @@ def _nobody_answers(prompt: str) -> str:
 
 
 class Shell:
-    """An IPython shell and what it printed."""
+    """An IPython shell and its output."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str], **settings: Any) -> None:
         config = Config(settings)
@@ -53,7 +53,7 @@ class Shell:
         self.ip.restore_sys_module_state()
 
     def run(self, cell: str) -> Any:
-        """Run a cell that must succeed; returns its value, and ``said`` is what it printed."""
+        """Run a cell that must succeed; returns its value; ``said`` is its output."""
         result = self._run(cell)
         assert result.success, self.said
         return result.result
@@ -86,23 +86,23 @@ class Shell:
 @pytest.fixture
 def new_shell(folder: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Shell]]:
     """Make shells; keyword arguments are settings such as ``LinqMagics={"ask": "never"}``."""
-    made: list[Shell] = []
+    shells: list[Shell] = []
 
     def make(**settings: Any) -> Shell:
-        made.append(Shell(capsys, **settings))
-        return made[-1]
+        shells.append(Shell(capsys, **settings))
+        return shells[-1]
 
     yield make
-    for shell in made:
+    for shell in shells:
         shell.close()
 
 
 @pytest.fixture
 def shell(new_shell: Callable[..., Shell]) -> Shell:
     """A shell with the magics loaded and nothing connected."""
-    made = new_shell()
-    made.run("%load_ext linq_nb")
-    return made
+    shell = new_shell()
+    shell.run("%load_ext linq_nb")
+    return shell
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def demo(shell: Shell) -> Demo:
 
 @pytest.fixture
 def live(shell: Shell, tmp_path: Path) -> Iterator[Demo]:
-    """A demo that the shell takes for a real account: its host is not this machine."""
+    """A demo that counts as a live account: its host is not this machine."""
     world = Demo()
     shell["outbox"] = live_outbox(world, tmp_path / "journal.sqlite")
     assert shell["outbox"].mode == "LIVE"

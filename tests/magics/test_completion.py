@@ -44,7 +44,7 @@ def audio(shell: Any, folder: Path) -> Path:
     return folder
 
 
-def test_options_are_offered_that_are_not_given_yet(shell: Any) -> None:
+def test_only_unused_options_are_offered(shell: Any) -> None:
     assert completed(shell, "%linq_voicememo a.wav --c|") == {
         "%linq_voicememo a.wav --chat": "option",
         "%linq_voicememo a.wav --copy": "option",

@@ -1,4 +1,4 @@
-"""A live send is deliberate: the card is shown, the question names what goes where, and Enter is no."""
+"""A live send is deliberate: the card is shown, the question names memo and recipients, and Enter means no."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def person(monkeypatch: pytest.MonkeyPatch) -> Person:
 
 
 @pytest.mark.parametrize("answer", ["y", "Y", "yes", " yes "])
-def test_yes_sends(shell: Any, live: Demo, person: Person, answer: str) -> None:
+def test_a_yes_at_the_prompt_sends(shell: Any, live: Demo, person: Person, answer: str) -> None:
     person.answer = answer
     assert shell.run(LINE).status == "queued"
     assert "LIVE from +1•••••0100 to Ada Lovelace" in shell.said
@@ -43,7 +43,7 @@ def test_yes_sends(shell: Any, live: Demo, person: Person, answer: str) -> None:
 
 
 @pytest.mark.parametrize("answer", ["", "n", "no", "yep", "j", "--yes"])
-def test_anything_else_sends_nothing(shell: Any, live: Demo, person: Person, answer: str) -> None:
+def test_any_other_answer_sends_nothing(shell: Any, live: Demo, person: Person, answer: str) -> None:
     person.answer = answer
     assert shell.run(f"{LINE} --into send") is None
     assert "Nothing was sent." in shell.said
@@ -54,19 +54,19 @@ def test_anything_else_sends_nothing(shell: Any, live: Demo, person: Person, ans
 
 def test_question_names_memo_people_and_journal(shell: Any, live: Demo, person: Person, tmp_path: Path) -> None:
     shell.run(f'{LINE} --chat "Book Club"')
-    (asked,) = person.asked
-    assert asked.startswith("LIVE: send hello.wav (0:02) to Ada Lovelace · +1•••••0111 · iMessage and Book Club")
-    assert str(tmp_path / "journal.sqlite") in asked
-    assert asked.endswith(" [y/N] ")
-    assert "+12025550111" not in asked
+    (question,) = person.asked
+    assert question.startswith("LIVE: send hello.wav (0:02) to Ada Lovelace · +1•••••0111 · iMessage and Book Club")
+    assert str(tmp_path / "journal.sqlite") in question
+    assert question.endswith(" [y/N] ")
+    assert "+12025550111" not in question
 
 
 @pytest.mark.parametrize("nobody", [EOFError(), StdinNotImplementedError("no stdin"), OSError()])
 def test_send_is_refused_where_nobody_can_answer(shell: Any, live: Demo, person: Person, nobody: BaseException) -> None:
     person.answer = nobody
-    said = shell.fails(LINE)
-    assert said.startswith("PreflightError: this would send to a real account and nobody can answer here")
-    assert "--yes" in said
+    message = shell.fails(LINE)
+    assert message.startswith("PreflightError: this would send to a real account and nobody can answer here")
+    assert "--yes" in message
     assert live.bubbles() == {}
     assert shell["outbox"].sends() == []
 
@@ -77,7 +77,7 @@ def test_interrupt_at_the_prompt_sends_nothing(shell: Any, live: Demo, person: P
     assert live.bubbles() == {}
 
 
-def test_option_yes_answers(shell: Any, live: Demo, person: Person) -> None:
+def test_the_option_yes_answers_the_question(shell: Any, live: Demo, person: Person) -> None:
     shell.run(f"{LINE} --yes")
     assert person.asked == []
     assert len(live.bubbles()) == 1
@@ -101,14 +101,16 @@ def test_question_is_only_about_new_sends(shell: Any, live: Demo, person: Person
 
 
 def test_refused_draft_is_an_error_without_a_question(shell: Any, live: Demo, person: Person) -> None:
-    said = shell.fails(f'{LINE} --chat "Kim Opted Out"')
-    assert "opted out" in said
+    message = shell.fails(f'{LINE} --chat "Kim Opted Out"')
+    assert "opted out" in message
     assert person.asked == []
     assert live.bubbles() == {}
 
 
 @pytest.mark.parametrize(("ask", "questions"), [("each", 2), ("once", 1), ("never", 0)])
-def test_setting_says_how_often_it_asks(shell: Any, live: Demo, person: Person, ask: str, questions: int) -> None:
+def test_setting_decides_how_often_a_live_send_asks(
+    shell: Any, live: Demo, person: Person, ask: str, questions: int
+) -> None:
     person.answer = "y"
     shell.run(f"%config LinqMagics.ask = {ask!r}")
     shell.run(LINE)
@@ -120,9 +122,9 @@ def test_setting_says_how_often_it_asks(shell: Any, live: Demo, person: Person, 
 def test_a_batch_asks_once_and_names_the_journal(shell: Any, live: Demo, person: Person, tmp_path: Path) -> None:
     person.answer = "y"
     shell.run("%%linq_voicememo\nchat,audio\nAda Lovelace,hello.wav\nBook Club,hello.wav")
-    (asked,) = person.asked
-    assert asked.startswith("LIVE: 2 to send; 2 rows; plan ")
-    assert str(tmp_path / "journal.sqlite") in asked
+    (question,) = person.asked
+    assert question.startswith("LIVE: 2 to send; 2 rows; plan ")
+    assert str(tmp_path / "journal.sqlite") in question
     assert set(live.bubbles().values()) == {1}
 
 
@@ -154,7 +156,7 @@ def send_by_form(form: Any, chat_id: str, copy: int) -> bool:
     return asks
 
 
-def test_no_does_not_count_as_once(shell: Any, live: Demo, person: Person) -> None:
+def test_an_answer_of_no_does_not_count_as_asked_once(shell: Any, live: Demo, person: Person) -> None:
     shell.run("%config LinqMagics.ask = 'once'")
     shell.run(LINE)
     shell.run(LINE)
@@ -195,7 +197,7 @@ def test_a_journal_that_does_not_last_is_named_wherever_a_live_send_is_shown(
 ) -> None:
     shown = str(shell.run(cell)) + shell.said
     assert "does not last" in shown
-    assert all("Warning: the journal is " in asked for asked in person.asked)
+    assert all("Warning: the journal is " in question for question in person.asked)
 
 
 def test_the_demo_has_no_note(shell: Any, demo: Demo) -> None:

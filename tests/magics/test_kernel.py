@@ -35,7 +35,7 @@ class Kernel:
         self.client = client
 
     def run(self, cell: str, answer: str | None = None) -> list[dict[str, Any]]:
-        """Run a cell; returns the contents of its outputs. ``answer`` None: nobody can answer."""
+        """Run a cell; returns the contents of its outputs. With ``answer`` None, a question gets no answer."""
         self.asked: list[str] = []
         outputs: list[dict[str, Any]] = []
 
@@ -98,13 +98,13 @@ def test_answer_of_the_front_end_sends(live: Kernel) -> None:
     assert live.value("sum(world.bubbles().values())") == "1"
 
 
-def test_enter_sends_nothing(live: Kernel) -> None:
-    _card, said = live.run(SEND, answer="")
-    assert said["text"] == "Nothing was sent.\n"
+def test_enter_at_the_question_sends_nothing(live: Kernel) -> None:
+    _card, message = live.run(SEND, answer="")
+    assert message["text"] == "Nothing was sent.\n"
     assert live.value("world.bubbles()") == "{}"
 
 
-def test_where_the_front_end_has_no_prompt_it_refuses(live: Kernel) -> None:
+def test_a_live_send_is_refused_where_the_front_end_has_no_prompt(live: Kernel) -> None:
     _card, error = live.run(SEND)
     assert error["ename"] == "PreflightError"
     assert error["traceback"] == [f"PreflightError: {error['evalue']}"]
@@ -120,7 +120,7 @@ def test_help_is_rich_and_plain(kernel: Kernel) -> None:
     assert "Examples:" in shown["data"]["text/plain"]
 
 
-def test_error_is_one_line(kernel: Kernel) -> None:
+def test_an_error_is_shown_in_one_line(kernel: Kernel) -> None:
     (error,) = kernel.run("%reload_ext linq_nb\n%linq_voicememo helo.wav --preview")
     assert error["ename"] == "AudioError"
     assert error["traceback"] == [f"AudioError: {error['evalue']}"]

@@ -94,7 +94,7 @@ def test_joined_option_keeps_the_type_of_its_value() -> None:
         ("it's", "the quote ' is not closed; nothing was sent"),
     ],
 )
-def test_wrong_line_is_an_error_that_says_why(line: str, words: str) -> None:
+def test_a_wrong_line_is_an_error_with_the_reason(line: str, words: str) -> None:
     with pytest.raises(SettingsError) as caught:
         read(line, {"memo": 1})
     assert str(caught.value) == words

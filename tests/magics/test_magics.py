@@ -1,4 +1,4 @@
-"""The magics as a person types them: what they return, show and refuse."""
+"""The magics as a person types them: return values, displays and refusals."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_settings_come_from_the_configuration_file(new_shell: Callable[..., Any]
     assert shell.run("%linq_errors 2001") is None
 
 
-def test_wrong_setting_is_one_line(new_shell: Callable[..., Any]) -> None:
+def test_wrong_setting_is_an_error_of_one_line(new_shell: Callable[..., Any]) -> None:
     shell = new_shell(LinqMagics={"ask": "always"})
     assert "invalid configuration of LinqMagics" in shell.fails("%load_ext linq_nb")
 
@@ -123,9 +123,9 @@ def test_wrong_setting_is_one_line(new_shell: Callable[..., Any]) -> None:
 
 
 def test_connect_binds_outbox_and_returns_it(shell: Any) -> None:
-    made = shell.run("%linq_connect --demo --fresh")
-    assert isinstance(made, Outbox)
-    assert made is shell["outbox"]
+    outbox = shell.run("%linq_connect --demo --fresh")
+    assert isinstance(outbox, Outbox)
+    assert outbox is shell["outbox"]
     assert "from the demo" in shell.said
     assert "demo_" not in shell.said
 
@@ -148,10 +148,10 @@ def test_first_use_connects_from_the_settings(shell: Any, monkeypatch: pytest.Mo
     assert shell["outbox"].demo is not None
 
 
-def test_without_settings_it_says_how(shell: Any) -> None:
-    said = shell.fails("%linq_chats")
-    assert said.startswith("SettingsError: no Linq API key: set LINQ_API_V3_API_KEY")
-    assert "%linq_connect --demo" in said
+def test_without_settings_the_error_says_how_to_connect(shell: Any) -> None:
+    message = shell.fails("%linq_chats")
+    assert message.startswith("SettingsError: no Linq API key: set LINQ_API_V3_API_KEY")
+    assert "%linq_connect --demo" in message
     assert "outbox" not in shell
 
 
@@ -246,9 +246,9 @@ def test_a_url_that_may_repeat_is_sent_by_accept_or_copy(shell: Any, demo: Demo)
     url = demo.media_urls["hello"]
     shell.run(f"%linq_voicememo {url}?token=1 {ADA}")
     line = f"%linq_voicememo {url}?token=2 {ADA}"
-    said = shell.fails(line)
-    assert "--copy 2" in said
-    assert "--accept url_may_repeat" in said
+    message = shell.fails(line)
+    assert "--copy 2" in message
+    assert "--accept url_may_repeat" in message
     shell.run(f"{line} --copy 2")
     shell.run(f"{line} --accept url_may_repeat")
     assert demo.bubbles() == {demo.chat_ids["Ada Lovelace"]: 3}
@@ -271,7 +271,7 @@ def test_source_may_be_a_path_or_a_value(shell: Any, source: str, folder: Path) 
 
 
 @pytest.mark.parametrize("source", ['"my memo.wav"', r"my\ memo.wav", "'my memo.wav'", "{'my memo.wav'}"])
-def test_path_with_a_space(shell: Any, source: str) -> None:
+def test_a_path_may_have_a_space(shell: Any, source: str) -> None:
     assert shell.run(f"%linq_voicememo {source} --preview").filename == "my memo.wav"
 
 
@@ -355,10 +355,10 @@ def test_chat_may_be_a_record_an_id_or_a_handle(shell: Any, demo: Demo) -> None:
 
 
 def test_ambiguous_chat_lists_the_candidates(shell: Any, demo: Demo) -> None:
-    said = shell.fails("%linq_voicememo hello.wav --chat +12025550117")
-    assert demo.chat_ids["Kim Opted Out"] in said
-    assert demo.chat_ids["Kim Second Line"] in said
-    assert "+12025550117" not in said
+    message = shell.fails("%linq_voicememo hello.wav --chat +12025550117")
+    assert demo.chat_ids["Kim Opted Out"] in message
+    assert demo.chat_ids["Kim Second Line"] in message
+    assert "+12025550117" not in message
 
 
 # --- local names ---
@@ -392,7 +392,7 @@ SHORT = "chat_name status service error_code meaning filename duration_ms create
 
 
 @pytest.mark.parametrize("command", ["%linq_sends", "%linq_status"])
-def test_a_table_shows_what_a_person_looks_for_and_keeps_all(shell: Any, demo: Demo, command: str) -> None:
+def test_a_table_shows_the_important_columns_and_keeps_all(shell: Any, demo: Demo, command: str) -> None:
     shell.run(f"%linq_voicememo hello.wav {ADA};")
     assert list(shell.run(f"{command} --into all_of_it")) == SHORT
     everything = shell["all_of_it"]
@@ -439,7 +439,7 @@ def test_reconcile_names_the_sends_that_may_still_be_under_way(shell: Any, demo:
     assert "1 send is under way" in shell.said
 
 
-def test_chats_of_a_line(shell: Any, demo: Demo) -> None:
+def test_chats_can_be_chosen_by_line(shell: Any, demo: Demo) -> None:
     assert set(shell.run("%linq_chats --from +12025550101").from_handle) == {"+1•••••0101"}
     assert list(shell.run("%linq_chats --to linus@example.com").chat_name) == ["Linus Email"]
 
@@ -460,7 +460,7 @@ def test_wrong_error_code_is_an_error_that_helps(shell: Any, line: str) -> None:
 # --- the form and the doctor ---
 
 
-def test_form_is_of_the_notebooks_outbox(shell: Any, demo: Demo) -> None:
+def test_the_form_uses_the_notebooks_outbox(shell: Any, demo: Demo) -> None:
     form = shell.run("form = %linq_form\nform")
     assert form.outbox is shell["outbox"]
 
@@ -482,18 +482,18 @@ def test_doctor_compares_the_clock_with_linqs(connect: Any, demo: Demo, minutes:
     assert f"{words} Linq's" in doctor.examine(lambda: session_of(outbox)).text
 
 
-def test_doctor_asks_for_the_reputation_of_lines_only_when_told_to(shell: Any, demo: Demo) -> None:
+def test_doctor_requests_the_reputation_of_lines_only_on_request(shell: Any, demo: Demo) -> None:
     def audits() -> int:
         return sum("reputation_audit" in request.path for request in demo.requests)
 
     shell.run("%linq_doctor")
     assert audits() == 0
     assert "+1•••••0101: AT_RISK, audited just now; A large share" in shell.run("%linq_doctor --reputation").text
-    assert (asked := audits()) > 0
+    assert (requests := audits()) > 0
     demo.advance(minutes=90)
     again = shell.run("%linq_doctor").text
     assert "+1•••••0100: HEALTHY, audited 1 hour ago; Keep sending as you do" in again
-    assert audits() == asked
+    assert audits() == requests
     demo.fail_next(500, 3006, path="/reputation_audit", times=9)
     broken = shell.run("%linq_doctor --reputation").text
     assert broken.count("not ready: ApiError: Linq refused the reputation audit (500/3006") == 2
@@ -510,11 +510,11 @@ def test_an_audit_without_a_rating_leaves_that_of_the_line(connect: Any, monkeyp
 def test_doctor_warns_of_disabled_webhooks_until_they_are_enabled(connect: Any) -> None:
     outbox = connect()
 
-    def received(number: int, what: str, identity: str, url: str) -> None:
+    def received(number: int, event_type: str, identity: str, url: str) -> None:
         subscription = {"id": identity, "target_url": url}
         body = {
             "event_id": str(number),
-            "event_type": f"webhook_subscription.{what}",
+            "event_type": f"webhook_subscription.{event_type}",
             "created_at": "2026-03-02T08:00:00Z",
             "data": {"webhook_subscription": subscription},
         }
@@ -569,5 +569,5 @@ def test_explore_shows_the_journal_or_a_frame_filtered(shell: Any, demo: Demo) -
     ("line", "words"),
     [("--from nothing", "the name 'nothing' is not defined"), ("--from {42}", "Explorer takes a frame")],
 )
-def test_explore_refuses_what_is_no_frame(shell: Any, demo: Demo, line: str, words: str) -> None:
+def test_explore_refuses_a_value_that_is_no_frame(shell: Any, demo: Demo, line: str, words: str) -> None:
     assert words in shell.fails(f"%linq_explore {line}")

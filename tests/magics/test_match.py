@@ -105,7 +105,7 @@ def test_nothing_matches_nothing(outbox: Outbox) -> None:
         assert matched.attrs["matched"].startswith("0 of ")
 
 
-def test_what_cannot_match_is_refused_in_one_line(outbox: Outbox) -> None:
+def test_a_table_that_cannot_match_is_an_error_of_one_line(outbox: Outbox) -> None:
     chats = outbox.chats()
     cases = [
         (lambda: to_frame(chats).linq.match(CRM), 'these handles are masked.*nothing was matched; use handles="full"'),

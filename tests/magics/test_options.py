@@ -1,4 +1,4 @@
-"""The parser of the magics: it says what is wrong with a line, with the most similar option."""
+"""The parser of the magics: an error names the fault of a line and the most similar option."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def test_value_may_be_of_any_type() -> None:
         ("a.wav -q", "unknown option -q"),
     ],
 )  # fmt: skip
-def test_wrong_line_says_what_and_where_help_is(line: str, words: str) -> None:
+def test_the_error_for_a_wrong_line_names_the_fault_and_the_help(line: str, words: str) -> None:
     with pytest.raises(SettingsError) as caught:
         parsed(line)
-    said = str(caught.value)
-    assert said.startswith(f"%linq_voicememo: {words}")
-    assert said.endswith("; nothing was sent; %linq_voicememo --help shows all options")
+    message = str(caught.value)
+    assert message.startswith(f"%linq_voicememo: {words}")
+    assert message.endswith("; nothing was sent; %linq_voicememo --help shows all options")
 
 
 @pytest.mark.parametrize(
@@ -90,18 +90,18 @@ def test_choices_are_named() -> None:
         parsed("--handles maskd", SENDS)
 
 
-def test_what_sends_nothing_does_not_say_so() -> None:
+def test_the_error_of_a_magic_that_never_sends_does_not_mention_sending() -> None:
     with pytest.raises(SettingsError, match=r"^%linq_connect: unexpected 'demo'; it takes only options; %linq"):
         parsed("demo", CONNECT)
 
 
 @pytest.mark.parametrize("line", ["--help", "-h", "a.wav --help", "--nonsense -h", "{undefined} --help"])
-def test_help_is_asked_for_whatever_else_stands_there(line: str) -> None:
+def test_a_request_for_help_is_recognised_whatever_else_the_line_has(line: str) -> None:
     assert asks_help(split(line))
 
 
 @pytest.mark.parametrize("line", ["", "'--help'", "a.wav --chat h"])
-def test_help_is_not_asked_for(line: str) -> None:
+def test_a_line_without_the_help_option_is_no_request_for_help(line: str) -> None:
     assert not asks_help(split(line))
 
 

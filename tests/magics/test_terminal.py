@@ -1,4 +1,4 @@
-"""IPython in a terminal: a frame's text fits its width and has what a person looks for; widgets name their commands."""
+"""IPython in a terminal: a frame's text fits its width and has the important columns; widgets name their commands."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Terminal:
 
     def __init__(self, width: int, home: Path) -> None:
         pexpect = pytest.importorskip("pexpect")
-        left = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-        variables = {**left, "IPYTHONDIR": str(home), "TERM": "dumb", "PYTHONWARNINGS": "ignore"}
+        environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+        variables = {**environment, "IPYTHONDIR": str(home), "TERM": "dumb", "PYTHONWARNINGS": "ignore"}
         arguments = ["-m", "IPython", "--simple-prompt", "--no-banner", "--colors=NoColor", "--no-confirm-exit"]
         self._child = pexpect.spawn(
             sys.executable, arguments, dimensions=(60, width), env=variables, encoding="utf-8", timeout=HANG_S
@@ -49,7 +49,7 @@ class Terminal:
         return str(self._child.before)
 
     def run(self, line: str) -> list[str]:
-        """Run a line; returns what is printed, as lines."""
+        """Run a line; returns its output, as lines."""
         self._child.sendline(line)
         text = self._wait()
         return re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", text).replace("\r", "").splitlines()
@@ -63,7 +63,7 @@ class Terminal:
 @pytest.mark.host("IPython terminal, 80 and 120 columns", "commands in place of widgets")
 @pytest.mark.host("IPython terminal, 80 and 120 columns", "tables")
 @pytest.mark.parametrize("width", [80, 120])
-def test_a_terminal_shows_status_and_meaning_and_names_what_replaces_a_widget(width: int, tmp_path: Path) -> None:
+def test_a_terminal_shows_status_and_meaning_and_names_the_replacement_of_a_widget(width: int, tmp_path: Path) -> None:
     script = tmp_path / "setup.ipy"
     script.write_text(SETUP)
     terminal = Terminal(width, tmp_path)
@@ -117,7 +117,7 @@ def test_no_line_is_longer_than_the_width(frame: pd.DataFrame, width: int, kind:
     assert lines[-1].endswith("columns]")
 
 
-def test_what_is_made_of_it_is_a_plain_frame_with_all_columns(frame: pd.DataFrame) -> None:
+def test_a_frame_derived_from_it_is_plain_and_has_all_columns(frame: pd.DataFrame) -> None:
     shown = TerminalFrame(frame)
     assert shown.equals(frame)
     assert list(shown.columns) == list(frame.columns)
