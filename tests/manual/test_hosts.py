@@ -1,4 +1,4 @@
-"""The table of hosts is what the tests found: each row has its test, and each test its row."""
+"""The table of hosts has the results of the tests: each row has its test, and each test its row."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_feature_has_the_worst_result_of_its_tests(tmp_path: Path, outcomes: l
     assert json.loads((tmp_path / "hosts.json").read_text("utf-8")) == {"Lab": {"form": result}}
 
 
-def test_what_did_not_run_keeps_its_result(tmp_path: Path) -> None:
+def test_a_test_that_did_not_run_keeps_its_result(tmp_path: Path) -> None:
     file = tmp_path / "hosts.json"
     for feature in ("form", "card"):
         results = HostResults(file)

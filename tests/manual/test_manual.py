@@ -1,4 +1,4 @@
-"""The manual: it builds without a warning and without the network, its code runs, and what it names exists."""
+"""The manual builds without a warning and without the network, its code runs, and every name in it exists."""
 
 from __future__ import annotations
 
@@ -140,16 +140,16 @@ def test_the_tables_are_complete(built: Path) -> None:
     assert options <= {cell.split()[0] for cell in cells("magics") if cell}
 
 
-# --- what the texts name exists -----------------------------------------------------------------------------------
+# --- names in the texts exist -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_the_magics_and_options_that_a_text_names_exist(name: str) -> None:
     for magic, rest in re.findall(r"%(linq_\w+)((?:[^`\n]|\{[^}]*\})*)", TEXTS[name]):
         assert magic in COMMANDS, magic
-        known = COMMANDS[magic].options.keys() | (BATCH.options.keys() if magic == "linq_voicememo" else set())
+        options = COMMANDS[magic].options.keys() | (BATCH.options.keys() if magic == "linq_voicememo" else set())
         for option in re.findall(r"(?<=\s)--[a-z][\w-]*", rest.split(" #")[0]):
-            assert option in known, f"%{magic} {option}"
+            assert option in options, f"%{magic} {option}"
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -200,10 +200,10 @@ def test_the_options_of_the_commands_that_a_text_names_exist(name: str) -> None:
 
 def blocks(page: Path) -> list[tuple[str, str, str]]:
     """Return the blocks of code of a page, each with its language and the error that it is to raise."""
-    found = BLOCK.findall(page.read_text("utf-8"))
+    matches = BLOCK.findall(page.read_text("utf-8"))
     return [
         (kind, inspect.cleandoc(code), why if mark == "raises" else "")
-        for _, mark, why, kind, code in found
+        for _, mark, why, kind, code in matches
         if mark != "not run"
     ]
 
@@ -234,7 +234,7 @@ def test_only_blocks_with_a_reason_are_not_run() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in TEXTS if name.endswith(".ipynb")])
-def test_a_notebook_begins_with_a_question_and_ends_with_what_next(name: str) -> None:
+def test_a_notebook_begins_with_a_question_and_ends_with_the_next_steps(name: str) -> None:
     cells = nbformat.read(NOTEBOOKS / name, as_version=4).cells
     assert re.match(r"# .+\?\n", cells[0].source)
     assert cells[-1].source.startswith("## What next\n")
