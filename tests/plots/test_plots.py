@@ -1,4 +1,4 @@
-"""Plots draw what the table says; series differ also without colour, and a sentence stands below."""
+"""Plots draw the numbers of the table; series differ also without colour, and a sentence stands below."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def a_send(number: int, status: str, **more: Any) -> Send:
 
 
 def some() -> list[Send]:
-    came = [
+    sends = [
         a_send(n, "read" if n % 4 == 0 else "delivered", accepted_at=AT + timedelta(seconds=n, milliseconds=200),
                sent_at=AT + timedelta(seconds=n + 1), delivered_at=AT + timedelta(seconds=n + 1 + n % 5),
                read_at=AT + timedelta(seconds=n + 60) if n % 4 == 0 else None)
@@ -52,7 +52,7 @@ def some() -> list[Send]:
     ]  # fmt: skip
     failed = [a_send(n, "failed", http_status=202, error_code=4001, failed_at=AT + timedelta(seconds=n + 3),
                      accepted_at=AT + timedelta(seconds=n)) for n in range(40, 44)]  # fmt: skip
-    return [*came, *failed, *(a_send(n, "rejected", http_status=403, error_code=2024) for n in range(44, 47))]
+    return [*sends, *failed, *(a_send(n, "rejected", http_status=403, error_code=2024) for n in range(44, 47))]
 
 
 def test_the_timeline_ends_at_the_number_of_each_step() -> None:
@@ -74,7 +74,7 @@ def test_a_long_timeline_is_drawn_with_few_points_and_ends_right() -> None:
     assert "minutes" in ax.get_xlabel()
 
 
-def test_latency_reaches_half_where_the_report_says() -> None:
+def test_the_latency_curve_reaches_half_at_the_median_of_the_report() -> None:
     frame = to_frame(some())
     ax = plots.latency(frame)
     report = reports.latency(frame, by=("is_group",))
@@ -180,7 +180,7 @@ def test_chats_of_one_name_stay_apart_and_many_codes_share_a_part() -> None:
 
 
 @pytest.mark.parametrize("name", ["timeline", "latency", "funnel", "errors"])
-def test_a_plot_is_drawn_where_it_is_told_and_of_nothing_too(name: str) -> None:
+def test_a_plot_is_drawn_on_the_given_axes_and_also_without_rows(name: str) -> None:
     _, mine = pyplot.subplots()
     for sends in (some(), []):
         mine.clear()
@@ -190,7 +190,7 @@ def test_a_plot_is_drawn_where_it_is_told_and_of_nothing_too(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["timeline", "latency", "errors"])
-def test_what_is_drawn_is_told_apart_without_colour(name: str) -> None:
+def test_series_are_distinguishable_without_colour(name: str) -> None:
     ax = getattr(to_frame(some()).linq.plot, name)()
     lines = [(line.get_linestyle(), line.get_marker()) for line in ax.get_lines()]
     hatches = [bars.patches[0].get_hatch() for bars in ax.containers]
@@ -260,7 +260,7 @@ def test_a_table_of_another_engine_is_drawn_too() -> None:
     )
 
 
-def test_a_table_without_the_columns_is_said_in_one_line() -> None:
+def test_a_table_without_the_columns_is_an_error_of_one_line() -> None:
     with pytest.raises(
         SettingsError, match=r"timeline needs the column 'created_at' of to_frame\(outbox.sends\(\)\); the frame has x"
     ):
