@@ -1,4 +1,4 @@
-"""The recorder's kernel side: what arrives whole is kept, what does not is said, and no sound is in any output."""
+"""The recorder's kernel side: complete takes are kept, incomplete takes are reported, and no sound is in any output."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def samples(seconds: float, hz: float = 440) -> bytes:
 
 
 def noise(seconds: float) -> bytes:
-    """What compresses worst."""
+    """Noise, which compresses worst."""
     dice = random.Random(1)
     return array("h", (dice.randint(-32000, 32000) for _ in range(round(seconds * RATE)))).tobytes()
 
@@ -101,7 +101,7 @@ def page(recorder: Recorder) -> Page:
 
 @pytest.fixture
 def cells(shell: InteractiveShell, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> InteractiveShell:
-    """The shell as the one that displays, with ``recorder`` in its namespace."""
+    """The shell that displays, with ``recorder`` in its namespace."""
     monkeypatch.setattr(InteractiveShell, "_instance", shell)
     shell.user_ns["recorder"] = recorder
     return shell
@@ -129,12 +129,12 @@ def test_the_memo_can_be_sent(recorder: Recorder, page: Page) -> None:
     outbox = linq_nb.connect(demo=True, fresh=True)
     ada = outbox.demo.chat_ids["Ada Lovelace"]
     outbox.send(recorder.memo, ada)
-    (got,) = outbox.demo.memos(ada)
-    assert outbox.demo.memo_bytes(got["message_id"]) == recorder.memo.data
+    (memo,) = outbox.demo.memos(ada)
+    assert outbox.demo.memo_bytes(memo["message_id"]) == recorder.memo.data
 
 
 @pytest.mark.parametrize("file", sorted(AUDIO.glob("hello.*")), ids=lambda file: file.suffix)
-def test_a_file_is_taken_as_it_is_or_refused_with_the_reason(recorder: Recorder, page: Page, file: Path) -> None:
+def test_a_file_is_kept_unchanged_or_refused_with_the_reason(recorder: Recorder, page: Page, file: Path) -> None:
     answer = page.deliver(file.read_bytes(), what="file", name=file.name)
     if file.suffix == ".ogg":
         assert answer["kind"] == "failed"
@@ -146,7 +146,7 @@ def test_a_file_is_taken_as_it_is_or_refused_with_the_reason(recorder: Recorder,
         assert recorder.takes[0].name == recorder.memo.filename == file.name
 
 
-# --- it does not arrive whole ---
+# --- incomplete takes ---
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_file_is_taken_as_it_is_or_refused_with_the_reason(recorder: Recorder,
     ],
     ids=["shortened", "empty", "one bit", "longer"],
 )
-def test_a_damaged_take_is_said_so_and_can_be_sent_again(recorder: Recorder, page: Page, spoil: Any) -> None:
+def test_a_damaged_take_is_reported_and_can_be_sent_again(recorder: Recorder, page: Page, spoil: Any) -> None:
     sound = samples(1.2)
     answer = page.deliver(sound, spoil=spoil)
     assert answer["kind"] == "failed"
@@ -170,7 +170,7 @@ def test_a_damaged_take_is_said_so_and_can_be_sent_again(recorder: Recorder, pag
     assert frames(recorder.memo) == sound
 
 
-def test_a_part_that_is_lost_leaves_nothing(recorder: Recorder, page: Page) -> None:
+def test_a_take_with_a_lost_chunk_is_not_kept(recorder: Recorder, page: Page) -> None:
     sound = samples(1.2)
     assert page.deliver(sound, spoil=lambda chunk, data: None if chunk == 2 else data)["kind"] == "lost"
     assert recorder.takes == ()
@@ -213,7 +213,9 @@ def test_a_message_that_makes_no_sense_is_refused(recorder: Recorder, page: Page
 
 
 @pytest.mark.parametrize("content", [{}, {"kind": []}, {"kind": "choose", "take": 7}, {"kind": "chunk", "take": "x"}])
-def test_a_message_about_nothing_changes_nothing(recorder: Recorder, page: Page, content: dict[str, Any]) -> None:
+def test_an_incomplete_message_or_an_unknown_take_changes_nothing(
+    recorder: Recorder, page: Page, content: dict[str, Any]
+) -> None:
     page.deliver(samples(1))
     before, memo = recorder.takes, recorder.memo
     page.ask(**content)
@@ -221,7 +223,7 @@ def test_a_message_about_nothing_changes_nothing(recorder: Recorder, page: Page,
 
 
 @pytest.mark.parametrize(("sound", "rate"), [(b"\0" * 101, RATE), (b"\0\0" * 10, RATE), (b"\0\0" * 9000, 7)])
-def test_sound_that_is_none_is_refused(recorder: Recorder, page: Page, sound: bytes, rate: int) -> None:
+def test_invalid_sound_is_refused(recorder: Recorder, page: Page, sound: bytes, rate: int) -> None:
     assert page.deliver(sound, rate_hz=rate)["kind"] == "failed"
     assert recorder.takes == ()
 
@@ -336,7 +338,7 @@ def test_a_limit_is_a_number_of_bytes_that_linq_takes(limit: Any) -> None:
         Recorder(limit_bytes=limit)
 
 
-# --- what is shown and saved ---
+# --- displays and saved notebooks ---
 
 
 def test_no_sound_is_in_the_widgets_state(recorder: Recorder, page: Page) -> None:
@@ -358,11 +360,11 @@ def test_a_reloaded_page_gets_the_sound_back_in_chunks(recorder: Recorder, page:
     assert b"".join(chunks) == recorder.memo.data
 
 
-def test_a_file_that_no_browser_plays_is_heard_as_a_preview(recorder: Recorder, page: Page) -> None:
+def test_a_file_that_no_browser_plays_is_played_as_a_preview(recorder: Recorder, page: Page) -> None:
     page.deliver((AUDIO / "hello.aiff").read_bytes(), what="file", name="hello.aiff")
     page.ask(kind="fetch", take="a")
-    heard = next(content for content, _ in page.heard if content["kind"] == "sound")
-    assert heard["mime"] in ("audio/mpeg", "audio/wav")
+    sound = next(content for content, _ in page.heard if content["kind"] == "sound")
+    assert sound["mime"] in ("audio/mpeg", "audio/wav")
     assert "plays a preview; the file itself is sent" in recorder.takes[0].notes
 
 
