@@ -136,13 +136,13 @@ def errors(sends: Sequence[Send], names: Sequence[str]) -> list[Row]:
         if send.status in ("failed", "unknown", "rejected", "not_sent"):
             groups[(*(value(send, name) for name in names), *numbers(send))].append(send)
     columns = [*names, "status", "http_status", "error_code"]
-    made = []
+    rows = []
     for key, group in groups.items():
         meaning, todo = explained(group[0])
         chats = {} if "chat_id" in names else {"chats": len({send.chat_id for send in group})}
-        made.append({**dict(zip(columns, key, strict=True)), "meaning": meaning, "what_to_do": todo,
+        rows.append({**dict(zip(columns, key, strict=True)), "meaning": meaning, "what_to_do": todo,
                      "sends": len(group), **chats, **span(group)})  # fmt: skip
-    return sorted(made, key=lambda row: (-row["sends"], *nulls_last(*(row[name] for name in columns))))
+    return sorted(rows, key=lambda row: (-row["sends"], *nulls_last(*(row[name] for name in columns))))
 
 
 def unconfirmed(sends: Sequence[Send], horizon: timedelta, now: datetime) -> list[Row]:
@@ -161,14 +161,14 @@ def duplicates(sends: Sequence[Send]) -> list[Row]:
         audio = send.sha256 or send.attachment_id
         if audio and send.status not in ("rejected", "not_sent", "preparing"):
             groups[send.chat_id, audio].append(send)
-    made = []
+    rows = []
     for (chat_id, audio), group in groups.items():
         unclear = sum(send.status in ("unknown", "sending") for send in group)
         if len(group) > 1:
-            made.append({"chat_id": chat_id, "chat_name": latest(group, "chat_name"),
+            rows.append({"chat_id": chat_id, "chat_name": latest(group, "chat_name"),
                          "filename": latest(group, "filename"), "audio": audio, "bubbles": len(group) - unclear,
                          "unclear": unclear, **span(group)})  # fmt: skip
-    return sorted(made, key=lambda row: (-row["bubbles"], -row["unclear"], row["chat_id"], row["audio"]))
+    return sorted(rows, key=lambda row: (-row["bubbles"], -row["unclear"], row["chat_id"], row["audio"]))
 
 
 def compare(sends: Sequence[Send], messages: Sequence[Message]) -> list[Row]:

@@ -1,4 +1,4 @@
-"""The same table for each engine, and what an engine answered as plain rows."""
+"""The same table for each engine, and the result of an engine as plain rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports of frames as they come back from files and other tools: the same answers, or one line that says why not."""
+"""Reports of frames from files and other tools: the same results, or an error of one line with the reason."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ MESSAGES = [
 def as_numpys(frame: pd.DataFrame) -> pd.DataFrame:
     """As DuckDB's ``.df()`` gives it: whole numbers with missing ones are floats, truths and texts objects."""
     kinds = {"Int64": "float64", "Float64": "float64"}
-    made = frame.astype({name: kinds[str(dtype)] for name, dtype in frame.dtypes.items() if str(dtype) in kinds})
+    converted = frame.astype({name: kinds[str(dtype)] for name, dtype in frame.dtypes.items() if str(dtype) in kinds})
     for name, dtype in as_text(frame).dtypes.items():
         if str(dtype) in ("string", "boolean"):
-            made[name] = as_text(frame)[name].astype(object).where(frame[name].notna(), None)
-    return made
+            converted[name] = as_text(frame)[name].astype(object).where(frame[name].notna(), None)
+    return converted
 
 
 def backwards(frame: pd.DataFrame) -> pd.DataFrame:
@@ -128,7 +128,7 @@ def test_columns_to_count_by_are_named_once_and_not_as_a_reports_own(engine: str
             ask(table, name)
 
 
-def test_what_a_report_cannot_read_is_said_in_one_line() -> None:
+def test_a_frame_that_a_report_cannot_read_is_an_error_of_one_line() -> None:
     frame, messages = to_frame(SENDS), to_frame(MESSAGES, kind="messages")
     with pytest.raises(SettingsError, match=r"^by_chat takes a frame without duplicate columns; drop the duplicates$"):
         reports.by_chat(pd.concat([frame, frame[["day"]]], axis=1))

@@ -1,4 +1,4 @@
-"""What a report says of a table that it cannot read, of codes that it does not know, and by the accessor."""
+"""Reports of unreadable tables and of unknown codes, and reports by the accessor."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def a_send(number: int, **more: Any) -> Send:
 
 
 @pytest.mark.parametrize("name", [report for report in reports.REPORTS if report not in ("by", "compare")])
-def test_what_is_no_frame_is_said_in_one_line(name: str) -> None:
+def test_a_value_that_is_no_frame_is_an_error_of_one_line(name: str) -> None:
     with pytest.raises(SettingsError, match=r"takes a frame such as to_frame\(outbox.sends\(\)\), not a list"):
         getattr(reports, name)([a_send(1)])
 
@@ -38,7 +38,7 @@ def test_a_missing_column_is_named_with_those_that_are_there(name: str) -> None:
             getattr(reports, name)(table)
 
 
-def test_words_that_a_report_does_not_take_are_refused() -> None:
+def test_invalid_arguments_of_a_report_are_refused() -> None:
     frame = to_frame([])
     with pytest.raises(SettingsError, match="name a column to count by"):
         reports.by(frame)
@@ -71,7 +71,7 @@ def test_an_unconfirmed_send_is_counted_from_now_if_no_time_is_given() -> None:
     assert len(reports.unconfirmed(frame)) == 0
 
 
-def test_a_code_that_nobody_documented_is_explained_by_its_http_status() -> None:
+def test_an_undocumented_code_is_explained_by_its_http_status() -> None:
     sends = [a_send(1, status="rejected", http_status=409, error_code=2099),
              a_send(2, status="failed", http_status=202), a_send(3, status="not_sent")]  # fmt: skip
     report = reports.errors(to_frame(sends)).set_index("status")
@@ -81,7 +81,7 @@ def test_a_code_that_nobody_documented_is_explained_by_its_http_status() -> None
     assert report.loc["not_sent", "what_to_do"] == "run it again: nothing was sent"
 
 
-def test_the_accessor_has_every_report_with_its_words() -> None:
+def test_the_accessor_has_every_report_with_its_arguments() -> None:
     frame = to_frame([a_send(1, status="read"), a_send(2, status="failed", error_code=4001)])
     for name in reports.REPORTS:
         method = getattr(accessor.LinqAccessor, name)
@@ -92,7 +92,7 @@ def test_the_accessor_has_every_report_with_its_words() -> None:
     assert frame.linq.by("status")["sends"].tolist() == [1, 1]
 
 
-def test_a_report_says_only_what_it_documents() -> None:
+def test_a_report_documents_each_of_its_columns() -> None:
     frame = to_frame([a_send(1, status="read", delivered_at=AT, posted_at=AT), a_send(2, status="failed")])
     for name in ("by_chat", "by_day", "by_hour", "funnel", "latency", "errors", "unconfirmed", "duplicates"):
         report = getattr(reports, name)
@@ -108,7 +108,7 @@ def test_linqs_own_list_is_compared_with_the_journal() -> None:
         demo.reset()
         ada, bob = (outbox.chat(demo.chat_ids[name]) for name in list(demo.chat_ids)[:2])
         memo = linq_nb.VoiceMemo.from_samples([0.0] * 800, 8000)
-        kept = outbox.send(memo, ada)
+        send = outbox.send(memo, ada)
         demo.lose_next_answer()
         with pytest.raises(linq_nb.OutcomeUnknown):
             outbox.send(memo, bob)
@@ -116,7 +116,7 @@ def test_linqs_own_list_is_compared_with_the_journal() -> None:
         outbox.refresh()
         assert outbox.messages("Ada Lovelace") == outbox.messages(ada.chat_id)
         with pytest.raises(linq_nb.PreflightError, match="not of type Send; nothing was sent"):
-            outbox.messages([kept])
+            outbox.messages([send])
         messages = to_frame(outbox.messages([ada, bob]), kind="messages")
         assert len(messages) == len(outbox.messages())
         difference = reports.compare(to_frame(outbox.sends()), messages)
@@ -127,6 +127,6 @@ def test_linqs_own_list_is_compared_with_the_journal() -> None:
         assert len(reports.compare(to_frame(outbox.sends()), messages)) == 0
         demo.limits.retention = timedelta(days=1)
         demo.advance(days=3)
-        gone = reports.compare(to_frame(outbox.sends()), to_frame(outbox.messages(), kind="messages"))
-        assert gone["found"].tolist() == ["only_sends"] * 2
-        assert kept.message_id in set(gone["message_id"])
+        table = reports.compare(to_frame(outbox.sends()), to_frame(outbox.messages(), kind="messages"))
+        assert table["found"].tolist() == ["only_sends"] * 2
+        assert send.message_id in set(table["message_id"])

@@ -85,7 +85,7 @@ def test_an_odd_frame_has_the_same_hours(odd: str) -> None:
         (2, "a name such as America/New_York"),
     ],
 )
-def test_a_zone_that_does_not_exist_is_refused_in_one_line(tz: Any, hint: str) -> None:
+def test_an_unknown_zone_is_an_error_of_one_line(tz: Any, hint: str) -> None:
     for report in (reports.by_day, reports.by_hour):
         with pytest.raises(SettingsError, match=rf"^tz= has no time zone .*; .*{hint}") as caught:
             report(to_frame([]), tz=tz)
@@ -99,7 +99,7 @@ def test_a_zone_may_be_a_zone_of_python() -> None:
 
 
 @pytest.mark.parametrize("q", [95, -0.1, (0.5, 2), (), "0.5", "x", True, None, float("nan"), ["a"]])
-def test_quantiles_that_are_no_shares_are_refused_in_one_line(q: Any) -> None:
+def test_quantiles_that_are_no_shares_are_an_error_of_one_line(q: Any) -> None:
     with pytest.raises(SettingsError, match=r"^q= is one or more shares from 0 to 1, such as \(0.5, 0.95\), not "):
         reports.latency(to_frame([]), q=q)
 

@@ -57,7 +57,7 @@ def a_send(draw: Any, number: int) -> Send:
 @st.composite
 def some_sends(draw: Any) -> list[Send]:
     sends = [draw(a_send(number)) for number in range(draw(st.integers(0, len(IDS))))]
-    seen: set[Any] = set()  # two names at one instant: either is the last one
+    seen: set[Any] = set()  # two names at one instant: either counts as the last
     return [s for s in sends if (s.chat_id, s.created_at) not in seen and not seen.add((s.chat_id, s.created_at))]
 
 
@@ -112,12 +112,12 @@ def errors_by_status_and_day(sends: Sequence[Send]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (-row["sends"], *by_hand.nulls_last(*(row[name] for name in order))))
 
 
-def same(rows: list[dict[str, Any]], wanted: list[dict[str, Any]], what: str) -> None:
-    assert [list(row) for row in rows] == [list(row) for row in wanted], f"{what}: other columns"
-    for got, want in zip(rows, wanted, strict=True):
+def same(rows: list[dict[str, Any]], wanted: list[dict[str, Any]], message: str) -> None:
+    assert [list(row) for row in rows] == [list(row) for row in wanted], f"{message}: other columns"
+    for actual, want in zip(rows, wanted, strict=True):
         for name, value in want.items():
             near = pytest.approx(value, abs=1e-6) if isinstance(value, float) else value
-            assert got[name] == near, f"{what}: {name} of {want}"
+            assert actual[name] == near, f"{message}: {name} of {want}"
 
 
 @pytest.mark.thorough
@@ -125,8 +125,8 @@ def same(rows: list[dict[str, Any]], wanted: list[dict[str, Any]], what: str) ->
 @SETTINGS
 def test_every_engine_answers_as_plain_python_does(sends: list[Send]) -> None:
     frame = to_frame(sends, "full")
-    for engine, (kind, made) in ENGINES.items():
-        (table,) = made(frame)
+    for engine, (kind, convert) in ENGINES.items():
+        (table,) = convert(frame)
         for name, report, plain in CASES:
             answer = report(table)
             assert isinstance(answer, kind), f"{name} of {engine} is a {type(answer).__name__}"
@@ -137,7 +137,7 @@ def test_every_engine_answers_as_plain_python_does(sends: list[Send]) -> None:
 @SETTINGS
 def test_sends_and_linqs_messages_are_compared_alike(sends: list[Send], messages: list[Message]) -> None:
     ours, theirs = to_frame(sends, "full"), to_frame(messages, kind="messages")
-    for engine, (kind, made) in ENGINES.items():
-        answer = reports.compare(*made(ours, theirs))
+    for engine, (kind, convert) in ENGINES.items():
+        answer = reports.compare(*convert(ours, theirs))
         assert isinstance(answer, kind)
         same(rows(answer), by_hand.compare(sends, messages), f"compare on {engine}")

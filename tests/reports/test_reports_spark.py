@@ -34,9 +34,9 @@ def spark() -> Iterator[Any]:
     session = SparkSession.builder.master("local[1]").appName("reports")
     for name, value in settings.items():
         session = session.config(name, value)
-    made = session.getOrCreate()
-    yield made
-    made.stop()
+    spark = session.getOrCreate()
+    yield spark
+    spark.stop()
 
 
 def in_spark(spark: Any, frame: pd.DataFrame) -> Any:

@@ -207,7 +207,7 @@ def test_plain_texts_are_searched_by_how_they_look_too(engine: str, text: str) -
     assert [row["chat_name"] for row in chosen] == [name for name in names if name_key(text) in name_key(name)]
 
 
-def test_polars_enums_are_asked_for_what_needs_somebody() -> None:
+def test_polars_enums_can_be_filtered_by_needs_me() -> None:
     frame = pl.from_pandas(to_frame(SENDS))
     enums = {
         name: pl.Enum(frame[name].cast(pl.String).drop_nulls().unique().to_list()) for name in ("status", "service")
