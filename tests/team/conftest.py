@@ -27,8 +27,8 @@ def server() -> Iterator[Server]:
         if os.environ.get("LINQ_NB_REQUIRE_POSTGRES") == "1":
             pytest.fail(lacks)
         pytest.skip(lacks)
-    with running() as made:
-        yield made
+    with running() as server:
+        yield server
 
 
 @pytest.fixture
@@ -77,5 +77,5 @@ def connect(connect: Callable[..., Outbox], url: str) -> Callable[..., Outbox]:
 
 @pytest.fixture
 def demo_socket() -> Iterator[Socket]:
-    with started() as made:
-        yield made
+    with started() as process:
+        yield process

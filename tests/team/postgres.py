@@ -27,7 +27,7 @@ def tool(name: str) -> str | None:
 
 
 def missing() -> str:
-    """Say what is missing to run a server, or nothing."""
+    """Name the missing requirements of a server, or return ""."""
     lacks = [name for name in ("initdb", "pg_ctl") if tool(name) is None]
     if lacks:
         return f"no PostgreSQL here ({' and '.join(lacks)}); on Debian: apt install postgresql-15"
@@ -39,7 +39,7 @@ def missing() -> str:
 
 
 def free_port() -> int:
-    """Find a port that is nobody's, even while a crashed server is away (the system's own go to anyone)."""
+    """Find a port that no program takes while a crashed server is down (outside the range that the system assigns)."""
     for port in random.SystemRandom().sample(range(15_000, 32_000), 100):
         with socket.socket() as free, contextlib.suppress(OSError):
             free.bind(("127.0.0.1", port))
@@ -49,14 +49,14 @@ def free_port() -> int:
 
 @contextmanager
 def running() -> Iterator[Server]:
-    """Run a server in a folder of its own, and leave nothing of it."""
+    """Run a server in a folder of its own, which is deleted afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="linq_nb_pg"))
     try:
-        made = Server(folder)
+        server = Server(folder)
         try:
-            yield made
+            yield server
         finally:
-            made.crash()
+            server.crash()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -96,14 +96,14 @@ class Server:
         self._run("pg_ctl", "start", "-w", "-s", "-D", str(self.data), "-l", str(self.folder / "log"))
 
     def crash(self) -> None:
-        """Stop at once, as a crash: no goodbye to anybody; returns when it is gone."""
+        """Stop at once, as in a crash, without closing connections; returns when the process has ended."""
         self._run("pg_ctl", "stop", "-w", "-s", "-m", "immediate", "-D", str(self.data))
 
     def _run(self, name: str, *arguments: str) -> None:
         su = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
         environ = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
         command = [*su, str(tool(name)), *arguments]
-        with (self.folder / "tools.log").open("a") as log:  # a file, since the server keeps what it is given open
+        with (self.folder / "tools.log").open("a") as log:  # a file, since the server keeps its inherited streams open
             done = subprocess.run(
                 command, stdout=log, stderr=log, cwd=self.folder, env=environ, timeout=60, check=False
             )

@@ -1,4 +1,4 @@
-"""What the tests of a team's journal share."""
+"""Helpers of the tests of a team's journal."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 
 from postgres import Server
 
-from linq_nb import Draft, Event, Send, VoiceMemo
-from linq_nb.demo import Demo
+from linq_nb import Event, Send
 from linq_nb.journal import Claim, Journal
 from linq_nb.model import send_id
 
@@ -38,10 +37,6 @@ def admin(server: Server, *statements: str, database: str = "postgres") -> list[
         return list(cursor.fetchall()) if cursor.description else []
 
 
-def customers(demo: Demo, memo: VoiceMemo, number: int) -> list[Draft]:
-    return [Draft(memo=memo, chat=chat_id) for chat_id in demo.add_chats(number).values()]
-
-
 def wanted(content: str = SHA, copy: int = 1, **fields: Any) -> Send:
     given = {"send_id": send_id(BASE, CHAT_ID, content, copy), "base_url": BASE, "chat_id": CHAT_ID, "created_at": AT}
     return Send(content=content, copy=copy, **{**given, **fields})
@@ -56,9 +51,9 @@ def claimed(book: Journal, owner: str = "me", send: Send | None = None) -> Claim
 
 def at_status(book: Journal, status: str, send: Send | None = None) -> Send:
     claim = claimed(book, send=send)
-    made = dataclasses.replace(claim.send, status=status)
-    assert book.advance(claim, made)
-    return made
+    changed = dataclasses.replace(claim.send, status=status)
+    assert book.advance(claim, changed)
+    return changed
 
 
 def event(status: str | None, **fields: Any) -> Event:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,9 +13,6 @@ import pytest
 from postgres import Server
 from team_samples import Wall, admin
 
-import linq_nb
-from linq_nb import Outbox
-from linq_nb.demo import Demo
 from linq_nb.journal import Journal
 
 HERE = Path(__file__).parent
@@ -30,9 +27,9 @@ import test_webhook_journal  # noqa: E402
 pytestmark = pytest.mark.thorough
 
 ABOUT_SQLITE = ("PRAGMA", "sqlite", "pragma(", "tmp_path", "monkeypatch", "refusing(")
-"""Words in the source of tests that are about SQLite or its file."""
+"""Words that mark the tests of SQLite or its file."""
 
-stages, later = test_once.stages, test_once.later
+stages, later, on_disk = test_once.stages, test_once.later, test_once.on_disk
 
 
 _wall = Wall()
@@ -48,30 +45,15 @@ def wall() -> Wall:
 @pytest.fixture(scope="module")
 def emptied(server: Server) -> Iterator[Journal]:
     """One journal for many small tests: to empty it is faster than to make one."""
-    made = Journal(server.url(), wall=_wall)
-    yield made
-    made.close()
+    journal = Journal(server.url(), wall=_wall)
+    yield journal
+    journal.close()
 
 
 @pytest.fixture
 def book(emptied: Journal, server: Server, wall: Wall) -> Journal:
     admin(server, "TRUNCATE sends, events, names, attachments RESTART IDENTITY")
     return emptied
-
-
-@pytest.fixture
-def on_disk(demo: Demo, stages: Any, url: str) -> Iterator[Callable[..., Outbox]]:
-    """Make outboxes on one demo and one journal, as several notebooks would have them."""
-    opened: list[Outbox] = []
-
-    def connect(**more: Any) -> Outbox:
-        given = {"api_key": demo.api_key, "base_url": demo.base_url, "transport": stages, "sleep": demo.sleep}
-        opened.append(linq_nb.connect(**{**given, "clock": demo.now, "journal": url, **more}))
-        return opened[-1]
-
-    yield connect
-    for outbox in opened:
-        outbox.close()
 
 
 def promises(module: ModuleType, fixture: str) -> dict[str, Any]:
@@ -90,5 +72,5 @@ globals().update(promises(test_webhook_journal, "book") | promises(test_url_repe
 del globals()["test_all_orders_of_a_messages_events_end_in_the_same_columns"]  # hundreds: see test_team_webhooks
 
 
-def test_they_are_many() -> None:
+def test_many_tests_are_run_once_more() -> None:
     assert len([name for name in globals() if name.startswith("test_")]) > 35

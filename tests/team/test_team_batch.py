@@ -14,7 +14,7 @@ import httpx
 import pytest
 from demo_process import Socket, ask
 from postgres import Server
-from team_samples import customers
+from shared import customers, memo_posts
 
 from linq_nb import JournalError, Outbox, OutcomeUnknown, VoiceMemo
 from linq_nb.demo import Demo
@@ -28,27 +28,23 @@ Connect = Callable[..., Outbox]
 class Cut(httpx.BaseTransport):
     """The demo's transport; the server dies after the nth request whose method and path fit."""
 
-    def __init__(self, demo: Demo, server: Server, what: str, nth: int) -> None:
+    def __init__(self, demo: Demo, server: Server, part: str, nth: int) -> None:
         self.inner, self.server = demo.transport(), server
-        self.what, self.left = what, nth
+        self.part, self.left = part, nth
         self.lock = threading.Lock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        with self.lock:  # while the server dies nobody else gets an answer
+        with self.lock:  # while the server dies no other request gets an answer
             return self._handled(request)
 
     def _handled(self, request: httpx.Request) -> httpx.Response:
-        fits = self.what in f"{request.method} {request.url.path}"
+        fits = self.part in f"{request.method} {request.url.path}"
         self.left -= fits
         response = self.inner.handle_request(request)
         if fits and self.left == 0:
             response.read()
             self.server.crash()
         return response
-
-
-def posts(demo: Demo) -> int:
-    return sum(request.method == "POST" and request.path.endswith("/voicememo") for request in demo.requests)
 
 
 def an_hour_later() -> float:
@@ -65,7 +61,7 @@ def test_a_server_that_stops_stops_the_batch_and_the_batch_resumes(
         batch = outbox.send_all(outbox.plan(drafts), workers=1, stop_after=3).wait()
     finally:
         server.start()
-    assert posts(demo) == 10
+    assert memo_posts(demo) == 10
     assert [send.status for send in batch.results()[:9]] == ["queued"] * 9
     assert batch.results()[9].status == "unknown"
     assert [send.status for send in batch.results()[10:]] == ["not_sent"] * 20
@@ -77,7 +73,7 @@ def test_a_server_that_stops_stops_the_batch_and_the_batch_resumes(
     assert all(send.message_id for send in sends)
     assert sends[9].reconcile_result == "found"
     assert sorted(demo.bubbles().values()) == [1] * 30
-    assert posts(demo) == 30
+    assert memo_posts(demo) == 30
 
 
 @pytest.mark.parametrize("workers", [4, 32])
@@ -88,15 +84,15 @@ def test_many_workers_lose_their_server_and_go_on(
     outbox = connect(transport=Cut(demo, server, "/voicememo", 20))
     try:
         outbox.send_all(outbox.plan(drafts), workers=workers, stop_after=0).wait()
-        gone = posts(demo)
+        posts = memo_posts(demo)
     finally:
         server.start()
-    assert 20 <= gone < 20 + workers
+    assert 20 <= posts < 20 + workers
     later = connect(steady=an_hour_later)
     sends = list(later.send_all(later.plan(drafts), workers=workers))
     assert all(send.message_id for send in sends)
     assert sorted(demo.bubbles().values()) == [1] * 60
-    assert posts(demo) == 60
+    assert memo_posts(demo) == 60
 
 
 def test_a_send_whose_answer_cannot_be_written_is_unknown(
@@ -109,22 +105,22 @@ def test_a_send_whose_answer_cannot_be_written_is_unknown(
     finally:
         server.start()
     sent = connect(steady=an_hour_later).send(memo, "Ada Lovelace")
-    assert (sent.repeated, sent.reconcile_result, posts(demo)) == (True, "found", 1)
+    assert (sent.repeated, sent.reconcile_result, memo_posts(demo)) == (True, "found", 1)
 
 
-@pytest.mark.parametrize("what", ["GET /api/partner/v3/chats", "POST /api/partner/v3/attachments", "PUT "])
-def test_nothing_is_sent_that_cannot_be_written_before(
-    demo: Demo, memo: VoiceMemo, connect: Connect, server: Server, what: str
+@pytest.mark.parametrize("part", ["GET /api/partner/v3/chats", "POST /api/partner/v3/attachments", "PUT "])
+def test_a_send_that_cannot_be_recorded_first_is_not_sent(
+    demo: Demo, memo: VoiceMemo, connect: Connect, server: Server, part: str
 ) -> None:
-    outbox = connect(transport=Cut(demo, server, what, 1))
+    outbox = connect(transport=Cut(demo, server, part, 1))
     try:
         with pytest.raises(JournalError, match="nothing was sent; start the server"):
             outbox.send(memo, "Ada Lovelace")
-        assert posts(demo) == 0
+        assert memo_posts(demo) == 0
     finally:
         server.start()
     assert not connect(steady=an_hour_later).send(memo, "Ada Lovelace").repeated
-    assert posts(demo) == 1
+    assert memo_posts(demo) == 1
 
 
 def test_a_server_that_comes_back_before_the_answer_is_not_missed(
@@ -170,5 +166,5 @@ def test_two_processes_share_the_rows_of_a_batch(demo_socket: Socket, url: str) 
 def _environ() -> dict[str, str]:
     import os
 
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
-    return {**kept, "PYTHONPATH": str(HERE.parents[1])}
+    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
+    return {**environment, "PYTHONPATH": str(HERE.parents[1])}

@@ -56,7 +56,7 @@ def test_only_a_mark_counts_the_time_of_a_request(books: Books, status: str) -> 
     assert 0 <= (books().seconds_since_mark(sending.send_id) or -1) < LEASE_S
 
 
-def test_an_orphan_is_one_by_the_servers_clock(books: Books) -> None:
+def test_the_servers_clock_decides_what_is_an_orphan(books: Books) -> None:
     book = books()
     at_status(book, "sending", wanted(posted_at=AT))
     assert books().orphans() == []
@@ -66,7 +66,7 @@ def test_an_orphan_is_one_by_the_servers_clock(books: Books) -> None:
     assert books().without_message_id(wanted().base_url, wanted().chat_id)[1] == set()
 
 
-def test_a_machines_clock_moves_no_lease(books: Books) -> None:
+def test_the_clock_of_a_machine_moves_no_lease(books: Books) -> None:
     slow, fast = books(), books()
     slow.database.wall, fast.database.wall = lambda: 0.0, lambda: 4e9
     claimed(slow)
@@ -109,7 +109,7 @@ def test_a_colleague_whose_clock_is_minutes_off_leaves_a_send_under_way_alone(
 
 @pytest.mark.parametrize("mine", [SLOW, FAST], ids=str)
 @pytest.mark.parametrize("theirs", [SLOW, FAST], ids=str)
-def test_a_colleague_whose_clock_is_minutes_off_says_not_found_in_time_and_finds_what_is_there(
+def test_a_colleague_whose_clock_is_minutes_off_reports_not_found_in_time_and_finds_an_existing_memo(
     demo: Demo, memo: VoiceMemo, connect: Connect, mine: timedelta, theirs: timedelta
 ) -> None:
     outbox = connect(clock=lambda: demo.now() + mine)
@@ -126,7 +126,7 @@ def test_a_colleague_whose_clock_is_minutes_off_says_not_found_in_time_and_finds
 
 
 def test_too_early_is_judged_by_the_servers_clock(demo: Demo, memo: VoiceMemo, connect: Connect) -> None:
-    """Our clock was put forward after the POST, and Linq's answers agree with it: the server knows better."""
+    """Our clock was put forward after the POST, and Linq's answers agree with it: the server's clock counts."""
     outbox = connect(clock=None)
     book = session_of(outbox).journal
     demo.reset_next()

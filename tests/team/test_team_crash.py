@@ -18,7 +18,7 @@ pytestmark = pytest.mark.thorough
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_batch_that_is_killed_again_and_again_and_its_server_too(
+def test_a_batch_survives_kills_of_its_process_and_of_its_server(
     seed: int, server: Server, url: str, tmp_path: Path
 ) -> None:
     kills = 0
@@ -26,7 +26,7 @@ def test_a_batch_that_is_killed_again_and_again_and_its_server_too(
     def crash_server(*_: Any) -> None:
         nonlocal kills
         kills += 1
-        if kills % 3 == 0:  # as the dead batch left it, without a goodbye
+        if kills % 3 == 0:  # as the killed batch left it, without closing its connections
             server.crash()
             server.start()
 

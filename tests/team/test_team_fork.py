@@ -75,7 +75,7 @@ print(os.waitstatus_to_exitcode(os.wait()[1]), outbox.send(memo, chat).repeated)
 
 
 def test_a_child_that_ends_by_itself_does_not_end_its_parents_sessions(demo_socket: Socket, url: str) -> None:
-    given = [demo_socket.base_url, demo_socket.api_key, url, str(AUDIO / "hello.amr")]
-    command = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", ENDS_BY_ITSELF, *given]
+    arguments = [demo_socket.base_url, demo_socket.api_key, url, str(AUDIO / "hello.amr")]
+    command = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", ENDS_BY_ITSELF, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S)
     assert (done.stdout.split(), done.stderr) == (["7", "True"], "")

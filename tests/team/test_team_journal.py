@@ -31,7 +31,7 @@ Books = Callable[..., Journal]
 ROOT = Path(__file__).parents[2]
 
 
-def test_what_is_open_for_long_is_chosen_as_python_chooses_it(book: Journal) -> None:
+def test_sql_selects_the_same_overdue_sends_as_python(book: Journal) -> None:
     statuses = ("queued", "sent", "read", "failed", "teleported")
     kinds = itertools.product(statuses, (None, "SMS", "RCS"), (None, True), (0, 2))
     sends = [
@@ -120,7 +120,7 @@ def test_names_linked_by_many_at_once_become_one_group(books: Books) -> None:
     assert str(both[0].attachment("account", "ab" * 32)).startswith("a")
 
 
-def test_writers_of_the_same_rows_in_any_order_never_lock_each_other_out(books: Books) -> None:
+def test_writers_of_the_same_rows_in_any_order_never_deadlock(books: Books) -> None:
     both = (books(), books())
     rows = [at_status(both[0], "queued", wanted(copy=n)).send_id for n in range(1, 9)]
     for n in range(9, 17):
@@ -129,21 +129,21 @@ def test_writers_of_the_same_rows_in_any_order_never_lock_each_other_out(books: 
     def write(n: int) -> None:
         book, chance = both[n % 2], random.Random(n)
         for _ in range(10):
-            seen = [event("delivered", send_id=row) for row in chance.sample(rows, 8)]
+            events = [event("delivered", send_id=row) for row in chance.sample(rows, 8)]
             act = chance.randrange(4)
             if act == 0:
                 book.renew("me")
             elif act == 1:
                 book.forget(CHAT_ID)
             else:
-                book.observe(*seen)
+                book.observe(*events)
 
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(write, range(12)))
     assert {send.status for send in both[0].sends()} == {"delivered", "preparing"}
 
 
-def test_64_workers_share_a_pool_that_a_server_can_bear(books: Books, server: Server) -> None:
+def test_64_workers_share_a_small_connection_pool(books: Books, server: Server) -> None:
     book, barrier, most = books(), threading.Barrier(64), []
 
     def work(n: int) -> None:
@@ -186,9 +186,7 @@ def test_threads_that_open_a_new_journal_at_once_share_one_key(books: Books) -> 
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_a_journal_of_an_older_version_opens_with_all_that_it_holds(
-    server: Server, database: str, version: int
-) -> None:
+def test_a_journal_of_an_older_version_opens_with_all_its_rows(server: Server, database: str, version: int) -> None:
     """The files of the SQLite tests, with PostgreSQL's words for a number that counts up and for False."""
     file = ROOT / "tests" / "core" / "journals" / f"version_{version}.sql"
     sql = file.read_text("utf-8").replace("_no INTEGER NOT NULL", "_no SERIAL NOT NULL").replace("',0,'", "',FALSE,'")
@@ -219,29 +217,29 @@ WORDS = [
 @pytest.mark.parametrize("words", WORDS, ids=range(len(WORDS)))
 def test_any_text_is_stored(book: Journal, words: str) -> None:
     """PostgreSQL cannot store a NUL: that character is replaced, and the record is stored."""
-    kept = words.replace("\0", "\ufffd")
+    stored = words.replace("\0", "\ufffd")
     claim = claimed(book, send=wanted(chat_name=words, filename=words))
     body = {"text": words, "more": [words]}
-    seen = event("queued", error_message=words, trace_id=words, body=body)
-    assert book.advance(claim, dataclasses.replace(claim.send, status="queued", error_message=words), seen)
+    observed = event("queued", error_message=words, trace_id=words, body=body)
+    assert book.advance(claim, dataclasses.replace(claim.send, status="queued", error_message=words), observed)
     book.observe(event(words, service=words, body=body))
     book.note(event(None, error_message=words))
     send = book.get(wanted().send_id)
     assert send is not None
-    assert (send.chat_name, send.filename, send.error_message) == (kept, kept, kept)
+    assert (send.chat_name, send.filename, send.error_message) == (stored, stored, stored)
     assert send == book.find(wanted(), (SHA,))
     events = book.events(send.send_id)
-    assert (events[0].trace_id, events[1].service, events[2].error_message) == (kept, kept, kept)
+    assert (events[0].trace_id, events[1].service, events[2].error_message) == (stored, stored, stored)
     assert events[0].body == events[1].body == body
 
 
 def test_a_large_answer_with_a_lone_surrogate_is_stored_without_it(book: Journal) -> None:
     body = {"text": "é" * 1_000_000, "half": "\ud83d", "\ud83d": 1}
-    kept = {"text": "é" * 1_000_000, "half": "\ufffd", "\ufffd": 1}
+    stored = {"text": "é" * 1_000_000, "half": "\ufffd", "\ufffd": 1}
     claim = claimed(book)
     assert book.advance(claim, dataclasses.replace(claim.send, status="queued"), event("queued", body=body))
     book.note(event(None, body=body))
-    assert [event.body for event in book.events(claim.send.send_id)] == [kept, kept]
+    assert [event.body for event in book.events(claim.send.send_id)] == [stored, stored]
 
 
 def test_a_key_that_the_server_cannot_keep_is_refused(book: Journal) -> None:
@@ -256,9 +254,9 @@ def test_a_server_with_another_isolation_by_default_is_the_same_to_us(
     admin(server, f"ALTER DATABASE {database} SET default_transaction_isolation = '{setting}'")
     books = [Journal(server.url(database)) for _ in range(2)]
     with ThreadPoolExecutor(16) as pool:
-        made = list(pool.map(lambda n: books[n % 2].claim(wanted(copy=n // 4 + 1), (), str(n))[1], range(64)))
+        claims = list(pool.map(lambda n: books[n % 2].claim(wanted(copy=n // 4 + 1), (), str(n))[1], range(64)))
         list(pool.map(lambda n: books[n % 2].observe(event("queued")), range(32)))
-    assert sum(claim is not None for claim in made) == 16
+    assert sum(claim is not None for claim in claims) == 16
     for book in books:
         book.close()
 
@@ -284,11 +282,15 @@ def refused(url: str) -> str:
         (("/postgres", "/not_there"), "have the database made"),
     ],
 )
-def test_a_url_that_the_server_refuses_says_what_to_do(server: Server, change: tuple[str, str], helps: str) -> None:
+def test_the_error_for_a_url_that_the_server_refuses_says_what_to_do(
+    server: Server, change: tuple[str, str], helps: str
+) -> None:
     assert helps in refused(server.url().replace(*change))
 
 
-def test_no_server_and_no_such_host_say_what_to_do(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_errors_for_a_missing_server_and_an_unknown_host_say_what_to_do(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     closed = server.url().replace(f":{server.port}/", ":1/")
     assert "start the server" in refused(closed)
     assert "correct the host in its URL" in refused(closed.replace("127.0.0.1", "no..host"))
@@ -301,7 +303,7 @@ def test_no_server_and_no_such_host_say_what_to_do(server: Server, monkeypatch: 
 
 
 @pytest.mark.parametrize("driver", ["postgresql", "postgres", "postgresql+psycopg"])
-def test_without_the_driver_it_says_what_to_install(
+def test_without_the_driver_the_error_says_what_to_install(
     server: Server, monkeypatch: pytest.MonkeyPatch, driver: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
@@ -322,9 +324,9 @@ def test_another_database_or_driver_is_refused(server: Server, driver: str) -> N
 
 def test_the_password_is_never_shown(server: Server, url: str) -> None:
     hidden = url.replace(f":{PASSWORD}@", "@") + f"&password={PASSWORD}"
-    for given in (url, hidden):
-        book = Journal(given)
-        claimed(book, send=wanted(copy=3 if given is url else 4))
+    for address in (url, hidden):
+        book = Journal(address)
+        claimed(book, send=wanted(copy=3 if address is url else 4))
         assert PASSWORD not in f"{book!r} {book.label} {book.url!r} {book.url}".replace(str(book.url), "")
         assert book.label == repr(book)[9:-2]
         book.close()
@@ -360,7 +362,7 @@ def test_connections_that_broke_with_the_server_are_not_used_again(book: Journal
 
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt])
-def test_a_server_that_dies_in_the_middle_of_a_transaction(
+def test_a_transaction_whose_server_dies_leaves_nothing_half_written(
     book: Journal, server: Server, capfd: pytest.CaptureFixture[str], error: type[BaseException] | None
 ) -> None:
     def write() -> None:
@@ -383,7 +385,7 @@ def test_a_server_that_dies_in_the_middle_of_a_transaction(
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_nothing_of_a_failed_write_is_kept(book: Journal) -> None:
+def test_a_failed_write_leaves_nothing_behind(book: Journal) -> None:
     claim = claimed(book)
     bad = Event(send_id=claim.send.send_id, at=AT, source="post", http_status=2**80)
     with pytest.raises(JournalError):
@@ -392,8 +394,8 @@ def test_nothing_of_a_failed_write_is_kept(book: Journal) -> None:
     assert book.advance(claim, dataclasses.replace(claim.send, status="sending"))
 
 
-def test_a_lock_that_somebody_holds_for_ever_is_an_error_in_the_end(book: Journal, url: str) -> None:
-    made: Send = claimed(book).send
+def test_a_lock_that_is_never_released_is_an_error_in_the_end(book: Journal, url: str) -> None:
+    send: Send = claimed(book).send
     with book.database.read() as db:
         db.exec_driver_sql("SET lock_timeout = '50ms'")  # of the pool's only connection so far
     with (
@@ -401,7 +403,7 @@ def test_a_lock_that_somebody_holds_for_ever_is_an_error_in_the_end(book: Journa
         pytest.raises(JournalError, match=r"lock timeout.*nothing was"),
     ):
         book.observe(event("delivered"))
-    assert book.get(made.send_id) == made
+    assert book.get(send.send_id) == send
 
 
 # --- on the server's disk ---
@@ -417,7 +419,7 @@ def test_a_commit_is_on_the_disk_whatever_the_server_s_default_is(url: str, defa
     book.close()
 
 
-def test_a_recovered_journal_keeps_what_its_chats_held(books: Books) -> None:
+def test_a_recovered_journal_keeps_the_messages_of_its_chats(books: Books) -> None:
     books().close()
     book, message = books(recover=True), ChatMessage("m", "sent", "iMessage", None, "a.wav", 7)
     assert (book.recovery, books().recovery) == (book.recovery, book.recovery)
