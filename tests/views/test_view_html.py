@@ -26,7 +26,7 @@ from linq_nb.views import card, page
 
 LARGEST = 1_500_000
 ALLOWED = {
-    "div": {"class", "style", "data-seconds"},  # the last is for our script alone, and goes where it goes
+    "div": {"class", "style", "data-seconds"},  # the last is for our script only, and is removed together with it
     "span": {"style", "title"},
     "details": set(),
     "summary": {"style"},
@@ -40,7 +40,7 @@ ALLOWED = {
     "img": {"src", "alt", "width", "height", "style"},
     "audio": {"src", "controls", "preload", "style"},
 }
-"""What we use of what JupyterLab's sanitizer keeps; ``ALLOWED_STYLES`` likewise."""
+"""The tags that we use and JupyterLab's sanitizer keeps; ``ALLOWED_STYLES`` likewise."""
 
 ALLOWED_STYLES = re.compile(
     "align-items|background|border|border-collapse|border-radius|color|cursor|display|flex-wrap|font-family|font-size"
@@ -104,7 +104,7 @@ def displays() -> list[Any]:
 
 
 def assert_survives(html: str) -> Page:
-    """Every tag, attribute and style is one that the sanitizer keeps, and nothing is fetched."""
+    """The sanitizer keeps every tag, attribute and style, and nothing is fetched."""
     read = Page(html)
     for tag, attrs in read.tags:
         assert set(attrs) <= ALLOWED[tag], (tag, attrs)
@@ -144,7 +144,7 @@ def test_hostile_text_in_ready_blocks_is_only_text(text: str) -> None:
         assert_survives(shown.html)
 
 
-def test_both_forms_tell_the_same_facts() -> None:
+def test_text_and_html_show_the_same_facts() -> None:
     for shown in displays():
         bundle = bundles(shown)
         page_text = Page(bundle["text/html"]).text + " VoiceMemo Send Draft"
@@ -178,7 +178,7 @@ def test_card_draws_the_waveform() -> None:
 
 
 def spoken(frames: int) -> bytes:
-    """An AMR file of so many frames of 20 ms, all of them the first of a real one."""
+    """An AMR file of that many frames of 20 ms, each a copy of the first frame of a real file."""
     data = (AUDIO / "hello.amr").read_bytes()
     frame = data[6 : 6 + (13, 14, 16, 18, 20, 21, 27, 32)[data[6] >> 3 & 15]]
     return data[:6] + frame * frames
@@ -258,7 +258,7 @@ def test_small_parts_are_small() -> None:
 
 
 @pytest.mark.parametrize("ground", [page.BLUE, page.GREY, page.RED, page.AMBER, page.GREEN])
-def test_white_reads_well_on_every_ground(ground: str) -> None:
+def test_white_text_has_contrast_on_every_background(ground: str) -> None:
     def linear(value: int) -> float:
         share = value / 255
         return share / 12.92 if share <= 0.03928 else ((share + 0.055) / 1.055) ** 2.4

@@ -1,4 +1,4 @@
-"""Lengths, sizes, times, masks: each word as a person would say it, and nothing private in it."""
+"""Lengths, sizes, times, masks: in the words of a person, and without private data."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from linq_nb.views import ago, duration, moment, size
         (3_723_000, "1:02:03"),
     ],
 )
-def test_duration(ms: int | None, text: str) -> None:
+def test_a_duration_is_written_in_words(ms: int | None, text: str) -> None:
     assert duration(ms) == text
 
 
@@ -42,7 +42,7 @@ def test_duration(ms: int | None, text: str) -> None:
         (10_000_000, "10.0 MB"),
     ],
 )
-def test_size(count: int, text: str) -> None:
+def test_a_size_is_written_in_words(count: int, text: str) -> None:
     assert size(count) == text
 
 
@@ -60,11 +60,11 @@ def test_size(count: int, text: str) -> None:
         (30 * 86_400, "30 days ago"),
     ],
 )
-def test_ago(seconds: int, text: str) -> None:
+def test_a_past_time_is_written_in_words(seconds: int, text: str) -> None:
     assert ago(NOW - timedelta(seconds=seconds), NOW) == text
 
 
-def test_moment_is_utc() -> None:
+def test_a_time_is_written_in_utc() -> None:
     berlin = timezone(timedelta(hours=1))
     assert moment(datetime(2026, 11, 23, 21, 42, 10, 987_654, tzinfo=berlin)) == "2026-11-23 20:42:10 UTC"
     assert moment(datetime(2026, 1, 2, tzinfo=UTC)) == "2026-01-02 00:00:00 UTC"
@@ -88,7 +88,7 @@ def test_moment_is_utc() -> None:
         ("\u202a+12025555597\u202c", "+1•••••5597"),
     ],
 )
-def test_mask(handle: str, masked: str) -> None:
+def test_a_handle_is_masked(handle: str, masked: str) -> None:
     assert mask(handle) == masked
 
 
@@ -107,7 +107,7 @@ def test_mask(handle: str, masked: str) -> None:
         ("id 69a37c7d-af4f-4b5e-af42-e28e98ce873a", "id 69a37c7d-af4f-4b5e-af42-e28e98ce873a"),
     ],
 )
-def test_mask_text(text: str, masked: str) -> None:
+def test_handles_in_a_text_are_masked(text: str, masked: str) -> None:
     assert mask_text(text) == masked
     assert mask_text(masked) == masked
 
@@ -135,7 +135,7 @@ def test_masking_takes_linear_time(part: str) -> None:
         (None, "None"),
     ],
 )
-def test_clean(text: object, shown: str) -> None:
+def test_foreign_text_is_cleaned(text: object, shown: str) -> None:
     assert clean(text) == shown
 
 
@@ -148,12 +148,12 @@ def test_clean_text_is_one_short_printable_line(text: str) -> None:
     shown.encode()
 
 
-def test_place_is_host_and_path() -> None:
+def test_a_url_is_written_as_host_and_path() -> None:
     assert place("https://u:p@cdn.example.com:8443/a/m.m4a?sig=1#x") == "cdn.example.com/a/m.m4a"
     assert place("https://[::1") == "a URL that cannot be read"
 
 
-def test_short_id() -> None:
+def test_an_id_is_shortened() -> None:
     assert short_id("69a37c7d-af4f-4b5e-af42-e28e98ce873a") == "69a3…"
     assert short_id("m1") == "m1"
     assert short_id(None) == "?"

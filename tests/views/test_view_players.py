@@ -23,13 +23,13 @@ PLAYER = re.compile(r'<audio [^>]*src="data:([^;]+);base64,([^"]*)"')
 def memos() -> dict[str, VoiceMemo]:
     """Every file of the tests that Linq takes."""
     files = [*AUDIO.glob("hello.*"), *FIXTURES.iterdir()]
-    made = {}
+    memos = {}
     for file in sorted(files):
         try:
-            made[file.name] = VoiceMemo.from_file(file)
+            memos[file.name] = VoiceMemo.from_file(file)
         except AudioError:
             continue
-    return made
+    return memos
 
 
 MEMOS = memos()

@@ -1,4 +1,4 @@
-"""Every record in plain text: one line that can be published, or a block that says what to do."""
+"""Every record in plain text: one line that can be published, or a block with the next step."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ LINES = [
 
 
 @pytest.mark.parametrize(("record", "text"), LINES, ids=[text[:24] for _, text in LINES])
-def test_line(record: object, text: str) -> None:
+def test_each_record_has_its_line(record: object, text: str) -> None:
     assert views.line(record) == text
 
 
@@ -185,18 +185,18 @@ attempts  1""",
 
 
 @pytest.mark.parametrize(("send", "text"), SENT, ids=[text.split(":")[0] for _, text in SENT])
-def test_sent(send: Send, text: str) -> None:
+def test_a_fresh_send_is_described(send: Send, text: str) -> None:
     shown = views.sent(send, now=NOW)
     assert repr(shown) == text
     assert shown._repr_mimebundle_()["text/plain"] == text
 
 
-def test_sent_without_a_clock_tells_no_time() -> None:
+def test_a_send_without_a_clock_shows_no_time() -> None:
     text = views.mimebundle(replace(QUEUED, repeated=True))["text/plain"]
     assert text.startswith("queued: already sent as message 69a3…; nothing sent")
 
 
-def test_already_sent_just_now() -> None:
+def test_a_repeated_send_is_described() -> None:
     shown = views.sent(replace(QUEUED, repeated=True, accepted_at=NOW - timedelta(seconds=2)), now=NOW)
     assert "already sent just now as message 69a3…" in shown.text
 
@@ -207,7 +207,7 @@ FINDINGS = [
 ]
 
 
-def test_findings() -> None:
+def test_findings_are_listed() -> None:
     assert views.findings([]).text == "ok  no problems found; ready to send"
     assert views.findings(FINDINGS).text == (
         "error    12.1 MB; Linq takes at most 10 MB\nwarning  arrives as an attachment"
@@ -220,7 +220,7 @@ def test_many_findings_are_cut() -> None:
     assert lines[-1] == "info     and 160 more"
 
 
-def test_draft_card() -> None:
+def test_a_draft_card_describes_the_send() -> None:
     shown = views.draft_card(Draft(memo=HELLO, chat=ADAS), ADAS, [], mode="DEMO", line="+12025550100")
     assert shown.text == (
         "DEMO from +1•••••0100 to Ada Lovelace · +1•••••5597 · iMessage\n"
@@ -229,7 +229,7 @@ def test_draft_card() -> None:
     )
 
 
-def test_live_draft_card_names_copy_findings_and_journal() -> None:
+def test_a_live_draft_card_names_copy_findings_and_journal() -> None:
     shown = views.draft_card(
         Draft(memo=UPLOADED, chat=CREW, copy=2),
         CREW,
@@ -246,12 +246,12 @@ def test_live_draft_card_names_copy_findings_and_journal() -> None:
     )
 
 
-def test_draft_card_of_a_chat_that_is_only_an_id() -> None:
+def test_a_draft_card_may_have_a_chat_that_is_only_an_id() -> None:
     shown = views.draft_card(Draft(memo=HELLO, chat=CHAT_ID), CHAT_ID, [], mode="LIVE", line=None)
     assert shown.text.startswith(f"LIVE line not known to chat {CHAT_ID}\n")
 
 
-def test_summary() -> None:
+def test_a_summary_counts_the_outcomes() -> None:
     shown = views.summary("linq_nb demo", [("line", "+12025550100"), ("journal", "in memory")])
     assert shown.text == "linq_nb demo\nline     +1•••••0100\njournal  in memory"
 
