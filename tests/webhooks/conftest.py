@@ -11,6 +11,6 @@ from linq_nb.journal import Journal
 
 @pytest.fixture
 def book() -> Iterator[Journal]:
-    made = Journal("sqlite://")
-    yield made
-    made.close()
+    book = Journal("sqlite://")
+    yield book
+    book.close()

@@ -1,4 +1,4 @@
-"""A process that takes stored deliveries into a journal beside others; prints how many were new to it."""
+"""A process that takes stored deliveries into a journal beside others; prints the number of new deliveries."""
 
 from __future__ import annotations
 

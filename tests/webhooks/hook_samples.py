@@ -1,4 +1,4 @@
-"""Deliveries made and signed here, by the reference library and by hand, and a send that they tell of."""
+"""Deliveries made and signed here, by the reference library and by hand, and a send that they report on."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ def sending(book: Journal, send: Send | None = None) -> Claim:
 
 
 def answered(book: Journal, claim: Claim, status: str = "queued", **fields: Any) -> Send:
-    """Write the POST's answer down."""
-    given: dict[str, Any] = {"message_id": MESSAGE_ID, "trace_id": TRACE, "accepted_at": AT, "checked_at": AT}
-    done = dataclasses.replace(claim.send, status=status, posted_at=AT, **{**given, **fields})
+    """Record the answer to the POST."""
+    defaults: dict[str, Any] = {"message_id": MESSAGE_ID, "trace_id": TRACE, "accepted_at": AT, "checked_at": AT}
+    done = dataclasses.replace(claim.send, status=status, posted_at=AT, **{**defaults, **fields})
     assert book.advance(claim, done)
     return done

@@ -1,4 +1,4 @@
-"""Deliveries that were changed on their way, kept for later, brought again, or signed by another; all by a seed."""
+"""Deliveries that were changed, delayed, repeated, or signed with another key; all by a seed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIGNED = {
 
 
 class Good(NamedTuple):
-    """A delivery as Linq makes it, and what changes it: ``draw`` draws, ``at`` is the time at which it arrives."""
+    """A delivery as Linq makes it; ``draw`` draws its changes, ``at`` is its time of arrival."""
 
     draw: random.Random
     scheme: str
@@ -29,7 +29,7 @@ class Good(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """What arrives; ``how`` it was changed."""
+    """A changed delivery; ``how`` names the change."""
 
     how: str
     body: Any
@@ -37,7 +37,7 @@ class Changed(NamedTuple):
 
 
 def changed(scheme: str, seed: int, number: int, at: datetime = AT) -> Iterator[Changed]:
-    """Give so many, each kind as often as the others; none was signed with SECRET shortly before ``at``."""
+    """Give that many, all kinds equally often; none was signed with SECRET shortly before ``at``."""
     for n in range(number):
         draw = random.Random(f"{scheme} {seed} {n}")
         how, change = CHANGES[n % len(CHANGES)]
@@ -61,7 +61,7 @@ def _spliced(draw: random.Random, data: bytes) -> bytes:
 
 
 def _rewritten(draw: random.Random, data: bytes) -> bytes:
-    """The same event, written another way: what is signed are the bytes."""
+    """The same event, written another way: the signature covers the bytes."""
     event, text = json.loads(data), data.decode()
     return draw.choice(
         [
@@ -96,10 +96,10 @@ ODD: list[Any] = [None, 7, 1.5, True, [], {}, "", b"", (), object(), ["webhook-i
 
 def _body(act: Callable[[random.Random, bytes], Any]) -> Callable[..., dict[str, Any]]:
     def change(good: Good) -> dict[str, Any]:
-        made = good.body
-        while made == good.body:
-            made = act(good.draw, good.body)
-        return {"body": made}
+        body = good.body
+        while body == good.body:
+            body = act(good.draw, good.body)
+        return {"body": body}
 
     return change
 
@@ -112,10 +112,10 @@ def _header(act: Callable[[random.Random, str], Any]) -> Callable[..., dict[str,
 
     def change(good: Good) -> dict[str, Any]:
         name = good.draw.choice(SIGNED[good.scheme])
-        was = made = good.headers[name]
-        while isinstance(made, str) and was in made.strip(" \t").split(" "):
-            made = act(good.draw, was)
-        return {"headers": good.headers | {name: made}}
+        was = value = good.headers[name]
+        while isinstance(value, str) and was in value.strip(" \t").split(" "):
+            value = act(good.draw, was)
+        return {"headers": good.headers | {name: value}}
 
     return change
 
@@ -158,13 +158,13 @@ def _of_the_other_scheme(good: Good) -> dict[str, Any]:
 
 
 def _age(good: Good) -> dict[str, Any]:
-    """Brought again when it is too old, or signed too far ahead."""
+    """Repeated when it is too old, or signed too far ahead."""
     seconds = 360 + 10 ** good.draw.uniform(-3, 8)  # the last second is tried elsewhere; here the clock may be real
     return {"headers": signed(good.event, at=good.at + timedelta(seconds=seconds * good.draw.choice([1, -1])))[1]}
 
 
 def _freshened(good: Good) -> dict[str, Any]:
-    """Brought again later under a new time, the signature of before."""
+    """Repeated later under a new time, with the old signature."""
     before = good.at - timedelta(seconds=good.draw.randint(1, 10**8))
     name = SIGNED[good.scheme][-2]
     return {"headers": signed(good.event, at=before)[1] | {name: good.headers[name]}}
@@ -179,7 +179,7 @@ def _swapped(good: Good) -> dict[str, Any]:
 
 
 def _renamed(good: Good) -> dict[str, Any]:
-    """Brought again as another event: by the header's id, which the standard signs, or by the body's."""
+    """Repeated as another event: by the header's id, which the standard signs, or by the body's."""
     if good.scheme == "standard":
         return {"headers": good.headers | {"webhook-id": f"msg_{good.draw.randrange(10**9)}"}}
     event_id = str(good.event["event_id"]).encode()

@@ -18,13 +18,13 @@ from linq_nb import Outbox, SettingsError, VoiceMemo, WebhookError
 from linq_nb.outbox import session_of
 
 PEOPLE = ("Ada Lovelace", "Book Club", "Finn Fails", "Fay Fails Then Delivers", "Zoe Zero Retention")
-ALL = [f"message.{what}" for what in ("sent", "delivered", "read", "failed", "received", "edited")]
+ALL = [f"message.{event}" for event in ("sent", "delivered", "read", "failed", "received", "edited")]
 
 
 def subscribed(outbox: Outbox, version: str = NEW) -> str:
-    made = session_of(outbox).client.create_subscription(f"https://hooks.example.com/?version={version}", ALL)
-    assert made.signing_secret is not None
-    return made.signing_secret
+    subscription = session_of(outbox).client.create_subscription(f"https://hooks.example.com/?version={version}", ALL)
+    assert subscription.signing_secret is not None
+    return subscription.signing_secret
 
 
 def sent_to(outbox: Outbox, memo: VoiceMemo, people: Iterable[str] = PEOPLE) -> None:
@@ -153,19 +153,19 @@ def test_stored_deliveries_bring_sends_up_to_date_and_are_verified_at_any_age(
     sent_to(outbox, memo)
     outbox.demo.advance(minutes=10)
     file = tmp_path / "hooks.jsonl"
-    kept = [{"headers": dict(item.headers), "body": item.body.decode()} for item in outbox.demo.deliveries()]
-    forged = {**kept[0], "body": kept[0]["body"].replace("sent", "read")}
-    bare = json.loads(kept[1]["body"])
-    file.write_text("\n".join(json.dumps(item) for item in [forged, bare, *kept]))
+    deliveries = [{"headers": dict(item.headers), "body": item.body.decode()} for item in outbox.demo.deliveries()]
+    forged = {**deliveries[0], "body": deliveries[0]["body"].replace("sent", "read")}
+    bare = json.loads(deliveries[1]["body"])
+    file.write_text("\n".join(json.dumps(item) for item in [forged, bare, *deliveries]))
     outbox.demo.advance(days=40)
     counts = outbox.ingest_stored(file, secret=secret)
-    assert (counts.new, counts.refused, counts.total) == (len(kept), 2, len(kept) + 2)
+    assert (counts.new, counts.refused, counts.total) == (len(deliveries), 2, len(deliveries) + 2)
     assert {send.status for send in outbox.sends()} == {"read", "sent", "failed", "delivered"}
-    frame = pd.DataFrame(kept)
-    assert outbox.ingest_stored(frame, secret=secret).repeated == len(kept)
+    frame = pd.DataFrame(deliveries)
+    assert outbox.ingest_stored(frame, secret=secret).repeated == len(deliveries)
     frame["headers"] = frame["headers"].map(lambda headers: json.dumps(headers))
-    assert outbox.ingest_stored(frame, secret=[secret, "whsec_AAAA"]).repeated == len(kept)
-    assert outbox.ingest_stored(frame, secret="whsec_AAAA").refused == len(kept)
+    assert outbox.ingest_stored(frame, secret=[secret, "whsec_AAAA"]).repeated == len(deliveries)
+    assert outbox.ingest_stored(frame, secret="whsec_AAAA").refused == len(deliveries)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def message_id(n: int) -> str:
 
 @pytest.mark.parametrize("name", SEQUENCES)
 def test_all_orders_of_a_messages_events_end_in_the_same_columns(book: Journal, name: str) -> None:
-    """With the answer to the POST at each place among them: events may come before it was written down."""
+    """With the answer to the POST at each place among them: events may come before it was recorded."""
     ends, payloads, n = set(), SEQUENCES[name], 0
     places = range(len(payloads) + 1) if len(payloads) < 5 else (0, len(payloads))
     for order in permutations(payloads):
@@ -87,7 +87,7 @@ def test_all_orders_of_a_messages_events_end_in_the_same_columns(book: Journal, 
     }.get(name, (None, None))
 
 
-def test_polls_in_any_place_among_them_change_nothing_of_the_end(book: Journal) -> None:
+def test_polls_at_any_point_do_not_change_the_final_columns(book: Journal) -> None:
     payloads: list[dict[str, Any] | str] = [SENT, FAILED, DELIVERED, "sent", "delivered"]
     for n, order in enumerate(permutations(payloads), 1):
         send = answered(book, sending(book, wanted(copy=n, send_id=f"send {n}")), message_id=message_id(n))
@@ -101,7 +101,7 @@ def test_polls_in_any_place_among_them_change_nothing_of_the_end(book: Journal) 
 
 
 @pytest.mark.parametrize("read", ["get", "get_many", "sends", "open_sends", "events"])
-def test_any_reading_finds_what_came_before_the_answer(book: Journal, read: str) -> None:
+def test_every_read_applies_the_webhooks_that_came_before_the_answer(book: Journal, read: str) -> None:
     claim = sending(book)
     (early,) = book.ingest(event(payload("sent")))
     assert (early.is_new, early.is_ours) == (True, False)
@@ -135,7 +135,7 @@ def test_reconciling_a_lost_answer_applies_the_webhooks_that_came_before(book: J
     assert send == recorded(book)
     assert send is not None
     assert (send.status, send.failed_at is not None) == ("delivered", True)
-    assert {seen.source for seen in book.events(send.send_id)} == {"webhook", "reconcile"}
+    assert {event.source for event in book.events(send.send_id)} == {"webhook", "reconcile"}
 
 
 def test_a_lost_answer_with_a_trace_is_found_by_the_webhook_of_that_trace(book: Journal) -> None:

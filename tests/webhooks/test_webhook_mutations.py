@@ -50,15 +50,15 @@ def _noted(which: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_what_they_were_made_of_is_taken(scheme: Any) -> None:
-    """Else the test above would be passed by what refuses all."""
+def test_the_unchanged_deliveries_are_accepted(scheme: Any) -> None:
+    """Otherwise a verifier that refuses everything would pass the test above."""
     for kind in ("sent", "delivered", "read", "failed"):
         body, headers = signed(payload(kind))
         assert webhooks.verify(body, headers, SECRET, scheme=scheme, now=AT).status == kind
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_by_ingest_they_leave_no_row(outbox: Outbox, scheme: Any) -> None:
+def test_changed_deliveries_leave_no_row_by_ingest(outbox: Outbox, scheme: Any) -> None:
     answered(session_of(outbox).journal, sending(session_of(outbox).journal))
     before = outbox.sends()
     for delivery in changed(scheme, SEED + 1, 1000, session_of(outbox).now()):
@@ -68,7 +68,7 @@ def test_by_ingest_they_leave_no_row(outbox: Outbox, scheme: Any) -> None:
     assert session_of(outbox).journal.events() == []
 
 
-def test_one_that_is_brought_again_in_time_is_written_once(outbox: Outbox) -> None:
+def test_a_delivery_that_is_repeated_in_time_is_written_once(outbox: Outbox) -> None:
     answered(session_of(outbox).journal, sending(session_of(outbox).journal))
     for n in range(100):
         body, headers = signed(payload("delivered", n % 10), at=session_of(outbox).now())
@@ -78,7 +78,7 @@ def test_one_that_is_brought_again_in_time_is_written_once(outbox: Outbox) -> No
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_by_the_receiver_they_get_401_and_leave_a_count_but_no_row(
+def test_changed_deliveries_get_401_from_the_receiver_and_leave_a_count_but_no_row(
     book: Journal, scheme: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answers: Counter[int] = Counter()

@@ -1,4 +1,4 @@
-"""The receiver on a real socket: what it answers, what it writes down, and how it ends."""
+"""The receiver on a real socket: its answers, its records, and how it stops."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Journal]:
-    made = Journal(f"sqlite:///{tmp_path}/j.sqlite")
-    yield made
-    made.close()
+    disk = Journal(f"sqlite:///{tmp_path}/j.sqlite")
+    yield disk
+    disk.close()
 
 
 @pytest.fixture
 def hooks(disk: Journal) -> Iterator[Receiver]:
-    with Receiver(disk, [OTHER, SECRET], port=0) as made:
-        yield made
+    with Receiver(disk, [OTHER, SECRET], port=0) as hooks:
+        yield hooks
 
 
 @pytest.fixture
@@ -131,7 +131,9 @@ def test_a_signed_body_that_is_no_event_gets_400(hooks: Receiver, disk: Journal,
     [("GET", "/health", 200), ("HEAD", "/health", 200), ("GET", "/", 405), ("PUT", "/", 405), ("POST", "/health", 405),
      ("POST", "/x", 404), ("GET", "/favicon.ico", 404), ("DELETE", "/health", 405)],
 )  # fmt: skip
-def test_other_requests(hooks: Receiver, http: httpx.Client, method: str, path: str, status: int) -> None:
+def test_other_requests_get_their_http_status(
+    hooks: Receiver, http: httpx.Client, method: str, path: str, status: int
+) -> None:
     answer = http.request(method, hooks.url.rstrip("/") + path, content=b"x" if method != "GET" else None)
     assert answer.status_code == status
     assert ("Allow" in answer.headers) == (status == 405)
@@ -296,7 +298,7 @@ def test_while_the_journal_is_locked_other_requests_are_answered(
         assert delivery.result().status_code == 200
 
 
-def test_sixteen_at_once_write_each_event_once(hooks: Receiver, disk: Journal) -> None:
+def test_sixteen_deliveries_at_once_write_each_event_once(hooks: Receiver, disk: Journal) -> None:
     answered(disk, sending(disk))
     deliveries = [now_signed(payload("sent", n / 7)) for n in range(20)] * 2
 
@@ -397,7 +399,7 @@ def test_the_command_receives_until_it_is_stopped(tmp_path: Path, http: httpx.Cl
         (["--host", "300.0.0.1"], SECRET, ""),
     ],
 )
-def test_a_wrong_setup_is_one_line_and_nothing_is_received(
+def test_a_wrong_setup_is_an_error_of_one_line_and_nothing_is_received(
     tmp_path: Path,
     arguments: list[str],
     secret: str | None,
@@ -442,16 +444,16 @@ def demo_socket() -> Iterator[tuple[str, str]]:
 def test_three_processes_bring_a_memo_from_send_to_read(
     tmp_path: Path, demo_socket: tuple[str, str], http: httpx.Client
 ) -> None:
-    """The demo posts to a receiver; a notebook on the same journal sees what came, without asking Linq."""
+    """The demo posts to a receiver; a notebook on the same journal sees the events, without a request to Linq."""
     base_url, key = demo_socket
     file, secret = tmp_path / "j.sqlite", tmp_path / "linq.secret"
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with linq_nb.connect(base_url=base_url, api_key=key, journal=str(file)) as outbox:
-        made = session_of(outbox).client.create_subscription(f"http://127.0.0.1:{port}/", [
-            f"message.{what}" for what in ("sent", "delivered", "read", "failed")
+        subscription = session_of(outbox).client.create_subscription(f"http://127.0.0.1:{port}/", [
+            f"message.{event}" for event in ("sent", "delivered", "read", "failed")
         ])  # fmt: skip
-        secret.write_text(made.signing_secret or "")
+        secret.write_text(subscription.signing_secret or "")
         process = start(str(file), "--port", str(port), "--secret-file", str(secret), secret=None)
         try:
             url = url_of(process)
@@ -472,6 +474,6 @@ def statuses(outbox: Outbox) -> list[str]:
     return [send.status for send in outbox.sends()]
 
 
-def ask(http: httpx.Client, base_url: str, what: str, **arguments: Any) -> None:
+def ask(http: httpx.Client, base_url: str, path: str, **arguments: Any) -> None:
     origin = base_url.removesuffix("/api/partner")
-    http.post(f"{origin}/demo/{what}", json=arguments).raise_for_status()
+    http.post(f"{origin}/demo/{path}", json=arguments).raise_for_status()

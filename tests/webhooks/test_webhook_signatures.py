@@ -1,4 +1,4 @@
-"""Linq's signatures verify, whatever they are handed in; for what was changed see test_webhook_mutations."""
+"""Linq's signatures verify in every form of body and headers; test_webhook_mutations has changed deliveries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SCHEMES: list[Any] = ["standard", "legacy"]
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("version", [NEW, OLD])
 @pytest.mark.parametrize("secret", [SECRET, Secret(SECRET), [OTHER, SECRET], SECRET + "\n"])
-def test_what_the_reference_library_signs_verifies(scheme: Any, version: str, secret: Any) -> None:
+def test_a_delivery_signed_by_the_reference_library_verifies(scheme: Any, version: str, secret: Any) -> None:
     sent = payload("delivered", version=version)
     body, headers = signed(sent)
     event = webhooks.verify(body, headers, secret, scheme=scheme, now=AT)
@@ -62,7 +62,7 @@ def test_without_a_time_given_the_computers_clock_counts() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "fits"), [(-301, False), (-300, True), (0, True), (300, True), (300.5, False)])
-def test_five_minutes_of_age_both_ways(seconds: float, fits: bool) -> None:
+def test_a_delivery_may_be_five_minutes_old_or_ahead(seconds: float, fits: bool) -> None:
     now = AT + timedelta(seconds=seconds)
     if fits:
         assert webhooks.verify(BODY, HEADERS, SECRET, now=now).status == "delivered"
@@ -74,22 +74,22 @@ def test_five_minutes_of_age_both_ways(seconds: float, fits: bool) -> None:
 
 
 @pytest.mark.parametrize("secret", ["", [], "  ", "whsec_", "whsec_?!", "whsec_é", [SECRET, ""]])
-def test_a_secret_that_can_be_none_is_a_wrong_setting_and_not_repeated(secret: Any) -> None:
+def test_an_invalid_secret_is_a_settings_error_that_does_not_show_it(secret: Any) -> None:
     with pytest.raises(SettingsError) as caught:
         webhooks.verify(BODY, HEADERS, secret, now=AT)
     assert "?!" not in str(caught.value)
 
 
-def test_an_unknown_scheme_is_a_wrong_setting() -> None:
+def test_an_unknown_scheme_is_a_settings_error() -> None:
     with pytest.raises(SettingsError, match="standard or legacy"):
         webhooks.verify(BODY, HEADERS, SECRET, scheme="none", now=AT)  # type: ignore[arg-type]
 
 
 def test_the_schemes_do_not_stand_in_for_each_other() -> None:
     for scheme, names in SIGNED.items():
-        left = {name: value for name, value in HEADERS.items() if name not in names}
+        headers = {name: value for name, value in HEADERS.items() if name not in names}
         with pytest.raises(WebhookError, match="missing"):
-            webhooks.verify(BODY, left, SECRET, scheme=scheme, now=AT)  # type: ignore[arg-type]
+            webhooks.verify(BODY, headers, SECRET, scheme=scheme, now=AT)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

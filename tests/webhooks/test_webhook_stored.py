@@ -1,4 +1,4 @@
-"""Stored webhooks in the shapes and files in which people have them, and what is said of those passed over."""
+"""Stored webhooks in the usual shapes and files, and the report on skipped deliveries."""
 
 from __future__ import annotations
 
@@ -112,13 +112,13 @@ WRONG: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("kind", WRONG)
-def test_what_is_wrong_with_a_delivery_is_said(kind: str) -> None:
+def test_the_error_names_the_fault_of_a_delivery(kind: str) -> None:
     item, words = WRONG[kind]
     with pytest.raises(WebhookError, match=words):
         verified(item)
 
 
-def test_envelopes_within_envelopes_have_an_end() -> None:
+def test_nested_envelopes_are_read_up_to_a_limit() -> None:
     deep: Any = PLAIN
     for _ in range(50):
         deep = {"Records": [deep]}
@@ -159,7 +159,7 @@ FILES: dict[str, tuple[str, bytes]] = {
 
 
 def read(source: Any, column: str | None = None) -> tuple[list[str | None], tuple[Skipped, ...]]:
-    """The ids of the verified events of a source, and what was passed over."""
+    """The ids of the verified events of a source, and the skipped deliveries."""
     skips, ids = SkipLog(), []
     for item, where in stored.items(source, column, skips):
         try:
@@ -205,7 +205,7 @@ BROKEN: dict[str, tuple[bytes, int, list[tuple[int, str, str]]]] = {
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_what_is_passed_over_is_counted_by_reason_with_its_names(tmp_path: Path, kind: str) -> None:
+def test_skipped_deliveries_are_counted_by_reason_with_their_names(tmp_path: Path, kind: str) -> None:
     data, good, skipped = BROKEN[kind]
     (tmp_path / "hooks.log").write_bytes(data if isinstance(data, bytes) else str(data).encode())
     ids, skips = read(tmp_path / "hooks.log")
@@ -216,7 +216,7 @@ def test_what_is_passed_over_is_counted_by_reason_with_its_names(tmp_path: Path,
         assert skip.names[0] == name
 
 
-def test_a_folder_is_read_and_the_counts_say_what_was_not(outbox: Outbox, tmp_path: Path) -> None:
+def test_a_folder_is_read_and_the_skipped_files_are_counted(outbox: Outbox, tmp_path: Path) -> None:
     for name, data in {
         "2026/03/01/a.json": LINES[0].encode(),
         "2026/03/02/b.json.gz": gzip.compress(LINES[1].encode()),
@@ -253,7 +253,7 @@ def test_a_folder_is_read_and_the_counts_say_what_was_not(outbox: Outbox, tmp_pa
     assert [(skip.count, "stored as parsed JSON" in skip.reason) for skip in why] == [(4, True)]
 
 
-def test_nothing_is_said_without_a_reason() -> None:
+def test_many_reasons_are_listed_in_a_few_lines() -> None:
     skips = SkipLog()
     for number in range(50):
         skips.add(f"reason {number}", f"{number}.json")

@@ -1,4 +1,4 @@
-"""Events that wait for a send of unknown outcome: they cost no more when they are many, and none is forgotten."""
+"""Events that wait for a send of unknown outcome: many of them slow nothing down, and none is forgotten."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def event(message: str, kind: str = "sent", chat_id: str = CHAT_ID, seconds: flo
 
 
 def waiting(journal: Journal, first: int, last: int) -> None:
-    """Write so many events of other messages in the chat of the unknown send."""
+    """Write that many events of other messages in the chat of the unknown send."""
     numbered = [event(str(uuid.uuid5(uuid.NAMESPACE_URL, str(number)))) for number in range(first, last)]
     journal.ingest(*numbered)
 
 
 def steps(journal: Journal, act: Callable[[], object]) -> int:
-    """Return how much SQLite works for an act, in hundreds of its virtual machine's instructions."""
+    """Return SQLite's work for an operation, in hundreds of its virtual machine's instructions."""
     counted = 0
 
     def count() -> int:
@@ -50,7 +50,7 @@ def steps(journal: Journal, act: Callable[[], object]) -> int:
 
 
 @pytest.mark.parametrize("act", ["webhook", "webhook of another chat", "read", "send"])
-def test_an_unknown_send_makes_no_act_dearer_however_many_events_wait_for_it(tmp_path: Path, act: str) -> None:
+def test_waiting_events_make_no_operation_slower_however_many_they_are(tmp_path: Path, act: str) -> None:
     journal = Journal(f"sqlite:///{tmp_path}/j.sqlite")
     answered(journal, sending(journal), "unknown", message_id=None, trace_id=None)
 
@@ -75,7 +75,7 @@ def test_an_unknown_send_makes_no_act_dearer_however_many_events_wait_for_it(tmp
     assert counts[1] <= 2 * counts[0] + 5, counts
 
 
-def test_all_events_that_waited_in_vain_are_let_go_at_once(tmp_path: Path) -> None:
+def test_events_that_waited_in_vain_are_released_together(tmp_path: Path) -> None:
     journal = Journal(f"sqlite:///{tmp_path}/j.sqlite")
     claim = sending(journal)
     answered(journal, claim, "unknown", message_id=None, trace_id=None)
@@ -125,8 +125,8 @@ class Story:
             facts |= {"message_id": None} | ({} if outcome.endswith("traced") else {"trace_id": None})
         answered(journal, claim, outcome.partition(" ")[0], **facts)
         if outcome == "unknown" and self.draw.random() < 0.5:
-            found = Event(send_id=claim.send.send_id, at=AT, source="reconcile", message_id=f"m{number}", status="sent")
-            journal.observe(found)
+            event = Event(send_id=claim.send.send_id, at=AT, source="reconcile", message_id=f"m{number}", status="sent")
+            journal.observe(event)
 
     def hook(self, journal: Journal) -> None:
         if not self.number:
@@ -157,7 +157,7 @@ class Story:
 
 
 @pytest.mark.parametrize("seed", quick_first(range(6)))
-def test_what_is_remembered_of_the_last_look_changes_no_outcome(tmp_path: Path, seed: int) -> None:
+def test_the_memory_of_the_last_read_changes_no_outcome(tmp_path: Path, seed: int) -> None:
     ends = []
     for reopens in (False, True):
         story = Story(tmp_path / f"{reopens}.sqlite", seed, reopens=reopens)

@@ -1,4 +1,4 @@
-"""%linq_webhooks lists, creates and deletes subscriptions; the secret has its place and is in no output."""
+"""%linq_webhooks lists, creates and deletes subscriptions; the secret is stored as requested and is in no output."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def test_the_secret_verifies_and_is_in_no_output(
     frame = run(shell, f"--create {URL} --secret-into mine")
     secret = shell.user_ns["mine"]
     assert isinstance(secret, Secret)
-    said = capsys.readouterr()
-    assert "in the variable 'mine'" in said.out
-    shown = said.out + said.err + repr(secret) + frame.to_csv() + frame.to_html() + run(shell, "").to_csv()
+    printed = capsys.readouterr()
+    assert "in the variable 'mine'" in printed.out
+    shown = printed.out + printed.err + repr(secret) + frame.to_csv() + frame.to_html() + run(shell, "").to_csv()
     assert secret.reveal().startswith("whsec_")
     assert secret.reveal() not in shown
     assert secret.reveal()[6:] not in shown
@@ -106,7 +106,7 @@ def test_a_refused_subscription_leaves_no_file_and_no_name(
         ("--create https://[x", "takes the URL"),
     ],
 )
-def test_what_does_not_go_together_makes_nothing(
+def test_contradictory_options_make_no_subscription(
     shell: InteractiveShell, outbox: Outbox, line: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -126,7 +126,7 @@ def test_a_secret_is_not_written_over_by_the_next(shell: InteractiveShell, outbo
     assert len(made(outbox)) == 1
 
 
-def test_version_and_events_are_as_one_says(shell: InteractiveShell, outbox: Outbox) -> None:
+def test_version_and_events_are_as_requested(shell: InteractiveShell, outbox: Outbox) -> None:
     address = f"{URL}?token=s3cr3t&version=2025-01-01"
     frame = run(shell, f'--create "{address}" --events message.failed --events message.received,reaction.added')
     assert made(outbox) == [address]
