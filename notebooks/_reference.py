@@ -161,16 +161,16 @@ def findings() -> str:
             if level in ("error", "warning", "info") and len(call.args) == 2 and isinstance(call.args[0], ast.Constant):
                 code = call.args[0].value
                 accept = "yes" if code in preflight.ACCEPTABLE else "no"
-                said = re.sub("…+", "…", _message(call.args[1], texts))
-                text = _plain(_SAID_ELSEWHERE[code] if said == "…" else said)
+                message = re.sub("…+", "…", _message(call.args[1], texts))
+                text = _plain(_MESSAGES_MADE_ELSEWHERE[code] if message == "…" else message)
                 rows[code, level] = (f"`{code}`", level, text, accept if level == "error" else "")
     return _table(
         ("code", "level", "what it says", "can `accept=` send despite it?"), [rows[key] for key in sorted(rows)]
     )
 
 
-_SAID_ELSEWHERE = {"players_differ": "players may play another length than the card shows: …"}
-"""What a finding says whose text is made outside of the rules."""
+_MESSAGES_MADE_ELSEWHERE = {"players_differ": "players may play another length than the card shows: …"}
+"""The messages of findings whose text is made outside of the rules."""
 
 
 def _message(node: ast.expr, texts: dict[str, ast.expr]) -> str:

@@ -137,12 +137,12 @@ def run(*command: str | Path, stdin: bytes | None = None) -> bytes:
 def ffmpeg(source: Path, target: Path, arguments: str, words: Mapping[str, str] | None = None) -> None:
     """Make one file with ffmpeg, the same bytes each time; ``words`` stand for names in the arguments."""
     options = [(words or {}).get(word, word) for word in arguments.split()]
-    exact = EXACT[:2] if "title=Hello" in options else EXACT  # the rest would leave tags out
+    exact = EXACT[:2] if "title=Hello" in options else EXACT  # without these, ffmpeg leaves tags out
     run("ffmpeg", "-v", "error", "-y", "-i", source, *options, *exact, target)
 
 
 def sox(arguments: str, **paths: Path) -> bytes:
-    """What sox writes to its output, with the same dither each time; ``{name}`` stands for a path."""
+    """The output of sox, with the same dither each time; ``{name}`` stands for a path."""
     return run("sox", "-R", *(word.format(**paths) for word in arguments.split()))
 
 
@@ -228,7 +228,7 @@ def aac_caf(adts: bytes, rate: int, config: bytes) -> bytes:
 
 
 def make_data(speech: Path, folder: Path) -> None:
-    """The fixtures, 1.2 s each, and the table of what is true of them."""
+    """The fixtures, 1.2 s each, and the table of their properties."""
     DATA.mkdir(parents=True, exist_ok=True)
     for old in DATA.iterdir():
         old.unlink()
@@ -245,9 +245,9 @@ def make_data(speech: Path, folder: Path) -> None:
     facts = {"format": "caf", "codec": "AAC-LC", "rate": 16000, "channels": 1}
     truth["aac.caf"] = {**facts, "duration_ms": decoded_ms(DATA / "aac.caf")}
     make_amr(speech, folder, truth)
-    for name, (arguments, what) in REFUSED.items():
+    for name, (arguments, reason) in REFUSED.items():
         ffmpeg(short, DATA / name, arguments, words)
-        truth[name] = {"refused": what}
+        truth[name] = {"refused": reason}
     (DATA / "truth.json").write_text(json.dumps(truth, indent=1, sort_keys=True) + "\n")
 
 

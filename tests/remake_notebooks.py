@@ -12,7 +12,7 @@ NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
 
 def remake(path: Path) -> None:
-    """Run one notebook from top to bottom in a fresh kernel and write it back without what changes by itself."""
+    """Run one notebook from top to bottom in a fresh kernel and write it back without widget state and times."""
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(path.parent)}}).execute()
     notebook.metadata.pop("widgets", None)

@@ -1,4 +1,4 @@
-"""The Binder environment: its pins fit the project, and (on demand, for it needs the package index) it works."""
+"""The Binder environment: its pins fit the project, and (on demand, since it needs the package index) it works."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def pins() -> dict[str, Version]:
     return {pin.group(1).lower().replace("_", "-"): Version(pin.group(2)) for pin in pinned if pin}
 
 
-def test_the_pins_are_what_the_project_allows() -> None:
+def test_the_pins_fit_the_versions_that_the_project_allows() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
     parts = ("lab", "audio", "audit", "plots", "parquet")

@@ -82,15 +82,15 @@ def test_running_the_quick_start_twice_leaves_one_bubble_a_chat(shell: Interacti
 @pytest.mark.host("nbclient (jupyter execute)", "magics")
 @pytest.mark.host("nbclient (jupyter execute)", "tables")
 def test_the_quick_start_runs_headless_on_the_demo(tmp_path: Path, monkeypatch: Any) -> None:
-    """As `jupyter execute` does it: no key, nobody to answer a prompt."""
+    """As `jupyter execute` does it: without a key, and without an answer to a prompt."""
     for name in ("LINQ_API_V3_API_KEY", "LINQ_API_KEY", "LINQ_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     path = NOTEBOOKS[0].parent / "quickstart.ipynb"
-    made = NotebookClient(
+    executed = NotebookClient(
         nbformat.read(path, as_version=4), timeout=300, resources={"metadata": {"path": str(path.parent)}}
     ).execute()
     stored = nbformat.read(path, as_version=4)
-    assert [_texts(cell) for cell in code(made)] == [_texts(cell) for cell in code(stored)]
+    assert [_texts(cell) for cell in code(executed)] == [_texts(cell) for cell in code(stored)]
 
 
 def run_by_papermill(name: str, result: Path, *parameters: str) -> None:
@@ -104,12 +104,12 @@ def run_by_papermill(name: str, result: Path, *parameters: str) -> None:
 @pytest.mark.thorough
 @pytest.mark.host("papermill", "magics")
 @pytest.mark.parametrize("name", ["quickstart.ipynb", "errors.ipynb", "formats.ipynb"])
-def test_papermill_takes_a_notebook_that_shows_errors(tmp_path: Path, name: str) -> None:
+def test_papermill_accepts_a_notebook_that_shows_errors(tmp_path: Path, name: str) -> None:
     """It ends with exit 1 for any output that is an error, whatever the cell's tags say."""
     run_by_papermill(name, tmp_path / name)
-    made = nbformat.read(tmp_path / name, as_version=4)
+    executed = nbformat.read(tmp_path / name, as_version=4)
     stored = nbformat.read(NOTEBOOKS[0].parent / name, as_version=4)
-    assert [_texts(cell) for cell in code(made)] == [_texts(cell) for cell in code(stored)]
+    assert [_texts(cell) for cell in code(executed)] == [_texts(cell) for cell in code(stored)]
 
 
 @pytest.mark.thorough

@@ -1,4 +1,4 @@
-"""The README cannot fall behind: its commands are commands, its code runs, its links lead somewhere."""
+"""The README is up to date: its commands exist, its code runs, its links lead somewhere."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def test_every_link_leads_to_a_file() -> None:
         assert target.startswith("https://") or (ROOT / target).exists(), target
 
 
-def test_the_magics_it_names_exist() -> None:
+def test_the_magics_that_the_readme_names_exist() -> None:
     assert set(re.findall(r"%(linq_\w+)", README)) <= set(COMMANDS)
 
 
-def test_it_is_short() -> None:
+def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) <= 70
 
 
