@@ -7,6 +7,7 @@ on) or "full". Columns are declared on the fields of the records (``model.column
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import json
@@ -270,11 +271,11 @@ def hasher(key: bytes | KeyHolder) -> Mask:
 
 
 class _Builder:
-    """One column, filled by some values at a time: texts that hardly repeat, as pandas holds them best."""
+    """One column, filled by some values at a time; ``read`` makes what the column holds of a value."""
 
-    def __init__(self, read: Read | None = None) -> None:
+    def __init__(self, dtype: str, read: Read | None) -> None:
         self._parts: list[Any] = []
-        self._read = read
+        self._dtype, self._read = dtype, read
 
     def add(self, values: Sequence[Any]) -> None:
         import pandas as pd
@@ -288,8 +289,8 @@ class _Builder:
         import pandas as pd
 
         read = self._read
-        shown = values if read is None else [None if value is None else read(value) for value in values]
-        return pd.array(shown, dtype="string")
+        held = values if read is None else [None if value is None else read(value) for value in values]
+        return pd.array(held, dtype=self._dtype)  # type: ignore[call-overload]
 
     def done(self) -> Any:
         """Return the whole column."""
@@ -298,32 +299,13 @@ class _Builder:
         return pd.concat(self._parts or [pd.Series(self._array([]))], ignore_index=True)
 
 
-class _Numbers(_Builder):
-    """Whole numbers or booleans; a number beyond 64 bits is missing."""
-
-    def __init__(self, dtype: str, *, raw: bool) -> None:
-        super().__init__(storable.whole if dtype == INT and not raw else None)
-        self._dtype = dtype
-
-    def _array(self, values: Sequence[Any]) -> Any:
-        import pandas as pd
-
-        shown = values if self._read is None else list(map(self._read, values))
-        return pd.array(shown, dtype=self._dtype)  # type: ignore[call-overload]
-
-
 class _Times(_Builder):
-    """Times in UTC, of any year also with pandas 2; ``raw`` ones are microseconds since 1970."""
-
-    def __init__(self, *, raw: bool) -> None:
-        super().__init__()
-        self._raw = raw
+    """Times in UTC, of any year also with pandas 2, made of microseconds since 1970."""
 
     def _array(self, values: Sequence[Any]) -> Any:
         import pandas as pd
 
-        counts = values if self._raw else list(map(_micros, values))
-        micros = pd.array(counts, dtype="Int64").to_numpy("int64", na_value=MISSING_TIME)
+        micros = super()._array(values).to_numpy("int64", na_value=MISSING_TIME)
         return pd.DatetimeIndex(micros.view("datetime64[us]")).tz_localize("UTC")
 
 
@@ -331,38 +313,29 @@ class _Texts(_Builder):
     """Texts that repeat: each is read, masked and held once."""
 
     def __init__(self, read: Read | None) -> None:
-        super().__init__()
-        self._shown = _Remembered(read)
+        import pandas as pd
+
+        @functools.lru_cache(_REMEMBERED)
+        def text_of(value: Any) -> Any:
+            text = value if value is None or read is None else read(value)
+            return pd.NA if text is None else text
+
+        super().__init__(TEXT, read)
+        self._text_of = text_of
 
     def _array(self, values: Sequence[Any]) -> Any:
         import numpy as np
         import pandas as pd
 
-        if len(self._shown) > _REMEMBERED:
-            self._shown.clear()
-        shown = np.fromiter(map(self._shown.__getitem__, values), object, len(values))
-        return pd.array(shown, dtype=pd.StringDtype("python"), copy=False)
-
-
-class _Remembered(dict[Any, Any]):
-    """The shown text of each value, read once; None and empty results are missing values."""
-
-    def __init__(self, read: Read | None) -> None:
-        self._read = read
-
-    def __missing__(self, value: Any) -> Any:
-        import pandas as pd
-
-        shown = value if value is None or self._read is None else self._read(value)
-        self[value] = pd.NA if shown is None else shown
-        return self[value]
+        texts = np.fromiter(map(self._text_of, values), object, len(values))
+        return pd.array(texts, dtype=pd.StringDtype("python"), copy=False)
 
 
 class _Categories(_Builder):
     """Words of a small vocabulary, as a categorical: first numbered in the order in which they come, then sorted."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(CATEGORY, None)
         self._codes: dict[Any, int] = {None: -1}
 
     def _array(self, values: Sequence[Any]) -> Any:
@@ -384,17 +357,17 @@ class _Categories(_Builder):
 def _builder(column: Column, read: Read | None, *, raw: bool) -> _Builder:
     """Return the builder for a column; ``raw`` values are as a database has them."""
     if column.dtype == TIME:
-        return _Times(raw=raw)
-    if column.dtype in (INT, BOOL):
-        return _Numbers(column.dtype, raw=raw)
+        return _Times(INT, None if raw else _micros)
+    if column.dtype in (INT, BOOL):  # a number beyond 64 bits is missing
+        return _Builder(column.dtype, storable.whole if column.dtype == INT and not raw else None)
     if column.dtype == CATEGORY:
         return _Categories()
-    return _Builder(read) if column.is_unique else _Texts(read)
+    return _Builder(TEXT, read) if column.is_unique else _Texts(read)
 
 
-def _micros(at: datetime | None) -> int | None:
+def _micros(at: datetime) -> int:
     """Return a time as microseconds since 1970; one without a zone is in UTC."""
-    return None if at is None else ((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
+    return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
 
 
 def _seconds(start: Any, end: Any) -> Any:

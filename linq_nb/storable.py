@@ -10,7 +10,7 @@ import contextlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,10 +34,6 @@ CHANGED = "changed_by_linq_nb"
 _MAX_NOTES = 20
 _LENGTHS = frozenset({"size_bytes", "duration_ms"})
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:?\d\d)", re.ASCII)
-_TIMES = re.compile(rf'"({_TIME.pattern})"', re.ASCII)
-_DOUBTS = tuple(map(re.compile, (r" -?\d{19}", r"\[-?\d{19}", r'_(?:bytes|ms)": (?!null|\d{1,15}[,}])')))
-"""In JSON: what may be a number beyond 64 bits, or no possible length."""
-_encode = json.JSONEncoder(allow_nan=False).encode
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 _MAX_DIGITS = 4_000  # Python parses 4,300
 _PARSED_DEPTH = 200
@@ -88,33 +84,11 @@ def loads(source: str | bytes) -> Any:
 
     What is nested too deep is "[too deep]" instead, a number that Python does not parse says how many digits it has.
     """
-    with contextlib.suppress(ValueError, RecursionError):  # the first also for numbers that Python does not parse
-        value = json.loads(source)
-        if not (_may_be_deep(source) and _is_deep(value)):
-            return value
     decoded = source if isinstance(source, str) else source.decode(json.detect_encoding(source), "surrogatepass")
+    if decoded.count("[") + decoded.count("{") < _PARSED_DEPTH:  # the common case
+        with contextlib.suppress(ValueError):  # also for numbers that Python does not parse
+            return json.loads(decoded)
     return json.loads(_shallow(decoded), parse_int=_number)
-
-
-def _may_be_deep(source: str | bytes) -> bool:
-    """Whether JSON has brackets enough to be nested too deep."""
-    if isinstance(source, bytes):
-        return source.count(b"[") + source.count(b"{") >= _PARSED_DEPTH
-    return source.count("[") + source.count("{") >= _PARSED_DEPTH
-
-
-def _is_deep(value: Any) -> bool:
-    """Whether JSON is nested too deep, which newer Pythons parse."""
-    level = [value]
-    for _ in range(_PARSED_DEPTH - 1):
-        level = [item for outer in level if isinstance(outer, list | dict) for item in _items(outer)]
-        if not level:
-            return False
-    return any(isinstance(item, list | dict) for item in level)
-
-
-def _items(outer: list[Any] | dict[str, Any]) -> Iterable[Any]:
-    return outer.values() if isinstance(outer, dict) else outer
 
 
 def _number(digits: str) -> int | str:
@@ -138,22 +112,9 @@ def _shallow(source: str) -> str:
 
 def kept(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return a raw answer as the journal keeps it: without secrets, storable, with notes of what was changed."""
-    redacted: dict[str, Any] = redact(dict(raw))
-    if _is_plain(redacted):
-        return redacted
     notes: list[str] = []
-    body = _kept_object(redacted, "", notes)
+    body = _kept_object(redact(dict(raw)), "", notes)
     return body | {CHANGED: notes[:_MAX_NOTES]} if notes else body
-
-
-def _is_plain(body: Any) -> bool:
-    """Whether JSON is kept as it is, without a note: the common case, seen in its text. False where it is in doubt."""
-    try:
-        source = _encode(body)
-    except ValueError:
-        return False
-    is_short = len(source) <= MAX_TEXT and "\\u" not in source
-    return is_short and not any(doubt.search(source) for doubt in _DOUBTS) and all(map(time, _TIMES.findall(source)))
 
 
 def _kept_object(values: Mapping[str, Any], path: str, notes: list[str]) -> dict[str, Any]:
