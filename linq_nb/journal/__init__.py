@@ -3,8 +3,8 @@
 ``schema`` has the tables and migrations, ``engine`` the database with its transactions, ``sqlite_file`` and
 ``private_file`` its file, ``place`` what is known of its disk, ``claims`` the steps of a send, ``events`` observations
 and webhooks, ``queries`` what is read, ``contents`` names and uploads, ``archive`` imports and forgetting,
-``recovered`` what is known after a loss of writes, ``lease`` the renewal of claims, ``clock`` their time. A ``Journal``
-is all of these over one database.
+``recovered`` what chats held after a loss of writes, ``lease`` the leases of claims. A ``Journal`` is all of these over
+one database.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from pathlib import Path
 from linq_nb.journal import schema
 from linq_nb.journal.archive import Archive, Rows
 from linq_nb.journal.claims import Claim
-from linq_nb.journal.clock import machine_clock
 from linq_nb.journal.engine import Database
 from linq_nb.journal.events import Ingested, MessageTaken
-from linq_nb.journal.lease import LEASE_S, LeaseKeeper
+from linq_nb.journal.lease import LEASE_S, LeaseKeeper, machine_clock
 from linq_nb.journal.pages import LazyRecords
 from linq_nb.journal.place import place_of, this_host
 from linq_nb.journal.private_file import is_private

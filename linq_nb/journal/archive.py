@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from linq_nb.journal.claims import Claims
-from linq_nb.journal.engine import PARAMETERS
+from linq_nb.journal.engine import in_chunks
 from linq_nb.journal.events import EVENTS_LOCK
 from linq_nb.journal.prepared import converted
 from linq_nb.journal.recovered import forget_chat
@@ -96,8 +96,7 @@ class Archive(Claims):
     def _owners_of_messages(self, db: sa.Connection, made: Sequence[Send]) -> dict[tuple[str, str | None], str]:
         """Return which sends of the journal have the messages of these, by base URL and message id."""
         columns = (sends.c.base_url, sends.c.message_id, sends.c.send_id)
-        message_ids = [send.message_id for send in made if send.message_id]
-        chunks = (message_ids[start : start + PARAMETERS] for start in range(0, len(message_ids), PARAMETERS))
+        chunks = in_chunks(send.message_id for send in made if send.message_id)
         wanted = (sa.select(*columns).where(sends.c.message_id.in_(chunk)) for chunk in chunks)
         return {(row[0], row[1]): row[2] for query in wanted for row in db.execute(query)}
 

@@ -13,11 +13,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from linq_nb import rules
-from linq_nb.journal.clock import lease_over
 from linq_nb.journal.contents import Contents
 from linq_nb.journal.engine import Database
 from linq_nb.journal.events import MessageTaken, Observations
-from linq_nb.journal.lease import LEASE_S
+from linq_nb.journal.lease import LEASE_S, lease_over
 from linq_nb.journal.prepared import Prepared, PreparedByColumns, bound
 from linq_nb.journal.schema import SENDS, sends
 from linq_nb.model import Event, Send, UrlNames

@@ -9,8 +9,7 @@ import contextlib
 import hashlib
 import threading
 import time
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -80,18 +79,22 @@ class Database:
         with forks.opening:
             if file := _file(self.url) if self.is_sqlite else None:
                 forks.check_whole(self.label)
-                for other in list(_databases):
+                for other in list(forks.databases):
                     other.close_if_lost()
-                _databases.add(self)
-                self._file = _prepared_file(file, self.label, recover=recover)
+                make_private(file)
+                self._file = SqliteFile(file, self.label)
             try:
+                if self._file is not None and recover:
+                    self._file.set_wal_aside()
+                elif self._file is not None:
+                    self._file.refuse_without_wal()
                 self.engine = _sqlite(self.url) if self.is_sqlite else _server(self.url)
                 self._connection = self.engine.connect() if self.is_sqlite else None
             except BaseException:
                 if self._file is not None:
                     self._file.release()
                 raise
-            forks.register(self)
+            forks.databases.add(self)
 
     @property
     def is_real_time(self) -> bool:
@@ -117,10 +120,14 @@ class Database:
 
     def shorten_wal(self) -> None:
         """Copy the WAL into the main file, unless others are at work or the disk is full; nobody is waited for."""
-        with self._turn:
-            if self._file is not None and self._connection is not None and not self._connection.closed:
-                with contextlib.suppress(SQLAlchemyError, OSError, *self._errors):
-                    self._file.shorten_wal(self._connection.connection.driver_connection)
+        with self._turn, contextlib.suppress(SQLAlchemyError, OSError, *self._errors):
+            if self._file is not None and (driver := self._driver()) is not None:
+                self._file.shorten_wal(driver)
+
+    def _driver(self) -> Any:
+        """Return the driver's connection to SQLite, None when it is closed."""
+        connection = self._connection
+        return None if connection is None or connection.closed else connection.connection.driver_connection
 
     def _close_connection(self) -> None:
         if self._connection is not None:
@@ -137,7 +144,8 @@ class Database:
             return True
         if not self._turn.acquire(timeout=seconds):
             return False
-        if not self.in_memory and self._is_in_transaction():  # of the thread that forks
+        driver = None if self.in_memory else self._driver()
+        if driver is not None and driver.in_transaction:  # of the thread that forks
             self._turn.release()
             return False
         return True
@@ -149,14 +157,8 @@ class Database:
 
     def abandon(self) -> None:
         """Close a file in a forked child, where it is the parent's."""
-        if self._connection is not None and not self._connection.closed:
-            self._connection.connection.driver_connection.close()  # type: ignore[union-attr]
-
-    def _is_in_transaction(self) -> bool:
-        connection = self._connection
-        if connection is None or connection.closed:
-            return False
-        return bool(connection.connection.driver_connection.in_transaction)  # type: ignore[union-attr]
+        if (driver := self._driver()) is not None:
+            driver.close()
 
     # --- transactions ---
 
@@ -224,7 +226,7 @@ class Database:
 
     def close_if_lost(self) -> None:
         """Close a file that is not the one that was opened, before another is opened in its place."""
-        if self.home.is_here:
+        if self._file is not None and self.home.is_here:
             with self._turn, contextlib.suppress(JournalError, OSError):
                 self._check_file()
 
@@ -272,7 +274,9 @@ class Database:
     def lock(self, db: sa.Connection, *names: str) -> None:
         """Wait until no other transaction holds the lock of this name; SQLite has one writer at a time anyway."""
         if not self.is_sqlite:
-            db.exec_driver_sql(_LOCK, {"key": _lock_key(*names)})
+            text = "\0".join(("linq_nb", *names)).encode(errors="surrogatepass")
+            key = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), signed=True)
+            db.exec_driver_sql(_LOCK, {"key": key})
 
     def lock_rows(self, db: sa.Connection, table: sa.Table, condition: sa.ColumnElement[bool]) -> None:
         """Lock rows until the transaction ends, always in the same order, so that two writers cannot deadlock."""
@@ -296,8 +300,10 @@ class Database:
             )
 
 
-_databases: weakref.WeakSet[Database] = weakref.WeakSet()
-"""Those of this process that were opened from files."""
+def in_chunks(values: Iterable[str]) -> list[list[str]]:
+    """Return the distinct values in lists that one statement takes."""
+    distinct = list(dict.fromkeys(values))
+    return [distinct[start : start + PARAMETERS] for start in range(0, len(distinct), PARAMETERS)]
 
 
 class Room:
@@ -305,12 +311,6 @@ class Room:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-
-
-def _lock_key(*names: str) -> int:
-    """Return the number of the advisory lock with this name."""
-    text = "\0".join(("linq_nb", *names)).encode(errors="surrogatepass")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), signed=True)
 
 
 # --- engines ---
@@ -349,25 +349,11 @@ def _label(url: sa.URL) -> str:
     return str(_file(url) or "memory")
 
 
-def _prepared_file(file: Path, label: str, *, recover: bool) -> SqliteFile:
-    """Make the file, or look whether the one that is there is whole, before SQLite opens it."""
-    make_private(file)
-    watched = SqliteFile(file, label)
-    try:
-        if recover:
-            watched.set_wal_aside()
-        else:
-            watched.refuse_without_wal()
-    except BaseException:
-        watched.release()
-        raise
-    return watched
-
-
 def _sqlite(url: sa.URL) -> sa.Engine:
     engine = sa.create_engine(
         url,
         poolclass=sa.StaticPool,
+        paramstyle="named",  # as PostgreSQL's driver has it: a prepared statement takes its values by name
         connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000},
         hide_parameters=True,  # they are handles, and errors are shown
     )

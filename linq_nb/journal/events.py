@@ -84,7 +84,6 @@ _WITHOUT_SEND = (
     .order_by(events.c.event_no)
 )
 _ANY_WAITING = sa.select(events.c.event_no).where(is_waiting).limit(1)
-_NEWEST = sa.select(sa.func.max(events.c.event_no))
 _ALL_UNDER_WAY = sa.select(
     sends.c.send_id, sends.c.chat_id, sends.c.message_id, sends.c.trace_id, sends.c.status
 ).where(_is_under_way)
@@ -196,7 +195,7 @@ class Observations(Room):
         self.database.lock(db, EVENTS_LOCK)
         # queried first: an answer that is written meanwhile is seen below
         under_way = {row.send_id: row for row in db.execute(_ALL_UNDER_WAY)}
-        look = _Look(db.execute(_NEWEST).scalar() or 0, under_way, time.monotonic())
+        look = _Look(EVENTS.last(db), under_way, time.monotonic())
         of_events, of_sends = self._changed_since(look)
         in_vain = {number for part in of_events for number in db.execute(_IN_VAIN.where(part)).scalars()}
         arrived = [row for part in of_sends for query in _ARRIVED for row in db.execute(query.where(part)).all()]

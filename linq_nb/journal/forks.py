@@ -12,7 +12,7 @@ import ctypes
 import os
 import threading
 import weakref
-from typing import Any, Protocol
+from typing import Any
 
 from linq_nb.errors import JournalError
 
@@ -20,32 +20,16 @@ WAIT_S = 5.0
 """How long a fork waits for transactions to end, in seconds."""
 
 
-class Inherited(Protocol):
-    """A database that a fork meets."""
-
-    def hold(self, seconds: float) -> bool:
-        """Let no transaction begin; returns False when one goes on for longer than these seconds."""
-
-    def release(self) -> None:
-        """Let transactions begin again."""
-
-    def abandon(self) -> None:
-        """Close in a child what can be closed without harm to the parent."""
-
-
 opening = threading.Lock()
-"""Held while a file is opened, so that no fork comes between the opening and ``register``."""
+"""Held while a database is opened, so that no fork comes before it is in ``databases``."""
 
-_databases: weakref.WeakSet[Any] = weakref.WeakSet()
-_held: list[Inherited] = []
+databases: weakref.WeakSet[Any] = weakref.WeakSet()
+"""The databases that this process has opened."""
+
+_held: list[Any] = []
 _is_opening_held = False
 _is_torn = False
 """Whether this process was forked in the middle of a transaction, so that it cannot use SQLite files."""
-
-
-def register(database: Inherited) -> None:
-    """Note an open database, for the forks to come."""
-    _databases.add(database)
 
 
 def check_whole(label: str) -> None:
@@ -60,7 +44,7 @@ def check_whole(label: str) -> None:
 def _before() -> None:
     global _is_opening_held
     _is_opening_held = opening.acquire(timeout=WAIT_S)
-    _held[:] = [database for database in list(_databases) if database.hold(WAIT_S)]
+    _held[:] = [database for database in list(databases) if database.hold(WAIT_S)]
 
 
 def _after_in_parent() -> None:
@@ -73,13 +57,13 @@ def _after_in_parent() -> None:
 
 def _after_in_child() -> None:
     global opening, _is_torn
-    inherited = list(_databases)
+    inherited = list(databases)
     _is_torn = _is_torn or not _is_opening_held or len(_held) < len(inherited)
     for database in inherited:
         if database in _held:
             database.abandon()
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(database))  # never freed: that would end the parent's sessions
-    _databases.clear()
+    databases.clear()
     _held.clear()
     opening = threading.Lock()
 

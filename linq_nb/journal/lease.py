@@ -1,12 +1,22 @@
-"""Leases of claims: they are renewed while this process works on the sends."""
+"""Leases of claims: the clock by which they run out, and their renewal while this process works on the sends.
+
+On a server the clock is the server's own, so that the clocks of a team's machines do not matter. On SQLite it is this
+machine's steady clock, which no correction of the wall clock moves.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
 
+import sqlalchemy as sa
+
+from linq_nb.clocks import boot_id, steady_s
 from linq_nb.errors import JournalError
+from linq_nb.journal.schema import read_meta, sends, write_meta
+from linq_nb.status import IN_HAND_STATUSES
 
 LEASE_S = 20.0
 """How long a claim lasts without renewal, in seconds of the real clock."""
@@ -16,6 +26,36 @@ STOP_S = 5.0
 
 IDLE_ROUNDS = 6
 """After so many rounds without a claim the thread ends; the next claim starts another."""
+
+_CLOCK = "clock"
+
+
+def machine_clock(db: sa.Connection) -> Callable[[], float]:
+    """Return the clock of this machine, in seconds since 1970, the same for all processes with the journal open.
+
+    The first that opens the journal after the machine was started sets it by the wall clock. (Only Linux tells when it
+    was started; elsewhere each process sets its own when it opens the journal.)
+    """
+    boot, ahead_s = boot_id(), time.time() - steady_s()
+    kept = (read_meta(db, _CLOCK) or "").split()
+    if boot is not None and kept[:1] == [boot]:
+        ahead_s = float(kept[1])
+    else:
+        write_meta(db, _CLOCK, f"{boot} {ahead_s!r}")
+        _shorten_leases(db, steady_s() + ahead_s)
+    return lambda: steady_s() + ahead_s
+
+
+def _shorten_leases(db: sa.Connection, now_s: float) -> None:
+    """Shorten leases that were written by a clock ahead of this one; an owner that is alive renews its own."""
+    longest = int((now_s + LEASE_S) * 1e6)
+    is_too_long = sa.and_(sends.c.status.in_(IN_HAND_STATUSES), sends.c.lease_until > longest)
+    db.execute(sends.update().where(is_too_long).values(lease_until=longest))
+
+
+def lease_over(clock: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+    """Return the condition that the lease of a send has run out by this clock, or that there is none."""
+    return sa.or_(sends.c.lease_until.is_(None), sends.c.lease_until <= clock)
 
 
 class LeaseKeeper:

@@ -19,19 +19,16 @@ class Prepared:
 
     def __init__(self, statement: Any, dialect: sa.Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
-        self._sql, self._is_positional = str(compiled), bool(compiled.positional)
-        names: Iterable[str] = compiled.positiontup if compiled.positional else compiled.binds
-        self._binds = [(name, compiled.binds[name].type.bind_processor(dialect)) for name in names]
+        self._sql = str(compiled)
+        self._binds = [(name, bind.type.bind_processor(dialect)) for name, bind in compiled.binds.items()]
         self._results = result_processors(getattr(statement, "selected_columns", ()), dialect)
 
     def run(self, db: sa.Connection, values: Mapping[str, Any]) -> Any:
         """Run it with these values; returns the driver's cursor."""
-        bound = [convert(values[name]) if convert else values[name] for name, convert in self._binds]
         cursor = db.connection.cursor()
-        if self._is_positional:
-            cursor.execute(self._sql, bound)
-        else:
-            cursor.execute(self._sql, {name: value for (name, _), value in zip(self._binds, bound, strict=True)})
+        cursor.execute(
+            self._sql, {name: convert(values[name]) if convert else values[name] for name, convert in self._binds}
+        )
         return cursor
 
     def rows(self, db: sa.Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from linq_nb.journal.clock import lease_over
-from linq_nb.journal.engine import PARAMETERS, Database
+from linq_nb.journal.engine import Database, in_chunks
 from linq_nb.journal.events import Observations
+from linq_nb.journal.lease import lease_over
 from linq_nb.journal.pages import FEW, PAGE, LazyRecords
 from linq_nb.journal.prepared import converted, result_processors
 from linq_nb.journal.recovered import times_forgotten
@@ -27,8 +27,7 @@ from linq_nb.status import (
     REFUSED_STATUSES,
 )
 
-_DAY_US, _DAY, _FIRST_DAY = 86_400_000_000, timedelta(days=1), date(1970, 1, 1)
-
+_DAY_US, _FIRST_DAY = 86_400_000_000, date(1970, 1, 1)
 
 LOOK_BACK = 200
 """Rows before a mark that are read again."""
@@ -60,13 +59,13 @@ class Queries(Observations):
     def get_many(self, send_ids: Iterable[str]) -> dict[str, Send]:
         """Return those of these sends that the journal has, by their ids."""
         with self._adopted() as db:
-            chunks = _in_chunks(send_ids)
-            return {send.send_id: send for ids in chunks for send in self._sends(db, sends.c.send_id.in_(ids))}
+            chunks = in_chunks(send_ids)
+            return {send.send_id: send for ids in chunks for send in SENDS.select(db, sends.c.send_id.in_(ids))}
 
     def present(self, send_ids: Iterable[str]) -> set[str]:
         """Return those of these ids that the journal has."""
         with self.database.read() as db:
-            chunks = (sa.select(sends.c.send_id).where(sends.c.send_id.in_(ids)) for ids in _in_chunks(send_ids))
+            chunks = (sa.select(sends.c.send_id).where(sends.c.send_id.in_(ids)) for ids in in_chunks(send_ids))
             return {send_id for chunk in chunks for send_id in db.execute(chunk).scalars()}
 
     def sends(
@@ -75,10 +74,9 @@ class Queries(Observations):
         status: str | Sequence[str] | None = None,
         chat_id: str | None = None,
         since: datetime | None = None,
-        until: datetime | None = None,
         open_since: datetime | None = None,
     ) -> Sequence[Send]:
-        """Return the sends in the order in which they were first asked for; ``until`` is not included.
+        """Return the sends in the order in which they were first asked for.
 
         ``open_since`` adds to those with a ``status`` the sends that Linq accepted until then and that are still open.
         A list; of more than ``pages.FEW`` a ``LazyRecords``, which reads them when they are used.
@@ -91,8 +89,6 @@ class Queries(Observations):
             conditions.append(sends.c.chat_id == chat_id)
         if since is not None:
             conditions.append(sends.c.created_at >= since)
-        if until is not None:
-            conditions.append(sends.c.created_at < until)
         return self._records(SENDS, [sa.select(sends.c.send_no).where(*conditions).order_by(sends.c.send_no)])
 
     def changed_since(self, mark: Mark | None) -> tuple[Mark, dict[str, str]]:
@@ -101,11 +97,8 @@ class Queries(Observations):
         The sends are statuses by id; without a mark there are none. Some are named again: on a server a lower number
         may be committed later. When a chat was forgotten since, others may have changed too: the next mark says so.
         """
-        last = sa.select(sa.func.max(sends.c.send_no), sa.func.max(events.c.event_no))
-        last = sa.select(*(sa.select(column).scalar_subquery() for column in last.selected_columns))
         with self._adopted() as db:
-            send_no, event_no = db.execute(last).one()
-            now = Mark(send_no or 0, event_no or 0, times_forgotten(db))
+            now = Mark(SENDS.last(db), EVENTS.last(db), times_forgotten(db))
             if mark is None:
                 return now, {}
             is_new = sa.or_(sends.c.send_no > mark.send_no - LOOK_BACK, sends.c.status.in_(IN_HAND_STATUSES))
@@ -124,13 +117,13 @@ class Queries(Observations):
     def open_sends(self) -> list[Send]:
         """Return the sends whose status Linq may still change."""
         with self._adopted() as db:
-            candidates = self._sends(db, sends.c.status.not_in(CLOSED_STATUSES))
+            candidates: list[Send] = SENDS.select(db, sends.c.status.not_in(CLOSED_STATUSES))
         return [send for send in candidates if send.is_open]
 
     def orphans(self) -> list[Send]:
         """Return the sends at ``sending`` whose owner let the lease run out."""
         with self.database.read() as db:
-            return self._sends(db, sends.c.status == "sending", lease_over(self.database.clock()))
+            return SENDS.select(db, sends.c.status == "sending", lease_over(self.database.clock()))
 
     def is_held(self, send_id: str) -> bool:
         """Whether an owner is at work on a send right now."""
@@ -156,13 +149,9 @@ class Queries(Observations):
         )
         is_alive = sa.and_(sends.c.status == "sending", ~lease_over(self.database.clock()))
         with self.database.read() as db:
-            without_id = self._sends(db, *conditions)
+            without_id = SENDS.select(db, *conditions)
             under_way = set(db.execute(sa.select(sends.c.send_id).where(*conditions, is_alive)).scalars())
         return without_id, under_way
-
-    def _sends(self, db: sa.Connection, *conditions: sa.ColumnElement[bool]) -> list[Send]:
-        rows = db.execute(sa.select(*SENDS.columns).where(*conditions).order_by(sends.c.send_no))
-        return [SENDS.make(row) for row in rows]
 
     def opt_outs(self, base_url: str) -> list[tuple[str, tuple[str, ...], bool, datetime]]:
         """Return chat, people, whether it is a group, and time of each send that Linq refused for good."""
@@ -188,35 +177,30 @@ class Queries(Observations):
 
         A list; of more than ``pages.FEW`` a ``LazyRecords``, which reads them when they are used.
         """
-        all_of_them = sa.select(events.c.event_no).order_by(events.c.event_no)
+        wanted = sa.select(events.c.event_no).order_by(events.c.event_no)
         if since is not None:
-            all_of_them = all_of_them.where(events.c.at >= since)
+            wanted = wanted.where(events.c.at >= since)
         if send_ids is None:
-            return self._records(EVENTS, [all_of_them])
-        chunks = _in_chunks([send_ids] if isinstance(send_ids, str) else send_ids)
-        return self._records(EVENTS, [all_of_them.where(events.c.send_id.in_(ids)) for ids in chunks])
+            return self._records(EVENTS, [wanted])
+        chunks = in_chunks([send_ids] if isinstance(send_ids, str) else send_ids)
+        return self._records(EVENTS, [wanted.where(events.c.send_id.in_(ids)) for ids in chunks])
 
     def without_send(self, event_types: Collection[str]) -> list[Event]:
         """Return the observations of these types that are of no send, in the order in which they were written."""
-        of_types = sa.and_(has_no_send, events.c.event_type.in_(event_types))
         with self.database.read() as db:
-            return [
-                EVENTS.make(row)
-                for row in db.execute(sa.select(*EVENTS.columns).where(of_types).order_by(events.c.event_no))
-            ]
+            return EVENTS.select(db, has_no_send, events.c.event_type.in_(event_types))
 
     # --- both ---
 
     def by_day(self, record: type, since: datetime | None = None) -> dict[date | None, LazyRecords[Any]]:
         """Return all sends or all events by the day in UTC on which they were made, days and records in order."""
         kind = TABLES[record]
-        number, made_at = next(iter(kind.table.primary_key)), kind.table.c[kind.made_at]
-        wanted = sa.select(number, sa.type_coerce(made_at, sa.BigInteger)).order_by(number)
-        wanted = wanted if since is None else wanted.where(made_at >= since)
+        wanted = sa.select(kind.number, sa.type_coerce(kind.made_at, sa.BigInteger)).order_by(kind.number)
+        wanted = wanted if since is None else wanted.where(kind.made_at >= since)
         numbers: dict[date | None, array[int]] = {}
         with self._adopted() as db:
             for row_number, micros in db.execute(wanted).yield_per(PAGE):
-                day = None if micros is None else _FIRST_DAY + micros // _DAY_US * _DAY
+                day = None if micros is None else _FIRST_DAY + timedelta(days=micros // _DAY_US)
                 numbers.setdefault(day, array("q")).append(row_number)
         days = sorted(numbers, key=lambda day: (day is None, day or _FIRST_DAY))
         return {day: LazyRecords(kind, numbers[day], self._read_rows, self._make) for day in days}
@@ -224,8 +208,7 @@ class Queries(Observations):
     def distinct_values(self, record: type, column: str, since: datetime | None = None) -> list[str]:
         """Return the distinct values in a column of all sends or all events, sorted."""
         kind = TABLES[record]
-        made_at = kind.table.c[kind.made_at]
-        return self._distinct(kind.table.c[column], *([] if since is None else [made_at >= since]))
+        return self._distinct(kind.table.c[column], *([] if since is None else [kind.made_at >= since]))
 
     def _records(self, kind: RecordTable, wanted: Sequence[sa.Select[Any]]) -> Sequence[Any]:
         """Return the records whose numbers these statements select."""
@@ -289,19 +272,13 @@ def _is_open_since(at: datetime) -> sa.ColumnElement[bool]:
     )
 
 
-def _in_chunks(ids: Iterable[str]) -> list[list[str]]:
-    distinct = list(dict.fromkeys(ids))
-    return [distinct[start : start + PARAMETERS] for start in range(0, len(distinct), PARAMETERS)]
-
-
 def _rows(db: sa.Connection, kind: RecordTable, numbers: Sequence[int], names: Sequence[str]) -> list[tuple[Any, ...]]:
     """Read columns of the rows with these ascending numbers as the driver has them: no type is converted twice."""
     if not numbers:
         return []
-    key = next(iter(kind.table.primary_key))
     is_run = numbers[-1] - numbers[0] + 1 == len(numbers)
     among = f"BETWEEN {numbers[0]} AND {numbers[-1]}" if is_run else f"IN ({', '.join(map(str, numbers))})"
-    wanted = sa.select(*(kind.table.c[name] for name in names)).where(sa.text(f"{key.name} {among}")).order_by(key)
+    wanted = sa.select(*(kind.table.c[name] for name in names)).where(sa.text(f"{kind.number.name} {among}"))
     with contextlib.closing(db.connection.cursor()) as cursor:
-        cursor.execute(str(wanted.compile(db.engine)))
+        cursor.execute(str(wanted.order_by(kind.number).compile(db.engine)))
         return list(cursor.fetchall())

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 import sqlalchemy as sa
 
 from linq_nb.journal.engine import Database, Room
-from linq_nb.journal.schema import events, meta, read_meta, write_meta
+from linq_nb.journal.schema import EVENTS, events, meta, read_meta, write_meta
 
 _NAME, _CHAT, _FORGOTTEN = "recovery", "recovered chat", "times forgotten"
 
@@ -64,9 +64,8 @@ class Recovered(Room):
 
 def note_recovery(db: sa.Connection) -> None:
     """Write that the journal is recovered: its chats are read before the first send to each."""
-    last = db.execute(sa.select(sa.func.max(events.c.event_no))).scalar() or 0
     db.execute(meta.delete().where(meta.c.name.startswith(f"{_CHAT} ")))
-    write_meta(db, _NAME, f"{last} {secrets.token_hex(4)}")
+    write_meta(db, _NAME, f"{EVENTS.last(db)} {secrets.token_hex(4)}")
 
 
 def forget_chat(db: sa.Connection, chat_id: str) -> None:

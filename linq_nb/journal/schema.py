@@ -173,10 +173,11 @@ _of_waiting = tuple(
 
 
 class RecordTable:
-    """A kind of record with its table; ``made_at`` names the column of the time by which it is dated."""
+    """A kind of record with its table: ``number`` is the primary key, ``made_at`` the time by which it is dated."""
 
     def __init__(self, record: type, table: sa.Table, made_at: str) -> None:
-        self.record, self.table, self.made_at = record, table, made_at
+        self.record, self.table, self.made_at = record, table, table.c[made_at]
+        self.number = next(iter(table.primary_key))
         self.names = tuple(_stored(record))
         self._fields = operator.attrgetter(*self.names)
 
@@ -202,6 +203,15 @@ class RecordTable:
     def make(self, row: Iterable[Any]) -> Any:
         """Return the record of a row that begins with ``columns``."""
         return self.record(**dict(zip(self.names, row, strict=False)))
+
+    def last(self, db: sa.Connection) -> int:
+        """Return the number of the last row, 0 without any."""
+        return db.execute(sa.select(sa.func.max(self.number))).scalar() or 0
+
+    def select(self, db: sa.Connection, *conditions: sa.ColumnElement[bool]) -> list[Any]:
+        """Return the records that meet these conditions, in the order of their numbers."""
+        rows = db.execute(sa.select(*self.columns).where(*conditions).order_by(self.number))
+        return [self.make(row) for row in rows]
 
 
 SENDS, EVENTS = RecordTable(Send, sends, "created_at"), RecordTable(Event, events, "at")

@@ -48,7 +48,12 @@ def parse(payload: Mapping[str, Any] | str | bytes, *, at: datetime | None = Non
 
 def _event(text: str | bytes, at: datetime | None, webhook_id: str | None) -> Event:
     """Read a payload; an event without an id gets the webhook id, else the hash of its content."""
-    raw = _object(text)
+    try:
+        raw = storable.loads(text)
+    except ValueError:
+        raise _no_event("not JSON") from None
+    if not isinstance(raw, dict):
+        raise _no_event(f"a JSON {type(raw).__name__}, not an object")
     at = wire.time_of(raw, "created_at") or at
     if at is None:
         raise _no_event("no 'created_at'")
@@ -62,16 +67,6 @@ def _event(text: str | bytes, at: datetime | None, webhook_id: str | None) -> Ev
         chat_id=event.chat_id and _short_id(event.chat_id),
         trace_id=event.trace_id and _short_id(event.trace_id),
     )
-
-
-def _object(text: str | bytes) -> Mapping[str, Any]:
-    try:
-        raw = storable.loads(text)
-    except ValueError:
-        raise _no_event("not JSON") from None
-    if not isinstance(raw, dict):
-        raise _no_event(f"a JSON {type(raw).__name__}, not an object")
-    return raw
 
 
 def _short_id(text: str) -> str:
