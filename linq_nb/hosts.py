@@ -37,7 +37,8 @@ def is_private_host(host: str) -> bool:
     try:
         return not is_public_address(bare)
     except ValueError:
-        return "." not in bare or _is_number(bare.rpartition(".")[2])
+        last = bare.rpartition(".")[2]  # a number ends a short address such as 127.1 or 0x7f.1, and no domain
+        return "." not in bare or last.isdigit() or last.startswith("0x")
 
 
 def is_public_address(address: str) -> bool:
@@ -46,22 +47,8 @@ def is_public_address(address: str) -> bool:
     An IPv6 address that carries an IPv4 address (NAT64, 6to4, mapped) leads to that one.
     """
     ip = ipaddress.ip_address(address.split("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        embedded = _embedded(ip)
-        return _is_public(embedded) if embedded else ip in _UNICAST and _is_public(ip)
-    return _is_public(ip)
-
-
-def _is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
-
-
-def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """Return the IPv4 address inside an IPv6 address of a network that has one in each."""
-    place = next((bits for network, bits in _WITH_IPV4.items() if ip in network), None)
-    return None if place is None else ipaddress.IPv4Address(int(ip) >> place & 0xFFFFFFFF)
-
-
-def _is_number(label: str) -> bool:
-    """Whether this label ends a short address such as 127.1 or 0x7f.1; no top-level domain is a number."""
-    return label.isdigit() or label.startswith("0x")
+    bits = next((bits for network, bits in _WITH_IPV4.items() if ip in network), None)
+    if bits is not None:
+        ip = ipaddress.IPv4Address(int(ip) >> bits & 0xFFFFFFFF)
+    is_unicast = ip.version == 4 or ip in _UNICAST
+    return is_unicast and ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)

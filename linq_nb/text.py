@@ -85,7 +85,7 @@ _URL = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
 _UNWRITABLE = re.compile("[\ud800-\udfff\0]")
 _SECRET_KEYS = frozenset({"upload_url", "signing_secret", "authorization", "required_headers"})
 _ATOMS = frozenset({int, float, bool, type(None)})
-_PORTS = {"https": 443, "http": 80}
+PORTS = {"https": 443, "http": 80}
 
 
 # --- to show --------------------------------------------------------------------------------------------------
@@ -285,7 +285,7 @@ def plain_url(url: str) -> str:
     parts = urlsplit(url)
     host = parts.hostname or ""
     host = f"[{host}]" if ":" in host else host
-    host += f":{parts.port}" if parts.port and parts.port != _PORTS.get(parts.scheme.lower()) else ""
+    host += f":{parts.port}" if parts.port and parts.port != PORTS.get(parts.scheme.lower()) else ""
     return f"{parts.scheme.lower()}://{host}{parts.path}"
 
 

@@ -53,14 +53,6 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class _Mount:
-    """A line of the mount table."""
-
-    point: str
-    kind: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Service:
     """A service that runs notebooks and throws their disk away, but for the folders ``lasting``.
 
@@ -148,16 +140,19 @@ def this_host() -> Host:
 def place_of(file: str | Path, host: Host) -> Place:
     """Return where this file lies, after links; it need not exist. A relative path begins in the working folder."""
     path = _real(str(file), host)
-    mount = _mount_of(path, host.mounts)
-    if mount.kind in _IN_MEMORY:
+    mount, kind = _mount_of(path, host.mounts)
+    if kind in _IN_MEMORY:
         return _gone("in memory", _TO_FILE)
-    if any(_is_in(path, folder) and not _is_below(mount.point, folder) for folder in _temporary(host)):
+    temporary = (*_TEMPORARY, _real(host.temp, host))
+    if any(_is_in(path, folder) and not _is_below(mount, folder) for folder in temporary):
         return _gone("in a folder for temporary files", _TO_FILE)
     service = next((service for service in _SERVICES if service.is_here(host)), None)
-    is_layer = mount.kind in _LAYERS or (mount.point == "/" and (mount.kind == "9p" or _is_container(host)))
-    shared = None if is_layer else _shared_name(mount.kind)
-    if shared or _is_network_drive(path, host):
-        return _shared(shared or "a network drive")
+    is_layer = kind in _LAYERS or (mount == "/" and (kind == "9p" or _is_container(host)))
+    shared = None if is_layer else _shared_name(kind)
+    if host.is_windows and re.match(r"//(?![?.]/)|//[?.]/unc/", path):
+        shared = shared or "a network drive"
+    if shared:
+        return _shared(shared)
     if service is not None:
         return _place_on(service, path, mount)
     return _gone("on the disk of a container", _TO_VOLUME) if is_layer else Place()
@@ -168,9 +163,9 @@ def lock_advice(name: str) -> str:
     return f"the journal is on {name}, where locks can fail; put it on a local disk that lasts"
 
 
-def _place_on(service: _Service, path: str, mount: _Mount) -> Place:
+def _place_on(service: _Service, path: str, mount: str) -> Place:
     """Return where a file lies that is on a service, and on no network file system by the mount table."""
-    if any(_is_in(path, folder) for folder in service.lasting) and not (service.must_mount and mount.point == "/"):
+    if any(_is_in(path, folder) for folder in service.lasting) and not (service.must_mount and mount == "/"):
         return _shared(service.shared) if service.shared else Place()
     return _gone(f"on the disk of {service.name}", service.todo)
 
@@ -197,11 +192,6 @@ def _is_container(host: Host) -> bool:
     return has_file or "KUBERNETES_SERVICE_HOST" in host.environ
 
 
-def _temporary(host: Host) -> list[str]:
-    """Return the folders for temporary files."""
-    return [*_TEMPORARY, _real(host.temp, host)]
-
-
 def _mount_table() -> str:
     """Return the text of the mount table as Linux has it; macOS and BSD print another."""
     try:
@@ -219,12 +209,11 @@ def _mount_table() -> str:
 
 def of_printed(text: str) -> str:
     """Return what ``mount`` prints on macOS and BSD as Linux has it: ``//ada@nas/x on /Volumes/x (smbfs, nodev)``."""
-    mounts = re.findall(r"^(.*?) on (/.*) \(([\w.]+)", text, re.MULTILINE)
-    return "\n".join(f"- {_escaped(point)} {kind}" for _, point, kind in mounts)
-
-
-def _escaped(point: str) -> str:
-    return re.sub(r"[\s\\]", lambda char: f"\\{ord(char[0]):03o}", point)
+    lines = []
+    for point, kind in re.findall(r"^.*? on (/.*) \(([\w.]+)", text, re.MULTILINE):
+        escaped = re.sub(r"[\s\\]", lambda char: f"\\{ord(char[0]):03o}", point)
+        lines.append(f"- {escaped} {kind}")
+    return "\n".join(lines)
 
 
 # --- paths and the mount table --------------------------------------------------------------------------------
@@ -233,10 +222,6 @@ def _escaped(point: str) -> str:
 def _real(path: str, host: Host) -> str:
     """Return a path from the root, after links, with slashes; Windows does not tell cases apart."""
     return ntpath.realpath(path).replace("\\", "/").casefold() if host.is_windows else posixpath.realpath(path)
-
-
-def _is_network_drive(path: str, host: Host) -> bool:
-    return host.is_windows and bool(re.match(r"//(?![?.]/)|//[?.]/unc/", path))
 
 
 def _is_in(path: str, folder: str) -> bool:
@@ -248,14 +233,14 @@ def _is_below(path: str, folder: str) -> bool:
     return path != folder and path.startswith(folder.rstrip("/") + "/")
 
 
-def _mount_of(path: str, table: str) -> _Mount:
-    """Return the mount that holds a path: the deepest one, of several on one folder the last."""
-    best = _Mount("", "")
+def _mount_of(path: str, table: str) -> tuple[str, str]:
+    """Return the folder and the type of the mount that holds a path: the deepest, of several on one folder the last."""
+    mount, kind = "", ""
     for line in table.splitlines():
         fields = line.split(" ")
         if len(fields) < 3:
             continue
         point = re.sub(r"\\([0-7]{3})", lambda escape: chr(int(escape[1], 8)), fields[1])
-        if _is_in(path, point) and len(point) >= len(best.point):
-            best = _Mount(point, fields[2])
-    return best
+        if _is_in(path, point) and len(point) >= len(mount):
+            mount, kind = point, fields[2]
+    return mount, kind

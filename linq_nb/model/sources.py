@@ -7,7 +7,6 @@ import itertools
 import os
 import re
 import uuid
-from hashlib import sha1
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -18,15 +17,12 @@ from linq_nb.text import difference, visual_key, writable
 
 _PART_BYTES = 1 << 20
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_NAMESPACE = uuid.NAMESPACE_URL.bytes
-_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 def send_id(base_url: str, chat_id: str, content: str, copy: int) -> str:
     """Name the send of ``content`` to a chat: the same question has the same id on every machine."""
-    text = sha1(_NAMESPACE + f"{base_url}\n{chat_id}\n{content}\n{copy}".encode(), usedforsecurity=False).hexdigest()
-    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"  # a uuid5
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{base_url}\n{chat_id}\n{content}\n{copy}"))
 
 
 def source_of(text: str) -> Literal["url", "attachment", "file"]:

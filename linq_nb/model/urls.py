@@ -15,12 +15,12 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
-from linq_nb.text import plain_url
+from linq_nb.model.sources import is_uuid
+from linq_nb.text import PORTS, plain_url
 
 NAME, OLD_NAME = "uri:", "url:"
 """How the names of URLs begin: those of today, and those that a journal may hold from before (``old_name``)."""
 
-_PORTS = {"https": 443, "http": 80}
 _ENCODED = re.compile("%([0-9A-Fa-f]{2})?")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _IN_PATH = "/:@!$&'()*+,;="
@@ -87,7 +87,7 @@ def _host(parts: SplitResult) -> str:
             host = idna.encode(host, uts46=True).decode("ascii").removesuffix(".")
         except idna.IDNAError:
             host = quote(host)
-    return f"{host}:{parts.port}" if parts.port not in (None, _PORTS.get(parts.scheme.lower())) else host
+    return f"{host}:{parts.port}" if parts.port not in (None, PORTS.get(parts.scheme.lower())) else host
 
 
 def _in_one_spelling(text: str, allowed: str) -> str:
@@ -118,59 +118,52 @@ def _without_dots(path: str) -> str:
 # --- signatures -----------------------------------------------------------------------------------------------
 
 
-class _Signer(NamedTuple):
-    """The parameters of a signature, in lower case: those that are always there, and those that may be."""
-
-    members: frozenset[str]
-    optional: frozenset[str]
-
-
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def _signer(members: str, optional: str = "") -> _Signer:
-    return _Signer(_words(members), _words(optional))
-
-
 _AZURE = "st spr sip si ses sdd saoid suoid scid skoid sktid skt ske sks skv skdutid sduoid"
-_SIGNERS = (
-    _signer(
-        "x-amz-algorithm x-amz-credential x-amz-date x-amz-expires x-amz-signedheaders x-amz-signature",  # S3, v4
-        "x-amz-security-token x-amz-content-sha256 x-amz-s3session-token x-amz-region-set x-id",
-    ),
-    _signer("awsaccesskeyid expires signature", "x-amz-security-token"),  # S3, v2
-    _signer(
-        "x-goog-algorithm x-goog-credential x-goog-date x-goog-expires x-goog-signedheaders x-goog-signature",
-        "x-goog-content-sha256",  # Google Cloud Storage, v4
-    ),
-    _signer("googleaccessid expires signature"),  # Google Cloud Storage, v2
-    _signer("expires signature key-pair-id", "hash-algorithm"),  # CloudFront
-    _signer("policy signature key-pair-id", "hash-algorithm"),
-    _signer("sv sr sp se sig", _AZURE),  # Azure: of a service, by its own key or a user's
-    _signer("sv sr si sig", f"{_AZURE} sp se"),  # the same by a stored policy
-    _signer("sv ss srt sp se sig", _AZURE),  # of an account
-    _signer("ossaccesskeyid expires signature", "security-token"),  # Alibaba OSS, v1
-    _signer(
-        "x-oss-signature-version x-oss-access-key-id x-oss-expires x-oss-signature",  # v2
-        "x-oss-additional-headers x-oss-security-token",
-    ),
-    _signer(
-        "x-oss-signature-version x-oss-credential x-oss-date x-oss-expires x-oss-signature",  # v4
-        "x-oss-additional-headers x-oss-security-token",
-    ),
-    _signer(
-        "q-sign-algorithm q-ak q-sign-time q-key-time q-header-list q-url-param-list q-signature",  # Tencent COS
-        "x-cos-security-token",
-    ),
-)
-"""The documented signatures in URLs. Parameters that change the answer, such as ``response-content-disposition``,
-``versionId`` and ``x-oss-process``, are no part of them."""
+_SIGNERS = [
+    (_words(members), _words(optional))
+    for members, optional in (
+        (  # S3, v4
+            "x-amz-algorithm x-amz-credential x-amz-date x-amz-expires x-amz-signedheaders x-amz-signature",
+            "x-amz-security-token x-amz-content-sha256 x-amz-s3session-token x-amz-region-set x-id",
+        ),
+        ("awsaccesskeyid expires signature", "x-amz-security-token"),  # S3, v2
+        (  # Google Cloud Storage, v4
+            "x-goog-algorithm x-goog-credential x-goog-date x-goog-expires x-goog-signedheaders x-goog-signature",
+            "x-goog-content-sha256",
+        ),
+        ("googleaccessid expires signature", ""),  # Google Cloud Storage, v2
+        ("expires signature key-pair-id", "hash-algorithm"),  # CloudFront
+        ("policy signature key-pair-id", "hash-algorithm"),
+        ("sv sr sp se sig", _AZURE),  # Azure: of a service, by its own key or a user's
+        ("sv sr si sig", f"{_AZURE} sp se"),  # the same by a stored policy
+        ("sv ss srt sp se sig", _AZURE),  # of an account
+        ("ossaccesskeyid expires signature", "security-token"),  # Alibaba OSS, v1
+        (  # v2
+            "x-oss-signature-version x-oss-access-key-id x-oss-expires x-oss-signature",
+            "x-oss-additional-headers x-oss-security-token",
+        ),
+        (  # v4
+            "x-oss-signature-version x-oss-credential x-oss-date x-oss-expires x-oss-signature",
+            "x-oss-additional-headers x-oss-security-token",
+        ),
+        (  # Tencent COS
+            "q-sign-algorithm q-ak q-sign-time q-key-time q-header-list q-url-param-list q-signature",
+            "x-cos-security-token",
+        ),
+    )
+]
+"""The parameters of the documented signatures in URLs, in lower case: those always there, and those that may be there.
+Parameters that change the answer, such as ``response-content-disposition``, ``versionId`` and ``x-oss-process``, are no
+part of them."""
 
 _VALUES = {"sp": re.compile("[racwdxyltmeopifu]+"), "sr": re.compile("[bcdfsq]|bs|bv")}
 """What the shortest of these names may hold in a signature (Azure's permissions and kinds of resource)."""
 
-_OF_SIGNERS = frozenset().union(*(signer.members | signer.optional for signer in _SIGNERS))
+_OF_SIGNERS = frozenset().union(*(members | optional for members, optional in _SIGNERS))
 
 
 def _unsigned(query: Sequence[str]) -> list[str]:
@@ -203,7 +196,6 @@ _NAMING_WORDS = _words(
 
 _WORD = re.compile(r"[A-Z]?[a-z]+\d*|[A-Z]+(?![a-z])\d*|\d+")
 _RANDOM = re.compile(r"(?=[A-Za-z0-9+/]*[0-9])(?=[A-Za-z0-9+/]*[A-Za-z])[A-Za-z0-9+/]{16,}")
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fullmatch
 _CLOCK = re.compile(r"1\d{9}(?:\d{3})?|[56][0-9a-fA-F]{7}").fullmatch
 """A time in seconds or milliseconds since 1970, or in seconds as hex."""
 
@@ -218,7 +210,7 @@ def _may_sign(part: str) -> bool:
         return True
     if words & _NAMING_WORDS:
         return False
-    is_random = _RANDOM.search(value or name) is not None and not _UUID(value)
+    is_random = _RANDOM.search(value or name) is not None and not is_uuid(value)
     is_time = len(name) == 1 or "time" in name.lower()
     return is_random or (is_time and _CLOCK(value) is not None)
 
