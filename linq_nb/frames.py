@@ -51,7 +51,6 @@ Chunk = Mapping[str, Sequence[Any]]
 """Some rows by column, as a database has them: times in microseconds, lists and bodies as JSON text."""
 
 MISSING_TIME = -(2**63)
-_DAY_US = 86_400_000_000
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _REMEMBERED = 100_000
 """Distinct values of a column that are remembered at a time, so that a column without repeats costs no more."""
@@ -381,11 +380,8 @@ def _seconds(start: Any, end: Any) -> Any:
 
 def _day(at: Any) -> Any:
     """Return the day of each time in UTC, as 2026-03-02."""
-    import numpy as np
     import pandas as pd
 
-    micros = at.dt.tz_localize(None).to_numpy("datetime64[us]").view("int64")
-    days, codes = np.unique(micros // _DAY_US, return_inverse=True)
-    named = pd.array(np.datetime_as_string((days * _DAY_US).view("datetime64[us]"), unit="D"), dtype="string")
-    has_none = len(days) > 0 and days[0] == MISSING_TIME // _DAY_US
-    return pd.Series(pd.Categorical.from_codes(codes - has_none, categories=pd.Index(named[int(has_none) :])))
+    days = pd.Categorical(at.dt.tz_localize(None).dt.floor("D"))
+    names = pd.DatetimeIndex(days.categories).strftime("%Y-%m-%d").astype("string")
+    return pd.Series(pd.Categorical.from_codes(days.codes, categories=names))
