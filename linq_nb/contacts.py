@@ -1,4 +1,4 @@
-"""One's own table of people, such as the export of a CRM, beside the frames of sends and chats: joined by handle."""
+"""Your own table of people, such as the export of a CRM, joined by handle to the frames of sends and chats."""
 
 from __future__ import annotations
 
@@ -34,10 +34,9 @@ def match(
 
     ``contacts``: a table (pandas, Polars, DuckDB, Arrow, a list of rows); its column ``on`` has phone numbers in any
     usual spelling, or email addresses. ``region`` (such as "US") is the country of numbers without their country code.
-    A group has a row for each of its people that
-    is in ``contacts``. The result has the frame's columns, then those of ``contacts``, with ``_contact`` added to a
-    name that both have; ``result.attrs["matched"]`` says how many matched.
-    The frame must show whom it is about: make it with ``handles="full"``, or with ``handles="hashed"`` and give
+    A group has a row for each of its people that is in ``contacts``. The result has the frame's columns, then those of
+    ``contacts``, with ``_contact`` added to a name that both have; ``result.attrs["matched"]`` says how many matched.
+    The frame must show its handles: make it with ``handles="full"``, or with ``handles="hashed"`` and give
     ``key=outbox`` here too. Raises SettingsError for a masked frame, or a table without the column.
     """
     import pandas as pd

@@ -188,7 +188,7 @@ def _bars(ax: Axes, counts: Sequence[Counter[str]], labels: Sequence[str], codes
 
 
 def _labels(chats: Sequence[str], names: Mapping[str, str | None]) -> list[str]:
-    """The names of chats, with the beginning of the id where a name is missing or not unique."""
+    """Return the names of chats, with the beginning of the id where a name is missing or not unique."""
     unique = {name for name, number in Counter(names.values()).items() if name and number == 1}
     return [
         _short(str(names[chat])) if names[chat] in unique else f"{_short(names[chat] or 'chat')} {chat[:8]}"
@@ -197,7 +197,7 @@ def _labels(chats: Sequence[str], names: Mapping[str, str | None]) -> list[str]:
 
 
 def _short(name: str) -> str:
-    """A name on one line that leaves room for the bars."""
+    """Return a name on one line that leaves room for the bars."""
     name = " ".join(name.split())
     return name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…"
 
@@ -255,19 +255,19 @@ def _write_in_grey(ax: Axes) -> None:
 
 
 def _plain(text: str) -> str:
-    """Text as it is written: a dollar sign begins no formula."""
+    """Return a text in which a dollar sign begins no formula."""
     return text.replace("$", r"\$")
 
 
 def _letters(ax: Axes) -> int:
-    """How many letters fit side by side below a plot."""
+    """Count the letters that fit side by side below a plot."""
     ax.figure.canvas.figure.draw_without_rendering()  # the layout gives the plot its width
     points = ax.bbox.width / ax.figure.dpi * 72
     return max(20, int(points / (0.6 * float(ax.xaxis.label.get_fontsize()))))
 
 
 def _line(place: int) -> dict[str, Any]:
-    """The colour, dashes and mark of the line at a place."""
+    """Return the colour, dashes and mark of the line at a place."""
     kind = place % len(_COLOURS)
     return {"color": _COLOURS[kind], "linestyle": _DASHES[kind], "marker": _MARKS[kind], "markersize": 5}
 
@@ -277,7 +277,7 @@ def _unit(seconds: float) -> tuple[float, str]:
 
 
 def _words(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """What each error is in words, by its code: ``the sending line was offline (4002)``."""
+    """Return each error in words, by its code: ``the sending line was offline (4002)``."""
     short = {}
     for row in rows:
         number = row["error_code"] if _is_there(row["error_code"]) else row["http_status"]
@@ -290,7 +290,7 @@ def _words(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
 
 
 def _code(row: dict[str, Any]) -> str:
-    """The error in short: ``403/2024``, ``failed/4001``, ``unknown``."""
+    """Return an error in short: ``403/2024``, ``failed/4001``, ``unknown``."""
     parts: Sequence[Any] = (row["http_status"] if _is_there(row["http_status"]) else row["status"], row["error_code"])
     return "/".join(str(int(part)) if isinstance(part, int | float) else str(part) for part in parts if _is_there(part))
 

@@ -217,7 +217,7 @@ def _headers(environ: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _log(status: int, text: str) -> None:
-    """Write why a request was refused to stderr, for whoever runs the receiver."""
+    """Write to stderr why a request was refused, for the person who runs the receiver."""
     print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {status} {text}", file=sys.stderr, flush=True)
 
 

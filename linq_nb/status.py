@@ -80,7 +80,7 @@ UNCLEAR_STATUSES = ("sending", "unknown")
 """The request may have left and no clear answer came."""
 
 UNRESOLVED_STATUSES = ("preparing", "sending", "unknown")
-"""What such a row forbids grows in this order."""
+"""Statuses without a clear outcome; the later in this list, the more such a row forbids."""
 
 NO_MESSAGE_STATUSES = ("preparing", *RUNNABLE_STATUSES)
 """Nothing reached Linq, or it refused: there can be no message."""
@@ -96,7 +96,7 @@ NO_RECEIPTS = "Groups and SMS cannot report a delivery."
 
 
 def status_of(word: str) -> Status:
-    """Return what is known of a status; a word that Linq added later is one of Linq's, without rank or end."""
+    """Return the entry of a status; a word that Linq added later counts as Linq's, without rank or end."""
     return STATUSES.get(word) or Status(word, "grey", "a word of Linq's that linq_nb does not know")
 
 
@@ -130,7 +130,7 @@ def is_open(word: str, *, is_group: bool | None, service: str | None) -> bool:
 
 
 def is_settled(word: str, *, is_group: bool | None, service: str | None) -> bool:
-    """Whether nothing is waited for: neither a report of Linq's nor a step of ours."""
+    """Whether a send waits for nothing: neither for a report of Linq's nor for a step of ours."""
     return status_of(word).is_final or (word == "sent" and no_receipts(is_group=is_group, service=service) is not None)
 
 

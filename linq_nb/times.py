@@ -1,4 +1,4 @@
-"""Times and lengths of time as people write them: one parser, wherever one is taken."""
+"""Times and lengths of time as people write them: one parser for all arguments."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The journal: what was meant to be sent, claimed, sent and observed, in SQLite or PostgreSQL.
 
 ``schema`` has the tables and migrations, ``engine`` the database with its transactions, ``sqlite_file`` and
-``private_file`` its file, ``place`` what is known of its disk, ``claims`` the steps of a send, ``events`` observations
+``private_file`` its file, ``place`` the disk on which it lies, ``claims`` the steps of a send, ``events`` observations
 and webhooks, ``queries`` what is read, ``contents`` names and uploads, ``archive`` imports and forgetting,
 ``recovered`` what chats held after a loss of writes, ``lease`` the leases of claims. A ``Journal`` is all of these over
 one database.

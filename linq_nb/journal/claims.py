@@ -1,4 +1,4 @@
-"""Claims: who may bring a send forward, and what each step of it writes.
+"""Claims: the right to bring a send forward, and what each step of it writes.
 
 A send that is claimed belongs to its owner as long as the lease lasts, and longer if nobody else takes it over. A
 takeover increments the epoch of the row, and each step is an update that holds only for the claim's own epoch.
@@ -183,28 +183,28 @@ class Claims(Contents, Observations):
 
         There may be several, when names were linked after both were sent; then the row that forbids most.
         """
-        return _first([row for name in contents for row in self._rows(db, self._by_key, wanted, content=name)])
+        return _strictest([row for name in contents for row in self._rows(db, self._by_key, wanted, content=name)])
 
     def _old_row(self, db: sa.Connection, wanted: Send, url: UrlNames) -> _Row | None:
-        """Return the row that a URL's old name forbids to send again; rows of names of today have a base.
+        """Return the row that a URL's old name forbids to send again; a row of an older version has no URL base.
 
         The old name may stand for several URLs, so a row that may be sent again is left as it is.
         """
         contents = self._group(db, [url.old_name])[1]
         rows = [row for name in contents for row in self._rows(db, self._by_key, wanted, content=name)]
-        return _first([row for row in rows if row.url_base is None and self._forbids(row, wanted)])
+        return _strictest([row for row in rows if row.url_base is None and self._forbids(row, wanted)])
 
     def _similar_row(self, db: sa.Connection, wanted: Send, url: UrlNames, contents: Sequence[str]) -> _Row | None:
         """Return a row of a URL with the same base that is not under these contents, and is or may be sent.
 
-        A row of before has no base: it is one of them if the old rule took what may sign into its name.
+        A row of an older version has no base: it counts if its old name leaves out parameters that may sign.
         """
         rows = self._rows(db, self._by_url, wanted, its_url_base=url.base)
         if url.old_place:
             old = self._rows(db, self._by_old_place, wanted, its_place=url.old_place)
             rests = ("#",) if "#" in url.base else ("", "#")  # without a hash it has no parameters that choose
             rows += [row for row in old if row.send.content[len(url.old_place) :][:1] in rests]
-        return _first([row for row in rows if row.send.content not in contents and self._forbids(row, wanted)])
+        return _strictest([row for row in rows if row.send.content not in contents and self._forbids(row, wanted)])
 
     def _forbids(self, row: _Row, wanted: Send) -> bool:
         """Whether a row is or may be sent, and is not certainly other audio."""
@@ -248,7 +248,7 @@ class Claims(Contents, Observations):
         """Give the open claims of an owner a new lease: those to the sends ``held``, or all."""
         mine = sa.select(sends.c.send_no).where(sends.c.owner == owner, sends.c.status.in_(IN_HAND_STATUSES))
         mine = mine if held is None else mine.where(sends.c.send_id.in_(held))
-        free = mine.with_for_update(skip_locked=True)  # who holds a row is at work on it; waiting could deadlock
+        free = mine.with_for_update(skip_locked=True)  # a locked row is being worked on; waiting could deadlock
         with self.database.write() as db:
             db.execute(
                 sends.update().where(sends.c.send_no.in_(free)).values(lease_until=self.database.clock() + LEASE_US)
@@ -269,6 +269,6 @@ class Claims(Contents, Observations):
         return True
 
 
-def _first(rows: Sequence[_Row]) -> _Row | None:
+def _strictest(rows: Sequence[_Row]) -> _Row | None:
     """Return the row that forbids most."""
     return max(rows, key=lambda row: precedence(row.send.status), default=None)

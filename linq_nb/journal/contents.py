@@ -1,4 +1,4 @@
-"""What a memo's content is called, and which contents were uploaded."""
+"""The names of a memo's content, and the uploads of contents."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Observations of sends: what answers, polls, webhooks and people said, and what follows for the send.
+"""Observations of sends: reports of answers, polls, webhooks and people, and what follows for the send.
 
-A webhook may come before the answer to the POST is written, when nobody knows yet whose message it is about. Such an
+A webhook may come before the answer to the POST is written, when its message id is in no row yet. Such an
 event waits (``waits`` is 1) until a send learns its message id, or until no send is under way any more.
 """
 
@@ -37,7 +37,7 @@ class Ingested:
 
     @property
     def result(self) -> str:
-        """Under which count it falls: "new", "not_ours" (new, about no send of this journal) or "repeated"."""
+        """The count under which it falls: "new", "not_ours" (new, about no send of this journal) or "repeated"."""
         return "repeated" if not self.is_new else "new" if self.is_ours else "not_ours"
 
 
@@ -110,7 +110,7 @@ _UPDATE_EVENT = events.update().where(events.c.event_no == _event_no)
 
 
 _LOOK_AT_ALL_S = 60.0
-"""Time after which a look at the waiting events is at all of them again: another process may have done anything."""
+"""Time in seconds after which all waiting events are looked at again: another process may have changed any send."""
 
 _MANY = 1000
 """Sends that one statement names at most."""
@@ -209,7 +209,7 @@ class Observations(Room):
         return look
 
     def _changed_since(self, look: _Look) -> tuple[list[sa.ColumnElement[bool]], list[sa.ColumnElement[bool]]]:
-        """Return where a look must go: the events that may wait in vain, and the sends and events that may fit."""
+        """Return what changed since the last look: events that may wait in vain, and sends and events that may fit."""
         last = self._last_look
         if last is None or look.at - last.at > _LOOK_AT_ALL_S:
             return [sa.true()], [sa.true()]
@@ -299,12 +299,12 @@ def _of_send(event: Event, send_id: str, was: str) -> Event:
     return replace(event, send_id=send_id, reconcile_result="found" if was == "unknown" else None)
 
 
-def _refused(event: Event, why: str) -> Event:
+def _refused(event: Event, reason: str) -> Event:
     """Return an event that changes nothing of its send: what it said is evidence, in its body."""
     kept = ("send_id", "at", "source", "http_status", "event_id", "event_type", "chat_id")
     return Event(
         **{name: getattr(event, name) for name in kept},
         status="unknown" if event.reconcile_result else None,
         reconcile_result="ambiguous" if event.reconcile_result else None,
-        body={"refused": why, "message_id": event.message_id, "body": event.body},
+        body={"refused": reason, "message_id": event.message_id, "body": event.body},
     )

@@ -1,7 +1,7 @@
 """Where the file of a journal lies: whether it lasts, and whether locks hold there.
 
-Decided from the mount table, the host's own signs and whole parts of the path. Nothing is read here but by
-``this_host``: a ``Host`` is all that is known of a machine.
+Decided from the mount table, the host's own signs and whole parts of the path. Only ``this_host`` reads the machine: a
+``Host`` holds all that the decision needs.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def make_private(file: Path) -> None:
     for part, facts in _parts(file):
         _check_owner(part, facts)
         if facts.st_mode & _OTHERS:
-            with contextlib.suppress(OSError):  # a file system without modes; is_private tells
+            with contextlib.suppress(OSError):  # a file system without modes; is_private says so
                 part.chmod(stat.S_IMODE(facts.st_mode) & ~_OTHERS)
 
 
@@ -75,7 +75,7 @@ def _parts(file: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def _check_owner(file: Path, facts: os.stat_result) -> None:
-    """Refuse a file of another user, also for root: who writes it could have us send again, or read what we keep.
+    """Refuse a file of another user, also for root: its owner could make us send again, or read what we keep.
 
     Some file systems give every file to one user (CIFS, NFS for root). There a new file has the same owner.
     """

@@ -69,7 +69,7 @@ def note_recovery(db: sa.Connection) -> None:
 
 
 def forget_chat(db: sa.Connection, chat_id: str) -> None:
-    """Delete what a chat held, and count that a chat was forgotten: who holds a copy of the journal can see it."""
+    """Delete what a chat held, and count that a chat was forgotten, so that copies in memory are read anew."""
     is_its = meta.c.name.startswith(f"{_CHAT} ") & meta.c.name.endswith(f" {chat_id}")
     db.execute(meta.delete().where(is_its))
     write_meta(db, _FORGOTTEN, str(times_forgotten(db) + 1))

@@ -6,8 +6,8 @@ WAL itself holds a first page with 0. So the mark goes away when all of the WAL 
 then: SQLite does that when the last process closes the journal, also when Python ends without closing it, and also
 when that process runs an older linq_nb.
 
-Who writes sees the mark while it holds SQLite's write lock, and sets it when it is missing. Our checkpoints need that
-lock too, so none can take the mark away between this look and the commit.
+A writer looks for the mark while it holds SQLite's write lock, and sets it when it is missing. Our checkpoints need
+that lock too, so none can take the mark away between this look and the commit.
 """
 
 from __future__ import annotations

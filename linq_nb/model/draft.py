@@ -1,4 +1,4 @@
-"""What is to be sent: drafts, what the checks found of them, and the plan that is made of many."""
+"""Drafts, the findings of the checks, and the plan that is made of many drafts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from linq_nb.model.send import Send
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Finding(Record):
-    """What a check found: an ``error`` stops the send, a ``warning`` and an ``info`` are shown."""
+    """A finding of the checks: an ``error`` stops the send, a ``warning`` and an ``info`` are shown."""
 
     level: Literal["error", "warning", "info"] = field(metadata=column("error, warning or info", CATEGORY))
     code: str = field(metadata=column("short name of the finding"))

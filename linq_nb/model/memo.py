@@ -19,7 +19,7 @@ from linq_nb.secret import HiddenUrl
 from linq_nb.text import plain_url, visual_key, writable
 
 MAX_DURATION_MS = 365 * 24 * 3_600_000
-"""One year. A file of 100 MiB that claims more is wrong about its length, which is not known then."""
+"""One year. A file of 100 MiB that claims more is wrong about its length, which is then unknown."""
 
 MemoSource = Literal["file", "bytes", "samples", "url", "attachment"]
 
@@ -71,7 +71,7 @@ class VoiceMemo(Record):
     ) -> VoiceMemo:
         """Load a memo from a file; its format comes from its content, never from its name.
 
-        Where no file has this name, one is taken whose name looks the same, as macOS may have written it.
+        Where no file has this name, a file whose name looks the same is loaded, as macOS may have written it.
 
         ``mime_type`` is a type that you declare, to be checked against the content.
         ``convert=True`` makes an M4A of what Linq does not take: another format, or more than 10 MB; and of what

@@ -1,4 +1,4 @@
-"""What a text names, what is read from there, and the ids by which sends are known again."""
+"""Sources of memos: a text as a URL, an attachment or a path, and the reading of files; and the ids of sends."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from linq_nb.model.sources import is_uuid
 from linq_nb.text import PORTS, plain_url
 
 NAME, OLD_NAME = "uri:", "url:"
-"""How the names of URLs begin: those of today, and those that a journal may hold from before (``old_name``)."""
+"""How the names of URLs begin: those of this version, and those of older versions (``old_name``)."""
 
 _ENCODED = re.compile("%([0-9A-Fa-f]{2})?")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -30,8 +30,8 @@ _IN_QUERY = _IN_PATH + "?"
 class UrlNames(NamedTuple):
     """``name`` is the URL without signatures, ``base`` the URL without all that may sign it.
 
-    ``old_name`` is its name in journals of before; ``old_place`` how it begins, where parameters that may sign are in
-    the rest. ``may_sign`` are the names of the parameters that are in ``name`` only.
+    ``old_name`` is its name in journals of older versions; ``old_place`` is how that name begins, where its rest has
+    parameters that may sign. ``may_sign`` are the names of the parameters that are in ``name`` only.
     """
 
     name: str
@@ -215,7 +215,7 @@ def _may_sign(part: str) -> bool:
     return is_random or (is_time and _CLOCK(value) is not None)
 
 
-# --- names of before ------------------------------------------------------------------------------------------
+# --- names of older versions -----------------------------------------------------------------------------------
 
 _OLD_SIGNATURE = re.compile(
     r"(?i)(x-amz-.*|x-goog-.*|x-oss-.*|q-.*|awsaccesskeyid|googleaccessid|ossaccesskeyid|key-pair-id|policy"
@@ -224,7 +224,7 @@ _OLD_SIGNATURE = re.compile(
 
 
 def _old_name(url: str) -> str:
-    """Return the name that journals of before schema 3 hold; it stays as it is, so that their sends are recognised."""
+    """Return the name in journals older than schema 3; it stays as it is, so that their sends are recognised."""
     query = [(k, v) for k, v in parse_qsl(urlsplit(url).query, keep_blank_values=True) if not _OLD_SIGNATURE(k)]
     if not query:
         return plain_url(url)

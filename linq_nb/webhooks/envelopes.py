@@ -158,7 +158,7 @@ def _decoded(body: Any, *, is_base64: bool) -> Any:
     if not isinstance(body, str | bytes):
         return body
     text = body.encode("utf-8", "surrogateescape") if isinstance(body, str) else body
-    if text.lstrip()[:1] in (b"{", b"["):  # also where the gateway's word about base64 was kept and the body decoded
+    if text.lstrip()[:1] in (b"{", b"["):  # also where the gateway says base64 and the body was decoded
         return body
     try:
         data = base64.b64decode(b"".join(text.split()), validate=True)
@@ -193,6 +193,6 @@ def spellings(body: Any) -> Iterator[Any]:
             yield json.dumps(body, ensure_ascii=is_ascii, separators=separators)
 
 
-def unreadable(why: str) -> WebhookError:
+def unreadable(reason: str) -> WebhookError:
     """Return the error for a stored delivery that cannot be read."""
-    return WebhookError(f"a stored webhook cannot be read ({why}); it was skipped", reason="body")
+    return WebhookError(f"a stored webhook cannot be read ({reason}); it was skipped", reason="body")

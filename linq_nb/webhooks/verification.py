@@ -79,5 +79,5 @@ def _hash(text: str | bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-def _no_event(why: str) -> WebhookError:
-    return WebhookError(f"the body of the webhook is not an event ({why}); the webhook was ignored", reason="body")
+def _no_event(reason: str) -> WebhookError:
+    return WebhookError(f"the body of the webhook is not an event ({reason}); the webhook was ignored", reason="body")
