@@ -59,7 +59,7 @@ def to_e164(value: Any, region: str | None = None) -> Any:
     '+12025550112'
     """
     region = _checked_region(region)
-    return each(value, lambda number: _or_none(number, region)) if _is_many(value) else _read(value, region)
+    return each(value, lambda number: _or_none(number, region), single=lambda number: _read(number, region))
 
 
 def handle_key(value: Any, region: str | None = None) -> str | None:
@@ -127,29 +127,26 @@ def described(text: str) -> str:
     return f"{len(digits)} digits, {'a' if '+' in plain[:2] else 'no'} +, ends in {digits[-4:]}{letter}"
 
 
-def each(values: Any, read: Callable[[Any], str | None]) -> Any:
-    """Return what ``read`` makes of each value of a Series (pandas, Polars, PyArrow) or list, or of a single value."""
-    if not _is_many(values):
-        return read(values)
-    if _package(values) == "pandas":
+Read = Callable[[Any], str | None]
+
+
+def each(values: Any, read: Read, single: Read | None = None) -> Any:
+    """Return what ``read`` makes of each value of a Series (pandas, Polars, PyArrow) or list.
+
+    A single value is read by ``single``, or without it by ``read``.
+    """
+    package = type(values).__module__.partition(".")[0]
+    if package == "pandas" and hasattr(values, "map"):
         return values.map(read).astype("string")
-    if _package(values) == "polars":
+    if package == "polars" and hasattr(values, "to_list"):
         return type(values)(values.name, [read(value) for value in values.to_list()], dtype=str)
-    if _package(values) == "pyarrow":
-        import pyarrow as pa  # there, since the values are of it
+    if package == "pyarrow" and hasattr(values, "to_pylist"):
+        import pyarrow as pa  # installed, since the values are of it
 
         return pa.chunked_array([pa.array([read(value) for value in values.to_pylist()], pa.string())])
-    return [read(value) for value in values]
-
-
-def _is_many(values: Any) -> bool:
-    method = {"pandas": "map", "polars": "to_list", "pyarrow": "to_pylist"}.get(_package(values), "")
-    has_values = _package(values) == "numpy" and getattr(values, "ndim", 0) == 1
-    return isinstance(values, list | tuple) or has_values or bool(method and hasattr(values, method))
-
-
-def _package(value: Any) -> str:
-    return type(value).__module__.partition(".")[0]
+    if isinstance(values, list | tuple) or (package == "numpy" and getattr(values, "ndim", 0) == 1):
+        return [read(value) for value in values]
+    return (single or read)(values)
 
 
 def is_missing(value: Any) -> bool:

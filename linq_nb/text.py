@@ -129,7 +129,8 @@ def mask(handle: str) -> str:
     digits = "".join(str(unicodedata.decimal(char)) for char in text if char.isdecimal())
     if len(digits) < 7:
         return f"{text[:1]}{HIDDEN * 3}"
-    country = _country(digits) if text.startswith(("+", "\uff0b")) else ""
+    length = 1 if digits[0] in "17" else 2 if _COUNTRY_2.match(digits) else 3
+    country = f"+{digits[:length]}" if text.startswith(("+", "\uff0b")) else ""
     return f"{country}{HIDDEN * 5}{digits[-4:]}"
 
 
@@ -313,12 +314,6 @@ def _unsigned(url: str) -> str:
         return url if not parts.query and "@" not in parts.netloc and "=" not in parts.fragment else plain_url(url)
     except ValueError:
         return "[a URL]"
-
-
-def _country(digits: str) -> str:
-    """Return the country code of an E.164 number with its plus."""
-    length = 1 if digits[0] in "17" else 2 if _COUNTRY_2.match(digits) else 3
-    return f"+{digits[:length]}"
 
 
 def _masked_phone(number: str) -> str:

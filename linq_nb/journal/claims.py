@@ -48,9 +48,6 @@ class _Row(NamedTuple):
 _KEPT = frozenset({"send_id", "base_url", "content", "copy", "chat_id", "created_at"})
 """Fields that stay as they are when a row is claimed for another attempt."""
 
-_OF_CLAIM = frozenset({"its_id", "its_epoch", "its_owner"})
-_LEASE, _MARK = ("now_us", "lease_us"), ("marks",)
-_OF_ROW = ("owner", "epoch", "url_base", *_LEASE)
 LEASE_US = int(LEASE_S * 1e6)
 _UNRESOLVED: list[Any] = [sa.literal_column(f"'{status}'") for status in UNRESOLVED_STATUSES]
 
@@ -70,7 +67,10 @@ class Claims(Contents, Observations):
             lambda names: database.insert_if_new(sends).values(self._bound(names)), dialect
         )
         seen = _is(send_id="its_id", epoch="its_epoch", status="its_status")
-        self._take_over = Prepared(sends.update().where(*seen).values(self._bound((*SENDS.names, *_OF_ROW))), dialect)
+        self._take_over = Prepared(
+            sends.update().where(*seen).values(self._bound((*SENDS.names, "owner", "epoch", "url_base", "lease_us"))),
+            dialect,
+        )
         to_chat = _is(base_url="base_url", chat_id="chat_id", copy="copy")
         is_over = lease_over(database.clock()).label("is_over")
         row = sa.select(*SENDS.columns, sends.c.epoch, is_over, sends.c.url_base).where(*to_chat)
@@ -80,13 +80,11 @@ class Claims(Contents, Observations):
         is_there = sa.func.substr(sends.c.content, sa.literal_column("1"), sa.func.length(place)) == place
         self._by_old_place = Prepared(row.where(sends.c.url_base.is_(None), is_there), dialect)
         mine = (*_is(send_id="its_id", epoch="its_epoch", owner="its_owner"), sends.c.status.in_(_UNRESOLVED))
-        self._update = PreparedByColumns(
-            lambda names: sends.update().where(*mine).values(self._bound(set(names) - _OF_CLAIM)), dialect
-        )
+        self._update = PreparedByColumns(lambda names: sends.update().where(*mine).values(self._bound(names)), dialect)
 
     def _bound(self, names: Iterable[str]) -> dict[str, Any]:
-        """Return a parameter for each column of a row; those of ``_LEASE`` and ``_MARK`` by the journal's clock."""
-        values: dict[str, Any] = bound(sends, set(names) - {*_LEASE, *_MARK})
+        """Return a parameter for each name of a column; ``lease_us`` and ``marks`` set times by the journal's clock."""
+        values: dict[str, Any] = bound(sends, [name for name in names if name in sends.c])
         if "lease_us" in names:
             values["lease_until"] = self.database.clock() + sa.bindparam("lease_us", type_=sa.BigInteger)
         if "marks" in names:

@@ -94,15 +94,10 @@ _OTHER_TYPES: Mapping[str, Any] = {
 or refused."""
 
 
-def _stored(record: type) -> list[str]:
-    """Return the names of the fields of a record that the journal keeps."""
-    return [column.name for column in columns_of(record).values() if column.is_stored]
-
-
 def _columns(record: type) -> list[sa.Column[Any]]:
-    """Return the table's columns for the fields of a record."""
-    declared = columns_of(record)
-    return [sa.Column(name, _OTHER_TYPES.get(name) or _TYPES[declared[name].dtype]) for name in _stored(record)]
+    """Return the table's columns for the fields of a record that the journal keeps."""
+    kept = [column for column in columns_of(record).values() if column.is_stored]
+    return [sa.Column(column.name, _OTHER_TYPES.get(column.name) or _TYPES[column.dtype]) for column in kept]
 
 
 def _partial(name: str, *columns: sa.Column[Any], where: sa.ColumnElement[bool], unique: bool = False) -> sa.Index:
@@ -178,7 +173,7 @@ class RecordTable:
     def __init__(self, record: type, table: sa.Table, made_at: str) -> None:
         self.record, self.table, self.made_at = record, table, table.c[made_at]
         self.number = next(iter(table.primary_key))
-        self.names = tuple(_stored(record))
+        self.names = tuple(column.name for column in columns_of(record).values() if column.is_stored)
         self._fields = operator.attrgetter(*self.names)
 
     @property
