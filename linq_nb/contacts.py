@@ -52,7 +52,6 @@ def match(
     theirs = pd.DataFrame(
         {"person": range(len(people)), "handle": each(people[column_on], lambda value: normal(value, region)).array}
     )
-    is_unreadable = theirs["handle"].isna()
     pairs = ours.dropna().merge(theirs.dropna(), on="handle")[["row", "person"]].drop_duplicates()
     pairs = pairs.sort_values(["row", "person"])
     clashes = {name: f"{name}_contact" for name in people.columns if name in frame.columns}
@@ -60,7 +59,7 @@ def match(
     result = pd.concat([side.reset_index(drop=True) for side in sides], axis=1)
     result.attrs["matched"] = (
         f"{pairs['person'].nunique():,} of {len(people):,} contacts matched, in {pairs['row'].nunique():,} of "
-        f"{len(frame):,} rows; {is_unreadable.sum():,} without a {on} that can be read"
+        f"{len(frame):,} rows; {theirs['handle'].isna().sum():,} without a {on} that can be read"
     )
     return result
 

@@ -109,8 +109,7 @@ def read_parquet(folder: str | os.PathLike[str]) -> pd.DataFrame:
         raise SettingsError(f"the folder {root.name!r} holds no export of linq_nb; outbox.to_parquet(folder) makes one")
     (table,) = tables
     day = dataset.partitioning(pa.schema([("day", pa.string())]), flavor="hive")
-    wanted = dict(frame_columns(_RECORDS[table]))
-    wanted.pop("body", None)
+    wanted = {name: column for name, column in frame_columns(_RECORDS[table]).items() if name != "body"}
     wanted.setdefault("day", Column(name="day", dtype=CATEGORY))  # an event has none of its own
     try:
         export = dataset.dataset(
