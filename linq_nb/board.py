@@ -11,7 +11,7 @@ import dataclasses
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -35,9 +35,8 @@ from linq_nb.views import records, status_table
 from linq_nb.views.blocks import send_rows
 from linq_nb.views.page import FRAME, div, esc
 from linq_nb.widgets.actions import act, actions_for
-from linq_nb.widgets.base import SHARED_CSS, SHARED_JS, AskedWidget, joined
+from linq_nb.widgets.base import SHARED_CSS, SHARED_JS, TABLE_JS, Widget, joined
 from linq_nb.widgets.guard import error_text
-from linq_nb.widgets.output import WidgetOutput
 from linq_nb.widgets.paged import Column, Row, page_start, page_view
 
 MAX_LOAD = 0.1
@@ -70,7 +69,7 @@ class Intervals:
     keep_s: float = 3.0
 
 
-class StatusBoard(Unpicklable, AskedWidget):
+class StatusBoard(Unpicklable, Widget):
     """A live table of a batch, or of all open sends: a row for each bubble, with its state and the reason.
 
     ``of`` is a Batch or sends; without it the board follows the outbox's last batch and whatever is open. ``horizon``
@@ -81,9 +80,10 @@ class StatusBoard(Unpicklable, AskedWidget):
     every call raises SettingsError, but ``close``, which does nothing.
     """
 
-    _esm = joined(*SHARED_JS, Path(__file__).with_name("board.js"))
+    _esm = joined(*SHARED_JS, TABLE_JS, Path(__file__).with_name("board.js"))
     _css = joined(SHARED_CSS, Path(__file__).with_name("board.css"))
 
+    _noun = "board"
     _head = traitlets.Dict().tag(sync=True)
     _page = traitlets.Dict().tag(sync=True)
     _words = traitlets.Unicode().tag(sync=True)
@@ -115,7 +115,6 @@ class StatusBoard(Unpicklable, AskedWidget):
         self._drawing = threading.RLock()
         self._next_times: dict[str, float] = {}
         self._last_texts: dict[str, str] = {}
-        self._output = WidgetOutput()
         super().__init__()
         self._read()
         self._draw()
@@ -152,7 +151,7 @@ class StatusBoard(Unpicklable, AskedWidget):
         """Show the board, and below it its static record, which a page shows where it has no board."""
         self._session.home.check()
         with self._drawing:
-            self._output.show(self, repr(self), self.record())
+            super()._ipython_display_()
 
     @property
     def is_running(self) -> bool:
@@ -178,8 +177,6 @@ class StatusBoard(Unpicklable, AskedWidget):
             return
         self.stop("closed")
         self._follower.join(GRACE_S)
-        if self.comm is not None:
-            self._output.end("This board is closed.")
         super().close()
 
     def _outbox_closes(self) -> None:
@@ -331,7 +328,7 @@ class StatusBoard(Unpicklable, AskedWidget):
 
     # --- messages of the page ---
 
-    def _handle(self, content: dict[str, Any]) -> dict[str, Any]:
+    def _handle(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> dict[str, Any]:
         self._session.home.check()
         match content.get("kind"):
             case "choose":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,10 @@ from linq_nb.outbox import session_of
 from linq_nb.reports.selection import Selection
 from linq_nb.text import clean
 from linq_nb.widgets.actions import act
-from linq_nb.widgets.base import SHARED_CSS, SHARED_JS, AskedWidget, joined
-from linq_nb.widgets.output import WidgetOutput
+from linq_nb.widgets.base import SHARED_CSS, SHARED_JS, TABLE_JS, Widget, joined
 
 
-class Explorer(AskedWidget):
+class Explorer(Widget):
     """A log of sends to click through: filter, count, sort, open one, audit, export.
 
     ``source`` is an Outbox, whose journal is read once and then brought up to date, or a frame of
@@ -30,16 +30,16 @@ class Explorer(AskedWidget):
     ``error`` is the last exception. Raises SettingsError for a value that is neither, or that lacks a column.
     """
 
-    _esm = joined(*SHARED_JS, Path(__file__).with_name("explorer.js"))
+    _esm = joined(*SHARED_JS, TABLE_JS, Path(__file__).with_name("explorer.js"))
     _css = joined(SHARED_CSS, Path(__file__).with_name("explorer.css"))
 
+    _noun = "explorer"
     _view = traitlets.Dict().tag(sync=True)
     _mode = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, source: Any) -> None:
         self._exploration = Exploration(source)
         outbox = self._exploration.outbox
-        self._output = WidgetOutput()
         super().__init__(_view=self._exploration.view(), _mode=outbox.mode if outbox else "")
 
     # --- in code ---
@@ -99,12 +99,6 @@ class Explorer(AskedWidget):
         """Return what is shown as a display that needs no kernel."""
         return picture.record(self._view, f"{self._mode}: {self._counts()}" if self._mode else self._counts())
 
-    def close(self) -> None:
-        """Close the widget; its record stays in the notebook."""
-        if self.comm is not None:
-            self._output.end("This explorer is closed.")
-        super().close()
-
     # --- display ---
 
     def __repr__(self) -> str:
@@ -112,10 +106,6 @@ class Explorer(AskedWidget):
 
     def _counts(self) -> str:
         return f"{self._view['total']:,} of {self._exploration.table.count:,} sends"
-
-    def _ipython_display_(self) -> None:
-        """Show the widget, and below it a static output that keeps what is shown."""
-        self._output.show(self, repr(self), self.record())
 
     def _changed(self) -> None:
         self._view = self._exploration.view()
@@ -129,7 +119,7 @@ class Explorer(AskedWidget):
 
     # --- messages of the page ---
 
-    def _handle(self, content: dict[str, Any]) -> dict[str, Any]:
+    def _handle(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> dict[str, Any]:
         self._drop_forgotten()
         exploration = self._exploration
         match content.get("kind"):

@@ -43,8 +43,9 @@ class SendForm(Sending):
     itself what becomes of the sends, unless ``follow`` is False; the demo's clock runs with the real one meanwhile.
     """
 
-    _esm = joined(*SHARED_JS[:2], HERE / "picker.js", HERE / "compose.js", HERE / "form.js")
+    _esm = joined(*SHARED_JS, HERE / "picker.js", HERE / "compose.js", HERE / "form.js")
     _css = joined(SHARED_CSS, HERE / "form.css")
+    _noun = "form"
     chosen = traitlets.List(traitlets.Unicode()).tag(sync=True)
     copy = traitlets.Int(1, min=1, max=MAX_COPY)
     convert = traitlets.Bool(False)
@@ -88,7 +89,7 @@ class SendForm(Sending):
     def _ipython_display_(self) -> None:
         """Show the form, and below it a static output that keeps what it did."""
         self._session.home.check()
-        self._output.show(self, repr(self), self.record())
+        super()._ipython_display_()
         self._guard(self.choice.list.read)()  # while the page draws the form
 
     # --- in code, as clicks do it ---
@@ -133,8 +134,6 @@ class SendForm(Sending):
             self.batch.stop("the form was closed")
             self.wait()
         self.outcomes.stop(GRACE_S)
-        if self.comm is not None:
-            self._output.end("This form is closed.")
         if self.recorder is not None:
             self._toggle_recorder()
         super().close()
@@ -153,9 +152,9 @@ class SendForm(Sending):
         elif kind == "upload" and content.get("what") == "part":  # a part changes nothing that is seen
             self._upload.receive(content, buffers)
         else:
-            self._guard(lambda: self._handle(kind, content, buffers))()
+            self._guard(lambda: self._do(kind, content, buffers))()
 
-    def _handle(self, kind: Any, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
+    def _do(self, kind: Any, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
         text = str(content.get("text") or "")
         match kind:
             case "ready":
@@ -312,8 +311,10 @@ class SendForm(Sending):
 
     def _show_recorder(self) -> None:
         """Let the page draw the recorder, a widget of its own; its module comes along, since no page can ask for it."""
+        from linq_nb.recorder.recorder import OWN_CSS
+
         recorder = self.recorder
-        self.send({"kind": "recorder", "model": recorder.model_id, "module": recorder._esm, "style": recorder._css})
+        self.send({"kind": "recorder", "model": recorder.model_id, "module": recorder._esm, "style": joined(OWN_CSS)})
 
     def _choose_recording(self) -> None:
         self.choice.audio.choose_recording(self.recorder.memo)

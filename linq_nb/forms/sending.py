@@ -24,7 +24,7 @@ from linq_nb.text import clean
 from linq_nb.widgets.actions import SEND_ANYWAY, TRY_AGAIN, act
 from linq_nb.widgets.base import Widget
 from linq_nb.widgets.guard import Guard, error_text
-from linq_nb.widgets.output import WidgetOutput, note
+from linq_nb.widgets.output import note
 
 MAX_STATUS = 600
 """Characters that the status line shows at most."""
@@ -57,7 +57,6 @@ class Sending(Unpicklable, Widget):
 
     def __init__(self, outbox: Outbox, *, double_click_s: float, follow: bool) -> None:
         self.outbox, self._session = outbox, session_of(outbox)
-        self.error: BaseException | None = None
         self.choice, self.outcomes = Choice(outbox), Outcomes(outbox)
         self.status: dict[str, str] = {"words": "", "tag": "", "tone": "quiet"}
         self.question: Question | None = None
@@ -67,8 +66,7 @@ class Sending(Unpicklable, Widget):
         self._focus_next, self._scrolls = "", False
         self._kept_at = self._ended_at = -math.inf
         self._double_click_s, self._may_follow, self._has_page = double_click_s, follow, False
-        self._output = WidgetOutput()
-        self._guard = Guard(self._fail, lambda: None, self._end_work)
+        self._guard = Guard(self._fail, self._end_work)
         super().__init__()
 
     def _draw(self) -> None:

@@ -1,5 +1,6 @@
 // The page's side of linq_nb.Recorder. A widget has one Session, which holds microphone and sound, and any number of
 // views. The kernel decides what is kept: `_cards` lists the takes without sound; the others wait in `pending`.
+// elements.js is joined before it.
 
 const SILENCE = 0.003; // of full scale, as in linq_nb.preflight
 const BAR_MS = 60;
@@ -24,57 +25,51 @@ const TAP = `registerProcessor("linq-tap", class extends AudioWorkletProcessor {
 // --- why there is no microphone -------------------------------------------------------------------------------
 
 const OR_FILE = "Or choose an audio file below.";
+const NEWER = "Use a current Chrome, Edge, Firefox or Safari.";
+
+const REFUSALS = {
+  NoMediaDevices: `This browser offers no microphone to pages. ${NEWER}`,
+  NoAudioWorklet: `This browser cannot record (it has no AudioWorklet). ${NEWER}`,
+  WorkletRefused: "The page's security policy does not let the recorder start. " +
+    "Ask whoever runs this server to allow blob: scripts (worker-src blob:).",
+  NoSoundOutput: "This browser does not start its sound, as when there is no loudspeaker; without it Firefox does not record. " +
+    "Connect headphones or a loudspeaker (a virtual one will do), then press Record again.",
+  NotFoundError: "No microphone was found. Connect one, then press Record again.",
+  NotReadableError: "The microphone is there, but another program holds it or it does not start. " +
+    "Close that program (a call, perhaps), then press Record again.",
+};
 
 /** Return why there is no microphone, and what to do. */
 export function refusal(error, place) {
+  return `${reason(error, place)} ${OR_FILE}`;
+}
+
+function reason(error, place) {
   const name = error?.name ?? "";
-  if (place.vscode) {
-    return "VS Code gives notebooks no microphone. Open this notebook in a browser (jupyter lab) to record. " + OR_FILE;
-  }
+  if (place.vscode) return "VS Code gives notebooks no microphone. Open this notebook in a browser (jupyter lab) to record.";
   if (!place.secure) {
     return "This page is not secure (plain http from another machine), so the browser keeps the microphone from it. " +
-      "Open it over https, or as http://localhost through `ssh -L 8888:localhost:8888 HOST`. " + OR_FILE;
-  }
-  if (name === "NoMediaDevices") {
-    return "This browser offers no microphone to pages. Use a current Chrome, Edge, Firefox or Safari. " + OR_FILE;
-  }
-  if (name === "NoAudioWorklet") {
-    return "This browser cannot record (it has no AudioWorklet). Use a current Chrome, Edge, Firefox or Safari. " + OR_FILE;
-  }
-  if (name === "WorkletRefused") {
-    return "The page's security policy does not let the recorder start. " +
-      "Ask whoever runs this server to allow blob: scripts (worker-src blob:). " + OR_FILE;
-  }
-  if (name === "NoSoundOutput") {
-    return "This browser does not start its sound, as when there is no loudspeaker; without it Firefox does not record. " +
-      "Connect headphones or a loudspeaker (a virtual one will do), then press Record again. " + OR_FILE;
+      "Open it over https, or as http://localhost through `ssh -L 8888:localhost:8888 HOST`.";
   }
   if (name === "NotAllowedError" || name === "SecurityError") return notAllowed(error, place);
-  if (name === "NotFoundError") return "No microphone was found. Connect one, then press Record again. " + OR_FILE;
-  if (name === "NotReadableError") {
-    return "The microphone is there, but another program holds it or it does not start. " +
-      "Close that program (a call, perhaps), then press Record again. " + OR_FILE;
-  }
-  return `The microphone did not start (${name || "Error"}: ${error?.message ?? error}). Press Record again. ` + OR_FILE;
+  return REFUSALS[name] ?? `The microphone did not start (${name || "Error"}: ${error?.message ?? error}). Press Record again.`;
 }
 
 function notAllowed(error, place) {
   if (place.allowed === false || error.name === "SecurityError") {
     return place.framed
       ? "This notebook is shown inside another page, which does not pass the microphone on. " +
-        'Open it in a tab of its own (or its frame needs allow="microphone"). ' + OR_FILE
+        'Open it in a tab of its own (or its frame needs allow="microphone").'
       : "The server of this page forbids the microphone (its Permissions-Policy header). " +
-        "Ask whoever runs it to allow microphone=(self). " + OR_FILE;
+        "Ask whoever runs it to allow microphone=(self).";
   }
   if (place.permission === "granted" || /system/i.test(error.message)) {
     return "The operating system keeps the microphone from this browser. " +
-      "Allow it in the system's privacy settings, then press Record again. " + OR_FILE;
+      "Allow it in the system's privacy settings, then press Record again.";
   }
-  if (place.permission === "prompt") {
-    return "The browser asked for the microphone and got no yes. Press Record again and choose Allow. " + OR_FILE;
-  }
+  if (place.permission === "prompt") return "The browser asked for the microphone and got no yes. Press Record again and choose Allow.";
   return "The microphone is blocked for this page. Open the site settings beside the address, allow the microphone, " +
-    "then press Record again. " + OR_FILE;
+    "then press Record again.";
 }
 
 async function lookAround() {
@@ -465,8 +460,6 @@ class Session {
 
   // views
 
-  show(view) { this.views.add(view); }
-
   /** Remove a view. With the last view the recording ends, and what was recorded is kept. */
   hide(view) {
     this.views.delete(view);
@@ -485,18 +478,6 @@ class Session {
 }
 
 // --- the view -------------------------------------------------------------------------------------------------
-
-/** Make an element: properties as they are, `on...` as listeners, names with a dash as attributes. */
-function h(tag, props = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [key, value] of Object.entries(props)) {
-    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-    else if (key in element) element[key] = value;
-    else element.setAttribute(key, value);
-  }
-  element.append(...children);
-  return element;
-}
 
 /** Set a text only where it changed, so that a live region speaks once. */
 function say(element, text) {
@@ -517,7 +498,7 @@ class View {
     this.calm = window.matchMedia("(prefers-reduced-motion: reduce)");
     this.build(el);
     this.ticker = setInterval(() => this.tick(), BAR_MS);
-    session.show(this);
+    session.views.add(this);
     this.draw();
   }
 
@@ -527,16 +508,16 @@ class View {
     this.pause = h("button", { type: "button", onclick: () => s.pause() });
     this.cancel = h("button", { type: "button", onclick: () => { s.cancel(); this.main.focus(); } }, "Cancel");
     this.time = h("span", { className: "linq-rec-time", role: "timer" });
-    this.left = h("span", { className: "linq-rec-left" });
+    this.left = h("span", { className: "linq-ui-quiet" });
     this.meter = h("div", { className: "linq-rec-meter", "aria-hidden": "true" });
     this.bars = Array.from({ length: BARS }, () => this.meter.appendChild(h("i")));
     this.status = h("p", { className: "linq-rec-status", role: "status" });
-    this.alert = h("p", { className: "linq-rec-alert", role: "alert" });
+    this.alert = h("p", { className: "linq-ui-alert linq-rec-alert", role: "alert" });
     this.list = h("ul", { className: "linq-rec-takes", "aria-label": "Takes" });
     const accept = "audio/*,.mp3,.m4a,.aac,.caf,.wav,.aif,.aiff,.amr";
     this.file = h("input", { type: "file", accept, onchange: () => this.upload() });
     const choose = h("label", { className: "linq-rec-file" }, this.file, "Choose an audio file");
-    this.root = h("section", { className: "linq-rec", "aria-label": "Voice recorder", "data-lm-suppress-shortcuts": "true" },
+    this.root = h("section", { className: "linq-ui linq-rec", "aria-label": "Voice recorder", "data-lm-suppress-shortcuts": "true" },
       h("div", { className: "linq-rec-stage" },
         h("div", { className: "linq-rec-buttons" }, this.main, this.pause, this.cancel),
         this.meter,
@@ -669,7 +650,7 @@ class View {
   progress() {
     const at = this.player.currentTime;
     if (at >= this.range[1] && this.url) return this.stop();
-    this.rows.get(this.playing)?.at?.(at);
+    this.rows.get(this.playing)?.shade?.(at);
   }
 
   stop() {
@@ -679,7 +660,7 @@ class View {
     this.player.removeAttribute("src");
     if (this.url) URL.revokeObjectURL(this.url);
     this.url = null;
-    this.rows.get(id)?.at?.(null);
+    this.rows.get(id)?.shade?.(null);
     this.draw();
   }
 
@@ -711,7 +692,7 @@ class Kept {
     const ask = (kind, more = {}) => s.ask({ kind, take: id, ...more });
     this.radio = h("input", { type: "radio", name: view.group, onchange: () => ask("choose") });
     this.name = h("b");
-    this.facts = h("span", { className: "linq-rec-facts" });
+    this.facts = h("span", { className: "linq-ui-quiet" });
     this.play = h("button", { type: "button", className: "linq-rec-play", onclick: () => this.hear() });
     this.wave = h("span", { className: "linq-rec-wave", "aria-hidden": "true" });
     this.length = h("span", { className: "linq-rec-length" });
@@ -721,7 +702,7 @@ class Kept {
       h("label", {}, "from ", this.from, " s"), h("label", {}, "to ", this.to, " s"));
     this.save = h("button", { type: "button", onclick: () => view.download(id, this.filename) }, "Download");
     this.discard = h("button", { type: "button", onclick: () => this.sure(true) }, "Discard");
-    this.yes = h("button", { type: "button", className: "linq-rec-danger", onclick: () => ask("discard") });
+    this.yes = h("button", { type: "button", className: "linq-ui-danger", onclick: () => ask("discard") });
     this.no = h("button", { type: "button", onclick: () => this.sure(false) }, "Keep it");
     this.notes = h("p", { className: "linq-rec-notes" });
     this.yes.hidden = this.no.hidden = true;
@@ -787,8 +768,6 @@ class Kept {
 
   hear() { this.view.play(this.id, this.card.start_ms / 1000, this.card.end_ms / 1000 || Infinity); this.view.draw(); }
 
-  at(seconds) { this.shade(seconds); }
-
   /** Mark the bars that are cut off, and those that are not played yet. */
   shade(at) {
     const { start_ms, end_ms, recorded_ms, peaks } = this.card;
@@ -805,7 +784,7 @@ class Waiting {
     Object.assign(this, { view, id, kind: "waiting" });
     const s = view.session;
     this.name = h("b");
-    this.facts = h("span", { className: "linq-rec-facts" });
+    this.facts = h("span", { className: "linq-ui-quiet" });
     this.bar = h("progress", { max: 1 });
     this.why = h("p", { className: "linq-rec-notes", role: "alert" });
     this.again = h("button", { type: "button", onclick: () => s.transfer(s.pending.get(id)) }, "Send to the kernel again");

@@ -14,11 +14,10 @@ from linq_nb.errors import SettingsError
 from linq_nb.model import VoiceMemo
 from linq_nb.recorder import takes
 from linq_nb.recorder.takes import ChunkedUpload, Take
-from linq_nb.text import clean
-from linq_nb.widgets.base import Widget
-from linq_nb.widgets.guard import error_text
-from linq_nb.widgets.output import WidgetOutput, note
+from linq_nb.widgets.base import SHARED_CSS, SHARED_JS, Widget, joined
+from linq_nb.widgets.output import note
 
+OWN_CSS = Path(__file__).with_name("recorder.css")
 CHUNK_BYTES = 1_000_000
 """Sound goes to the page and comes from it in chunks: a message above about 10 MB never arrives."""
 
@@ -30,9 +29,10 @@ class Recorder(Widget):
     """Records voice memos with the microphone of the page, and takes audio files where there is none.
 
     ``memo`` is the chosen take as a VoiceMemo, None while there is none: ``recorder.observe(act, "memo")`` calls when
-    it changes. ``takes`` are all takes, ``error`` is the last exception. A take is a 16-bit mono WAV at the rate of
-    the microphone; one that is larger than ``limit_bytes`` (10 MB, what Linq takes: 1:44 at 48 kHz) becomes an M4A,
-    which needs ``linq_nb[audio]`` and holds 18 minutes. ``memo.convert()`` makes an M4A of any take.
+    it changes. ``takes`` are all takes, ``error`` is the last exception; ``close()`` releases the microphone and keeps
+    them. A take is a 16-bit mono WAV at the rate of the microphone; one that is larger than ``limit_bytes`` (10 MB,
+    what Linq takes: 1:44 at 48 kHz) becomes an M4A, which needs ``linq_nb[audio]`` and holds 18 minutes.
+    ``memo.convert()`` makes an M4A of any take.
     With ``start`` it asks for the microphone as soon as it is shown, as a press on Record does.
     Sound stays in this kernel's memory; a saved notebook keeps only how many takes there were and how long.
     Raises SettingsError for a limit that is not a number of bytes up to Linq's.
@@ -41,9 +41,11 @@ class Recorder(Widget):
     Recorder(no take yet)
     """
 
-    _esm = Path(__file__).with_name("recorder.js")
-    _css = Path(__file__).with_name("recorder.css")
+    _esm = joined(*SHARED_JS, Path(__file__).with_name("recorder.js"))
+    _css = joined(SHARED_CSS, OWN_CSS)
 
+    _noun = "recorder"
+    _repeated = ("take", "attempt")
     memo = traitlets.Instance(VoiceMemo, allow_none=True, read_only=True)
     _cards = traitlets.List(traitlets.Dict()).tag(sync=True)
     _limit_bytes = traitlets.Int().tag(sync=True)
@@ -55,12 +57,10 @@ class Recorder(Widget):
     def __init__(self, *, limit_bytes: int = MAX_MEMO_BYTES, start: bool = False) -> None:
         if isinstance(limit_bytes, bool) or not isinstance(limit_bytes, int) or not 0 < limit_bytes <= MAX_MEMO_BYTES:
             raise SettingsError(f"limit_bytes is a whole number from 1 to {MAX_MEMO_BYTES:,}, not {limit_bytes!r}")
-        self.error: BaseException | None = None
         self._takes: dict[str, Take] = {}
         self._chosen: str | None = None
         self._uploads: dict[str, tuple[object, ChunkedUpload, Mapping[str, Any]]] = {}
         self._count = 0
-        self._output = WidgetOutput()
         super().__init__(_limit_bytes=limit_bytes, _m4a_seconds=takes.m4a_seconds(limit_bytes), _starts=bool(start))
 
     # --- what others read ---
@@ -78,12 +78,6 @@ class Recorder(Widget):
         rows = [(take.name, takes.facts(take) + chosen.get(take.take_id, "")) for take in self.takes]
         return views.summary("Recorded here; the sound itself is not saved with the notebook", rows)
 
-    def close(self) -> None:
-        """Close the widget, which releases the microphone; ``memo`` and ``takes`` stay."""
-        if self.comm is not None:
-            self._output.end("This recorder is closed.")
-        super().close()
-
     # --- display ---
 
     def __repr__(self) -> str:
@@ -93,24 +87,9 @@ class Recorder(Widget):
         chosen = f", chosen: {self._takes[self._chosen]!r}" if self._chosen else ""
         return f"Recorder({count} {'take' if count == 1 else 'takes'}{chosen})"
 
-    def _ipython_display_(self) -> None:
-        """Show the widget, and below it a static output that keeps what was recorded."""
-        self._output.show(self, repr(self), self.record())
-
     # --- messages of the page ---
 
-    def _receive(self, content: Any, buffers: Sequence[memoryview]) -> None:
-        """Handle a message and answer it, with an error too: the front end would hide it."""
-        if not isinstance(content, dict):
-            return
-        try:
-            reply = self._handle(content, buffers)
-        except Exception as error:  # noqa: BLE001  the person at the page must see any error
-            self.error = error
-            reply = {"kind": "failed", "why": clean(error_text(error), 600)}
-        self.send({**reply, "take": content.get("take"), "attempt": content.get("attempt")})
-
-    def _handle(self, content: Mapping[str, Any], buffers: Sequence[memoryview]) -> Reply:
+    def _handle(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> Reply:
         take_id = str(content.get("take"))
         match content.get("kind"):
             case "begin":  # an upload that was begun before and not finished starts anew

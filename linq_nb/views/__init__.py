@@ -14,12 +14,12 @@ from linq_nb.views.page import BOX, Shown, div, esc, fact_table, summary
 from linq_nb.views.phrases import ago, duration, moment, people, size
 from linq_nb.views.records import chat_whom, facts, kind_of, line, recipients, rows, send_whom
 from linq_nb.views.reputation_card import reputation_card
-from linq_nb.views.several import outcomes, row_whom, several_card
+from linq_nb.views.several import row_whom, several_card
 from linq_nb.views.status_table import followed, followed_line, followed_rows, listed, status_note
 
 __all__ = [
     "PLAYER_JS", "Shown", "ago", "chat_whom", "draft_card", "duration", "esc", "facts", "findings", "followed",
-    "followed_line", "followed_rows", "line", "memo_card", "mimebundle", "moment", "outcomes", "people", "plan_line",
+    "followed_line", "followed_rows", "line", "memo_card", "mimebundle", "moment", "people", "plan_line",
     "planned", "progress", "recipients", "repeated_line", "row_whom", "send_whom",
     "sent", "several_card", "size", "status_note", "summary",
 ]  # fmt: skip

@@ -1,24 +1,22 @@
-"""One memo to several chats: its card before it is sent, and the outcome for each chat."""
+"""The card of one memo to several chats, before it is sent."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from linq_nb import catalog
-from linq_nb.model import Draft, Finding, Plan, PlanRow, Send, is_uuid
-from linq_nb.status import status_of
+from linq_nb.model import Draft, Finding, Plan, PlanRow, is_uuid
 from linq_nb.text import clean, mask, recipient
 from linq_nb.views import records
 from linq_nb.views.blocks import MOST_FOLDED, MOST_ROWS, VERDICTS, finding_rows, finding_table
 from linq_nb.views.card import memo_html, with_player
-from linq_nb.views.page import FRAME, Shown, columns, div, esc, folded, mode_pill, pill, status_ground, tagged
+from linq_nb.views.page import FRAME, Shown, columns, div, esc, folded, mode_pill, pill, tagged
 
 MOST_NAMES = 5
 """Chats that a line of a group names."""
 
-TaggedRow = tuple[str, str, str, str]
-"""The ground of a tag, its word, what the word means, and the text beside it."""
+TaggedRow = tuple[str, str, str]
+"""The ground of a tag, its word, and the text beside it."""
 
 
 def several_card(plan: Plan, *, mode: Literal["DEMO", "LIVE"]) -> Shown:
@@ -44,20 +42,14 @@ def several_card(plan: Plan, *, mode: Literal["DEMO", "LIVE"]) -> Shown:
     return with_player(div(FRAME, *html, shown.html), "\n".join([*text, shown.text]))
 
 
-def outcomes(sends: Sequence[Send]) -> Shown:
-    """Show the status of each of several sends; for a failed one also the reason and the remedy."""
-    shown = _cut([_outcome(send) for send in sends])
-    return Shown(html=div(FRAME, shown.html), text=shown.text)
-
-
 def _cut(rows: Sequence[TaggedRow]) -> Shown:
     """Show the first rows; the others are folded away below them."""
-    cells = [(pill(word, ground, hint), esc(text)) for ground, word, hint, text in rows[:MOST_FOLDED]]
+    cells = [(pill(word, ground), esc(text)) for ground, word, text in rows[:MOST_FOLDED]]
     seen, more = cells[:MOST_ROWS], cells[MOST_ROWS:]
     words = [f"and {len(rows) - len(seen)} more"] if len(rows) > len(seen) else []
     return Shown(
         html=tagged(seen, first="116px") + "".join(folded(line, tagged(more, first="116px")) for line in words),
-        text="\n".join([columns([(word, text) for _, word, _, text in rows[:MOST_ROWS]]), *words]),
+        text="\n".join([columns([(word, text) for _, word, text in rows[:MOST_ROWS]]), *words]),
     )
 
 
@@ -70,7 +62,7 @@ def _grouped(rows: Sequence[PlanRow], common: Sequence[Finding]) -> list[TaggedR
     for (verdict, note), names in groups.items():
         whom = names[0] if len(names) == 1 else f"{len(names)} chats ({_some(names)})"
         ground, word = VERDICTS[verdict]
-        lines.append((ground, word, "", _joined(whom, note)))
+        lines.append((ground, word, f"{whom}: {note}" if note else whom))
     return lines
 
 
@@ -92,17 +84,3 @@ def row_whom(row: PlanRow) -> str:
     chat = row.draft.chat
     is_name = isinstance(chat, str) and not is_uuid(chat)
     return recipient(chat, 80) if is_name else records.chat_whom(chat)
-
-
-def _outcome(send: Send) -> TaggedRow:
-    note = clean(send.error_message, 300) if send.error_message else status_of(send.status).meaning
-    if send.http_status is not None and send.http_status >= 400:
-        entry = catalog.explain(send.http_status, send.error_code)
-        number = catalog.numbers(send.http_status, send.error_code)
-        note = f"{number} {entry.meaning}; {status_of(send.status).meaning}; {entry.todo}"
-    meaning = status_of(send.status).meaning
-    return status_ground(send.status), clean(send.status, 40), meaning, _joined(records.send_whom(send), note)
-
-
-def _joined(whom: str, note: str) -> str:
-    return f"{whom}: {note}" if note else whom

@@ -9,14 +9,16 @@ from typing import Any
 import anywidget
 
 from linq_nb.text import clean
-from linq_nb.views import PLAYER_JS
+from linq_nb.views import PLAYER_JS, Shown
 from linq_nb.widgets.guard import error_text
+from linq_nb.widgets.output import WidgetOutput
 
 HERE = Path(__file__).parent
 SHARED_CSS = HERE / "shared.css"
-SHARED_JS = (PLAYER_JS, HERE / "elements.js", HERE / "table.js")
-"""Plain parts of a page, joined before a widget's own module: the player of a card, elements, questions to the kernel,
-the paged table."""
+SHARED_JS = (PLAYER_JS, HERE / "elements.js")
+TABLE_JS = HERE / "table.js"
+"""Plain parts of a page, joined before a widget's own module: the player of a card, elements and questions to the
+kernel, the paged table."""
 
 
 def joined(*files: Path) -> str:
@@ -25,39 +27,47 @@ def joined(*files: Path) -> str:
 
 
 class Widget(anywidget.AnyWidget):
-    """A widget that hands each message of its page to ``_receive``.
+    """A widget whose page sends messages, with a static record below it in the notebook.
 
-    Its repr is the same each time: nbval compares it, and the default one holds a memory address. A subclass puts
-    foreign text into the page as text, never as HTML, so no name can run there.
+    ``_handle`` does what a message asks for and returns the answer, which repeats the ``_repeated`` fields of the
+    message. ``error`` is the last exception. A subclass has a repr that is the same each time, since nbval compares it,
+    and puts foreign text into the page as text, never as HTML, so no name can run there.
     """
 
+    error: BaseException | None = None
+    _noun = "widget"
+    _repeated: tuple[str, ...] = ("number",)
+
     def __init__(self, **traits: Any) -> None:
+        self._output = WidgetOutput()
         super().__init__(**traits)
         self.on_msg(lambda _widget, content, buffers: self._receive(content, buffers or ()))
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+    def record(self) -> Shown:
+        """Return what the widget shows as a display that needs no kernel."""
+        raise NotImplementedError
 
-    def _receive(self, content: Any, buffers: Sequence[memoryview]) -> None:
-        """Handle a message of the page."""
+    def _ipython_display_(self) -> None:
+        """Show the widget, and below it its record."""
+        self._output.show(self, repr(self), self.record())
 
-
-class AskedWidget(Widget):
-    """A widget whose page asks questions: ``_handle`` returns the answer. ``error`` is the last exception."""
-
-    error: BaseException | None = None
+    def close(self) -> None:
+        """Close the widget; its record stays in the notebook."""
+        if self.comm is not None:
+            self._output.end(f"This {self._noun} is closed.")
+        super().close()
 
     def _receive(self, content: Any, buffers: Sequence[memoryview]) -> None:
         """Handle a message and answer it, with an error too: the front end would hide it."""
         if not isinstance(content, dict):
             return
         try:
-            reply = self._handle(content)
+            reply = self._handle(content, buffers)
         except Exception as error:  # noqa: BLE001  the person at the page must see any error
             self.error = error
             reply = {"kind": "failed", "why": clean(error_text(error), 600)}
-        self.send({**reply, "number": content.get("number")})
+        self.send({**reply, **{name: content.get(name) for name in self._repeated}})
 
-    def _handle(self, content: dict[str, Any]) -> dict[str, Any]:
+    def _handle(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> dict[str, Any]:
         """Do what the page asks for, and return the answer."""
         raise NotImplementedError

@@ -17,16 +17,14 @@ def error_text(error: BaseException) -> str:
 
 
 class Guard:
-    """Runs callbacks one at a time, between ``before`` and ``after``; ``fail`` gets an error.
+    """Runs callbacks one at a time, and ``after`` after each; ``fail`` gets an error.
 
     A callback of another thread waits for its turn. A callback that is triggered by another one is skipped: the
     widget's own code made that change.
     """
 
-    def __init__(
-        self, fail: Callable[[BaseException], None], before: Callable[[], None], after: Callable[[], None]
-    ) -> None:
-        self._fail, self._before, self._after = fail, before, after
+    def __init__(self, fail: Callable[[BaseException], None], after: Callable[[], None]) -> None:
+        self._fail, self._after = fail, after
         self._is_running = False
         self._turn = threading.RLock()
 
@@ -46,7 +44,6 @@ class Guard:
 
     def _run(self, callback: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         self._is_running = True
-        self._before()
         try:
             callback(*arguments)
         except BaseException as error:  # the person in front of the widget must see any error

@@ -12,7 +12,6 @@ import threading
 import time
 import wave
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,12 @@ import pytest
 from browsing import Guard, Lab, Notebook, headless, serious, visit
 from shared import AUDIO
 
-import linq_nb.recorder
+from linq_nb.recorder import Recorder
 
 playwright = pytest.importorskip("playwright.sync_api")
 expect, PlaywrightTimeout = playwright.expect, playwright.TimeoutError
 pytestmark = pytest.mark.browser
 
-RECORDER = Path(linq_nb.recorder.__file__).parent
 HZ = 440
 FAKE_DEVICE, FAKE_YES = "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"
 
@@ -528,26 +526,29 @@ widget.render({model, el: document.getElementById("here")});
 </script>"""
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
+class Handler(http.server.BaseHTTPRequestHandler):
     """Serves the recorder's own files, a page with it, and that page in frames and under policies."""
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
-        if path in ("/recorder.js", "/recorder.css"):
-            return super().do_GET()
+        sources = {
+            "/recorder.js": ("text/javascript", Recorder._esm),
+            "/recorder.css": ("text/css", Recorder._css),
+        }
         other = f"http://localhost:{self.server.server_port}/"  # type: ignore[attr-defined]  # a TCPServer has one
         pages = {
             "/frame": f'<iframe src="{other}" width=700 height=500></iframe>',
             "/allowed": f'<iframe src="{other}" allow="microphone" width=700 height=500></iframe>',
         }
         self.send_response(200)
-        self.send_header("Content-Type", "text/html")
+        media_type, body = sources.get(path, ("text/html", pages.get(path, HOST_PAGE)))
+        self.send_header("Content-Type", media_type)
         if path == "/policy":
             self.send_header("Permissions-Policy", "microphone=()")
         if path == "/csp":
             self.send_header("Content-Security-Policy", "script-src 'self' 'unsafe-inline'; worker-src 'self'")
         self.end_headers()
-        self.wfile.write(pages.get(path, HOST_PAGE).encode())
+        self.wfile.write(str(body).encode())
         return None
 
     def log_message(self, *args: object) -> None:
@@ -556,7 +557,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[int]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(RECORDER))) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_port
         server.shutdown()
