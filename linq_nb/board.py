@@ -45,9 +45,6 @@ MAX_LOAD = 0.1
 PAGE = 25
 """Rows of one page."""
 
-WAITING = "waiting"
-"""The state of a row that has not begun."""
-
 COLUMNS = (
     Column("to", "to", "the chat"),
     Column("state", "state", "what Linq reports, or what this machine knows; the worst come first"),
@@ -257,7 +254,7 @@ class StatusBoard(Unpicklable, Widget):
     def _time_left(self) -> str:
         """Say how long the batch will still be sending, by its pace since the board was opened; empty if unknown."""
         batch = self._batch()
-        begun = sum(send.status != WAITING for send in self._sends)
+        begun = sum(send.status != status_table.WAITING.word for send in self._sends)
         if batch is None or batch.is_done or batch.stopped_by:
             return ""
         if self._begun is None:
@@ -382,7 +379,9 @@ def _rows_of(batch: Batch, session: Session) -> list[Send]:
         return current(session, _distinct(batch.results()))
     wanted = _distinct(row.wanted for row in batch.plan.rows if row.wanted is not None and row.verdict != "refused")
     recorded = session.journal.get_many(send.send_id for send in wanted)
-    return [recorded.get(send.send_id) or dataclasses.replace(send, status=WAITING) for send in wanted]
+    return [
+        recorded.get(send.send_id) or dataclasses.replace(send, status=status_table.WAITING.word) for send in wanted
+    ]
 
 
 def _distinct(sends: Iterable[Send]) -> list[Send]:

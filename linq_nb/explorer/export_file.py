@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from linq_nb.errors import SettingsError
 from linq_nb.explorer.cells import HANDLES, masked
@@ -12,8 +12,6 @@ from linq_nb.sheets import EXCEL_ROWS, write_sheet
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Format = Literal["csv", "excel", "parquet"]
 
 SUFFIXES = {"csv": ".csv", "excel": ".xlsx", "parquet": ".parquet"}
 NEEDED = {"excel": ("xlsxwriter", "audit"), "parquet": ("pyarrow", "parquet")}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from linq_nb.audio import SUFFIXES, can_transcode
 from linq_nb.errors import AudioError
@@ -114,3 +115,30 @@ def _is_showable(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return mask_text(name, local=True) == name
+
+
+class FileUpload:
+    """Puts the parts of one file together: a single large message would be lost with the connection."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def receive(self, content: Mapping[str, Any], buffers: Sequence[memoryview]) -> tuple[str, bytes] | None:
+        """Handle a message of the page; returns name and bytes of a file that is complete.
+
+        Raises AudioError for a file that lost a part, or that the page refused for its size.
+        """
+        kind, name = content.get("what"), str(content.get("name", "")) or "memo"
+        if kind == "begin":
+            self._parts = []
+        elif kind == "part":
+            self._parts += map(bytes, buffers)
+        elif kind == "end":
+            data, self._parts = b"".join(self._parts), []
+            if len(data) == content.get("size"):
+                return name, data
+            lost = f"{len(data)} of {content.get('size')} bytes of {clean(name)} arrived from the browser"
+            raise AudioError(f"{lost}; nothing was sent; choose it again")
+        elif kind == "refused":
+            raise AudioError(f"{clean(name)} is larger than 100 MiB; nothing was sent; shorten it")
+        return None

@@ -9,6 +9,7 @@ from typing import Any
 
 from linq_nb import live
 from linq_nb.errors import LinqError, SettingsError
+from linq_nb.handles import is_missing
 from linq_nb.model import BadDraft, Draft, VoiceMemo
 from linq_nb.outbox.drafts import drafts_of_table
 from linq_nb.tables import of_value
@@ -30,8 +31,7 @@ def column_of(name: str, column: str) -> list[str]:
     """Return the texts in a column of a frame of the notebook; missing ones are left out. Raises SettingsError."""
     table = of_value(_frame(name, column))
     place = table.place(column)
-    values = [row[place] for row in table.rows]
-    return [str(value) for value in values if not _is_missing(value)]
+    return [str(row[place]) for row in table.rows if not is_missing(row[place])]
 
 
 def drafts_of(name: str, chat: str, audio: str, *, convert: bool) -> list[Draft | BadDraft]:
@@ -89,7 +89,3 @@ def _described(name: str, frame: Any) -> Table:
         "chat": next((column for column in CHAT_COLUMNS if column in columns), ""),
         "audio": next((column for column in AUDIO_COLUMNS if column in columns), ""),
     }
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value or not str(value).strip()

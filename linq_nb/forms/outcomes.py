@@ -16,8 +16,9 @@ from linq_nb.outbox import Outbox, session_of
 from linq_nb.outbox.batch import Batch
 from linq_nb.outbox.follow import Follower, StatusPolls
 from linq_nb.outbox.poll import HOPELESS, current
-from linq_nb.status import UNCONFIRMED_AFTER, is_going_well, is_opt_out, status_of
+from linq_nb.status import UNCONFIRMED_AFTER, Status, is_going_well, is_opt_out, status_of
 from linq_nb.text import clean
+from linq_nb.views.status_table import WAITING, state_of
 from linq_nb.widgets.actions import Action, actions_for, sending_actions
 
 LOOK_S = 0.5
@@ -26,11 +27,7 @@ LOOK_S = 0.5
 MOST_ROWS = 100
 """Recipients that the list shows; of more, those that went well are left out first."""
 
-WAITING = "waiting"
-"""The state of a recipient whose send has not begun."""
-
-OPTED_OUT = "opted out"
-"""The state of a recipient to whom nothing may be sent."""
+OPTED_OUT = Status("opted out", "red", "the recipient opted out; nothing is sent to them until they write to you again")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,7 +146,7 @@ class Outcomes:
         before = self.sends
         for outcome, send in zip(list(self._rows.items()), current(self._session, before), strict=True):
             key, old = outcome[0], outcome[1].send
-            if old.status != WAITING:
+            if old.status != WAITING.word:
                 self.put(key, dataclasses.replace(send, repeated=old.repeated, repeated_at=old.repeated_at))
         return self.sends != before
 
@@ -160,7 +157,7 @@ class Outcomes:
         items = list(self._rows.values())
         noun = "recipients" if any(isinstance(item.row.draft, BadDraft) for item in items) else "chats"
         words = [
-            "already sent" if item.send.repeated and is_going_well(item.send.status) else self._state(item)
+            "already sent" if item.send.repeated and is_going_well(item.send.status) else self._state(item).word
             for item in items
         ]
         counts = ", ".join(f"{number} {clean(word, 40)}" for word, number in Counter(words).items())
@@ -178,7 +175,7 @@ class Outcomes:
         outcome = self._rows[key]
         send = outcome.send
         findings: tuple[Finding, ...] = outcome.row.findings if outcome.row.verdict == "refused" else ()
-        if send.status == WAITING or (outcome.row.verdict == "refused" and not findings):
+        if send.status == WAITING.word or (outcome.row.verdict == "refused" and not findings):
             return []
         of_status = [
             action
@@ -189,26 +186,26 @@ class Outcomes:
 
     def _shown(self, key: str, outcome: Outcome) -> Mapping[str, Any]:
         send, state = outcome.send, self._state(outcome)
-        colours = {OPTED_OUT: "red", "unconfirmed": "amber", WAITING: "grey"}
         return {
             "id": key,
             "whom": views.row_whom(outcome.row) if isinstance(outcome.row.draft, BadDraft) else views.send_whom(send),
-            "state": clean(state, 40),
-            "colour": colours.get(state) or status_of(send.status).colour,
-            "meaning": "not begun yet" if state == WAITING else status_of(send.status).meaning,
-            "note": _note(outcome, state, views.status_note(send, state, self._session.now())),
+            "state": clean(state.word, 40),
+            "colour": state.colour,
+            "meaning": state.meaning,
+            "note": _note(outcome, state, views.status_note(send, state.word, self._session.now())),
             "actions": [action._asdict() for action in self.actions(key)],
         }
 
-    def _state(self, outcome: Outcome) -> str:
-        """Return the status of a recipient's send, or what is more telling."""
+    def _state(self, outcome: Outcome) -> Status:
+        """Return the status of a recipient's send, or what says more."""
         send = outcome.send
         codes = {finding.code for finding in outcome.row.findings} if outcome.row.verdict == "refused" else set()
         if "chat_opted_out" in codes or is_opt_out(send.status, send.error_code):
             return OPTED_OUT
-        return "unconfirmed" if rules.is_unconfirmed(send, self._session.now(), UNCONFIRMED_AFTER) else send.status
+        is_late = rules.is_unconfirmed(send, self._session.now(), UNCONFIRMED_AFTER)
+        return state_of(send, [send.send_id] if is_late else ())
 
-    def _planned(self, row: PlanRow, status: str = WAITING) -> Send:
+    def _planned(self, row: PlanRow, status: str = WAITING.word) -> Send:
         """Return the send of a row before it begins; a refused row is ``not_sent`` for its reason."""
         status = "not_sent" if row.verdict == "refused" else status
         chat = row.draft.chat.chat_id if isinstance(row.draft.chat, Chat) else row.draft.chat
@@ -227,13 +224,11 @@ def _key(row: PlanRow) -> str:
     return f"{row.row}:{hashlib.sha256(typed).hexdigest()}"
 
 
-def _note(outcome: Outcome, state: str, note: str) -> str:
+def _note(outcome: Outcome, state: Status, note: str) -> str:
     """Say in one sentence what a recipient's state means, where the word alone does not."""
     send = outcome.send
-    if state == OPTED_OUT:
-        return "the recipient opted out; nothing is sent to them until they write to you again"
-    if state == WAITING:
-        return ""
+    if state is OPTED_OUT:
+        return state.meaning
     if send.status == "unknown" and send.reconcile_result:
         return f"looked for it in the chat: {clean(send.reconcile_result, 40).replace('_', ' ')}"
     if send.status == "unknown":

@@ -12,9 +12,6 @@ from linq_nb.text import clean, mask_text
 if TYPE_CHECKING:
     from linq_nb.forms.sending import Sending
 
-BUTTONS = ("send", "stop", "yes", "no", "record", "new", "others", "back")
-STEPS = ("choose", "check", "send", "follow", "done")
-
 
 def view(form: Sending) -> dict[str, Any]:
     """Return what the page shows but for the lists, the card and code."""
@@ -55,7 +52,7 @@ def view(form: Sending) -> dict[str, Any]:
 
 
 def step(form: Sending, *, is_sending: bool) -> str:
-    """Return the step at which the form is, one of ``STEPS``."""
+    """Return the step at which the form is: choose, check, send, follow or done."""
     if is_sending or form.question:
         return "send"
     if form.outcomes:

@@ -19,7 +19,6 @@ from linq_nb.errors import AudioError, LinqError, SettingsError
 from linq_nb.forms import audio_choice, cell_code, notebook_tables, page_view, wording
 from linq_nb.forms.chat_choice import chat_row
 from linq_nb.forms.choice import Table
-from linq_nb.forms.file_upload import FileUpload
 from linq_nb.forms.sending import Sending
 from linq_nb.model import Chat, VoiceMemo
 from linq_nb.outbox import Outbox
@@ -56,7 +55,7 @@ class SendForm(Sending):
         self.source, self.files = "", tuple[str, ...]()
         self.recorder: Any = None
         self.code = ""
-        self._upload, self._code_kind = FileUpload(), ""
+        self._upload, self._code_kind = audio_choice.FileUpload(), ""
         self._last_sent: dict[str, Any] = {}
         super().__init__(outbox, double_click_s=double_click_s, follow=follow)
         self.observe(self._guard.event(self._choose_chats), names="chosen")
@@ -147,8 +146,8 @@ class SendForm(Sending):
         if not isinstance(content, dict):
             return
         kind = content.get("kind")
-        if kind == "press" and content.get("button") in page_view.BUTTONS:
-            self.press(content["button"], str(content.get("reason") or ""))
+        if kind == "press":
+            self.press(str(content.get("button")), str(content.get("reason") or ""))
         elif kind == "upload" and content.get("what") == "part":  # a part changes nothing that is seen
             self._upload.receive(content, buffers)
         else:

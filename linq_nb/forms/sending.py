@@ -13,7 +13,7 @@ from linq_nb import consent, live, views
 from linq_nb.errors import LinqError, OutcomeUnknown
 from linq_nb.forms import wording
 from linq_nb.forms.choice import Choice
-from linq_nb.forms.outcomes import WAITING, Outcomes
+from linq_nb.forms.outcomes import Outcomes
 from linq_nb.model import Draft, Event, Plan, PlanRow, Send
 from linq_nb.outbox import Outbox, attempt, session_of
 from linq_nb.outbox.batch import Batch
@@ -21,6 +21,7 @@ from linq_nb.outbox.follow import Follower
 from linq_nb.process import Unpicklable
 from linq_nb.status import is_going_well
 from linq_nb.text import clean
+from linq_nb.views.status_table import WAITING
 from linq_nb.widgets.actions import SEND_ANYWAY, TRY_AGAIN, act
 from linq_nb.widgets.base import Widget
 from linq_nb.widgets.guard import Guard, error_text
@@ -105,7 +106,7 @@ class Sending(Unpicklable, Widget):
     @property
     def _done(self) -> list[Send]:
         """What the presses of this form gave so far, in the order of the plans."""
-        return [send for send in self._kept.values() if send.status != WAITING]
+        return [send for send in self._kept.values() if send.status != WAITING.word]
 
     def record(self) -> views.Shown:
         """Return what was done with this form, as a display that needs no kernel."""

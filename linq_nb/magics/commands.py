@@ -173,20 +173,20 @@ class LinqMagics(Magics):
 
     @_magic(spec.FORM)
     def linq_form(self, args: SimpleNamespace, scope: Scope) -> Any:
-        from linq_nb.magics.terminal import instead_of, is_terminal
+        from linq_nb.magics.terminal import instead_of
 
-        if is_terminal(self._shell):
-            return instead_of("linq_form")
+        if (shown := instead_of("linq_form", self._shell)) is not None:
+            return shown
         from linq_nb.forms import SendForm
 
         return SendForm(self._outbox(args, scope))
 
     @_magic(spec.EXPLORE)
     def linq_explore(self, args: SimpleNamespace, scope: Scope) -> Any:
-        from linq_nb.magics.terminal import instead_of, is_terminal
+        from linq_nb.magics.terminal import instead_of
 
-        if is_terminal(self._shell):
-            return instead_of("linq_explore")
+        if (shown := instead_of("linq_explore", self._shell)) is not None:
+            return shown
         from linq_nb.explorer import Explorer
 
         source = args.from_

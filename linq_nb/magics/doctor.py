@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.metadata
 import platform
 from collections.abc import Callable
+from typing import Any
 
 from linq_nb import __version__, audio, rules, views, wire
 from linq_nb.model import Event, Line
@@ -13,6 +13,7 @@ from linq_nb.outbox.reputation_audit import audit_line, known_audits
 from linq_nb.session import Session
 from linq_nb.status import UNCLEAR_STATUSES
 from linq_nb.text import mask, one_line, place
+from linq_nb.views.page import Row
 
 OPTIONAL = {
     "av": ("audio", "waveform, preview and conversion of compressed audio"),
@@ -34,39 +35,42 @@ REQUIRED = ("ipython", "ipykernel", "ipywidgets", "httpx", "sqlalchemy", "pandas
 def examine(connect: Callable[[], Session], *, reputation: bool = False) -> views.Shown:
     """Run all checks and show their results; with ``reputation`` Linq audits each line, which takes some seconds."""
     rows = [("linq_nb", f"{__version__} on Python {platform.python_version()}, {platform.system()}")]
-    sessions: list[Session] = []  # empty when connecting fails
-    rows.append(("settings", _result(lambda: _settings(sessions, connect))))
-    if sessions:
-        rows += sessions[0].client.diagnose()
-        lines: list[Line] = []
-        rows.append(("Linq", _result(lambda: _lines(sessions[0], lines))))
-        rows += [("line", _result(functools.partial(_line, sessions[0], line, reputation))) for line in lines]
-        rows.append(("clock", _result(lambda: _clock(sessions[0]))))
-        rows.append(("journal", _result(lambda: _journal(sessions[0]))))
-        webhooks = _result(lambda: "\n".join(_disabled_webhooks(sessions[0])))
-        rows += [("webhooks", warning) for warning in webhooks.splitlines()]
+    try:
+        session = connect()
+    except Exception as error:  # noqa: BLE001  the doctor reports every error and raises none
+        rows.append(("settings", _not_ready(error)))
+    else:
+        rows.append(("settings", f"{session.mode}, {session.client.base_url}, API key from {session.key_from}"))
+        rows += session.client.diagnose()
+        rows += _lines(session, reputation)
+        rows.append(("clock", _result(_clock, session)))
+        rows.append(("journal", _result(_journal, session)))
+        rows += [("webhooks", warning) for warning in _result(_disabled_webhooks, session).splitlines()]
     rows += [(f"linq_nb[{extra}]", f"{_extra(name, extra)} ({use})") for name, (extra, use) in OPTIONAL.items()]
     rows.append(("packages", ", ".join(f"{name} {_version(name)}" for name in REQUIRED)))
     return views.summary("linq_doctor", rows)
 
 
-def _result(check: Callable[[], str]) -> str:
+def _result(check: Callable[..., str], *args: Any) -> str:
     """Return the result of a check, or its error in one line."""
     try:
-        return check()
+        return check(*args)
     except Exception as error:  # noqa: BLE001  the doctor reports every error and raises none
-        return f"not ready: {type(error).__name__}: {error}"
+        return _not_ready(error)
 
 
-def _settings(sessions: list[Session], connect: Callable[[], Session]) -> str:
-    session = connect()
-    sessions.append(session)
-    return f"{session.mode}, {session.client.base_url}, API key from {session.key_from}"
+def _not_ready(error: Exception) -> str:
+    return f"not ready: {type(error).__name__}: {error}"
 
 
-def _lines(session: Session, lines: list[Line]) -> str:
-    lines += session.lines()
-    return f"answers; {len(lines)} {'line' if len(lines) == 1 else 'lines'}"
+def _lines(session: Session, ask: bool) -> list[Row]:
+    """Return whether Linq answers, and a row for each of its lines."""
+    try:
+        lines = session.lines()
+    except Exception as error:  # noqa: BLE001  the doctor reports every error and raises none
+        return [("Linq", _not_ready(error))]
+    answer = f"answers; {len(lines)} {'line' if len(lines) == 1 else 'lines'}"
+    return [("Linq", answer), *(("line", _result(_line, session, line, ask)) for line in lines)]
 
 
 def _line(session: Session, line: Line, ask: bool) -> str:
@@ -82,20 +86,20 @@ def _line(session: Session, line: Line, ask: bool) -> str:
     return "; ".join([f"{text}, audited {when}", *(one_line(part, 200).rstrip(".") for part in reasons + steps)])
 
 
-def _disabled_webhooks(session: Session) -> list[str]:
-    """Warn of each webhook subscription that Linq's last event about it calls disabled."""
+def _disabled_webhooks(session: Session) -> str:
+    """Warn in a line of each webhook subscription that Linq's last event about it calls disabled."""
     last: dict[str, Event] = {}
     for event in session.journal.without_send(SUBSCRIPTION_EVENTS):
         if identity := wire.text_of(_subscription(event), "id"):
             last[identity] = event
-    return [
+    return "\n".join(
         f"the subscription {one_line(identity, 40)} to {place(wire.text_of(_subscription(event), 'target_url') or '')} "
         f"was disabled {views.ago(event.at, session.now())}: no status arrives by it; see that its address answers, "
         f"then delete it (%linq_webhooks --delete {one_line(identity, 40)}) and create it anew (--create URL); "
         "%linq_status asks for what was missed"
         for identity, event in last.items()
         if event.event_type == DISABLED
-    ]
+    )
 
 
 def _subscription(event: Event) -> wire.Raw:

@@ -22,6 +22,8 @@ def is_terminal(shell: Any) -> bool:
     return module is not None and isinstance(shell, module.TerminalInteractiveShell)
 
 
-def instead_of(command: str) -> views.Shown:
-    """Say that a terminal shows no widgets, and what to use instead."""
+def instead_of(command: str, shell: Any) -> views.Shown | None:
+    """Say that a terminal shows no widgets, and what to use instead; None where widgets are shown."""
+    if not is_terminal(shell):
+        return None
     return views.summary(f"{command} needs a notebook; nothing was sent", [("use", INSTEAD[command])])

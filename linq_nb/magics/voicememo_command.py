@@ -12,12 +12,14 @@ from IPython.display import display
 from linq_nb import consent, live, views
 from linq_nb.errors import PreflightError, SettingsError
 from linq_nb.handles import text_of
-from linq_nb.magics import batch_input
 from linq_nb.magics.memo_source import load
-from linq_nb.model import Chat, Draft, Send, SendList, VoiceMemo
+from linq_nb.model import BadDraft, Chat, Draft, Send, SendList, VoiceMemo
 from linq_nb.outbox import Outbox, attempt, session_of
-from linq_nb.outbox.drafts import card, check
+from linq_nb.outbox.drafts import card, check, drafts_of_table
 from linq_nb.session import Session
+from linq_nb.tables import is_table, of_text, of_value
+
+_FROM_TAKES = "the name of a DataFrame or of a list of drafts, or an {expression} for one of these"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -72,7 +74,7 @@ class VoiceMemoCommand:
             raise SettingsError("give the rows either in the cell or by --from; nothing was sent")
         outbox = self._outbox()
         session = session_of(outbox)
-        drafts = batch_input.from_value(args.from_, scope) if cell is None else batch_input.from_cell(cell)
+        drafts = _drafts_of(args.from_, scope) if cell is None else drafts_of_table(of_text(cell))
         plan = outbox.plan(drafts, accept=args.accept, strict=args.strict)
         if args.plan:
             return plan
@@ -147,3 +149,19 @@ class VoiceMemoCommand:
     def _show(self, value: Any) -> None:
         if not self._args.quiet:
             display(value)  # type: ignore[no-untyped-call]  # IPython's display has no types
+
+
+def _drafts_of(value: Any, scope: Mapping[str, Any]) -> list[Draft | BadDraft]:
+    """Return the drafts of --from: a table, a list of drafts, or the name of either. Raises SettingsError."""
+    if isinstance(value, str):
+        if value not in scope:
+            hint = "; a file is read first, as by df = pd.read_csv(file, dtype=str)" if "." in value else ""
+            raise SettingsError(
+                f"the name {value!r} is not defined; nothing was sent; --from takes {_FROM_TAKES}{hint}"
+            )
+        value = scope[value]
+    if is_table(value):
+        return drafts_of_table(of_value(value))
+    if isinstance(value, list | tuple):
+        return list(value)
+    raise SettingsError(f"--from takes {_FROM_TAKES}, not a value of type {type(value).__name__}; nothing was sent")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -73,10 +72,14 @@ def _create(client: Client, args: SimpleNamespace, names: dict[str, Any]) -> Sub
         routing_id_header=args.routing_id_header,
     )
     if args.secret_file:
-        with _secret_file(str(args.secret_file)) as keep:
+        file = _new_file(str(args.secret_file))
+        try:
             subscription = create(url, events)
-            keep(subscription.signing_secret or "")
-        place = f"in the file {Path(str(args.secret_file)).name!r}, for --secret-file of the receiver"
+            file.write_text(f"{subscription.signing_secret or ''}\n", encoding="utf-8")
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
+        place = f"in the file {file.name!r}, for --secret-file of the receiver"
     else:
         name = _free_name(args.secret_into, names)
         subscription = create(url, events)
@@ -115,24 +118,18 @@ def _free_name(given: Any, names: Mapping[str, Any]) -> str:
     return str(name)
 
 
-@contextlib.contextmanager
-def _secret_file(name: str) -> Iterator[Any]:
-    """Create a new file that only its owner can read (0600); it is removed if no secret comes."""
+def _new_file(name: str) -> Path:
+    """Create a new file that only its owner can read (0600)."""
     file = Path(name).expanduser()
     try:
-        handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:
         raise SettingsError(f"the file {file.name!r} exists already; nothing was created; name a new file") from None
     except OSError as error:
         raise SettingsError(
             f"the file {file.name!r} cannot be written: {error.strerror}; nothing was created"
         ) from None
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        try:
-            yield lambda secret: stream.write(f"{secret}\n")
-        except BaseException:
-            file.unlink(missing_ok=True)
-            raise
+    return file
 
 
 def frame(subscriptions: Sequence[Subscription]) -> pd.DataFrame:
