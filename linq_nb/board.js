@@ -115,9 +115,4 @@ class Board {
   }
 }
 
-function render({ model, el }) {
-  const board = new Board(model, el);
-  return () => board.close();
-}
-
-export default { render };
+export default widgetOf(Board);

@@ -255,10 +255,11 @@ def of_value(value: Any, outcome: str = _NOTHING_SENT) -> Table:
     table that cannot be read, or that has a column twice.
     """
 
-    def read(table: Any) -> Table:
-        return Table(tuple(map(_label, table.collect_schema().names())), _rows(table), outcome=outcome)
-
-    return _read(value, outcome, read)
+    return _read(
+        value,
+        outcome,
+        lambda table: Table(tuple(map(_label, table.collect_schema().names())), _rows(table), outcome=outcome),
+    )
 
 
 def in_pandas(value: Any, outcome: str = _NOTHING_SENT) -> pd.DataFrame:
@@ -321,23 +322,20 @@ def _label(name: Any) -> str:
 
 def _rows(table: Any) -> list[Row]:
     """Return the rows of a narwhals table."""
-    import narwhals as nw
-
-    if isinstance(table, nw.LazyFrame):
-        if table.implementation.is_duckdb():  # without pyarrow
-            return list(table.to_native().fetchall())
-        table = table.collect()
-    return list(table.rows())
+    if _is_duckdb(table):
+        return list(table.to_native().fetchall())
+    return list(table.lazy().collect().rows())
 
 
 def _to_pandas(table: Any) -> pd.DataFrame:
-    import narwhals as nw
+    if _is_duckdb(table):
+        return table.to_native().df()  # type: ignore[no-any-return]
+    return table.lazy().collect().to_pandas()  # type: ignore[no-any-return]
 
-    if isinstance(table, nw.LazyFrame):
-        if table.implementation.is_duckdb():
-            return table.to_native().df()  # type: ignore[no-any-return]
-        table = table.collect()
-    return table.to_pandas()  # type: ignore[no-any-return]
+
+def _is_duckdb(table: Any) -> bool:
+    """Whether a table is DuckDB's, which gives its rows without pyarrow."""
+    return bool(table.implementation.is_duckdb())
 
 
 # --- beside the results ---------------------------------------------------------------------------------------

@@ -51,7 +51,10 @@ def _write(frame: pd.DataFrame, format: str, folder: Path) -> Path:  # noqa: A00
         elif format == "parquet":
             frame.to_parquet(place, index=False)
         else:
-            _write_excel(frame, place)
+            import xlsxwriter  # type: ignore[import-untyped]  # it has no types
+
+            with xlsxwriter.Workbook(place, {"constant_memory": True}) as book:
+                write_sheet(book, "sends", frame)  # times in UTC without a zone, as Excel has none
     except BaseException:
         place.unlink(missing_ok=True)
         raise
@@ -93,11 +96,3 @@ def _safe_text(frame: pd.DataFrame) -> pd.DataFrame:
             text = safe[name].astype("string")
             safe[name] = text.mask(text.str.startswith(FORMULA).fillna(False), "'" + text)
     return safe
-
-
-def _write_excel(frame: pd.DataFrame, place: Path) -> None:
-    """Write one sheet; times are in UTC without a zone, as Excel has none."""
-    import xlsxwriter  # type: ignore[import-untyped]  # it has no types
-
-    with xlsxwriter.Workbook(place, {"constant_memory": True}) as book:
-        write_sheet(book, "sends", frame)

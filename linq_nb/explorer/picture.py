@@ -89,27 +89,31 @@ def _shades(view: Mapping[str, Any]) -> dict[str, tuple[str, float]]:
     return shades
 
 
+def _first_rows(view: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return names and cells of the first rows; only the columns of ``SHOWN``, so that a narrow page has room."""
+    names = [column["name"] for column in view["columns"]]
+    places = [names.index(name) for name in SHOWN if name in names] or list(range(min(len(names), len(SHOWN))))
+    return [names[at] for at in places], [[row["cells"][at] for at in places] for row in view["rows"][:ROWS]]
+
+
+def _rest(view: Mapping[str, Any]) -> list[str]:
+    """Say how many sends there are beyond the first rows."""
+    more = view["total"] - len(view["rows"][:ROWS])
+    return [f"and {more:,} more"] if more > 0 else []
+
+
 def _table(view: Mapping[str, Any]) -> str:
-    if not view["rows"]:
+    names, rows = _first_rows(view)
+    if not rows:
         return f"<div>{quiet('no send is chosen')}</div>"
-    cell = (
+    style = (
         "text-align:left;vertical-align:top;border:none;padding:2px 10px 2px 0;background:none;overflow-wrap:anywhere"
     )
-    places = _places(view)
-    names = [view["columns"][place]["name"] for place in places]
-    head = "".join(f'<th style="{cell};{QUIET}">{esc(name)}</th>' for name in names)
-    rows = [[_td(cell, view["columns"][place]["name"], row["cells"][place]) for place in places]
-            for row in view["rows"][:ROWS]]  # fmt: skip
-    body = "".join(f'<tr style="background:none">{"".join(cells)}</tr>' for cells in [[head], *rows])
-    more = view["total"] - len(rows)
-    tail = f"<div>{quiet(f'and {more:,} more')}</div>" if more > 0 else ""
+    head = "".join(f'<th style="{style};{QUIET}">{esc(name)}</th>' for name in names)
+    lines = [head, *("".join(_td(style, *cell) for cell in zip(names, row, strict=True)) for row in rows)]
+    body = "".join(f'<tr style="background:none">{line}</tr>' for line in lines)
+    tail = "".join(f"<div>{quiet(text)}</div>" for text in _rest(view))
     return f'<table style="border-collapse:collapse;border:none;margin:6px 0"><tbody>{body}</tbody></table>{tail}'
-
-
-def _places(view: Mapping[str, Any]) -> list[int]:
-    """Return the columns that the record shows, few enough for a narrow page."""
-    names = [column["name"] for column in view["columns"]]
-    return [names.index(name) for name in SHOWN if name in names] or list(range(min(len(names), len(SHOWN))))
 
 
 def _td(style: str, name: str, text: str) -> str:
@@ -119,13 +123,10 @@ def _td(style: str, name: str, text: str) -> str:
 
 
 def _lines(view: Mapping[str, Any]) -> list[str]:
-    """Return the first page as aligned lines of text."""
-    places = _places(view)
-    rows = [[column["name"] for column in view["columns"]], *(row["cells"] for row in view["rows"][:ROWS])]
-    table = [[row[place] for place in places] for row in rows]
-    widths = [min(max(len(row[place]) for row in table), 30) for place in range(len(table[0]))]
-    lines = [
-        "  ".join(text[:30].ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in table
+    """Return the first rows as aligned lines of text."""
+    names, rows = _first_rows(view)
+    widths = [min(max(map(len, column)), 30) for column in zip(names, *rows, strict=True)]
+    aligned = [
+        "  ".join(text[:30].ljust(width) for text, width in zip(row, widths, strict=True)) for row in (names, *rows)
     ]
-    more = view["total"] - (len(table) - 1)
-    return lines + ([f"and {more:,} more"] if more > 0 else [])
+    return [line.rstrip() for line in aligned] + _rest(view)

@@ -155,9 +155,4 @@ class Form {
   }
 }
 
-export default {
-  render({ model, el }) {
-    const form = new Form(model, el);
-    return () => form.close();
-  },
-};
+export default widgetOf(Form);

@@ -86,3 +86,11 @@ class Questions {
     this.root.setAttribute("aria-busy", String([...this.waiting.values()].some((question) => !question.quiet)));
   }
 }
+
+/** The module of a widget whose page is an object of this class. */
+const widgetOf = (Page) => ({
+  render({ model, el }) {
+    const page = new Page(model, el);
+    return () => page.close();
+  },
+});
