@@ -6,7 +6,6 @@ Importing this module registers the accessor with pandas.
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,9 +26,6 @@ def _method(function: Function, prepare: Function = lambda frame: frame) -> Func
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         return function(prepare(self._frame), *args, **kwargs)
 
-    _frame, *parameters = inspect.signature(function).parameters.values()
-    first = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    method.__signature__ = inspect.Signature([first, *parameters])  # type: ignore[attr-defined]
     return method
 
 

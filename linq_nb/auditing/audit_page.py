@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from linq_nb.auditing import sentences
-from linq_nb.views.page import AMBER, BLUE, BOX, GREEN, GREY, RED, div, esc, pill, quiet
+from linq_nb.status import Colour
+from linq_nb.views.page import BOX, div, esc, pill, quiet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,8 +69,8 @@ _ALL_ROWS = ("next", "days")
 _WHERE_KNOWN = ("reputation",)
 """Columns that are left out where they have no value at all."""
 
-_TILES = (("sends", GREY), ("accepted", BLUE), ("delivered", GREEN), ("failed", RED), ("refused", RED),
-          ("unclear", AMBER))  # fmt: skip
+_TILES: Mapping[str, Colour] = {"sends": "grey", "accepted": "blue", "delivered": "green", "failed": "red",
+                                "refused": "red", "unclear": "amber"}  # fmt: skip
 
 
 def text(audit: AuditTables) -> str:
@@ -106,7 +107,8 @@ def _blocks(audit: AuditTables) -> Iterator[str]:
     summary = audit.frames["summary"].iloc[0]
     yield f"<div>{quiet(f'Audit of voice memos: {audit.period}')}</div>"
     yield f'<h1 style="font-size:20px;line-height:1.35;margin:4px 0 8px">{esc(audit.headline)}.</h1>'
-    yield "<div>" + " ".join(pill(f"{int(summary[name]):,} {name}", ground) for name, ground in _TILES) + "</div>"
+    tiles = (pill(f"{int(summary[name]):,} {name}", colour) for name, colour in _TILES.items())
+    yield f"<div>{' '.join(tiles)}</div>"
     yield f'<div style="margin:4px 0">{quiet(_note(audit))}</div>'
     for section in _sections(audit):
         shown, left_out = _rows(audit, section)
@@ -168,7 +170,7 @@ def _cell(name: str, value: Any, zone: str) -> str:
 
 def _counts(audit: AuditTables) -> str:
     summary = audit.frames["summary"].iloc[0]
-    return ", ".join(f"{int(summary[name]):,} {name}" for name, _ in _TILES)
+    return ", ".join(f"{int(summary[name]):,} {name}" for name in _TILES)
 
 
 def _note(audit: AuditTables) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from linq_nb.status import Colour
-from linq_nb.views.page import COLOURS, FRAME, QUIET, Shown, data_url, div, esc, quiet, status_ground
+from linq_nb.status import Colour, status_of
+from linq_nb.views.page import COLOURS, FRAME, QUIET, Shown, data_url, div, esc, quiet
 
 WIDTH, HEIGHT, GROUND, WIDEST = 640, 120, 100, 40
 ROWS = 10
@@ -117,7 +117,7 @@ def _table(view: Mapping[str, Any]) -> str:
 
 
 def _td(style: str, name: str, text: str) -> str:
-    colour = status_ground(text) if name == "status" else ""
+    colour = COLOURS[status_of(text).colour] if name == "status" else ""
     dot = f'<span style="display:inline-block;width:8px;height:8px;border-radius:4px;background:{colour}"></span> '
     return f'<td style="{style}">{dot if colour else ""}{esc(text)}</td>'
 

@@ -102,7 +102,7 @@ class Form {
     other.className = "";
     region.className = `linq-nb-status linq-nb-${tone}`;
     if (region.textContent === (words && tag ? `${tag} ${words}` : words)) return; // a screen reader says it once
-    const mark = tag ? [h("span", { className: `linq-ui-pill linq-nb-${isUrgent ? "red" : "grey"}` }, tag), " "] : [];
+    const mark = tag ? [pill(tag, isUrgent ? "red" : "grey"), " "] : [];
     region.replaceChildren(...(words ? [...mark, h("span", {}, words)] : []));
   }
 
@@ -128,7 +128,7 @@ class Form {
   }
 
   item(row) {
-    const item = h("li", {}, h("span", { className: `linq-ui-pill linq-nb-${row.colour}`, title: row.meaning }, row.state),
+    const item = h("li", {}, pill(row.state, row.colour, row.meaning),
       h("div", {}, h("b", {}, h("bdi", {}, row.whom)), h("div", {}, row.note)),
       h("div", { className: "linq-ui-tools" }, ...row.actions.flatMap((action) => this.action(row, action))));
     item.dataset.row = row.id;

@@ -76,12 +76,12 @@ function makePicker(model, tools) {
 
   function option(chat, index) {
     const isChosen = chosen().includes(chat.id);
-    const pill = (text, colour) => (text ? [" ", h("span", { className: `linq-ui-pill linq-nb-${colour}` }, text)] : []);
+    const tag = (text, colour) => (text ? [" ", pill(text, colour)] : []);
     return h("div", { id: `${id}-${index}`, className: "linq-nb-option", role: "option", "aria-selected": String(isChosen),
       onmousedown: (event) => event.preventDefault(), // the cursor stays in the field
       onclick: () => { active = index; toggle(chat); } },
     h("span", { className: "linq-nb-tick", "aria-hidden": "true" }, isChosen ? "✓" : ""), h("bdi", { className: "linq-nb-name" }, chat.name), " ",
-    h("span", { className: "linq-nb-detail" }, chat.detail), ...pill(chat.health, "red"), ...pill(chat.service, TONES.get(chat.service) ?? "grey"));
+    h("span", { className: "linq-nb-detail" }, chat.detail), ...tag(chat.health, "red"), ...tag(chat.service, TONES.get(chat.service) ?? "grey"));
   }
 
   function point(index) {

@@ -259,20 +259,11 @@ rating of each line is shown, and what an audit in the journal said.""")
 
 _ALL = (CONNECT, VOICEMEMO, CHATS, SENDS, STATUS, RECONCILE, AUDIT, WEBHOOKS, ERRORS, FORM, EXPLORE, DOCTOR)
 COMMANDS = {command.name: command for command in _ALL}
-
-
 _WRITTEN = {**{f"%{command.name}": command for command in _ALL}, "%linq_voicememo --from": BATCH}
-
-
-def _tell_whose_options() -> None:
-    """Let each command say which others have an option that it has not."""
-    for command in _WRITTEN.values():
-        for name in {name for other in _WRITTEN.values() for name in other.options} - set(command.options):
-            others = [written for written, other in _WRITTEN.items() if name in other.options]
-            command.instead.setdefault(name, f"{name} is an option of {' and '.join(others[:2])}")
-
-
-_tell_whose_options()
+for _command in _WRITTEN.values():  # each says of the others' options whose they are
+    for _name in {name for other in _WRITTEN.values() for name in other.options} - set(_command.options):
+        _others = [written for written, other in _WRITTEN.items() if _name in other.options]
+        _command.instead.setdefault(_name, f"{_name} is an option of {' and '.join(_others[:2])}")
 
 
 def command_of(name: str, tokens: Iterable[Token], *, is_cell: bool = False) -> Command | None:

@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from linq_nb import catalog
 from linq_nb.model import BadDraft, Finding, Plan, PlanRow, Send, accepted_time, is_old_name
-from linq_nb.status import is_going_well, no_receipts, status_of
+from linq_nb.status import Colour, is_going_well, no_receipts, status_of
 from linq_nb.text import clean, recipient, short_id
 from linq_nb.views import records
-from linq_nb.views.page import (
-    AMBER,
-    BLUE,
-    BOX,
-    FRAME,
-    GREEN,
-    GREY,
-    RED,
-    Row,
-    Shown,
-    columns,
-    div,
-    esc,
-    fact_table,
-    folded,
-    pill,
-    status_pill,
-    table,
-)
+from linq_nb.views.page import BOX, FRAME, Row, Shown, columns, div, esc, fact_table, folded, pill, status_pill, table
 from linq_nb.views.phrases import ago
 
 MOST_FINDINGS = 40
@@ -36,7 +18,9 @@ MOST_FINDINGS = 40
 
 NO_PROBLEMS = "no problems found; ready to send"
 
-_LEVELS = {"error": RED, "warning": AMBER, "journal": AMBER, "info": BLUE, "ok": GREEN}
+_LEVELS: Mapping[str, Colour] = {
+    "error": "red", "warning": "amber", "journal": "amber", "info": "blue", "ok": "green"
+}  # fmt: skip
 
 
 def findings(findings: Sequence[Finding]) -> Shown:
@@ -47,7 +31,7 @@ def findings(findings: Sequence[Finding]) -> Shown:
 
 def finding_table(rows: Sequence[Row]) -> str:
     """Return levels and messages as a table with coloured tags."""
-    return table((pill(level, _LEVELS.get(level, GREY)), esc(message)) for level, message in rows)
+    return table((pill(level, _LEVELS.get(level, "grey")), esc(message)) for level, message in rows)
 
 
 def finding_rows(findings: Sequence[Finding]) -> list[Row]:
@@ -119,12 +103,12 @@ def _error_rows(send: Send) -> list[Row]:
     return rows + ([("trace id", clean(send.trace_id))] if send.trace_id else [])
 
 
-VERDICTS: dict[str, tuple[str, str]] = {
-    "send": (GREEN, "to send"),
-    "already_sent": (GREY, "already sent"),
-    "unclear": (AMBER, "unclear from before"),
-    "duplicate": (GREY, "twice in the table"),
-    "refused": (RED, "refused"),
+VERDICTS: Mapping[str, tuple[Colour, str]] = {
+    "send": ("green", "to send"),
+    "already_sent": ("grey", "already sent"),
+    "unclear": ("amber", "unclear from before"),
+    "duplicate": ("grey", "twice in the table"),
+    "refused": ("red", "refused"),
 }
 MOST_ROWS, MOST_FOLDED = 30, 500
 """A longer plan shows only so many rows, first those that will not be sent; the next ones are folded away below."""
@@ -144,7 +128,7 @@ def planned(plan: Plan) -> Shown:
     rows = [(f"{row.row}", VERDICTS[row.verdict], _planned_row(row)) for row in ordered]
     more = len(plan.rows) - len(rows[:MOST_ROWS])
     tail = [f"and {more} more rows"] if more > 0 else []
-    cells = [(esc(number), f"{pill(word, ground)} {esc(row)}") for number, (ground, word), row in rows]
+    cells = [(esc(number), f"{pill(word, colour)} {esc(row)}") for number, (colour, word), row in rows]
     text = [f"{number:>4}  {word}: {row}" for number, (_, word), row in rows[:MOST_ROWS]]
     rest = [folded(line, table(cells[MOST_ROWS:])) for line in tail]
     return Shown(

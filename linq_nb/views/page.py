@@ -84,10 +84,10 @@ def name(text: str) -> str:
     return f"<b><bdi>{esc(text)}</bdi></b>"
 
 
-def pill(text: str, ground: str, title: str = "") -> str:
+def pill(text: str, colour: Colour, title: str = "") -> str:
     """Return a word on a coloured ground, as a tag; ``title`` explains it on hover."""
     style = (
-        f"display:inline-block;background:{ground};color:#ffffff;border-radius:9px;margin:0 3px 0 0;"
+        f"display:inline-block;background:{COLOURS[colour]};color:#ffffff;border-radius:9px;margin:0 3px 0 0;"
         "padding:0 8px;font-size:11px;font-weight:600;line-height:18px;letter-spacing:0.3px"
     )
     hover = f' title="{esc(title)}"' if title else ""
@@ -96,17 +96,12 @@ def pill(text: str, ground: str, title: str = "") -> str:
 
 def mode_pill(mode: str) -> str:
     """Return DEMO or LIVE as a tag; LIVE is red."""
-    return pill(mode, RED if mode == "LIVE" else GREY)
-
-
-def status_ground(word: str) -> str:
-    """Return the ground of a status."""
-    return COLOURS[status_of(word).colour]
+    return pill(mode, "red" if mode == "LIVE" else "grey")
 
 
 def status_pill(word: str) -> str:
     """Return a status as a tag, with its meaning on hover."""
-    return pill(clean(word, 40), status_ground(word), status_of(word).meaning)
+    return pill(clean(word, 40), status_of(word).colour, status_of(word).meaning)
 
 
 def folded(text: str, html: str) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from linq_nb.model import Reputation
+from linq_nb.status import Colour
 from linq_nb.text import clean, mask, short_id
-from linq_nb.views.page import AMBER, FRAME, GREEN, GREY, RED, Row, Shown, columns, div, esc, fact_table, pill, quiet
+from linq_nb.views.page import FRAME, Row, Shown, columns, div, esc, fact_table, pill, quiet
 from linq_nb.views.phrases import moment
 
-_RATINGS = {"HEALTHY": GREEN, "AT_RISK": AMBER, "CRITICAL": RED}
+_RATINGS: Mapping[str, Colour] = {"HEALTHY": "green", "AT_RISK": "amber", "CRITICAL": "red"}
 _MOST_CHATS, _MOST_ROWS = 5, 10
 
 
@@ -18,7 +19,7 @@ def reputation_card(audit: Reputation) -> Shown:
     line, rating = clean(mask(audit.phone_number)), clean(audit.severity or audit.audit_status, 40)
     made = f"audited {moment(audit.generated_at)}" if audit.generated_at else ""
     rows = _rows(audit)
-    tag = pill(rating, _RATINGS.get(rating, GREY))
+    tag = pill(rating, _RATINGS.get(rating, "grey"))
     head = f'<div style="margin:0 0 6px">{tag} line {esc(line)} {quiet(made)}</div>'
     return Shown(
         html=div(FRAME, head, fact_table(rows)),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from linq_nb.model import Draft, Finding, Plan, PlanRow, is_uuid
+from linq_nb.status import Colour
 from linq_nb.text import clean, mask, recipient
 from linq_nb.views import records
 from linq_nb.views.blocks import MOST_FOLDED, MOST_ROWS, VERDICTS, finding_rows, finding_table
@@ -15,8 +16,8 @@ from linq_nb.views.page import FRAME, Shown, columns, div, esc, folded, mode_pil
 MOST_NAMES = 5
 """Chats that a line of a group names."""
 
-TaggedRow = tuple[str, str, str]
-"""The ground of a tag, its word, and the text beside it."""
+TaggedRow = tuple[Colour, str, str]
+"""The colour of a tag, its word, and the text beside it."""
 
 
 def several_card(plan: Plan, *, mode: Literal["DEMO", "LIVE"]) -> Shown:
@@ -44,7 +45,7 @@ def several_card(plan: Plan, *, mode: Literal["DEMO", "LIVE"]) -> Shown:
 
 def _cut(rows: Sequence[TaggedRow]) -> Shown:
     """Show the first rows; the others are folded away below them."""
-    cells = [(pill(word, ground), esc(text)) for ground, word, text in rows[:MOST_FOLDED]]
+    cells = [(pill(word, colour), esc(text)) for colour, word, text in rows[:MOST_FOLDED]]
     seen, more = cells[:MOST_ROWS], cells[MOST_ROWS:]
     words = [f"and {len(rows) - len(seen)} more"] if len(rows) > len(seen) else []
     return Shown(
@@ -61,8 +62,8 @@ def _grouped(rows: Sequence[PlanRow], common: Sequence[Finding]) -> list[TaggedR
     lines = []
     for (verdict, note), names in groups.items():
         whom = names[0] if len(names) == 1 else f"{len(names)} chats ({_some(names)})"
-        ground, word = VERDICTS[verdict]
-        lines.append((ground, word, f"{whom}: {note}" if note else whom))
+        colour, word = VERDICTS[verdict]
+        lines.append((colour, word, f"{whom}: {note}" if note else whom))
     return lines
 
 

@@ -12,7 +12,7 @@ from linq_nb.model import Send, accepted_time
 from linq_nb.status import STATUSES, Status, is_going_well, is_settled, no_receipts, status_of
 from linq_nb.text import clean
 from linq_nb.views import records
-from linq_nb.views.page import BOX, COLOURS, FRAME, Shown, div, esc, folded, name, pill, quiet
+from linq_nb.views.page import BOX, FRAME, Shown, div, esc, folded, name, pill, quiet
 from linq_nb.views.phrases import ago, duration
 
 MOST_FOLLOWED, MOST_FOLDED = 50, 500
@@ -58,12 +58,15 @@ def followed(
 def followed_rows(
     sends: Sequence[Send], *, now: datetime, unconfirmed: Collection[str] = (), notes: Sequence[str] = ()
 ) -> Shown:
-    """Show a row for each send; ``unconfirmed`` are the ids of those past the user's horizon."""
-    shown, folded_away = _chosen(sends, unconfirmed)
-    rows, more = ([bubble(send, now, unconfirmed) for send in part] for part in (shown, folded_away[:MOST_FOLDED]))
-    left_out = len(folded_away) - len(more)
+    """Show a row for each send, those that need a look first; the end of a long table is folded away.
+
+    ``unconfirmed`` are the ids of those past the user's horizon.
+    """
+    by_need = sorted(sends, key=lambda send: _comfort(state_of(send, unconfirmed)))
+    drawn = [bubble(send, now, unconfirmed) for send in by_need[: MOST_FOLLOWED + MOST_FOLDED]]
+    rows, more, left_out = drawn[:MOST_FOLLOWED], drawn[MOST_FOLLOWED:], len(sends) - len(drawn)
     tail = [*([f"{left_out} more are not shown"] if left_out else []), *(clean(note, 600) for note in notes)]
-    opens = [f"and {len(folded_away) - left_out} more"] if more else []
+    opens = [f"and {len(more)} more"] if more else []
     width = max((len(_word(row)) for row in rows), default=0)
     text = [f"{_word(row):<{width}}  {row.whom}{f': {row.what}' if row.what else ''}" for row in rows]
     html = [_table(rows) if rows else "", *(folded(line, _table(more)) for line in opens)]
@@ -152,14 +155,8 @@ def _since(send: Send, now: datetime) -> str:
     return ago(since, now).removesuffix(" ago") if since else "an unknown time"
 
 
-def _chosen(sends: Sequence[Send], unconfirmed: Collection[str]) -> tuple[list[Send], list[Send]]:
-    """Put what needs a look first, then what has not begun, then what goes well; the end of a long table is folded."""
-    by_need = sorted(sends, key=lambda send: _comfort(state_of(send, unconfirmed)))
-    return by_need[:MOST_FOLLOWED], by_need[MOST_FOLLOWED:]
-
-
 def _comfort(state: Status) -> int:
-    """Return 0 for a state that needs a look, 2 for one that goes well."""
+    """Return 0 for a state that needs a look, 1 for what has not begun, 2 for one that goes well."""
     return 0 if state.is_error or state is UNCONFIRMED else 2 if is_going_well(state.word) else 1
 
 
@@ -174,7 +171,7 @@ def _table(rows: Sequence[Bubble]) -> str:
         f'<th style="{cell};font-weight:normal;{width}">{quiet(title)}</th>'
         for title, width in (("state", "width:104px"), ("bubble", ""))
     )
-    tags = [pill(_word(row), COLOURS[row.state.colour], row.state.meaning) for row in rows]
+    tags = [pill(_word(row), row.state.colour, row.state.meaning) for row in rows]
     body = "".join(
         f'<tr style="background:none"><td style="{cell}">{tag}</td>'
         f'<td style="{cell}">{name(row.whom)}<br>{quiet(row.what)}</td></tr>'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from linq_nb import live, views
-from linq_nb.views.page import BOX, div, esc, mode_pill, quiet
+from linq_nb.views.page import BOX, div, quiet
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -43,11 +43,6 @@ class WidgetOutput:
         """Replace the widget by a note, where it was shown and where it will be."""
         self._end = note(note_text)
         self._widget.update(self._end)
-
-
-def heading(mode: str, text: str) -> str:
-    """Return the HTML of a heading: DEMO or LIVE, and a text."""
-    return div(BOX, f"{mode_pill(mode)} <b>{esc(text)}</b>")
 
 
 def note(text: str) -> views.Shown:
