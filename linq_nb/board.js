@@ -30,20 +30,15 @@ class Board {
     this.states = h("div", { className: "linq-board-states", role: "group", "aria-label": "Filter by state" });
     this.words = h("p", { className: "linq-board-words", role: "status" });
     this.alert = h("p", { className: "linq-ui-alert", role: "alert" });
-    this.table = new Table({
-      caption: "Sends; Enter opens one, the arrow keys move", rows: "sends",
-      sort: (column, descending, then) => this.ask("sort", { column, descending }, then),
-      turn: (offset, then) => this.ask("page", { offset }, then),
-      open: (row) => this.ask("open", { send_id: row.id }),
-      content: ({ name }, text, row) => (name === "state" ? [pill(text, row.colour, this.meaning(text))] : [text]),
-    });
+    this.table = new Table((...question) => this.ask(...question),
+      ({ name }, text, row) => (name === "state" ? [pill(text, row.colour, this.meaning(text))] : [text]));
     this.stopSending = h("button", { type: "button", className: "linq-ui-danger", title: "start no further send; those under way end",
       onclick: () => this.ask("stop sending") }, "Stop sending");
     this.stopWatching = h("button", { type: "button", title: "end this board; the sends go on",
       onclick: () => this.ask("stop watching") }, "Stop watching");
     this.pager = h("span", { className: "linq-ui-tools" }, this.table.previous, this.table.pageText, this.table.next);
     this.tools = h("div", { className: "linq-ui-tools" }, this.pager, this.stopSending, this.stopWatching);
-    this.detail = new OpenedRow(this.table, "One send");
+    this.detail = new OpenedRow(this.table);
     this.root = h("div", { className: "linq-ui linq-board", "data-lm-suppress-shortcuts": "true" },
       h("div", { className: "linq-ui-top" }, this.mode, this.line, this.left), this.bar, this.states, this.words, this.alert,
       this.table.scroll, this.detail.element, this.tools);
@@ -58,8 +53,7 @@ class Board {
 
   drawHead() {
     const head = this.model.get("_head");
-    this.mode.textContent = head.mode;
-    this.mode.classList.toggle("linq-ui-live", head.mode === "LIVE");
+    showMode(this.mode, head.mode);
     this.line.textContent = head.line;
     this.left.textContent = head.ended ? `ended: ${head.ended}` : head.left;
     this.drawBar(head);

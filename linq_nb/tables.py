@@ -238,7 +238,8 @@ def _refuse_repeated(names: Sequence[str], outcome: str = _NOTHING_SENT) -> None
 
 def is_table(value: Any) -> bool:
     """Whether a value is a table that ``of_value`` reads."""
-    if isinstance(value, Mapping) or _are_mappings(value) or _is_arrow_stream(value):
+    is_arrow_stream = hasattr(value, "__arrow_c_stream__") and hasattr(value, "schema")  # no frame to narwhals
+    if isinstance(value, Mapping) or _are_mappings(value) or is_arrow_stream:
         return True
     import narwhals as nw
 
@@ -290,11 +291,6 @@ def _read(value: Any, outcome: str, read: Callable[[Any], T]) -> T:
 
 def _are_mappings(value: Any) -> bool:
     return isinstance(value, list | tuple) and bool(value) and all(isinstance(row, Mapping) for row in value)
-
-
-def _is_arrow_stream(value: Any) -> bool:
-    """Whether a value is a batch or a reader of Arrow: narwhals reads them, but not as frames."""
-    return hasattr(value, "__arrow_c_stream__") and hasattr(value, "schema")
 
 
 def _frame_of(value: Any, outcome: str) -> pd.DataFrame:

@@ -87,14 +87,8 @@ class View {
       h("section", { "aria-label": "Leading chats" }, h("h4", {}, "Leading chats"), this.chats),
       h("section", { "aria-label": "Leading errors" }, h("h4", {}, "Leading errors"), this.errors));
 
-    this.table = new Table({
-      caption: "Sends; Enter opens one, the arrow keys move", rows: "sends",
-      sort: (column, descending, then) => this.ask("sort", { column, descending }, then),
-      turn: (offset, then) => this.ask("page", { offset }, then),
-      open: (row) => this.ask("open", { send_id: row.id }),
-      content: ({ name }, text, row) => (name === "status"
-        ? [h("i", { className: "linq-table-dot", style: `background:var(--x-${row.colour})` }), text] : [text]),
-    });
+    this.table = new Table((...question) => this.ask(...question), ({ name }, text, row) => (name === "status"
+      ? [h("i", { className: "linq-table-dot", style: `background:var(--x-${row.colour})` }), text] : [text]));
     this.columns = h("div", { className: "linq-x-columns" });
     const columns = h("details", {}, h("summary", {}, "Columns"), this.columns);
     this.format = h("select", { "aria-label": "Format of the export" },
@@ -106,7 +100,7 @@ class View {
         h("button", { type: "button", onclick: () => this.ask("code") }, "Copy as Python"), this.format,
         h("button", { type: "button", onclick: () => this.ask("export", { format: this.format.value }) }, "Export")));
     this.code = h("pre", { hidden: true, tabIndex: 0, role: "region", "aria-label": "The filter as Python" });
-    this.detail = new OpenedRow(this.table, "One send");
+    this.detail = new OpenedRow(this.table);
     this.audit = h("section", { className: "linq-ui-detail", hidden: true, tabIndex: -1, "aria-label": "Audit of the chosen sends",
       onkeydown: (event) => { if (event.key === "Escape") { event.stopPropagation(); this.audit.hidden = true; } } });
 
@@ -147,19 +141,13 @@ class View {
 
   draw() {
     const view = this.view;
-    this.mode.textContent = this.model.get("_mode");
-    this.mode.hidden = !this.model.get("_mode");
-    this.mode.classList.toggle("linq-ui-live", this.model.get("_mode") === "LIVE");
+    showMode(this.mode, this.model.get("_mode"));
     this.drawFilter(view);
     this.tiles.replaceChildren(...view.tiles.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
     this.drawChart();
     this.drawLegend(view);
-    const most = Math.max(1, ...view.chats.map((row) => row.sends));
-    this.chats.replaceChildren(...view.chats.map((row) => this.bar(row.label, row.sends, most,
-      row.wrong ? `, ${number(row.wrong)} went wrong` : "", () => this.filter({ chat: row.key }))));
-    const worst = Math.max(1, ...view.errors.map((row) => row.sends));
-    this.errors.replaceChildren(...view.errors.map((row) => this.bar(row.label, row.sends, worst, "",
-      () => this.filter(row.choice), row.todo)));
+    this.drawBars(this.chats, view.chats, (row) => ({ chat: row.key }));
+    this.drawBars(this.errors, view.errors, (row) => row.choice);
     if (!view.errors.length) this.errors.append(h("p", { className: "linq-ui-quiet" }, "none"));
     this.drawTable(view);
     if (this.timesForgotten !== view.times_forgotten) { // they may show a chat that was forgotten
@@ -189,11 +177,13 @@ class View {
     this.needsMe.checked = filter.needs_me;
   }
 
-  bar(label, count, most, more, act, hint = "") {
-    const fill = h("span", { className: "linq-x-fill", "aria-hidden": "true" });
-    fill.style.width = `${(100 * count) / most}%`;
-    return h("button", { type: "button", onclick: act, title: hint },
-      fill, h("span", { className: "linq-x-name" }, label), h("span", { className: "linq-x-count" }, `${number(count)}${more}`));
+  /** Draw a bar for each row; a click chooses its sends, by what `choice(row)` returns. */
+  drawBars(element, rows, choice) {
+    const most = Math.max(1, ...rows.map((row) => row.sends));
+    element.replaceChildren(...rows.map((row) => h("button", { type: "button", onclick: () => this.filter(choice(row)), title: row.todo ?? "" },
+      h("span", { className: "linq-x-fill", "aria-hidden": "true", style: `width:${(100 * row.sends) / most}%` }),
+      h("span", { className: "linq-x-name" }, row.label),
+      h("span", { className: "linq-x-count" }, number(row.sends) + (row.wrong ? `, ${number(row.wrong)} went wrong` : "")))));
   }
 
   // the chart: stacked bars, each status with a colour and a pattern of its own

@@ -104,8 +104,6 @@ def _together(*parts: pd.DataFrame) -> pd.DataFrame:
     words: dict[str, Any] = {}
     for name in parts[0].columns:
         if isinstance(parts[0][name].dtype, pd.CategoricalDtype):
-            together = sorted(
-                {word for part in parts for word in part[name].cat.remove_unused_categories().cat.categories}
-            )
-            words[name] = pd.CategoricalDtype(pd.Index(together, dtype="string"))
+            union = pd.api.types.union_categoricals([part[name] for part in parts], sort_categories=True)
+            words[name] = union.remove_unused_categories().dtype
     return pd.concat([part.astype(words) for part in parts], ignore_index=True)

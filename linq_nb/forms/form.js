@@ -66,8 +66,7 @@ class Form {
   }
 
   draw(view) {
-    this.mode.textContent = view.mode;
-    this.mode.classList.toggle("linq-ui-live", view.mode === "LIVE");
+    showMode(this.mode, view.mode);
     this.drawSteps(view.step);
     this.compose.hidden = this.card.hidden = view.has_sent;
     this.outcome.hidden = !view.has_sent;

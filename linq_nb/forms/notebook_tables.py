@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Mapping
@@ -50,14 +51,10 @@ def drafts_of(name: str, chat: str, audio: str, *, convert: bool) -> list[Draft 
 
 def _converted(text: str) -> VoiceMemo | str:
     """Return the memo of a text as M4A where that is needed and can be done; else the text, which says why."""
-    try:
-        return VoiceMemo.load(text)
-    except LinqError:
-        pass
-    try:
-        return VoiceMemo.load(text, convert=True)
-    except LinqError:
-        return text
+    for convert in (False, True):
+        with contextlib.suppress(LinqError):
+            return VoiceMemo.load(text, convert=convert)
+    return text
 
 
 def _frames() -> dict[str, Any]:

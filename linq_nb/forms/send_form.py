@@ -16,8 +16,7 @@ import traitlets
 from linq_nb import views
 from linq_nb.audio import MAX_UPLOAD_BYTES, SUFFIXES
 from linq_nb.errors import AudioError, LinqError, SettingsError
-from linq_nb.forms import audio_choice, cell_code, notebook_tables, page_view, wording
-from linq_nb.forms.chat_choice import chat_row
+from linq_nb.forms import audio_choice, cell_code, notebook_tables, wording
 from linq_nb.forms.choice import Table
 from linq_nb.forms.sending import Sending
 from linq_nb.model import Chat, VoiceMemo
@@ -52,14 +51,11 @@ class SendForm(Sending):
     _limit = traitlets.Int(MAX_UPLOAD_BYTES).tag(sync=True)
 
     def __init__(self, outbox: Outbox, *, double_click_s: float = DOUBLE_CLICK_S, follow: bool = True) -> None:
-        self.source, self.files = "", tuple[str, ...]()
-        self.recorder: Any = None
         self.code = ""
         self._upload, self._code_kind = audio_choice.FileUpload(), ""
-        self._last_sent: dict[str, Any] = {}
         super().__init__(outbox, double_click_s=double_click_s, follow=follow)
-        self.observe(self._guard.event(self._choose_chats), names="chosen")
-        self.observe(self._guard.event(self._set_options), names=["copy", "convert"])
+        self.observe(self._guard(lambda _change: self._choose_chats()), names="chosen")
+        self.observe(self._guard(lambda _change: self._set_options()), names=["copy", "convert"])
         self._session.on_close(self._outbox_closes)
         self._guard(self._refresh)()
 
@@ -74,11 +70,6 @@ class SendForm(Sending):
     def chats(self) -> tuple[Chat, ...]:
         """The chosen chats."""
         return self.choice.chats
-
-    @property
-    def view(self) -> dict[str, Any]:
-        """What the page shows but for the lists, the card and code, as JSON."""
-        return page_view.view(self)
 
     def __repr__(self) -> str:
         home, done = self._session.home, "; ".join(views.line(send) for send in self._done)
@@ -198,17 +189,6 @@ class SendForm(Sending):
         if self.outcomes.is_open and self.batch is None and not self.outcomes.is_followed:
             self._follow()
 
-    def _offer(self) -> None:
-        rows = [chat_row(chat) for chat in self.choice.list.offered]
-        self.send({"kind": "chats", "chats": rows, "is_complete": self.choice.list.is_read})
-
-    def _draw(self) -> None:
-        """Send the page what has changed."""
-        for name, value in (("card", self.choice.card), ("view", self.view), ("rows", self.outcomes.rows())):
-            if self._last_sent.get(name) != value:
-                self._last_sent[name] = value
-                self.send({"kind": name, name: value})
-
     # --- chats ---
 
     def _choose_chats(self) -> None:
@@ -305,7 +285,7 @@ class SendForm(Sending):
                 "the recorder cannot be opened in this form here; nothing was sent; record with linq_nb.Recorder() in "
                 "a cell of its own, or choose a file"
             ) from error
-        self.recorder.observe(self._guard.event(self._choose_recording), names="memo")
+        self.recorder.observe(self._guard(lambda _change: self._choose_recording()), names="memo")
         self._show_recorder()
 
     def _show_recorder(self) -> None:
@@ -322,14 +302,9 @@ class SendForm(Sending):
     # --- the plan ---
 
     def _refresh(self) -> None:
-        """Plan what is chosen and show its card; not during a batch, whose end does the same."""
-        if self.batch is not None:
-            return
-        self.question, self.error = None, None
-        self.outcomes.clear()
-        self.choice.make_plan()
-        self.say(self._next_step())
-        if self._code_kind:
+        """Plan what is chosen and show its card, and the code of it where code is shown."""
+        super()._refresh()
+        if self._code_kind and self.batch is None:
             self._show_code(self._code_kind, again=True)
 
     def _new_memo(self) -> None:

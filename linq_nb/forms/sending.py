@@ -1,4 +1,4 @@
-"""The sends of a form: what is asked first, a press, a batch, the stop button, and following what becomes of it."""
+"""The sends of a form: what its page shows, what is asked first, a press, a batch, and following what becomes of it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from linq_nb import consent, live, views
-from linq_nb.errors import LinqError, OutcomeUnknown
+from linq_nb.errors import AudioError, LinqError, OutcomeUnknown
 from linq_nb.forms import wording
+from linq_nb.forms.chat_choice import chat_row
 from linq_nb.forms.choice import Choice
 from linq_nb.forms.outcomes import Outcomes
 from linq_nb.model import Draft, Event, Plan, PlanRow, Send
@@ -19,8 +20,8 @@ from linq_nb.outbox import Outbox, attempt, session_of
 from linq_nb.outbox.batch import Batch
 from linq_nb.outbox.follow import Follower
 from linq_nb.process import Unpicklable
-from linq_nb.status import is_going_well
-from linq_nb.text import clean
+from linq_nb.status import UNCLEAR_STATUSES, is_going_well
+from linq_nb.text import clean, mask_text
 from linq_nb.views.status_table import WAITING
 from linq_nb.widgets.actions import SEND_ANYWAY, TRY_AGAIN, act
 from linq_nb.widgets.base import Widget
@@ -50,11 +51,7 @@ class Question:
 
 
 class Sending(Unpicklable, Widget):
-    """The part of the form that sends: everything from the press on. ``SendForm`` adds the choice and the page."""
-
-    source: str
-    files: tuple[str, ...]
-    recorder: Any
+    """The part of the form that sends and shows: everything from the press on. ``SendForm`` adds the choice."""
 
     def __init__(self, outbox: Outbox, *, double_click_s: float, follow: bool) -> None:
         self.outbox, self._session = outbox, session_of(outbox)
@@ -63,21 +60,86 @@ class Sending(Unpicklable, Widget):
         self.question: Question | None = None
         self.batch: Batch | None = None
         self._batch_follower: Follower | None = None
+        self.source, self.files = "", tuple[str, ...]()
+        self.recorder: Any = None
         self._kept: dict[str, Send] = {}
+        self._last_sent: dict[str, Any] = {}
         self._focus_next, self._scrolls = "", False
         self._kept_at = self._ended_at = -math.inf
         self._double_click_s, self._may_follow, self._has_page = double_click_s, follow, False
         self._guard = Guard(self._fail, self._end_work)
         super().__init__()
 
+    @property
+    def view(self) -> dict[str, Any]:
+        """What the page shows but for the lists, the card and code, as JSON."""
+        choice, batch, plan = self.choice, self.batch, self.choice.plan
+        asks, verdict = self.question, wording.plan_verdict(self.choice.plan)
+        is_sending = batch is not None or self.status["tone"] == "busy"
+        label = wording.button_text(plan) if batch is None else wording.progress_text(batch.done, len(batch))
+        may_send = verdict in ("send", "unclear") and not asks and not is_sending
+        has_sent = bool(self.outcomes)
+        may_resend = may_send and verdict == "send"  # what is unclear has a button in the list
+        all_well = all(is_going_well(send.status) for send in self.sends)
+        failed, may_convert = isinstance(self.error, AudioError), choice.audio.may_convert()
+        return {
+            "mode": self.outbox.mode,
+            "step": self._step(is_sending=is_sending),
+            "status": self.status,
+            "send": {
+                "label": label,
+                "enabled": may_send,
+                "shown": not asks and (not has_sent or is_sending or may_resend),
+            },
+            "stop": {"enabled": batch is not None and not batch.stopped_by, "shown": batch is not None},
+            "ask": _asked(self.question) if self.question else None,
+            "again": has_sent and not is_sending and not asks,
+            "source": self.source,
+            "files": list(self.files),
+            "copy": choice.copy,
+            "may_copy": all_well and (choice.copy > 1 or wording.may_set_copy(plan)),
+            "convert": choice.convert,
+            "may_convert": not has_sent and (choice.convert or wording.wants_m4a(plan) or (failed and may_convert)),
+            "may_code": plan is not None and not has_sent,
+            "records": self.recorder is not None,
+            "unmatched": [
+                {"text": text, "shown": clean(text, 80), "why": clean(mask_text(why), 300)}
+                for text, why in choice.list.unmatched.items()
+            ],
+            "table": clean(choice.table.name) if choice.table else "",
+            "acceptable": [] if has_sent or asks else wording.acceptable_groups(plan),
+            "has_sent": has_sent,
+            "progress": self.outcomes.summary(),
+        }
+
+    def _step(self, *, is_sending: bool) -> str:
+        """Return the step at which the form is: choose, check, send, follow or done."""
+        if is_sending or self.question:
+            return "send"
+        if self.outcomes:
+            is_unclear = any(send.status in UNCLEAR_STATUSES for send in self.sends)
+            return "follow" if self.outcomes.is_open or is_unclear else "done"
+        return "check" if self.choice.plan is not None else "choose"
+
     def _draw(self) -> None:
         """Send the page what has changed."""
+        for name, value in (("card", self.choice.card), ("view", self.view), ("rows", self.outcomes.rows())):
+            if self._last_sent.get(name) != value:
+                self._last_sent[name] = value
+                self.send({"kind": name, name: value})
 
     def _offer(self) -> None:
         """Send the page the chats to choose from."""
+        rows = [chat_row(chat) for chat in self.choice.list.offered]
+        self.send({"kind": "chats", "chats": rows, "is_complete": self.choice.list.is_read})
 
     def _refresh(self) -> None:
-        """Plan what is chosen and show its card."""
+        """Plan what is chosen and show its card; not during a batch, whose end does the same."""
+        if self.batch is None:
+            self.question, self.error = None, None
+            self.outcomes.clear()
+            self.choice.make_plan()
+            self.say(self._next_step())
 
     def _end_work(self) -> None:
         """Show the current state, then put the cursor where it belongs."""
@@ -327,6 +389,12 @@ class Sending(Unpicklable, Widget):
         self._keep()
         if error is not None:
             raise error
+
+
+def _asked(question: Question) -> dict[str, Any]:
+    """Return what the button for yes says, and whether the page asks for a reason."""
+    words = wording.button_text(question.plan).replace("Send", "send", 1)
+    return {"yes": f"Yes, {words}{' anyway' if question.accept else ''}", "reason": bool(question.accept)}
 
 
 def _ask_setting() -> str:

@@ -9,6 +9,9 @@ const ANSWER_MS = 5000;
 const START_MS = 8000; // a sound output that is there starts in a fraction of it
 const SHORTEST_S = 0.1;
 
+const UNANSWERED = "The kernel has not answered yet: it is busy, or it was restarted (then run the cell again for a new recorder). " +
+  "The sound is still in this page: Download keeps it as a file.";
+
 const TAP = `registerProcessor("linq-tap", class extends AudioWorkletProcessor {
   constructor() { super(); this.block = new Int16Array(1024); this.filled = 0; }
   process([channels]) {
@@ -544,14 +547,9 @@ class View {
     say(this.pause, { recording: "Pause", paused: "Resume" }[s.state] ?? "");
     this.cancel.hidden = s.state !== "asking" && s.state !== "countdown";
     say(this.status, s.status || (s.cards.length || s.pending.size ? "" : "Press Record. You can listen before anything is sent."));
-    say(this.alert, s.silent ? this.unanswered() : s.alert);
+    say(this.alert, s.silent ? UNANSWERED : s.alert);
     this.drawClock();
     this.drawTakes();
-  }
-
-  unanswered() {
-    return "The kernel has not answered yet: it is busy, or it was restarted (then run the cell again for a new recorder). " +
-      "The sound is still in this page: Download keeps it as a file.";
   }
 
   drawClock() {
@@ -572,15 +570,16 @@ class View {
     const waiting = [...s.pending.values()].filter((item) => !cards.some((card) => card.id === item.id));
     const shown = [...cards, ...waiting].map((card) => card.id);
     for (const [id, row] of this.rows) if (!shown.includes(id)) this.remove(id, row);
-    for (const card of cards) this.row(card.id, "kept").draw(card);
-    for (const item of waiting) this.row(item.id, "waiting").draw(item);
+    for (const card of cards) this.row(card.id, Kept).draw(card);
+    for (const item of waiting) this.row(item.id, Waiting).draw(item);
     this.list.hidden = !shown.length;
   }
 
-  row(id, kind) {
-    let row = this.rows.get(id);
-    if (row?.kind === kind) return row;
-    const made = kind === "kept" ? new Kept(this, id) : new Waiting(this, id);
+  /** Return the row of a take, made anew when its kind has changed. */
+  row(id, Kind) {
+    const row = this.rows.get(id);
+    if (row instanceof Kind) return row;
+    const made = new Kind(this, id);
     if (row) row.element.replaceWith(made.element);
     else this.list.append(made.element);
     this.rows.set(id, made);
@@ -684,15 +683,25 @@ class View {
   }
 }
 
-/** A take that the kernel keeps: chosen or not, heard, trimmed, downloaded, discarded. */
-class Kept {
+/** What every row of a take has. */
+class TakeRow {
   constructor(view, id) {
-    Object.assign(this, { view, id, kind: "kept" });
+    Object.assign(this, { view, id });
+    this.name = h("b");
+    this.facts = h("span", { className: "linq-ui-quiet" });
+    this.notes = h("p", { className: "linq-rec-notes" });
+    this.save = h("button", { type: "button", onclick: () => view.download(id, this.filename) }, "Download");
+    this.discard = h("button", { type: "button", onclick: () => this.drop() }, "Discard");
+  }
+}
+
+/** A take that the kernel keeps: chosen or not, heard, trimmed, downloaded, discarded. */
+class Kept extends TakeRow {
+  constructor(view, id) {
+    super(view, id);
     const s = view.session;
     const ask = (kind, more = {}) => s.ask({ kind, take: id, ...more });
     this.radio = h("input", { type: "radio", name: view.group, onchange: () => ask("choose") });
-    this.name = h("b");
-    this.facts = h("span", { className: "linq-ui-quiet" });
     this.play = h("button", { type: "button", className: "linq-rec-play", onclick: () => this.hear() });
     this.wave = h("span", { className: "linq-rec-wave", "aria-hidden": "true" });
     this.length = h("span", { className: "linq-rec-length" });
@@ -700,11 +709,8 @@ class Kept {
     [this.from, this.to] = [time(), time()];
     this.cut = h("span", { className: "linq-rec-trim" },
       h("label", {}, "from ", this.from, " s"), h("label", {}, "to ", this.to, " s"));
-    this.save = h("button", { type: "button", onclick: () => view.download(id, this.filename) }, "Download");
-    this.discard = h("button", { type: "button", onclick: () => this.sure(true) }, "Discard");
     this.yes = h("button", { type: "button", className: "linq-ui-danger", onclick: () => ask("discard") });
     this.no = h("button", { type: "button", onclick: () => this.sure(false) }, "Keep it");
-    this.notes = h("p", { className: "linq-rec-notes" });
     this.yes.hidden = this.no.hidden = true;
     this.element = h("li", {},
       h("div", { className: "linq-rec-head" }, h("label", {}, this.radio, this.name), this.facts),
@@ -760,6 +766,8 @@ class Kept {
     this.view.session.draw();
   }
 
+  drop() { this.sure(true); }
+
   sure(asked) {
     this.discard.hidden = asked;
     this.yes.hidden = this.no.hidden = !asked;
@@ -779,21 +787,19 @@ class Kept {
 }
 
 /** A take on its way to the kernel, or a take that did not arrive whole. */
-class Waiting {
+class Waiting extends TakeRow {
   constructor(view, id) {
-    Object.assign(this, { view, id, kind: "waiting" });
+    super(view, id);
     const s = view.session;
-    this.name = h("b");
-    this.facts = h("span", { className: "linq-ui-quiet" });
+    this.notes.setAttribute("role", "alert");
     this.bar = h("progress", { max: 1 });
-    this.why = h("p", { className: "linq-rec-notes", role: "alert" });
     this.again = h("button", { type: "button", onclick: () => s.transfer(s.pending.get(id)) }, "Send to the kernel again");
-    this.save = h("button", { type: "button", onclick: () => view.download(id, this.filename) }, "Download");
-    this.discard = h("button", { type: "button", onclick: () => s.drop(id) }, "Discard");
     this.tools = h("div", { className: "linq-rec-tools" }, this.again, this.save, this.discard);
     this.element = h("li", {},
-      h("div", { className: "linq-rec-head" }, this.name, this.facts), this.bar, this.why, this.tools);
+      h("div", { className: "linq-rec-head" }, this.name, this.facts), this.bar, this.notes, this.tools);
   }
+
+  drop() { this.view.session.drop(this.id); }
 
   draw(item) {
     const stuck = Boolean(item.why) || this.view.session.silent;
@@ -804,7 +810,7 @@ class Waiting {
     this.bar.value = item.done;
     this.bar.setAttribute("aria-label", `${item.name}: part that has arrived`);
     this.bar.hidden = stuck;
-    say(this.why, item.why);
+    say(this.notes, item.why);
     this.tools.hidden = !stuck;
   }
 }

@@ -105,7 +105,7 @@ class Recorder(Widget):
             case "trim" if take_id in self._takes:
                 start, end = content.get("start_ms"), content.get("end_ms")
                 self._takes[take_id] = takes.trimmed(self._takes[take_id], start, end, self._limit_bytes)
-                self._changed()
+                self._choose(self._chosen)
             case "discard":
                 self._takes.pop(take_id, None)
                 newest = next(reversed(self._takes), None)
@@ -133,10 +133,6 @@ class Recorder(Widget):
         self._count += 1
         return take
 
-    def _choose(self, take_id: str | None) -> None:
-        self._chosen = take_id
-        self._changed()
-
     def _send_sound(self, take_id: str) -> Reply:
         """Send the sound of a take to a page that was reloaded and does not have it."""
         take = self._takes.get(take_id)
@@ -150,8 +146,9 @@ class Recorder(Widget):
 
     # --- what changed ---
 
-    def _changed(self) -> None:
-        """Update the observers of ``memo``, then the record in the notebook, then the page, which says "kept"."""
-        self.set_trait("memo", self._takes[self._chosen].memo if self._chosen else None)
+    def _choose(self, take_id: str | None) -> None:
+        """Choose a take; update the observers of ``memo``, then the record, then the page, which says "kept"."""
+        self._chosen = take_id
+        self.set_trait("memo", self._takes[take_id].memo if take_id else None)
         self._output.update(self.record())
-        self._cards = [takes.card(take, is_chosen=take.take_id == self._chosen) for take in self.takes]
+        self._cards = [takes.card(take, is_chosen=take.take_id == take_id) for take in self.takes]

@@ -6,7 +6,6 @@ carries its own ground, so it reads the same on a light page, a dark page and wh
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from linq_nb.views.page import BLUE, GREY, data_url, esc
@@ -52,15 +51,8 @@ def svg(peaks: Sequence[float] | None, length: str | None) -> str:
 
 
 def _waveform(peaks: Sequence[float] | None) -> str:
-    """Return one path of upright bars; the loudest fills the bubble unless all is very quiet."""
+    """Return one path of upright bars; the loudest fills the bubble unless all is very quiet, silence is a dot."""
     heights = [min(max(peak, 0.0), 1.0) for peak in peaks or [0.0] * BARS]
     loudest = max(*heights, 0.1)
-    return "".join(
-        f"M{_FIRST + index * _STEP} {_MIDDLE - half:g}v{2 * half:g}"
-        for index, half in enumerate(_half(height / loudest) for height in heights)
-    )
-
-
-def _half(share: float) -> float:
-    """Return half the height of a bar in pixels, to a half pixel; the shortest is a dot."""
-    return max(round(_TALLEST * math.pow(share, 0.8) * 2) / 2, 0.5)
+    halves = [max(round(_TALLEST * (height / loudest) ** 0.8 * 2) / 2, 0.5) for height in heights]  # to half a pixel
+    return "".join(f"M{_FIRST + index * _STEP} {_MIDDLE - half:g}v{2 * half:g}" for index, half in enumerate(halves))

@@ -87,15 +87,11 @@ def _about(memo: VoiceMemo, preview: Preview | None, levels: Levels | None) -> l
     lines = [esc(title)] if title else []
     lines += [esc(" · ".join(sound))] if sound else []
     lines += [quiet(f"sha256 {clean(memo.sha256)[:12]}")] if memo.sha256 else []
-    notes = [_player_note(memo, preview), _waveform_note(levels)]
-    return lines + [quiet(note) for note in notes if note]
-
-
-def _waveform_note(levels: Levels | None) -> str | None:
-    """Say how much of a very long memo the waveform shows."""
-    if levels is None or levels.is_whole:
-        return None
-    return f"the waveform shows the first {duration(round(levels.seconds * 1000))}"
+    note = _player_note(memo, preview)
+    lines += [quiet(note)] if note else []
+    if levels is not None and not levels.is_whole:
+        lines += [quiet(f"the waveform shows the first {duration(round(levels.seconds * 1000))}")]
+    return lines
 
 
 def _player_note(memo: VoiceMemo, preview: Preview | None) -> str | None:

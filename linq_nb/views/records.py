@@ -291,6 +291,7 @@ def _draft(draft: Draft) -> Iterable[Fact]:
 
 @facts.register
 def _event(event: Event) -> Iterable[Fact]:
+    is_reconciled = event.source == "reconcile" and isinstance(event.body, dict)
     return [
         Fact("at", moment(event.at)),
         Fact("source", clean(event.source)),
@@ -299,16 +300,10 @@ def _event(event: Event) -> Iterable[Fact]:
         *_opt("error", event.error_code, True),
         *_opt("reason", event.error_message, limit=600),
         *_opt("reconciled", event.reconcile_result, True),
-        *_opt("because", _evidence(event), limit=600),
+        *_opt("because", event.body.get("evidence") if is_reconciled else None, limit=600),
         *_id("message", event.message_id),
         *_id("send", event.send_id),
     ]
-
-
-def _evidence(event: Event) -> str | None:
-    """Return why reconciling came to its result."""
-    is_ours = event.source == "reconcile" and isinstance(event.body, dict)
-    return event.body.get("evidence") if is_ours else None
 
 
 @facts.register

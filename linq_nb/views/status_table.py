@@ -122,7 +122,9 @@ def ordered(counts: Mapping[Status, int]) -> list[tuple[Status, int]]:
 def status_note(send: Send, state: str, now: datetime) -> str:
     """Return how long a step took, what is missing, or why it failed."""
     if state == "unconfirmed":
-        return f"{clean(send.status, 40)} for {_since(send, now)}, no report of its delivery; it may have arrived"
+        since = accepted_time(send)
+        how_long = ago(since, now).removesuffix(" ago") if since else "an unknown time"
+        return f"{clean(send.status, 40)} for {how_long}, no report of its delivery; it may have arrived"
     if state == "sent":
         return no_receipts(is_group=send.is_group, service=send.service) or ""
     if state in ("delivered", "read"):
@@ -148,11 +150,6 @@ def _took(start: datetime | None, end: datetime | None) -> str:
         return ""
     seconds = max((end - start).total_seconds(), 0.0)
     return f"{seconds:.1f} s" if seconds < 60 else duration(round(seconds) * 1000)
-
-
-def _since(send: Send, now: datetime) -> str:
-    since = accepted_time(send)
-    return ago(since, now).removesuffix(" ago") if since else "an unknown time"
 
 
 def _comfort(state: Status) -> int:

@@ -35,6 +35,13 @@ function pill(text, colour, title = "") {
   return h("span", { className: "linq-ui-pill", style: `background:var(--x-${colour}-ground)`, title }, text);
 }
 
+/** Show DEMO or LIVE in its tag; nothing where there is no outbox. */
+function showMode(tag, mode) {
+  tag.textContent = mode;
+  tag.hidden = !mode;
+  tag.classList.toggle("linq-ui-live", mode === "LIVE");
+}
+
 /** Labels and texts as a list. */
 function facts(pairs) {
   return h("dl", { className: "linq-ui-facts" }, ...pairs.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]));

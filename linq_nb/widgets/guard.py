@@ -38,10 +38,6 @@ class Guard:
 
         return run
 
-    def event(self, callback: Callable[[], None]) -> Callable[[Any], None]:
-        """Return the callback under this guard, for an event whose data it does not need."""
-        return self(lambda _event: callback())
-
     def _run(self, callback: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         self._is_running = True
         try:

@@ -1,18 +1,15 @@
-// A table of one page of rows, which the kernel sorts and pages: the arrow keys move, Enter opens, a heading sorts.
+// A table of one page of sends, which the kernel sorts and pages: the arrow keys move, Enter opens, a heading sorts.
 // A view has columns {name, label, meaning, number}, rows {id, cells, colour}, sort, descending, offset, page, total.
 // Roles are explicit: a page may lay out a narrow table as a grid, which would take them away.
 
 class Table {
-  /**
-   * `caption` says what the rows are and `rows` is their noun. `sort(name, descending, then)`, `turn(offset, then)`
-   * and `open(row, place)` ask for a change; `content(column, text, row)` returns what a cell holds.
-   */
-  constructor({ caption, rows, sort, turn, open, content = (column, text) => [text] }) {
-    Object.assign(this, { rows, sort, turn, open, content, opened: null, openedPlace: 0 });
+  /** `ask(kind, more, then)` asks the kernel; `content(column, text, row)` returns what a cell holds. */
+  constructor(ask, content) {
+    Object.assign(this, { ask, content, opened: null, openedPlace: 0 });
     this.head = h("thead", { role: "rowgroup" });
     this.body = h("tbody", { role: "rowgroup", onkeydown: (event) => this.moved(event) });
-    const table = h("table", { role: "table" }, h("caption", {}, caption), this.head, this.body);
-    this.scroll = h("div", { className: "linq-table", role: "region", tabIndex: 0, "aria-label": `Table of ${rows}` }, table);
+    const table = h("table", { role: "table" }, h("caption", {}, "Sends; Enter opens one, the arrow keys move"), this.head, this.body);
+    this.scroll = h("div", { className: "linq-table", role: "region", tabIndex: 0, "aria-label": "Table of sends" }, table);
     this.previous = h("button", { type: "button", onclick: () => this.turnBy(-1) }, "Previous");
     this.next = h("button", { type: "button", onclick: () => this.turnBy(1) }, "Next");
     this.pageText = h("span", { role: "status" });
@@ -25,7 +22,7 @@ class Table {
     this.head.replaceChildren(h("tr", { role: "row" }, ...view.columns.map((column) => this.heading(column))));
     this.body.replaceChildren(...view.rows.map((row, place) => this.row(row, place)));
     const last = view.offset + view.rows.length;
-    this.pageText.textContent = view.total ? `${number(view.offset + 1)}–${number(last)} of ${number(view.total)}` : `no ${this.rows}`;
+    this.pageText.textContent = view.total ? `${number(view.offset + 1)}–${number(last)} of ${number(view.total)}` : "no sends";
     this.previous.disabled = !view.offset;
     this.next.disabled = last >= view.total;
     if (focused >= 0) this.focusRow(focused);
@@ -48,9 +45,15 @@ class Table {
         ...(text ? content : ["(none)"]));
       return h("th", { scope: "row", role: "rowheader", className: `linq-table-${column.name}` }, open);
     });
-    const element = h("tr", { role: "row", onclick: () => { this.opened = row.id; this.openedPlace = place; this.open(row, place); } }, ...cells);
+    const element = h("tr", { role: "row", onclick: () => this.open(row, place) }, ...cells);
     element.classList.toggle("linq-table-opened", row.id === this.opened);
     return element;
+  }
+
+  open(row, place) {
+    this.opened = row.id;
+    this.openedPlace = place;
+    this.ask("open", { send_id: row.id });
   }
 
   /** Mark the row of this id as the opened one; null marks none. */
@@ -84,20 +87,20 @@ class Table {
     event.preventDefault();
   }
 
-  turnBy(step) { this.turn(this.view.offset + step * this.view.page, () => this.focusRow(0)); }
+  turnBy(step) { this.ask("page", { offset: this.view.offset + step * this.view.page }, () => this.focusRow(0)); }
 
   sorted(name) {
     const place = this.view.columns.findIndex((column) => column.name === name);
     const descending = this.view.sort === name ? !this.view.descending : false;
-    this.sort(name, descending, () => this.headings()[place]?.focus());
+    this.ask("sort", { column: name, descending }, () => this.headings()[place]?.focus());
   }
 }
 
 /** What the opened row of a table holds, shown below the table; Escape and its button close it. */
 class OpenedRow {
-  constructor(table, label) {
+  constructor(table) {
     this.table = table;
-    this.element = h("section", { className: "linq-ui-detail", hidden: true, "aria-label": label,
+    this.element = h("section", { className: "linq-ui-detail", hidden: true, "aria-label": "One send",
       onkeydown: (event) => { if (event.key === "Escape") { event.stopPropagation(); this.close(); } } });
   }
 
