@@ -8,11 +8,10 @@ class Board {
     this.questions = new Questions(model, this.root, (message) => this.answered(message), (why) => this.say(why));
     this.listeners = { "change:_head": () => this.drawHead(), "change:_page": () => this.drawPage(),
       "change:_words": () => this.drawWords(), "change:_error": () => this.say(model.get("_error")) };
-    for (const [event, listener] of Object.entries(this.listeners)) model.on(event, listener);
-    this.drawHead();
-    this.drawPage();
-    this.drawWords();
-    this.say(model.get("_error"));
+    for (const [event, listener] of Object.entries(this.listeners)) {
+      model.on(event, listener);
+      listener();
+    }
   }
 
   close() {

@@ -55,7 +55,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Intervals:
-    """How often the board does something at most, in seconds.
+    """Shortest intervals of the board's work, in seconds.
 
     ``look_s``: read the journal. ``say_s``: report to a screen reader; the end is reported at once. ``keep_s``: renew
     the static record in the notebook.
@@ -225,7 +225,9 @@ class StatusBoard(Unpicklable, Widget):
 
     def _read(self) -> None:
         """Read the rows of the batch, and the sends that are or were open beside them."""
-        rows = self._rows()
+        batch = self._batch()
+        listed = self._of if isinstance(self._of, list) else []
+        rows = current(self._session, listed) if batch is None else _rows_of(batch, self._session)
         row_ids = {send.send_id for send in rows}
         if self._of is None:
             self._followed_ids |= dict.fromkeys(send.send_id for send in open_sends(self._session))
@@ -236,12 +238,6 @@ class StatusBoard(Unpicklable, Widget):
             self._sends = [send if send.send_id else dataclasses.replace(send, send_id=f"row {place}")
                            for place, send in enumerate(sends)]  # fmt: skip
             self._now = self._session.now()
-
-    def _rows(self) -> list[Send]:
-        batch = self._batch()
-        if batch is not None:
-            return _rows_of(batch, self._session)
-        return current(self._session, self._of) if isinstance(self._of, list) else []
 
     def _batch(self) -> Batch | None:
         if isinstance(self._of, Batch):

@@ -32,16 +32,16 @@ _RULE = re.compile(r":?-+:?")
 """A cell of the line below the header of a Markdown table."""
 
 _VALUE = re.compile(r"[./\\@:]|\d{3}")
-"""What a value may have, and a column's name hardly has."""
+"""Characters that are usual in values and rare in the names of columns."""
 
 _CLOSE = 0.8
-"""How similar a name must be (0 to 1) to be taken for a misspelt one."""
+"""Least similarity of a misspelt name, from 0 to 1."""
 
 
 class Role(NamedTuple):
-    """What a column is for: its own ``names``, of which the first that is there is taken, and those of ``others``.
+    """The purpose of a column: its own ``names``, of which the first that is there counts, and groups of ``others``.
 
-    Of several in one group of the others none is taken, since a wrong guess would reach somebody else.
+    Several columns of one group of the others are refused, since a wrong guess would reach another person.
     """
 
     title: str
@@ -205,9 +205,9 @@ def of_text(text: str) -> Table:
     text = text.lstrip("\ufeff\r\n \u200b")
     if re.match(r'"?sep=.', text, re.IGNORECASE):  # Excel's word for itself
         text = text.partition("\n")[2]
-    known = CHAT.keys | AUDIO.keys | COPY.keys | FORCE_NOTIFY.keys
+    usual_keys = CHAT.keys | AUDIO.keys | COPY.keys | FORCE_NOTIFY.keys
     tables = [_fields(text, separator) or [[]] for separator in SEPARATORS]
-    header, *body = max(tables, key=lambda lines: (sum(key_of(name) in known for name in lines[0]), len(lines[0])))
+    header, *body = max(tables, key=lambda lines: (sum(key_of(name) in usual_keys for name in lines[0]), len(lines[0])))
     if any("\n" in field and text.rstrip().endswith(field) for field in (body or [[]])[-1]):
         raise SettingsError("a quote in the cell is not closed; nothing was sent; close it, or take it out")
     body = [row for row in body if not all(map(_RULE.fullmatch, filter(None, row)))]

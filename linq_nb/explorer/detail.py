@@ -75,10 +75,8 @@ def _error(row: Mapping[str, Any], status: str) -> list[list[str]]:
 def _step(event: Event) -> dict[str, str]:
     facts = [fact for fact in views.facts(event) if fact.label not in ("at", "source", "send")]
     text = ", ".join(f"{fact.label} {fact.value}" if fact.with_label else fact.value for fact in facts)
-    reason = (
-        event.body.get("reason") if event.source in ("resolve", "accept") and isinstance(event.body, dict) else None
-    )
-    text = f"{text}, reason: {masked('reason', reason)}" if reason else text
+    if event.source in ("resolve", "accept") and isinstance(event.body, dict) and event.body.get("reason"):
+        text += f", reason: {masked('reason', event.body['reason'])}"
     return {"at": cell("at", event.at), "source": clean(event.source, 40), "text": clean(text, 600)}
 
 

@@ -47,7 +47,7 @@ class Exploration:
         self._choices: Mapping[str, Sequence[tuple[Any, str]]] | None = None
 
     def update(self) -> int:
-        """Take in what the journal has learnt; returns how many sends are new or have another status."""
+        """Read what has changed in the journal; returns how many sends are new or have another status."""
         news = 0 if self.snapshot is None else self.snapshot.update()
         if self.snapshot is not None:
             self._use(self.outbox)
@@ -145,6 +145,7 @@ class Exploration:
     def view(self) -> View:
         """Return what the page shows: the filter, the counts and one page of rows, as JSON."""
         counted = self.tallies()
+        time_format = "%Y-%m-%d" if counted.unit == "day" else "%Y-%m-%d %H:%M"
         return {
             "filter": self._shown_filter(),
             "choices": {
@@ -159,7 +160,7 @@ class Exploration:
             ],
             "bars": [
                 {"since": bar.since.isoformat(), "until": bar.until.isoformat(), "counts": dict(bar.counts),
-                 "label": _span(bar.since, counted.unit)} for bar in counted.bars
+                 "label": bar.since.strftime(time_format)} for bar in counted.bars
             ],
             "chats": [
                 {"key": row["chat_id"], "label": masked("chat_name", row["chat_name"]) or short_id(row["chat_id"]),
@@ -237,7 +238,3 @@ def _error_label(row: Mapping[str, Any]) -> str:
     number = catalog.numbers(row["http_status"], row["error_code"])
     meaning = status_of(row["status"]).meaning if row["status"] == "unknown" else row["meaning"]
     return f"{row['status']} {number}: {meaning}".replace(" :", ":")
-
-
-def _span(at: datetime, unit: str) -> str:
-    return f"{at:%Y-%m-%d}" if unit == "day" else f"{at:%Y-%m-%d %H:%M}"

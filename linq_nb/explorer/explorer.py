@@ -90,7 +90,7 @@ class Explorer(Widget):
         return audit(self.rows, since=selection.since, until=selection.until)
 
     def update(self) -> int:
-        """Take in what the journal has learnt; returns how many sends are new or have another status."""
+        """Read what has changed in the journal; returns how many sends are new or have another status."""
         news = self._exploration.update()
         self._changed()
         return news
@@ -112,7 +112,7 @@ class Explorer(Widget):
         self._output.update(self.record())
 
     def _drop_forgotten(self) -> None:
-        """Take in what the journal has learnt at once when a chat was forgotten: it must not stay here."""
+        """Read the journal again at once when a chat was forgotten: it must not stay here."""
         snapshot = self._exploration.snapshot
         if snapshot is not None and snapshot.has_forgotten():
             self.update()

@@ -17,6 +17,7 @@ MAX_LINES = 2_000
 """Lines of a pasted list that are matched; more people are a batch for ``%linq_voicememo --from``."""
 
 NO_HELP = ("nothing was sent", "there are ", "%linq_chats ", "linq_nb.")
+"""Beginnings of those parts of an error that are no help in the form."""
 
 Row = Mapping[str, str]
 
@@ -77,23 +78,19 @@ class ChatChoice:
                 chats[chat.chat_id] = chat
                 self.unmatched.pop(text, None)
             except LinqError as error:
-                self.unmatched[text] = _reason(error)
+                reasons = str(error).split("; ")
+                self.unmatched[text] = "; ".join(part for part in reasons if not part.startswith(NO_HELP))
         return list(chats.values())
 
     def refresh(self) -> bool:
-        """Take over what is known of the chats by now, such as an opt-out; returns whether a chat has changed."""
-        known = {chat.chat_id: chat for chat in self._outbox.known_chats()}
-        changed = {chat_id: known[chat_id] for chat_id, chat in self._chats.items() if known.get(chat_id, chat) != chat}
+        """Update the chats from those that the outbox has read, such as an opt-out; returns whether one has changed."""
+        latest = {chat.chat_id: chat for chat in self._outbox.known_chats()}
+        changed = {key: latest[key] for key, chat in self._chats.items() if latest.get(key, chat) != chat}
         self._chats |= changed
         return bool(changed)
 
     def _add(self, chats: Iterable[Chat]) -> None:
         self._chats |= {chat.chat_id: chat for chat in chats}
-
-
-def _reason(error: LinqError) -> str:
-    """Say why a line names no chat, without what is no help in the form."""
-    return "; ".join(part for part in str(error).split("; ") if not part.startswith(NO_HELP))
 
 
 def chat_row(chat: Chat) -> Row:

@@ -22,7 +22,7 @@ from linq_nb.views.status_table import WAITING, state_of
 from linq_nb.widgets.actions import Action, actions_for, sending_actions
 
 LOOK_S = 0.5
-"""How often the journal is read while sends are followed, in seconds."""
+"""Polling interval of the journal while sends are followed, in seconds."""
 
 MOST_ROWS = 100
 """Recipients that the list shows; of more, those that went well are left out first."""
@@ -75,19 +75,19 @@ class Outcomes:
             self._rows[_key(row)] = Outcome(row, self._planned(row))
 
     def show_progress(self, batch: Batch) -> None:
-        """Take over what the journal has of the rows of a batch that goes on."""
+        """Update the rows of a running batch from the journal."""
         recorded = self._session.journal.get_many(row.wanted.send_id for row in batch.plan.rows if row.wanted)
         for row in batch.plan.rows:
             if row.wanted is not None and (send := recorded.get(row.wanted.send_id)) and row.verdict != "refused":
                 self._rows[_key(row)] = Outcome(row, send)
 
     def end(self, plan: Plan, sends: Iterable[Send]) -> None:
-        """Take over how the rows of a plan ended, one send a row."""
+        """Store how the rows of a plan ended; ``sends`` has one for each row."""
         for row, send in zip(plan.rows, sends, strict=True):
             self._rows[_key(row)] = Outcome(row, send)
 
     def recorded(self, plan: Plan) -> None:
-        """Take over what the journal has of the rows of a plan, after a failure."""
+        """Update the rows of a plan from the journal, after a failure."""
         for row in plan.rows:
             send = self._session.recorded(row.draft) if isinstance(row.draft, Draft) else None
             self._rows[_key(row)] = Outcome(row, send or self._planned(row, "not_sent"))
@@ -122,11 +122,10 @@ class Outcomes:
     def stop(self, seconds: float = 0) -> None:
         """Follow no more; with ``seconds``, wait so long for the answer that is under way."""
         follower, self._follower = self._follower, None
-        if follower is None:
-            return
-        follower.stop()
-        if seconds and follower.is_running:
-            follower.join(seconds)
+        if follower is not None:
+            follower.stop()
+            if seconds:
+                follower.join(seconds)
 
     def _look(self, follower: Follower, changed: Callable[[], None]) -> float | None:
         began = time.monotonic()
@@ -153,7 +152,7 @@ class Outcomes:
     # --- for the page ---
 
     def summary(self) -> str:
-        """Say how far several recipients are: ``3 chats: 2 queued, 1 opted out.``; of one, its line says it."""
+        """Count the states of several recipients: ``3 chats: 2 queued, 1 opted out.``; empty for a single recipient."""
         items = list(self._rows.values())
         noun = "recipients" if any(isinstance(item.row.draft, BadDraft) for item in items) else "chats"
         words = [

@@ -86,8 +86,8 @@ class SendForm(Sending):
 
     def choose(self, *chats: Chat | str) -> None:
         """Choose these chats and no others, by name, handle or id. Raises what ``outbox.find_chat`` raises."""
-        found = [chat.chat_id if isinstance(chat, Chat) else self.choice.list.find(chat).chat_id for chat in chats]
-        self.chosen = list(dict.fromkeys(found))
+        records = [chat if isinstance(chat, Chat) else self.choice.list.find(chat) for chat in chats]
+        self.chosen = list(dict.fromkeys(chat.chat_id for chat in records))
 
     def load(self, source: str) -> None:
         """Choose the audio: a path, an https URL or an attachment id. An error is shown in the form."""
@@ -207,8 +207,8 @@ class SendForm(Sending):
         chats = self.choice.list.match(lines)
         self._add_chats(chats)
         more = len(self.choice.list.unmatched) - before
-        said = f"{len(chats)} {'chat' if len(chats) == 1 else 'chats'} found"
-        self.say(f"{said}; {more} {'line names' if more == 1 else 'lines name'} no chat." if more else f"{said}.")
+        count = f"{len(chats)} {'chat' if len(chats) == 1 else 'chats'} found"
+        self.say(f"{count}; {more} {'line names' if more == 1 else 'lines name'} no chat." if more else f"{count}.")
 
     def _add_table(self, name: str, column: str, audio: str) -> None:
         """Choose the recipients in a column of a DataFrame; with a column of audio its rows are the batch."""

@@ -32,10 +32,10 @@ MAX_STATUS = 600
 """Characters that the status line shows at most."""
 
 LOOK_S = 0.2
-"""How often the form shows the progress of its batch, in seconds."""
+"""Interval at which the form shows the progress of its batch, in seconds."""
 
 KEEP_S = 2.0
-"""How often the record of the form is renewed while something goes on, in seconds."""
+"""Interval at which the record of the form is renewed during a batch, in seconds."""
 
 NOTHING_SENT = (
     "Nothing was sent from this form yet. The form works as long as its kernel does; run this cell again for a new one."
@@ -76,7 +76,11 @@ class Sending(Unpicklable, Widget):
         choice, batch, plan = self.choice, self.batch, self.choice.plan
         asks, verdict = self.question, wording.plan_verdict(self.choice.plan)
         is_sending = batch is not None or self.status["tone"] == "busy"
-        label = wording.button_text(plan) if batch is None else wording.progress_text(batch.done, len(batch))
+        label = (
+            wording.button_text(plan)
+            if batch is None
+            else f"Sending {min(batch.done + 1, len(batch))} of {len(batch)} …"
+        )
         may_send = verdict in ("send", "unclear") and not asks and not is_sending
         has_sent = bool(self.outcomes)
         may_resend = may_send and verdict == "send"  # what is unclear has a button in the list
@@ -139,7 +143,7 @@ class Sending(Unpicklable, Widget):
             self.question, self.error = None, None
             self.outcomes.clear()
             self.choice.make_plan()
-            self.say(self._next_step())
+            self.say(wording.next_step(self.choice))
 
     def _end_work(self) -> None:
         """Show the current state, then put the cursor where it belongs."""
@@ -190,12 +194,6 @@ class Sending(Unpicklable, Widget):
         except KeyboardInterrupt:
             batch.stop("interrupted")
             raise
-
-    def _next_step(self) -> str:
-        has_chat = bool(self.chats or self.choice.list.unmatched)
-        return wording.next_step(
-            self.choice.plan, has_chat=has_chat, has_memo=self.memo is not None, copy=self.choice.copy
-        )
 
     # --- sending ---
 
@@ -308,7 +306,7 @@ class Sending(Unpicklable, Widget):
         with self._ending(plan):
             self.outcomes.end(plan, [attempt.send(self._session, row.draft, accept) for row in plan.rows])  # type: ignore[arg-type]
             self._keep()
-        self.say(self._next_step())
+        self.say(wording.next_step(self.choice))
         self._scrolls = True
 
     def _start_batch(self, plan: Plan, accept: frozenset[str]) -> None:
@@ -338,7 +336,7 @@ class Sending(Unpicklable, Widget):
         if error is not None:
             raise error
         if all(is_going_well(send.status) for send in self.sends):
-            self.say(self._next_step() if self.choice.plan is not None else "")
+            self.say(wording.next_step(self.choice) if self.choice.plan is not None else "")
         else:
             self.say("Those that went are not sent again.", tag="not all", tone="error")
         self._scrolls = True

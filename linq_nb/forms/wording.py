@@ -7,6 +7,7 @@ from typing import Any
 
 from linq_nb import preflight, views
 from linq_nb.audio import can_transcode
+from linq_nb.forms.choice import Choice
 from linq_nb.model import BadDraft, Chat, Draft, Plan, PlanRow
 from linq_nb.text import clean
 
@@ -88,11 +89,6 @@ def _memo_text(drafts: Sequence[Draft]) -> str:
     return views.duration(memo.duration_ms) if memo.duration_ms is not None else clean(memo.label, 40)
 
 
-def progress_text(done: int, total: int) -> str:
-    """Return the progress of a batch: ``Sending 3 of 20 …``."""
-    return f"Sending {min(done + 1, total)} of {total} …"
-
-
 def _recipients_text(chats: Sequence[Chat]) -> str:
     """Return the recipients: one chat by name, several by number; a person counts once, the sender does not."""
     services = ", ".join(dict.fromkeys(clean(chat.service, 20) for chat in chats if chat.service))
@@ -100,16 +96,17 @@ def _recipients_text(chats: Sequence[Chat]) -> str:
     return " · ".join(part for part in (clean(name, 40), people, services) if part)
 
 
-def next_step(plan: Plan | None, *, has_chat: bool, has_memo: bool, copy: int) -> str:
+def next_step(choice: Choice) -> str:
     """Return what to do next; empty where the button says it."""
-    match plan_verdict(plan):
+    match plan_verdict(choice.plan):
         case "already_sent":
-            return f"It is sent. Set Copy to {copy + 1} for another bubble."
+            return f"It is sent. Set Copy to {choice.copy + 1} for another bubble."
         case "unclear":
             return "It may have arrived already. The button looks for it in the chat and sends nothing."
         case "refused":
             return "Nothing was sent; the card above says why."
-    if plan is not None:
+    if choice.plan is not None:
         return ""
-    missing = [name for name, is_chosen in (("a chat", has_chat), ("audio", has_memo)) if not is_chosen]
+    has_chat = bool(choice.chats or choice.list.unmatched)
+    missing = [name for name, is_there in (("a chat", has_chat), ("audio", choice.memo is not None)) if not is_there]
     return f"Choose {' and '.join(missing)}." if missing else ""

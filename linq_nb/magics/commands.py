@@ -73,11 +73,8 @@ class LinqMagics(Magics):
         "each",
         help="Ask before sending to a real account: each time, once in this kernel, or never. The demo never asks.",
     ).tag(config=True)
+    shell: Any  # IPython allows None, for magics outside a shell
     quiet = Bool(False, help="Show and return nothing, as with --quiet.").tag(config=True)
-
-    def __init__(self, shell: Any, **more: Any) -> None:
-        super().__init__(shell, **more)
-        self._shell = shell
 
     def _run(
         self,
@@ -87,7 +84,7 @@ class LinqMagics(Magics):
         act: Callable[[SimpleNamespace, Scope], Any],
     ) -> Any:
         """Parse a line, act and store the result; with --help, show the help instead."""
-        scope = {**self._shell.user_ns, **(local_ns or {})}
+        scope = {**self.shell.user_ns, **(local_ns or {})}
         text = line.rstrip()
         tokens = split(text.removesuffix(";"))
         if asks_help(tokens):
@@ -108,10 +105,10 @@ class LinqMagics(Magics):
         return self._in_terminal(shown) if columns is not None or command in (spec.CHATS, spec.ERRORS) else shown
 
     def _in_terminal(self, result: Any) -> Any:
-        """Return a frame as one whose text fits the terminal, where this is one; anything else as it is."""
+        """Return a frame whose text fits the terminal, where the shell runs in one; anything else unchanged."""
         from linq_nb.magics.terminal import is_terminal
 
-        if "pandas" not in sys.modules or not is_terminal(self._shell):
+        if "pandas" not in sys.modules or not is_terminal(self.shell):
             return result
         import pandas as pd
 
@@ -121,7 +118,7 @@ class LinqMagics(Magics):
 
     def _store(self, name: str | None, value: Any) -> None:
         if name is not None:
-            self._shell.user_ns[name] = value
+            self.shell.user_ns[name] = value
 
     def _outbox(self, args: SimpleNamespace, scope: Scope) -> Outbox:
         """Return the notebook's Outbox; if there is none, connect from the settings."""
@@ -148,7 +145,7 @@ class LinqMagics(Magics):
     def linq_connect(self, args: SimpleNamespace, scope: Scope) -> Outbox:
         from linq_nb.outbox import Outbox, connect
 
-        present = self._shell.user_ns.get(NAME)
+        present = self.shell.user_ns.get(NAME)
         if args.into is None and not isinstance(present, Outbox | None):
             raise SettingsError(
                 f"the name {NAME!r} is of type {type(present).__name__} here and was not changed; "
@@ -175,7 +172,7 @@ class LinqMagics(Magics):
     def linq_form(self, args: SimpleNamespace, scope: Scope) -> Any:
         from linq_nb.magics.terminal import instead_of
 
-        if (shown := instead_of("linq_form", self._shell)) is not None:
+        if (shown := instead_of("linq_form", self.shell)) is not None:
             return shown
         from linq_nb.forms import SendForm
 
@@ -185,7 +182,7 @@ class LinqMagics(Magics):
     def linq_explore(self, args: SimpleNamespace, scope: Scope) -> Any:
         from linq_nb.magics.terminal import instead_of
 
-        if (shown := instead_of("linq_explore", self._shell)) is not None:
+        if (shown := instead_of("linq_explore", self.shell)) is not None:
             return shown
         from linq_nb.explorer import Explorer
 
@@ -290,7 +287,7 @@ class LinqMagics(Magics):
         from linq_nb.magics.webhook_commands import run
         from linq_nb.outbox import session_of
 
-        return run(session_of(self._outbox(args, scope)).client, args, self._shell.user_ns)
+        return run(session_of(self._outbox(args, scope)).client, args, self.shell.user_ns)
 
     @_magic(spec.ERRORS)
     def linq_errors(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:

@@ -153,7 +153,7 @@ def _values(name: str, choices: Sequence[str], typed: str, names: dict[str, Any]
 
 
 def _chats(typed: str, names: dict[str, Any]) -> Iterator[Offer]:
-    """Offer the chats that were read before, by name or number. Without a name of its own that shows whom, by id."""
+    """Offer the chats that were read before, by name or number; by id where the name is not unique or not readable."""
     from linq_nb.handles import is_start
     from linq_nb.text import clean, name_key, search_key
 

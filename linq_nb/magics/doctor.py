@@ -74,7 +74,7 @@ def _lines(session: Session, ask: bool) -> list[Row]:
 
 
 def _line(session: Session, line: Line, ask: bool) -> str:
-    """Say how Linq rates a line, and why, as far as an audit in the journal or one that is asked for now tells."""
+    """Return Linq's rating of a line, with reason and remedy of its last audit; with ``ask`` Linq makes a new audit."""
     audit = audit_line(session, line, AUDIT_S) if ask else known_audits(session).get(line.phone_number)
     rating = (audit.severity if ask and audit else None) or line.reputation or "no rating"
     text = f"{mask(line.phone_number)}: {one_line(rating, 40)}"

@@ -36,7 +36,7 @@ class Option(NamedTuple):
 
 
 class Command(NamedTuple):
-    """The line that a magic takes. ``instead``: what to say of options that it has not, by their names."""
+    """The line that a magic takes. ``instead``: hints for options that it does not have, by their names."""
 
     name: str
     help: str
@@ -124,7 +124,7 @@ def _parse_option(command: Command, args: SimpleNamespace, word: Word, rest: lis
 
 
 def _unknown(command: Command, name: str) -> str:
-    """Say of an option that is not the command's what to write instead, or which commands have it."""
+    """Return the hint for an option that the command does not have."""
     if name in command.instead:
         return command.instead[name]
     close = nearest(name, command.options, 0.5)
@@ -141,7 +141,7 @@ def _whole_number(value: Any) -> int | None:
 
 
 def _unexpected(command: Command, operand: Word | None, word: Word, value_before: str) -> str:
-    """Say that a word is one too many, and guess which words belong together in quotes."""
+    """Return the message about a surplus word, with a guess which words belong together in quotes."""
     problem = f"unexpected {word.value if isinstance(word.value, str) else word.text!r}"
     if operand is None:
         return f"{problem}; it takes only options"

@@ -431,8 +431,8 @@ class Session {
 
   /** Forget the sounds that the kernel no longer has. */
   forget() {
-    const known = new Set([...this.cards.map((card) => card.id), ...this.pending.keys()]);
-    for (const id of this.sounds.keys()) if (!known.has(id)) this.sounds.delete(id);
+    const kept = new Set([...this.cards.map((card) => card.id), ...this.pending.keys()]);
+    for (const id of this.sounds.keys()) if (!kept.has(id)) this.sounds.delete(id);
     this.draw();
   }
 

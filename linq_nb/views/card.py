@@ -105,13 +105,9 @@ def _player_note(memo: VoiceMemo, preview: Preview | None) -> str | None:
     if preview.is_original:
         return None
     cut = f", first {duration(round(preview.seconds * 1000))}" if preview.cut else ""
-    return f"plays a preview ({_kind(preview.mime_type)}{cut}), the memo itself is sent unchanged"
-
-
-def _kind(mime_type: str) -> str:
-    """Return the name of a preview's format."""
-    format_name = audio.mime_format(mime_type)
-    return audio.FORMATS[format_name].label if format_name else clean(mime_type, 40)
+    form = audio.mime_format(preview.mime_type)
+    kind = audio.FORMATS[form].label if form else clean(preview.mime_type, 40)
+    return f"plays a preview ({kind}{cut}), the memo itself is sent unchanged"
 
 
 def _player(preview: Preview) -> str:

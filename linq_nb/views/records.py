@@ -101,12 +101,12 @@ def chat_whom(chat: Chat | str | None) -> str:
 
 def recipients(chats: Sequence[Chat | str]) -> str:
     """Name one chat, or count several, and the people who receive a memo: ``2 chats · 3 people``; each counts once."""
-    found = [chat for chat in chats if isinstance(chat, Chat)]
+    records = [chat for chat in chats if isinstance(chat, Chat)]
     if len(chats) == 1:
-        is_group = bool(found) and found[0].is_group and bool(found[0].others)
-        return chat_whom(chats[0]).partition(" · ")[0] + (f" · {people(len(found[0].others))}" if is_group else "")
-    handles = {person.handle for chat in found for person in chat.others}
-    return f"{len(chats)} chats" + (f" · {people(len(handles))}" if handles and len(found) == len(chats) else "")
+        is_group = bool(records) and records[0].is_group and bool(records[0].others)
+        return chat_whom(chats[0]).partition(" · ")[0] + (f" · {people(len(records[0].others))}" if is_group else "")
+    handles = {person.handle for chat in records for person in chat.others}
+    return f"{len(chats)} chats" + (f" · {people(len(handles))}" if handles and len(records) == len(chats) else "")
 
 
 def send_whom(send: Send) -> str:

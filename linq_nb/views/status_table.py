@@ -16,12 +16,12 @@ from linq_nb.views.page import BOX, FRAME, Shown, div, esc, folded, name, pill, 
 from linq_nb.views.phrases import ago, duration
 
 MOST_FOLLOWED, MOST_FOLDED = 50, 500
-"""A longer table folds away rows that go well first, and leaves out what is more than that."""
+"""Rows that are shown, and rows that are folded away below them; a longer table leaves out the rest."""
 
 UNCONFIRMED = Status("unconfirmed", "amber", "accepted long ago, and no report of its delivery; it may have arrived")
 WAITING = Status("waiting", "grey", "it has not begun")
-_STATES = {state.word: state for known in STATUSES.values()
-           for state in ([WAITING, UNCONFIRMED, known] if known.word == "unknown" else [known])}  # fmt: skip
+_STATES = {state.word: state for status in STATUSES.values()
+           for state in ([WAITING, UNCONFIRMED, status] if status.word == "unknown" else [status])}  # fmt: skip
 """The states of a row, from the best to the worst: all statuses, and two that only this table knows."""
 _PLACES = {word: place for place, word in enumerate(_STATES)}
 
@@ -110,7 +110,7 @@ def state_of(send: Send, unconfirmed: Collection[str] = ()) -> Status:
 
 
 def place_of(state: Status) -> int:
-    """Return where a state stands from the best to the worst; words that are not known come last."""
+    """Return where a state stands from the best to the worst; unknown words come last."""
     return _PLACES.get(state.word, len(_PLACES))
 
 

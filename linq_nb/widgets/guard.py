@@ -33,19 +33,17 @@ class Guard:
 
         def run(*arguments: Any) -> None:
             with self._turn:
-                if not self._is_running:
-                    self._run(callback, arguments)
+                if self._is_running:
+                    return
+                self._is_running = True
+                try:
+                    callback(*arguments)
+                except BaseException as error:  # the person in front of the widget must see any error
+                    self._fail(error)
+                    if not isinstance(error, Exception):
+                        raise
+                finally:
+                    self._is_running = False
+                    self._after()
 
         return run
-
-    def _run(self, callback: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-        self._is_running = True
-        try:
-            callback(*arguments)
-        except BaseException as error:  # the person in front of the widget must see any error
-            self._fail(error)
-            if not isinstance(error, Exception):
-                raise
-        finally:
-            self._is_running = False
-            self._after()
