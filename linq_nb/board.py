@@ -131,16 +131,14 @@ class StatusBoard(Unpicklable, Widget):
         self._session.home.check()
         if not self._sends:
             return "nothing to follow yet"
-        return views.followed_line(
-            self._sends, now=self._now, started=self._started_at, unconfirmed=self._unconfirmed()
-        )
+        return views.followed_line(self._sends, now=self._now, started=self._started_at, unconfirmed=self._unconfirmed)
 
     def record(self) -> views.Shown:
         """Return the board as a display that needs no kernel: what went wrong first, the end of a long table folded."""
         mode, reason = self.outbox.mode, self._end_reason
         head = f"{mode}: {self.line()}" if reason else f"{mode}: {self.line()}, as of {views.moment(self._now)}"
         rows = views.followed_rows(
-            self._sends, now=self._now, unconfirmed=self._unconfirmed(), notes=[f"ended: {reason}"] if reason else []
+            self._sends, now=self._now, unconfirmed=self._unconfirmed, notes=[f"ended: {reason}"] if reason else []
         )
         return views.Shown(div(FRAME, f"<b>{esc(head)}</b>{rows.html}"), f"{head}\n{rows.text}".rstrip())
 
@@ -168,9 +166,7 @@ class StatusBoard(Unpicklable, Widget):
 
         In a forked child it does nothing: thread and widget are the parent's.
         """
-        if not hasattr(self, "_follower"):  # it was refused, and is forgotten
-            return
-        if not self._session.home.is_here:
+        if not hasattr(self, "_follower") or not self._session.home.is_here:  # without a follower it was refused
             return
         self.stop("closed")
         self._follower.join(GRACE_S)
@@ -237,15 +233,14 @@ class StatusBoard(Unpicklable, Widget):
             sends = [*rows, *(recorded[send_id] for send_id in others if send_id in recorded)]
             self._sends = [send if send.send_id else dataclasses.replace(send, send_id=f"row {place}")
                            for place, send in enumerate(sends)]  # fmt: skip
-            self._now = self._session.now()
+            self._now = now = self._session.now()
+            late = (send.send_id for send in self._sends if rules.is_unconfirmed(send, now, self._horizon))
+            self._unconfirmed = frozenset(late)
 
     def _batch(self) -> Batch | None:
         if isinstance(self._of, Batch):
             return self._of
         return self.outbox.last_batch if self._of is None else None
-
-    def _unconfirmed(self) -> frozenset[str]:
-        return frozenset(send.send_id for send in self._sends if rules.is_unconfirmed(send, self._now, self._horizon))
 
     def _time_left(self) -> str:
         """Say how long the batch will still be sending, by its pace since the board was opened; empty if unknown."""
@@ -277,8 +272,8 @@ class StatusBoard(Unpicklable, Widget):
                 self._output.update(self.record())
 
     def _draw_head(self, line: str, is_last: bool) -> None:
-        batch, unconfirmed = self._batch(), self._unconfirmed()
-        states = status_table.ordered(Counter(status_table.state_of(send, unconfirmed) for send in self._sends))
+        batch = self._batch()
+        states = status_table.ordered(Counter(status_table.state_of(send, self._unconfirmed) for send in self._sends))
         is_sending = batch is not None and not batch.is_done
         self._head = {
             "mode": self.outbox.mode, "line": line.partition(": ")[0], "left": self._time_left(),
@@ -289,7 +284,7 @@ class StatusBoard(Unpicklable, Widget):
         }  # fmt: skip
 
     def _draw_page(self) -> None:
-        unconfirmed = self._unconfirmed()
+        unconfirmed = self._unconfirmed
         sends = [send for send in self._sends if self._chosen in ("", status_table.state_of(send, unconfirmed).word)]
         keys: dict[str, Callable[[Send], Any]] = {
             "to": lambda send: records.send_whom(send).casefold(),
@@ -358,7 +353,7 @@ class StatusBoard(Unpicklable, Widget):
     def _detail(self, send_id: str) -> dict[str, Any]:
         """Return one send in full, and what can be done about it."""
         send = self._followed(send_id)
-        state = _shown_state(status_table.state_of(send, self._unconfirmed()))
+        state = _shown_state(status_table.state_of(send, self._unconfirmed))
         facts = [list(row) for row in send_rows(send)]
         return {"kind": "detail", **state, "send_id": send_id, "facts": facts,
                 "actions": [action._asdict() for action in actions_for(send)]}  # fmt: skip
