@@ -316,7 +316,7 @@ class StatusBoard(Unpicklable, Widget):
 
     # --- messages of the page ---
 
-    def _handle(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> dict[str, Any]:
+    def _handle(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> dict[str, Any] | None:
         self._session.home.check()
         match content.get("kind"):
             case "choose":
@@ -339,8 +339,8 @@ class StatusBoard(Unpicklable, Widget):
                     batch.stop("stopped on the board")
             case "stop watching":
                 self.stop("stopped on the board")
-            case other:
-                raise SettingsError(f"the page sent {clean(other, 40)!r}, which is not known; nothing was changed")
+            case _:
+                return None
         self._draw(is_last=not self.is_running)
         return {"kind": "done"}
 

@@ -8,14 +8,13 @@ const GROUND = 108;
 const WIDEST = 56;
 const FILTERS = [["chat", "Chat"], ["line", "Line"], ["service", "Service"], ["status", "Status"], ["error", "Error"],
   ["format", "Format"]];
-let views = 0;
 
 const total = (bar) => Object.values(bar.counts).reduce((sum, count) => sum + count, 0);
 const utcInput = (iso) => (iso ? iso.slice(0, 16) : "");
 
 class View {
   constructor(model, el) {
-    Object.assign(this, { model, el, id: `linq-x-${(views += 1)}` });
+    Object.assign(this, { model, el, id: newId() });
     this.build();
     this.questions = new Questions(model, this.root, (message, question) => this.answered(message, question), (why) => this.say(why, true));
     this.onView = () => this.draw();

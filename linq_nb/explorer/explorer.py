@@ -15,7 +15,6 @@ from linq_nb.explorer import export_file, picture
 from linq_nb.explorer.exploration import Exploration
 from linq_nb.outbox import session_of
 from linq_nb.reports.selection import Selection
-from linq_nb.text import clean
 from linq_nb.widgets.actions import act
 from linq_nb.widgets.base import SHARED_CSS, SHARED_JS, TABLE_JS, Widget, joined
 
@@ -119,7 +118,7 @@ class Explorer(Widget):
 
     # --- messages of the page ---
 
-    def _handle(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> dict[str, Any]:
+    def _handle(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> dict[str, Any] | None:
         self._drop_forgotten()
         exploration = self._exploration
         match content.get("kind"):
@@ -147,8 +146,8 @@ class Explorer(Widget):
                 return {"kind": "said", "text": f"written: {self.export(str(content.get('format'))).name}"}
             case "look":
                 return self._look()
-            case other:
-                raise SettingsError(f"the page sent {clean(other, 40)!r}, which is not known; nothing was changed")
+            case _:
+                return None
         self._changed()
         return {"kind": "done"}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from linq_nb.status import Colour, status_of
 from linq_nb.views.page import COLOURS, FRAME, QUIET, Shown, data_url, div, esc, quiet
+from linq_nb.views.phrases import more
 
 WIDTH, HEIGHT, GROUND, WIDEST = 640, 120, 100, 40
 ROWS = 10
@@ -24,8 +25,8 @@ def record(view: Mapping[str, Any], heading: str) -> Shown:
     words = chart_words(view)
     chart = f"{image(view, words)}<div>{legend(view)}</div>" if view["bars"] else ""
     html = div(FRAME, f"<div><b>{esc(heading)}</b></div>{tiles}{chart}", _table(view))
-    texts = [", ".join(f"{value} {name}" for name, value in view["tiles"])]
-    return Shown(html, "\n".join([heading, *texts, *([words] if words else []), *_lines(view)]))
+    counts = ", ".join(f"{value} {name}" for name, value in view["tiles"])
+    return Shown(html, "\n".join([heading, counts, *([words] if words else []), *_lines(view)]))
 
 
 def chart_words(view: Mapping[str, Any]) -> str:
@@ -96,12 +97,6 @@ def _first_rows(view: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     return [names[at] for at in places], [[row["cells"][at] for at in places] for row in view["rows"][:ROWS]]
 
 
-def _rest(view: Mapping[str, Any]) -> list[str]:
-    """Say how many sends there are beyond the first rows."""
-    more = view["total"] - len(view["rows"][:ROWS])
-    return [f"and {more:,} more"] if more > 0 else []
-
-
 def _table(view: Mapping[str, Any]) -> str:
     names, rows = _first_rows(view)
     if not rows:
@@ -112,7 +107,7 @@ def _table(view: Mapping[str, Any]) -> str:
     head = "".join(f'<th style="{style};{QUIET}">{esc(name)}</th>' for name in names)
     lines = [head, *("".join(_td(style, *cell) for cell in zip(names, row, strict=True)) for row in rows)]
     body = "".join(f'<tr style="background:none">{line}</tr>' for line in lines)
-    tail = "".join(f"<div>{quiet(text)}</div>" for text in _rest(view))
+    tail = "".join(f"<div>{quiet(text)}</div>" for text in more(view["total"], len(rows)))
     return f'<table style="border-collapse:collapse;border:none;margin:6px 0"><tbody>{body}</tbody></table>{tail}'
 
 
@@ -129,4 +124,4 @@ def _lines(view: Mapping[str, Any]) -> list[str]:
     aligned = [
         "  ".join(text[:30].ljust(width) for text, width in zip(row, widths, strict=True)) for row in (names, *rows)
     ]
-    return [line.rstrip() for line in aligned] + _rest(view)
+    return [line.rstrip() for line in aligned] + more(view["total"], len(rows))

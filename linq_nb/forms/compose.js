@@ -88,7 +88,7 @@ class Recipients {
 /** The audio: a field for a path, an address or an id, a file, the recorder; and copy and conversion where they matter. */
 class AudioChoice {
   constructor(model) {
-    const id = `linq-nb-${Math.random().toString(36).slice(2)}`;
+    const id = newId();
     this.model = model;
     this.files = h("datalist", { id: `${id}-files` });
     this.source = h("input", { type: "text", id: `${id}-source`, autocomplete: "off", spellcheck: false,

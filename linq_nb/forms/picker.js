@@ -15,7 +15,7 @@ const counted = (count) => `${number(count)} ${count === 1 ? "chat" : "chats"}`;
 
 /** Make the list of chats; `tools` are further buttons beside its own. `elements` go one after the other into a page. */
 function makePicker(model, tools) {
-  const id = `linq-nb-${Math.random().toString(36).slice(2)}`;
+  const id = newId();
   let chats = [], matches = [], active = -1, isComplete = true;
 
   const chips = h("ul", { className: "linq-nb-chips", "aria-label": "Chosen chats" });

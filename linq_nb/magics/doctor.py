@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from linq_nb import __version__, audio, rules, views, wire
 from linq_nb.model import Event, Line
@@ -14,6 +14,8 @@ from linq_nb.session import Session
 from linq_nb.status import UNCLEAR_STATUSES
 from linq_nb.text import mask, one_line, place
 from linq_nb.views.page import Row
+
+T = TypeVar("T")
 
 OPTIONAL = {
     "av": ("audio", "waveform, preview and conversion of compressed audio"),
@@ -35,10 +37,9 @@ REQUIRED = ("ipython", "ipykernel", "ipywidgets", "httpx", "sqlalchemy", "pandas
 def examine(connect: Callable[[], Session], *, reputation: bool = False) -> views.Shown:
     """Run all checks and show their results; with ``reputation`` Linq audits each line, which takes some seconds."""
     rows = [("linq_nb", f"{__version__} on Python {platform.python_version()}, {platform.system()}")]
-    try:
-        session = connect()
-    except Exception as error:  # noqa: BLE001  the doctor reports every error and raises none
-        rows.append(("settings", _not_ready(error)))
+    session, error = _tried(connect)
+    if session is None:
+        rows.append(("settings", error))
     else:
         rows.append(("settings", f"{session.mode}, {session.client.base_url}, API key from {session.key_from}"))
         rows += session.client.diagnose()
@@ -51,24 +52,25 @@ def examine(connect: Callable[[], Session], *, reputation: bool = False) -> view
     return views.summary("linq_doctor", rows)
 
 
-def _result(check: Callable[..., str], *args: Any) -> str:
-    """Return the result of a check, or its error in one line."""
+def _tried(check: Callable[..., T], *args: Any) -> tuple[T | None, str]:
+    """Return what a check returns, or None and its error in one line."""
     try:
-        return check(*args)
+        return check(*args), ""
     except Exception as error:  # noqa: BLE001  the doctor reports every error and raises none
-        return _not_ready(error)
+        return None, f"not ready: {type(error).__name__}: {error}"
 
 
-def _not_ready(error: Exception) -> str:
-    return f"not ready: {type(error).__name__}: {error}"
+def _result(check: Callable[..., str], *args: Any) -> str:
+    """Return the text of a check, or its error in one line."""
+    text, error = _tried(check, *args)
+    return error if text is None else text
 
 
 def _lines(session: Session, ask: bool) -> list[Row]:
     """Return whether Linq answers, and a row for each of its lines."""
-    try:
-        lines = session.lines()
-    except Exception as error:  # noqa: BLE001  the doctor reports every error and raises none
-        return [("Linq", _not_ready(error))]
+    lines, error = _tried(session.lines)
+    if lines is None:
+        return [("Linq", error)]
     answer = f"answers; {len(lines)} {'line' if len(lines) == 1 else 'lines'}"
     return [("Linq", answer), *(("line", _result(_line, session, line, ask)) for line in lines)]
 

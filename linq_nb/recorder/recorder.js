@@ -488,13 +488,11 @@ function say(element, text) {
   element.hidden = !text;
 }
 
-let views = 0;
-
 class View {
   constructor(session, el) {
     this.session = session;
     this.rows = new Map();
-    this.group = `linq-rec-${++views}`;
+    this.group = newId();
     this.player = new Audio();
     this.player.addEventListener("ended", () => this.stop());
     this.player.addEventListener("error", () => this.player.src && this.unplayable());

@@ -11,7 +11,7 @@ from linq_nb.status import Colour, is_going_well, no_receipts, status_of
 from linq_nb.text import clean, recipient, short_id
 from linq_nb.views import records
 from linq_nb.views.page import BOX, FRAME, Row, Shown, columns, div, esc, fact_table, folded, pill, status_pill, table
-from linq_nb.views.phrases import ago
+from linq_nb.views.phrases import ago, more
 
 MOST_FINDINGS = 40
 """A longer list is cut and ends with the number of findings left out."""
@@ -39,8 +39,7 @@ def finding_rows(findings: Sequence[Finding]) -> list[Row]:
     if not findings:
         return [("ok", NO_PROBLEMS)]
     rows = [(clean(finding.level, 40), clean(finding.message, 600)) for finding in findings[:MOST_FINDINGS]]
-    more = len(findings) - MOST_FINDINGS
-    return rows + ([("info", f"and {more} more")] if more > 0 else [])
+    return rows + [("info", line) for line in more(len(findings), MOST_FINDINGS)]
 
 
 def sent(send: Send, *, now: datetime | None = None) -> Shown:
@@ -126,8 +125,7 @@ def planned(plan: Plan) -> Shown:
     head, notes = plan_line(plan), [("note", clean(note, 600)) for note in plan.notes]
     ordered = sorted(plan.rows, key=lambda row: row.verdict == "send")[:MOST_FOLDED]
     rows = [(f"{row.row}", VERDICTS[row.verdict], _planned_row(row)) for row in ordered]
-    more = len(plan.rows) - len(rows[:MOST_ROWS])
-    tail = [f"and {more} more rows"] if more > 0 else []
+    tail = [f"{line} rows" for line in more(len(plan.rows), MOST_ROWS)]
     cells = [(esc(number), f"{pill(word, colour)} {esc(row)}") for number, (colour, word), row in rows]
     text = [f"{number:>4}  {word}: {row}" for number, (_, word), row in rows[:MOST_ROWS]]
     rest = [folded(line, table(cells[MOST_ROWS:])) for line in tail]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 
@@ -32,6 +33,16 @@ def rate(hz: int, channels: int | None) -> str:
 def people(count: int) -> str:
     """Return a number of people: ``1 person``, ``3 people``. Counted are those who receive a memo, not the sender."""
     return f"{count:,} {'person' if count == 1 else 'people'}"
+
+
+def more(total: int, shown: int) -> list[str]:
+    """Say how many are left out, as a line: ``and 3 more``; no line where all are shown."""
+    return [f"and {total - shown:,} more"] if total > shown else []
+
+
+def some(texts: Sequence[str], most: int) -> str:
+    """List the first of many texts: ``a, b and 3 more``."""
+    return " ".join([", ".join(texts[:most]), *more(len(texts), most)])
 
 
 def moment(at: datetime) -> str:

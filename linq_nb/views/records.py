@@ -27,7 +27,7 @@ from linq_nb.model import (
 )
 from linq_nb.status import status_of
 from linq_nb.text import clean, mask, place, recipient, short_id
-from linq_nb.views.phrases import duration, moment, people, rate, size
+from linq_nb.views.phrases import duration, moment, people, rate, size, some
 
 
 class Fact(NamedTuple):
@@ -131,16 +131,10 @@ def _whom(name: str | None, handles: Sequence[str], is_group: bool | None, servi
     parts = [named] if named else []
     parts += [people(len(handles))] if group and handles else ["group"] if group else []
     if handles and not (group and named):
-        parts += [text for text in (_masked(handles),) if text != named]
+        masked = some([clean(mask(handle)) for handle in handles], 5)
+        parts += [masked] if masked != named else []
     parts += [clean(service, 40)] if service else []
     return " · ".join(parts) or f"chat {short_id(chat_id)}"
-
-
-def _masked(handles: Sequence[str], most: int = 5) -> str:
-    """List masked handles, the first few of many."""
-    shown = [clean(mask(handle)) for handle in handles[:most]]
-    more = len(handles) - most
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
 def _format(form: str | None, codec: str | None) -> str:

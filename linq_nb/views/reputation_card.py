@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from linq_nb.model import Reputation
 from linq_nb.status import Colour
 from linq_nb.text import clean, mask, short_id
 from linq_nb.views.page import FRAME, Row, Shown, columns, div, esc, fact_table, pill, quiet
-from linq_nb.views.phrases import moment
+from linq_nb.views.phrases import moment, more, some
 
 _RATINGS: Mapping[str, Colour] = {"HEALTHY": "green", "AT_RISK": "amber", "CRITICAL": "red"}
 _MOST_CHATS, _MOST_ROWS = 5, 10
@@ -35,17 +35,8 @@ def _rows(audit: Reputation) -> list[Row]:
     steps = [
         ": ".join(clean(part, 600) for part in (step.title, step.detail) if part) for step in audit.steps[:_MOST_ROWS]
     ]
-    chats = [
-        f"{short_id(chat.chat_id)} {clean(chat.status or 'asked to stop', 40)}" for chat in audit.chats[:_MOST_CHATS]
-    ]
-    more = len(audit.chats) - len(chats)
-    rows = [("why", reason) for reason in (*reasons, *_others(audit.drivers))]
-    rows += [("to do", step) for step in (*steps, *_others(audit.steps))]
-    rows += [("chats", ", ".join(chats) + (f" and {more} more" if more > 0 else ""))] if chats else []
+    chats = [f"{short_id(chat.chat_id)} {clean(chat.status or 'asked to stop', 40)}" for chat in audit.chats]
+    rows = [("why", reason) for reason in (*reasons, *more(len(audit.drivers), _MOST_ROWS))]
+    rows += [("to do", step) for step in (*steps, *more(len(audit.steps), _MOST_ROWS))]
+    rows += [("chats", some(chats, _MOST_CHATS))] if chats else []
     return rows + ([("error", clean(audit.error, 300))] if audit.error else [])
-
-
-def _others(items: Sequence[object]) -> list[str]:
-    """Return how many more there are than the card shows."""
-    more = len(items) - _MOST_ROWS
-    return [f"and {more:,} more"] if more > 0 else []

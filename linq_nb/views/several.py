@@ -12,6 +12,7 @@ from linq_nb.views import records
 from linq_nb.views.blocks import MOST_FOLDED, MOST_ROWS, VERDICTS, finding_rows, finding_table
 from linq_nb.views.card import memo_html, with_player
 from linq_nb.views.page import FRAME, Shown, columns, div, esc, folded, mode_pill, pill, tagged
+from linq_nb.views.phrases import more, some
 
 MOST_NAMES = 5
 """Chats that a line of a group names."""
@@ -46,10 +47,10 @@ def several_card(plan: Plan, *, mode: Literal["DEMO", "LIVE"]) -> Shown:
 def _cut(rows: Sequence[TaggedRow]) -> Shown:
     """Show the first rows; the others are folded away below them."""
     cells = [(pill(word, colour), esc(text)) for colour, word, text in rows[:MOST_FOLDED]]
-    seen, more = cells[:MOST_ROWS], cells[MOST_ROWS:]
-    words = [f"and {len(rows) - len(seen)} more"] if len(rows) > len(seen) else []
+    seen, below = cells[:MOST_ROWS], cells[MOST_ROWS:]
+    words = more(len(rows), len(seen))
     return Shown(
-        html=tagged(seen, first="116px") + "".join(folded(line, tagged(more, first="116px")) for line in words),
+        html=tagged(seen, first="116px") + "".join(folded(line, tagged(below, first="116px")) for line in words),
         text="\n".join([columns([(word, text) for _, word, text in rows[:MOST_ROWS]]), *words]),
     )
 
@@ -61,17 +62,11 @@ def _grouped(rows: Sequence[PlanRow], common: Sequence[Finding]) -> list[TaggedR
         groups.setdefault((row.verdict, _note(row, common)), []).append(row_whom(row))
     lines = []
     for (verdict, note), names in groups.items():
-        whom = names[0] if len(names) == 1 else f"{len(names)} chats ({_some(names)})"
+        short_names = some([name.partition(" · ")[0] for name in names], MOST_NAMES)
+        whom = names[0] if len(names) == 1 else f"{len(names)} chats ({short_names})"
         colour, word = VERDICTS[verdict]
         lines.append((colour, word, f"{whom}: {note}" if note else whom))
     return lines
-
-
-def _some(names: Sequence[str]) -> str:
-    """Name the first few chats, without their people and service."""
-    more = len(names) - MOST_NAMES
-    shown = [name.partition(" · ")[0] for name in names[:MOST_NAMES]]
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
 def _note(row: PlanRow, common: Sequence[Finding]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import anywidget
 
+from linq_nb.errors import SettingsError
 from linq_nb.text import clean
 from linq_nb.views import PLAYER_JS, Shown
 from linq_nb.widgets.guard import error_text
@@ -63,11 +64,14 @@ class Widget(anywidget.AnyWidget):
             return
         try:
             reply = self._handle(content, buffers)
+            if reply is None:
+                kind = clean(content.get("kind"), 40)
+                raise SettingsError(f"the page sent {kind!r}, which is not known; nothing was changed")
         except Exception as error:  # noqa: BLE001  the person at the page must see any error
             self.error = error
             reply = {"kind": "failed", "why": clean(error_text(error), 600)}
         self.send({**reply, **{name: content.get(name) for name in self._repeated}})
 
-    def _handle(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> dict[str, Any]:
-        """Do what the page asks for, and return the answer."""
+    def _handle(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> dict[str, Any] | None:
+        """Do what the page asks for, and return the answer; None for an unknown message."""
         raise NotImplementedError

@@ -23,6 +23,7 @@ function s(tag, attributes = {}, ...children) {
 }
 
 const number = (value) => value.toLocaleString("en-US");
+const newId = () => `linq-${Math.random().toString(36).slice(2)}`; // several widgets stand in one page
 
 /** Show the card of a memo, whose HTML the kernel made and escaped; its bubble plays. */
 function showCard(element, html) {
