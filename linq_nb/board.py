@@ -34,6 +34,7 @@ from linq_nb.times import horizon_of
 from linq_nb.views import records, status_table
 from linq_nb.views.blocks import send_rows
 from linq_nb.views.page import FRAME, div, esc
+from linq_nb.views.status_table import WAITING
 from linq_nb.widgets.actions import act, actions_for
 from linq_nb.widgets.base import SHARED_CSS, SHARED_JS, TABLE_JS, Widget, joined
 from linq_nb.widgets.guard import error_text
@@ -245,7 +246,7 @@ class StatusBoard(Unpicklable, Widget):
     def _time_left(self) -> str:
         """Say how long the batch will still be sending, by its pace since the board was opened; empty if unknown."""
         batch = self._batch()
-        begun = sum(send.status != status_table.WAITING.word for send in self._sends)
+        begun = sum(send.status != WAITING.word for send in self._sends)
         if batch is None or batch.is_done or batch.stopped_by:
             return ""
         if self._begun is None:
@@ -370,9 +371,7 @@ def _rows_of(batch: Batch, session: Session) -> list[Send]:
         return current(session, _distinct(batch.results()))
     wanted = _distinct(row.wanted for row in batch.plan.rows if row.wanted is not None and row.verdict != "refused")
     recorded = session.journal.get_many(send.send_id for send in wanted)
-    return [
-        recorded.get(send.send_id) or dataclasses.replace(send, status=status_table.WAITING.word) for send in wanted
-    ]
+    return [recorded.get(send.send_id) or dataclasses.replace(send, status=WAITING.word) for send in wanted]
 
 
 def _distinct(sends: Iterable[Send]) -> list[Send]:

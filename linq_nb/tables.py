@@ -256,11 +256,10 @@ def of_value(value: Any, outcome: str = _NOTHING_SENT) -> Table:
     table that cannot be read, or that has a column twice.
     """
 
-    return _read(
-        value,
-        outcome,
-        lambda table: Table(tuple(map(_label, table.collect_schema().names())), _rows(table), outcome=outcome),
-    )
+    def read(table: Any) -> Table:
+        return Table(tuple(map(_label, table.collect_schema().names())), _rows(table), outcome=outcome)
+
+    return _read(value, outcome, read)
 
 
 def in_pandas(value: Any, outcome: str = _NOTHING_SENT) -> pd.DataFrame:

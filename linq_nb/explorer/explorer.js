@@ -179,10 +179,13 @@ class View {
   /** Draw a bar for each row; a click chooses its sends, by what `choice(row)` returns. */
   drawBars(element, rows, choice) {
     const most = Math.max(1, ...rows.map((row) => row.sends));
-    element.replaceChildren(...rows.map((row) => h("button", { type: "button", onclick: () => this.filter(choice(row)), title: row.todo ?? "" },
-      h("span", { className: "linq-x-fill", "aria-hidden": "true", style: `width:${(100 * row.sends) / most}%` }),
-      h("span", { className: "linq-x-name" }, row.label),
-      h("span", { className: "linq-x-count" }, number(row.sends) + (row.wrong ? `, ${number(row.wrong)} went wrong` : "")))));
+    element.replaceChildren(...rows.map((row) => {
+      const wrong = row.wrong ? `, ${number(row.wrong)} went wrong` : "";
+      return h("button", { type: "button", title: row.todo ?? "", onclick: () => this.filter(choice(row)) },
+        h("span", { className: "linq-x-fill", "aria-hidden": "true", style: `width:${(100 * row.sends) / most}%` }),
+        h("span", { className: "linq-x-name" }, row.label),
+        h("span", { className: "linq-x-count" }, number(row.sends) + wrong));
+    }));
   }
 
   // the chart: stacked bars, each status with a colour and a pattern of its own

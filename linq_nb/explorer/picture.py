@@ -35,10 +35,8 @@ def chart_words(view: Mapping[str, Any]) -> str:
         return ""
     totals = [sum(bar["counts"].values()) for bar in view["bars"]]
     top = max(range(len(totals)), key=totals.__getitem__)
-    first, last = view["bars"][0]["label"], view["bars"][-1]["label"]
-    return (
-        f"sends by {view['unit']} from {first} to {last} (UTC), at most {totals[top]:,} ({view['bars'][top]['label']})"
-    )
+    first, last, busiest = (view["bars"][at]["label"] for at in (0, -1, top))
+    return f"sends by {view['unit']} from {first} to {last} (UTC), at most {totals[top]:,} ({busiest})"
 
 
 def legend(view: Mapping[str, Any]) -> str:

@@ -65,10 +65,14 @@ function makePicker(model, tools) {
     if (!isComplete) count.textContent = "The chats could not be read; run this cell again, or type a name and press Enter.";
     else if (!chats.length) count.textContent = "There are no chats yet.";
     else if (!matches.length) count.textContent = "No chat matches; Enter looks for this name, number or chat id.";
-    else count.textContent = (input.value.trim() ? matchText() : counted(chats.length)) + (more > 0 ? `; the first ${MAX_SHOWN} are shown, type to find the others` : "");
+    else count.textContent = countText() + (more > 0 ? `; the first ${MAX_SHOWN} are shown, type to find the others` : "");
   }
 
-  const matchText = () => `${number(matches.length)} of ${counted(chats.length)} ${matches.length === 1 ? "matches" : "match"}`;
+  function countText() {
+    if (!input.value.trim()) return counted(chats.length);
+    const match = matches.length === 1 ? "matches" : "match";
+    return `${number(matches.length)} of ${counted(chats.length)} ${match}`;
+  }
 
   function option(chat, index) {
     const isChosen = chosen().includes(chat.id);
@@ -77,7 +81,8 @@ function makePicker(model, tools) {
       onmousedown: (event) => event.preventDefault(), // the cursor stays in the field
       onclick: () => { active = index; toggle(chat); } },
     h("span", { className: "linq-nb-tick", "aria-hidden": "true" }, isChosen ? "✓" : ""), h("bdi", { className: "linq-nb-name" }, chat.name), " ",
-    h("span", { className: "linq-nb-detail" }, chat.detail), ...tag(chat.health, "red"), ...tag(chat.service, TONES.get(chat.service) ?? "grey"));
+    h("span", { className: "linq-nb-detail" }, chat.detail), ...tag(chat.health, "red"),
+    ...tag(chat.service, TONES.get(chat.service) ?? "grey"));
   }
 
   function point(index) {

@@ -76,25 +76,18 @@ class Sending(Unpicklable, Widget):
         choice, batch, plan = self.choice, self.batch, self.choice.plan
         asks, verdict = self.question, wording.plan_verdict(self.choice.plan)
         is_sending = batch is not None or self.status["tone"] == "busy"
-        label = (
-            wording.button_text(plan)
-            if batch is None
-            else f"Sending {min(batch.done + 1, len(batch))} of {len(batch)} …"
-        )
+        progress = f"Sending {min(batch.done + 1, len(batch))} of {len(batch)} …" if batch is not None else ""
         may_send = verdict in ("send", "unclear") and not asks and not is_sending
         has_sent = bool(self.outcomes)
         may_resend = may_send and verdict == "send"  # what is unclear has a button in the list
+        is_shown = not asks and (not has_sent or is_sending or may_resend)
         all_well = all(is_going_well(send.status) for send in self.sends)
         failed, may_convert = isinstance(self.error, AudioError), choice.audio.may_convert()
         return {
             "mode": self.outbox.mode,
             "step": self._step(is_sending=is_sending),
             "status": self.status,
-            "send": {
-                "label": label,
-                "enabled": may_send,
-                "shown": not asks and (not has_sent or is_sending or may_resend),
-            },
+            "send": {"label": progress or wording.button_text(plan), "enabled": may_send, "shown": is_shown},
             "stop": {"enabled": batch is not None and not batch.stopped_by, "shown": batch is not None},
             "ask": _asked(self.question) if self.question else None,
             "again": has_sent and not is_sending and not asks,
@@ -238,9 +231,8 @@ class Sending(Unpicklable, Widget):
         wanted = [row.wanted for row in question.plan.rows if row.verdict == "send" and row.wanted]
         if question.accept:
             at = self._session.now()
-            self._session.journal.note(
-                *(Event(send_id=send.send_id, at=at, source="accept", body=body) for send in wanted)
-            )
+            events = (Event(send_id=send.send_id, at=at, source="accept", body=body) for send in wanted)
+            self._session.journal.note(*events)
 
     def _refuse(self) -> None:
         self.question = None

@@ -260,7 +260,7 @@ rating of each line is shown, and what an audit in the journal said.""")
 _ALL = (CONNECT, VOICEMEMO, CHATS, SENDS, STATUS, RECONCILE, AUDIT, WEBHOOKS, ERRORS, FORM, EXPLORE, DOCTOR)
 COMMANDS = {command.name: command for command in _ALL}
 _WRITTEN = {**{f"%{command.name}": command for command in _ALL}, "%linq_voicememo --from": BATCH}
-for _command in _WRITTEN.values():  # each says of the others' options whose they are
+for _command in _WRITTEN.values():  # the hint for an option names the commands that have it
     for _name in {name for other in _WRITTEN.values() for name in other.options} - set(_command.options):
         _others = [written for written, other in _WRITTEN.items() if _name in other.options]
         _command.instead.setdefault(_name, f"{_name} is an option of {' and '.join(_others[:2])}")

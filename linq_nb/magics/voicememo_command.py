@@ -100,9 +100,8 @@ class VoiceMemoCommand:
                     f"--chat takes a chat, its id or its name, not a value of type {type(chat).__name__}; "
                     "nothing was sent"
                 )
-        chats: dict[str, Chat | str] = {}
-        for chat in map(session.find_chat, args.chat):
-            chats.setdefault(chat if isinstance(chat, str) else chat.chat_id, chat)
+        recipients = map(session.find_chat, args.chat)
+        chats = {chat if isinstance(chat, str) else chat.chat_id: chat for chat in recipients}
         return [
             Draft(
                 memo=memo,

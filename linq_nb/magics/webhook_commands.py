@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import parse_qs, urlsplit
 
 from linq_nb.errors import SettingsError
@@ -72,13 +72,14 @@ def _create(client: Client, args: SimpleNamespace, names: dict[str, Any]) -> Sub
         routing_id_header=args.routing_id_header,
     )
     if args.secret_file:
-        file = _new_file(str(args.secret_file))
-        try:
-            subscription = create(url, events)
-            file.write_text(f"{subscription.signing_secret or ''}\n", encoding="utf-8")
-        except BaseException:
-            file.unlink(missing_ok=True)
-            raise
+        file = Path(str(args.secret_file)).expanduser()
+        with _new_file(file) as stream:
+            try:
+                subscription = create(url, events)
+                stream.write(f"{subscription.signing_secret or ''}\n")
+            except BaseException:
+                file.unlink(missing_ok=True)
+                raise
         place = f"in the file {file.name!r}, for --secret-file of the receiver"
     else:
         name = _free_name(args.secret_into, names)
@@ -118,18 +119,16 @@ def _free_name(given: Any, names: Mapping[str, Any]) -> str:
     return str(name)
 
 
-def _new_file(name: str) -> Path:
-    """Create a new file that only its owner can read (0600)."""
-    file = Path(name).expanduser()
+def _new_file(file: Path) -> TextIO:
+    """Open a new file that only its owner can read (0600)."""
     try:
-        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        return open(file, "x", encoding="utf-8", opener=functools.partial(os.open, mode=0o600))
     except FileExistsError:
         raise SettingsError(f"the file {file.name!r} exists already; nothing was created; name a new file") from None
     except OSError as error:
         raise SettingsError(
             f"the file {file.name!r} cannot be written: {error.strerror}; nothing was created"
         ) from None
-    return file
 
 
 def frame(subscriptions: Sequence[Subscription]) -> pd.DataFrame:

@@ -9,8 +9,8 @@ const ANSWER_MS = 5000;
 const START_MS = 8000; // a sound output that is there starts in a fraction of it
 const SHORTEST_S = 0.1;
 
-const UNANSWERED = "The kernel has not answered yet: it is busy, or it was restarted (then run the cell again for a new recorder). " +
-  "The sound is still in this page: Download keeps it as a file.";
+const UNANSWERED = "The kernel has not answered yet: it is busy, or it was restarted " +
+  "(then run the cell again for a new recorder). The sound is still in this page: Download keeps it as a file.";
 
 const TAP = `registerProcessor("linq-tap", class extends AudioWorkletProcessor {
   constructor() { super(); this.block = new Int16Array(1024); this.filled = 0; }
@@ -35,8 +35,9 @@ const REFUSALS = {
   NoAudioWorklet: `This browser cannot record (it has no AudioWorklet). ${NEWER}`,
   WorkletRefused: "The page's security policy does not let the recorder start. " +
     "Ask whoever runs this server to allow blob: scripts (worker-src blob:).",
-  NoSoundOutput: "This browser does not start its sound, as when there is no loudspeaker; without it Firefox does not record. " +
-    "Connect headphones or a loudspeaker (a virtual one will do), then press Record again.",
+  NoSoundOutput: "This browser does not start its sound, as when there is no loudspeaker; " +
+    "without it Firefox does not record. Connect headphones or a loudspeaker (a virtual one will do), " +
+    "then press Record again.",
   NotFoundError: "No microphone was found. Connect one, then press Record again.",
   NotReadableError: "The microphone is there, but another program holds it or it does not start. " +
     "Close that program (a call, perhaps), then press Record again.",
@@ -49,13 +50,16 @@ export function refusal(error, place) {
 
 function reason(error, place) {
   const name = error?.name ?? "";
-  if (place.vscode) return "VS Code gives notebooks no microphone. Open this notebook in a browser (jupyter lab) to record.";
+  if (place.vscode) {
+    return "VS Code gives notebooks no microphone. Open this notebook in a browser (jupyter lab) to record.";
+  }
   if (!place.secure) {
     return "This page is not secure (plain http from another machine), so the browser keeps the microphone from it. " +
       "Open it over https, or as http://localhost through `ssh -L 8888:localhost:8888 HOST`.";
   }
   if (name === "NotAllowedError" || name === "SecurityError") return notAllowed(error, place);
-  return REFUSALS[name] ?? `The microphone did not start (${name || "Error"}: ${error?.message ?? error}). Press Record again.`;
+  const what = `${name || "Error"}: ${error?.message ?? error}`;
+  return REFUSALS[name] ?? `The microphone did not start (${what}). Press Record again.`;
 }
 
 function notAllowed(error, place) {
@@ -70,7 +74,9 @@ function notAllowed(error, place) {
     return "The operating system keeps the microphone from this browser. " +
       "Allow it in the system's privacy settings, then press Record again.";
   }
-  if (place.permission === "prompt") return "The browser asked for the microphone and got no yes. Press Record again and choose Allow.";
+  if (place.permission === "prompt") {
+    return "The browser asked for the microphone and got no yes. Press Record again and choose Allow.";
+  }
   return "The microphone is blocked for this page. Open the site settings beside the address, allow the microphone, " +
     "then press Record again.";
 }
@@ -518,7 +524,8 @@ class View {
     const accept = "audio/*,.mp3,.m4a,.aac,.caf,.wav,.aif,.aiff,.amr";
     this.file = h("input", { type: "file", accept, onchange: () => this.upload() });
     const choose = h("label", { className: "linq-rec-file" }, this.file, "Choose an audio file");
-    this.root = h("section", { className: "linq-ui linq-rec", "aria-label": "Voice recorder", "data-lm-suppress-shortcuts": "true" },
+    this.root = h("section",
+      { className: "linq-ui linq-rec", "aria-label": "Voice recorder", "data-lm-suppress-shortcuts": "true" },
       h("div", { className: "linq-rec-stage" },
         h("div", { className: "linq-rec-buttons" }, this.main, this.pause, this.cancel),
         this.meter,

@@ -46,12 +46,8 @@ def sent(send: Send, *, now: datetime | None = None) -> Shown:
     """Show the record of one send; a repeated one says how long before ``now`` (else ``repeated_at``) it went."""
     status, rows = clean(send.status, 40), send_rows(send)
     sentence = repeated_line(send, now or send.repeated_at) if send.repeated else _meaning(send)
-    return Shown(
-        html=div(
-            FRAME, f'<div style="margin:0 0 6px">{status_pill(send.status)} {esc(sentence)}</div>', fact_table(rows)
-        ),
-        text=f"{status}: {sentence}\n{columns(rows)}",
-    )
+    head = f'<div style="margin:0 0 6px">{status_pill(send.status)} {esc(sentence)}</div>'
+    return Shown(html=div(FRAME, head, fact_table(rows)), text=f"{status}: {sentence}\n{columns(rows)}")
 
 
 def send_rows(send: Send) -> list[Row]:

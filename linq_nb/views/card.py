@@ -69,8 +69,7 @@ def draft_card(
     sender = f"from {clean(mask(own))}" if own else "line not known"
     receiver = records.chat_whom(chat) + (f" · copy {draft.copy}" if draft.copy != 1 else "")
     recipient, dot, rest = receiver.partition(" · ")
-    tag = mode_pill(mode)
-    head = f"<div>{tag} {esc(sender)} to {name(recipient)}{esc(dot + rest)}</div>"
+    head = f"<div>{mode_pill(mode)} {esc(sender)} to {name(recipient)}{esc(dot + rest)}</div>"
     body = f'<div style="margin:10px 0">{memo_html(draft.memo)}</div>'
     notes = [("journal", clean(journal_note, 600))] if journal_note else []
     checked = finding_rows(findings) + notes

@@ -139,9 +139,8 @@ def _rows(rows: Iterable[str]) -> str:
 def fact_table(rows: Sequence[Row]) -> str:
     """Return labels and plain texts as a table; a column of longer labels is wider, so that none breaks."""
     longest = max((len(label) for label, _ in rows), default=0)
-    return table(
-        ((quiet(label), esc(value)) for label, value in rows), first=f"{min(max(68, 8 * longest + 14), 150)}px"
-    )
+    width = min(max(68, 8 * longest + 14), 150)
+    return table(((quiet(label), esc(value)) for label, value in rows), first=f"{width}px")
 
 
 def columns(rows: Sequence[Row]) -> str:

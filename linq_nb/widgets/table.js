@@ -8,8 +8,9 @@ class Table {
     Object.assign(this, { ask, content, opened: null, openedPlace: 0 });
     this.head = h("thead", { role: "rowgroup" });
     this.body = h("tbody", { role: "rowgroup", onkeydown: (event) => this.moved(event) });
-    const table = h("table", { role: "table" }, h("caption", {}, "Sends; Enter opens one, the arrow keys move"), this.head, this.body);
-    this.scroll = h("div", { className: "linq-table", role: "region", tabIndex: 0, "aria-label": "Table of sends" }, table);
+    const caption = h("caption", {}, "Sends; Enter opens one, the arrow keys move");
+    this.scroll = h("div", { className: "linq-table", role: "region", tabIndex: 0, "aria-label": "Table of sends" },
+      h("table", { role: "table" }, caption, this.head, this.body));
     this.previous = h("button", { type: "button", onclick: () => this.turnBy(-1) }, "Previous");
     this.next = h("button", { type: "button", onclick: () => this.turnBy(1) }, "Next");
     this.pageText = h("span", { role: "status" });
@@ -22,7 +23,8 @@ class Table {
     this.head.replaceChildren(h("tr", { role: "row" }, ...view.columns.map((column) => this.heading(column))));
     this.body.replaceChildren(...view.rows.map((row, place) => this.row(row, place)));
     const last = view.offset + view.rows.length;
-    this.pageText.textContent = view.total ? `${number(view.offset + 1)}–${number(last)} of ${number(view.total)}` : "no sends";
+    const place = `${number(view.offset + 1)}–${number(last)} of ${number(view.total)}`;
+    this.pageText.textContent = view.total ? place : "no sends";
     this.previous.disabled = !view.offset;
     this.next.disabled = last >= view.total;
     if (focused >= 0) this.focusRow(focused);
