@@ -142,9 +142,9 @@ class SendForm(Sending):
         elif kind == "upload" and content.get("what") == "part":  # a part changes nothing that is seen
             self._upload.receive(content, buffers)
         else:
-            self._guard(lambda: self._do(kind, content, buffers))()
+            self._guard(lambda: self._on_message(kind, content, buffers))()
 
-    def _do(self, kind: Any, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
+    def _on_message(self, kind: Any, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
         text = str(content.get("text") or "")
         match kind:
             case "ready":

@@ -58,8 +58,8 @@ function reason(error, place) {
       "Open it over https, or as http://localhost through `ssh -L 8888:localhost:8888 HOST`.";
   }
   if (name === "NotAllowedError" || name === "SecurityError") return notAllowed(error, place);
-  const what = `${name || "Error"}: ${error?.message ?? error}`;
-  return REFUSALS[name] ?? `The microphone did not start (${what}). Press Record again.`;
+  const problem = `${name || "Error"}: ${error?.message ?? error}`;
+  return REFUSALS[name] ?? `The microphone did not start (${problem}). Press Record again.`;
 }
 
 function notAllowed(error, place) {
