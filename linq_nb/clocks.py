@@ -11,14 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 _SECOND = timedelta(seconds=1)
-
-if sys.platform in ("win32", "emscripten"):  # Windows counts sleep here; a browser has no other clock
-    _read_steady: Callable[[], float] = time.monotonic
-else:
-    _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS's CLOCK_MONOTONIC counts sleep
-
-    def _read_steady() -> float:
-        return time.clock_gettime(_STEADY)
+_STEADY = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", 0))  # macOS's CLOCK_MONOTONIC counts sleep
 
 
 def utc_now() -> datetime:
@@ -28,7 +21,9 @@ def utc_now() -> datetime:
 
 def steady_s() -> float:
     """Return the seconds since the machine was started: they go on while it sleeps, and no correction moves them."""
-    return _read_steady()
+    if sys.platform in ("win32", "emscripten"):
+        return time.monotonic()  # Windows counts sleep here; a browser has no other clock
+    return time.clock_gettime(_STEADY)
 
 
 def boot_id() -> str | None:

@@ -63,13 +63,13 @@ def pause_after(kind: Kind, tries: int, outcome: Answer | NoAnswer) -> Pause | N
             return None
         may_repeat = not outcome.left if kind == "memo" else not (kind == "upload" and outcome.is_late)
         return _nth(_CONNECT_PAUSES_S, tries) if may_repeat else None
-    status, retry_after_s = outcome.http_status, outcome.retry_after or 0.0
+    status = outcome.http_status
     if status == 429:
         return None if kind == "start" else _rate_pause(tries, outcome.retry_after)
     if kind == "memo":
         return _nth(_NOT_READY_PAUSES_S, tries) if (status, outcome.code) in NOT_READY else None
     if status == 408 or status >= 500:
-        return _nth(_READ_PAUSES_S, tries) if retry_after_s <= MAX_SLEEP_S else None
+        return _nth(_READ_PAUSES_S, tries) if (outcome.retry_after or 0.0) <= MAX_SLEEP_S else None
     return None
 
 

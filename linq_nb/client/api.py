@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -15,7 +14,7 @@ import httpx
 
 from linq_nb import answer_errors, proof, rules, wire
 from linq_nb.client import bodies, diagnosis
-from linq_nb.client.exchange import Check, Exchanges, no_check, nothing
+from linq_nb.client.exchange import Check, Exchanges, nothing
 from linq_nb.client.throttle import Throttle
 from linq_nb.clocks import Skew, SkewMeter, steady_s, utc_now
 from linq_nb.errors import ApiError
@@ -85,7 +84,7 @@ class Client:
         force_notify: bool | None = None,
         extra: Mapping[str, Any] | None = None,
         at_write: Callable[[], None] = nothing,
-        at_accepted: Callable[[Answer], None] = no_check,
+        at_accepted: Callable[[Answer], None] = nothing,
     ) -> Answer:
         """Make one request that sends a memo, and return Linq's answer, whatever it is; nothing is repeated.
 
@@ -142,8 +141,8 @@ class Client:
         deadline = time.monotonic() + self.timeout + len(data) / SLOWEST_UPLOAD_BYTES_S
         outcome = self._repeat(
             "upload",
-            lambda: self._exchanges.to_storage(
-                "PUT", url, headers, data, self.timeout, deadline, is_public=not self._is_private_base
+            lambda: self._exchanges.put(
+                url, headers, data, self.timeout, deadline, is_public=not self._is_private_base
             ),
         )
         if isinstance(outcome, NoAnswer):
@@ -165,7 +164,7 @@ class Client:
             chats, cursor = wire.page(answer, "chats", wire.chat)
             return proof.chats_of(chats, from_, to), cursor
 
-        chats = self._walk("/v3/chats", read, _chat_id, "the chats", limit, {"from": from_, "to": to})
+        chats = self._walk("/v3/chats", read, "chat_id", "the chats", limit, {"from": from_, "to": to})
         return map(self._placed, chats)
 
     def chat(self, chat_id: str) -> Chat:
@@ -199,16 +198,14 @@ class Client:
                 others.extend(message for message in messages if message not in of_chat)
             return of_chat, cursor
 
-        return self._walk(f"/v3/chats/{_segment(chat_id)}/messages", read, _message_id, "the chat's messages", limit)
+        return self._walk(f"/v3/chats/{_segment(chat_id)}/messages", read, "message_id", "the chat's messages", limit)
 
     def message_answer(self, message_id: str, chat_id: str | None = None) -> tuple[Message, Answer]:
         """Read a message, of this chat where it is known, with the answer as it came, for the journal."""
         path = f"/v3/messages/{_segment(message_id)}"
-
-        def read(answer: Answer) -> tuple[Message, Answer]:
-            return proof.message(answer.json(), message_id, chat_id), answer
-
-        return self._read("GET", path, "the message", read)
+        return self._read(
+            "GET", path, "the message", lambda answer: (proof.message(answer.json(), message_id, chat_id), answer)
+        )
 
     def phone_numbers(self) -> list[Line]:
         """List your lines: ``GET /v3/phone_numbers``."""
@@ -228,12 +225,12 @@ class Client:
 
     def reputation_audit(self, number: str, audit_id: str) -> tuple[Reputation, Answer]:
         """Read an audit of a line, with the answer as it came, for the journal."""
-        path = f"{_of_line(number)}/{_segment(audit_id)}"
-
-        def read(answer: Answer) -> tuple[Reputation, Answer]:
-            return proof.reputation(answer.json(), number, audit_id), answer
-
-        return self._read("GET", path, "the reputation audit", read)
+        return self._read(
+            "GET",
+            f"{_of_line(number)}/{_segment(audit_id)}",
+            "the reputation audit",
+            lambda answer: (proof.reputation(answer.json(), number, audit_id), answer),
+        )
 
     # --- webhook subscriptions ---
 
@@ -291,10 +288,10 @@ class Client:
         self,
         path: str,
         read: Callable[[Answer], wire.Page[T]],
-        id_of: Callable[[T], str],
+        id_name: str,
         doing: str,
         limit: int | None,
-        filters: Mapping[str, str | None] = MappingProxyType({}),
+        filters: Mapping[str, str | None] | None = None,
     ) -> Iterator[T]:
         if limit is not None and limit < 1:
             return
@@ -303,11 +300,11 @@ class Client:
         pages_without_news = 0
         while pages_without_news < MAX_PAGES_WITHOUT_NEWS:
             ids_before = len(ids)
-            page = {"limit": min(limit or 100, 100), "cursor": cursor, **filters}
+            page = {"limit": min(limit or 100, 100), "cursor": cursor, **(filters or {})}
             query = urlencode({name: value for name, value in page.items() if value is not None})
             records, cursor = self._read("GET", f"{path}?{query}", doing, read)
             for record in records:
-                if (record_id := id_of(record)) not in ids:
+                if (record_id := getattr(record, id_name)) not in ids:
                     ids.add(record_id)
                     yield record
                 if limit is not None and len(ids) >= limit:
@@ -368,7 +365,7 @@ class Client:
         target: str,
         content: bytes = b"",
         at_write: Callable[[], None] = nothing,
-        check: Check = no_check,
+        check: Check = nothing,
     ) -> Answer:
         """Make one request to Linq, and note how far its clock is ahead of ours. Raises NoAnswer."""
         asked_at = self.steady()
@@ -417,14 +414,6 @@ def _parsed(answer: Answer, doing: str, read: Callable[[Answer], T]) -> T:
         return read(answer)
     except Unreadable as error:
         raise answer_errors.unreadable(answer, doing, str(error)) from None
-
-
-def _chat_id(chat: Chat) -> str:
-    return chat.chat_id
-
-
-def _message_id(message: Message) -> str:
-    return message.message_id
 
 
 def _of_line(number: str) -> str:

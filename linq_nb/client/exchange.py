@@ -55,12 +55,8 @@ _KEPT_HEADERS = ("x-trace-id", "retry-after", "date", "age", "content-type", "lo
 Headers = Sequence[tuple[bytes, bytes]]
 
 
-def nothing() -> None:
-    """Do nothing, where a caller has nothing to do."""
-
-
-def no_check(answer: Answer) -> None:
-    """Accept any 2xx, where nothing in it says what it is about."""
+def nothing(*_: object) -> None:
+    """Do nothing, where a caller has nothing to do; as a check it accepts any 2xx."""
 
 
 class Body(httpx.SyncByteStream):
@@ -105,7 +101,7 @@ class Exchanges:
         transport: httpx.BaseTransport | None,
         now: Callable[[], datetime],
     ) -> None:
-        self._base_url, self._base = base_url.rstrip("/"), httpx.URL(base_url)
+        self._base = httpx.URL(base_url)
         self._base_path = self._base.raw_path.decode("ascii").rstrip("/")
         self._now, self._echoes = now, Echoes(key)
         self._home, self.is_ours = home_of(transport), transport is None
@@ -130,8 +126,8 @@ class Exchanges:
         target: str,
         content: bytes,
         timeout: float,
-        at_write: Callable[[], None] = nothing,
-        check: Check = no_check,
+        at_write: Callable[[], None],
+        check: Check,
     ) -> Answer:
         """Make a request to Linq; ``target`` follows the base URL, ``timeout`` is in seconds.
 
@@ -142,18 +138,12 @@ class Exchanges:
         body = Body(content, at_write, is_always_read=self.is_ours)
         headers = [*_common(self._base, content), (b"Authorization", self._bearer)]
         headers += [(b"Content-Type", b"application/json")] if content else []
-        deadline = time.monotonic() + timeout
-        if not self.is_ours:
-            url = httpx.URL(f"{self._base_url}{target}")
-            return self._answered(_request(method, url, headers, body, timeout, deadline), body, check)
-        request = _request(method, self._base, headers, body, timeout, deadline)
-        # parsing a URL would take a sixth of the time of all that is done here
-        request.extensions |= {"path": f"{self._base_path}{target}".encode("ascii"), "stand_ins": self._stand_ins}
+        path, deadline = f"{self._base_path}{target}".encode("ascii"), time.monotonic() + timeout
+        request = self._request(method, self._base, path, headers, body, timeout, deadline, self._stand_ins)
         return self._answered(request, body, check)
 
-    def to_storage(
+    def put(
         self,
-        method: str,
         url: str,
         headers: Mapping[str, str],
         content: bytes,
@@ -162,7 +152,7 @@ class Exchanges:
         *,
         is_public: bool = False,
     ) -> Answer:
-        """Make a request to another host, without the key, until ``deadline`` by the monotonic clock. Raises NoAnswer.
+        """PUT bytes to another host, without the key, until ``deadline`` by the monotonic clock. Raises NoAnswer.
 
         ``is_public``: only to an address on the public internet.
         """
@@ -175,14 +165,33 @@ class Exchanges:
             for name, value in headers.items()
         ]
         given = {name.lower() for name, _ in hidden}
-        where, path = without_path(url)
+        where, path_after_slash = without_path(url)
+        path = HiddenBytes(b"/" + self._hidden(path_after_slash, stand_ins))
         common = [(name, value) for name, value in _common(where, content) if name.lower() not in given]
         body = Body(content, nothing, is_always_read=self.is_ours)
-        target = where if self.is_ours else where.copy_with(raw_path=b"/" + path.reveal().encode("ascii"))
-        request = _request(method, target, [*common, *hidden], body, timeout, deadline)
-        if self.is_ours:
-            request.extensions |= {"path": b"/" + stand_ins.add(path), "stand_ins": stand_ins, "is_public": is_public}
-        return self._answered(request, body, no_check)
+        request = self._request("PUT", where, path, [*common, *hidden], body, timeout, deadline, stand_ins)
+        request.extensions["is_public"] = is_public
+        return self._answered(request, body, nothing)
+
+    def _request(
+        self,
+        method: str,
+        where: httpx.URL,
+        path: bytes,
+        headers: Headers,
+        body: Body,
+        timeout: float,
+        deadline: float,
+        stand_ins: StandIns,
+    ) -> httpx.Request:
+        """Make a request with httpx's time limits for each step, and our deadline for all of it."""
+        steps = {"connect": min(CONNECT_TIMEOUT_S, timeout), "read": timeout, "write": timeout, "pool": timeout}
+        extensions: dict[str, Any] = {"timeout": steps, "deadline": deadline}
+        if self.is_ours:  # parsing a URL would take a sixth of the time of all that is done here
+            extensions |= {"path": path, "stand_ins": stand_ins}
+        else:
+            where = where.copy_with(raw_path=path)
+        return _Request(method, where, headers=list(headers), stream=body, extensions=extensions)
 
     def _hidden(self, secret: Secret, stand_ins: StandIns) -> bytes:
         return stand_ins.add(secret) if self.is_ours else HiddenBytes(secret.reveal().encode("ascii"))
@@ -292,15 +301,6 @@ class _Request(httpx.Request):
 
 def _is_late(request: httpx.Request) -> bool:
     return time.monotonic() >= float(request.extensions["deadline"])
-
-
-def _request(
-    method: str, url: httpx.URL, headers: Headers, body: Body, timeout: float, deadline: float
-) -> httpx.Request:
-    """Make a request with httpx's time limits for each step, and our deadline for all of it."""
-    steps = {"connect": min(CONNECT_TIMEOUT_S, timeout), "read": timeout, "write": timeout, "pool": timeout}
-    extensions = {"timeout": steps, "deadline": deadline}
-    return _Request(method, url, headers=list(headers), stream=body, extensions=extensions)
 
 
 def _common(url: httpx.URL, content: bytes) -> Headers:

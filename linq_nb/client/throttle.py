@@ -10,10 +10,6 @@ CHECK_EVERY_S = 0.2
 """How often a pause checks whether it was cancelled, in seconds."""
 
 
-def _never() -> bool:
-    return False
-
-
 class Throttle:
     """Makes every pause of a client, and holds back all its threads while Linq asks one of them to wait (429).
 
@@ -25,7 +21,7 @@ class Throttle:
         self._limited_until = 0.0
         self._lock = threading.Lock()
 
-    def pause(self, seconds: float, is_over: Callable[[], bool] = _never) -> None:
+    def pause(self, seconds: float, is_over: Callable[[], bool] = lambda: False) -> None:
         """Wait so many seconds; ends early, where time is real, once ``is_over`` returns True."""
         if not self._is_real:
             self._sleep(seconds)
@@ -34,7 +30,7 @@ class Throttle:
         while (left := end - time.monotonic()) > 0 and not is_over():
             time.sleep(min(left, CHECK_EVERY_S))
 
-    def back_off(self, seconds: float, is_over: Callable[[], bool] = _never) -> None:
+    def back_off(self, seconds: float, is_over: Callable[[], bool] = lambda: False) -> None:
         """Wait because Linq asked for it (429): its rate limits count all requests, so all threads wait."""
         self.limit(seconds)
         self.pause(seconds, is_over)

@@ -284,7 +284,8 @@ class _Attempt:
 
     def _change(self, **fields: Any) -> None:
         """Change the send; the journal gets it with the next status."""
-        self.send = dataclasses.replace(self.send, **fields)
+        if any(getattr(self.send, name) != value for name, value in fields.items()):  # mostly the claim has them
+            self.send = dataclasses.replace(self.send, **fields)
 
     def _record_failure(self, error: BaseException) -> None:
         """Write down a no, or that it is not known; an interrupt in the middle of the POST is not known either."""

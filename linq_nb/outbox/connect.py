@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -25,17 +23,6 @@ if TYPE_CHECKING:
     from linq_nb.demo import Demo
 
 _journals: weakref.WeakKeyDictionary[Demo, Journal] = weakref.WeakKeyDictionary()
-_journals_lock = threading.Lock()
-
-
-def _renew_lock() -> None:
-    """Forget in a forked child that a thread of the parent may hold the lock."""
-    global _journals_lock
-    _journals_lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def connect(
@@ -127,8 +114,10 @@ def _connect_demo(journal: str | None, timeout: float, fresh: bool, recover: boo
 
 def _demo_journal(demo: Demo) -> Journal:
     """Return the demo's journal in memory, which lives as long as the demo does."""
-    with _journals_lock:
-        if demo not in _journals:
-            _journals[demo] = Journal("sqlite://")
-            weakref.finalize(demo, _journals[demo].close)
-        return _journals[demo]
+    if demo not in _journals:
+        opened = Journal("sqlite://")
+        if _journals.setdefault(demo, opened) is opened:
+            weakref.finalize(demo, opened.close)
+        else:  # another thread was quicker
+            opened.close()
+    return _journals[demo]

@@ -74,11 +74,11 @@ def ingest(
     return ingested.event
 
 
-def secrets_of(secret: webhooks.Secrets | None, environ: Mapping[str, str] = ENVIRON) -> webhooks.Secrets:
+def secrets_of(secret: webhooks.Secrets | None) -> webhooks.Secrets:
     """Return the signing secrets: the argument, else the environment's. Raises SettingsError without any."""
     if secret is not None:
         return secret
-    secrets = secrets_in(HiddenText(environ.get(SECRET_VARIABLE, "")))
+    secrets = secrets_in(HiddenText(ENVIRON.get(SECRET_VARIABLE, "")))
     if not secrets:
         raise SettingsError(
             "no webhook secret, so no webhook can be verified; nothing was read; pass secret=, or set "

@@ -131,9 +131,7 @@ class _Planner:
 
         Raises LinqError when there is not even an id.
         """
-        if isinstance(chat, Chat):
-            self._session.check_chat(chat)
-            return self._session.rated_now(chat), ""
+        self._session.check_chat(chat)
         chat = self._session.find_chat(chat)
         if isinstance(chat, Chat):
             return self._session.rated_now(chat), ""
