@@ -62,7 +62,7 @@ class AudioError(LinqError):
 class PreflightError(LinqError):
     """A check refused the send before anything left the machine; see ``findings``.
 
-    ``code`` is that of the finding that stops it, None where there is none.
+    ``code`` is the code of the first finding that is an error, None without one.
     """
 
     def __init__(self, message: str, *, findings: Sequence[Any] = ()) -> None:

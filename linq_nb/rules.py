@@ -1,4 +1,4 @@
-"""The send rules: when something is made again, when Linq is asked for a status, which message belongs to a send.
+"""The send rules: when a request is repeated, when Linq is asked for a status, which message belongs to a send.
 
 Pure functions; the journal, the client and the outbox act on what they decide.
 """
@@ -18,7 +18,7 @@ from linq_nb.status import is_resolved, status_of
 from linq_nb.text import name_key, visual_key
 from linq_nb.wire import Answer, NoAnswer
 
-# --- what is made again: what an answer means for a memo, how long to pause, how often ------------------------
+# --- retries: what an answer means for a memo, how often a request is repeated, after which pauses -----------
 
 MAX_SLEEP_S = 60.0
 """A longer Retry-After is shown to the user, not slept through (a daily cap can mean hours)."""

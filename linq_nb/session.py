@@ -1,4 +1,4 @@
-"""The session: what every verb of an outbox needs. Linq, the journal, chats, uploads, the clock, the claims' owner."""
+"""The session: what every verb of an outbox needs. Client, journal, chats, uploads, clock, and the owner of claims."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Session:
         self.optouts = OptOuts(client, journal, self._known_chats, ask_again_s=ask_again_s)
         self._keep_journal = keep_journal
         self._chats: dict[str, tuple[float, Chat]] = {}
-        self._directory: tuple[float, Directory] | None = None
+        self._directory, self._directory_read_at = Directory([]), float("-inf")
         self._lines: list[Line] | None = None
         self._at_close: list[Callable[[], None]] = []
 
@@ -120,9 +120,8 @@ class Session:
         Without ``from_`` the chats of each line are read in turn: Linq's OpenAPI file of early 2026 requires it, its
         later docs do not.
         """
-        to, from_ = (
-            None if handle is None else _handle(name, handle) for name, handle in (("to", to), ("from_", from_))
-        )
+        to = None if to is None else _handle("to", to)
+        from_ = None if from_ is None else _handle("from_", from_)
         pages = (
             chat for line in self._lines_to_read(from_) for chat in self.client.chats(to=to, from_=line, limit=limit)
         )
@@ -130,7 +129,7 @@ class Session:
         read_at = self.steady()
         self._chats.update({chat.chat_id: (read_at, chat) for chat in chats})
         if to is None and from_ is None and limit is None:
-            self._directory = (read_at, Directory(chats, self.optouts.rated))
+            self._directory, self._directory_read_at = Directory(chats, self.optouts.rated), read_at
         return [self.optouts.rated(chat) for chat in chats]
 
     def _lines_to_read(self, from_: str | None) -> Sequence[str | None]:
@@ -173,9 +172,9 @@ class Session:
             )
         if is_uuid(chat_id := visual_key(text)):
             return chat_id.lower()
-        if self._directory is None or self.steady() - self._directory[0] >= CHAT_FRESH_S:
+        if self.steady() - self._directory_read_at >= CHAT_FRESH_S:
             self.chats()
-        return (self._directory[1] if self._directory else Directory([])).find(text)
+        return self._directory.find(text)
 
     def chat_id(self, name: Chat | str | float | UUID) -> str:
         """Return the id of the chat with this id, display name or handle."""
@@ -198,9 +197,7 @@ class Session:
     def wanted(self, draft: Draft, at: datetime | None = None, **more: Any) -> Send:
         """Return the Send that a draft asks for, as it stands before anything happened; ``at`` is now by default.
 
-        ``more`` is what happened to it since.
-
-        Raises PreflightError for a draft whose Chat was read elsewhere.
+        ``more`` are further fields of it. Raises PreflightError for a draft whose Chat was read elsewhere.
         """
         self.check_chat(draft.chat)
         memo, chat = draft.memo, draft.chat if isinstance(draft.chat, Chat) else None

@@ -39,13 +39,12 @@ _IS_KEY = re.compile(r"[!-~]+").fullmatch
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a connection needs, and where the key and the journal came from."""
+    """What a connection needs, and where the key came from."""
 
     api_key: Secret
     api_key_from: str
     base_url: str
     journal: str
-    journal_from: str
 
     @property
     def is_demo(self) -> bool:
@@ -62,15 +61,13 @@ def load(
     journal: str | None = None,
     environ: Mapping[str, str] = ENVIRON,
     home: Path | None = None,
-    prompt: Callable[[], str] | None = None,
 ) -> Settings:
     """Return the settings; raises SettingsError, which says what is missing and where to set it."""
     api_key = hidden_key(api_key)
     home = home or _home()
     url = check_base_url(base_url or environ.get(URL_VARIABLE, "").strip() or PRODUCTION)
-    key, key_from = find_key(api_key, profile, environ, home, prompt)
-    journal_at, journal_from = find_journal(journal, environ, home)
-    return Settings(key, key_from, url, journal_at, journal_from)
+    key, key_from = find_key(api_key, profile, environ, home)
+    return Settings(key, key_from, url, find_journal(journal, environ, home)[0])
 
 
 def _home() -> Path:
@@ -109,7 +106,7 @@ def find_key(
 
 
 def hidden_key(key: Secret | str | None) -> Secret | None:
-    """Return a key that is given as an argument so that no traceback shows it; None for an empty one."""
+    """Wrap the key of an argument in a Secret, so that no traceback shows it; None without a key."""
     return Secret(key) if isinstance(key, str) and key else key or None
 
 

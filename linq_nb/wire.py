@@ -1,7 +1,7 @@
 """Linq's JSON to records, tolerant in what is read; ``client.bodies`` has what is written.
 
-A field that is missing, null, of another type or unknown never raises; only an answer that is not JSON at all,
-or that lacks the one thing it is for, does (``Unreadable``). Pure: no IO.
+A field that is missing, null, unknown or of another type never raises. Only an answer that is no JSON object, or that
+lacks its main field (such as the message id), raises ``Unreadable``. Pure: no IO.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def texts_of(raw: Raw, key: str) -> tuple[str, ...]:
 
 
 def id_of(raw: Raw, key: str) -> str | None:
-    """Return an id, a uuid in its one spelling, so that two answers name the same thing alike."""
+    """Return an id; a uuid in small letters, so that the ids of two answers can be compared."""
     value = text_of(raw, key)
     if value is None or len(value) > storable.MAX_ID:
         return None
@@ -127,9 +127,10 @@ def time_of(raw: Raw, name: str) -> datetime | None:
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer: its status, the headers that matter, and its text; ``cut`` when more came than is read.
+    """One HTTP answer: its status, its text and the headers that are used.
 
-    ``is_by_kept``: it came by a connection that was used before, which may deliver the answer to an earlier request.
+    ``cut``: the text is longer than what is read of it. ``is_on_reused_connection``: such a connection may
+    deliver the answer to an earlier request.
     """
 
     http_status: int
@@ -137,7 +138,12 @@ class Answer:
     at: datetime
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     cut: bool = False
-    is_by_kept: bool = False
+    is_on_reused_connection: bool = False
+    _parsed: Raw | str = field(init=False, repr=False, compare=False)
+    """The JSON object, or the reason why there is none."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_parsed", self._parse())
 
     @property
     def is_success(self) -> bool:
@@ -177,7 +183,7 @@ class Answer:
 
     @property
     def server_time(self) -> datetime | None:
-        """Linq's clock by the Date header, to know how far ours is off."""
+        """The time by Linq's clock, from the Date header."""
         date = _http_date(self.headers.get("date", ""))
         return date and storable.moment(date)
 
@@ -186,13 +192,6 @@ class Answer:
         if isinstance(self._parsed, str):
             raise Unreadable(self._parsed)
         return self._parsed
-
-    @property
-    def _parsed(self) -> Raw | str:
-        """The JSON object, or why there is none; read once. functools would lock for it, and forks inherit locks."""
-        if "parsed" not in self.__dict__:
-            self.__dict__["parsed"] = self._parse()
-        return self.__dict__["parsed"]  # type: ignore[no-any-return]
 
     def _parse(self) -> Raw | str:
         if self.cut:
@@ -205,10 +204,11 @@ class Answer:
 
 
 class NoAnswer(Exception):
-    """A request that got no whole answer; ``left`` when all of it may have reached the server.
+    """A request without a complete answer.
 
-    ``begun`` is the answer as far as it came, None when not even its status did. ``is_late``: the time was over.
-    ``todo`` says what to set, when a setting of this machine stands in the way; then nothing left.
+    ``left``: the whole request may have reached the server. ``begun``: the part of the answer that came, None without
+    even a status. ``is_late``: the deadline had passed. ``todo``: what to change when a setting of this machine is the
+    cause; then nothing was sent.
     """
 
     def __init__(
@@ -218,7 +218,7 @@ class NoAnswer(Exception):
         self.left, self.begun, self.is_late, self.todo = left, begun, is_late, todo
 
     def not_sent(self, message: str) -> SettingsError | NotSent:
-        """Return the exception for a request that did not reach its host: ``message``, unless a setting is wrong."""
+        """Return the exception for a request that did not reach its host: SettingsError when a setting is the cause."""
         return SettingsError(f"{self}; nothing was sent; {self.todo}") if self.todo else NotSent(message)
 
 

@@ -1,8 +1,7 @@
 """The HTTP adapter: every request to Linq, with its time limits, its retries and its errors.
 
 ``api`` has a method for each endpoint, ``exchange`` makes one request, ``transport`` and ``connection`` carry it,
-``acceptance`` says what the answer to a memo means,
-``throttle`` makes the pauses. ``rules`` decides what is repeated.
+``acceptance`` says what the answer to a memo means, ``throttle`` makes the pauses. ``rules`` decides what is repeated.
 """
 
 from linq_nb.client.acceptance import require_accepted

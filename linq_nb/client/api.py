@@ -25,6 +25,8 @@ from linq_nb.wire import Answer, NoAnswer, Unreadable
 
 T = TypeVar("T")
 
+_WEBHOOKS = "/v3/webhook-subscriptions"
+
 SLOWEST_UPLOAD_BYTES_S = 20_000
 """An upload gets the time that its bytes take at this rate, and then the time limit of any request."""
 
@@ -236,8 +238,7 @@ class Client:
 
     def subscriptions(self) -> list[Subscription]:
         """List the webhook subscriptions, active or not."""
-        path = "/v3/webhook-subscriptions"
-        return self._read_list(path, "subscriptions", wire.subscription, "the webhook subscriptions")
+        return self._read_list(_WEBHOOKS, "subscriptions", wire.subscription, "the webhook subscriptions")
 
     def create_subscription(
         self,
@@ -253,13 +254,13 @@ class Client:
         body |= {"phone_numbers": list(phone_numbers)} if phone_numbers else {}
         headers = {"routing_key_header": routing_key_header, "routing_id_header": routing_id_header}
         body |= {name: value for name, value in headers.items() if value is not None}
-        path, doing = "/v3/webhook-subscriptions", "the webhook subscription"
+        doing = "the webhook subscription"
 
         def read(answer: Answer) -> Subscription:
             return proof.subscription(answer.json(), target_url)
 
         try:
-            answer = self._ask_linq("POST", path, bodies.to_bytes(body), check=read)
+            answer = self._ask_linq("POST", _WEBHOOKS, bodies.to_bytes(body), check=read)
         except NoAnswer as failure:
             raise failure.not_sent(
                 f"{doing} got no answer ({failure}); if it was made, its secret is lost: "
@@ -269,8 +270,8 @@ class Client:
 
     def delete_subscription(self, subscription_id: str) -> None:
         """Delete a webhook subscription."""
-        path = f"/v3/webhook-subscriptions/{_segment(subscription_id)}"
-        self._read("DELETE", path, "deleting the webhook subscription", lambda answer: None)
+        path = f"{_WEBHOOKS}/{_segment(subscription_id)}"
+        self._read("DELETE", path, "deleting the webhook subscription", nothing)
 
     # --- how requests are made ---
 
@@ -394,7 +395,7 @@ class Client:
 
 def _is_doubtful(answer: Answer) -> bool:
     """Whether a read is refused by a connection that was kept: an error does not say which request it answers."""
-    return answer.is_by_kept and rules.memo_outcome(answer.http_status) == "rejected"
+    return answer.is_on_reused_connection and rules.memo_outcome(answer.http_status) == "rejected"
 
 
 def _outcome(request: Callable[[], Answer]) -> Answer | NoAnswer:

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection: h11 speaks the protocol, this owns the socket and keeps the time.
+"""One HTTP/1.1 connection: h11 speaks the protocol, this module owns the socket and enforces the deadline.
 
 httpx's own connections cannot promise what a memo needs: one deadline for the whole exchange, certainty whether the
 last byte was handed over, and no second use after unread bytes or an answer that was not understood.
@@ -24,8 +24,8 @@ from linq_nb.text import clean
 
 CONNECT_TIMEOUT_S = 10.0
 KEEP_ALIVE_S = 3.0
-"""An idle connection is not used again after this. Servers close theirs after 5 s or more, and the outcome of a memo
-that meets the closing is unknown."""
+"""How long an idle connection may be used again, in seconds. Servers close theirs after 5 s or more, and the outcome of
+a memo that is sent at that moment is unknown."""
 
 MAX_HEAD_BYTES = 65_536
 MAX_INTERIM_ANSWERS = 20

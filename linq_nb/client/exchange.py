@@ -1,4 +1,4 @@
-"""One request and its answer: the key goes in here, and nothing secret comes out."""
+"""One request and its answer: the key is added to the request, and hidden in the answer."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ _BEFORE_THE_FIRST_BYTE: tuple[type[Exception], ...] = (
 )
 
 SECOND_ANSWER_S = 1.0
-"""How long a 429 is doubted that came by a connection that was used before. It may be the late answer to an earlier
-request, and then the answer to this one follows; after a 429 there is a pause anyway."""
+"""How long to wait for a second answer after a 429 on a connection that was used before, in seconds. The 429 may be the
+late answer to an earlier request, and then the answer to this one follows. After a 429 there is a pause anyway."""
 
 _COMMON = [(b"User-Agent", b"linq_nb"), (b"Accept", b"application/json"), (b"Accept-Encoding", b"gzip")]
 _PLAIN_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "expect"})
@@ -131,8 +131,8 @@ class Exchanges:
     ) -> Answer:
         """Make a request to Linq; ``target`` follows the base URL, ``timeout`` is in seconds.
 
-        ``check`` is given a 2xx while its connection is still held: when it raises, the connection is closed. Its
-        Unreadable ends there, since whoever reads the answer meets it again; any other exception is raised.
+        ``check`` is given a 2xx while its connection is still held: when it raises, the connection is closed. An
+        Unreadable of it is dropped, since reading the answer raises it again; any other exception is raised.
         Raises NoAnswer.
         """
         body = Body(content, at_write, is_always_read=self.is_ours)
@@ -206,9 +206,7 @@ class Exchanges:
         try:
             response = self._transport.handle_request(request)
         except TRANSPORT_ERRORS as error:
-            left, is_late = body.may_have_left(error), _is_late(request)
-            todo = error.todo if isinstance(error, SetupFault) else ""
-            raise NoAnswer(self._reason(error, request), left=left, is_late=is_late, todo=todo) from None
+            raise self._no_answer(error, request, left=body.may_have_left(error)) from None
         except KeyboardInterrupt as interrupt:
             raise interrupt.with_traceback(None) from None  # the frames of a transport hold what it sends and reads
         stream, is_understood = response.extensions.get("network_stream"), False
@@ -244,9 +242,7 @@ class Exchanges:
                 if time.monotonic() > request.extensions["deadline"]:
                     raise httpx.ReadTimeout("the exchange did not end in time")
         except TRANSPORT_ERRORS as error:
-            begun = self._answer(response, chunks)
-            why, is_late = self._reason(error, request), _is_late(request)
-            raise NoAnswer(why, left=True, begun=begun, is_late=is_late) from None
+            raise self._no_answer(error, request, left=True, begun=self._answer(response, chunks)) from None
         return self._answer(response, chunks)
 
     def _answer(self, response: httpx.Response, chunks: list[bytes]) -> Answer:
@@ -261,8 +257,15 @@ class Exchanges:
                 if (value := response.headers.get(name)) is not None
             },
             cut=len(data) > MAX_ANSWER_BYTES,
-            is_by_kept=getattr(response.extensions.get("network_stream"), "is_kept", False),
+            is_on_reused_connection=getattr(response.extensions.get("network_stream"), "is_kept", False),
         )
+
+    def _no_answer(
+        self, error: Exception, request: httpx.Request, *, left: bool, begun: Answer | None = None
+    ) -> NoAnswer:
+        is_late = time.monotonic() >= request.extensions["deadline"]
+        todo = error.todo if isinstance(error, SetupFault) else ""
+        return NoAnswer(self._reason(error, request), left=left, begun=begun, is_late=is_late, todo=todo)
 
     def _reason(self, error: Exception, request: httpx.Request) -> str:
         """Say in a few words why there was no answer."""
@@ -297,10 +300,6 @@ class _Request(httpx.Request):
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.url.host}>"
-
-
-def _is_late(request: httpx.Request) -> bool:
-    return time.monotonic() >= float(request.extensions["deadline"])
 
 
 def _common(url: httpx.URL, content: bytes) -> Headers:

@@ -23,8 +23,6 @@ from linq_nb.client.trust import SetupFault, certificate_fault, tls
 from linq_nb.hosts import is_loopback
 from linq_nb.secret import HiddenMapping, HiddenUrl, Secret, StandIns
 
-EXAMPLE = "http://proxy.example:8080"
-
 
 class Proxy(NamedTuple):
     """A proxy, and the variable of the environment (or what else) that names it."""
@@ -136,7 +134,7 @@ class ProxyTransport(httpx.HTTPTransport):
 def _no_url(proxy: Proxy) -> SetupFault:
     return SetupFault(
         f"{proxy.variable} is not the URL of a proxy that can be used",
-        f"set it to one such as {EXAMPLE} (http, https or socks5), or unset it",
+        "set it to one such as http://proxy.example:8080 (http, https or socks5), or unset it",
     )
 
 

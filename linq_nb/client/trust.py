@@ -40,10 +40,9 @@ class Source(NamedTuple):
 
 def sources() -> tuple[Source, ...]:
     """Return what the environment says about trusted certificates, empty for certifi's."""
-    environ = {name: os.environ.get(name, "") for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")}
-    other = environ.pop("REQUESTS_CA_BUNDLE")
-    named = tuple(Source(name, path) for name, path in environ.items() if path)
-    return named or ((Source("REQUESTS_CA_BUNDLE", other),) if other else ())
+    names = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+    named = tuple(Source(name, os.environ[name]) for name in names if os.environ.get(name))
+    return tuple(source for source in named if source.variable != "REQUESTS_CA_BUNDLE") or named
 
 
 def tls() -> ssl.SSLContext:

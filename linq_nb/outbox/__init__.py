@@ -1,4 +1,4 @@
-"""The outbox: sends each memo once, journals what is meant before and what came after, and reads back."""
+"""The outbox: sends each memo once, journals the intent before and the answer after, and reads the results."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def _chat_label(send: Send) -> str:
 
 
 class _Attempt:
-    """One attempt at a claimed send: ``send`` is the send as the journal has it, with what was learnt since."""
+    """One attempt at a claimed send: ``send`` is the journal's record of it, with what changed since."""
 
     def __init__(self, session: Session, draft: Draft, claim: Claim, accept: Collection[str], pause: Pause) -> None:
         self.session, self.draft, self.memo = session, draft, draft.memo
@@ -288,7 +288,7 @@ class _Attempt:
             self.send = dataclasses.replace(self.send, **fields)
 
     def _record_failure(self, error: BaseException) -> None:
-        """Write down a no, or that it is not known; an interrupt in the middle of the POST is not known either."""
+        """Record a refusal or an unknown outcome; after an interrupt in the middle of the POST it is unknown too."""
         failed, event = refused(self.send, error, self.session.now())
         try:
             self._record(failed, event)
@@ -320,7 +320,7 @@ class _Attempt:
         self.is_accepted = True
 
     def _record(self, send: Send, event: Event) -> bool:
-        """Write under the claim; when that was lost, the event is kept, and only Linq's word changes the send.
+        """Write the send under its claim; without the claim the event is kept, and only Linq's word changes the send.
 
         Returns False when the send cannot have the event's message, since another send has it.
         """
@@ -367,7 +367,14 @@ def accepted(send: Send, answer: wire.Answer) -> tuple[Send, Event]:
 
 def refused(send: Send, error: BaseException, at: datetime) -> tuple[Send, Event]:
     """Return a send with what its error means for it, and the observation of that."""
-    is_posting, facts = send.status == "sending", _error_fields(error)
+    is_posting = send.status == "sending"
+    facts: dict[str, Any] = {
+        "http_status": getattr(error, "status", None),
+        "error_code": None if isinstance(error, PreflightError) else getattr(error, "code", None),
+        "error_message": unmasked(error) if isinstance(error, LinqError) else f"stopped by {type(error).__name__}",
+        "doc_url": getattr(error, "doc_url", None),
+        "trace_id": getattr(error, "trace_id", None),
+    }
     if isinstance(error, ApiError):
         status = "rejected" if rules.memo_outcome(error.status or 0) == "rejected" else "not_sent"
     else:
@@ -375,14 +382,3 @@ def refused(send: Send, error: BaseException, at: datetime) -> tuple[Send, Event
     source, body = "post" if is_posting else "prepare", getattr(error, "response", None)
     failed = dataclasses.replace(send, status=status, checked_at=at, **facts)
     return failed, Event(send_id=send.send_id, at=at, source=source, status=status, body=body, **facts)
-
-
-def _error_fields(error: BaseException) -> dict[str, Any]:
-    """Return what an exception says of a send, as fields."""
-    return {
-        "http_status": getattr(error, "status", None),
-        "error_code": None if isinstance(error, PreflightError) else getattr(error, "code", None),
-        "error_message": unmasked(error) if isinstance(error, LinqError) else f"stopped by {type(error).__name__}",
-        "doc_url": getattr(error, "doc_url", None),
-        "trace_id": getattr(error, "trace_id", None),
-    }

@@ -100,7 +100,7 @@ class Batch(Unpicklable):
         self._threads: list[Worker] = []
 
     def _start(self) -> Batch:
-        """Start the workers; what the system refuses beyond the first is done without."""
+        """Start the workers, or fewer of them when the system refuses more threads."""
         _running.add(self)
         try:
             start(self._threads, self._work, "linq_nb batch", self._workers)
@@ -245,11 +245,7 @@ class Batch(Unpicklable):
             with contextlib.suppress(LinqError):
                 journalled = self._session.journal.get(row.wanted.send_id)
         if journalled is not None and journalled.status not in IN_HAND_STATUSES:
-            return (
-                journalled
-                if journalled.error_message
-                else dataclasses.replace(journalled, error_message=unmasked(error))
-            )
+            return dataclasses.replace(journalled, error_message=journalled.error_message or unmasked(error))
         if is_unreadable:
             may_be_sent = row.verdict in ("already_sent", "unclear")
         else:
@@ -281,7 +277,7 @@ class Batch(Unpicklable):
     def _end(self, row: PlanRow, send: Send) -> None:
         self._results[row.row] = send
         self._done += 1
-        if self.is_done:  # to wake those who wait for each row would cost more than the row
+        if self.is_done:  # waking the waiting threads for each row would cost more than the row
             self._changed.notify_all()
 
     def _give_up(self, current: PlanRow | None, error: BaseException) -> None:

@@ -431,6 +431,6 @@ def _own(session: Session, sends: Send | Iterable[Send] | None) -> list[Send] | 
     """Return the sends that a method was given; raises PreflightError for one of another outbox."""
     if sends is None:
         return None
-    sends = [sends] if isinstance(sends, Send) else list(sends)
-    session.check_sends(sends)
-    return sends
+    chosen: list[Send] = lookup.listed(sends)
+    session.check_sends(chosen)
+    return chosen

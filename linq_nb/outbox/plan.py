@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
@@ -98,25 +99,18 @@ class _Planner:
         draft = dataclasses.replace(draft, chat=chat)
         check_shape(draft)
         wanted = self._session.wanted(draft)
+        row = functools.partial(PlanRow, row=number, draft=draft, wanted=wanted)
         if (first := self._first_row.get(wanted.send_id)) is not None:
-            why = f"the same memo, chat and copy as row {first}"
-            return PlanRow(row=number, draft=draft, verdict="duplicate", why=why, wanted=wanted)
+            return row(verdict="duplicate", why=f"the same memo, chat and copy as row {first}")
         recorded = self._session.recorded(draft)
         if recorded is not None and (verdict := self._verdict_of_recorded(recorded)):
-            return PlanRow(row=number, draft=draft, verdict=verdict[0], why=verdict[1], wanted=wanted)
+            return row(verdict=verdict[0], why=verdict[1])
         if not unread and (trace := recovery.search(self._session, wanted)):
-            why = f"{trace.evidence}: it is {'adopted, ' if trace.message else ''}not sent"
-            return PlanRow(row=number, draft=draft, verdict="unclear", why=why, wanted=wanted)
+            adopted = "adopted, " if trace.message else ""
+            return row(verdict="unclear", why=f"{trace.evidence}: it is {adopted}not sent")
         findings = self._findings(draft, wanted, chat) if isinstance(chat, Chat) else []
         why = unread or "; ".join(finding.message for finding in preflight.errors(findings))
-        return PlanRow(
-            row=number,
-            draft=draft,
-            verdict="refused" if why else "send",
-            why=why,
-            findings=tuple(findings),
-            wanted=wanted,
-        )
+        return row(verdict="refused" if why else "send", why=why, findings=tuple(findings))
 
     def _verdict_of_recorded(self, recorded: Send) -> tuple[Verdict, str] | None:
         """Return verdict and reason for a row that the journal has, None when it is free to be sent again."""

@@ -14,14 +14,7 @@ from itertools import islice
 from typing import Any
 
 from linq_nb import rules, storable
-from linq_nb.errors import (
-    ApiError,
-    AuthenticationError,
-    JournalError,
-    LinqError,
-    NotFoundError,
-    RateLimitError,
-)
+from linq_nb.errors import ApiError, AuthenticationError, JournalError, LinqError, NotFoundError, RateLimitError
 from linq_nb.model import Chat, Event, Message, Send
 from linq_nb.outbox.threads import Worker, join, start
 from linq_nb.session import Session
@@ -99,7 +92,7 @@ class Poll:
 
     @property
     def error(self) -> LinqError | None:
-        """The error that says most: the error that stopped all, else the first."""
+        """The error to raise: the error that stopped all requests, else the first."""
         errors = list(self.errors.values())
         return next((error for error in errors if isinstance(error, HOPELESS)), errors[0] if errors else None)
 

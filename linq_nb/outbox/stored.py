@@ -1,6 +1,6 @@
 """Where webhooks are stored: files of any name, compressed or not, folders of them, frames, lists.
 
-What is read is told by its content. What is passed over is counted with its reason and its names.
+The content of a file says what it is. What is skipped is counted, with the reason and the first names.
 """
 
 from __future__ import annotations
