@@ -129,8 +129,8 @@ def time_of(raw: Raw, name: str) -> datetime | None:
 class Answer:
     """One HTTP answer: its status, its text and the headers that are used.
 
-    ``cut``: the text is longer than what is read of it. ``is_on_reused_connection``: such a connection may
-    deliver the answer to an earlier request.
+    ``cut``: the text is longer than what is read of it. ``is_on_reused_connection``: such a connection may deliver the
+    answer to an earlier request.
     """
 
     http_status: int

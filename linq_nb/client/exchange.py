@@ -150,7 +150,7 @@ class Exchanges:
         timeout: float,
         deadline: float,
         *,
-        is_public: bool = False,
+        is_public: bool,
     ) -> Answer:
         """PUT bytes to another host, without the key, until ``deadline`` by the monotonic clock. Raises NoAnswer.
 

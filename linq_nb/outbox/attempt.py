@@ -157,9 +157,7 @@ class _Attempt:
             return adopted
         try:
             self._prepare()
-            answer = self._post()
-            if not self.is_accepted:  # an answer that was cut off, and says enough even so
-                self._record_answer(answer)
+            self._post()
         except BaseException as error:
             if not self.is_accepted:
                 self._record_failure(error)
@@ -215,19 +213,20 @@ class _Attempt:
 
     # --- the POST: only while the journal says ``sending`` may something be under way ---
 
-    def _post(self) -> wire.Answer:
+    def _post(self) -> None:
         """POST the memo; an attachment that Linq no longer has is uploaded again, once."""
         try:
-            return self._post_with_retries()
+            self._post_with_retries()
+            return
         except NotFoundError as error:
             if error.code != 2003 or not self._is_upload:
                 raise
         self._mark("preparing")
         self.session.uploads.forget(self.memo)
         self._upload()
-        return self._post_with_retries()
+        self._post_with_retries()
 
-    def _post_with_retries(self) -> wire.Answer:
+    def _post_with_retries(self) -> None:
         outcome, tries = self._post_once(), 1
         while (pause := rules.pause_after("memo", tries, outcome)) is not None:
             self._mark("preparing")  # nothing was sent, and nothing is under way
@@ -235,7 +234,9 @@ class _Attempt:
                 self.session.throttle.limit(pause.seconds)
             self.pause(pause.seconds)
             outcome, tries = self._post_once(), tries + 1
-        return require_accepted(outcome, self.draft.chat_id, _chat_label(self.send), self._attachment_id)
+        if not self.is_accepted:  # an answer that was cut off may say enough even so
+            chat_id, label = self.draft.chat_id, _chat_label(self.send)
+            self._record_answer(require_accepted(outcome, chat_id, label, self._attachment_id))
 
     def _post_once(self) -> wire.Answer | wire.NoAnswer:
         """Mark the send and make one request, when the rate limit allows it; returns what came of it."""
