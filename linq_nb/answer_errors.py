@@ -1,4 +1,4 @@
-"""The exception for an answer that says no, or that nobody can read: one line, with the facts of the answer."""
+"""The exception for an answer that is a refusal or cannot be read: one line, with the facts of the answer."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -60,8 +61,7 @@ class SkewMeter:
     def __init__(self, steady: Callable[[], float]) -> None:
         self._steady = steady
         self._lock = threading.Lock()
-        self._low: float | None = None
-        self._high: float | None = None
+        self._low, self._high = math.inf, -math.inf
 
     def note(self, server_time: datetime, asked_at: float) -> None:
         """Count an answer that is here now, to a request of ``asked_at`` by the steady clock.
@@ -70,13 +70,12 @@ class SkewMeter:
         """
         low, high = server_time.timestamp() - self._steady(), (server_time + _SECOND).timestamp() - asked_at
         with self._lock:
-            self._low = low if self._low is None else min(low, self._low)
-            self._high = high if self._high is None else max(high, self._high)
+            self._low, self._high = min(low, self._low), max(high, self._high)
 
     def skew(self, now: datetime) -> Skew | None:
         """Return how far the server's clock is ahead of one that shows ``now``; None without any answer."""
         with self._lock:
-            if self._low is None or self._high is None:
+            if self._low == math.inf:
                 return None
             behind = self._steady() - now.timestamp()
             return Skew(timedelta(seconds=self._low + behind), timedelta(seconds=self._high + behind))

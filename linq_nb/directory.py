@@ -31,8 +31,8 @@ class Directory:
         """Return the only chat with this name or handle; raises PreflightError that says what to give instead."""
         has_number = digit_count(name) >= LEAST_DIGITS
         keys = [name_key(name), *(sorted(exact_keys(name)) if has_number or "@" in name else ())]
-        found = {chat.chat_id: self._rated(chat) for key in keys for chat in self._by_key.get(key, ())}
-        matches = list(found.values())
+        by_id = {chat.chat_id: self._rated(chat) for key in keys for chat in self._by_key.get(key, ())}
+        matches = list(by_id.values())
         if len(matches) == 1:
             return matches[0]
         if matches:

@@ -33,10 +33,10 @@ class OptOuts:
     """The refusals that stand, by chat and by person. Safe to use from several threads."""
 
     def __init__(
-        self, client: Client, journal: Journal, known: Callable[[], Iterable[Chat]], *, ask_again_s: float = ASK_AGAIN_S
+        self, client: Client, journal: Journal, chats: Callable[[], Iterable[Chat]], *, ask_again_s: float = ASK_AGAIN_S
     ) -> None:
-        """``known`` gives the chats that were read: a message in any chat of a person counts for all of them."""
-        self._client, self._journal, self._known, self._ask_again_s = client, journal, known, ask_again_s
+        """``chats`` gives the chats that were read: a message in any chat of a person counts for all of them."""
+        self._client, self._journal, self._chats, self._ask_again_s = client, journal, chats, ask_again_s
         self._read_at = float("-inf")
         self._refused: dict[str, datetime] = {}
         self._written: dict[str, datetime] = {}
@@ -53,7 +53,7 @@ class OptOuts:
         refused_at = max((self._refused[name] for name in names if name in self._refused), default=None)
         if refused_at is None:
             return None
-        others = [other.chat_id for other in self._known() if set(_names(other)) & set(names)]
+        others = [other.chat_id for other in self._chats() if set(_names(other)) & set(names)]
         written_at = max((self._written[name] for name in (*names, *others) if name in self._written), default=None)
         return None if written_at and written_at > refused_at else refused_at
 

@@ -205,8 +205,8 @@ def service(chat: Chat, memo: VoiceMemo) -> Iterator[Finding]:
 
 def group(chat: Chat, memo: VoiceMemo) -> Iterator[Finding]:
     if chat.is_group:
-        who = f" ({views.people(len(chat.others))} receive it)" if chat.others else ""
-        yield _info("no_receipts", f"a group{who}: Linq reports sent, never delivered or read")
+        receivers = f" ({views.people(len(chat.others))} receive it)" if chat.others else ""
+        yield _info("no_receipts", f"a group{receivers}: Linq reports sent, never delivered or read")
 
 
 def health(chat: Chat, memo: VoiceMemo) -> Iterator[Finding]:
@@ -267,9 +267,9 @@ def _formats() -> str:
     return names_of([facts.label for facts in audio.FORMATS.values()])
 
 
-def _differ(told_s: float, played_s: float) -> bool:
+def _differ(stated_s: float, played_s: float) -> bool:
     """Whether two lengths differ by more than the padding of encoders explains."""
-    return abs(told_s - played_s) > max(0.03 * told_s, 0.5)
+    return abs(stated_s - played_s) > max(0.03 * stated_s, 0.5)
 
 
 _ORDER = {"error": 0, "warning": 1, "info": 2}

@@ -263,7 +263,7 @@ def match(
 
 
 def skew_at_post(send: Send) -> Skew | None:
-    """Return what was known at the POST of how far Linq's clock is ahead of ours."""
+    """Return how far Linq's clock was ahead of ours at the POST, by what was known then."""
     if send.skew_min_ms is None or send.skew_max_ms is None:
         return None
     return Skew(timedelta(milliseconds=send.skew_min_ms), timedelta(milliseconds=send.skew_max_ms))
@@ -299,7 +299,7 @@ def _doubt_of_messages(send: Send, near: Sequence[Message], others: Sequence[Mes
 
 
 def _doubt_of_time(search: _Search, posted_at: datetime, messages: Sequence[Message]) -> str | None:
-    """Say why the list need not hold the message of the request: clocks that nobody knows, a list that is too old."""
+    """Say why a missing message proves nothing: an unknown skew of the clocks, or a list that is too old."""
     read = search.read
     if not read.is_complete:
         return "the chat's messages could not be read back to the time of the request"

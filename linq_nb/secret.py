@@ -88,7 +88,7 @@ class StandIns:
         self._secrets: dict[bytes, Secret] = {}
 
     def add(self, secret: Secret) -> bytes:
-        """Return what stands in for a secret; nobody can guess it."""
+        """Return the bytes that stand in for a secret, which cannot be guessed."""
         name = _PREFIX + secrets.token_hex(16).encode()
         self._secrets[name] = secret
         return name

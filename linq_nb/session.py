@@ -150,7 +150,7 @@ class Session:
         return chat
 
     def forget_chat(self, chat_id: str) -> None:
-        """Drop what is remembered of a chat."""
+        """Read a chat anew when it is needed again."""
         self._chats.pop(chat_id, None)
 
     def known_chats(self) -> list[Chat]:
@@ -226,7 +226,7 @@ class Session:
         )
 
     def recorded(self, draft: Draft) -> Send | None:
-        """Return what the journal has of this draft."""
+        """Return the journal's record of this draft."""
         return self.journal.find(self.wanted(draft), draft.memo.names, url_names_of(draft.memo))
 
     def seconds_since_mark(self, send: Send) -> float | None:
@@ -234,8 +234,8 @@ class Session:
 
         With a wall clock of the caller's only a journal's clock of the caller's shows the same time.
         """
-        is_one_time = self._is_real_time or not self.journal.database.is_real_time
-        return self.journal.seconds_since_mark(send.send_id) if is_one_time else None
+        is_same_clock = self._is_real_time or not self.journal.database.is_real_time
+        return self.journal.seconds_since_mark(send.send_id) if is_same_clock else None
 
     def is_sent(self, draft: Draft) -> bool:
         """Whether the journal has this draft as sent, so that sending it again sends nothing."""

@@ -324,7 +324,7 @@ class Client:
         body: Any = None,
         kind: rules.Kind = "read",
     ) -> T:
-        """Make a request that sends nobody anything, repeated on faults that pass; ``read`` takes its answer.
+        """Make a request that sends no message, with retries; ``read`` reads its answer.
 
         The answer is read while its connection is held: what cannot be read, or is about something else, closes it.
         """

@@ -114,7 +114,7 @@ class Connection:
         return True
 
     def has_next_answer(self, wait_s: float = 0.0) -> bool:
-        """Whether another answer came behind this one, so that nobody can say which is which.
+        """Whether another answer follows this one, so that it is not clear which request each of them answers.
 
         On a connection that was used before it is waited for, at most ``wait_s`` seconds; the connection cannot be used
         again after that.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 import time
@@ -46,11 +47,9 @@ def _dns(host: str, proxy: Proxy | None) -> str:
     if proxy is not None:
         host = httpx.URL(proxy.place).host
     note = "; the proxy looks up Linq's name" if proxy is not None else ""
-    try:
+    with contextlib.suppress(ValueError):
         ipaddress.ip_address(host)
         return f"not needed: {host} is an address{note}"
-    except ValueError:
-        pass
     try:
         addresses = {str(answer[4][0]) for answer in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError):

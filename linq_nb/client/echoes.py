@@ -1,4 +1,4 @@
-"""The key in what a server answers, which may echo it: hidden in every spelling that gives it away."""
+"""Hides the API key in the answers of a server, which may echo it, in every spelling that reveals it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Echoes:
 
 
 def _spellings(key: Secret) -> Iterator[str]:
-    """Give the key, and what is in every base64 text with the key inside, wherever it begins there."""
+    """Give the key, and the part of it that is in every base64 text of it, for each place where it may begin."""
     yield key.reveal()
     size = len(key.reveal().encode())
     for before in range(3 if size >= MIN_BASE64 else 0):

@@ -23,12 +23,7 @@ from linq_nb.wire import MAX_ANSWER_BYTES, Answer, NoAnswer, Unreadable
 Check = Callable[[Answer], object]
 """Raises Unreadable for a 2xx that is not the answer to the request that was made."""
 
-TRANSPORT_ERRORS: tuple[type[Exception], ...] = (
-    httpx.HTTPError,
-    httpx.StreamError,
-    httpx.InvalidURL,
-    UnicodeError,
-)
+TRANSPORT_ERRORS: tuple[type[Exception], ...] = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError)
 """What a transport raises when no whole answer came."""
 
 _BEFORE_THE_FIRST_BYTE: tuple[type[Exception], ...] = (
@@ -94,12 +89,7 @@ class Exchanges:
     """
 
     def __init__(
-        self,
-        base_url: str,
-        key: Secret,
-        *,
-        transport: httpx.BaseTransport | None,
-        now: Callable[[], datetime],
+        self, base_url: str, key: Secret, *, transport: httpx.BaseTransport | None, now: Callable[[], datetime]
     ) -> None:
         self._base = httpx.URL(base_url)
         self._base_path = self._base.raw_path.decode("ascii").rstrip("/")
@@ -121,13 +111,7 @@ class Exchanges:
             self._transport.close()
 
     def to_linq(
-        self,
-        method: str,
-        target: str,
-        content: bytes,
-        timeout: float,
-        at_write: Callable[[], None],
-        check: Check,
+        self, method: str, target: str, content: bytes, timeout: float, at_write: Callable[[], None], check: Check
     ) -> Answer:
         """Make a request to Linq; ``target`` follows the base URL, ``timeout`` is in seconds.
 
@@ -143,14 +127,7 @@ class Exchanges:
         return self._answered(request, body, check)
 
     def put(
-        self,
-        url: str,
-        headers: Mapping[str, str],
-        content: bytes,
-        timeout: float,
-        deadline: float,
-        *,
-        is_public: bool,
+        self, url: str, headers: Mapping[str, str], content: bytes, timeout: float, deadline: float, *, is_public: bool
     ) -> Answer:
         """PUT bytes to another host, without the key, until ``deadline`` by the monotonic clock. Raises NoAnswer.
 

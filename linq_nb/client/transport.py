@@ -82,7 +82,7 @@ class DirectTransport(httpx.BaseTransport):
         connection.close()
 
     def _release(self, connection: Connection) -> None:
-        """Keep a connection for the next request or close it; the oldest is closed when nobody needed it for long."""
+        """Keep a connection for the next request or close it; the oldest idle one is closed when its time is over."""
         if not connection.finish():
             self._drop(connection)
             return

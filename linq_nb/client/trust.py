@@ -24,7 +24,7 @@ _OTHER_HOST = {62, 63, 64}
 
 
 class SetupFault(httpx.ConnectError):
-    """No connection stands, because of a setting of this machine; ``todo`` says what to set."""
+    """A setting of this machine prevents the connection; ``todo`` says what to change."""
 
     def __init__(self, what: str, todo: str) -> None:
         super().__init__(what)
@@ -39,7 +39,7 @@ class Source(NamedTuple):
 
 
 def sources() -> tuple[Source, ...]:
-    """Return what the environment says about trusted certificates, empty for certifi's."""
+    """Return the certificates that the environment names; none where certifi's are used."""
     names = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
     named = tuple(Source(name, os.environ[name]) for name in names if os.environ.get(name))
     return tuple(source for source in named if source.variable != "REQUESTS_CA_BUNDLE") or named

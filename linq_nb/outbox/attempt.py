@@ -239,7 +239,7 @@ class _Attempt:
             self._record_answer(require_accepted(outcome, chat_id, label, self._attachment_id))
 
     def _post_once(self) -> wire.Answer | wire.NoAnswer:
-        """Mark the send and make one request, when the rate limit allows it; returns what came of it."""
+        """Mark the send and make one request, when the rate limit allows it; returns the answer, or that none came."""
         if wait_s := self.session.throttle.rate_limit_wait_s():
             self.pause(wait_s)
         self._mark("sending", **self._post_times())
@@ -340,7 +340,7 @@ def _cause(error: JournalError) -> str:
 
 
 def accepted(send: Send, answer: wire.Answer) -> tuple[Send, Event]:
-    """Return a posted send with what Linq's 2xx says, and the observation of it."""
+    """Return a posted send with the facts of Linq's 2xx, and the event that records them."""
     fields = wire.accepted(answer)
     ours = ("filename", "mime_type", "size_bytes", "duration_ms", "attachment_id", "is_group")
     fields = {name: value for name, value in fields.items() if name not in ours or getattr(send, name) is None}
@@ -367,7 +367,7 @@ def accepted(send: Send, answer: wire.Answer) -> tuple[Send, Event]:
 
 
 def refused(send: Send, error: BaseException, at: datetime) -> tuple[Send, Event]:
-    """Return a send with what its error means for it, and the observation of that."""
+    """Return a send as its error leaves it, and the event that records the error."""
     is_posting = send.status == "sending"
     facts: dict[str, Any] = {
         "http_status": getattr(error, "status", None),

@@ -102,8 +102,8 @@ def drafts_of_table(
     other columns stay beside the draft. A bad row is a BadDraft that says why. Each distinct file that is audio is
     read once.
     """
-    found = (table.find(CHAT, chat), table.find(AUDIO, audio))
-    places = (*found, table.get(COPY, copy), table.get(FORCE_NOTIFY, force_notify))
+    required = (table.find(CHAT, chat), table.find(AUDIO, audio))
+    places = (*required, table.get(COPY, copy), table.get(FORCE_NOTIFY, force_notify))
     load = functools.cache(lambda name: VoiceMemo.load(name, folder=folder))
     too_many = (
         f"the line has more fields than the first one ({','.join(table.names)}); put a name with a comma in quotes"

@@ -1,4 +1,4 @@
-"""Following sends: looking again and again, in this thread or in one of its own, and asking Linq for what is due."""
+"""Following sends: repeated looks, in this thread or in one of its own, and polls of the sends that are due."""
 
 from __future__ import annotations
 

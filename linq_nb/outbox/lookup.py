@@ -27,7 +27,7 @@ def sends(
     now = session.now()
     start = time_of(since, now)
     chat_id = None if chat is None else session.chat_id(chat)
-    words = [status] if isinstance(status, str) else None if status is None else list(status)
+    words = None if status is None else listed(status)
     open_since = None
     if words and NEEDS_ME in words:
         words = [word for word in words if word != NEEDS_ME] + list(NEEDS_ME_STATUSES)

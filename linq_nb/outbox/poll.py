@@ -216,7 +216,7 @@ def read_status(session: Session, send: Send) -> Event:
 
 
 def event_of(send: Send, message: Message, source: str, at: datetime, **more: Any) -> Event:
-    """Return what a message says of a send, with ``more`` fields."""
+    """Return the event that a message read from Linq is for a send; ``more`` are further fields."""
     return Event(
         send_id=send.send_id,
         at=at,
@@ -232,7 +232,7 @@ def event_of(send: Send, message: Message, source: str, at: datetime, **more: An
 
 
 def listed(send: Send, message: Message, at: datetime) -> Event:
-    """Return what a list says of a send; its body holds the facts that an event has no field for."""
+    """Return the event for a message in a chat's list; its body holds the facts that an event has no field for."""
     body: dict[str, Any] = {"listed": True}
     for name in ("created_at", "updated_at", "reconciled_at"):
         when = getattr(message, name)

@@ -60,7 +60,7 @@ def _look_for(session: Session, send: Send) -> Send:
 
 
 def _read_chat(session: Session, send: Send) -> tuple[list[Message], rules.ListRead]:
-    """Read a chat's messages, and note what the clocks say meanwhile."""
+    """Read a chat's messages, and how the clocks stand while they are read."""
     asked_at, seconds, times = session.now(), session.seconds_since_mark(send), list[datetime | None]()
     by_wall = asked_at - (send.posted_at or asked_at)
     others: list[Message] = []
@@ -111,7 +111,7 @@ def resolve(session: Session, send: Send, outcome: Literal["sent", "not_sent"], 
 
 
 def _refuse_under_way(session: Session, send: Send) -> None:
-    """Refuse a send whose owner is gone without an end of its request, as long as that may still arrive."""
+    """Refuse a send whose owner ended without an outcome, as long as its request may still arrive."""
     has_ended = send.error_message is not None  # its owner wrote that down
     seconds = session.seconds_since_mark(send)
     if seconds is None:

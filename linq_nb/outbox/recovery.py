@@ -23,7 +23,7 @@ class Trace:
     message: ChatMessage | None = None
 
     def event(self, send: Send, at: datetime) -> Event:
-        """Return what this says of the send."""
+        """Return the event that records this for the send."""
         body, message = {"evidence": self.evidence}, self.message
         event = Event(send_id=send.send_id, at=at, source="reconcile", status="unknown", body=body)
         if message is None:

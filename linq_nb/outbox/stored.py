@@ -227,7 +227,7 @@ def _encoding(start: bytes) -> str:
 
 
 def _of_text(text: str, name: str, skips: SkipLog, *, is_json: bool, line: int = 1) -> Iterator[Item]:
-    """Give the JSON objects of a text, and what ought to be one, and count what is passed over."""
+    """Give the JSON objects of a text, broken ones too, and count the lines that are skipped."""
     is_binary = "\0" in text
     if not text.strip("\ufeff \r\n\t"):
         skips.add("an empty file", name)

@@ -1,4 +1,4 @@
-"""Watching sends until they are settled: when each is asked for, the table that shows it, and what is left of it."""
+"""Watching sends until they are settled: the polls, the live table, and the result."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Watched(SendList):
 
 
 class Watch:
-    """A watch that can be run; ``result`` is what stands at its end, also after an interrupt or an error."""
+    """One watch; ``result`` holds the sends at its end, also after an interrupt or an error."""
 
     def __init__(
         self,
