@@ -36,8 +36,15 @@ class Directory:
         if len(matches) == 1:
             return matches[0]
         if matches:
-            raise _several(name, matches)
-        raise _no_number(name) if has_number and not _has_words(name) else self._no_name(name)
+            listed = ", ".join(
+                f"{chat.chat_id} ({_described(chat)}{_spelling(chat, name)})" for chat in matches[:MOST_LISTED]
+            )
+            raise _error(f"{len(matches)} chats are called {recipient(name, 80)!r}", f"give an id: {listed}")
+        has_words = sum(map(str.isalpha, name)) > 3  # more letters than a mistyped phone number has
+        if has_number and not has_words:
+            problem = refusal(name) or f"no 1:1 chat has this phone number ({described(name)})"
+            raise _error(problem, "%linq_chats lists all")
+        raise self._no_name(name)
 
     def _no_name(self, name: str) -> PreflightError:
         """Return the error for a name that no chat has; phone numbers are no hint, since they are other people's."""
@@ -53,18 +60,6 @@ class Directory:
         return _error(f"no chat is called {recipient(name, 80)!r}", hint + "; %linq_chats lists all")
 
 
-def _several(name: str, matches: Sequence[Chat]) -> PreflightError:
-    """Return the error for a name that several chats have, with what tells them apart where that cannot be seen."""
-    listed = ", ".join(f"{chat.chat_id} ({_described(chat)}{_spelling(chat, name)})" for chat in matches[:MOST_LISTED])
-    return _error(f"{len(matches)} chats are called {recipient(name, 80)!r}", f"give an id: {listed}")
-
-
-def _no_number(name: str) -> PreflightError:
-    """Return the error for a phone number that no chat has, or that is none."""
-    wrong = refusal(name)
-    return _error(wrong or f"no 1:1 chat has this phone number ({described(name)})", "%linq_chats lists all")
-
-
 def _error(what: str, todo: str) -> PreflightError:
     return PreflightError(f"{what}; nothing was sent; {todo}")
 
@@ -78,11 +73,6 @@ def _described(chat: Chat) -> str:
     """Name a chat, and say when nothing can be sent to it."""
     refusals = [OPTED_OUT] if chat.health_status == OPTED_OUT else []
     return " · ".join([views.chat_whom(chat), *refusals, *(["not active"] if chat.is_active is False else [])])
-
-
-def _has_words(name: str) -> bool:
-    """Whether a text has more letters than a mistyped phone number."""
-    return sum(map(str.isalpha, name)) > 3
 
 
 def _spelling(chat: Chat, name: str) -> str:

@@ -159,8 +159,10 @@ def sound(memo: VoiceMemo) -> Iterator[Finding]:
     if not levels.is_whole:
         heard = f"{views.duration(round(levels.seconds * 1000))} of {views.duration(memo.duration_ms)}"
         yield _info("long", f"only the first {heard} were listened to; the memo is sent whole")
-    elif memo.codec and not audio.player_doubts(memo.data) and _differ(memo.duration_ms / 1000, levels.seconds):
-        lengths = f"{memo.duration_ms / 1000:.2f} s by its own account, {levels.seconds:.2f} s when it is played"
+    stated_s = memo.duration_ms / 1000
+    is_padding = abs(stated_s - levels.seconds) <= max(0.03 * stated_s, 0.5)  # of the encoder
+    if levels.is_whole and memo.codec and not is_padding and not audio.player_doubts(memo.data):
+        lengths = f"{stated_s:.2f} s by its own account, {levels.seconds:.2f} s when it is played"
         yield _warning("length", f"the memo is {lengths}; memo.convert() makes one of a clear length")
     if levels.peak < SILENCE_PEAK:
         yield _warning("silent", "the memo is silent")
@@ -265,11 +267,6 @@ def _smaller(memo: VoiceMemo) -> str:
 
 def _formats() -> str:
     return names_of([facts.label for facts in audio.FORMATS.values()])
-
-
-def _differ(stated_s: float, played_s: float) -> bool:
-    """Whether two lengths differ by more than the padding of encoders explains."""
-    return abs(stated_s - played_s) > max(0.03 * stated_s, 0.5)
 
 
 _ORDER = {"error": 0, "warning": 1, "info": 2}

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from linq_nb import answer_errors, wire
+from linq_nb import answer_errors, rules, wire
 from linq_nb.errors import OutcomeUnknown
 from linq_nb.model import Attachment, Chat, Message, Reputation, Subscription
-from linq_nb.wire import Answer, Raw, Unreadable, dict_of, id_of, int_of
+from linq_nb.wire import Answer, NoAnswer, Raw, Unreadable, dict_of, id_of, int_of
 
 
 class OfAnother(Unreadable):
@@ -35,6 +35,37 @@ def accepted_memo(answer: Answer, chat_id: str, attachment_id: str | None = None
     if answered_chat is None and (attachment_id is None or answered_file is None):
         raise Unreadable("it does not say for which chat it is")
     return identity
+
+
+def require_accepted(outcome: Answer | NoAnswer, chat_id: str, label: str, attachment_id: str | None = None) -> Answer:
+    """Return the answer to a memo when it says that Linq accepted it for this chat; ``label`` names the chat.
+
+    Raises ApiError when Linq said no, NotSent when the request did not reach Linq, SettingsError when this machine's
+    setup is why, OutcomeUnknown for anything else.
+    """
+    if isinstance(outcome, NoAnswer):
+        if not outcome.left:
+            raise outcome.not_sent(
+                f"the voice memo for {label} did not reach Linq ({outcome}); nothing was sent; run it again"
+            )
+        if outcome.begun is None:
+            raise OutcomeUnknown(
+                f"the voice memo for {label} left and no answer came ({outcome}): it may have been sent or not, and is "
+                "not sent again; outbox.reconcile() reads the chat to find out"
+            )
+        outcome = outcome.begun
+    meaning = rules.memo_outcome(outcome.http_status)
+    if meaning in ("rejected", "not_sent"):
+        raise answer_errors.error_of(outcome, f"the voice memo for {label}")
+    if meaning == "unknown":
+        raise answer_errors.unknown_of(outcome, label)
+    try:
+        accepted_memo(outcome, chat_id, attachment_id)
+    except OfAnother as error:
+        raise of_another(outcome, label, str(error)) from None
+    except Unreadable as error:
+        raise answer_errors.unknown_of(outcome, label, f"the answer cannot be read, {error}") from None
+    return outcome
 
 
 def of_another(answer: Answer, chat_label: str, why: str) -> OutcomeUnknown:

@@ -338,7 +338,11 @@ class Client:
             return self._ask_linq(method, target, content, check=check)
 
         outcome = self._repeat(kind, ask)
-        while isinstance(outcome, Answer) and _is_doubtful(outcome):  # its connection is closed, so this ends
+        while (
+            isinstance(outcome, Answer)
+            and outcome.is_on_reused_connection  # so it may refuse another request; its connection is closed by now
+            and rules.memo_outcome(outcome.http_status) == "rejected"
+        ):
             outcome = self._repeat(kind, ask)
         if results:
             return results[-1]
@@ -391,11 +395,6 @@ class Client:
     def _is_private_base(self) -> bool:
         """Whether Linq itself is not on the public internet, as a demo or a test is not."""
         return is_private_host(httpx.URL(self.base_url).host)
-
-
-def _is_doubtful(answer: Answer) -> bool:
-    """Whether a read is refused by a connection that was kept: an error does not say which request it answers."""
-    return answer.is_on_reused_connection and rules.memo_outcome(answer.http_status) == "rejected"
 
 
 def _outcome(request: Callable[[], Answer]) -> Answer | NoAnswer:

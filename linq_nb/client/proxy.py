@@ -76,7 +76,9 @@ class ProxyTransport(httpx.HTTPTransport):
         if not proxy.place:
             raise _no_url(proxy)
         try:
-            named = _without_login(httpx.Proxy(_usual(proxy.url)), stand_ins)
+            # httpx before 0.28 knows no socks5h; its socks5 leaves names to the proxy too
+            url = HiddenUrl(re.sub(r"^socks5h(?=:)", "socks5", proxy.url, flags=re.IGNORECASE))
+            named = _without_login(httpx.Proxy(url), stand_ins)
             if named.url.scheme == "https":
                 named.ssl_context = tls()
             super().__init__(verify=tls(), trust_env=False, limits=limits, proxy=named)
@@ -136,11 +138,6 @@ def _no_url(proxy: Proxy) -> SetupFault:
         f"{proxy.variable} is not the URL of a proxy that can be used",
         "set it to one such as http://proxy.example:8080 (http, https or socks5), or unset it",
     )
-
-
-def _usual(url: HiddenUrl) -> HiddenUrl:
-    """Return a proxy's URL as httpx before 0.28 reads it: its ``socks5`` leaves names to the proxy, as ``socks5h``."""
-    return HiddenUrl(re.sub(r"^socks5h(?=:)", "socks5", url, flags=re.IGNORECASE))
 
 
 def _without_login(proxy: httpx.Proxy, stand_ins: StandIns) -> httpx.Proxy:

@@ -267,10 +267,12 @@ class Batch(Unpicklable):
         return dataclasses.replace(wanted, status="not_sent", error_message=why)
 
     def _finish(self, row: PlanRow, send: Send) -> None:
+        # a fault that the next row would meet too
+        is_fault = send.status in ("unknown", "not_sent") or (send.status == "rejected" and send.http_status == 401)
         with self._changed:
             self._end(row, send)
             if row.verdict == "send":
-                self._failures_in_a_row = self._failures_in_a_row + 1 if _is_fault(send) else 0
+                self._failures_in_a_row = self._failures_in_a_row + 1 if is_fault else 0
         if self._stop_after and self._failures_in_a_row >= self._stop_after:
             self.stop(f"{self._failures_in_a_row} failures in a row, the last: {send.error_message}")
 
@@ -310,8 +312,3 @@ class Batch(Unpicklable):
             self.stop("interrupted")
             join(self._threads, GRACE_S)
             raise
-
-
-def _is_fault(send: Send) -> bool:
-    """Whether a row failed by a fault that the next row will meet too."""
-    return send.status in ("unknown", "not_sent") or (send.status == "rejected" and send.http_status == 401)

@@ -85,7 +85,10 @@ class Poll:
         self.errors: dict[str, LinqError] = {}
         self.number = len(sends)
         self._session = session
-        self._groups = deque(_by_chat(sends))
+        by_chat: defaultdict[str, list[Send]] = defaultdict(list)
+        for send in {send.send_id: send for send in sends}.values():
+            by_chat[send.chat_id].append(send)
+        self._groups = deque(by_chat.values())
         self._failures_in_a_row, self._stopped = 0, False
         self._lock = threading.Lock()
         self._crash: BaseException | None = None
@@ -109,7 +112,8 @@ class Poll:
             raise
         if self._crash:
             raise self._crash
-        self._note_unasked()
+        if (error := self.error) is not None:  # it is that of the sends too that were not asked for any more
+            self.errors |= {send.send_id: error for group in self._groups for send in group}
         return self
 
     def stop(self) -> None:
@@ -180,20 +184,6 @@ class Poll:
             self._failures_in_a_row += 1
             if isinstance(error, HOPELESS) or self._failures_in_a_row >= STOP_AFTER:
                 self._stopped = True
-
-    def _note_unasked(self) -> None:
-        """Give the sends that were not asked any more the error that stopped it."""
-        error = self.error
-        if error is not None:
-            self.errors |= {send.send_id: error for group in self._groups for send in group}
-
-
-def _by_chat(sends: Iterable[Send]) -> list[list[Send]]:
-    """Group distinct sends by chat, in the order in which they came."""
-    chats: defaultdict[str, list[Send]] = defaultdict(list)
-    for send in {send.send_id: send for send in sends}.values():
-        chats[send.chat_id].append(send)
-    return list(chats.values())
 
 
 def read_status(session: Session, send: Send) -> Event:

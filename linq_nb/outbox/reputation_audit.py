@@ -29,7 +29,9 @@ PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 
 def audit_line(session: Session, line: Line | str | float, timeout: float) -> Reputation:
     """Return Linq's audit of a line, a new one or, while Linq starts none, the last one."""
-    number = _number(line)
+    number = line.phone_number if isinstance(line, Line) else to_e164(line)
+    if not isinstance(number, str):
+        raise SettingsError("a line is one of your phone numbers; nothing was asked; outbox.lines() has them")
     deadline = session.steady() + timeout_of(timeout)
     try:
         answer = session.client.start_reputation_audit(number)
@@ -78,13 +80,6 @@ def known_ratings(session: Session, until: datetime) -> dict[str, str]:
             ratings[number] = rating
     masked = [mask(number) for number in ratings]
     return {mask(number): rating for number, rating in ratings.items() if masked.count(mask(number)) == 1}
-
-
-def _number(line: Line | str | float) -> str:
-    number = line.phone_number if isinstance(line, Line) else to_e164(line)
-    if not isinstance(number, str):
-        raise SettingsError("a line is one of your phone numbers; nothing was asked; outbox.lines() has them")
-    return number
 
 
 def _noted(session: Session, answer: Answer, number: str) -> Reputation:

@@ -133,11 +133,12 @@ def _of_table(table: Table, column: str | None) -> Iterator[Item]:
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row as JSON has it: without missing values, times as text."""
-    return {name: _json_of(value) for name, value in row.items() if value is not None and not _is_missing(value)}
+    return {name: _json_of(value) for name, value in row.items() if not _is_missing(value)}
 
 
 def _is_missing(value: Any) -> bool:
-    return type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value)
+    is_na = value is None or type(value).__name__ in ("NAType", "NaTType")
+    return is_na or (isinstance(value, float) and value != value)
 
 
 def _json_of(value: Any) -> Any:
