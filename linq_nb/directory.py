@@ -24,7 +24,8 @@ class Directory:
         self.chats, self._rated = chats, rated
         self._by_key: defaultdict[str, list[Chat]] = defaultdict(list)
         for chat in chats:
-            for key in {name_key(chat.chat_name or ""), *_handles(chat)} - {""}:
+            handles = [] if chat.is_group else [person.handle.casefold() for person in chat.others]
+            for key in {name_key(chat.chat_name or ""), *handles} - {""}:
                 self._by_key[key].append(chat)
 
     def find(self, name: str) -> Chat:
@@ -62,11 +63,6 @@ class Directory:
 
 def _error(what: str, todo: str) -> PreflightError:
     return PreflightError(f"{what}; nothing was sent; {todo}")
-
-
-def _handles(chat: Chat) -> list[str]:
-    """Return the handle of a 1:1 chat, in small letters."""
-    return [] if chat.is_group else [person.handle.casefold() for person in chat.others]
 
 
 def _described(chat: Chat) -> str:

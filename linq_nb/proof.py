@@ -2,7 +2,7 @@
 
 A connection that was kept open, or a proxy, may deliver the answer to another request. Ids are compared whatever their
 case is. An id that an answer leaves out proves nothing, except of an accepted memo, which must name something of ours.
-Pure: no IO. Everything here raises Unreadable when an answer is about something else.
+Pure: no IO. Everything but ``require_accepted`` raises Unreadable when an answer is about something else.
 """
 
 from __future__ import annotations

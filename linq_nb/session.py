@@ -122,20 +122,16 @@ class Session:
         """
         to = None if to is None else _handle("to", to)
         from_ = None if from_ is None else _handle("from_", from_)
-        pages = (
-            chat for line in self._lines_to_read(from_) for chat in self.client.chats(to=to, from_=line, limit=limit)
-        )
+        lines: Sequence[str | None] = [from_]
+        if from_ is None:
+            lines = [line.phone_number for line in (self._lines or self.lines())] or [None]
+        pages = (chat for line in lines for chat in self.client.chats(to=to, from_=line, limit=limit))
         chats = list(itertools.islice(_distinct(pages), limit))
         read_at = self.steady()
         self._chats.update({chat.chat_id: (read_at, chat) for chat in chats})
         if to is None and from_ is None and limit is None:
             self._directory, self._directory_read_at = Directory(chats, self.optouts.rated), read_at
         return [self.optouts.rated(chat) for chat in chats]
-
-    def _lines_to_read(self, from_: str | None) -> Sequence[str | None]:
-        if from_ is not None:
-            return [from_]
-        return [line.phone_number for line in (self._lines or self.lines())] or [None]
 
     def chat(self, chat_id: str) -> Chat:
         """Read a chat by its id, at most every five minutes."""

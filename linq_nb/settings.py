@@ -182,15 +182,11 @@ def _prompted(prompt: Callable[[], str] | None) -> tuple[Secret, str]:
 
 def _ask() -> str:
     """Ask for the key where a person can answer: in a terminal or a notebook, not in a pipe."""
-    if not _in_kernel() and not (sys.stdin and sys.stdin.isatty()):
+    app = sys.modules.get("ipykernel.kernelapp")  # being loaded is no proof of a kernel: ipywidgets loads it too
+    is_kernel = app is not None and app.IPKernelApp.initialized()
+    if not is_kernel and not (sys.stdin and sys.stdin.isatty()):
         raise EOFError
     return getpass.getpass("Linq API key (the demo needs none: %linq_connect --demo): ")
-
-
-def _in_kernel() -> bool:
-    """Whether this process is a notebook's kernel. That ipykernel is loaded is no proof: ipywidgets loads it."""
-    app = sys.modules.get("ipykernel.kernelapp")
-    return app is not None and bool(app.IPKernelApp.initialized())
 
 
 def check_base_url(url: str) -> str:

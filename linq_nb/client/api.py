@@ -357,7 +357,11 @@ class Client:
         tries = 0
         while True:
             self.throttle.wait_turn()
-            outcome, tries = _outcome(request), tries + 1
+            try:
+                outcome: Answer | NoAnswer = request()
+            except NoAnswer as failure:
+                outcome = failure
+            tries += 1
             pause = rules.pause_after(kind, tries, outcome)
             if pause is None:
                 return outcome
@@ -395,13 +399,6 @@ class Client:
     def _is_private_base(self) -> bool:
         """Whether Linq itself is not on the public internet, as a demo or a test is not."""
         return is_private_host(httpx.URL(self.base_url).host)
-
-
-def _outcome(request: Callable[[], Answer]) -> Answer | NoAnswer:
-    try:
-        return request()
-    except NoAnswer as failure:
-        return failure
 
 
 def _parsed(answer: Answer, doing: str, read: Callable[[Answer], T]) -> T:

@@ -53,13 +53,8 @@ def proxy_for(scheme: str, host: str) -> Proxy | None:
     if kind is None:
         return None
     url = HiddenUrl(proxies[kind] if "://" in proxies[kind] else f"http://{proxies[kind]}")
-    return Proxy(url, _variable(f"{kind}_proxy"))
-
-
-def _variable(name: str) -> str:
-    """Return the variable that urllib reads for this name: lower case comes first."""
-    spellings = sorted((spelling for spelling in os.environ if spelling.lower() == name), reverse=True)
-    return spellings[0] if spellings else "the proxy of the system's settings"
+    variables = sorted(name for name in os.environ if name.lower() == f"{kind}_proxy")
+    return Proxy(url, variables[-1] if variables else "the proxy of the system's settings")  # lower case comes last
 
 
 class ProxyTransport(httpx.HTTPTransport):
@@ -203,18 +198,15 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.read(max_bytes, _clamped(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        data = self._filled(buffer)
-        for start in range(0, len(data), WRITE_BYTES):
-            piece, seconds = data[start : start + WRITE_BYTES], _clamped(timeout, httpcore.WriteTimeout)
-            self._stream.write(piece, seconds)  # type: ignore[arg-type]  # a view is enough
-
-    def _filled(self, buffer: bytes) -> memoryview:
         try:
             data = self._stand_ins.fill(buffer)
             own = _way.get().stand_ins
-            return data if own is None else own.fill(data)
+            data = data if own is None else own.fill(data)
         except ValueError:
             raise httpcore.LocalProtocolError("the request has a header that HTTP does not allow") from None
+        for start in range(0, len(data), WRITE_BYTES):
+            piece, seconds = data[start : start + WRITE_BYTES], _clamped(timeout, httpcore.WriteTimeout)
+            self._stream.write(piece, seconds)  # type: ignore[arg-type]  # a view is enough
 
     def close(self) -> None:
         self._stream.close()

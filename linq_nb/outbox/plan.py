@@ -11,7 +11,7 @@ from typing import Any
 
 from linq_nb import preflight, views
 from linq_nb.errors import LinqError, PreflightError
-from linq_nb.model import BadDraft, Chat, Draft, Finding, Plan, PlanRow, Send, Verdict, VoiceMemo, url_names_of
+from linq_nb.model import BadDraft, Chat, Draft, Finding, Plan, PlanRow, Send, VoiceMemo, url_names_of
 from linq_nb.outbox import recovery
 from linq_nb.outbox.attempt import check_shape
 from linq_nb.outbox.drafts import drafts_of_table
@@ -46,9 +46,10 @@ def make_plan(session: Session, drafts: Any, accept: Collection[str] = (), *, st
             "nothing was sent",
             findings=[finding for row in bad for finding in row.findings],
         )
+    send_ids = "\n".join(row.wanted.send_id for row in rows if row.verdict == "send" and row.wanted)
     return Plan(
         rows=rows,
-        fingerprint=_fingerprint(rows),
+        fingerprint=hashlib.sha256(send_ids.encode()).hexdigest()[:16],
         base_url=session.client.base_url,
         journal_id=session.journal.journal_id,
         notes=(*_notes(rows), *([session.live_note] if session.live_note else [])),
@@ -103,22 +104,16 @@ class _Planner:
         if (first := self._first_row.get(wanted.send_id)) is not None:
             return row(verdict="duplicate", why=f"the same memo, chat and copy as row {first}")
         recorded = self._session.recorded(draft)
-        if recorded is not None and (verdict := self._verdict_of_recorded(recorded)):
-            return row(verdict=verdict[0], why=verdict[1])
+        if recorded is not None and is_resolved(recorded.status):
+            return row(verdict="already_sent", why=views.repeated_line(recorded, self._session.now()))
+        if recorded is not None and recorded.status in UNCLEAR_STATUSES:  # another owner is sending it, or died then
+            return row(verdict="unclear", why="it may have been sent before; it is looked for in the chat, not sent")
         if not unread and (trace := recovery.search(self._session, wanted)):
             adopted = "adopted, " if trace.message else ""
             return row(verdict="unclear", why=f"{trace.evidence}: it is {adopted}not sent")
         findings = self._findings(draft, wanted, chat) if isinstance(chat, Chat) else []
         why = unread or "; ".join(finding.message for finding in preflight.errors(findings))
         return row(verdict="refused" if why else "send", why=why, findings=tuple(findings))
-
-    def _verdict_of_recorded(self, recorded: Send) -> tuple[Verdict, str] | None:
-        """Return verdict and reason for a row that the journal has, None when it is free to be sent again."""
-        if is_resolved(recorded.status):
-            return "already_sent", views.repeated_line(recorded, self._session.now())
-        if recorded.status in UNCLEAR_STATUSES:  # another notebook is sending it, or left it there when it died
-            return "unclear", "it may have been sent before; it is looked for in the chat, not sent"
-        return None
 
     def _chat(self, chat: Chat | str) -> tuple[Chat | str, str]:
         """Return the chat of a row; its id and why, when Linq does not tell: the journal may have the send even so.
@@ -153,12 +148,6 @@ class _Planner:
             if not is_other and not set(memo.names) & set(earlier.names):
                 return [preflight.may_repeat(memo, draft.copy, f"row {number}")]
         return self._session.url_findings(draft)
-
-
-def _fingerprint(rows: Iterable[PlanRow]) -> str:
-    """Name what a plan would send, in its order."""
-    send_ids = "\n".join(row.wanted.send_id for row in rows if row.verdict == "send" and row.wanted)
-    return hashlib.sha256(send_ids.encode()).hexdigest()[:16]
 
 
 def _notes(rows: Iterable[PlanRow]) -> Iterable[str]:
