@@ -6,6 +6,7 @@ memo endpoint, its docs, its SDK), or follow from them where they are silent.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import PurePath
@@ -171,14 +172,9 @@ def sound(memo: VoiceMemo) -> Iterator[Finding]:
 
 
 def players(memo: VoiceMemo) -> Iterator[Finding]:
-    if memo.data is None:
-        return
-    try:
-        doubts = audio.player_doubts(memo.data)
-    except AudioError:
-        return
-    for doubt in doubts:
-        yield _warning("players_differ", doubt)
+    if memo.data is not None:
+        with contextlib.suppress(AudioError):
+            yield from (_warning("players_differ", doubt) for doubt in audio.player_doubts(memo.data))
 
 
 def not_heard(memo: VoiceMemo) -> Iterator[Finding]:

@@ -229,9 +229,7 @@ class Exchanges:
             text=HiddenText(self._echoes.hide(data[:MAX_ANSWER_BYTES].decode("utf-8", "replace"))),
             at=self._now(),
             headers={
-                name: self._echoes.hide(value)
-                for name in _KEPT_HEADERS
-                if (value := response.headers.get(name)) is not None
+                name: self._echoes.hide(value) for name, value in response.headers.items() if name in _KEPT_HEADERS
             },
             cut=len(data) > MAX_ANSWER_BYTES,
             is_on_reused_connection=getattr(response.extensions.get("network_stream"), "is_kept", False),
