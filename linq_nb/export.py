@@ -13,7 +13,8 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -174,7 +175,7 @@ def _write(source: _Source, part: Path) -> int:
 
 
 def _batches(source: _Source, schema: Any, days: Mapping[date | None, Any]) -> Iterator[Any]:
-    """Read the rows as Arrow, day by day; a category has all words of the export, the same ones in all files."""
+    """Read the rows as Arrow, no batch of two days; a category has all words of the export, the same in all files."""
     import pandas as pd
     import pyarrow as pa
 
@@ -182,16 +183,19 @@ def _batches(source: _Source, schema: Any, days: Mapping[date | None, Any]) -> I
     names = [name for name in frames.stored(record) if name != "body"]
     categories = [name for name, column in columns(source.table).items() if column.dtype == CATEGORY]
     words = {name: source.journal.distinct_values(record, name, source.since) for name in categories}
-    for day, records in days.items():
-        pages = records.chunks(names)
-        while chunks := list(islice(pages, source.pages_at_once)):
-            length = sum(len(chunk[names[0]]) for chunk in chunks)
-            frame = frames.from_chunks(record, chunks, source.handles, key=source.key, leave=("body",))
-            for name in categories:
-                new = sorted(set(frame[name].cat.categories) - set(words[name]))  # written since the export began
-                frame[name] = frame[name].cat.set_categories(pd.Index([*words[name], *new], dtype="string"))
-            rows = pa.Table.from_pandas(frame[schema.names], schema, preserve_index=False).combine_chunks()
-            yield from rows.append_column("day", pa.array([day and str(day)] * length, pa.string())).to_batches()
+    pages = ((day, chunk) for day, records in days.items() for chunk in records.chunks(names))
+    while some := list(islice(pages, source.pages_at_once)):
+        chunks = [chunk for _, chunk in some]
+        frame = frames.from_chunks(record, chunks, source.handles, key=source.key, leave=("body",))
+        for name in categories:
+            new = sorted(set(frame[name].cat.categories) - set(words[name]))  # written since the export began
+            frame[name] = frame[name].cat.set_categories(pd.Index([*words[name], *new], dtype="string"))
+        rows, start = pa.Table.from_pandas(frame[schema.names], schema, preserve_index=False).combine_chunks(), 0
+        for day, of_day in groupby(some, itemgetter(0)):
+            length = sum(len(chunk[names[0]]) for _, chunk in of_day)
+            days_of_rows = pa.array([day and str(day)] * length, pa.string())
+            yield from rows.slice(start, length).append_column("day", days_of_rows).to_batches()
+            start += length
 
 
 def _move(part: Path, target: Path, table: str) -> list[Path]:
