@@ -9,7 +9,11 @@ _VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 
 def stable_uuid(*parts: object) -> str:
     """Give the uuid that these parts always have, in any world: `uuid.uuid5`, which takes three times as long."""
-    text = sha1(_NAMESPACE + _joined(parts).encode(), usedforsecurity=False).hexdigest()
+    return as_uuid(sha1(_NAMESPACE + _joined(parts).encode(), usedforsecurity=False).hexdigest())
+
+
+def as_uuid(text: str) -> str:
+    """Give the uuid of 32 hex digits of a hash."""
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 

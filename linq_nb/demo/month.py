@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 from . import messages, shapes, story, webhooks
 from .clock import http_date, stamp
-from .ids import stable_uuid
+from .ids import as_uuid, stable_uuid
 from .lifecycle import FINAL, LATE
 from .people import Service
 from .state import Attachment, Chat, Message, Stage, State
@@ -177,18 +177,18 @@ class Month:
 
     def _send(self, memo: Memo) -> Sent:
         """Send one memo: when it was posted and answered, and what becomes of it if Linq accepts it."""
-        fate, chat, ids = self._story.fate(memo), self._chats[memo.member.number], self._state.ids
-        key = ("month", chat.id, memo.recording.sha256, memo.copy)
+        fate, chat = self._story.fate(memo), self._chats[memo.member.number]
         posted = (memo.at - _EPOCH) // _MICROSECOND
         answered = posted + (60 * _S if _is_unanswered(memo, fate) else memo.between(3, 80_000, 500_000))
-        trace_id = ids.hex(*key)[:32]
+        digits = self._state.ids.hex("month", chat.id, memo.recording.sha256, memo.copy)
+        trace_id, message_id = digits[:32], as_uuid(digits[32:])
         if fate not in _ACCEPTED:
             return Sent(memo, fate, chat, trace_id, posted, answered)
         created = posted + 1000 * (40 + memo.dice[3] % 360)
         may_fall_back = chat.service == "iMessage" and not chat.is_group
         carrier: Service = "SMS" if may_fall_back and memo.share(6) > 0.99 else chat.carrier
         course = self._course(memo, chat, created, by_sms=carrier == "SMS")
-        return Sent(memo, fate, chat, trace_id, posted, answered, ids.uuid(*key), created, carrier, course)
+        return Sent(memo, fate, chat, trace_id, posted, answered, message_id, created, carrier, course)
 
     def _course(self, memo: Memo, chat: Chat, created: int, *, by_sms: bool) -> Course:
         """Give what becomes of a message."""
@@ -317,28 +317,20 @@ class Month:
         file = None if memo.recording.url else self.file(memo)
         return Posted(sent.chat.id, memo.recording, file, memo.copy, memo.at, answered_at, reply)
 
-    def answer(self, sent: Sent) -> str:
+    def answer(self, sent: Sent, file_id: str) -> str:
         """Give the JSON of the answer to an accepted memo without spaces: of parts that are written once.
 
         One is the frame that all answers of a chat share, the other tells of the file.
         """
-        file = self.file(sent.memo)
-        if file.id not in self._frames:
+        chat_id, sha256 = sent.chat.id, sent.memo.recording.sha256
+        if chat_id not in self._frames or sha256 not in self._frames:
             shape = shapes.voice_memo(self._message(sent))
-            self._frames[file.id] = [_compact(shape["voice_memo"]["voice_memo"])]
-        if sent.chat.id not in self._frames:
-            shape = shapes.voice_memo(self._message(sent))
+            self._frames[sha256] = _compact(shape["voice_memo"]["voice_memo"]).split(file_id)
             shape["voice_memo"] |= {"id": _HOLE, "created_at": _HOLE, "voice_memo": _HOLE}
-            self._frames[sent.chat.id] = _compact(shape).split(f'"{_HOLE}"')
-        start, at, media, end = self._frames[sent.chat.id]
-        created_at = self.time_text(sent.created)[:-3]
-        return f'{start}"{sent.message_id}"{at}"{created_at}Z"{media}{self._frames[file.id][0]}{end}'
-
-    @staticmethod
-    def time_text(micros: int) -> str:
-        """Write a time to the microsecond, without its zone, which is UTC."""
-        minute, rest = divmod(micros, 60 * _S)
-        return f"{_minute_text(minute)}{rest // _S:02}.{rest % _S:06}"
+            self._frames[chat_id] = _compact(shape).split(f'"{_HOLE}"')
+        start, at, media, end = self._frames[chat_id]
+        created_at = _time(sent.created).isoformat(timespec="milliseconds").removesuffix("+00:00")
+        return f'{start}"{sent.message_id}"{at}"{created_at}Z"{media}{file_id.join(self._frames[sha256])}{end}'
 
     def _refusal(self, sent: Sent) -> Refusal:
         match sent.fate:
@@ -394,13 +386,8 @@ def _is_unanswered(memo: Memo, fate: Fate) -> bool:
     return fate in ("lost", "down") and memo.share(1) < 0.15
 
 
-@lru_cache(maxsize=4096)
-def _minute_text(minute: int) -> str:
-    return f"{_EPOCH + timedelta(minutes=minute):%Y-%m-%dT%H:%M:}"
-
-
 def _time(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=micros)
+    return _EPOCH + timedelta(0, 0, micros)
 
 
 @contextmanager

@@ -105,7 +105,7 @@ class Story:
         return [self._member(number) for number in range(min(MAX_CHATS, max(MIN_CHATS, self.sends // 160)))]
 
     def _member(self, number: int) -> Member:
-        dice = _dice(self.seed, "member", number)
+        dice = _dice(f"{self.seed}/member/{number}")
         at = {name: self.on(first + dice[0] % (last - first + 1), 9 + dice[1] % 8)
               for name, (first, last) in (("dead", DEAD_DAYS), ("out", OPT_OUT_DAYS))}  # fmt: skip
         return Member(
@@ -136,7 +136,8 @@ class Story:
 
     def _round(self, recording: Recording, members: list[Member], count: int, audience: int) -> list[Memo]:
         """Give the memos of one recording, spread over its round."""
-        drawn = [(_dice(self.seed, "ask", recording.number, member.number), member) for member in members]
+        asked = f"{self.seed}/ask/{recording.number}"
+        drawn = [(_dice(f"{asked}/{member.number}"), member) for member in members]
         drawn.sort(key=lambda pair: (pair[0][0], pair[1].number))
         step = _ROUND // audience
         return [
@@ -149,7 +150,7 @@ class Story:
         place, part = divmod(number * len(slots) * 1000 // rounds, 1000)
         nth = place - slots.index(slots[place])
         starts_at = self.on(slots[place].day) + _OPENS + _SLOT * nth + _SLOT * part // 1000
-        dice, kind = _dice(self.seed, "recording", number), number % len(_TOPICS)
+        dice, kind = _dice(f"{self.seed}/recording/{number}"), number % len(_TOPICS)
         ending, content_type, per_second = _FORMATS[kind]
         duration_ms = 4_000 + dice[0] % 86_000
         filename = f"{_TOPICS[kind]}-{starts_at:%Y%m%d-%H%M}.{ending}"
@@ -223,5 +224,5 @@ def _once_more(memo: Memo) -> Memo:
     return Memo(memo.member, memo.recording, 2, memo.at + timedelta(seconds=240 + dice[2] % 300), dice)
 
 
-def _dice(seed: int, *what: object) -> tuple[int, ...]:
-    return _NUMBERS.unpack(sha256("/".join(map(str, (seed, *what))).encode()).digest())
+def _dice(text: str) -> tuple[int, ...]:
+    return _NUMBERS.unpack(sha256(text.encode()).digest())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,7 +25,10 @@ _REMAINS = frozenset({"send_id", "base_url", "content", "copy", "chat_id", "crea
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Many records of a kind as the driver takes them: these columns, times in microseconds, JSON as text."""
+    """Many records of a kind as the driver takes them: these columns, times in microseconds, JSON as text.
+
+    A row may end early: the columns that it does not reach are NULL.
+    """
 
     record: type
     names: Sequence[str]
@@ -61,12 +65,13 @@ class Archive(Claims):
 
     def _insert_rows(self, db: sa.Connection, rows: Rows) -> int:
         """Insert rows where no row has their keys; returns how many."""
-        if not rows.rows:
-            return 0
-        mark = "?" if self.database.is_sqlite else "%s"
-        table, marks = TABLES[rows.record].table.name, ", ".join([mark] * len(rows.names))
-        insert = f"INSERT INTO {table} ({', '.join(rows.names)}) VALUES ({marks}) ON CONFLICT DO NOTHING"
-        return db.exec_driver_sql(insert, list(rows.rows)).rowcount
+        table, mark = TABLES[rows.record].table.name, "?" if self.database.is_sqlite else "%s"
+        number, cursor = 0, db.connection.cursor()
+        for length, run in groupby(rows.rows, len):
+            names, marks = ", ".join(rows.names[:length]), ", ".join([mark] * length)
+            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING", list(run))
+            number += cursor.rowcount
+        return number
 
     def row_maker(self, record: type, names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
         """Return what makes a row of these columns of such a record, as the driver takes it."""

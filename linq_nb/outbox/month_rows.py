@@ -32,17 +32,15 @@ _OF_MEMO = (
 _SEEN_AT_NIGHT = ("send_id", "checked_at", "status", "service", "sent_at", "delivered_at", "read_at")
 _OF_SEND = (
     "message_created_at", "copy", "attachment_id", "message_id", "trace_id", "created_at", "posted_at", "accepted_at",
-    "failed_at",
-    "error_code", "error_message", "doc_url", *_SEEN_AT_NIGHT,
+    *_SEEN_AT_NIGHT, "failed_at", "error_code", "error_message", "doc_url",
 )  # fmt: skip
 _SEND = (*_OF_CHAT, *_OF_MEMO, *_OF_SEND)
-_SEEN = slice(-len(_SEEN_AT_NIGHT), None)
-_ITS_ID = -len(_SEEN_AT_NIGHT)
+_ITS_ID = _SEND.index("send_id")
+_SEEN = slice(_ITS_ID, _ITS_ID + len(_SEEN_AT_NIGHT))
 _OF_ERROR = (
     "error_code", "error_message", "doc_url", "service", "failed_at", "event_id", "event_type", "chat_id",
 )  # fmt: skip
 _BY_DAY = ("send_id", "at", "source", "status", "trace_id", "message_id", "body", "http_status", *_OF_ERROR)
-_NO_ERROR = (None,) * len(_OF_ERROR)
 _AT_NIGHT = (
     "send_id", "at", "status", "service", "sent_at", "delivered_at", "read_at", "source", "http_status", "message_id",
     "body",
@@ -71,33 +69,35 @@ class DayRows:
                 sends.append(self._send_row(send))
                 by_day.append(self._event_row(event))
                 continue
-            row = self._accepted(day, sent)
+            file_id = day.month.file(sent.memo).id
+            row = self._accepted(day, sent, file_id)
             sends.append(row)
             its_id = row[_ITS_ID]
             by_day.append((
-                its_id, sent.answered, "post", "queued", sent.trace_id, sent.message_id, day.month.answer(sent), 202,
-                *_NO_ERROR,
+                its_id, sent.answered, "post", "queued", sent.trace_id, sent.message_id,
+                day.month.answer(sent, file_id), 202,
             ))  # fmt: skip
             if sent.course.failure:
                 failures.append(_failed(day, sent, its_id))
-            at_night[sent.message_id] = (*row[_SEEN], "poll", 200, sent.message_id, _listed(day, sent))
+            at_night[sent.message_id] = (*row[_SEEN], "poll", 200, sent.message_id, _listed(sent))
         notices = [self._event_row(self._notice(body)) for body in day.notices]
         by_day = sorted([*by_day, *notices, *failures], key=itemgetter(1))
         in_order = [at_night[sent.message_id] for of_chat in day.by_chat().values() for sent in of_chat]
         return Rows(Send, _SEND, sends), Rows(Event, _BY_DAY, by_day), Rows(Event, _AT_NIGHT, in_order)
 
-    def _accepted(self, day: Day, sent: Sent) -> Row:
-        """Return the row of a send that Linq accepted."""
+    def _accepted(self, day: Day, sent: Sent, file_id: str) -> Row:
+        """Return the row of a send that Linq accepted; it ends before ``failed_at`` when it did not fail."""
         of_chat, of_memo = self._shared(day, sent)
         course, copy = sent.course, sent.memo.copy
-        code, reason = course.failure if course.failure and course.status == "failed" else (None, None)
-        return (
-            *of_chat, *of_memo, _whole_ms(sent.created), copy, day.month.file(sent.memo).id, sent.message_id,
-            sent.trace_id, sent.posted - _ASKED_BEFORE_US, sent.posted, sent.answered, course.failed, code, reason,
-            None,
+        row = (
+            *of_chat, *of_memo, _whole_ms(sent.created), copy, file_id, sent.message_id,
+            sent.trace_id, sent.posted - _ASKED_BEFORE_US, sent.posted, sent.answered,
             send_id(of_chat[0], of_chat[1], of_memo[0], copy), _micros(day.night), course.status,
             sent.carrier if course.sent else None, course.sent, course.delivered, _whole_ms(course.read),
         )  # fmt: skip
+        if course.failed is None:
+            return row
+        return (*row, course.failed, *(course.failure if course.failure and course.status == "failed" else ()))
 
     def _shared(self, day: Day, sent: Sent) -> tuple[Row, Row]:
         """Return the values that this send shares with others of its chat, and with others of its recording."""
@@ -118,19 +118,23 @@ def _failed(day: Day, sent: Sent, its_id: str) -> Row:
     )  # fmt: skip
 
 
-def _listed(day: Day, sent: Sent) -> str:
+def _listed(sent: Sent) -> str:
     """Return the body of what a list says of a send, as ``poll.listed`` makes it."""
     course = sent.course
     updated = course.read or course.delivered or course.failed or course.sent or sent.created
-    created_at, updated_at = (
-        day.month.time_text(at).removesuffix(".000000") for at in (sent.created // 1000 * 1000, updated)
+    return (
+        f'{{"listed":true,"created_at":"{_iso(sent.created // 1000 * 1000)}","updated_at":"{_iso(updated)}",'
+        '"reconciled_at":null}'
     )
-    return f'{{"listed":true,"created_at":"{created_at}+00:00","updated_at":"{updated_at}+00:00","reconciled_at":null}}'
 
 
 def _whole_ms(at: int | None) -> int | None:
     """Return a time as Linq writes it where it gives three digits of a second."""
     return None if at is None else at // 1000 * 1000
+
+
+def _iso(at: int) -> str:
+    return (_EPOCH + timedelta(0, 0, at)).isoformat()
 
 
 def _micros(at: datetime) -> int:
