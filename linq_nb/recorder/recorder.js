@@ -729,7 +729,7 @@ class Kept extends TakeRow {
     this.filename = card.filename.replace(/\.[^.]*$/, ".wav");
     const old = this.card;
     this.card = card;
-    this.radio.checked = card.chosen;
+    if (card.chosen !== old?.chosen) this.radio.checked = card.chosen; // an answer to something else undoes no click
     this.radio.setAttribute("aria-label", `Use ${card.name}`);
     this.element.classList.toggle("linq-rec-chosen", card.chosen);
     say(this.name, card.name);
