@@ -78,11 +78,11 @@ def _aiff_pcm(common: _Common, start: int, end: int) -> Pcm | None:
     width = width or (common.bits + 7) // 8
     if not 1 <= width <= 8:
         raise refusals.damaged("AIFF")
-    frame_bytes = width * common.channels
-    frames = (end - start) // frame_bytes
+    pcm = Pcm(kind, width, big, start, end)
+    frames = pcm.frames(common.channels)
     if 0 < common.frames < frames:
         frames = common.frames
-    return Pcm(kind, width, big, start, start + frames * frame_bytes)
+    return pcm._replace(end=start + frames * width * common.channels)
 
 
 def read(view: memoryview) -> Sound:
@@ -96,7 +96,7 @@ def read(view: memoryview) -> Sound:
     start = ssnd.start + 8 + (offset if offset < ssnd.end - ssnd.start - 8 else 0)
     pcm = _aiff_pcm(common, start, ssnd.end)
     if pcm is not None:
-        codec, samples = pcm.codec, (pcm.end - pcm.start) // (pcm.width * common.channels)
+        codec, samples = pcm.codec, pcm.frames(common.channels)
     elif common.compression in _AIFC_PACKED:
         packet, per_packet = _AIFC_PACKED[common.compression]
         codec = CODECS[common.compression]
@@ -106,16 +106,14 @@ def read(view: memoryview) -> Sound:
         raise refusals.convertible(f"AIFF-C with a codec that phones do not play ({name!r})")
     names = (text_of(view, chunks.get(b"NAME")), text_of(view, chunks.get(b"AUTH")))
     seconds = samples / common.rate
-    doubted: tuple[str, ...] = ()
     claimed_s = common.frames / common.rate  # of packed sound some count packets, so that this is the least
     is_placeholder = not common.frames or ssnd.claimed < 8 or ssnd.claimed >= doubts.PLACEHOLDER_BYTES
-    if pcm is not None:
-        in_file_s = (ssnd.end - start) // (pcm.width * common.channels) / common.rate
-        if common.frames > 0:
-            doubted = doubts.if_differ("its header claims fewer samples than the file holds", seconds, in_file_s)
+    doubted: tuple[str, ...] = ()
+    if pcm is not None and common.frames:
+        in_file_s = pcm._replace(end=ssnd.end).frames(common.channels) / common.rate
+        doubted = doubts.if_differ("its header claims fewer samples than the file holds", seconds, in_file_s)
+    if pcm is not None or common.frames:
         doubted += doubts.claimed("AIFF", seconds, claimed_s, is_placeholder=is_placeholder)
-    elif common.frames:
-        doubted = doubts.claimed("AIFF", seconds, claimed_s, is_placeholder=is_placeholder)
     return Sound(
         "aiff", codec, seconds, common.rate, common.channels, pcm,
         id3=id3_of(view, chunks), names=names, doubts=doubted,

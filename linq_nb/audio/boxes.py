@@ -41,14 +41,18 @@ def boxes(view: memoryview, pos: int, end: int, most: int = _MAX_CHILDREN) -> It
     raise refusals.damaged("M4A")
 
 
-def child(view: memoryview, parent: Box, *path: bytes) -> Box | None:
+def children(view: memoryview, parent: Box | None, name: bytes) -> Iterator[Box]:
+    """Yield the boxes of this name in a box, none without it."""
+    for box in boxes(view, parent.start, parent.end) if parent else ():
+        if box.name == name:
+            yield box
+
+
+def child(view: memoryview, parent: Box | None, *path: bytes) -> Box | None:
     """Return the first box at a path of names, None when it is missing."""
-    current: Box | None = parent
     for name in path:
-        if current is None:
-            return None
-        current = next((box for box in boxes(view, current.start, current.end) if box.name == name), None)
-    return current
+        parent = next(children(view, parent, name), None)
+    return parent
 
 
 def u32(view: memoryview, pos: int) -> int:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from linq_nb.audio.pcm import Samples
 
 _LOOK_SECONDS, _LOOK_SAMPLES, _LOOK_CPU_S = 1800.0, 400_000_000, 3.0
 _CONVERT_SECONDS, _CONVERT_SAMPLES, _CONVERT_CPU_S = 3600.0, 2_000_000_000, 180.0
@@ -51,7 +54,7 @@ class Budget:
         self.was_cut = self.was_cut or is_over
         return is_over
 
-    def limit(self, blocks: Iterable[array[int]], rate: int, channels: int) -> Iterator[array[int]]:
+    def limit(self, blocks: Iterable[Samples], rate: int, channels: int) -> Iterator[Samples]:
         """Yield blocks of interleaved samples as long as the budget lasts."""
         for block in blocks:
             if self.is_used_up:

@@ -48,7 +48,7 @@ def _chunks(view: memoryview) -> dict[bytes, tuple[int, int]]:
 def _pcm(desc: _Desc, start: int, end: int) -> Pcm | None:
     """Return where the PCM samples of a CAF are, None where they are compressed."""
     if desc.codec in (b"ulaw", b"alaw"):
-        return Pcm("mu-law" if desc.codec == b"ulaw" else "A-law", 1, True, start, end)
+        return Pcm(CODECS[desc.codec], 1, True, start, end)
     if desc.codec != b"lpcm":
         return None
     width = desc.packet_bytes // desc.channels or (desc.bits + 7) // 8
@@ -165,7 +165,7 @@ def read(view: memoryview) -> Sound:
     pcm = _pcm(desc, start, end)
     doubted: tuple[str, ...] = ()
     if pcm is not None:
-        codec, frames = pcm.codec, (end - start) // (pcm.width * desc.channels)
+        codec, frames = pcm.codec, pcm.frames(desc.channels)
     else:
         codec = CODECS.get(desc.codec.strip()) or desc.codec.decode("ascii", "replace").strip() or "unknown"
         real, pakt = _by_cookie(view, desc, chunks.get(b"kuki")), chunks.get(b"pakt")
@@ -183,7 +183,6 @@ def read(view: memoryview) -> Sound:
         doubted += doubts.claimed("CAF", seconds, claimed_s, is_placeholder=is_placeholder)
     first, last = chunks[b"data"], chunks[_LAST]
     if first != last:
-        others_s = seconds * max(0, first[1] - first[0] - 4) / (end - start)
-        doubted += (doubts.doubt("the file has more than one piece of sound", seconds, others_s),)
+        doubted += doubts.pieces(seconds, max(0, first[1] - first[0] - 4), end - start)
     names = _names(view, chunks.get(b"info"))
     return Sound("caf", codec, seconds, round(desc.rate), desc.channels, pcm, names=names, doubts=doubted)

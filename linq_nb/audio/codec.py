@@ -8,13 +8,12 @@ import io
 import os
 import sys
 import tempfile
-from array import array
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from linq_nb.audio import fitting, refusals
 from linq_nb.audio.budget import Budget
@@ -23,6 +22,9 @@ from linq_nb.audio.measurement import Bytes, measured, sniff, view_of
 from linq_nb.audio.refusals import Refusal
 from linq_nb.audio.sound import Sound
 from linq_nb.errors import AudioError
+
+if TYPE_CHECKING:
+    from linq_nb.audio.pcm import Samples
 
 _AMR_FRAME_SECONDS = 0.02
 _PYAV_FAILURES = (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, ValueError)
@@ -220,16 +222,17 @@ def mp3_preview(view: memoryview, sound: Sound, rate: int, bit_rate: int, most_s
 
 def blocks(
     view: memoryview, sound: Sound, budget: Budget, rate: int | None = None
-) -> tuple[int, int, Iterator[array[int]]]:
+) -> tuple[int, int, Iterator[Samples]]:
     """Return rate, channels and blocks of interleaved 16-bit samples; mono at ``rate`` when it is given."""
     with _pyav() as av:
         decoder = Decoder(av, view, budget, sound)
     return rate or decoder.rate, 1 if rate else decoder.channels, _decoded(decoder, rate)
 
 
-def _decoded(decoder: Decoder, rate: int | None) -> Iterator[array[int]]:
+def _decoded(decoder: Decoder, rate: int | None) -> Iterator[Samples]:
+    import numpy as np
+
     with closing(decoder), _pyav() as av:
         layout = "mono" if rate or decoder.channels == 1 else decoder.layout
         for frame in _resampled(av, decoder.frames(), "s16", layout, rate or decoder.rate):
-            used = 2 * frame.samples * frame.layout.nb_channels
-            yield array("h", bytes(frame.planes[0])[:used])
+            yield np.frombuffer(bytes(frame.planes[0]), np.int16, frame.samples * frame.layout.nb_channels)

@@ -14,9 +14,9 @@ PLACEHOLDER_BYTES = 0x7F000000
 MEND = "memo.convert() makes an M4A that all play alike"
 
 
-def differ(one_s: float, other_s: float) -> bool:
+def differ(seconds: float, other_s: float) -> bool:
     """Return whether two lengths in seconds differ by more than the padding of encoders explains."""
-    return abs(one_s - other_s) > max(_SHARE * max(one_s, other_s), _LEAST_S)
+    return abs(seconds - other_s) > max(_SHARE * max(seconds, other_s), _LEAST_S)
 
 
 def length(seconds: float) -> str:
@@ -26,41 +26,44 @@ def length(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def doubt(what: str, told_s: float, other_s: float) -> str:
+def doubt(what: str, seconds: float, other_s: float, verb: str = "play") -> str:
     """Return the doubt about a file: ``what`` is odd, the two lengths between which players choose, and the mend."""
-    return f"{what}: {length(told_s)} here, but some players play {length(other_s)}; {MEND}"
+    return f"{what}: {length(seconds)} here, but some players {verb} {length(other_s)}; {MEND}"
 
 
-def if_differ(what: str, told_s: float, other_s: float) -> tuple[str, ...]:
+def if_differ(what: str, seconds: float, other_s: float, verb: str = "play") -> tuple[str, ...]:
     """Return the doubt as a tuple of one, or an empty one when the lengths agree."""
-    return (doubt(what, told_s, other_s),) if differ(told_s, other_s) else ()
+    return (doubt(what, seconds, other_s, verb),) if differ(seconds, other_s) else ()
 
 
-def shown(what: str, told_s: float, shown_s: float) -> tuple[str, ...]:
+def shown(what: str, seconds: float, shown_s: float) -> tuple[str, ...]:
     """Return the doubt about a file of which players play as much, but show another length."""
-    if not differ(told_s, shown_s):
-        return ()
-    return (f"{what}: {length(told_s)} here, but some players show {length(shown_s)}; {MEND}",)
+    return if_differ(what, seconds, shown_s, "show")
 
 
-def claimed(format_name: str, told_s: float, claimed_s: float, *, is_placeholder: bool = False) -> tuple[str, ...]:
+def pieces(seconds: float, first_bytes: int, last_bytes: int) -> tuple[str, ...]:
+    """Return the doubt about a file of several pieces of sound: FFmpeg plays the last one, others play the first."""
+    return (doubt("the file has more than one piece of sound", seconds, seconds * first_bytes / last_bytes),)
+
+
+def claimed(format_name: str, seconds: float, claimed_s: float, *, is_placeholder: bool) -> tuple[str, ...]:
     """Return the doubt about a header that claims another length than the sound in the file has.
 
     Raises Refusal where the file holds hardly anything of what it claims.
     """
     if is_placeholder:
-        return shown("its header has no true size, as in a file written to a pipe", told_s, claimed_s)
-    if told_s < _LEAST_PART * claimed_s and differ(told_s, claimed_s):
-        kept = f"{length(told_s)} of {length(claimed_s)} of its sound are in the file"
+        return shown("its header has no true size, as in a file written to a pipe", seconds, claimed_s)
+    if seconds < _LEAST_PART * claimed_s and differ(seconds, claimed_s):
+        kept = f"{length(seconds)} of {length(claimed_s)} of its sound are in the file"
         raise refusals.cut_off(f"{format_name} file is cut off: {kept}")
-    return shown("its header claims more sound than the file holds", told_s, claimed_s) if told_s < claimed_s else ()
+    return shown("its header claims more sound than the file holds", seconds, claimed_s) if seconds < claimed_s else ()
 
 
-def unheard(what: str, told_s: float, whole_s: float) -> tuple[str, ...]:
+def unheard(what: str, seconds: float, whole_s: float) -> tuple[str, ...]:
     """Return the doubt about a file of which players play the first part only; a conversion makes all of it heard."""
-    if not differ(told_s, whole_s):
+    if not differ(seconds, whole_s):
         return ()
-    return (f"{what}: players play {length(told_s)} of {length(whole_s)}; memo.convert() makes one M4A of all of it",)
+    return (f"{what}: players play {length(seconds)} of {length(whole_s)}; memo.convert() makes one M4A of all of it",)
 
 
 def kind(rate: int, channels: int) -> str:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-from array import array
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from operator import mul
 
-from linq_nb.audio import codec, pcm
+from linq_nb.audio import codec
 from linq_nb.audio.budget import Budget
 from linq_nb.audio.measurement import Bytes, measured, view_of
 from linq_nb.audio.memo_cache import cached
@@ -63,7 +60,7 @@ def levels(data: Bytes, n: int = 100) -> Levels | None:
 class Heard:
     """What was heard of a memo: the highest sample of each of many parts, 32768 at most, and the sums of the rest."""
 
-    tops: array[int]
+    tops: list[int]
     rms: float
     clipped_ratio: float
     seconds: float
@@ -84,6 +81,8 @@ def listen(data: Bytes, parts: int) -> Heard:
 
 def _heard(view: memoryview, sound: Sound, parts: int) -> Heard:
     """Hear PCM as it is and compressed sound by PyAV, a long memo of it in mono at a lower rate."""
+    from linq_nb.audio import pcm
+
     budget = Budget.of_look()
     if sound.pcm is not None:
         rate, channels = sound.rate, sound.channels
@@ -96,31 +95,17 @@ def _heard(view: memoryview, sound: Sound, parts: int) -> Heard:
     frames = round(min(sound.seconds, budget.seconds) * rate)
     stride = frames * channels // _MOST_SQUARES | 1  # odd, so that it meets all channels
     total = clipped = squares = squared = 0
-    tops = array("H")
-    for part in _cut(samples, max(1, frames // parts) * channels):
-        top, bottom = max(part), min(part)
-        tops.append(max(top, -bottom))
-        if top >= high or bottom <= low:
-            clipped += part.count(high) + part.count(low)
-        sample = part[::stride]
-        squares += sum(map(mul, sample, sample))
+    tops = []
+    for part in pcm.cut(samples, max(1, frames // parts) * channels):
+        tops.append(max(int(part.max()), -int(part.min())))
+        clipped += int(((part == high) | (part == low)).sum())
+        sample = part[::stride].astype("int64")
+        squares += int(sample @ sample)
         squared += len(sample)
         total += len(part)
     if not total:
         raise AudioError("this file has no sound that can be decoded; get the file again")
     return Heard(tops, math.sqrt(squares / squared) / 32768, clipped / total, budget.heard_s, not budget.was_cut)
-
-
-def _cut(blocks: Iterable[array[int]], size: int) -> Iterator[array[int]]:
-    """Yield the samples of all blocks in parts of ``size``, the last one shorter."""
-    rest = array("h")
-    for block in blocks:
-        rest += block
-        if whole := len(rest) // size * size:
-            yield from (rest[pos : pos + size] for pos in range(0, whole, size))
-            rest = rest[whole:]
-    if rest:
-        yield rest
 
 
 def peaks(data: Bytes, n: int = 100) -> list[float] | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from linq_nb.audio import doubts, refusals, tracks
-from linq_nb.audio.boxes import Box, boxes, child, u32
+from linq_nb.audio.boxes import Box, boxes, child, children, u32
 from linq_nb.audio.esds import Codec, aac_config, find_esds
 from linq_nb.audio.sound import CODECS, Sound
 from linq_nb.audio.tracks import Track
@@ -92,8 +92,8 @@ def _alac(view: memoryview, entry: Box, rate: int, channels: int) -> Codec:
 def _audio_tracks(view: memoryview, moov: Box, where: str) -> list[Track]:
     """Return the audio tracks; raises Refusal for a video."""
     audio, moving = [], False
-    for trak in boxes(view, moov.start, moov.end):
-        hdlr = child(view, trak, b"mdia", b"hdlr") if trak.name == b"trak" else None
+    for trak in children(view, moov, b"trak"):
+        hdlr = child(view, trak, b"mdia", b"hdlr")
         handler = bytes(view[hdlr.start + 8 : hdlr.start + 12]) if hdlr else b""
         moving = moving or (handler == b"vide" and not _is_picture(view, trak))
         track = tracks.read_track(view, trak) if handler == b"soun" else None
@@ -144,27 +144,26 @@ def read(view: memoryview) -> Sound:
     )  # fmt: skip
 
 
-def _of_pictures(view: memoryview, moov: Box, track: Track, told_s: float) -> tuple[str, ...]:
+def _of_pictures(view: memoryview, moov: Box, track: Track, seconds: float) -> tuple[str, ...]:
     """Return the doubt about pictures or chapters that last longer than the sound, or about a file that claims so."""
-    lengths = [tracks.length_s(view, child(view, moov, b"mvhd"))]
-    for trak in boxes(view, moov.start, moov.end):
-        if trak.name == b"trak" and trak != track.trak and tracks.is_enabled(view, trak):
-            lengths.append(tracks.length_s(view, child(view, trak, b"mdia", b"mdhd")))
-    longest_s = max(lengths)
-    return (
-        doubts.shown("the file as a whole lasts longer than its sound", told_s, longest_s) if longest_s > told_s else ()
-    )
+    longest_s = tracks.length_s(view, child(view, moov, b"mvhd"))
+    for trak in children(view, moov, b"trak"):
+        if trak != track.trak and tracks.is_enabled(view, trak):
+            longest_s = max(longest_s, tracks.length_s(view, child(view, trak, b"mdia", b"mdhd")))
+    if longest_s <= seconds:
+        return ()
+    return doubts.shown("the file as a whole lasts longer than its sound", seconds, longest_s)
 
 
-def _of_tracks(view: memoryview, audio: list[Track], track: Track, told_s: float) -> tuple[str, ...]:
+def _of_tracks(view: memoryview, audio: list[Track], track: Track, seconds: float) -> tuple[str, ...]:
     """Return the doubt about several audio tracks, of which players play the first or the first that is enabled."""
     lengths = [
         tracks.time_to_sample(view, other)[1] / other.timescale for other in audio if other != track and other.timescale
     ]
     if not lengths:
         return ()
-    others_s = max(lengths, key=lambda seconds: abs(seconds - told_s))
-    return (doubts.doubt(f"the file has {len(audio)} audio tracks", told_s, others_s),)
+    others_s = max(lengths, key=lambda length_s: abs(length_s - seconds))
+    return (doubts.doubt(f"the file has {len(audio)} audio tracks", seconds, others_s),)
 
 
 class _Played(NamedTuple):

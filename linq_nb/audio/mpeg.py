@@ -246,12 +246,12 @@ def _said(kind: tuple[int, int, int, int]) -> str:
     return f"{REFUSED_LAYERS[layer]} of {doubts.kind(rate, count)}" if layer > 1 else doubts.kind(rate, count)
 
 
-def _doubts(walked: Walk, told_s: float) -> tuple[str, ...]:
+def _doubts(walked: Walk, seconds: float) -> tuple[str, ...]:
     """Return the doubt about sound that changes its kind on the way."""
     if walked.change is None:
         return ()
     at, before, after = walked.change
-    return doubts.if_differ(f"the sound changes from {before} to {after} on the way", told_s, at)
+    return doubts.if_differ(f"the sound changes from {before} to {after} on the way", seconds, at)
 
 
 class _Info(NamedTuple):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
-from operator import add
 
-from linq_nb.audio import codec, pcm, wav
+from linq_nb.audio import codec, wav
 from linq_nb.audio.formats import FORMATS, MAX_PLAYER_BYTES
 from linq_nb.audio.measurement import Bytes, measured, view_of
 from linq_nb.audio.memo_cache import cached
@@ -61,38 +58,14 @@ def _small(data: Bytes, limit_bytes: int) -> Preview | None:
 
 
 def _plain_preview(view: memoryview, sound: Sound, room: int) -> Preview:
-    """Make a small WAV by the standard library: 16 kHz when all of it fits, else mu-law at 8 kHz, cut to fit."""
+    """Make a small WAV without PyAV: 16 kHz when all of it fits, else mu-law at 8 kHz, cut to fit."""
+    from linq_nb.audio import pcm
+
     wide = sound.seconds * 2 * min(sound.rate, _WIDE_RATE) <= room
     rate = min(sound.rate, _WIDE_RATE if wide else _NARROW_RATE)
     most = sound.seconds if wide else min(sound.seconds, _MAX_SECONDS, room / rate)
-    samples = _thinned(view, sound, rate, round(most * rate))
-    raw = wav.little_endian(samples) if wide else pcm.to_mu_law(samples)
+    samples = pcm.thinned(view, sound, rate, round(most * rate))
+    raw = samples.astype("<i2").tobytes() if wide else pcm.to_mu_law(samples)
     seconds = len(samples) / rate
     file = wav.wav_file(raw, rate, 1, mu_law=not wide)
     return Preview(file, "audio/wav", False, seconds, seconds < sound.seconds - 0.2)
-
-
-def _thinned(view: memoryview, sound: Sound, rate: int, count: int) -> array[int]:
-    """Return mono samples at a lower rate, each the mean of those that it replaces."""
-    out = array("h")
-    done = 0
-    for block in pcm.blocks(view, sound):
-        mono = _mono(block, sound.channels)
-        sums = [0, *accumulate(mono)]
-        here = min(len(mono) * rate // sound.rate, count - done)
-        cuts = [i * sound.rate // rate for i in range(here + 1)]
-        out.extend((sums[b] - sums[a]) // (b - a) for a, b in pairwise(cuts))
-        done += here
-        if done >= count:
-            break
-    return out
-
-
-def _mono(block: array[int], channels: int) -> list[int] | array[int]:
-    """Return the mean of all channels, frame by frame."""
-    if channels == 1:
-        return block
-    total: list[int] = list(block[::channels])
-    for channel in range(1, channels):
-        total = list(map(add, total, block[channel::channels]))
-    return [value // channels for value in total]

@@ -175,39 +175,35 @@ def read(view: memoryview) -> Sound:
         return _mp3_in_wav(view, data, id3, names)
     pcm = _wav_pcm(wav, data, order)
     if pcm is not None:
-        codec, samples = pcm.codec, size // (pcm.width * wav.channels)
+        codec, samples = pcm.codec, pcm.frames(wav.channels)
     else:
         codec, samples = _packed_samples(wav, size)
         samples = _trust_fact(view, chunks.get(b"fact"), order, samples, wav)
-    told_s = samples / wav.rate
+    seconds = samples / wav.rate
     is_placeholder = not data.claimed or (data.claimed >= doubts.PLACEHOLDER_BYTES and b"ds64" not in chunks)
     rest = goes_on_bytes(view, data.end, order)
-    doubted = _doubts(chunks, wav, pcm, samples)
-    doubted += doubts.claimed("WAV", told_s, told_s * data.claimed / size, is_placeholder=is_placeholder)
-    whole_s = told_s * (size + rest) / size
-    doubted += doubts.unheard("the file goes on after the end that its header names", told_s, whole_s)
+    doubted = _doubts(chunks, wav, pcm, seconds)
+    doubted += doubts.claimed("WAV", seconds, seconds * data.claimed / size, is_placeholder=is_placeholder)
+    whole_s = seconds * (size + rest) / size
+    doubted += doubts.unheard("the file goes on after the end that its header names", seconds, whole_s)
     common = codec in ("PCM 8-bit", "PCM 16-bit", "PCM 24-bit", "PCM float 32-bit", "mu-law", "A-law")
     browser = common and kind == b"RIFF" and wav.channels <= 2 and not doubted
     return Sound(
-        "wav", codec, told_s, wav.rate, wav.channels, pcm, browser=browser, id3=id3, names=names, doubts=doubted,
-        goes_on=data.end if doubts.differ(told_s, whole_s) else 0, whole_s=whole_s,
+        "wav", codec, seconds, wav.rate, wav.channels, pcm, browser=browser, id3=id3, names=names, doubts=doubted,
+        goes_on=data.end if doubts.differ(seconds, whole_s) else 0, whole_s=whole_s,
     )  # fmt: skip
 
 
-def _doubts(chunks: Mapping[bytes, Chunk], wav: _WavFormat, pcm: Pcm | None, samples: int) -> tuple[str, ...]:
+def _doubts(chunks: Mapping[bytes, Chunk], wav: _WavFormat, pcm: Pcm | None, seconds: float) -> tuple[str, ...]:
     """Return the doubts about a file of several pieces of sound, or of samples of two widths."""
     first, last = chunks[b"data"], chunks[LAST]
-    told_s = samples / wav.rate
-    doubted: tuple[str, ...] = ()
-    if first != last:
-        others_s = told_s * (first.end - first.start) / (last.end - last.start)
-        doubted = (doubts.doubt("the file has more than one piece of sound", told_s, others_s),)
+    doubted = doubts.pieces(seconds, first.end - first.start, last.end - last.start) if first != last else ()
     width = wav.block / wav.channels
     if pcm is not None and pcm.width != width > 0:
-        doubted += doubts.if_differ("its header claims two sizes of a sample", told_s, told_s * pcm.width / width)
+        doubted += doubts.if_differ("its header claims two sizes of a sample", seconds, seconds * pcm.width / width)
     if wav.tag in _PACKED and wav.block_samples:
-        others_s = told_s * wav.block_samples / _in_block(wav)
-        doubted += doubts.if_differ("its header claims another number of samples in a block", told_s, others_s)
+        others_s = seconds * wav.block_samples / _in_block(wav)
+        doubted += doubts.if_differ("its header claims another number of samples in a block", seconds, others_s)
     return doubted
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 CODECS = {
     code: name
@@ -38,8 +39,11 @@ CODECS = {
 """The codecs' names by the codes of Apple and MPEG-4, which are padded with spaces to four bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pcm:
+LAWS = ("mu-law", "A-law")
+"""Kinds of samples that are numbers of one byte by a logarithmic law (ITU-T G.711)."""
+
+
+class Pcm(NamedTuple):
     """Where the PCM samples of a file are: a byte range of whole frames of one kind.
 
     ``kind`` is "s" (signed), "u" (unsigned), "f" (float), "mu-law" or "A-law";
@@ -55,9 +59,13 @@ class Pcm:
     @property
     def codec(self) -> str:
         """Return the name to show, e.g. "PCM 16-bit"."""
-        if self.kind in ("mu-law", "A-law"):
+        if self.kind in LAWS:
             return self.kind
         return f"PCM float {8 * self.width}-bit" if self.kind == "f" else f"PCM {8 * self.width}-bit"
+
+    def frames(self, channels: int) -> int:
+        """Return the number of samples in each of so many channels."""
+        return (self.end - self.start) // (self.width * channels)
 
 
 @dataclass(frozen=True, slots=True)

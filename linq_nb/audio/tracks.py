@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from linq_nb.audio import refusals
-from linq_nb.audio.boxes import Box, boxes, child, u32, words
+from linq_nb.audio.boxes import Box, boxes, child, children, u32, words
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ def read_track(view: memoryview, trak: Box) -> Track | None:
     tkhd = child(view, trak, b"tkhd")
     mdhd = child(view, trak, b"mdia", b"mdhd")
     stbl = child(view, trak, b"mdia", b"minf", b"stbl")
-    stsd = child(view, stbl, b"stsd") if stbl else None
+    stsd = child(view, stbl, b"stsd")
     if stbl is None or stsd is None or mdhd is None:
         return None
     entry = next(boxes(view, stsd.start + 8, stsd.end), None)
@@ -187,17 +187,16 @@ def edits(view: memoryview, track: Track, frames: int, movie_timescale: int) -> 
 
 def read_defaults(view: memoryview, moov: Box, track: Track) -> None:
     """Read the default values for the fragments of this track."""
-    mvex = child(view, moov, b"mvex")
-    for box in boxes(view, mvex.start, mvex.end) if mvex else ():
-        if box.name == b"trex" and u32(view, box.start + 4) == track.number:
-            track.default_frames = u32(view, box.start + 12)
-            track.default_bytes = u32(view, box.start + 16)
+    for trex in children(view, child(view, moov, b"mvex"), b"trex"):
+        if u32(view, trex.start + 4) == track.number:
+            track.default_frames = u32(view, trex.start + 12)
+            track.default_bytes = u32(view, trex.start + 16)
 
 
 def add_fragment(view: memoryview, moof: Box, track: Track) -> None:
     """Add the samples of a moof box to a track; raises Refusal when their bytes are not in the file."""
-    for traf in boxes(view, moof.start, moof.end):
-        tfhd = child(view, traf, b"tfhd") if traf.name == b"traf" else None
+    for traf in children(view, moof, b"traf"):
+        tfhd = child(view, traf, b"tfhd")
         if tfhd is None or u32(view, tfhd.start + 4) != track.number:
             continue
         flags = u32(view, tfhd.start) & 0xFFFFFF
@@ -208,9 +207,8 @@ def add_fragment(view: memoryview, moof: Box, track: Track) -> None:
             pos += 4
         if flags & 0x10:
             size = u32(view, pos)
-        for trun in boxes(view, traf.start, traf.end):
-            if trun.name == b"trun":
-                _add_run(view, trun, track, frames, size, len(view) - moof.end)
+        for trun in children(view, traf, b"trun"):
+            _add_run(view, trun, track, frames, size, len(view) - moof.end)
 
 
 def _add_run(view: memoryview, trun: Box, track: Track, frames: int, size: int, room: int) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import operator
 import struct
-import sys
-from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +17,8 @@ _MOST_FLOAT = 10.0
 
 _SLIVER = 256
 """Whole numbers that use less than this part of their range (-48 dB) are of another scale: 16-bit values as int32."""
+
+_NAN = "samples hold NaN (not a number); fill or drop these first"
 
 _POWERS = (7, 15, 23, 31)
 """Samples of 8, 16, 24 and 32 bits are divided by 2 to the power of these for floats of -1 to 1."""
@@ -37,11 +37,9 @@ def wav_from_samples(samples: Any, rate: int) -> bytes:
     hertz = _rate(rate)
     if isinstance(samples, (bytes, bytearray, str)):
         raise AudioError(f"samples are numbers, not {type(samples).__name__}; load a file with from_bytes or from_file")
-    if hasattr(samples, "__array__"):
-        raw, shape = _from_numpy(samples.__array__())
-    else:
-        raw, shape = _from_numbers(samples)
-    return wav_file(raw, hertz, shape[1] if len(shape) == 2 else 1)
+    values = samples.__array__() if hasattr(samples, "__array__") else _from_numbers(samples)
+    _check_shape(values.shape)
+    return wav_file(_to_16_bit(values), hertz, values.shape[1] if values.ndim == 2 else 1)
 
 
 def _rate(rate: Any) -> int:
@@ -63,13 +61,12 @@ def _check_shape(shape: Sequence[int]) -> None:
         raise AudioError("there are no samples; record or load some first")
 
 
-def _from_numpy(samples: Any) -> tuple[bytes, tuple[int, ...]]:
+def _to_16_bit(samples: Any) -> bytes:
     """Return the little-endian 16-bit samples of a numpy array, by its own methods."""
-    _check_shape(samples.shape)
     kind, size = samples.dtype.kind, samples.dtype.itemsize
     if kind == "f":
         if bool((samples != samples).any()):
-            raise AudioError("samples hold NaN (not a number); fill or drop these first")
+            raise AudioError(_NAN)
         wide = samples.astype("f8")
         _check_floats(float(wide.min()), float(wide.max()))
         samples = (wide.clip(-1, 1) * 32767).round()
@@ -81,7 +78,7 @@ def _from_numpy(samples: Any) -> tuple[bytes, tuple[int, ...]]:
         _check_sliver(int(samples.min()), int(samples.max()), 8 * size)
         samples = samples.astype("i8") + (0 if kind == "i" else -(1 << 8 * size - 1))
         samples = samples * 256 if size == 1 else samples >> 8 * size - 16
-    return samples.astype("<i2").tobytes(), samples.shape
+    return bytes(samples.astype("<i2").tobytes())
 
 
 def _check_range(low: int, high: int) -> None:
@@ -123,36 +120,29 @@ def _scaling(low: float, high: float) -> str:
     return f"divide by {full} for floats of -1 to 1" if top > 1 else "give the floats of -1 to 1 that they were made of"
 
 
-def _from_numbers(samples: Any) -> tuple[bytes, tuple[int, ...]]:
-    """Return the little-endian 16-bit samples of lists, lists of lists or an ``array.array``."""
+def _from_numbers(samples: Any) -> Any:
+    """Return lists, lists of lists or an ``array.array`` as a NumPy array; whole numbers count as 16 bits."""
+    import numpy as np
+
     code = getattr(samples, "typecode", "")
     try:
         rows = list(samples)
-        wide = bool(rows) and hasattr(rows[0], "__len__")
-        shape: tuple[int, ...] = (len(rows), len(rows[0])) if wide else (len(rows),)
-        if wide and any(len(row) != shape[1] for row in rows):
+        is_wide = bool(rows) and hasattr(rows[0], "__len__")
+        shape: tuple[int, ...] = (len(rows), len(rows[0])) if is_wide else (len(rows),)
+        if is_wide and any(len(row) != shape[1] for row in rows):
             raise AudioError("every frame needs the same number of channels")
-        numbers = [number for row in rows for number in row] if wide else rows
+        numbers = [number for row in rows for number in row] if is_wide else rows
         _check_shape(shape)
-        return little_endian(array("h", _to_16_bit(numbers, code))), shape
+        dtype = code if code and code in "bBhHiI" else "i2"
+        if not all(isinstance(number, int) for number in numbers):
+            dtype = "f8"
+            if any(map(math.isnan, numbers)):  # text, of which NumPy would make numbers, is a TypeError here
+                raise AudioError(_NAN)
+        elif dtype == "i2":
+            _check_range(min(numbers), max(numbers))
+        return np.array(numbers, dtype).reshape(shape)
     except (TypeError, ValueError):
         raise AudioError("samples are plain numbers: floats of -1 to 1, or 16-bit integers") from None
-
-
-def _to_16_bit(numbers: list[Any], code: str) -> list[int]:
-    """Convert numbers to 16 bits, by their type."""
-    if code and code in "bBhHiI":  # wider types, and Python's int, count as 16 bits
-        bits = 8 * array(code).itemsize
-        _check_sliver(min(numbers), max(numbers), bits)
-        offset = 0 if code.islower() else 1 << bits - 1
-        return [(number - offset << 16) >> bits for number in numbers]
-    if all(isinstance(number, int) for number in numbers):
-        _check_range(min(numbers), max(numbers))
-        return numbers
-    if any(math.isnan(number) for number in numbers):
-        raise AudioError("samples hold NaN (not a number); fill or drop these first")
-    _check_floats(min(numbers), max(numbers))
-    return [round(max(-1.0, min(1.0, number)) * 32767) for number in numbers]
 
 
 def wav_file(raw: bytes, rate: int, channels: int, mu_law: bool = False) -> bytes:
@@ -166,11 +156,3 @@ def wav_file(raw: bytes, rate: int, channels: int, mu_law: bool = False) -> byte
     body = b"WAVE" + struct.pack("<4sI", b"fmt ", len(fmt + extra)) + fmt + extra + fact
     body += struct.pack("<4sI", b"data", len(raw)) + raw + b"\0" * (len(raw) & 1)
     return struct.pack("<4sI", b"RIFF", len(body)) + body
-
-
-def little_endian(samples: array[int]) -> bytes:
-    """Return 16-bit numbers in the byte order of WAV."""
-    if sys.byteorder == "big":
-        samples = samples[:]
-        samples.byteswap()
-    return samples.tobytes()
