@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl
 
 from . import attachments, chats, faults, lines, media, memos, messages, reputation, rules, subscriptions
 from .call import Call
@@ -74,10 +73,10 @@ def answer(state: State, request: Request) -> Reply:
 
 def _upload(state: State, request: Request) -> Reply:
     fault = faults.take(state.ordered_faults, request)
-    failed = xml_reply(fault.status if fault else 500, "InternalError", "The demo was asked to fail.")
-    reply = attachments.put(state, request) if fault is None or fault.accepts else failed
     if fault is None:
-        return reply
+        return attachments.put(state, request)
+    failed = xml_reply(fault.status, "InternalError", "The demo was asked to fail.")
+    reply = attachments.put(state, request) if fault.accepts else failed
     is_other_answer = fault.cut is None and fault.delay_s is None
     return failed if is_other_answer else fault.apply(reply, "")
 
@@ -145,11 +144,6 @@ def _by_content(state: State, body: bytes) -> bytes:
     return str(sorted({**data, "attachment_id": file.sha256}.items())).encode()
 
 
-def host_of(header: str) -> str:
-    """Give the host of a `Host` header, without its port."""
-    return header.rpartition(":")[0] or header
-
-
 def status_and_headers(reply: Reply) -> tuple[str, dict[str, str]]:
     """Give the status line's text, and the headers with the length of the body where there may be one."""
     headers = {"Content-Length": str(len(reply.body)), **reply.headers}
@@ -174,16 +168,10 @@ def wsgi(
 
 def _request_from(environ: Mapping[str, Any]) -> Request:
     headers = {
-        name.removeprefix("HTTP_").replace("_", "-").lower(): value
+        name.removeprefix("HTTP_").replace("_", "-"): value
         for name, value in environ.items()
         if name.startswith("HTTP_") or (name in ("CONTENT_TYPE", "CONTENT_LENGTH") and value)
     }
-    length = headers.get("content-length", "0")
-    return Request(
-        method=environ["REQUEST_METHOD"],
-        host=host_of(headers.get("host", "")),
-        path=environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace"),
-        query=dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)),
-        headers=headers,
-        body=environ["wsgi.input"].read(int(length)) if length.isascii() and length.isdigit() else b"",
-    )
+    path = environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace")
+    query, read = environ.get("QUERY_STRING", ""), environ["wsgi.input"].read
+    return Request.read(environ["REQUEST_METHOD"], path, query, headers, read)

@@ -35,7 +35,7 @@ def create(call: Call) -> Reply:
     others = _addresses(body["to"])
     same = (c for c in call.state.chats.values() if c.line is line and _is_with(c, others))
     chat = next(same, None) or _new(call, line, others)
-    message = messages.post(call, chat, body["message"], override=body.get("override_optout", False))
+    message = messages.post(call, chat, body)
     answer = shapes.chat(call.state, chat)
     names = ("id", "display_name", "handles", "health_status", "is_group", "service")
     shown = {name: answer[name] for name in names}
@@ -52,7 +52,7 @@ def send_anywhere(call: Call) -> Reply:
         raise Refusal(400, 1005, "Every line is excluded.")
     existing = next((c for c in call.state.chats.values() if _is_with(c, others)), None)
     chat = existing or _new(call, free[0], others)
-    message = messages.post(call, chat, body["message"], override=body.get("override_optout", False))
+    message = messages.post(call, chat, body)
     return json_reply(
         202,
         {
@@ -91,9 +91,7 @@ def update(call: Call) -> Reply:
     """Rename a group; a direct chat cannot be updated (409/1006)."""
     chat = call.state.chat(call.path_id)
     body = call.body({}, {"display_name": str, "group_chat_icon": str})
-    if not chat.is_group:
-        raise Refusal(409, 1006, "A direct chat cannot be updated.")
-    _present(chat)
+    _check_group(chat, "updated")
     chat.name = body.get("display_name", chat.name)
     chat.icon = body.get("group_chat_icon", chat.icon)
     return json_reply(200, {"chat_id": chat.id, "status": "accepted"})
@@ -102,9 +100,7 @@ def update(call: Call) -> Reply:
 def leave(call: Call) -> Reply:
     """Leave a group; every later send to it is refused (409/2013)."""
     chat = call.state.chat(call.path_id)
-    if not chat.is_group:
-        raise Refusal(409, 1006, "A direct chat cannot be left.")
-    _present(chat)
+    _check_group(chat, "left")
     chat.me.left_at = call.now
     return json_reply(202, {"message": "You have left the chat.", "status": "accepted", "trace_id": call.trace_id})
 
@@ -113,6 +109,12 @@ def note(call: Call) -> Reply:
     """Mark as read, start or stop typing: accepted, without effect."""
     _present(call.state.chat(call.path_id))
     return Reply(204)
+
+
+def _check_group(chat: Chat, done: str) -> None:
+    if not chat.is_group:
+        raise Refusal(409, 1006, f"A direct chat cannot be {done}.")
+    _present(chat)
 
 
 def _present(chat: Chat) -> None:

@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any, overload
@@ -127,12 +128,7 @@ class Demo:
         return action
 
     def _set_limits(self, **values: float | None) -> Json:
-        kinds: dict[str, Any] = {
-            "pair_per_minute": int,
-            "daily": int | None,
-            "processing_s": float,
-            "list_lag_s": float,
-        }
+        kinds = {limit.name: limit.type for limit in fields(Limits) if limit.name != "retention"}
         for name, value in values.items():
             if name not in kinds:
                 raise KeyError(f"{name} is no limit; there are {', '.join(kinds)}")

@@ -1,7 +1,6 @@
 """Lines, capability checks, the block list and the next free number."""
 
 from datetime import timedelta
-from math import ceil
 
 from . import rules, shapes
 from .call import Call
@@ -36,26 +35,20 @@ def update(call: Call) -> Reply:
 
 
 def check(call: Call, service: Service) -> Reply:
-    """Check whether an address has a service; an email address has no RCS (400/1005)."""
+    """Check whether an address has a service, once in 10 seconds; an email address has no RCS (400/1005)."""
     body = call.body({"address": str}, {"from": str})
     if service == "RCS" and "@" in body["address"]:
         raise Refusal(400, 1005, "address must be a phone number: RCS has no email addresses.")
     address = rules.address(body["address"], "address")
     line = call.state.line(rules.e164(body["from"], "from")).number if "from" in body else "any"
-    _pace(call, line)
+    last = call.state.checks.get(line)
+    if last is not None and call.now < last + CHECK_EVERY:
+        raise rules.too_soon("One capability check in 10 seconds.", call.now, last + CHECK_EVERY)
+    call.state.checks[line] = call.now
     selected = _service_of(call.state, address)
     available = selected == service
     answer: Json = {"address": address, "available": available, "selected_service": selected}
     return json_reply(200, answer if available else answer | {"reason": "not_supported"})
-
-
-def _pace(call: Call, line: str) -> None:
-    """Allow one check in 10 seconds (429/1007)."""
-    last = call.state.checks.get(line)
-    if last is not None and call.now < last + CHECK_EVERY:
-        wait = ceil((last + CHECK_EVERY - call.now).total_seconds())
-        raise Refusal(429, 1007, "One capability check in 10 seconds.", retry_after=wait)
-    call.state.checks[line] = call.now
 
 
 def _service_of(state: State, address: str) -> Service:

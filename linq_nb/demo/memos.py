@@ -1,7 +1,6 @@
 """`POST /v3/chats/{chatId}/voicememo`: the one call that puts a bubble in a chat."""
 
 from datetime import timedelta
-from math import ceil
 from mimetypes import guess_type
 from urllib.parse import unquote, urlsplit
 
@@ -79,40 +78,49 @@ def _uploaded(call: Call, attachment_id: str) -> tuple[Attachment, str]:
 
 
 def _by_url(call: Call, url: str) -> tuple[Attachment, str]:
-    """Take a file from a URL: the demo's own are really read, others are believed by their extension."""
+    """Fetch a file from a URL, and give what tells its content from others."""
     rules.public_https(url, "voice_memo_url")
-    parts = urlsplit(url)
-    filename = unquote(parts.path.rpartition("/")[2])
-    declared = rules.AUDIO_EXTENSIONS.get(filename.rpartition(".")[2].lower())
+    filename, extension = _file_name(url)
+    declared = rules.AUDIO_EXTENSIONS.get(extension)
     if declared is None:
         raise Refusal(400, 5006, "The URL does not end in the extension of a voice memo format.")
-    if parts.hostname == media.HOST:
-        return _own_media(call, parts.path, filename, declared)
-    if (parts.hostname or "").endswith(".invalid"):
-        raise Refusal(500, 5002, "The voice memo could not be downloaded.")
-    bare = url.partition("?")[0].partition("#")[0]
-    size = int(call.state.ids.between(20_000, 400_000, "size", bare))
-    return _fetched(call, f"url:{bare}", filename, declared, size), f"url:{bare}"
+    file = _from_web(call, url, filename, declared, "voice memo")
+    return file, file.sha256 or _key(url)
 
 
 def fetched_media(call: Call, url: str) -> Attachment:
-    """Take a part's file from a URL, by its extension: 400/5004 for a type that is not supported."""
+    """Fetch a part's file from a URL: 400/5004 for an extension whose type is not supported."""
     rules.public_https(url, "url")
-    parts = urlsplit(url)
-    filename = unquote(parts.path.rpartition("/")[2])
-    extension = filename.rpartition(".")[2].lower()
+    filename, extension = _file_name(url)
     declared = rules.AUDIO_EXTENSIONS.get(extension) or guess_type(f"x.{extension}")[0] or ""
     if declared not in rules.AUDIO_TYPES and declared not in rules.OTHER_TYPES:
         raise Refusal(400, 5004, "The URL does not end in the extension of a supported file type.")
+    return _from_web(call, url, filename, declared, "file")
+
+
+def _file_name(url: str) -> tuple[str, str]:
+    """Give the name of the file at a URL, and its extension in small letters."""
+    filename = unquote(urlsplit(url).path.rpartition("/")[2])
+    return filename, filename.rpartition(".")[2].lower()
+
+
+def _key(url: str) -> str:
+    return "url:" + url.partition("?")[0].partition("#")[0]
+
+
+def _from_web(call: Call, url: str, filename: str, declared: str, what: str) -> Attachment:
+    """Fetch a file: the demo's own are really read, others are believed by their extension."""
+    parts = urlsplit(url)
     if parts.hostname == media.HOST and parts.path.removeprefix("/") in media.NAMES:
-        return _own_media(call, parts.path, filename, declared)[0]
+        return _own_media(call, parts.path, filename, declared)
     if (parts.hostname or "").endswith(".invalid"):
-        raise Refusal(500, 5002, "The file could not be downloaded.")
-    bare = url.partition("?")[0].partition("#")[0]
-    return _fetched(call, f"url:{bare}", filename, declared, int(call.state.ids.between(20_000, 400_000, "size", bare)))
+        raise Refusal(500, 5002, f"The {what} could not be downloaded.")
+    key = _key(url)
+    size = int(call.state.ids.between(20_000, 400_000, "size", key.removeprefix("url:")))
+    return _fetched(call, key, filename, declared, size)
 
 
-def _own_media(call: Call, path: str, filename: str, declared: str) -> tuple[Attachment, str]:
+def _own_media(call: Call, path: str, filename: str, declared: str) -> Attachment:
     answer = media.get("/hello.wav" if path == "/redirect.wav" else path)
     if answer.status != 200:
         raise Refusal(500, 5002, "The voice memo could not be downloaded.")
@@ -123,7 +131,7 @@ def _own_media(call: Call, path: str, filename: str, declared: str) -> tuple[Att
     file = _fetched(call, call.state.ids.hex("media", path), filename, declared, len(answer.body))
     file.sha256 = call.state.store_file(answer.body)
     file.duration_ms = media.duration_ms(answer.body)
-    return file, file.sha256
+    return file
 
 
 def _fetched(call: Call, key: str, filename: str, content_type: str, size: int) -> Attachment:
@@ -147,13 +155,11 @@ def within_limits(state: State, chat: Chat) -> None:
     now, minute, limit = state.clock.now(), timedelta(minutes=1), state.limits.pair_per_minute
     recent = sorted(at for at in state.accepted.get(chat.pair, []) if at > now - minute)
     if len(recent) >= limit:
-        wait = max(1, ceil((recent[-limit] + minute - now).total_seconds()))
-        raise Refusal(429, 1007, "Too many messages to this recipient.", retry_after=wait)
+        raise rules.too_soon("Too many messages to this recipient.", now, recent[-limit] + minute)
     if state.limits.daily is not None:
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         if sum(at >= midnight for times in state.accepted.values() for at in times) >= state.limits.daily:
-            wait = ceil((midnight + timedelta(days=1) - now).total_seconds())
-            raise Refusal(429, 1007, "The daily limit of messages is reached.", retry_after=wait)
+            raise rules.too_soon("The daily limit of messages is reached.", now, midnight + timedelta(days=1))
 
 
 def new_message(

@@ -56,15 +56,16 @@ def send(call: Call) -> Reply:
     """`POST /v3/chats/{chatId}/messages`: text, link and media parts, once for each idempotency key."""
     chat = call.state.chat(call.path_id)
     body = call.body({"message": dict}, {"override_optout": bool})
-    message = post(call, chat, body["message"], override=body.get("override_optout", False))
+    message = post(call, chat, body)
     return json_reply(202, {"chat_id": chat.id, "message": shapes.sent_message(call.state, message)})
 
 
-def post(call: Call, chat: Chat, content: Json, *, override: bool) -> Message:
-    """Send a message, or give the first one that used this idempotency key; 404/2002 if that is deleted.
+def post(call: Call, chat: Chat, body: Json) -> Message:
+    """Send the message of a request, or give the first one that used this idempotency key; 404/2002 if that is deleted.
 
     `effect` and `reply_to` are accepted and ignored.
     """
+    content = body["message"]
     rules.fields(content, {"parts": list}, _CONTENT)
     key = content.get("idempotency_key")
     if key is not None and not 1 <= len(key) <= 255:
@@ -77,7 +78,7 @@ def post(call: Call, chat: Chat, content: Json, *, override: bool) -> Message:
         if first is None:
             raise Refusal(404, 2002, "The message that used this idempotency key was deleted.")
         return first
-    memos.may_send(call.state, chat, override=override)
+    memos.may_send(call.state, chat, override=body.get("override_optout", False))
     parts = [_part(call, part) for part in _listed(content["parts"])]
     memos.within_limits(call.state, chat)
     digest = sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -104,14 +105,13 @@ def _part(call: Call, part: Json) -> Json:
             return {"type": kind, "value": part["value"]}
         case "media" if isinstance(part.get("url"), str) and "attachment_id" not in part:
             file = memos.fetched_media(call, part["url"])
-            return shapes.media_part(file, rules.AUDIO_TYPES.get(file.content_type, file.content_type))
         case "media" if isinstance(part.get("attachment_id"), str) and "url" not in part:
             file = call.state.attachment(part["attachment_id"])
             if file.sha256 is None:
                 raise Refusal(404, 2007, "The attachment is not uploaded yet.")
-            return shapes.media_part(file, rules.AUDIO_TYPES.get(file.content_type, file.content_type))
         case _:
             raise Refusal(400, 1004, "A part must be text, link, or media with a url or an attachment_id.")
+    return shapes.media_part(file, rules.AUDIO_TYPES.get(file.content_type, file.content_type))
 
 
 def receive(state: State, chat: Chat, text: str, ago: timedelta = timedelta()) -> Message:

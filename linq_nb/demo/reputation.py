@@ -1,7 +1,6 @@
 """Reputation audits of lines: started, ready some seconds later, readable for a day."""
 
 from datetime import timedelta
-from math import ceil
 
 from . import rules
 from .call import Call
@@ -14,20 +13,17 @@ COOLDOWN = timedelta(minutes=10)
 KEPT = timedelta(hours=24)
 """The first two are the demo's own: Linq names neither. The third is from the SDK's docs."""
 
-_SUMMARIES = {
-    "overall_conversation_health": "A large share of the line's active conversations are trending unhealthy.",
-    "opt_out_handling": "Recipients asked this line to stop, and it wrote to them again.",
-}
-_STEPS = {
+# driver -> summary, title of the step against it, detail
+_DRIVERS = {
     "overall_conversation_health": (
+        "A large share of the line's active conversations are trending unhealthy.",
         "Fix the unhealthy conversations first",
         "Review their content and timing, and whether the recipients reply.",
-        "high",
     ),
     "opt_out_handling": (
+        "Recipients asked this line to stop, and it wrote to them again.",
         "Honor every stop request at once",
         "Send nothing more to these recipients unless they opt back in.",
-        "high",
     ),
 }
 
@@ -37,11 +33,10 @@ def start(call: Call) -> Reply:
     line = call.state.line(rules.e164(call.path_id, "phoneNumber"))
     last = next((audit for audit in reversed(call.state.audits.values()) if audit.line is line), None)
     if last is not None and last.ready_at <= call.now < last.ready_at + COOLDOWN:
-        wait = ceil((last.ready_at + COOLDOWN - call.now).total_seconds())
-        raise Refusal(429, 1007, "An audit of this line was made just now.", retry_after=wait)
+        raise rules.too_soon("An audit of this line was made just now.", call.now, last.ready_at + COOLDOWN)
     if last is None or last.ready_at <= call.now:
         audit_id = call.state.ids.uuid("audit", line.number, call.state.count("audit", line.number))
-        last = call.state.audits[audit_id] = Audit(audit_id, line, call.now, call.now + TAKES)
+        last = call.state.audits[audit_id] = Audit(audit_id, line, call.now + TAKES)
     return json_reply(202, {"audit_id": last.id, "status": "pending"})
 
 
@@ -68,8 +63,8 @@ def report(state: State, line: Line) -> Json:
     metrics = {"opt_out_handling": f"{len(stopped)} recipients"} if stopped else {}
     if line.reputation != "HEALTHY":
         metrics["overall_conversation_health"] = f"{len(unhealthy)} of {len(chats)} conversations"
-    drivers = [{"key": key, "summary": _SUMMARIES[key], "metric": metric} for key, metric in metrics.items()]
-    steps = [_step(place, *_STEPS[key]) for place, key in enumerate(metrics, 1)]
+    drivers = [{"key": key, "summary": _DRIVERS[key][0], "metric": metric} for key, metric in metrics.items()]
+    steps = [_step(place, *_DRIVERS[key][1:], "high") for place, key in enumerate(metrics, 1)]
     steps = steps or [_step(1, "Keep sending as you do", "The line is in good standing.", "low")]
     text = [f"# {line.number}: {line.reputation}", *(f"- {driver['summary']}" for driver in drivers)]
     return {

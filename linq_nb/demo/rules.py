@@ -6,6 +6,8 @@ import re
 import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
+from datetime import datetime
+from math import ceil
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -177,6 +179,11 @@ def upload(filename: str, content_type: str, size_bytes: int) -> None:
         raise Refusal(400, 1005, "size_bytes must be at least 1.")
     if size_bytes > UPLOAD_MAX_BYTES:
         raise Refusal(400, 5005, "The file is too large; the limit is 100MB.")
+
+
+def too_soon(text: str, now: datetime, until: datetime) -> Refusal:
+    """Give the refusal of a request that may be made again at a time (429/1007)."""
+    return Refusal(429, 1007, text, retry_after=ceil((until - now).total_seconds()))
 
 
 def memo_size(size_bytes: int) -> None:

@@ -9,12 +9,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 from urllib.request import ProxyHandler, build_opener
 from urllib.request import Request as UrlRequest
 from uuid import uuid4
 
-from .app import host_of, status_and_headers
+from .app import status_and_headers
 from .facade import Demo
 from .webhooks import Delivery, is_local
 from .wire import Refusal, Reply, Request, refusal_reply
@@ -58,18 +58,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _request(self) -> Request:
         path, _, query = self.path.partition("?")
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        length = headers.get("content-length", "")
-        if "transfer-encoding" in headers:
+        if "transfer-encoding" in self.headers:
             self.close_connection = True
-        return Request(
-            method=self.command,
-            host=host_of(headers.get("host", "")),
-            path=unquote(path),
-            query=dict(parse_qsl(query, keep_blank_values=True)),
-            headers=headers,
-            body=self.rfile.read(int(length)) if length.isascii() and length.isdigit() else b"",
-        )
+        return Request.read(self.command, unquote(path), query, dict(self.headers.items()), self.rfile.read)
 
     def _answer(self, data: bytes, reply: Reply) -> None:
         if reply.delay_s:

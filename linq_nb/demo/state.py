@@ -32,7 +32,6 @@ class Audit:
 
     id: str
     line: Line
-    started_at: datetime
     ready_at: datetime
 
 

@@ -1,9 +1,10 @@
 """The requests and replies of the demo, on a socket or in process."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
+from urllib.parse import parse_qsl
 
 Json = dict[str, Any]
 
@@ -24,6 +25,22 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+
+    @classmethod
+    def read(
+        cls, method: str, path: str, query: str, headers: Mapping[str, str], read: Callable[[int], bytes]
+    ) -> "Request":
+        """Make a request of its parts; ``read`` gives as many bytes of the body as the headers name."""
+        lower = {name.lower(): value for name, value in headers.items()}
+        host, length = lower.get("host", ""), lower.get("content-length", "")
+        return cls(
+            method=method,
+            host=host.rpartition(":")[0] or host,
+            path=path,
+            query=dict(parse_qsl(query, keep_blank_values=True)),
+            headers=lower,
+            body=read(int(length)) if length.isascii() and length.isdigit() else b"",
+        )
 
 
 @dataclass
