@@ -1,4 +1,4 @@
-"""The budget of decoding a memo: a small file can hold hours of sound, and nobody waits minutes for a card."""
+"""The budget of decoding a memo, since a small file can hold hours of sound, and a card must not take minutes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _CONVERT_SECONDS, _CONVERT_SAMPLES, _CONVERT_CPU_S = 3600.0, 2_000_000_000, 180.
 class Budget:
     """What is left: seconds of sound, samples of all channels, and seconds of this thread's processor time.
 
-    The first two end a look at the same place on each machine; the third is for sound that is dear to decode.
-    ``heard_s`` is what was decoded; ``was_cut`` tells that there may be more.
+    The first two stop at the same place on each machine; the third is for sound that decodes slowly.
+    ``heard_s`` is how much was decoded; ``was_cut`` is True when there may be more.
     """
 
     seconds: float

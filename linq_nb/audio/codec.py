@@ -184,12 +184,13 @@ def convert(data: Bytes, max_bytes: int = MAX_MEMO_BYTES) -> bytes:
     sound = None if isinstance(result, Refusal) else result
     with _pyav() as av, tempfile.TemporaryDirectory() as folder:
         with closing(Decoder(av, view, Budget.of_convert(), sound)) as decoder:
-            source_rate, seconds = decoder.rate, decoder.claimed_s
+            seconds = decoder.claimed_s
+            aac_rate = next((rate for rate in _AAC_RATES if rate >= decoder.rate), _AAC_RATES[-1])
         bits = fitting.bit_rate(sound.all_s if sound else seconds, max_bytes)
         path = Path(folder) / "memo.m4a"
         while bits >= fitting.LEAST_BIT_RATE:
             budget = Budget.of_convert(fitting.longest_s(max_bytes))
-            rate = min(_aac_rate(source_rate), fitting.most_rate(bits))
+            rate = min(aac_rate, fitting.most_rate(bits))
             seconds = _encode(av, _whole(av, view, budget, sound), str(path), "ipod", "aac", rate, bits, budget)
             if budget.was_cut:
                 raise fitting.cut(budget.heard_s, max_bytes)
@@ -205,11 +206,6 @@ def fitting_bit_rate(data: Bytes, max_bytes: int = MAX_MEMO_BYTES) -> int:
         return fitting.bit_rate(measured(data).all_s, max_bytes)
     except Refusal as refusal:
         raise AudioError(str(refusal)) from None
-
-
-def _aac_rate(rate: int) -> int:
-    """Return the lowest rate of AAC that keeps what a rate holds."""
-    return next((aac_rate for aac_rate in _AAC_RATES if aac_rate >= rate), _AAC_RATES[-1])
 
 
 def mp3_preview(view: memoryview, sound: Sound, rate: int, bit_rate: int, most_seconds: float) -> tuple[bytes, float]:

@@ -51,7 +51,7 @@ def measured(data: Bytes) -> Sound:
 
 
 def player_doubts(data: Bytes) -> tuple[str, ...]:
-    """Say where players play another length of a memo than is told, each in one sentence; raises AudioError."""
+    """Say where players play another length of a memo than its duration, each in one sentence; raises AudioError."""
     return measured(data).doubts
 
 

@@ -55,7 +55,7 @@ def _to_16_bit(raw: memoryview, pcm: Pcm) -> Samples:
     """Convert whole samples: floats of -1 to 1 are clipped, NaN is silence, of wider numbers the top two bytes stay."""
     if pcm.kind == "f":
         floats = np.frombuffer(raw, f"{'>' if pcm.big_endian else '<'}f{pcm.width}")
-        with np.errstate(invalid="ignore"):  # there are two kinds of NaN, and NumPy warns of one
+        with np.errstate(invalid="ignore"):  # of a signalling NaN, of which NumPy warns
             values = np.nan_to_num(floats.astype(np.float64))
         clipped: Samples = np.rint(values.clip(-1, _MOST_FLOAT) * 32768).astype(np.int16)
         return clipped

@@ -131,7 +131,7 @@ def _wav_pcm(wav: _WavFormat, data: Chunk, order: Order) -> Pcm | None:
 
 
 # tag -> name, bytes of a block's head and samples in it per channel, samples a byte holds
-_UNREADABLE = (0xFF,)  # AAC without frames
+_BARE_AAC = 0xFF  # without frames
 _PACKED = {0x02: ("MS ADPCM", 7, 2, 2), 0x11: ("IMA ADPCM", 4, 1, 2)}
 
 
@@ -146,7 +146,7 @@ def _packed_samples(wav: _WavFormat, size_bytes: int) -> tuple[str, int]:
     if wav.tag == 0x31:
         return "GSM 6.10", size_bytes // (wav.block or 65) * 320
     if wav.tag not in _PACKED:
-        refuse = refusals.other_audio if wav.tag in _UNREADABLE else refusals.convertible
+        refuse = refusals.other_audio if wav.tag == _BARE_AAC else refusals.convertible
         raise refuse(f"WAV with a codec that phones do not play (tag 0x{wav.tag:04x})")
     codec, head, first, per_byte = _PACKED[wav.tag]
     head *= wav.channels

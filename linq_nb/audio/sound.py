@@ -74,7 +74,7 @@ class Sound:
 
     ``pcm`` is set when the samples need no codec, ``browser`` when every browser plays the file as it is (MP3, WAV);
     ``id3`` is an ID3v2 tag inside a chunk, ``names`` title and artist in the container itself. ``doubts`` say where
-    players play another length; a decoder plays the length told here by decoding the audio ``track`` of this number,
+    players play another length; a decoder plays ``seconds`` by decoding the audio ``track`` of this number,
     without its edit list where ``ignores_edits``. A conversion keeps ``whole_s`` seconds: those of the ``parts``, byte
     ranges of files joined end to end, or those of a WAV that goes on, at ``goes_on``, behind the end in its header.
     """

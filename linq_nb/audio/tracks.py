@@ -140,19 +140,15 @@ def _sample_sizes(view: memoryview, stbl: Box) -> tuple[int, int, array[int]]:
         stz2 = child(view, stbl, b"stz2")
         if stz2 is None:
             return 0, 0, array("I")
-        bits, count = view[stz2.start + 7], u32(view, stz2.start + 8)
-        sizes = _compact_sizes(view, stz2, bits, count)
+        bits, count, start = view[stz2.start + 7], u32(view, stz2.start + 8), stz2.start + 12
+        if bits == 4:
+            pairs = view[start : min(stz2.end, start + (count + 1) // 2)]
+            sizes = array("B", (nibble for pair in pairs for nibble in (pair >> 4, pair & 15)))[:count]
+        else:
+            sizes = words(view, start, count, stz2.end, 2 if bits == 16 else 1)
     if len(sizes) < count:
         raise refusals.cut_off("M4A file ends in its index")
     return 0, len(sizes), sizes
-
-
-def _compact_sizes(view: memoryview, stz2: Box, bits: int, count: int) -> array[int]:
-    """Read the table of a stz2 box: 4, 8 or 16 bits a sample."""
-    if bits != 4:
-        return words(view, stz2.start + 12, count, stz2.end, 2 if bits == 16 else 1)
-    pairs = view[stz2.start + 12 : min(stz2.end, stz2.start + 12 + (count + 1) // 2)]
-    return array("B", (nibble for pair in pairs for nibble in (pair >> 4, pair & 15)))[:count]
 
 
 class Edits(NamedTuple):

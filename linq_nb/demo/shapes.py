@@ -16,12 +16,8 @@ LINK_LIFE = timedelta(hours=1)
 
 
 def handle(item: Handle) -> Json:
-    return {
-        "id": item.id,
-        "handle": item.handle,
-        "service": item.service,
+    return vars(item) | {
         "joined_at": stamp(item.joined_at, 0),
-        "is_me": item.is_me,
         "left_at": stamp(item.left_at, 0),
         "status": "left" if item.left_at else "active",
         "line_type": "iMessage" if item.is_me else None,
@@ -203,18 +199,9 @@ def old_line(item: Line) -> Json:
 
 
 def subscription(item: Subscription) -> Json:
-    return {
-        "id": item.id,
-        "target_url": item.target_url,
-        "subscribed_events": item.events,
-        "is_active": item.is_active,
-        "created_at": stamp(item.created_at, 0),
-        "updated_at": stamp(item.updated_at, 0),
-        "phone_numbers": item.phone_numbers,
-        "routing_id_header": item.routing_id_header,
-        "routing_key_header": item.routing_key_header,
-    }
+    shown = {name: value for name, value in vars(item).items() if name != "secret"}
+    return shown | {"created_at": stamp(item.created_at, 0), "updated_at": stamp(item.updated_at, 0)}
 
 
 def blocked(item: Blocked) -> Json:
-    return {"handle": item.handle, "blocked_at": stamp(item.blocked_at, 0), "reason": item.reason}
+    return vars(item) | {"blocked_at": stamp(item.blocked_at, 0)}

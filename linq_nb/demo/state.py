@@ -147,18 +147,18 @@ class Message:
 
 @dataclass
 class Subscription:
-    """One webhook subscription; the secret is shown once, when it is created."""
+    """One webhook subscription, by Linq's names; the secret is shown once, when it is created."""
 
     id: str
     target_url: str
-    events: list[str]
-    secret: str
+    subscribed_events: list[str]
+    is_active: bool
     created_at: datetime
     updated_at: datetime
-    is_active: bool = True
-    phone_numbers: list[str] | None = None
-    routing_id_header: str | None = None
-    routing_key_header: str | None = None
+    phone_numbers: list[str] | None
+    routing_id_header: str | None
+    routing_key_header: str | None
+    secret: str
 
 
 @dataclass

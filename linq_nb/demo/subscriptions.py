@@ -29,7 +29,8 @@ def create(call: Call) -> Reply:
     item = Subscription(
         id=state.ids.uuid("subscription", url, number),
         target_url=url,
-        events=_events(body["subscribed_events"]),
+        subscribed_events=_events(body["subscribed_events"]),
+        is_active=True,
         secret="whsec_" + b64encode(bytes.fromhex(state.ids.hex("secret", url, number))).decode(),
         created_at=call.now,
         updated_at=call.now,
@@ -61,7 +62,7 @@ def update(call: Call) -> Reply:
     if "target_url" in given:
         item.target_url = _target(call, given["target_url"], item)
     if "subscribed_events" in given:
-        item.events = _events(given["subscribed_events"])
+        item.subscribed_events = _events(given["subscribed_events"])
     if "phone_numbers" in body:
         item.phone_numbers = _numbers(given.get("phone_numbers"))
     if given.get("is_active", item.is_active) != item.is_active:
@@ -93,7 +94,7 @@ def _events(names: list[object]) -> list[str]:
     if not names:
         raise Refusal(400, 1001, "subscribed_events needs at least one event.")
     for name in names:
-        if not isinstance(name, str) or not _IS_EVENT_TYPE(name):  # Linq adds types: those that are not known are taken
+        if not isinstance(name, str) or not _IS_EVENT_TYPE(name):  # Linq adds types: new ones are accepted
             raise Refusal(400, 1005, f"{name} is not an event type.")
     return [str(name) for name in names]
 

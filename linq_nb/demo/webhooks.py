@@ -84,7 +84,7 @@ def _wants(target: Subscription, event_type: str, message: Message | None, at: d
     return (
         target.is_active
         and target.created_at <= at
-        and event_type in target.events
+        and event_type in target.subscribed_events
         and (message is None or not target.phone_numbers or message.chat.line.number in target.phone_numbers)
     )
 
@@ -99,7 +99,7 @@ def note_change(state: State, item: Subscription, what: str, at: datetime) -> No
         "actor": {"type": "api"},
         "origin": "api",
         "webhook_subscription": {"id": item.id, "target_url": place}
-        | ({"events": list(item.events)} if what == "created" else {}),
+        | ({"events": list(item.subscribed_events)} if what == "created" else {}),
     }
     key = (event_type, item.id)
     state.account_events.append((at, state.ids.uuid("event", *key, state.count("event", *key)), event_type, data))
