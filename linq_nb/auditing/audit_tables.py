@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class AuditTables:
-    """The audit of a period. ``frames`` has its tables by name, with times in UTC.
-
-    summary, problems, next, chats, latency, open, duplicates, days.
-    """
+    """What ``Audit`` shows and writes."""
 
     frames: Mapping[str, pd.DataFrame]
     since: datetime | None

@@ -13,6 +13,7 @@ import narwhals as nw
 from linq_nb import reports
 from linq_nb.auditing import sentences
 from linq_nb.reports import parts
+from linq_nb.reports.tallies import fetched
 from linq_nb.status import UNCLEAR_STATUSES, UNCONFIRMED_AFTER
 from linq_nb.text import clean
 
@@ -23,7 +24,7 @@ MOST_OF = 0.8
 """The headline tells within how many seconds this share of the memos arrived."""
 
 QUIET = timedelta(days=2)
-"""An error that did not come for so long has ended; the next one is a new beginning."""
+"""After so long without an error, its next occurrence is a new beginning."""
 
 _ERROR = ["status", "http_status", "error_code"]
 _NULLABLE = {"http_status": "Int64", "error_code": "Int64", "is_group": "boolean"}
@@ -60,25 +61,21 @@ def _summary(frame: Any, days: pd.DataFrame, chats: int) -> pd.DataFrame:
     import pandas as pd
 
     rows = parts.asked(frame, "audit", *_REPORTED).filter(parts.is_accepted() & ~parts.is_silent())
-    can_report = int(_pandas(rows.select(nw.len().alias("n")).to_native())["n"].iloc[0])
-    most = math.ceil(MOST_OF * can_report)
+    number, has_arrived = nw.len().alias("n"), nw.col("status").is_in(parts.STATUSES_OF["delivered"])
+    (can_report,) = fetched(rows.select(number))
+    (reported,) = fetched(rows.filter(has_arrived).select(number))
+    most = math.ceil(MOST_OF * int(can_report["n"]))
     quickest = rows.filter(~nw.col("delivery_s").is_null()).sort("delivery_s").head(most)
-    within = _pandas(quickest.select(nw.len().alias("n"), nw.col("delivery_s").max().alias("s")).to_native()).iloc[0]
-    arrived = rows.filter(nw.col("status").is_in(parts.STATUSES_OF["delivered"]))
-    delivered = int(_pandas(arrived.select(nw.len().alias("n")).to_native())["n"].iloc[0])
-    quantiles = _pandas(reports.latency(frame, by=(), q=(0.5, 0.95))).iloc[0]
-    counts = {name: int(days[name].sum()) for name in parts.COUNTS}
-    is_enough = can_report > 0 and within["n"] == most
-    row = counts | {
+    (within,) = fetched(quickest.select(number, nw.col("delivery_s").max().alias("s")))
+    row = {name: int(days[name].sum()) for name in parts.COUNTS} | {
         "chats": chats,
-        "can_report": can_report,
-        "reported": delivered,
-        "most_within_s": float(within["s"]) if is_enough else None,
-        "p50_s": quantiles["p50_s"],
-        "p95_s": quantiles["p95_s"],
+        "can_report": int(can_report["n"]),
+        "reported": int(reported["n"]),
+        "most_within_s": float(within["s"]) if within["n"] == most > 0 else None,
     }
-    seconds = dict.fromkeys(("most_within_s", "p50_s", "p95_s"), "Float64")
-    return pd.DataFrame([row]).astype(seconds)
+    summary = pd.DataFrame([row]).astype({"most_within_s": "Float64"})
+    quantiles = _pandas(reports.latency(frame, by=(), q=(0.5, 0.95)))
+    return summary.join(quantiles[["p50_s", "p95_s"]].astype("Float64"))
 
 
 def _problems(frame: Any, errors: Any, ratings: Mapping[str, str]) -> pd.DataFrame:

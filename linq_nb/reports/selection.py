@@ -92,7 +92,7 @@ class Selection:
             yield _contains(key, odd)
         for name, column in EQUAL.items():
             if (value := getattr(self, name)) is not None:
-                yield Condition(_equals(rows, column, value), _equals_code(rows, column, value))
+                yield _equals(rows, column, value)
         for at, after in ((self.since, True), (self.until, False)):
             if at is not None:
                 time, code = moment(rows, "created_at", at)
@@ -133,20 +133,12 @@ def _contains(key: str, odd: Collection[str]) -> Condition:
     return Condition(is_in, code)
 
 
-def _equals(rows: Any, column: str, value: Any) -> nw.Expr:
-    expression: nw.Expr = (_plain(rows, column) == value).fill_null(value=False)
-    return expression
-
-
-def _plain(rows: Any, column: str) -> nw.Expr:
-    """A column without categories: engines compare these with a word that is none of them in their own ways."""
+def _equals(rows: Any, column: str, value: Any) -> Condition:
+    """Whether a column has a value; categories as text: engines compare other words with them in their own ways."""
     is_category = rows.collect_schema()[column] in (nw.Categorical, nw.Enum)
-    return parts.text(column) if is_category else nw.col(column)
-
-
-def _equals_code(rows: Any, column: str, value: Any) -> str:
-    cast = ".cast(nw.String)" if rows.collect_schema()[column] in (nw.Categorical, nw.Enum) else ""
-    return f'(nw.col("{column}"){cast} == {value!r}).fill_null(value=False)'
+    cell, cast = (parts.text(column), ".cast(nw.String)") if is_category else (nw.col(column), "")
+    code = f'(nw.col("{column}"){cast} == {value!r}).fill_null(value=False)'
+    return Condition((cell == value).fill_null(value=False), code)
 
 
 def _needs_me(rows: Any, now: datetime) -> Condition:

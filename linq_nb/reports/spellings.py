@@ -24,58 +24,50 @@ def pattern(text: str) -> str:
     It has no group and no look-ahead, so Python, RE2 (DuckDB, PyArrow) and Rust (Polars) read it alike.
     """
     key = name_key(text)
-    return "".join(_unit(part) for part in _units(key)) + _no_more_accents(key[-1:])
-
-
-@functools.cache
-def _characters() -> Mapping[str, str]:
-    """Return the characters that look like a key, by key: mostly of one character, two for a ligature; "" if unseen."""
-    by_key = defaultdict(list)
-    for char in map(chr, itertools.chain(*_SCANNED)):
-        look = look_of(char)
-        by_key[unicodedata.normalize("NFC", look.casefold().replace("`", "'"))].append(char)
-    return {key: "".join(chars) for key, chars in by_key.items() if len(chars) > 1 or chars[0] != key}
+    marks = [mark for mark in _accents() if len(unicodedata.normalize("NFC", key[-1:] + mark)) == 1]
+    no_other_letter = f"(?:[^{''.join(marks)}]|$)" if marks else ""
+    return "".join(map(_spelled, _units(unicodedata.normalize("NFD", key)))) + no_other_letter
 
 
 def _units(key: str) -> Iterator[str]:
-    """Split a key where it may be written with one character."""
+    """Split a key, whose accents stand alone, where it may be written with a single character."""
     longest = max(map(len, _characters()))
     while key:
-        size = next((size for size in range(min(longest, len(key)), 1, -1) if key[:size] in _characters()), 1)
+        size = next((size for size in range(min(longest, len(key)), 1, -1) if _written(key[:size])), 1)
         yield key[:size]
         key = key[size:]
 
 
 @functools.cache
-def _unit(key: str) -> str:
-    """Return the pattern of a part of a key, with the unseen characters after it."""
-    unseen = _class(_characters()[""])
-    if key == " ":
-        return f"{_class(_characters()[' '])}{_class(_characters()[' '] + _characters()[''])}*"
-    if len(key) == 1:
-        return f"(?:{'|'.join(_composed(key))}){unseen}*"
-    splits = [
-        _unit(key[:size]) + _unit(key[size:]) for size in range(1, len(key)) if size == 1 or key[:size] in _characters()
-    ]
-    whole = [_class(_characters()[key]) + unseen + "*"] if key in _characters() else []
-    return f"(?:{'|'.join(whole + splits)})"
+def _spelled(unit: str) -> str:
+    """Return the pattern of a unit: written with a single character, or with several in all their orders."""
+    unseen = _class(_written("")) + "*"
+    if unit == " ":
+        return f"{_class(_written(' '))}{_class(_written(' ') + _written(''))}*"
+    ways = [_class(_written(unit)) + unseen] if _written(unit) else []
+    has_accents = all(map(unicodedata.combining, unit[1:]))
+    for accents in dict.fromkeys(itertools.permutations(unit[1:])) if has_accents else (unit[1:],):
+        order = unit[0] + "".join(accents)
+        if unicodedata.normalize("NFD", order) == unit:
+            sizes = (size for size in range(1, len(unit)) if _written(order[:size]))
+            ways += [_spelled(order[:size]) + _spelled(order[size:]) for size in sizes]
+    return f"(?:{'|'.join(ways)})"
 
 
-def _composed(char: str) -> Iterator[str]:
-    """Give the patterns of a character: composed, decomposed, or in part."""
-    letters = unicodedata.normalize("NFD", char)
-    base, marks = letters[0], letters[1:]
-    for order in dict.fromkeys(itertools.permutations(marks)):
-        for size in range(len(marks) + 1):
-            first, rest = unicodedata.normalize("NFC", base + "".join(order[:size])), "".join(order[size:])
-            if len(first) == 1 and unicodedata.normalize("NFC", first + rest) == char:
-                yield _class(_characters().get(first, "") + first) + rest
+def _written(unit: str) -> str:
+    """Return the characters that look like a unit; none where it needs several."""
+    composed = unicodedata.normalize("NFC", unit)
+    return _characters().get(unit, "") + (composed if len(composed) == 1 else "")
 
 
-def _no_more_accents(char: str) -> str:
-    """Return the pattern of what follows the last character: no accent that would make it another letter."""
-    accents = [mark for mark in _accents() if len(unicodedata.normalize("NFC", char + mark)) == 1]
-    return f"(?:[^{''.join(accents)}]|$)" if accents else ""
+@functools.cache
+def _characters() -> Mapping[str, str]:
+    """Return the characters that look like a unit, by unit: two letters for a ligature, an empty text if unseen."""
+    by_unit: defaultdict[str, str] = defaultdict(str)
+    for char in map(chr, itertools.chain(*_SCANNED)):
+        look = look_of(char).casefold().replace("`", "'")
+        by_unit[unicodedata.normalize("NFD", look)] += char
+    return by_unit
 
 
 @functools.cache
@@ -88,15 +80,11 @@ def _accents() -> str:
 
 def _class(chars: str) -> str:
     """Return a class of characters, with ranges."""
-    codes = sorted(set(map(ord, chars)))
-    if len(codes) == 1:
-        return re.escape(chars[0])
-    ranges = []
-    for _, run in itertools.groupby(enumerate(codes), lambda item: item[1] - item[0]):
-        (_, first), *rest = run
-        last = rest[-1][1] if rest else first
-        ranges.append(_bound(first) + (f"-{_bound(last)}" if last > first else ""))
-    return f"[{''.join(ranges)}]"
+    ranges = ""
+    for _, run in itertools.groupby(enumerate(sorted(set(map(ord, chars)))), lambda item: item[1] - item[0]):
+        codes = [code for _, code in run]
+        ranges += _bound(codes[0]) + (f"-{_bound(codes[-1])}" if len(codes) > 1 else "")
+    return f"[{ranges}]"
 
 
 def _bound(code: int) -> str:

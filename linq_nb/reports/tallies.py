@@ -195,11 +195,11 @@ def _leading_errors(counts: Sequence[Row]) -> list[Row]:
         if row["status"] in ERROR_STATUSES:
             http = None if row["status"] == "failed" else row["http_status"]
             errors[row["status"], http, row["error_code"]] += row["sends"]
-    leading = sorted(errors.items(), key=lambda item: (-item[1], tuple(str(part) for part in item[0])))[:LEADING]
+    leading = sorted(errors.items(), key=lambda item: (-item[1], tuple(map(str, item[0]))))[:LEADING]
+    names = ("status", "http_status", "error_code")
     return [
-        {"status": status, "http_status": http, "error_code": code, "sends": sends, **explaining.explained(*numbers)}
-        for numbers, sends in leading
-        for status, http, code in [numbers]
+        {**dict(zip(names, error, strict=True)), "sends": sends, **explaining.explained(*error)}
+        for error, sends in leading
     ]
 
 
