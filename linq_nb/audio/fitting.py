@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from linq_nb.audio import doubts, refusals
-from linq_nb.audio.formats import MAX_MEMO_BYTES
 
 BEST_BIT_RATE = 64_000
 LEAST_BIT_RATE = 24_000
@@ -17,12 +16,12 @@ _RATES = ((56_000, 48_000), (40_000, 32_000), (28_000, 24_000), (0, 16_000))
 """From a bit rate on: the highest sample rate in Hz, since few bits sound better on a narrower band."""
 
 
-def longest_s(max_bytes: int = MAX_MEMO_BYTES) -> float:
+def longest_s(max_bytes: int) -> float:
     """Return the seconds of sound that fit into an M4A of so many bytes, at the lowest bit rate."""
     return max(0, max_bytes - _HEADER_BYTES) * 8 / (LEAST_BIT_RATE * _MARGIN)
 
 
-def bit_rate(seconds: float | None, max_bytes: int = MAX_MEMO_BYTES) -> int:
+def bit_rate(seconds: float | None, max_bytes: int) -> int:
     """Return the bit rate at which so many seconds fit, the best one where the length is not known.
 
     Raises Refusal, with the longest length that would fit.
@@ -40,17 +39,13 @@ def most_rate(bits: int) -> int:
     return next(rate for least, rate in _RATES if bits >= least)
 
 
-def room(max_bytes: int) -> str:
-    """Say how much sound fits into an M4A of so many bytes."""
-    size = f"{max_bytes / 1e6:g} MB" if max_bytes >= 1_000_000 else f"{max_bytes / 1e3:g} kB"
-    least = f"{LEAST_BIT_RATE // 1000} kbit/s, the least that sounds well"
-    return f"an M4A of {size} has room for {doubts.length(longest_s(max_bytes))}, at {least}"
-
-
 def too_long(seconds: float, max_bytes: int) -> refusals.Refusal:
     """Refuse to convert more sound than fits."""
+    size = f"{max_bytes / 1e6:g} MB" if max_bytes >= 1_000_000 else f"{max_bytes / 1e3:g} kB"
     return refusals.Refusal(
-        f"this is {doubts.length(seconds)} of sound, and {room(max_bytes)}; nothing was sent; cut it into parts first"
+        f"this is {doubts.length(seconds)} of sound, and an M4A of {size} has room for "
+        f"{doubts.length(longest_s(max_bytes))}, at {LEAST_BIT_RATE // 1000} kbit/s, the least that sounds well; "
+        "nothing was sent; cut it into parts first"
     )
 
 

@@ -61,15 +61,11 @@ def _id3_names(data: memoryview) -> Names:
     id3 = _mutagen("id3")
     raw = _shortened(data)
     frames = _ID3_NAMES.findall(raw.replace(b"\xff\0", b"\xff"))
-    if len(frames) > _MAX_FRAMES or (raw[3:4] > b"\2" and any(_may_be_packed(rest) for rest in frames)):
+    may_be_packed = any(len(rest) > 5 and rest[5] & 0x88 for rest in frames)  # small frames unpack to gigabytes
+    if len(frames) > _MAX_FRAMES or (raw[3:4] > b"\2" and may_be_packed):
         return None, None
     tag = id3.ID3(io.BytesIO(raw), known_frames={"TIT2": id3.TIT2, "TPE1": id3.TPE1})
     return _pair(tag, "TIT2", "TPE1")
-
-
-def _may_be_packed(rest: bytes) -> bool:
-    """Return whether a frame's flags ask for decompression: a small tag could unpack to gigabytes."""
-    return len(rest) > 5 and bool(rest[5] & 0x88)
 
 
 def _trailing_names(view: memoryview) -> Names:

@@ -93,13 +93,9 @@ def cdn(state: State, request: Request) -> Reply:
     item = state.attachments.get(unquote(request.path.removeprefix(CDN_PREFIX)).split("/")[0])
     if item is None or item.sha256 not in state.blobs:
         return xml_reply(404, "NoSuchKey", "There is no such file.")
-    if "Signature" in request.query and not _is_link_valid(state, item, request):
-        return xml_reply(403, "AccessDenied", "The link has expired or was changed.")
+    if (signature := request.query.get("Signature")) is not None:
+        expires = request.query.get("Expires", "")
+        is_unchanged = signature == state.ids.hex("cdn", item.id, expires)
+        if not is_unchanged or state.clock.now() >= datetime.fromtimestamp(int(expires), UTC):
+            return xml_reply(403, "AccessDenied", "The link has expired or was changed.")
     return Reply(200, state.blobs[item.sha256], {"Content-Type": item.content_type})
-
-
-def _is_link_valid(state: State, item: Attachment, request: Request) -> bool:
-    expires = request.query.get("Expires", "")
-    if request.query["Signature"] != state.ids.hex("cdn", item.id, expires):
-        return False
-    return state.clock.now() < datetime.fromtimestamp(int(expires), UTC)

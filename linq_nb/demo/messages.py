@@ -79,7 +79,11 @@ def post(call: Call, chat: Chat, body: Json) -> Message:
             raise Refusal(404, 2002, "The message that used this idempotency key was deleted.")
         return first
     memos.may_send(call.state, chat, override=body.get("override_optout", False))
-    parts = [_part(call, part) for part in _listed(content["parts"])]
+    if not 1 <= len(content["parts"]) <= 100:
+        raise Refusal(400, 1004, "A message has 1 to 100 parts.")
+    if not all(isinstance(part, dict) for part in content["parts"]):
+        raise Refusal(400, 1004, "Each part must be an object.")
+    parts = [_part(call, part) for part in content["parts"]]
     memos.within_limits(call.state, chat)
     digest = sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     message = memos.new_message(call, chat, f"parts:{digest}", parts)
@@ -88,14 +92,6 @@ def post(call: Call, chat: Chat, body: Json) -> Message:
     if key is not None:
         call.state.by_key[used] = message
     return message
-
-
-def _listed(parts: list[object]) -> list[Json]:
-    if not 1 <= len(parts) <= 100:
-        raise Refusal(400, 1004, "A message has 1 to 100 parts.")
-    if not all(isinstance(part, dict) for part in parts):
-        raise Refusal(400, 1004, "Each part must be an object.")
-    return [part for part in parts if isinstance(part, dict)]
 
 
 def _part(call: Call, part: Json) -> Json:

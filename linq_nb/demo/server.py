@@ -41,7 +41,20 @@ class Handler(BaseHTTPRequestHandler):
         status, headers = status_and_headers(reply)
         lines = [f"{self.protocol_version} {status}", *(f"{name}: {value}" for name, value in headers.items())]
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")
-        self._answer(head if self.command == "HEAD" else head + reply.body, reply)
+        data = head if self.command == "HEAD" else head + reply.body
+        if reply.delay_s:
+            self.server.stopping.wait(reply.delay_s)
+        if reply.cut is None:
+            self.wfile.write(data)
+            return
+        self.close_connection = True
+        if reply.cut == "half":
+            self.wfile.write(data[: len(data) - len(reply.body) // 2 - 1])
+        elif reply.cut == "stall":
+            self._stall()
+        elif reply.cut in ("reset", "refused"):
+            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger(0))
+            self.request.close()
 
     def __getattr__(self, name: str) -> Any:
         """Serve every method: the demo answers those that it does not know, too."""
@@ -61,21 +74,6 @@ class Handler(BaseHTTPRequestHandler):
         if "transfer-encoding" in self.headers:
             self.close_connection = True
         return Request.read(self.command, unquote(path), query, dict(self.headers.items()), self.rfile.read)
-
-    def _answer(self, data: bytes, reply: Reply) -> None:
-        if reply.delay_s:
-            self.server.stopping.wait(reply.delay_s)
-        if reply.cut is None:
-            self.wfile.write(data)
-            return
-        self.close_connection = True
-        if reply.cut == "half":
-            self.wfile.write(data[: len(data) - len(reply.body) // 2 - 1])
-        elif reply.cut == "stall":
-            self._stall()
-        elif reply.cut in ("reset", "refused"):
-            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger(0))
-            self.request.close()
 
     def _stall(self) -> None:
         """Say nothing until the client gives up or the server stops."""

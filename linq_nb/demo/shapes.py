@@ -89,14 +89,13 @@ def parts(state: State, message: Message, now: datetime, *, reactions: bool) -> 
     """Give a message's parts with fresh links; zero-retention lines keep none (SDK docs)."""
     if message.chat.person.zero_retention:
         return []
-    return [_part(state, part, now) | ({"reactions": None} if reactions else {}) for part in message.parts]
-
-
-def _part(state: State, part: Json, now: datetime) -> Json:
-    if part["type"] != "media":
-        return part
-    item = state.attachments.get(part["id"])
-    return {**part, "url": signed_url(state.ids, item, now) if item else f"{CDN}/attachments/{part['id']}"}
+    shown = []
+    for part in message.parts:
+        if part["type"] == "media":
+            item = state.attachments.get(part["id"])
+            part = {**part, "url": signed_url(state.ids, item, now) if item else f"{CDN}/attachments/{part['id']}"}
+        shown.append(part | ({"reactions": None} if reactions else {}))
+    return shown
 
 
 def times(item: Message, now: datetime) -> Json:

@@ -121,14 +121,14 @@ class Table:
         return [{unit: plain(row[unit]), "status": plain(row["status"]) or "", "sends": int(row["sends"]),
                  **{name: _whole(row[name]) for name in keys[1:]}} for row in counted]  # fmt: skip
 
-    def leading_chats(self, rows: Any, most: int = LEADING) -> list[Row]:
+    def leading_chats(self, rows: Any) -> list[Row]:
         """Return the chats with most sends: ``chat_id``, ``chat_name``, ``sends`` and ``wrong``."""
         is_wrong = nw.col("status").is_in(ERROR_STATUSES).fill_null(value=False).cast(nw.Int64)
         named = parts.worded(rows.select("chat_id", parts.text("chat_name"), is_wrong.alias("wrong")))
         counted = named.group_by("chat_id").agg(
             nw.len().alias("sends"), nw.col("wrong").sum(), nw.col("chat_name").max()
         )
-        counted = counted.sort("sends", "chat_id", descending=[True, False]).head(most)
+        counted = counted.sort("sends", "chat_id", descending=[True, False]).head(LEADING)
         leading = fetched(counted.select("chat_id", "chat_name", "sends", "wrong"))
         return [{name: plain(value) for name, value in row.items()} for row in leading]
 
@@ -160,11 +160,11 @@ class Table:
             return rows
         return rows.filter(nw.col(sort) >= nw.lit(last) if descending else nw.col(sort) <= nw.lit(last))
 
-    def choices(self, name: str, most: int = MOST_CHOICES) -> list[Any]:
+    def choices(self, name: str) -> list[Any]:
         """Return the values of a column, the most frequent first, without missing ones."""
         column = parts.worded(self.rows.select(name).filter(~nw.col(name).is_null()))
         counted = column.group_by(name).agg(nw.len().alias("sends"))
-        rows = fetched(counted.sort("sends", name, descending=[True, False]).head(most))
+        rows = fetched(counted.sort("sends", name, descending=[True, False]).head(MOST_CHOICES))
         return [plain(row[name]) for row in rows]
 
     def chat_names(self, chat_ids: Sequence[str]) -> dict[str, str]:
