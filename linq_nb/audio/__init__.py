@@ -1,6 +1,6 @@
 """Audio files and samples: format, length, waveform, preview and conversion.
 
-Loads only the standard library; mutagen and PyAV are imported by the functions that need them.
+Loads only the standard library; mutagen, NumPy and PyAV are imported by the functions that need them.
 """
 
 from linq_nb.audio.codec import can_transcode, convert, fitting_bit_rate
