@@ -36,12 +36,12 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
     Tests that are named all run, in one process, where a few end sooner. ``-m``, ``-k`` and ``-n`` decide otherwise.
     """
-    if config.args_source is pytest.Config.ArgsSource.ARGS or hasattr(config, "workerinput"):
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
         return
-    option = config.option
+    option, is_worker = config.option, hasattr(config, "workerinput")  # a worker must not begin workers of its own
     if not (option.markexpr or option.keyword):
         option.markexpr = "not thorough"
-    if option.numprocesses is None and not (option.usepdb or option.collectonly):
+    if option.numprocesses is None and not (is_worker or option.usepdb or option.collectonly):
         option.numprocesses = max(2, len(os.sched_getaffinity(0)))
 
 

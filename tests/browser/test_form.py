@@ -121,6 +121,7 @@ def test_sending_to_many_is_stopped_in_the_form(notebook: Any, memo: Path) -> No
     form.button("^Yes, send 0:03 to 30 chats").dblclick()  # the second is no press of Stop
     expect(form.button(r"^Sending \d+ of 30 …$")).to_be_disabled()
     expect(form.chat).to_be_hidden()
+    expect(form.at.get_by_text("30 chats: 5 queued, 4 sending, 21 waiting.")).to_be_visible()  # the list grows no more
     form.button("^Stop sending$").click()
     expect(form.at.get_by_role("alert")).to_contain_text("not all Those that went are not sent again.")
     expect(form.at.get_by_text(re.compile("^30 chats: .*\\d+ not_sent"))).to_be_visible()

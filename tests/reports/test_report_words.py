@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 import linq_nb
-from linq_nb import SettingsError, accessor, reports, to_frame
+from linq_nb import SettingsError, reports, to_frame
 from linq_nb.model import Send
 
 AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -84,9 +84,10 @@ def test_an_undocumented_code_is_explained_by_its_http_status() -> None:
 def test_the_accessor_has_every_report_with_its_arguments() -> None:
     frame = to_frame([a_send(1, status="read"), a_send(2, status="failed", error_code=4001)])
     for name in reports.REPORTS:
-        method = getattr(accessor.LinqAccessor, name)
-        assert method.__doc__ == getattr(reports, name).__doc__
-        assert next(iter(inspect.signature(method).parameters)) == "self"
+        method, report = getattr(frame.linq, name), getattr(reports, name)
+        assert method.__doc__ == report.__doc__
+        arguments = list(inspect.signature(report).parameters.values())[1:]
+        assert list(inspect.signature(method).parameters.values()) == arguments
     assert frame.linq.by_chat().equals(reports.by_chat(frame))
     assert frame.linq.errors(by="chat_id").equals(reports.errors(frame, by="chat_id"))
     assert frame.linq.by("status")["sends"].tolist() == [1, 1]
