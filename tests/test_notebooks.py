@@ -126,6 +126,7 @@ def test_papermill_makes_the_report_of_a_period(tmp_path: Path) -> None:
     assert "27 Feb 2026 09:00 to 2 Mar 2026 09:00, UTC" in page.read_text("utf-8")
 
 
+@pytest.mark.thorough
 def test_an_output_that_changed_fails(tmp_path: Path) -> None:
     """nbval compares strictly: a wrong number in a stored output fails."""
     folder = NOTEBOOKS[0].parent

@@ -157,6 +157,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("case", HOSTILE)
 def test_hostile_claims_cost_little_memory(case):
     content = HOSTILE[case]

@@ -214,6 +214,7 @@ def test_a_span_counts_back_from_the_outboxs_clock_or_the_newest_send(
         assert report.frames["summary"]["sends"].iloc[0] == wanted.sum()
 
 
+@pytest.mark.thorough
 def test_one_chat_can_be_chosen_by_name_or_id(month: linq_nb.Outbox, frame: pd.DataFrame) -> None:
     chat = month.find_chat("Boston 03")
     number = int((frame["chat_id"] == chat.chat_id).sum())

@@ -93,6 +93,7 @@ def test_a_person_filters_sorts_opens_and_exports_with_the_mouse(notebook: Any) 
     expect(explored.at.get_by_role("region", name="The filter as Python")).to_contain_text('nw.col("created_at") >=')
 
 
+@pytest.mark.thorough
 def test_an_unknown_send_is_settled_in_its_detail_and_new_rows_are_offered(notebook: Any) -> None:
     explored = Explored(notebook, "outbox.send(memo, outbox.demo.chat_ids['Ada Lovelace'], 2).status")
     explored.at.get_by_label("Only what needs me").check()

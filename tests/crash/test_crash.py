@@ -125,7 +125,7 @@ def test_a_journal_that_stops_taking_writes_never_reports_a_sent_memo_as_not_sen
     ends_well(calm)
 
 
-@pytest.mark.parametrize("how", ["full", "limit", "readonly"])
+@pytest.mark.parametrize("how", quick_first(["full", "limit", "readonly"]))
 def test_a_batch_stops_soon_when_its_journal_fails(calm: World, how: str) -> None:
     code, _, report = calm.life(**{"break": [how, 17]}, stop_after=5)
     assert code == 0, report
@@ -187,7 +187,10 @@ def another(data: bytearray) -> None:
     data[:] = b"chat,audio\n" * 500
 
 
-@pytest.mark.parametrize("damage", [header, middle, first_page, cut, another], ids=lambda damage: damage.__name__)
+DAMAGES = (header, middle, first_page, cut, another)
+
+
+@pytest.mark.parametrize("damage", quick_first(DAMAGES), ids=lambda damage: damage.__name__)
 def test_a_damaged_journal_sends_nothing_and_is_kept(
     calm: World, damage: Callable[[bytearray], None], tmp_path: Path
 ) -> None:

@@ -207,6 +207,7 @@ def texts(outputs: list[Any]) -> list[str]:
     return ["".join(output.get("data", {}).get("text/plain", "")) for output in outputs]
 
 
+@pytest.mark.thorough
 def test_a_watch_in_a_notebook_ends_as_one_static_output_with_a_plain_twin() -> None:
     _, shown, again, live = run(SETUP, "watched = outbox.watch()\nwatched", "watched", SLOWLY + "outbox.watch()")
     for outputs, words in ((shown, "2 of 2 settled"), (again, "2 of 2 settled"), (live, "1 of 1 settled")):

@@ -327,6 +327,7 @@ def test_a_record_says_the_same_as_text_and_html_and_holds_no_markup_of_others(s
     assert "no send is chosen" in explorer.record().html
 
 
+@pytest.mark.thorough
 def test_a_long_text_is_searched_by_its_beginning_in_every_engine(sent: Outbox) -> None:
     searched = "\ufdfa" * 200  # each is 18 letters, and each of these may be written in several ways
     frame = to_frame(sent.sends())

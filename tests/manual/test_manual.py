@@ -66,6 +66,7 @@ def pages(built: Path) -> dict[str, Page]:
     return {file.name: Page(file) for file in built.glob("*.html")}
 
 
+@pytest.mark.thorough
 def test_every_link_leads_to_a_page_and_a_place_in_it(built: Path, pages: dict[str, Page]) -> None:
     for name, page in pages.items():
         for link in page.links:
@@ -79,6 +80,7 @@ def test_every_link_leads_to_a_page_and_a_place_in_it(built: Path, pages: dict[s
                 assert unquote(parts.fragment) in pages[target].ids, f"{name}: {link}"
 
 
+@pytest.mark.thorough
 def test_the_pages_load_nothing_from_another_host(built: Path, pages: dict[str, Page]) -> None:
     for name, page in pages.items():
         for resource in page.resources:
@@ -89,12 +91,14 @@ def test_the_pages_load_nothing_from_another_host(built: Path, pages: dict[str, 
         assert not loaded, sheet.name
 
 
+@pytest.mark.thorough
 def test_every_page_and_notebook_is_in_the_contents(built: Path, pages: dict[str, Page]) -> None:
     stems = {path.stem for path in [*PAGES, *NOTEBOOKS.glob("*.ipynb")]}
     linked = {urlsplit(link).path.removesuffix(".html") for link in pages["index.html"].links}
     assert stems - {"index"} <= linked
 
 
+@pytest.mark.thorough
 def test_every_public_name_is_in_the_api(pages: dict[str, Page]) -> None:
     ids = pages["api.html"].ids
     for name in linq_nb.__all__:
@@ -122,6 +126,7 @@ def _public(kind: type) -> list[str]:
     return [name for name in vars(kind) if not name.startswith("_")]
 
 
+@pytest.mark.thorough
 def test_the_tables_are_complete(built: Path) -> None:
     from linq_nb.catalog import CODES
     from linq_nb.frames import COLUMNS

@@ -7,10 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from linq_nb import export, read_parquet, to_frame
 from linq_nb.journal import Journal
 from linq_nb.model import Event, Send
+
+pytestmark = pytest.mark.thorough
 
 
 def test_a_teams_journal_is_exported_and_read_back(books: Callable[..., Journal], tmp_path: Path) -> None:

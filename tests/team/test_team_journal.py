@@ -27,6 +27,8 @@ from linq_nb.journal import ChatMessage, Journal
 from linq_nb.journal.engine import POOL
 from linq_nb.rules import is_unconfirmed
 
+pytestmark = pytest.mark.thorough
+
 Books = Callable[..., Journal]
 ROOT = Path(__file__).parents[2]
 

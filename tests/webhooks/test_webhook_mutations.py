@@ -26,6 +26,7 @@ SEED = int(os.environ.get("LINQ_NB_SEED", "1"))
 SCHEMES: list[Any] = ["standard", "legacy"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_10_000_changed_deliveries_are_refused_and_nothing_else_is_raised(scheme: Any) -> None:
     refused: Counter[str] = Counter()

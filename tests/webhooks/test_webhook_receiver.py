@@ -201,6 +201,7 @@ def test_slow_clients_keep_no_delivery_waiting(hooks: Receiver, http: httpx.Clie
     assert counts(hooks) == {"not_ours": 1}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("start", [b"", b"P", request(b"", {}, "Content-Length: 9")])
 def test_a_silent_connection_is_closed(disk: Journal, start: bytes) -> None:
     with Receiver(disk, SECRET, port=0, idle_s=1) as hooks:
@@ -242,6 +243,7 @@ def test_64_idle_and_64_dripping_connections_do_not_keep_a_delivery_out(disk: Jo
     assert counts(hooks) == {"not_ours": 1}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("start", DRIPS)
 def test_a_dripping_connection_is_closed(disk: Journal, start: bytes) -> None:
     is_over = threading.Event()

@@ -49,6 +49,7 @@ def steps(journal: Journal, act: Callable[[], object]) -> int:
     return counted
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("act", ["webhook", "webhook of another chat", "read", "send"])
 def test_waiting_events_make_no_operation_slower_however_many_they_are(tmp_path: Path, act: str) -> None:
     journal = Journal(f"sqlite:///{tmp_path}/j.sqlite")
