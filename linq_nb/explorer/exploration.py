@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from numbers import Number
 from typing import Any
 
 from linq_nb import catalog, storable
@@ -74,12 +76,13 @@ class Exploration:
             return None
         if name == "chat":
             return self._chat_id(value)
-        if name != "error":
+        is_value = isinstance(value, (str, Number)) and not isinstance(value, bool)
+        if is_value and name != "error":
             return looking_like(value, (choice for choice, _ in self.choices()[name])) or storable.text(str(value))
-        try:
-            return int(value)
-        except (ValueError, TypeError, OverflowError):
-            raise SettingsError(f"{name} of a filter is not {clean(value, 60)!r}; nothing was changed") from None
+        if is_value:
+            with contextlib.suppress(ValueError, TypeError, OverflowError):
+                return int(value)
+        raise SettingsError(f"{name} of a filter is not {clean(value, 60)!r}; nothing was changed")
 
     def _chat_id(self, value: Any) -> str:
         """Return the id of the chat with this id, name or handle."""

@@ -49,7 +49,7 @@ class Explorer(Widget):
         ``text``, ``chat`` (an id, name or handle), ``line`` (a number, or as in the frame), ``service``, ``status``,
         ``error`` (Linq's code), ``format``, ``since`` and ``until`` (times, or spans such as "7d"), ``needs_me``; none
         of them chooses all. Names and words are compared as they look.
-        Raises SettingsError for another name or a time that cannot be read.
+        Raises SettingsError for another name, a list of values or a time that cannot be read.
         """
         before = self._exploration.selection
         self._exploration.selection = Selection()

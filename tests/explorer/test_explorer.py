@@ -160,8 +160,9 @@ def test_an_invalid_filter_in_code_changes_nothing(page: Page) -> None:
         page.explorer.filter(colour="red")
     with pytest.raises(SettingsError, match="until is a time such as"):
         page.explorer.filter(until="soon")
-    with pytest.raises(SettingsError, match="error of a filter is not"):
-        page.explorer.filter(error=[4001])
+    for name, value in (("error", [4001]), ("error", True), ("status", ["failed"]), ("line", ()), ("format", False)):
+        with pytest.raises(SettingsError, match=f"{name} of a filter is not .*; nothing was changed"):
+            page.explorer.filter(**{name: value})
     with pytest.raises(LinqError, match="no chat is called 'Nobody'"):
         page.explorer.filter(chat="Nobody")
     assert page.explorer.rows["status"].tolist() == ["rejected"]
