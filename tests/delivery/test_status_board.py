@@ -63,7 +63,7 @@ def test_board_follows_a_batch_from_waiting_to_delivered(
     board = open_board(outbox)
     batch = outbox.send_all(plan, workers=1)
     wait_for(lambda: "3 queued" in board.line() and "waiting" in board.line())
-    assert board._head["is_sending"]
+    wait_for(lambda: board._head["is_sending"])  # drawn after the line has its counts
     assert not board._head["is_stopping"]
     door.set()
     batch.wait()
@@ -135,9 +135,8 @@ def test_sending_is_stopped_on_the_board(
     stopped.set()
     batch.wait()
     assert batch.stopped_by == "stopped on the board"
-    wait_for(lambda: "not_sent" in board.line())
+    wait_for(lambda: "not_sent" in board.line() and not board._head["is_sending"])
     assert sum(demo.bubbles().values()) <= 4
-    assert not board._head["is_sending"]
     ask(board, "stop watching")
     wait_for(lambda: not board.is_running)
     assert "ended: stopped on the board" in board.record().text
