@@ -46,7 +46,7 @@ def live(server: RawServer, tmp_path: Path) -> Iterator[Callable[..., Outbox]]:
     """Make outboxes of the raw server, which count as live, on one journal file."""
     journal = str(tmp_path / "live.sqlite")
     with connecting(
-        api_key=TOKEN, base_url=server.base_url, journal=journal, timeout=0.4, sleep=lambda _: None
+        api_key=TOKEN, base_url=server.base_url, journal=journal, timeout=HANG_S, sleep=lambda _: None
     ) as connect:
         yield connect
 

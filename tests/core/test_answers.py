@@ -157,7 +157,7 @@ def uploaded(attachment_id: str = ATTACHMENT_ID) -> VoiceMemo:
 
 
 def test_a_memo_is_not_sent_to_a_chat_that_was_not_requested(live: Callable[..., Outbox], server: RawServer) -> None:
-    outbox = live(timeout=HANG_S)
+    outbox = live()
     server.will(linq(chat=answer(200, chat_body(OTHER_CHAT, "Bob"))))
     with pytest.raises(ApiError, match=r"another chat.*nothing was sent"):
         outbox.send(uploaded(), CHAT_ID)
@@ -181,7 +181,7 @@ OF_ANOTHER = {
 def test_a_memo_whose_answer_is_about_another_memo_is_unknown_and_the_answer_is_kept(
     live: Callable[..., Outbox], server: RawServer, case: str
 ) -> None:
-    outbox = live(timeout=HANG_S)
+    outbox = live()
     server.will(linq(answer(202, OF_ANOTHER[case], x_trace_id="t" * 32)))
     with pytest.raises(OutcomeUnknown, match="not sent again"):
         outbox.send(uploaded(), CHAT_ID)
@@ -198,7 +198,7 @@ def test_a_memo_whose_answer_names_the_message_of_another_send_is_unknown(
     live: Callable[..., Outbox], server: RawServer
 ) -> None:
     """As when Linq's answer to the first is delivered twice."""
-    outbox = live(timeout=HANG_S)
+    outbox = live()
     server.will(linq())
     first = outbox.send(uploaded(), CHAT_ID)
     with pytest.raises(OutcomeUnknown, match="names a message that another send has"):
@@ -216,7 +216,7 @@ def test_a_memo_whose_answer_names_the_message_of_another_send_is_unknown(
 
 
 def test_a_status_of_another_message_or_chat_changes_nothing(live: Callable[..., Outbox], server: RawServer) -> None:
-    outbox = live(timeout=HANG_S)
+    outbox = live()
     server.will(linq())
     send = outbox.send(uploaded(), CHAT_ID)
     for body in (message_body(id=OTHER_MESSAGE), message_body(chat_id=OTHER_CHAT)):
@@ -233,7 +233,7 @@ def test_a_message_is_expired_only_if_a_new_connection_confirms_it(
     live: Callable[..., Outbox], server: RawServer
 ) -> None:
     """A stray 404 on a reused connection is not enough."""
-    outbox, none = live(timeout=HANG_S), answer(404, error_body(404, 2002))
+    outbox, none = live(), answer(404, error_body(404, 2002))
     server.will(linq())
     send = outbox.send(uploaded(), CHAT_ID)
     server.will(none, answer(200, message_body(delivery_status="sent")))
@@ -243,7 +243,7 @@ def test_a_message_is_expired_only_if_a_new_connection_confirms_it(
 
 
 def test_a_listed_message_of_another_chat_changes_no_send(live: Callable[..., Outbox], server: RawServer) -> None:
-    outbox = live(timeout=HANG_S)
+    outbox = live()
     for number, name in enumerate((MESSAGE_ID, OTHER_MESSAGE)):
         server.will(linq(answer(202, accepted_body(id=name))))
         outbox.send(uploaded(), CHAT_ID, copy=number + 1)
@@ -258,7 +258,7 @@ def test_a_listed_message_of_another_chat_changes_no_send(live: Callable[..., Ou
 def test_reconciling_ignores_messages_of_another_chat_and_does_not_report_not_found(
     live: Callable[..., Outbox], server: RawServer, mixed: bool
 ) -> None:
-    outbox = live(timeout=HANG_S)
+    outbox = live()
     server.will(linq(answer(500)))
     with pytest.raises(OutcomeUnknown):
         outbox.send(uploaded(), CHAT_ID)
@@ -285,7 +285,7 @@ def test_bytes_are_not_uploaded_over_those_of_another_memo(live: Callable[..., O
         by_target(put=answer(200), attachments=answer(200, announced), voicememo=answer(202, accepted_body()),
                   chats=answer(200, chat_body()))
     )  # fmt: skip
-    first, second = live(timeout=HANG_S), live(timeout=HANG_S)
+    first, second = live(), live()
     assert first.send(memo(330), CHAT_ID).status == "queued"
     for outbox in (first, second):
         with pytest.raises(ApiError, match=r"attachment of another file.*nothing was sent"):
@@ -299,7 +299,7 @@ def test_a_429_that_another_answer_follows_is_not_repeated(
     live: Callable[..., Outbox], server: RawServer, is_late: bool
 ) -> None:
     """The 429 belongs to an earlier request, and comes while Linq is at work on the memo."""
-    outbox = live(timeout=HANG_S)
+    outbox = live()
     accepted, refused = answer_bytes(202, accepted_body()), answer_bytes(429, error_body(429, 1007), retry_after="0")
 
     def stray(server: RawServer, link: socket.socket) -> None:
@@ -403,7 +403,7 @@ def test_a_stray_answer_causes_no_second_bubble_and_assigns_no_message_to_anothe
 ) -> None:
     mixed_up = MixedUp(server.origin, STRAYS[case])
     server.will(mixed_up)
-    outbox = live(timeout=HANG_S)
+    outbox = live()
     mixed_up.now = lambda: session_of(outbox).now().isoformat()
     memos = [memo(tone) for tone in (300, 400, 500)]
     drafts = [Draft(memo=voice_memo, chat=chat) for voice_memo in memos for chat in CHATS]

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from core_samples import CHAT_ID
 from raw_server import RawServer, answer, by_target
-from shared import HANG_S
 
 import linq_nb
 from linq_nb import ApiError, LinqError, Outbox, PreflightError, VoiceMemo, to_frame
@@ -107,7 +106,7 @@ def test_a_chat_s_name_reaches_errors_in_one_visible_line(server: RawServer, liv
     chats = [{"id": f"{CHAT_ID[:-1]}{number}", "display_name": HOSTILE, "handles": []} for number in range(3)]
     line = {"phone_numbers": [{"id": "1", "phone_number": "+12025550100"}]}
     server.will(by_target(phone_numbers=answer(200, line), chats=answer(200, {"chats": chats, "next_cursor": None})))
-    outbox = live(timeout=HANG_S)
+    outbox = live()
     outbox.chats()
     for name in (HOSTILE, HOSTILE[:20], "Bob", "Bob\x1b]0;x\x07\u202e 12052535597"):
         with pytest.raises(PreflightError) as caught:
@@ -138,7 +137,7 @@ def test_linqs_text_is_masked_in_displays_and_complete_in_the_journal(
             other=answer(200, {"phone_numbers": []}),
         )
     )
-    outbox = live(timeout=HANG_S)
+    outbox = live()
     with pytest.raises(ApiError) as caught:
         outbox.send(VoiceMemo.from_url("https://audio.example/a.m4a"), CHAT_ID)
     (send,) = outbox.sends()

@@ -22,7 +22,7 @@ import pytest
 from core_samples import CHAT_ID, TOKEN, memo, wav
 from demo_process import ROOT, Socket, ask
 from raw_server import RawServer, answer
-from shared import AUDIO, memo_posts
+from shared import AUDIO, HANG_S, memo_posts
 
 import linq_nb
 from linq_nb import (
@@ -355,7 +355,7 @@ def parent(demo_socket: Socket, tmp_path: Path, later: Later) -> Iterator[Outbox
 def test_two_processes_on_one_journal_make_one_bubble(demo_socket: Socket, tmp_path: Path, parent: Outbox) -> None:
     ada = ask(demo_socket, "GET", "chats")["chats"][ADA]
     running = [child(demo_socket, tmp_path / "j.sqlite", ada) for _ in range(3)]
-    outputs = [process.communicate(timeout=30) for process in running]
+    outputs = [process.communicate(timeout=HANG_S) for process in running]
     assert [process.returncode for process in running] == [0, 0, 0], outputs
     assert sorted(out.split()[2] for out, _ in outputs) == ["False", "True", "True"]
     assert len({out.split()[1] for out, _ in outputs}) == 1
@@ -378,7 +378,7 @@ def test_a_process_that_is_killed_leaves_a_true_journal(
     status, there, then = KILLED[stage]
     ada = ask(demo_socket, "GET", "chats")["chats"][ADA]
     killed = child(demo_socket, tmp_path / "j.sqlite", ada, stage)
-    _, stderr = killed.communicate(timeout=30)
+    _, stderr = killed.communicate(timeout=HANG_S)
     assert killed.returncode == -9, stderr
     (send,) = parent.sends()
     assert send.status == status

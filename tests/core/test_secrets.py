@@ -236,7 +236,7 @@ def shown(value: Any, seen: set[int] | None = None) -> list[str]:
 
 def test_no_object_of_a_connection_shows_the_key(server: RawServer, live: Callable[..., Any], memo: Any) -> None:
     server.will(scripted("none", server.origin))
-    outbox = live(timeout=HANG_S)
+    outbox = live()
     outbox.send(memo, CHAT_ID)
     texts = shown(outbox) + shown(settings.load(api_key=TOKEN))
     assert len(texts) > 100
@@ -364,7 +364,7 @@ def test_no_error_and_no_journal_has_an_echoed_key(
     words = f"the token {ESCAPES[form](TOKEN)} is not valid"
     body = f'{{"error": {{"status": 401, "code": 2004, "message": "{words}"}}}}'
     server.will(raw(b"HTTP/1.1 401 No\r\nX-Trace-Id: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body.encode())))
-    outbox = live(timeout=HANG_S)
+    outbox = live()
     with pytest.raises(ApiError) as caught:
         outbox.send(linq_nb.VoiceMemo.from_url("https://audio.example/a.m4a"), CHAT_ID)
     text = f"{caught.value}{caught.value!r}{caught.value.response}{vars(caught.value)}"
