@@ -4,6 +4,10 @@
 
 ``failed`` may follow any of Linq's own words, and a failed send may still be delivered. Linq may add words of its own
 at any time: ``status_of`` describes those too.
+
+Who decides one: ``rules.memo_outcome`` by the answer to a POST, ``outbox.attempt`` (``accepted``, ``refused``) for an
+attempt, ``later`` (by ``Send.observed``) for each later report, ``outbox.reconcile`` by a search in the chat or a person's
+word, ``outbox.poll`` when Linq no longer keeps a message.
 """
 
 from __future__ import annotations
@@ -131,7 +135,7 @@ def is_open(word: str, *, is_group: bool | None, service: str | None) -> bool:
 
 def is_settled(word: str, *, is_group: bool | None, service: str | None) -> bool:
     """Whether a send waits for nothing: neither for a report of Linq's nor for a step of ours."""
-    return status_of(word).is_final or (word == "sent" and no_receipts(is_group=is_group, service=service) is not None)
+    return status_of(word).is_final or (word == "sent" and not is_open(word, is_group=is_group, service=service))
 
 
 def no_receipts(*, is_group: bool | None, service: str | None) -> str | None:

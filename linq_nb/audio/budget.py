@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from linq_nb.audio.pcm import Samples
 
 _LOOK_SECONDS, _LOOK_SAMPLES, _LOOK_CPU_S = 1800.0, 400_000_000, 3.0
-_CONVERT_SECONDS, _CONVERT_SAMPLES, _CONVERT_CPU_S = 3600.0, 2_000_000_000, 180.0
+CONVERT_S = 3600.0
+_CONVERT_SAMPLES, _CONVERT_CPU_S = 2_000_000_000, 180.0
 
 
 @dataclass(slots=True)
@@ -35,9 +36,9 @@ class Budget:
         return cls(min(seconds, _LOOK_SECONDS), _LOOK_SAMPLES, _LOOK_CPU_S)
 
     @classmethod
-    def of_convert(cls, seconds: float = _CONVERT_SECONDS) -> Budget:
+    def of_convert(cls, seconds: float = CONVERT_S) -> Budget:
         """Return the budget for a conversion of at most so many seconds."""
-        return cls(min(seconds, _CONVERT_SECONDS), _CONVERT_SAMPLES, _CONVERT_CPU_S)
+        return cls(seconds, _CONVERT_SAMPLES, _CONVERT_CPU_S)
 
     def spend(self, frames: int, rate: int, channels: int) -> None:
         """Count decoded sound."""

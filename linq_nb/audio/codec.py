@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linq_nb.audio import fitting, refusals
-from linq_nb.audio.budget import Budget
+from linq_nb.audio.budget import CONVERT_S, Budget
 from linq_nb.audio.formats import MAX_MEMO_BYTES
 from linq_nb.audio.measurement import Bytes, measured, sniff, view_of
 from linq_nb.audio.refusals import Refusal
@@ -170,8 +170,10 @@ def _encode(
         return samples / rate
 
 
-def convert(data: Bytes, max_bytes: int = MAX_MEMO_BYTES) -> bytes:
+def convert(data: Bytes, max_bytes: int = MAX_MEMO_BYTES, most_s: float = CONVERT_S) -> bytes:
     """Return the sound as a mono AAC M4A of at most ``max_bytes``; accepts Ogg, FLAC, WebM and video as well.
+
+    At most ``most_s`` seconds are decoded: what goes on is refused, never cut.
 
     The bit rate is chosen so that it fits: 64 kbit/s at most, 24 kbit/s at least. Files joined end to end become one.
     Raises AudioError when there is no sound, when it cannot fit (said before anything is decoded where the file names
@@ -189,7 +191,7 @@ def convert(data: Bytes, max_bytes: int = MAX_MEMO_BYTES) -> bytes:
         bits = fitting.bit_rate(sound.all_s if sound else seconds, max_bytes)
         path = Path(folder) / "memo.m4a"
         while bits >= fitting.LEAST_BIT_RATE:
-            budget = Budget.of_convert(fitting.longest_s(max_bytes))
+            budget = Budget.of_convert(min(fitting.longest_s(max_bytes), most_s))
             rate = min(aac_rate, fitting.most_rate(bits))
             seconds = _encode(av, _whole(av, view, budget, sound), str(path), "ipod", "aac", rate, bits, budget)
             if budget.was_cut:

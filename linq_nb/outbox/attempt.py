@@ -38,6 +38,7 @@ CLAIM_POLL_S = 0.1
 """Polling interval while another owner is sending the same, in seconds."""
 
 MAX_COPY = 1_000_000
+"""Our own limit: the journal's column holds 32 bits."""
 
 _NOTHING_LEFT = (NotSent, SettingsError, JournalError)
 
@@ -68,7 +69,7 @@ def send_checked(session: Session, draft: Draft, accept: Collection[str] = (), p
 def check_shape(draft: Draft) -> None:
     """Refuse what can be refused without looking at the memo or asking the network."""
     if isinstance(draft.copy, bool) or not isinstance(draft.copy, int) or not 1 <= draft.copy <= MAX_COPY:
-        raise PreflightError(f"copy is a whole number from 1 on, not {draft.copy!r}; nothing was sent")
+        raise PreflightError(f"copy is a whole number from 1 to {MAX_COPY:,}; nothing was sent; correct the number")
     if draft.override_optout is not None and not draft.override_optout.strip():
         raise PreflightError("override_optout takes the reason for writing all the same; nothing was sent")
     if draft.force_notify is not None and not isinstance(draft.force_notify, bool):

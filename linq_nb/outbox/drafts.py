@@ -13,6 +13,7 @@ from linq_nb.download import download
 from linq_nb.errors import LinqError, PreflightError
 from linq_nb.model import BadDraft, Chat, Draft, Finding, Findings, VoiceMemo
 from linq_nb.session import Session
+from linq_nb.status import is_resolved
 from linq_nb.tables import AUDIO, CHAT, COPY, FORCE_NOTIFY, Table
 
 Load = Callable[[str], VoiceMemo]
@@ -49,7 +50,7 @@ def check(session: Session, draft: Draft) -> Findings:
     """Return what speaks against sending a draft, errors first, and whether it was sent before."""
     findings = Findings(_findings(session, draft))
     recorded = session.recorded(draft)
-    if recorded is not None and recorded.message_id:
+    if recorded is not None and is_resolved(recorded.status):
         message = views.repeated_line(recorded, session.now())
         findings.append(Finding(level="info", code="already_sent", message=message))
     return findings

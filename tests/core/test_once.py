@@ -185,9 +185,9 @@ def test_a_copy_number_names_the_same_copy_each_time(outbox: Outbox) -> None:
     assert outbox.send(memo(), ADA).repeated
 
 
-@pytest.mark.parametrize("copy", [0, -1, 1.0, "1", None, True, 10**30])
+@pytest.mark.parametrize("copy", [0, -1, 1.0, "1", None, True, 1_000_001, 10**30])
 def test_a_copy_is_a_whole_number_from_1_on(outbox: Outbox, copy: Any) -> None:
-    with pytest.raises(PreflightError, match="copy is a whole number"):
+    with pytest.raises(PreflightError, match="copy is a whole number from 1 to 1,000,000; nothing was sent"):
         outbox.send(memo(), ADA, copy=copy)
     assert memo_posts(outbox.demo) == 0
 
@@ -882,6 +882,12 @@ def test_a_check_and_the_question_before_a_send_know_earlier_sends(outbox: Outbo
     assert session_of(outbox).is_sent(draft)
     assert [finding.code for finding in outbox.check(memo(), ADA)] == ["already_sent"]
     assert outbox.check(memo(), ADA, copy=2) == []
+    outbox.demo.reset_next()
+    with pytest.raises(OutcomeUnknown):
+        outbox.send(memo(), ADA, copy=2)
+    assert outbox.check(memo(), ADA, copy=2) == []
+    outbox.resolve(outbox.sends()[-1], "sent", reason="Ada has heard it")
+    assert [finding.code for finding in outbox.check(memo(), ADA, copy=2)] == ["already_sent"]
     assert outbox.check(memo(tone=440), ADA) == []
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from linq_nb import Draft, Outbox, Reputation, Send, VoiceMemo, connect
+from linq_nb import Draft, Outbox, Send, VoiceMemo, connect
 from linq_nb.demo import Demo
 from linq_nb.frames import COLUMNS
 from linq_nb.magics import doctor
@@ -500,9 +500,15 @@ def test_doctor_requests_the_reputation_of_lines_only_on_request(shell: Any, dem
     assert "0 sends" in broken
 
 
-def test_an_audit_without_a_rating_leaves_that_of_the_line(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    session = session_of(connect())
-    monkeypatch.setattr(doctor, "audit_line", lambda *_: Reputation(phone_number="+12025550101", audit_id="a"))
+def test_an_audit_without_a_rating_leaves_that_of_the_line(connect: Any, demo: Demo) -> None:
+    audits = httpx.MockTransport(lambda _: httpx.Response(200, json={"audit_id": "a", "status": "complete"}))
+    linq = demo.transport()
+
+    class Unrated(httpx.BaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            return (audits if "reputation_audit" in request.url.path else linq).handle_request(request)
+
+    session = session_of(connect(transport=Unrated()))
     shown = doctor.examine(lambda: session, reputation=True).text
     assert "+1•••••0101: AT_RISK, audited before" in shown
 
