@@ -61,8 +61,8 @@ class Directory:
         return _error(f"no chat is called {recipient(name, 80)!r}", hint + "; %linq_chats lists all")
 
 
-def _error(what: str, todo: str) -> PreflightError:
-    return PreflightError(f"{what}; nothing was sent; {todo}")
+def _error(problem: str, todo: str) -> PreflightError:
+    return PreflightError(f"{problem}; nothing was sent; {todo}")
 
 
 def _described(chat: Chat) -> str:

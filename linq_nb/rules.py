@@ -213,7 +213,7 @@ class _Search:
         ]
 
 
-def match(
+def match(  # over 40 lines: half of them are its arguments and the rules in words
     send: Send,
     messages: Iterable[Message],
     other_ids: Set[str],

@@ -6,8 +6,8 @@
 at any time: ``status_of`` describes those too.
 
 Who decides one: ``rules.memo_outcome`` by the answer to a POST, ``outbox.attempt`` (``accepted``, ``refused``) for an
-attempt, ``later`` (by ``Send.observed``) for each later report, ``outbox.reconcile`` by a search in the chat or a person's
-word, ``outbox.poll`` when Linq no longer keeps a message.
+attempt, ``later`` (by ``Send.observed``) for each later report, ``outbox.reconcile`` by a search in the chat or by a
+person's word, ``outbox.poll`` when Linq no longer keeps a message.
 """
 
 from __future__ import annotations

@@ -26,19 +26,19 @@ def length(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def doubt(what: str, seconds: float, other_s: float, verb: str = "play") -> str:
-    """Return the doubt about a file: ``what`` is odd, the two lengths between which players choose, and the mend."""
-    return f"{what}: {length(seconds)} here, but some players {verb} {length(other_s)}; {MEND}"
+def doubt(fault: str, seconds: float, other_s: float, verb: str = "play") -> str:
+    """Return the doubt about a file: the ``fault``, the two lengths between which players choose, and the mend."""
+    return f"{fault}: {length(seconds)} here, but some players {verb} {length(other_s)}; {MEND}"
 
 
-def if_differ(what: str, seconds: float, other_s: float, verb: str = "play") -> tuple[str, ...]:
+def if_differ(fault: str, seconds: float, other_s: float, verb: str = "play") -> tuple[str, ...]:
     """Return the doubt as a tuple of one, or an empty one when the lengths agree."""
-    return (doubt(what, seconds, other_s, verb),) if differ(seconds, other_s) else ()
+    return (doubt(fault, seconds, other_s, verb),) if differ(seconds, other_s) else ()
 
 
-def shown(what: str, seconds: float, shown_s: float) -> tuple[str, ...]:
+def shown(fault: str, seconds: float, shown_s: float) -> tuple[str, ...]:
     """Return the doubt about a file of which players play as much, but show another length."""
-    return if_differ(what, seconds, shown_s, "show")
+    return if_differ(fault, seconds, shown_s, "show")
 
 
 def pieces(seconds: float, first_bytes: int, last_bytes: int) -> tuple[str, ...]:
@@ -59,11 +59,11 @@ def claimed(format_name: str, seconds: float, claimed_s: float, *, is_placeholde
     return shown("its header claims more sound than the file holds", seconds, claimed_s) if seconds < claimed_s else ()
 
 
-def unheard(what: str, seconds: float, whole_s: float) -> tuple[str, ...]:
+def unheard(fault: str, seconds: float, whole_s: float) -> tuple[str, ...]:
     """Return the doubt about a file of which players play the first part only; a conversion makes all of it heard."""
     if not differ(seconds, whole_s):
         return ()
-    return (f"{what}: players play {length(seconds)} of {length(whole_s)}; memo.convert() makes one M4A of all of it",)
+    return (f"{fault}: players play {length(seconds)} of {length(whole_s)}; memo.convert() makes one M4A of all of it",)
 
 
 def kind(rate: int, channels: int) -> str:

@@ -187,7 +187,6 @@ def walk(view: memoryview, start: Start) -> Walk:
     Rate, channels and layer may change on the way: players go on, as FFmpeg does, or stop there.
     """
     is_adts = start.frame.layer == 0
-    need = 2 if is_adts else 3
 
     def is_same(frame: Frame) -> bool:
         return (frame.layer == 0) == is_adts
@@ -204,7 +203,7 @@ def walk(view: memoryview, start: Start) -> Walk:
             length = 0
         if frame is None or not length:
             skipped = skip_tags(view, pos) if is_adts else pos  # FFmpeg skips no tag within an MP3
-            again, tries = _find(view, max(pos + 1, skipped), end, need, is_same, tries)
+            again, tries = _find(view, max(pos + 1, skipped), end, 2 if is_adts else 3, is_same, tries)
             if again is None:
                 break
             pos = again.pos
@@ -214,8 +213,9 @@ def walk(view: memoryview, start: Start) -> Walk:
         if pos > end:
             break
         if kind != last:
-            if frames > 1 and change is None and _said(kind) != _said(last):  # the first frame may hold facts alone
-                change = (_seconds(counts), _said(last), _said(kind))
+            before, after = _kind_text(last), _kind_text(kind)
+            if frames > 1 and change is None and before != after:  # the first frame may hold facts alone
+                change = (_seconds(counts), before, after)
             last = kind
         used += length
         frames += 1
@@ -240,7 +240,7 @@ def _seconds(counts: Mapping[tuple[int, int, int, int], int]) -> float:
     return sum(count / kind[2] for kind, count in counts.items())
 
 
-def _said(kind: tuple[int, int, int, int]) -> str:
+def _kind_text(kind: tuple[int, int, int, int]) -> str:
     """Return the kind of a frame in words."""
     layer, _, rate, count = kind
     return f"{REFUSED_LAYERS[layer]} of {doubts.kind(rate, count)}" if layer > 1 else doubts.kind(rate, count)

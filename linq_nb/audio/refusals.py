@@ -17,25 +17,25 @@ class Refusal(Exception):
         self.convertible = convertible
 
 
-def convertible(what: str) -> Refusal:
+def convertible(description: str) -> Refusal:
     """Refuse audio that ``convert`` can turn into an M4A."""
     advice = f"load it with convert=True (--convert in a magic) for an M4A, which needs {INSTALL}"
-    return Refusal(f"this is {what}; {ACCEPTED}; {advice}", convertible=True)
+    return Refusal(f"this is {description}; {ACCEPTED}; {advice}", convertible=True)
 
 
-def other_audio(what: str) -> Refusal:
+def other_audio(description: str) -> Refusal:
     """Refuse audio that ``convert`` cannot read either."""
-    return Refusal(f"this is {what}; {ACCEPTED}; export it as one of these")
+    return Refusal(f"this is {description}; {ACCEPTED}; export it as one of these")
 
 
-def not_audio(what: str) -> Refusal:
+def not_audio(description: str) -> Refusal:
     """Refuse a file that is no audio."""
-    return Refusal(f"this is {what}; {ACCEPTED}; choose an audio file")
+    return Refusal(f"this is {description}; {ACCEPTED}; choose an audio file")
 
 
-def cut_off(what: str) -> Refusal:
+def cut_off(description: str) -> Refusal:
     """Refuse a file whose sound is missing, wholly or in part."""
-    return Refusal(f"this {what}; get the file again")
+    return Refusal(f"this {description}; get the file again")
 
 
 def no_sound(format_name: str) -> Refusal:
@@ -43,6 +43,6 @@ def no_sound(format_name: str) -> Refusal:
     return cut_off(f"{format_name} file has a header and no sound")
 
 
-def damaged(what: str) -> Refusal:
+def damaged(description: str) -> Refusal:
     """Refuse a file of a known format whose structure cannot be read."""
-    return Refusal(f"this {what} file is damaged; get it again or export it anew")
+    return Refusal(f"this {description} file is damaged; get it again or export it anew")

@@ -26,8 +26,8 @@ _OTHER_HOST = {62, 63, 64}
 class SetupFault(httpx.ConnectError):
     """A setting of this machine prevents the connection; ``todo`` says what to change."""
 
-    def __init__(self, what: str, todo: str) -> None:
-        super().__init__(what)
+    def __init__(self, problem: str, todo: str) -> None:
+        super().__init__(problem)
         self.todo = todo
 
 

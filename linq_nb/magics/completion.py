@@ -144,12 +144,11 @@ def _values(name: str, choices: Sequence[str], typed: str, names: dict[str, Any]
 
         words, kind = dict.fromkeys(str(entry.code) for entry in CODES if entry.code), "code"
     elif name == "SOURCE":
-        words, kind = _names_of_type(names, "VoiceMemo"), "VoiceMemo"
-    yield from (Offer(word, kind) for word in words if word.startswith(typed))
-    if name == "SOURCE":
         from linq_nb.audio import SUFFIXES
 
+        words, kind = _names_of_type(names, "VoiceMemo"), "VoiceMemo"
         yield from _files(typed, SUFFIXES, "audio")
+    yield from (Offer(word, kind) for word in words if word.startswith(typed))
 
 
 def _chats(typed: str, names: dict[str, Any]) -> Iterator[Offer]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _journals: weakref.WeakKeyDictionary[Demo, Journal] = weakref.WeakKeyDictionary()
 
 
-def connect(
+def connect(  # over 40 lines: half of them are its arguments and their meaning
     *,
     demo: bool | None = None,
     api_key: str | Secret | None = None,

@@ -62,8 +62,8 @@ def search(session: Session, send: Send) -> Trace | None:
         return Trace("the journal lost its last writes; the chat has a message with this file", alike[0])
     if not alike and (not may_be or _is_further_copy(session, send)):
         return None
-    what = "several messages that look like this memo" if alike else "a message that may be this memo"
-    return Trace(f"the journal lost its last writes; the chat has {what}")
+    candidates = "several messages that look like this memo" if alike else "a message that may be this memo"
+    return Trace(f"the journal lost its last writes; the chat has {candidates}")
 
 
 def _messages(session: Session, chat_id: str) -> list[ChatMessage]:

@@ -24,8 +24,8 @@ _MICROPHONE = "M30 17a4.5 4.5 0 0 1 4.5 4.5v5.5a4.5 4.5 0 0 1-9 0v-5.5a4.5 4.5 0
 
 def image(peaks: Sequence[float] | None, length: str | None) -> str:
     """Return the bubble as an ``img``; without peaks its waveform is flat, without a length it is grey."""
-    what = f"a {length} voice memo" if length else "a voice memo that is not here to hear"
-    alt = f"waveform of {what}" if peaks else what
+    label = f"a {length} voice memo" if length else "a voice memo that is not here to hear"
+    alt = f"waveform of {label}" if peaks else label
     src = data_url("image/svg+xml", svg(peaks, length).encode())
     style = "display:block;max-width:100%;height:auto;margin:0"
     return f'<img src="{src}" alt="{esc(alt)}" width="{WIDTH}" height="{HEIGHT}" style="{style}">'

@@ -62,7 +62,7 @@ def followed_rows(
 
     ``unconfirmed`` are the ids of those past the user's horizon.
     """
-    by_need = sorted(sends, key=lambda send: _comfort(state_of(send, unconfirmed)))
+    by_need = sorted(sends, key=lambda send: _by_attention(state_of(send, unconfirmed)))
     drawn = [bubble(send, now, unconfirmed) for send in by_need[: MOST_FOLLOWED + MOST_FOLDED]]
     rows, more, left_out = drawn[:MOST_FOLLOWED], drawn[MOST_FOLLOWED:], len(sends) - len(drawn)
     tail = [*([f"{left_out} more are not shown"] if left_out else []), *(clean(note, 600) for note in notes)]
@@ -152,7 +152,7 @@ def _took(start: datetime | None, end: datetime | None) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else duration(round(seconds) * 1000)
 
 
-def _comfort(state: Status) -> int:
+def _by_attention(state: Status) -> int:
     """Return 0 for a state that needs a look, 1 for what has not begun, 2 for one that goes well."""
     return 0 if state.is_error or state is UNCONFIRMED else 2 if is_going_well(state.word) else 1
 

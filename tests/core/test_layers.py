@@ -114,6 +114,16 @@ def test_no_module_is_too_long_to_read() -> None:
     assert {name: length for name, length in lengths.items() if length > 450} == {}
 
 
+def test_no_function_is_too_long_to_read_without_a_reason() -> None:
+    long = {}
+    for file in FILES:
+        lines = file.read_text("utf-8").splitlines()
+        for node in ast.walk(ast.parse("\n".join(lines))):
+            if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 40:
+                long[f"{name_of(file)}.{node.name}"] = lines[node.lineno - 1]
+    assert {name: line for name, line in long.items() if "# over 40 lines: " not in line} == {}
+
+
 def test_importing_the_package_loads_no_third_party_package() -> None:
     code = (
         "import sys; before = set(sys.modules); import linq_nb; "
