@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from linq_nb.errors import JournalError
 from linq_nb.journal import faults, forks
-from linq_nb.journal.private_file import make_private
+from linq_nb.journal.private_file import create, make_private
 from linq_nb.journal.sqlite_file import BUSY_MS, WAL_BYTES, SqliteFile
 from linq_nb.process import Home
 
@@ -84,9 +84,12 @@ class Database:
                 forks.check_whole(self.label)
                 for other in list(forks.databases):
                     other.close_if_lost()
-                make_private(file)
+                create(file)
                 self._file = SqliteFile(file, self.label)
             try:
+                if file is not None and self._file is not None:
+                    self._file.refuse_other_kinds()
+                    make_private(file)
                 if self._file is not None and recover:
                     self._file.set_wal_aside()
                 elif self._file is not None:

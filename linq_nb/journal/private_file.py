@@ -21,8 +21,8 @@ _BESIDE = ("", "-wal", "-shm", "-journal")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-def make_private(file: Path) -> None:
-    """Make the file and the folders that it needs, for their owner only; one that exists loses the others' rights.
+def create(file: Path) -> None:
+    """Make the file and the folders that it needs, for their owner only; one that exists stays as it is.
 
     A link is followed, as SQLite does. Raises JournalError when the file is another user's, OSError when it cannot be
     made.
@@ -37,6 +37,11 @@ def make_private(file: Path) -> None:
             _sync(folder)
     for part, facts in _parts(file):
         _check_owner(part, facts)
+
+
+def make_private(file: Path) -> None:
+    """Take the others' rights away from a file that exists, and from those beside it."""
+    for part, facts in _parts(Path(os.path.realpath(file))):
         if facts.st_mode & _OTHERS:
             with contextlib.suppress(OSError):  # a file system without modes; is_private says so
                 part.chmod(stat.S_IMODE(facts.st_mode) & ~_OTHERS)

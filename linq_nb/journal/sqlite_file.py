@@ -38,6 +38,7 @@ BUSY_MS = 30_000
 _USER_VERSION, _APPLICATION_ID = 60, 68
 """Where these stand in the first page of a database; 4 bytes each, big-endian."""
 
+_MAGIC = b"SQLite format 3\0"
 _WAL_HEAD, _FRAME_HEAD = 32, 24
 _WAL_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 _TRIES = 5
@@ -101,6 +102,14 @@ class SqliteFile:
             f"sent; {advice}"
         )
 
+    def refuse_other_kinds(self) -> None:
+        """Raise JournalError for a file of another kind than SQLite's, before anything of it is changed."""
+        if self._read(0, len(_MAGIC)) not in (b"", _MAGIC):
+            raise JournalError(
+                f"the file {self.label} is not a journal: it is no SQLite database; nothing was sent; choose another "
+                "with journal="
+            )
+
     # --- is its WAL there ---
 
     def refuse_without_wal(self) -> None:
@@ -137,11 +146,14 @@ class SqliteFile:
         return self._header(_USER_VERSION) != bytes(4)
 
     def _header(self, offset: int) -> bytes:
+        return self._read(offset, 4) or bytes(4)
+
+    def _read(self, offset: int, size: int) -> bytes:
         if hasattr(os, "pread"):
-            return os.pread(self._fd, 4, offset) or bytes(4)
+            return os.pread(self._fd, size, offset)
         with _lock:
             os.lseek(self._fd, offset, os.SEEK_SET)
-            return os.read(self._fd, 4) or bytes(4)
+            return os.read(self._fd, size)
 
     def _has_wal(self) -> bool:
         return self._wal_page()[:4] in _WAL_MAGIC

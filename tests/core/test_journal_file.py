@@ -160,6 +160,18 @@ def test_a_journal_that_cannot_be_opened_says_so_without_its_password(tmp_path: 
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize("recover", [False, True])
+@pytest.mark.parametrize("content", [b"root:x:0:0\n", b"no database\n" * 100, b"\0" * 4096, b"S"])
+def test_a_file_of_another_kind_is_refused_and_stays_as_it_is(tmp_path: Path, content: bytes, recover: bool) -> None:
+    other = tmp_path / "passwd"
+    other.write_bytes(content)
+    other.chmod(0o644)
+    with pytest.raises(JournalError, match=r"is not a journal: it is no SQLite database; nothing was sent; choose"):
+        Journal(f"sqlite:///{other}", recover=recover)
+    assert (other.read_bytes(), other.stat().st_mode & 0o777) == (content, 0o644)
+    assert [file.name for file in tmp_path.iterdir()] == ["passwd"]
+
+
 @pytest.mark.parametrize(
     ("stop", "go"),
     [
