@@ -26,14 +26,19 @@ def pattern(text: str) -> str:
     key = name_key(text)
     marks = [mark for mark in _accents() if len(unicodedata.normalize("NFC", key[-1:] + mark)) == 1]
     no_other_letter = f"(?:[^{''.join(marks)}]|$)" if marks else ""
-    return "".join(map(_spelled, _units(unicodedata.normalize("NFD", key)))) + no_other_letter
+    return "".join(map(_spelled, _units(_decomposed(key)))) + no_other_letter
 
 
 def _units(key: str) -> Iterator[str]:
-    """Split a key, whose accents stand alone, where it may be written with a single character."""
+    """Split a key, whose accents stand alone, where it may be written with a single character.
+
+    Up to three accents stay with their letter: another than the first may be part of that character.
+    """
     longest = max(map(len, _characters()))
     while key:
         size = next((size for size in range(min(longest, len(key)), 1, -1) if _written(key[:size])), 1)
+        while size < min(len(key), 4) and unicodedata.combining(key[size]):
+            size += 1
         yield key[:size]
         key = key[size:]
 
@@ -45,13 +50,18 @@ def _spelled(unit: str) -> str:
     if unit == " ":
         return f"{_class(_written(' '))}{_class(_written(' ') + _written(''))}*"
     ways = [_class(_written(unit)) + unseen] if _written(unit) else []
-    has_accents = all(map(unicodedata.combining, unit[1:]))
-    for accents in dict.fromkeys(itertools.permutations(unit[1:])) if has_accents else (unit[1:],):
-        order = unit[0] + "".join(accents)
-        if unicodedata.normalize("NFD", order) == unit:
+    letter = "" if unicodedata.combining(unit[0]) else unit[0]
+    accents = unit[len(letter) :]
+    for ordered in itertools.permutations(accents) if all(map(unicodedata.combining, accents)) else [accents]:
+        order = letter + "".join(ordered)
+        if _decomposed(order) == unit:
             sizes = (size for size in range(1, len(unit)) if _written(order[:size]))
-            ways += [_spelled(order[:size]) + _spelled(order[size:]) for size in sizes]
-    return f"(?:{'|'.join(ways)})"
+            ways += [_spelled(_decomposed(order[:size])) + _spelled(_decomposed(order[size:])) for size in sizes]
+    return f"(?:{'|'.join(dict.fromkeys(ways))})"
+
+
+def _decomposed(text: str) -> str:
+    return unicodedata.normalize("NFD", text)
 
 
 def _written(unit: str) -> str:
@@ -66,7 +76,7 @@ def _characters() -> Mapping[str, str]:
     by_unit: defaultdict[str, str] = defaultdict(str)
     for char in map(chr, itertools.chain(*_SCANNED)):
         look = look_of(char).casefold().replace("`", "'")
-        by_unit[unicodedata.normalize("NFD", look)] += char
+        by_unit[_decomposed(look)] += char
     return by_unit
 
 
