@@ -273,9 +273,14 @@ class Session:
             )
 
     def check_sends(self, sends: Iterable[Send]) -> None:
-        """Raise PreflightError for a send of another base URL, or that went through another journal."""
+        """Raise PreflightError for what is no send, or one of another base URL or another journal."""
         sends = list(sends)
         for send in sends:
+            if not isinstance(send, Send):
+                raise PreflightError(
+                    f"a send is a Send, not a value of type {type(send).__name__}; nothing was asked or changed; "
+                    "outbox.sends() has them"
+                )
             if send.base_url != self.client.base_url:
                 raise _other_outbox(
                     f"this send went to {send.base_url}, and this outbox is for {self.client.base_url}; nothing was "

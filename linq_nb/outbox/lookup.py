@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from linq_nb.errors import SettingsError
 from linq_nb.model import Chat, Event, Send
 from linq_nb.session import Session
 from linq_nb.status import NEEDS_ME, NEEDS_ME_STATUSES, UNCONFIRMED_AFTER
@@ -28,6 +29,8 @@ def sends(
     start = time_of(since, now)
     chat_id = None if chat is None else session.chat_id(chat)
     words = None if status is None else listed(status)
+    if not all(isinstance(word, str) for word in words or ()):
+        raise SettingsError('a status is a word, or a list of words; nothing was read; give one such as "delivered"')
     open_since = None
     if words and NEEDS_ME in words:
         words = [word for word in words if word != NEEDS_ME] + list(NEEDS_ME_STATUSES)

@@ -41,6 +41,7 @@ from linq_nb import (
     PreflightError,
     RateLimitError,
     Send,
+    SettingsError,
     VoiceMemo,
     audio,
 )
@@ -889,6 +890,23 @@ def test_a_check_and_the_question_before_a_send_know_earlier_sends(outbox: Outbo
     outbox.resolve(outbox.sends()[-1], "sent", reason="Ada has heard it")
     assert [finding.code for finding in outbox.check(memo(), ADA, copy=2)] == ["already_sent"]
     assert outbox.check(memo(tone=440), ADA) == []
+
+
+@pytest.mark.parametrize("wrong", [5, 1.5, True, b"read", {"a": 1}, ["Ada", 5], "read", object()])
+def test_what_is_no_send_is_refused_before_anything_is_asked(outbox: Outbox, wrong: Any) -> None:
+    requests = len(outbox.demo.requests)
+    calls: list[Callable[[Any], Any]] = [outbox.refresh, outbox.watch, outbox.reconcile]
+    calls.append(lambda send: outbox.resolve(send, "sent", reason="I saw it"))
+    for call in calls:
+        with pytest.raises(PreflightError, match=r"a send is a Send, not a value of type \w+; nothing was asked"):
+            call(wrong)
+    assert len(outbox.demo.requests) == requests
+
+
+@pytest.mark.parametrize("status", [5, True, b"read", ["read", 5], [None]])
+def test_a_status_that_is_no_word_is_refused(outbox: Outbox, status: Any) -> None:
+    with pytest.raises(SettingsError, match="a status is a word, or a list of words; nothing was read"):
+        outbox.sends(status)
 
 
 def test_sends_can_be_selected_since_a_time_without_a_zone(outbox: Outbox) -> None:
