@@ -20,8 +20,11 @@ MOST_ROWS = 10
 SHORT = len("28 Feb 05:02")
 """A cell of so many characters is not broken into lines."""
 
-WIDE = "min-width:14em"
-"""A longer one is at least so wide: a narrow page scrolls instead of breaking it into many lines."""
+WIDE = "min-width:14em;overflow-wrap:anywhere"
+"""A longer one is at least so wide: a narrow page scrolls instead of breaking it into many lines.
+
+A word that is longer still breaks.
+"""
 
 _STYLE = """
 :root{color-scheme:light dark}

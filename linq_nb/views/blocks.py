@@ -31,7 +31,8 @@ def findings(findings: Sequence[Finding]) -> Shown:
 
 def finding_table(rows: Sequence[Row]) -> str:
     """Return levels and messages as a table with coloured tags."""
-    return table((pill(level, _LEVELS.get(level, "grey")), esc(message)) for level, message in rows)
+    tags = ((pill(level, _LEVELS.get(level, "grey")), esc(message)) for level, message in rows)
+    return table(tags, first="76px")
 
 
 def finding_rows(findings: Sequence[Finding]) -> list[Row]:

@@ -87,7 +87,8 @@ def name(text: str) -> str:
 def pill(text: str, colour: Colour, title: str = "") -> str:
     """Return a word on a coloured ground, as a tag; ``title`` explains it on hover."""
     style = (
-        f"display:inline-block;background:{COLOURS[colour]};color:#ffffff;border-radius:9px;margin:0 3px 0 0;"
+        "display:inline-block;max-width:100%;box-sizing:border-box;"
+        f"background:{COLOURS[colour]};color:#ffffff;border-radius:9px;margin:0 3px 0 0;"
         "padding:0 8px;font-size:11px;font-weight:600;line-height:18px;letter-spacing:0.3px"
     )
     hover = f' title="{esc(title)}"' if title else ""

@@ -62,6 +62,26 @@ outbox = linq_nb.connect(api_key=demo.api_key, base_url=demo.base_url, transport
 """
 """Code for a notebook that has an ``outbox`` of the demo: the same demo as a live Linq whose batch can be stopped."""
 
+SPILLED = """root => {
+  const outer = root.parentElement, spilled = [], texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const range = document.createRange();
+    range.selectNodeContents(texts.currentNode);
+    const right = Math.max(...[...range.getClientRects()].filter(rect => rect.width).map(rect => rect.right), 0);
+    for (let box = texts.currentNode.parentElement; right && box !== outer; box = box.parentElement) {
+      const style = getComputedStyle(box);
+      if (style.display === 'inline' || style.display === 'contents') continue;
+      if (right <= box.getBoundingClientRect().right + 1 && style.overflowX === 'visible') continue;
+      if (style.overflowX === 'auto' || style.textOverflow === 'ellipsis' || style.clipPath !== 'none') break;
+      if (right <= box.getBoundingClientRect().right + 1) continue;
+      spilled.push(`${box.tagName}.${box.className}: ${texts.currentNode.textContent.slice(0, 60)}`);
+      break;
+    }
+  }
+  return spilled;
+}"""
+"""Script that lists the texts that leave their box below a root, but those that scroll or end with an ellipsis."""
+
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 _OPEN = """async ([path, id]) => {

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
 import re
 import struct
 import wave
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import Guard, serious
+from browsing import SPILLED, Guard, serious
 from shared import AUDIO
 
+import linq_nb
 from linq_nb import views
 from linq_nb.model import Draft, Finding, Send, VoiceMemo
 
@@ -138,13 +141,22 @@ def test_cards_fit_a_phone(lab_page: Any, memo_file: Path) -> None:
     memo, long = VoiceMemo.from_file(memo_file), "x" * 120
     findings = [Finding(level="warning", code="long", message=long)]
     card = views.draft_card(Draft(memo=memo, chat=long), long, findings, mode="LIVE", line="+12025550100")
-    send = Send(send_id="1", base_url="u", content="c", chat_id=long, error_message=long, trace_id=long)
-    shown = [views.mimebundle(memo)["text/html"], card.html, views.sent(send, now=None).html]
+    send = Send(
+        send_id="1", base_url="u", content="c", chat_id=long, chat_name=long, filename=long, status=long,
+        created_at=datetime(2026, 11, 29, tzinfo=UTC), error_message=long, trace_id=long,
+    )  # fmt: skip
+    failed = dataclasses.replace(send, status="failed")
+    audit = linq_nb.audit(linq_nb.to_frame([send, failed]))
+    shown = [views.mimebundle(memo)["text/html"], card.html, views.sent(send, now=None).html,
+             views.listed([send, failed]).html, views.summary(long, [("name", long)]).html,
+             audit._repr_mimebundle_()["text/html"]]  # fmt: skip
     page = lab_page.context.new_page()
     try:
         page.set_viewport_size({"width": 320, "height": 480})
         page.set_content("".join(shown))
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 320
+        assert page.locator("body").evaluate(SPILLED) == []
+        assert page.locator("td").evaluate_all("cells => Math.max(...cells.map(cell => cell.offsetWidth))") <= 320
     finally:
         page.close()
 

@@ -9,7 +9,7 @@ from zipfile import ZipFile
 
 import nbformat
 import pytest
-from browsing import serious
+from browsing import SPILLED, serious
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
@@ -26,7 +26,7 @@ for name in ("Ada Lovelace", "Book Club", "Sam SMS", "Finn Fails", "Lee Blocked"
 explorer = linq_nb.Explorer(outbox)
 explorer"""
 HOSTILE = """import pandas as pd
-bad = "<img src=x onerror=window.owned=1><script>window.owned=1</script>"
+bad = "<img src=x onerror=window.owned=1><script>window.owned=1</script>" + "w" * 100
 names = ("chat_name", "filename", "error_message", "chat_id", "message_id", "trace_id", "from_handle")
 frame = linq_nb.to_frame(outbox.sends()).assign(**dict.fromkeys(names, bad))
 for name in ("status", "service", "format"):
@@ -152,6 +152,7 @@ def test_hostile_text_runs_no_script_and_axe_finds_no_barrier(notebook: Any) -> 
     expect(at.locator("svg").first).to_have_attribute("width", re.compile("^2[0-9]{2}$"))
     wide = at.evaluate(WIDE)
     assert wide == 0
+    assert at.evaluate(SPILLED) == []
 
 
 @pytest.mark.thorough

@@ -43,7 +43,7 @@ ALLOWED = {
 """The tags that we use and JupyterLab's sanitizer keeps; ``ALLOWED_STYLES`` likewise."""
 
 ALLOWED_STYLES = re.compile(
-    "align-items|background|border|border-collapse|border-radius|color|cursor|display|flex-wrap|font-family|font-size"
+    "align-items|background|border|border-collapse|border-radius|box-sizing|color|cursor|display|flex-wrap|font-family|font-size"
     "|font-weight|gap|height|letter-spacing|line-height|margin|max-width|min-width|opacity|overflow-wrap"
     "|padding|table-layout|text-align|vertical-align|white-space|width"
 )
