@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from browsing import HELD_LINQ, serious
+from browsing import HELD_LINQ, SPILLED, serious
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
@@ -89,6 +89,10 @@ def test_board_moves_while_a_batch_runs_and_can_be_read_when_it_has_ended(notebo
     expect(board.rows.first).to_contain_text("Linq reports the reason by webhook only")
     assert board.live.get_by_role("progressbar").get_attribute("aria-valuenow") == "6"
     expect(board.record).to_be_hidden()  # the board says the same
+    board.live.evaluate("board => { board.parentElement.style.width = '700px'; }")
+    failed = board.rows.first.locator(".linq-table-note").bounding_box()
+    assert failed["width"] > 600  # what is known has the whole width
+    assert failed["height"] < 30  # and fits on a line
     board.live.evaluate("board => { board.parentElement.style.width = '320px'; }")
     assert board.live.evaluate(WIDE) == []
     notebook.run(3)
@@ -137,12 +141,15 @@ def test_a_person_chooses_turns_opens_and_stops_by_keyboard_alone(notebook: Any)
 def test_record_is_saved_with_the_notebook_and_names_never_run(notebook: Any) -> None:
     """A notebook that is saved while the board runs holds the table as it stood, which a hostile name cannot leave."""
     rename = f"outbox.demo._state.chats[outbox.demo.chat_ids['Ada Lovelace']].name = {HOSTILE!r}"
-    first = SETUP.replace("plan = ", f"{rename}\nnames = ({HOSTILE!r},)\nplan = ")
+    first = SETUP.replace("plan = ", f"{rename}\nnames = ({HOSTILE!r},)\nplan = ").replace("hello", "w" * 100)
     board = Board(notebook, SEND, "board.close()", "board.record()", first=first)
     notebook.run(1)
     expect(board.live.get_by_text("<img src=x").first).to_be_visible()
     board.rows.first.click()
     expect(board.detail).to_contain_text("<img src=x")
+    for width in (320, 700):
+        board.live.evaluate("(board, width) => { board.parentElement.style.width = `${width}px`; }", width)
+        assert board.live.evaluate(SPILLED) == [], width
     expect(board.record).to_contain_text("1 sent")
     notebook.save()
     saved = json.loads((notebook.lab.root / f"{notebook.name}.ipynb").read_text())
