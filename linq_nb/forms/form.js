@@ -19,20 +19,20 @@ class Form {
     this.acceptable = h("ul", { className: "linq-nb-acceptable" });
     this.list = h("ul", { className: "linq-nb-outcomes", "aria-label": "Recipients" });
     this.progress = h("b");
-    this.outcome = h("div", {}, this.progress, this.list);
     this.polite = h("div", { role: "status" });
     this.urgent = h("div", { role: "alert" });
     this.send = this.button("send", "Send", "linq-nb-primary");
     this.stop = this.button("stop", "Stop sending");
+    this.outcome = h("div", {}, h("div", { className: "linq-ui-tools linq-nb-progress" }, this.stop, this.progress), this.list);
     this.no = this.button("no", "No, send nothing");
     this.yes = this.button("yes", "Yes", "linq-ui-danger");
     this.reason = h("input", { type: "text", maxLength: 500, autocomplete: "off" });
     this.reasonLabel = h("label", { className: "linq-nb-reason" }, "Why (optional; the journal keeps it) ", this.reason);
-    this.buttons = h("div", { className: "linq-ui-tools" }, this.send, this.stop, this.reasonLabel, this.no, this.yes);
+    this.buttons = h("div", { className: "linq-ui-tools" }, this.send, this.reasonLabel, this.no, this.yes);
     this.again = h("div", { className: "linq-ui-tools" },
       this.button("new", "New memo"), this.button("others", "Send to others"), this.button("back", "Back"));
     this.root.append(h("div", { className: "linq-ui-top" }, this.mode, h("b", {}, "Send a voice memo"), this.steps),
-      this.compose, this.card, this.acceptable, this.outcome, this.polite, this.urgent, this.buttons, this.again, this.audio.options,
+      this.compose, this.card, this.acceptable, this.polite, this.urgent, this.buttons, this.outcome, this.again, this.audio.options,
       this.snippets.element);
     el.append(this.root);
     this.onMessage = (message) => this.receive(message);
@@ -147,9 +147,10 @@ class Form {
     return [reason, press];
   }
 
-  /** Scroll the end of the form into view, and what is before it as far as there is room: what became of the sends first. */
+  /** Scroll the end of the form into view, then what is before it: where there is no room for all, its start is seen. */
   scrollIntoView() {
-    const nodes = [this.again, this.buttons, this.polite.textContent ? this.polite : this.urgent, this.outcome];
+    const outcome = this.stop.hidden ? this.outcome : this.stop; // a list that grows would move what is above it
+    const nodes = [this.again, outcome, this.buttons, this.polite.textContent ? this.polite : this.urgent];
     for (const node of nodes.filter((part) => part.offsetParent)) node.scrollIntoView({ block: "nearest" });
   }
 }

@@ -308,6 +308,7 @@ class Sending(Unpicklable, Widget):
             return
         self._batch_follower = Follower(lambda: self._show_progress(batch))
         self.say(f"Sending to {len(batch)} chats.", tone="busy")
+        self._scrolls = True
         self._batch_follower.start("linq_nb form", self._guard(lambda error: self._end_batch(batch, error)))
 
     def _show_progress(self, batch: Batch) -> float | None:

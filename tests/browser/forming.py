@@ -51,7 +51,7 @@ class FormPage:
 
     @property
     def status(self) -> Any:
-        """The line below the button, read out politely or as an alert."""
+        """The line above the button, read out politely or as an alert."""
         return self.at.locator(".linq-nb-status")
 
     def option(self, name: str) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import HELD_LINQ, serious
+from browsing import HELD_LINQ, SPILLED, serious
 from forming import CLIPPED, FORM, LIVE, WENT, FormPage, tone
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -111,6 +111,15 @@ demo.add_chats(30)
 form = linq_nb.SendForm(outbox)
 form.chosen = [chat.chat_id for chat in outbox.chats() if "Customer" in (chat.chat_name or "")]
 form"""
+STOPS = """form => {
+  const stop = [...form.querySelectorAll('button')].find(button => button.textContent === 'Stop sending');
+  window.stops = [];
+  new MutationObserver(() => {
+    const box = stop.getBoundingClientRect(), at = form.getBoundingClientRect();
+    if (stop.offsetParent) window.stops.push({place: [box.left - at.left, box.top - at.top], height: at.height});
+  }).observe(form, {childList: true, subtree: true});
+}"""
+"""Script that notes after each drawing where the stop button stands in the form, and how high the form is."""
 
 
 @pytest.mark.thorough
@@ -118,14 +127,21 @@ def test_sending_to_many_is_stopped_in_the_form(notebook: Any, memo: Path) -> No
     form = Form(notebook, "sum(demo.bubbles().values()) < 30, set(demo.bubbles().values())", FORM + HELD)
     form.upload(memo)
     form.button("^Send 0:03 to 30 chats").click()
+    form.at.locator(".linq-nb-form").evaluate(STOPS)
     form.button("^Yes, send 0:03 to 30 chats").dblclick()  # the second is no press of Stop
     expect(form.button(r"^Sending \d+ of 30 …$")).to_be_disabled()
     expect(form.chat).to_be_hidden()
-    expect(form.at.get_by_text("30 chats: 5 queued, 4 sending, 21 waiting.")).to_be_visible()  # the list grows no more
+    expect(form.recipient("", "queued").first).to_be_visible()
+    notebook.page.keyboard.press("Tab")
+    expect(form.button("^Stop sending$")).to_be_focused()
+    expect(form.button("^Stop sending$")).to_be_in_viewport(ratio=1)
     form.button("^Stop sending$").click()
     expect(form.at.get_by_role("alert")).to_contain_text("not all Those that went are not sent again.")
     expect(form.at.get_by_text(re.compile("^30 chats: .*\\d+ not_sent"))).to_be_visible()
     expect(form.button("^Stop sending$")).to_be_hidden()
+    stops = notebook.page.evaluate("() => window.stops")
+    assert len({stop["height"] for stop in stops}) > 2  # the list grew
+    assert len({tuple(stop["place"]) for stop in stops}) == 1, stops
     expect(form.button("^Send 0:03 to \\d+ chats")).to_be_enabled()
     assert form.answer() == "True {1}"
 
@@ -527,13 +543,24 @@ def test_a_button_that_is_off_can_still_be_read(notebook: Any) -> None:
 
 @pytest.mark.thorough
 def test_form_fits_a_phone(notebook: Any, memo: Path) -> None:
-    form = Form(notebook)
+    word = "w" * 80
+    rename = f"outbox.demo._state.chats[ada].name = {word!r}\noutbox.demo.fail_next(400, 1005, message={word!r})\n"
+    form = Form(notebook, first=FORM.replace("form = ", rename + "form = "))
+    root = form.at.locator(".linq-nb-form")
     notebook.page.set_viewport_size({"width": 320, "height": 700})
     try:
         notebook.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
-        form.choose("Ada Lovelace", "Fay Fails Then Delivers").upload(memo)
+        form.choose(word, "Fay Fails Then Delivers").upload(memo.rename(memo.with_name(f"{word}.wav")))
+        form.paste("y" * 60)
         expect(form.button("^Send 0:03 to 2 chats")).to_be_visible()
-        assert form.at.locator(".linq-nb-form").evaluate(CLIPPED) == []
+        assert root.evaluate(CLIPPED) == []
+        assert root.evaluate(SPILLED) == []
+        form.button("Remove Fay").click()
+        form.button("Remove yyy").click()
+        form.button("^Send 0:03 to w").click()
+        expect(form.recipient(word, "rejected")).to_contain_text(word)
+        assert root.evaluate(CLIPPED) == []
+        assert root.evaluate(SPILLED) == []
     finally:
         notebook.page.set_viewport_size({"width": 1280, "height": 900})
 
