@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from linq_nb import storable
 from linq_nb.errors import SettingsError
 from linq_nb.frames import KeyHolder, hasher
 from linq_nb.handles import each, handle_key, is_missing, to_e164
@@ -42,7 +43,7 @@ def match(
     import pandas as pd
 
     to_e164(None, region)  # refuses what is no region
-    people, column_on = _table(contacts, on)
+    frame, (people, column_on) = storable.table(frame), _table(contacts, on)
     column = next((name for name in _HANDLE_COLUMNS if name in frame.columns), None)
     if column is None:
         raise SettingsError("match takes a frame of sends or chats, with the column to_handles; nothing was matched")
@@ -87,7 +88,7 @@ def _table(contacts: Any, on: str) -> tuple[pd.DataFrame, Any]:
     """Return the contacts as a pandas frame and the name of its column; raises SettingsError for one without it."""
     if not is_table(contacts):
         raise SettingsError(f"contacts is a DataFrame of people, not a {type(contacts).__name__}; nothing was matched")
-    people = in_pandas(contacts, _NOTHING_MATCHED)
+    people = storable.table(in_pandas(contacts, _NOTHING_MATCHED))
     names = tuple(map(str, people.columns))
     return people, people.columns[Table(names, (), "table of contacts", _NOTHING_MATCHED).place(on)]
 

@@ -336,19 +336,19 @@ class _Categories(_Builder):
     def __init__(self) -> None:
         super().__init__(CATEGORY, None)
         self._codes: dict[Any, int] = {None: -1}
+        self._words: dict[str, int] = {}
 
     def _array(self, values: Sequence[Any]) -> Any:
         import numpy as np
 
         for word in set(values) - self._codes.keys():
-            self._codes[word] = len(self._codes) - 1
+            self._codes[word] = self._words.setdefault(writable(word), len(self._words))
         return np.fromiter(map(self._codes.__getitem__, values), "int32", len(values))
 
     def done(self) -> Any:
         import pandas as pd
 
-        del self._codes[None]
-        words = pd.Index(pd.array(list(self._codes), dtype="string"))
+        words = pd.Index(pd.array(list(self._words), dtype="string"))
         numbered = pd.Categorical.from_codes(super().done(), categories=words)
         return pd.Series(numbered.reorder_categories(words.sort_values()))
 

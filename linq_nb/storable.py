@@ -76,6 +76,53 @@ def moment(at: datetime) -> datetime | None:
     return at if FIRST_TIME <= at < LAST_TIME else None
 
 
+# --- tables ---------------------------------------------------------------------------------------------------
+
+
+def table(native: Any) -> Any:
+    """Return a pandas frame whose texts can be stored, in its names of columns too; any other table as it is.
+
+    Other engines hold UTF-8, and so no half characters. A frame in which nothing changes is returned itself.
+    """
+    import narwhals as nw
+
+    if not nw.dependencies.is_pandas_dataframe(native):
+        return native
+    changed = {at: made for at, (_, column) in enumerate(native.items()) if (made := _storable(column)) is not None}
+    names = [writable(name) if isinstance(name, str) else name for name in native.columns]
+    if not changed and names == list(native.columns):
+        return native
+    copy = native.copy(deep=False)
+    for at, column in changed.items():
+        copy.isetitem(at, column)
+    return copy.set_axis(names, axis="columns")
+
+
+def _storable(column: Any) -> Any:
+    """Return a column of pandas with its texts as they can be stored; None where all are, or where it has none."""
+    import pandas as pd
+
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        words = list(dtype.categories)
+        held = [writable(word) if isinstance(word, str) else word for word in words]
+        by_code = pd.Series([*held, None], dtype=object)  # the last one is for code -1: missing
+        return None if held == words else by_code.take(column.cat.codes).set_axis(column.index)
+    is_arrow = getattr(dtype, "storage", "") == "pyarrow" or hasattr(dtype, "pyarrow_dtype")
+    if not pd.api.types.is_object_dtype(dtype) and not pd.api.types.is_string_dtype(dtype):
+        return None
+    if is_arrow and not column.str.contains("\0", regex=False).any():  # it holds UTF-8
+        return None
+    values = column.to_numpy(object).tolist()
+    with contextlib.suppress(TypeError):  # lists and other values that cannot be in a set
+        values = set(values)
+    changes = {text: made for text in values if isinstance(text, str) and (made := writable(text)) != text}
+    if not changes:
+        return None
+    texts = [changes.get(value, value) if isinstance(value, str) else value for value in column]
+    return pd.Series(texts, column.index, dtype)
+
+
 # --- JSON -----------------------------------------------------------------------------------------------------
 
 

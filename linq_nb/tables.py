@@ -18,7 +18,7 @@ from numbers import Number
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from linq_nb.errors import SettingsError
-from linq_nb.text import clean, mask, mask_text, one_line, recipient
+from linq_nb.text import clean, mask, mask_text, one_line, recipient, writable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -346,8 +346,9 @@ def beside(frame: pd.DataFrame, rows: Sequence[Mapping[str, Any]], *, masked: bo
     for name in dict.fromkeys(name for row in rows for name in row):
         is_recipient = key_of(name) in CHAT.keys
         values = [_masked(row.get(name), is_recipient) if masked else row.get(name) for row in rows]
-        column = pd.Series(values, index=frame.index, dtype=object).convert_dtypes()
-        free = name
+        held = [writable(value) if isinstance(value, str) else value for value in values]
+        column = pd.Series(held, index=frame.index, dtype=object).convert_dtypes()
+        free = writable(name)
         while free in frame.columns:
             free += "_input"
         frame[free] = column

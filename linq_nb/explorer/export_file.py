@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from linq_nb import storable
 from linq_nb.errors import SettingsError
 from linq_nb.explorer.cells import HANDLES, masked
 from linq_nb.sheets import EXCEL_ROWS, write_sheet
@@ -78,7 +79,7 @@ def _frame(rows: Any) -> pd.DataFrame:
     import narwhals as nw
 
     rows = rows.collect() if isinstance(rows, nw.LazyFrame) else rows
-    frame: pd.DataFrame = rows.to_pandas().copy()
+    frame: pd.DataFrame = storable.table(rows.to_pandas()).copy()
     for name in _FREE_TEXT:
         if name in frame:
             texts = {value: masked(name, value) for value in frame[name].dropna().unique()}

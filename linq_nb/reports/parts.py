@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import narwhals as nw
 
+from linq_nb import storable
 from linq_nb.errors import SettingsError
 from linq_nb.status import (
     CLOSED_STATUSES,
@@ -49,7 +50,7 @@ def asked(frame: Any, report: str, *names: str, like: str = "to_frame(outbox.sen
     if missing := [name for name in names if name not in has]:
         columns = listed(has)
         raise SettingsError(f"{report} needs the column {missing[0]!r} of {like}; the frame has {columns}")
-    table = table.select(*dict.fromkeys(names))
+    table = nw.from_native(storable.table(table.select(*dict.fromkeys(names)).to_native()))
     if _has_numpy_dtypes(table.to_native()):
         table = nw.maybe_convert_dtypes(table)
     casts = [text(name) for name in _awkward_categories(table)]

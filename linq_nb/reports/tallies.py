@@ -15,6 +15,7 @@ from typing import Any
 
 import narwhals as nw
 
+from linq_nb import storable
 from linq_nb.errors import SettingsError
 from linq_nb.reports import explaining, parts, spellings, zones
 from linq_nb.reports.selection import COLUMNS, SEARCHED, Selection
@@ -67,7 +68,7 @@ class Table:
 
     def __init__(self, frame: Any, now: datetime | None = None) -> None:
         parts.asked(frame, "Explorer", *COLUMNS)
-        self.frame = frame
+        self.frame = frame = storable.table(frame)
         self.all_rows = nw.from_native(frame)
         self.columns = self.all_rows.collect_schema().names()
         self.rows = parts.asked(frame, "Explorer", *self.columns)
