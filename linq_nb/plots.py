@@ -167,7 +167,6 @@ def _legend_below_title(ax: Axes, title: str) -> None:
     columns = max(1, int(ax.bbox.width / ax.figure.dpi * 72 // POINTS_A_LEGEND))
     legend = ax.legend(frameon=False, ncols=columns, loc="lower left", bbox_to_anchor=(0, 1), fontsize="small",
                        borderaxespad=0)  # fmt: skip
-    ax.figure.canvas.figure.draw_without_rendering()
     ax.set_title(title, pad=legend.get_window_extent().height / ax.figure.dpi * 72 + 4)
 
 

@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 from matplotlib import pyplot
 from matplotlib.colors import to_rgb
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 from matplotlib_inline.backend_inline import _fetch_figure_metadata
 
@@ -278,3 +279,20 @@ def test_without_matplotlib_the_extra_is_named() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "plots need matplotlib: pip install 'linq_nb[plots]'"
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_plot_lays_its_figure_out_once(name: str) -> None:
+    """A layout measures every text of it: two of them took ``errors`` twice as long."""
+
+    class Counting(ConstrainedLayoutEngine):
+        times = 0
+
+        def execute(self, fig: Any) -> Any:
+            self.times += 1
+            return super().execute(fig)
+
+    layout = Counting()
+    _, ax = pyplot.subplots(layout=layout)
+    getattr(to_frame(some()).linq.plot, name)(ax=ax)
+    assert layout.times == 1
