@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -187,6 +188,27 @@ def short_id(identity: str | None) -> str:
     """Return the start of an id, enough to tell two ids apart by eye: ``69a3…``."""
     text = visible(identity or "?")
     return text if len(text) <= 5 else text[:4] + ELLIPSIS
+
+
+def chat_labels(names: Mapping[str, str]) -> dict[str, str]:
+    """Return how chats are shown, by id: the name, and the start of the id where others look the same or it has none.
+
+    ``names`` are fit to show, by id; a chat without a name has an empty one.
+    """
+    alike: defaultdict[str, list[str]] = defaultdict(list)
+    for identity, name in names.items():
+        alike[name_key(name)].append(identity)
+    labels = dict(names)
+    for key, ids in alike.items():
+        if key and len(ids) == 1:
+            continue
+        longest = max(map(len, ids))
+        sizes = range(4, longest, 4) if longest > 8 else ()
+        size = next((size for size in sizes if len({identity[:size] for identity in ids}) == len(ids)), longest)
+        for identity in ids:
+            start = visible(identity[:size]) + (ELLIPSIS if len(identity) > size else "")
+            labels[identity] = f"{names[identity] or 'chat'} {start}"
+    return labels
 
 
 def place(url: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from linq_nb.auditing.period import audit
+from linq_nb.auditing.period import audit, audit_frame
 from linq_nb.auditing.report import Audit
 
-__all__ = ["Audit", "audit"]
+__all__ = ["Audit", "audit", "audit_frame"]

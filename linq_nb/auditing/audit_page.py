@@ -153,17 +153,20 @@ def _rows(audit: AuditTables, section: Section) -> tuple[list[list[str]], str]:
     frame: pd.DataFrame = audit.frames[section.name]
     shown = frame if section.name in _ALL_ROWS else frame.head(MOST_ROWS)
     more = len(frame) - len(shown)
-    rows = [[_cell(name, row[name], audit.tz) for name in section.columns] for _, row in shown.iterrows()]
+    rows = [[_cell(audit, name, row) for name in section.columns] for _, row in shown.iterrows()]
     return rows, f'and {more:,} more: .frames["{section.name}"]' if more else ""
 
 
-def _cell(name: str, value: Any, zone: str) -> str:
+def _cell(audit: AuditTables, name: str, row: pd.Series[Any]) -> str:
     import pandas as pd
 
+    value = row[name]
+    if name == "chat_name":  # one that is missing or not unique has the start of its id
+        value = audit.chat_labels.get(row["chat_id"], value)
     if pd.isna(value):
         return ""
     if isinstance(value, pd.Timestamp):
-        return sentences.moment(value.to_pydatetime(), zone)
+        return sentences.moment(value.to_pydatetime(), audit.tz)
     if name in ("p50_s", "p95_s"):
         return sentences.seconds(float(value))
     if name == "is_group":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -22,6 +22,8 @@ class AuditTables:
     since: datetime | None
     until: datetime
     tz: str
+    chat_labels: Mapping[str, str] = field(default_factory=dict)
+    """What the page calls the chats whose name is missing or not unique, by id."""
 
     @property
     def headline(self) -> str:

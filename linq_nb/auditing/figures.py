@@ -15,7 +15,7 @@ from linq_nb.auditing import sentences
 from linq_nb.reports import parts
 from linq_nb.reports.tallies import fetched
 from linq_nb.status import UNCLEAR_STATUSES, UNCONFIRMED_AFTER
-from linq_nb.text import clean
+from linq_nb.text import chat_labels, clean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,23 +37,41 @@ _OPEN = ("chat_id", "chat_name", "filename", "service", "status", "created_at", 
 
 def figures(
     frame: Any, errors: Any, now: datetime, zone: str, ratings: Mapping[str, str]
-) -> Mapping[str, pd.DataFrame]:
-    """Return the tables of an audit by name, in the order of the page; ``errors`` are all sends that went wrong.
+) -> tuple[Mapping[str, pd.DataFrame], Mapping[str, str]]:
+    """Return the tables of an audit by name, in the order of the page, and what the page calls chats without a name of
+    their own; ``errors`` are all sends that went wrong.
 
     ``ratings`` are Linq's of your lines, as far as they are known, by masked number.
-    """
+    """  # fmt: skip
+    chats = _pandas(reports.by_chat(frame))
     days, duplicates = _pandas(reports.by_day(frame, zone)), _pandas(reports.duplicates(frame))
     tables = {
         "problems": _problems(frame, errors, ratings),
-        "chats": _chats(frame),
+        "chats": _chats(frame, chats),
         "latency": _pandas(reports.latency(frame, q=(0.5, 0.95))),
         "open": _open(frame, now),
         "duplicates": duplicates.drop(columns="audio"),
         "days": days,
     }
-    summary = _summary(frame, days, len(_pandas(reports.by(frame, "chat_id"))))
-    steps = sentences.steps(tables)
-    return {"summary": summary, "problems": tables.pop("problems"), "next": steps, **tables}
+    for name in ("chats", "open", "duplicates"):
+        tables[name] = _fit_ids(tables[name])
+    summary, steps = _summary(frame, days, len(chats)), sentences.steps(tables)
+    frames = {"summary": summary, "problems": tables.pop("problems"), "next": steps, **tables}
+    return frames, _labels(_fit_ids(chats))
+
+
+def _fit_ids(table: pd.DataFrame) -> pd.DataFrame:
+    """Make an id fit to show that is the name of the chat: the frame had no other."""
+    pairs = zip(table["chat_id"], table["chat_name"], strict=True)
+    ids = [name if isinstance(identity, str) and clean(identity) == str(name) else identity for identity, name in pairs]
+    return table.assign(chat_id=ids).astype({"chat_id": table["chat_id"].dtype})
+
+
+def _labels(chats: pd.DataFrame) -> dict[str, str]:
+    """Return what the page calls the chats whose name is missing or not unique, by id."""
+    pairs = zip(chats["chat_id"], chats["chat_name"].astype(object).fillna(""), strict=True)
+    names = {identity: name for identity, name in pairs if isinstance(identity, str) and identity != name}
+    return {identity: label for identity, label in chat_labels(names).items() if label != names[identity]}
 
 
 def _summary(frame: Any, days: pd.DataFrame, chats: int) -> pd.DataFrame:
@@ -118,9 +136,8 @@ def _spell(times: list[Any], first_at: Any) -> Any:
     return begin
 
 
-def _chats(frame: Any) -> pd.DataFrame:
+def _chats(frame: Any, chats: pd.DataFrame) -> pd.DataFrame:
     """Return the chats where something went wrong, the worst first, with the most frequent reason and since when."""
-    chats = _pandas(reports.by_chat(frame))
     chats = chats[chats[["failed", "refused", "unclear"]].sum(axis=1) > 0]
     reasons = _pandas(reports.errors(frame, by="chat_id")).drop_duplicates("chat_id")
     reasons = reasons[["chat_id", "error_code", "meaning", "first_at"]].rename(columns={"first_at": "since"})

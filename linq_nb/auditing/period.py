@@ -14,7 +14,7 @@ from linq_nb.model import Chat
 from linq_nb.outbox import Outbox, session_of
 from linq_nb.outbox.reputation_audit import known_ratings
 from linq_nb.reports import parts, zones
-from linq_nb.reports.named import chat_ids
+from linq_nb.reports.named import chat_id
 from linq_nb.reports.selection import Selection
 from linq_nb.reports.tallies import fetched, plain
 from linq_nb.status import ERROR_STATUSES
@@ -38,20 +38,44 @@ def audit(
     ['chats', 'days', 'duplicates', 'latency', 'next', 'open', 'problems', 'summary']
     """
     zone = zones.checked(tz)
-    if isinstance(source, Outbox):
-        now = session_of(source).now()
-        start, end = time_of(since, now), time_of(until, now, "until")
-        frame: Any = to_frame(source.sends(chat=chat, since=start), kind="sends")
-        errors: Any = to_frame(source.sends(ERROR_STATUSES, chat), kind="sends")  # of any time: since when
-        ratings = known_ratings(session_of(source), end or now)
-    else:
+    if not isinstance(source, Outbox):
         now = _newest(source)
         start, end = time_of(since, now), time_of(until, now, "until")
-        frame = source if chat is None else _of_chat(source, chat)
-        ratings = {}
+        return audit_frame(source, now, start, end, chat=chat, zone=zone)
+    now = session_of(source).now()
+    start, end = time_of(since, now), time_of(until, now, "until")
+    frame = to_frame(source.sends(chat=chat, since=start), kind="sends")
+    errors = to_frame(source.sends(ERROR_STATUSES, chat), kind="sends")  # of any time: since when
+    return audit_frame(frame, now, start, end, outbox=source, errors=errors, zone=zone)
+
+
+def audit_frame(
+    frame: Any, now: datetime, since: datetime | None, until: datetime | None, *, outbox: Outbox | None = None,
+    errors: Any = None, chat: Chat | str | float | None = None, zone: str = "UTC",
+) -> Audit:  # fmt: skip
+    """Audit the sends of a frame as they stand ``now``; those of an ``outbox`` with Linq's ratings of its lines.
+
+    ``errors``: all sends that went wrong, which say since when; those of the frame by default.
+    """
+    if outbox is None:
+        frame = _with_chat_ids(frame)
+    if chat is not None and outbox is None:
+        frame = _of_chat(frame, chat)
+    if errors is None:
         errors = nw.from_native(frame).filter(parts.text("status").is_in(ERROR_STATUSES)).to_native()
-    chosen = Selection(since=start, until=end).filtered(nw.from_native(frame), now).to_native()
-    return Audit(figures(chosen, errors, min(now, end or now), zone, ratings), start, end or now, zone)
+    chosen = Selection(since=since, until=until).filtered(nw.from_native(frame), now).to_native()
+    end = until or now
+    ratings = {} if outbox is None else known_ratings(session_of(outbox), end)
+    tables, labels = figures(chosen, errors, min(now, end), zone, ratings)
+    return Audit(tables, since, end, zone, labels)
+
+
+def _with_chat_ids(frame: Any) -> Any:
+    """Return a frame in which the name of a chat stands for its ``chat_id`` where that is missing."""
+    names = nw.from_native(frame).collect_schema().names()
+    rows = parts.asked(frame, "audit", *names, "chat_name")
+    ids = [parts.text(name) for name in ("chat_id", "chat_name") if name in names]
+    return rows.with_columns(nw.coalesce(*ids).alias("chat_id")).to_native()
 
 
 def _newest(frame: Any) -> datetime:
@@ -64,5 +88,5 @@ def _newest(frame: Any) -> datetime:
 def _of_chat(frame: Any, chat: Chat | str | float) -> Any:
     """Return the rows of a frame that are of a chat."""
     rows = nw.from_native(frame)
-    ids = chat_ids(rows, chat.chat_id if isinstance(chat, Chat) else chat, "audit", "nothing was written")
-    return rows.filter(parts.text("chat_id").is_in(ids)).to_native()
+    chosen = chat_id(rows, chat.chat_id if isinstance(chat, Chat) else chat, "audit", "nothing was written")
+    return rows.filter(parts.text("chat_id") == chosen).to_native()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from numbers import Number
 from typing import Any
 
@@ -16,11 +16,11 @@ from linq_nb.explorer.cells import cell, masked
 from linq_nb.explorer.snapshot import Snapshot
 from linq_nb.model import FLOAT, INT, Chat, Send, frame_columns, is_uuid, short_columns
 from linq_nb.outbox import Outbox, session_of
-from linq_nb.reports.named import chat_ids, looking_like
+from linq_nb.reports.named import chat_id, looking_like
 from linq_nb.reports.selection import EQUAL, FIELDS, Selection
 from linq_nb.reports.tallies import PAGE, Table, Tallies, statuses_in
 from linq_nb.status import NEEDS_ME, status_of
-from linq_nb.text import clean, name_key, short_id, visual_key
+from linq_nb.text import chat_labels, clean, name_key, short_id, visual_key
 from linq_nb.times import time_of
 from linq_nb.widgets.paged import Column, Row, page_start, page_view
 
@@ -54,6 +54,10 @@ class Exploration:
         if self.snapshot is not None:
             self._use(self.outbox)
         return news
+
+    def now(self) -> datetime:
+        """Return the time by the outbox's clock; over a frame its newest ``created_at``, and now for an empty one."""
+        return session_of(self.outbox).now() if self.outbox is not None else self.table.last or datetime.now(UTC)
 
     # --- what a person changes ---
 
@@ -91,12 +95,7 @@ class Exploration:
             return text
         if self.outbox is not None:
             return session_of(self.outbox).chat_id(value)
-        ids = chat_ids(self.table.all_rows, value, "Explorer", "nothing was changed")
-        if len(ids) > 1:
-            raise SettingsError(
-                f"{len(ids)} chats are called so; nothing was changed; give an id: {', '.join(ids[:8])}"
-            )
-        return ids[0]
+        return chat_id(self.table.all_rows, value, "Explorer", "nothing was changed")
 
     def choose_shown(self, changes: Mapping[str, Any]) -> None:
         """Change conditions as the page names them: values of a list are its labels, so that no handle is there."""
@@ -140,10 +139,17 @@ class Exploration:
         values = self.table.choices(column)
         if name == "chat":
             names = self.table.chat_names(values)
-            return [(value, masked("chat_name", names.get(value)) or short_id(value)) for value in values]
+            labels = chat_labels({value: masked("chat_name", names.get(value)) for value in values})
+            return list(labels.items())
         if name == "error":
             return [(int(value), f"{int(value)} {catalog.explain(None, int(value)).meaning}") for value in values]
         return [(value, clean(masked(column, value), 60)) for value in values]
+
+    def _chat_label(self, row: Mapping[str, Any]) -> str:
+        """Return how a leading chat is shown: as the filter's list shows it, where it is there."""
+        in_list: Mapping[Any, str] = dict(self.choices()["chat"])
+        name = masked("chat_name", row["chat_name"])
+        return in_list.get(row["chat_id"]) or name or f"chat {short_id(row['chat_id'])}"
 
     def view(self) -> View:
         """Return what the page shows: the filter, the counts and one page of rows, as JSON."""
@@ -166,7 +172,7 @@ class Exploration:
                  "label": bar.since.strftime(time_format)} for bar in counted.bars
             ],
             "chats": [
-                {"key": row["chat_id"], "label": masked("chat_name", row["chat_name"]) or short_id(row["chat_id"]),
+                {"key": row["chat_id"], "label": self._chat_label(row),
                  "sends": int(row["sends"]), "wrong": int(row["wrong"])} for row in counted.chats
             ],
             "errors": [

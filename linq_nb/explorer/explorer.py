@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import traitlets
 
 from linq_nb import views
-from linq_nb.auditing import Audit, audit
+from linq_nb.auditing import Audit, audit_frame
 from linq_nb.errors import SettingsError
 from linq_nb.explorer import export_file, picture
 from linq_nb.explorer.exploration import Exploration
@@ -83,10 +84,14 @@ class Explorer(Widget):
     def audit(self) -> Audit:
         """Audit the chosen sends on one page, as ``linq_nb.audit`` does; the page's button "Audit" shows it.
 
+        Without ``until`` it ends now by the outbox's clock, over a frame at the frame's newest ``created_at``.
         Raises SettingsError for a frame that lacks a column which the audit needs.
         """
-        selection = self._exploration.selection
-        return audit(self.rows, since=selection.since, until=selection.until)
+        self._drop_forgotten()
+        exploration, selection = self._exploration, self._exploration.selection
+        at_any_time = exploration.table.native(dataclasses.replace(selection, since=None, until=None))
+        now, outbox = exploration.now(), exploration.outbox
+        return audit_frame(at_any_time, now, selection.since, selection.until, outbox=outbox)
 
     def update(self) -> int:
         """Read what has changed in the journal; returns how many sends are new or have another status."""

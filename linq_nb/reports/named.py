@@ -9,17 +9,17 @@ from linq_nb.errors import SettingsError
 from linq_nb.handles import LEAST_DIGITS, digit_count, exact_keys, refusal, text_of
 from linq_nb.reports import parts
 from linq_nb.reports.tallies import fetched, plain
-from linq_nb.text import HIDDEN, mask, name_key, recipient, visual_key
+from linq_nb.text import HIDDEN, clean, mask, name_key, recipient, visual_key
 
 _OF_CHATS = ("to_handles", "is_group")
 LEAST_LETTERS = 4
 """A text with so many letters is no phone number."""
 
 
-def chat_ids(rows: Any, chat: Any, report: str, nothing: str) -> list[str]:
-    """Return the ids of the chats of a narwhals frame with this id, name, or (1:1 chats) handle.
+def chat_id(rows: Any, chat: Any, report: str, nothing: str) -> str:
+    """Return the id of the chat of a narwhals frame with this id, name, or (1:1 chats) handle.
 
-    Raises SettingsError without any; ``report`` is who asks, and ``nothing`` says what was not done.
+    Raises SettingsError for none, or for several; ``report`` is who asks, and ``nothing`` says what was not done.
     """
     has = rows.collect_schema().names()
     columns = ["chat_id", "chat_name", *(name for name in _OF_CHATS if name in has)]
@@ -30,7 +30,10 @@ def chat_ids(rows: Any, chat: Any, report: str, nothing: str) -> list[str]:
     ids = {str(row["chat_id"]) for row in chats if keys & _keys(row)}
     if not ids:
         raise SettingsError(_no_chat(name, nothing, chats))
-    return sorted(ids)
+    if len(ids) > 1:
+        some = ", ".join(clean(identity, 60) for identity in sorted(ids)[:8])
+        raise SettingsError(f"{len(ids)} chats are called so; {nothing}; give an id: {some}")
+    return ids.pop()
 
 
 def looking_like(value: Any, values: Iterable[str]) -> str | None:
