@@ -344,8 +344,7 @@ def beside(frame: pd.DataFrame, rows: Sequence[Mapping[str, Any]], *, masked: bo
     import pandas as pd
 
     for name in dict.fromkeys(name for row in rows for name in row):
-        is_recipient = key_of(name) in CHAT.keys
-        values = [_masked(row.get(name), is_recipient) if masked else row.get(name) for row in rows]
+        values = [masked_value(name, row.get(name)) if masked else row.get(name) for row in rows]
         held = [writable(value) if isinstance(value, str) else value for value in values]
         column = pd.Series(held, index=frame.index, dtype=object).convert_dtypes()
         free = writable(name)
@@ -355,8 +354,9 @@ def beside(frame: pd.DataFrame, rows: Sequence[Mapping[str, Any]], *, masked: bo
     return frame
 
 
-def _masked(value: Any, is_recipient: bool) -> Any:
-    """Return a value of a table without the handles in it."""
+def masked_value(name: str, value: Any) -> Any:
+    """Return a value of a table's column of this name without the handles in it."""
+    is_recipient = key_of(name) in CHAT.keys
     if value is None or isinstance(value, bool) or hasattr(value, "isoformat"):
         return value
     if isinstance(value, Number) and value == value:

@@ -6,10 +6,12 @@ import re
 from datetime import datetime
 from typing import Any
 
+from linq_nb.model import Send, frame_columns
 from linq_nb.text import clean, mask, mask_text, recipient
 
-RECIPIENT = "typed_chat"
-HANDLES = ("from_handle", "to_handles", "chat_handles")
+COLUMNS = frame_columns(Send)
+HANDLES = tuple(name for name, column in COLUMNS.items() if column.is_handle)
+RECIPIENTS = tuple(name for name, column in COLUMNS.items() if column.is_recipient)
 _HASHED = re.compile(r"[0-9a-f]{16}")
 
 
@@ -19,7 +21,7 @@ def masked(name: str, value: Any) -> str:
         return ""
     if name in HANDLES:
         return " ".join(part if _HASHED.fullmatch(part) else mask(part) for part in str(value).split())
-    return recipient(value) if name == RECIPIENT else mask_text(str(value))
+    return recipient(value) if name in RECIPIENTS else mask_text(str(value))
 
 
 def cell(name: str, value: Any) -> str:

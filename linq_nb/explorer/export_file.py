@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linq_nb import storable
 from linq_nb.errors import SettingsError
-from linq_nb.explorer.cells import HANDLES, masked
+from linq_nb.explorer.cells import COLUMNS, masked
 from linq_nb.sheets import EXCEL_ROWS, write_sheet
+from linq_nb.tables import masked_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +21,9 @@ NEEDED = {"excel": ("xlsxwriter", "audit"), "parquet": ("pyarrow", "parquet")}
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A spreadsheet that opens a CSV reads a cell that begins so as a formula; an apostrophe before it makes it text."""
 
-_FREE_TEXT = (*HANDLES, "chat_name", "filename", "error_message")
+_MASKED = tuple(
+    name for name, column in COLUMNS.items() if column.is_handle or column.is_free_text or column.is_recipient
+)
 
 
 def write(rows: Any, format: str, folder: Path, rows_at_most: int = EXCEL_ROWS) -> Path:  # noqa: A002
@@ -80,10 +84,14 @@ def _frame(rows: Any) -> pd.DataFrame:
 
     rows = rows.collect() if isinstance(rows, nw.LazyFrame) else rows
     frame: pd.DataFrame = storable.table(rows.to_pandas()).copy()
-    for name in _FREE_TEXT:
-        if name in frame:
-            texts = {value: masked(name, value) for value in frame[name].dropna().unique()}
-            frame[name] = frame[name].astype(object).map(texts, na_action="ignore").astype("string")
+    for name in frame:
+        values = frame[name].astype(object)
+        if name in _MASKED:
+            texts = {value: masked(name, value) for value in values.dropna().unique()}
+            frame[name] = values.map(texts, na_action="ignore").astype("string")
+        elif name not in COLUMNS:  # of one's own table
+            hidden = values.map(partial(masked_value, str(name)), na_action="ignore")
+            frame[name] = frame[name] if hidden.equals(values) else hidden.convert_dtypes()
     return frame
 
 

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import json
 import re
+import shutil
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from explorer_page import Page
+from shared import AUDIO
 
 from linq_nb import Explorer, Outbox, VoiceMemo, audit, to_frame
 from linq_nb.errors import LinqError, SettingsError
@@ -197,6 +199,28 @@ def test_no_handle_leaves_the_kernel_also_of_a_frame_with_full_handles(
     shown = json.dumps([page.view, detail, page.explorer.record().text])
     assert re.findall(r"\+?1202\d{4,}", shown) == []
     assert re.findall(r"1202\d{4,}", page.explorer.export("csv").read_text("utf-8-sig")) == []
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_an_export_masks_what_was_typed_and_the_columns_of_ones_own_table(
+    sent: Outbox, tmp_path: Path, monkeypatch: Any, kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = pd.DataFrame({
+        "chat": ["+1 202 555 0199", "Ada Lovelace", "(202) 555-0111"], "audio": "hello.amr",
+        "phone": [12025550111, 12025550112, 12025550113], "mail": ["ada@example.com", None, "x"],
+        "note": ["call 202-555-0144", "a", None], "others": [["+12025550155"], ["b"], []], "score": [0.5, 1.5, 2.5],
+        "day": pd.Timestamp("2026-01-05", tz="UTC"),
+    })  # fmt: skip
+    shutil.copy(AUDIO / "hello.amr", tmp_path)
+    batch = sent.send_all(sent.plan(table)).wait()
+    frame = batch.frame("full")
+    assert frame["typed_chat"].str.contains("0199").any()
+    file = Explorer(frame).export(kind)
+    text = file.read_text("utf-8-sig") if kind == "csv" else pd.read_parquet(file).to_csv()
+    assert re.findall(r"555\D?01\d\d|ada@example", text) == []
+    for kept in ("0.5", "2026-01-05", "Ada Lovelace", "call "):
+        assert kept in text
 
 
 def test_the_audit_is_that_of_the_chosen_sends(page: Page, sent: Outbox) -> None:
