@@ -44,16 +44,16 @@ def require_accepted(outcome: Answer | NoAnswer, chat_id: str, label: str, attac
     setup is why, OutcomeUnknown for anything else.
     """
     if isinstance(outcome, NoAnswer):
-        if not outcome.left:
+        if not outcome.may_have_left:
             raise outcome.not_sent(
                 f"the voice memo for {label} did not reach Linq ({outcome}); nothing was sent; run it again"
             )
-        if outcome.begun is None:
+        if outcome.partial_answer is None:
             raise OutcomeUnknown(
                 f"the voice memo for {label} left and no answer came ({outcome}): it may have been sent or not, and is "
                 "not sent again; outbox.reconcile() reads the chat to find out"
             )
-        outcome = outcome.begun
+        outcome = outcome.partial_answer
     meaning = rules.memo_outcome(outcome.http_status)
     if meaning in ("rejected", "not_sent"):
         raise answer_errors.error_of(outcome, f"the voice memo for {label}")

@@ -61,7 +61,7 @@ def pause_after(kind: Kind, tries: int, outcome: Answer | NoAnswer) -> Pause | N
     if isinstance(outcome, NoAnswer):
         if outcome.todo:  # a setting of this machine does not mend itself
             return None
-        may_repeat = not outcome.left if kind == "memo" else not (kind == "upload" and outcome.is_late)
+        may_repeat = not outcome.may_have_left if kind == "memo" else not (kind == "upload" and outcome.is_late)
         return _nth(_CONNECT_PAUSES_S, tries) if may_repeat else None
     status = outcome.http_status
     if status == 429:

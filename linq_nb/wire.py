@@ -206,16 +206,23 @@ class Answer:
 class NoAnswer(Exception):
     """A request without a complete answer.
 
-    ``left``: the whole request may have reached the server. ``begun``: the part of the answer that came, None without
-    even a status. ``is_late``: the deadline had passed. ``todo``: what to change when a setting of this machine is the
-    cause; then nothing was sent.
+    ``may_have_left``: the whole request may have reached the server. ``partial_answer``: what came of the answer, None
+    without a status. ``is_late``: the deadline had passed. ``todo``: what to change when a setting of this machine is
+    the cause; then nothing was sent.
     """
 
     def __init__(
-        self, why: str, *, left: bool, begun: Answer | None = None, is_late: bool = False, todo: str = ""
+        self,
+        why: str,
+        *,
+        may_have_left: bool,
+        partial_answer: Answer | None = None,
+        is_late: bool = False,
+        todo: str = "",
     ) -> None:
         super().__init__(why)
-        self.left, self.begun, self.is_late, self.todo = left, begun, is_late, todo
+        self.may_have_left, self.partial_answer = may_have_left, partial_answer
+        self.is_late, self.todo = is_late, todo
 
     def not_sent(self, message: str) -> SettingsError | NotSent:
         """Return the exception for a request that did not reach its host: SettingsError when a setting is the cause."""

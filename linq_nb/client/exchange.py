@@ -183,7 +183,7 @@ class Exchanges:
         try:
             response = self._transport.handle_request(request)
         except TRANSPORT_ERRORS as error:
-            raise self._no_answer(error, request, left=body.may_have_left(error)) from None
+            raise self._no_answer(error, request, may_have_left=body.may_have_left(error)) from None
         except KeyboardInterrupt as interrupt:
             raise interrupt.with_traceback(None) from None  # the frames of a transport hold what it sends and reads
         stream, is_understood = response.extensions.get("network_stream"), False
@@ -193,7 +193,7 @@ class Exchanges:
             if not answer.is_success and isinstance(stream, Connection):
                 may_be_repeated = answer.http_status == 429 and request.method == "POST"
                 if stream.has_next_answer(SECOND_ANSWER_S if may_be_repeated else 0.0):
-                    raise NoAnswer("two answers came, and the first is an error", left=True)
+                    raise NoAnswer("two answers came, and the first is an error", may_have_left=True)
             if answer.is_success and not answer.cut:
                 with contextlib.suppress(Unreadable):
                     check(answer)
@@ -219,7 +219,8 @@ class Exchanges:
                 if time.monotonic() > request.extensions["deadline"]:
                     raise httpx.ReadTimeout("the exchange did not end in time")
         except TRANSPORT_ERRORS as error:
-            raise self._no_answer(error, request, left=True, begun=self._answer(response, chunks)) from None
+            partial_answer = self._answer(response, chunks)
+            raise self._no_answer(error, request, may_have_left=True, partial_answer=partial_answer) from None
         return self._answer(response, chunks)
 
     def _answer(self, response: httpx.Response, chunks: list[bytes]) -> Answer:
@@ -236,11 +237,17 @@ class Exchanges:
         )
 
     def _no_answer(
-        self, error: Exception, request: httpx.Request, *, left: bool, begun: Answer | None = None
+        self, error: Exception, request: httpx.Request, *, may_have_left: bool, partial_answer: Answer | None = None
     ) -> NoAnswer:
         is_late = time.monotonic() >= request.extensions["deadline"]
         todo = error.todo if isinstance(error, SetupFault) else ""
-        return NoAnswer(self._reason(error, request), left=left, begun=begun, is_late=is_late, todo=todo)
+        return NoAnswer(
+            self._reason(error, request),
+            may_have_left=may_have_left,
+            partial_answer=partial_answer,
+            is_late=is_late,
+            todo=todo,
+        )
 
     def _reason(self, error: Exception, request: httpx.Request) -> str:
         """Say in a few words why there was no answer."""

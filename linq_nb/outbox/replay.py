@@ -132,7 +132,7 @@ def _outcome_of(posted: Posted) -> wire.Answer | wire.NoAnswer:
     """Return the answer to a POST, or that none came."""
     if posted.reply is None:
         seconds = (posted.answered_at - posted.posted_at).total_seconds()
-        return wire.NoAnswer(f"no answer in {seconds:g} s", left=True)
+        return wire.NoAnswer(f"no answer in {seconds:g} s", may_have_left=True)
     return _answer(posted.reply, posted.answered_at)
 
 

@@ -280,7 +280,7 @@ def test_post_memo_makes_one_request_and_returns_any_answer(client: Client, serv
     assert [answer.http_status for answer in answers] == [429, 404, 202]
     with pytest.raises(NoAnswer) as caught:
         client.post_memo(CHAT_ID, attachment_id=ATTACHMENT_ID)
-    assert caught.value.left
+    assert caught.value.may_have_left
     assert len(server.memos) == 4
     assert client.slept == []  # type: ignore[attr-defined]
 
@@ -299,11 +299,11 @@ def test_nothing_is_sent_when_the_check_before_the_write_raises(client: Client, 
 def test_require_accepted_returns_the_answer_or_raises_the_reason() -> None:
     yes = an_answer(202, json.dumps(accepted_body()))
     assert require_accepted(yes, CHAT_ID, "Ada") is yes
-    assert require_accepted(NoAnswer("cut", left=True, begun=yes), CHAT_ID, "Ada") is yes
+    assert require_accepted(NoAnswer("cut", may_have_left=True, partial_answer=yes), CHAT_ID, "Ada") is yes
     for outcome, kind in (
-        (NoAnswer("refused", left=False), NotSent),
-        (NoAnswer("cut", left=True), OutcomeUnknown),
-        (NoAnswer("cut", left=True, begun=an_answer(403)), PermissionDeniedError),
+        (NoAnswer("refused", may_have_left=False), NotSent),
+        (NoAnswer("cut", may_have_left=True), OutcomeUnknown),
+        (NoAnswer("cut", may_have_left=True, partial_answer=an_answer(403)), PermissionDeniedError),
         (an_answer(500), OutcomeUnknown),
         (an_answer(202, json.dumps(accepted_body(chat={"id": MESSAGE_ID}))), OutcomeUnknown),
     ):

@@ -59,12 +59,12 @@ def test_repeats_are_few_and_their_pauses_bounded(kind: Any, code: int | None, r
     [("memo", True, False), ("memo", False, True), ("read", True, True), ("read", False, True), ("upload", True, True)],
 )
 def test_a_memo_that_left_is_never_repeated(kind: Any, left: bool, again: bool) -> None:
-    pauses, _ = repeated(kind, itertools.repeat(NoAnswer("cut", left=left), 4))
+    pauses, _ = repeated(kind, itertools.repeat(NoAnswer("cut", may_have_left=left), 4))
     assert bool(pauses) == again
 
 
 YES, LATER_429, NOT_READY = an_answer(202), an_answer(429, retry_after="3"), an_answer(404, '{"error": {"code": 2007}}')
-LOST, UNSENT = NoAnswer("cut", left=True), NoAnswer("refused", left=False)
+LOST, UNSENT = NoAnswer("cut", may_have_left=True), NoAnswer("refused", may_have_left=False)
 
 
 def test_a_request_is_repeated_to_its_last_outcome() -> None:
