@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from linq_nb import preflight, proof, rules, storable, views, wire
-from linq_nb.client import check_extra, require_accepted
+from linq_nb.client import check_extra
 from linq_nb.errors import (
     ApiError,
     JournalError,
@@ -237,7 +237,7 @@ class _Attempt:
             outcome, tries = self._post_once(), tries + 1
         if not self.is_accepted:  # an answer that was cut off may say enough even so
             chat_id, label = self.draft.chat_id, _chat_label(self.send)
-            self._record_answer(require_accepted(outcome, chat_id, label, self._attachment_id))
+            self._record_answer(proof.require_accepted(outcome, chat_id, label, self._attachment_id))
 
     def _post_once(self) -> wire.Answer | wire.NoAnswer:
         """Mark the send and make one request, when the rate limit allows it; returns the answer, or that none came."""

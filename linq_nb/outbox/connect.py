@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from linq_nb import settings as settings_of
-from linq_nb.client import Client, utc_now
-from linq_nb.client.throttle import Throttle
+from linq_nb.client import Client, Throttle
+from linq_nb.clocks import utc_now
 from linq_nb.errors import SettingsError
 from linq_nb.journal import Journal
 from linq_nb.outbox.facade import Outbox

@@ -6,8 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from linq_nb import audio, live, views, webhooks, wire
-from linq_nb.client import require_accepted
+from linq_nb import audio, live, proof, views, webhooks, wire
 from linq_nb.errors import LinqError, SettingsError
 from linq_nb.journal import Rows
 from linq_nb.model import Chat, Draft, Event, Send, VoiceMemo
@@ -78,7 +77,7 @@ class _MonthReader:
         """Return the send that a POST with its answer makes, and the observation of it."""
         send = self._posted_send(posted)
         try:
-            answer = require_accepted(_outcome_of(posted), posted.chat_id, one_line(send.chat_name or "", 80))
+            answer = proof.require_accepted(_outcome_of(posted), posted.chat_id, one_line(send.chat_name or "", 80))
             return accepted(send, answer)
         except LinqError as error:
             return refused(send, error, posted.answered_at)

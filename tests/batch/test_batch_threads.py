@@ -24,7 +24,7 @@ from slow_linq import press_ctrl_c, runs
 
 import linq_nb
 from linq_nb import Draft, Outbox, VoiceMemo
-from linq_nb.client import utc_now
+from linq_nb.clocks import utc_now
 from linq_nb.demo import Demo, Server
 from linq_nb.outbox import session_of
 from linq_nb.outbox.threads import Worker, join

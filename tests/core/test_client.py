@@ -24,7 +24,8 @@ from raw_server import RawServer, answer, close, drip, raw, reset, silent
 from shared import HANG_S, wait_for
 
 from linq_nb import wire
-from linq_nb.client import Client, Throttle, require_accepted, utc_now
+from linq_nb.client import Client, Throttle
+from linq_nb.clocks import utc_now
 from linq_nb.errors import (
     ApiError,
     AuthenticationError,
@@ -38,6 +39,7 @@ from linq_nb.errors import (
     SettingsError,
 )
 from linq_nb.model import Attachment
+from linq_nb.proof import require_accepted
 from linq_nb.secret import Secret
 from linq_nb.wire import Answer, NoAnswer
 

@@ -24,7 +24,7 @@ from typing import Any
 
 import linq_nb
 from linq_nb import Draft, JournalError, LinqError, Outbox, VoiceMemo
-from linq_nb.client import utc_now
+from linq_nb.clocks import utc_now
 from linq_nb.outbox import attempt, session_of
 
 WAIT_S = 120.0

@@ -24,6 +24,7 @@ from linq_nb import (
     Send,
     VoiceMemo,
 )
+from linq_nb.clocks import utc_now
 from linq_nb.demo import Demo
 
 SETTLED = {
@@ -199,7 +200,7 @@ def test_a_few_reads_run_at_once_each_thread_on_its_own_connection(
 def test_a_rate_limit_pauses_all_reads(demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox]) -> None:
     """During a Retry-After of one second only requests under way arrive, and nothing is lost."""
     door = Door(demo, seconds=0.05)
-    outbox = connect(transport=door, sleep=time.sleep, clock=linq_nb.client.utc_now)
+    outbox = connect(transport=door, sleep=time.sleep, clock=utc_now)
     customers(outbox, demo, memo, 20)
     demo.advance(seconds=30)
     demo.fail_next(429, retry_after=1, path="/v3/messages/")
