@@ -1,4 +1,4 @@
-"""Clocks: a steady one that no correction moves, and how far Linq's clock is ahead of ours."""
+"""Clocks: a steady one that no correction moves, how far Linq's clock is ahead of ours, and times as numbers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-_SECOND = timedelta(seconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND, _MICROSECOND = timedelta(seconds=1), timedelta(microseconds=1)
 _STEADY = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", 0))  # macOS's CLOCK_MONOTONIC counts sleep
 
 
 def utc_now() -> datetime:
     """Return the time by this machine's wall clock."""
     return datetime.now(UTC)
+
+
+def to_micros(at: datetime) -> int:
+    """Return an aware time as microseconds since 1970."""
+    return (at - EPOCH) // _MICROSECOND
 
 
 def steady_s() -> float:

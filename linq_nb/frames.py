@@ -13,11 +13,12 @@ import hmac
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from linq_nb import catalog, storable
+from linq_nb.clocks import to_micros
 from linq_nb.errors import SettingsError
 from linq_nb.model import (
     BOOL,
@@ -51,7 +52,6 @@ Chunk = Mapping[str, Sequence[Any]]
 """Some rows by column, as a database has them: times in microseconds, lists and bodies as JSON text."""
 
 MISSING_TIME = -(2**63)
-_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _REMEMBERED = 100_000
 """Distinct values of a column that are remembered at a time, so that a column without repeats costs no more."""
 
@@ -366,7 +366,7 @@ def _builder(column: Column, read: Read | None, *, raw: bool) -> _Builder:
 
 def _micros(at: datetime) -> int:
     """Return a time as microseconds since 1970; one without a zone is in UTC."""
-    return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
+    return to_micros(at if at.tzinfo else at.replace(tzinfo=UTC))
 
 
 def _seconds(start: Any, end: Any) -> Any:

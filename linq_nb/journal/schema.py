@@ -18,19 +18,17 @@ import json
 import operator
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from linq_nb.clocks import EPOCH, to_micros
 from linq_nb.errors import JournalError
 from linq_nb.model import BOOL, CATEGORY, INT, TEXT, TIME, Event, Send, columns_of
 from linq_nb.text import writable
 
 # --- types ---
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class Micros(sa.TypeDecorator[datetime]):
@@ -40,10 +38,10 @@ class Micros(sa.TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
+        return None if value is None else to_micros(value)
 
     def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -7,10 +7,11 @@ here. The other answers, and the first for each recording, are read as live answ
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from linq_nb.clocks import EPOCH, to_micros
 from linq_nb.journal import Journal, Rows
 from linq_nb.model import Event, Send, send_id
 
@@ -45,8 +46,7 @@ _AT_NIGHT = (
     "send_id", "at", "status", "service", "sent_at", "delivered_at", "read_at", "source", "http_status", "message_id",
     "body",
 )  # fmt: skip
-_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
-_ASKED_BEFORE_US = ASKED_BEFORE // _MICROSECOND
+_ASKED_BEFORE_US = ASKED_BEFORE // timedelta(microseconds=1)
 
 
 class DayRows:
@@ -92,7 +92,7 @@ class DayRows:
         row = (
             *of_chat, *of_memo, _whole_ms(sent.created), copy, file_id, sent.message_id,
             sent.trace_id, sent.posted - _ASKED_BEFORE_US, sent.posted, sent.answered,
-            send_id(of_chat[0], of_chat[1], of_memo[0], copy), _micros(day.night), course.status,
+            send_id(of_chat[0], of_chat[1], of_memo[0], copy), to_micros(day.night), course.status,
             sent.carrier if course.sent else None, course.sent, course.delivered, _whole_ms(course.read),
         )  # fmt: skip
         if course.failed is None:
@@ -134,8 +134,4 @@ def _whole_ms(at: int | None) -> int | None:
 
 
 def _iso(at: int) -> str:
-    return (_EPOCH + timedelta(0, 0, at)).isoformat()
-
-
-def _micros(at: datetime) -> int:
-    return (at - _EPOCH) // _MICROSECOND
+    return (EPOCH + timedelta(0, 0, at)).isoformat()

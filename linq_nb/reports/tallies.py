@@ -16,13 +16,13 @@ from typing import Any
 import narwhals as nw
 
 from linq_nb import storable
+from linq_nb.clocks import EPOCH
 from linq_nb.errors import SettingsError
 from linq_nb.reports import explaining, parts, spellings, zones
 from linq_nb.reports.selection import COLUMNS, SEARCHED, Selection
 from linq_nb.status import ERROR_STATUSES, STATUSES
 
 Row = dict[str, Any]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 HOURS_UP_TO = timedelta(days=3)
 """A shorter period is counted by hours, a longer one by days."""
@@ -78,7 +78,7 @@ class Table:
         )
         self.first, self.last = (_utc(span[name]) for name in ("first", "last"))
         self.count = int(span["sends"])
-        self.now = now or self.last or _EPOCH
+        self.now = now or self.last or EPOCH
 
     def chosen(self, selection: Selection) -> Any:
         """Return the chosen rows as a narwhals frame."""
@@ -213,7 +213,7 @@ def statuses_in(bars: Iterable[Bar]) -> list[str]:
 def _bars(counts: Sequence[Row], unit: str) -> list[Bar]:
     """Return stretches of time without a gap, at most ``MOST_BARS``, each some hours or days long."""
     step = timedelta(hours=1) if unit == "hour" else timedelta(days=1)
-    timed = [(_EPOCH + step * row[unit], row) for row in counts if row[unit] >= 0]
+    timed = [(EPOCH + step * row[unit], row) for row in counts if row[unit] >= 0]
     if not timed:
         return []
     first, last = min(at for at, _ in timed), max(at for at, _ in timed)

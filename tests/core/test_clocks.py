@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from core_samples import AT
 
-from linq_nb.clocks import Skew, SkewMeter, boot_id, steady_s, utc_now
+from linq_nb.clocks import Skew, SkewMeter, boot_id, steady_s, to_micros, utc_now
 
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 
@@ -79,3 +79,17 @@ def test_the_steady_clock_goes_on_with_the_wall_clock() -> None:
     ahead = utc_now().timestamp() - steady_s()
     assert abs(utc_now().timestamp() - steady_s() - ahead) < 5
     assert boot_id() == boot_id()
+
+
+@pytest.mark.parametrize(
+    ("text", "micros"),
+    [
+        ("1970-01-01T00:00:00Z", 0),
+        ("1970-01-01T00:00:00.000001Z", 1),
+        ("1969-12-31T23:59:59.999999Z", -1),
+        ("1970-01-01T01:00:00+01:00", 0),
+        ("2261-12-31T23:59:59.999999Z", 9_214_646_399_999_999),  # a float of seconds would lose the last digits
+    ],
+)
+def test_a_time_is_counted_in_microseconds_since_1970(text: str, micros: int) -> None:
+    assert to_micros(datetime.fromisoformat(text)) == micros
