@@ -276,7 +276,7 @@ def _run(options: argparse.Namespace, stop: threading.Event) -> None:
             while not stop.wait(1):
                 pass
         counts = receiver.health()
-        print(", ".join(f"{counts[name]} {name.replace('_', ' ')}" for name in ingest.COUNTS[:4]))
+        print(", ".join(f"{counts[name]} {name.replace('_', ' ')}" for name in ingest.COUNTS))
 
 
 def _read_secrets(name: str) -> list[Secret]:

@@ -319,7 +319,6 @@ def attachment(raw: Raw) -> Attachment:
         mime_type=text_of(raw, "content_type") or text_of(raw, "mime_type"),
         download_url=text_of(raw, "download_url") or text_of(raw, "url"),
         required_headers=headers,
-        http_method=text_of(raw, "http_method") or "PUT",
     )
 
 

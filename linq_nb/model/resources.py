@@ -97,7 +97,6 @@ class Attachment:
     upload_url: str | None = None
     download_url: str | None = None
     required_headers: Mapping[str, str] = field(default_factory=dict)
-    http_method: str = "PUT"
 
     def __post_init__(self) -> None:
         for name in ("upload_url", "download_url"):

@@ -36,7 +36,7 @@ class IngestCounts:
 
     ``new``: written, about a send of this journal; ``not_ours``: written, about no send of this journal (yet);
     ``repeated``: in the journal before; ``refused``: the signature does not fit; ``unreadable``: not a webhook.
-    ``first_trouble`` is the error of the first that was refused or unreadable. ``skipped`` says of everything that was
+    ``first_error`` is the error of the first that was refused or unreadable. ``skipped`` says of everything that was
     passed over, also files and lines that hold no webhook, why, how many and where the first are.
     """
 
@@ -45,7 +45,7 @@ class IngestCounts:
     repeated: int = 0
     refused: int = 0
     unreadable: int = 0
-    first_trouble: str | None = None
+    first_error: str | None = None
     skipped: tuple[Skipped, ...] = ()
 
     @property
@@ -97,24 +97,25 @@ def ingest_stored(
 ) -> IngestCounts:
     """Write stored deliveries into the journal; invalid deliveries are counted and skipped."""
     counts: Counter[str] = Counter()
-    troubles: list[str] = []
+    first_error: str | None = None
     skips = SkipLog()
 
     def valid() -> Iterator[Event]:
+        nonlocal first_error
         for item, where in stored.items(source, column, skips):
             for delivery in deliveries(item):
                 try:
                     yield _event(delivery, secret, scheme, session)
                 except WebhookError as error:
                     counts[refusal(error)] += 1
-                    troubles[:] = troubles or [str(error)]
+                    first_error = first_error or str(error)
                     skips.add(_NOTHING_DONE.sub("", str(error)), where)
 
     events = valid()
     while chunk := list(islice(events, CHUNK)):
         counts.update(ingested.result for ingested in session.journal.ingest(*chunk))
     session.optouts.forget()
-    return IngestCounts(**counts, first_trouble=troubles[0] if troubles else None, skipped=skips.listed())
+    return IngestCounts(**counts, first_error=first_error, skipped=skips.listed())
 
 
 def refusal(error: WebhookError) -> str:

@@ -23,7 +23,7 @@ FLOORS = {
     2: "audio",
     1: "errors catalog clocks status text times storable handles hosts secret process",
 }
-"""As drawn in the README: a part imports from its own floor, without a ring, and from those below."""
+"""As drawn in notebooks/contributing.md: a part imports from its own floor, without a ring, and from those below."""
 
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names.split()}
 

@@ -139,7 +139,7 @@ def test_stored_payloads_are_written_and_invalid_ones_are_skipped(outbox: Outbox
     counts = outbox.ingest_stored(source, **more)
     assert (counts.new, counts.not_ours, counts.repeated, counts.refused, counts.unreadable) == (0, 3, 1, 0, 3)
     assert counts.total == 7
-    assert "skipped" in str(counts.first_trouble) or "not an event" in str(counts.first_trouble)
+    assert "skipped" in str(counts.first_error) or "not an event" in str(counts.first_error)
     assert "7 webhooks" in repr(counts)
     if kind != "iterator":
         again = outbox.ingest_stored(source, **more)

@@ -115,13 +115,18 @@ def test_a_delivery_that_linq_did_not_sign_gets_401_and_leaves_a_count_but_no_ro
     assert "whsec" not in log
 
 
-def test_a_signed_body_that_is_no_event_gets_400(hooks: Receiver, disk: Journal, http: httpx.Client) -> None:
+def no_event() -> tuple[bytes, dict[str, str]]:
+    """A delivery that is signed and whose body is no event."""
     from standardwebhooks import Webhook
 
     at = datetime.now(UTC)
     headers = {"webhook-id": "e", "webhook-timestamp": str(int(at.timestamp()))}
-    headers["webhook-signature"] = Webhook(SECRET).sign("e", at, "[]")
-    assert http.post(hooks.url, content=b"[]", headers=headers).status_code == 400
+    return b"[]", headers | {"webhook-signature": Webhook(SECRET).sign("e", at, "[]")}
+
+
+def test_a_signed_body_that_is_no_event_gets_400(hooks: Receiver, disk: Journal, http: httpx.Client) -> None:
+    body, headers = no_event()
+    assert http.post(hooks.url, content=body, headers=headers).status_code == 400
     assert counts(hooks) == {"unreadable": 1}
     assert disk.events() == []
 
@@ -377,12 +382,13 @@ def test_the_command_receives_until_it_is_stopped(tmp_path: Path, http: httpx.Cl
     secret.write_text(SECRET + "\n")
     process = start(str(file), "--secret-file", str(secret), "--path", "/linq", secret=None)
     url = url_of(process)
-    body, headers = now_signed(payload("sent"))
-    assert http.post(url, content=body, headers=headers).status_code == 200
+    event, unsigned = now_signed(payload("sent")), (b"{}", {})
+    answers = [http.post(url, content=body, headers=headers) for body, headers in (event, event, unsigned, no_event())]
+    assert [answer.status_code for answer in answers] == [200, 200, 401, 400]
     process.send_signal(how)
     output, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (0, "")
-    assert output.splitlines()[-1] == "0 new, 1 not ours, 0 repeated, 0 refused"
+    assert (process.returncode, [line.split()[1] for line in errors.splitlines()]) == (0, ["401", "400"])
+    assert output.splitlines()[-1] == "0 new, 1 not ours, 1 repeated, 1 refused, 1 unreadable"
     book = Journal(f"sqlite:///{file}")
     assert [event.message_id for event in book.events("")] == [MESSAGE_ID]
     book.close()
