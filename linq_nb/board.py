@@ -234,9 +234,8 @@ class StatusBoard(Unpicklable, Widget):
             sends = [*rows, *(recorded[send_id] for send_id in others if send_id in recorded)]
             self._sends = [send if send.send_id else dataclasses.replace(send, send_id=f"row {place}")
                            for place, send in enumerate(sends)]  # fmt: skip
-            self._now = now = self._session.now()
-            late = (send.send_id for send in self._sends if rules.is_unconfirmed(send, now, self._horizon))
-            self._unconfirmed = frozenset(late)
+            self._now = self._session.now()
+            self._unconfirmed = rules.unconfirmed_ids(self._sends, self._now, self._horizon)
 
     def _batch(self) -> Batch | None:
         if isinstance(self._of, Batch):

@@ -130,6 +130,11 @@ def is_unconfirmed(send: Send, now: datetime, horizon: timedelta | None) -> bool
     return horizon is not None and since is not None and send.is_open and now - since >= horizon
 
 
+def unconfirmed_ids(sends: Iterable[Send], now: datetime, horizon: timedelta | None) -> frozenset[str]:
+    """Return the ids of the sends that are unconfirmed."""
+    return frozenset(send.send_id for send in sends if is_unconfirmed(send, now, horizon))
+
+
 # --- which message in a chat belongs to a send whose outcome is unknown ---------------------------------------
 
 TOLERANCE = timedelta(seconds=10)

@@ -201,8 +201,7 @@ class Outcomes:
         codes = {finding.code for finding in outcome.row.findings} if outcome.row.verdict == "refused" else set()
         if "chat_opted_out" in codes or is_opt_out(send.status, send.error_code):
             return OPTED_OUT
-        is_late = rules.is_unconfirmed(send, self._session.now(), UNCONFIRMED_AFTER)
-        return state_of(send, [send.send_id] if is_late else ())
+        return state_of(send, rules.unconfirmed_ids([send], self._session.now(), UNCONFIRMED_AFTER))
 
     def _planned(self, row: PlanRow, status: str = WAITING.word) -> Send:
         """Return the send of a row before it begins; a refused row is ``not_sent`` for its reason."""

@@ -371,12 +371,11 @@ def _status_frame(
     """Return the chosen sends, or all, as the journal has them now; a horizon adds the column ``unconfirmed``."""
     from linq_nb.outbox import session_of
     from linq_nb.outbox.poll import current
-    from linq_nb.rules import is_unconfirmed
+    from linq_nb.rules import unconfirmed_ids
 
     session = session_of(outbox)
     frame = _frame(outbox, outbox.sends() if chosen is None else current(session, chosen), args, "sends")
     if horizon is not None:
-        now = session.now()
-        late = [send.send_id for send in session.journal.open_sends() if is_unconfirmed(send, now, horizon)]
+        late = unconfirmed_ids(session.journal.open_sends(), session.now(), horizon)
         frame["unconfirmed"] = frame["send_id"].isin(late)
     return frame

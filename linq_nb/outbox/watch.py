@@ -117,8 +117,7 @@ class Watch:
         return 0 if poll else min(self._polls.seconds_until_due(waiting), seconds_left, JOURNAL_POLL_S)
 
     def _unconfirmed(self) -> frozenset[str]:
-        now = self._session.now()
-        return frozenset(send.send_id for send in self._sends if rules.is_unconfirmed(send, now, self._horizon))
+        return rules.unconfirmed_ids(self._sends, self._session.now(), self._horizon)
 
     def _table(self, note: str = "") -> views.Shown:
         return views.followed(

@@ -83,6 +83,10 @@ def test_unconfirmed_is_open_for_longer_than_the_horizon(
 ) -> None:
     assert rules.is_unconfirmed(a_send(**fields), after(seconds), timedelta(hours=1)) == unconfirmed
     assert not rules.is_unconfirmed(a_send(**fields), after(seconds), None)
+    sends = [a_send(send_id="this", **fields), a_send(status="read")]
+    late = rules.unconfirmed_ids(sends, after(seconds), timedelta(hours=1))
+    assert late == ({"this"} if unconfirmed else set())
+    assert rules.unconfirmed_ids(sends, after(seconds), None) == set()
 
 
 def test_sends_that_are_due_about_the_same_time_are_polled_together(demo: Demo, connect: Any) -> None:
