@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from linq_nb import storable
 from linq_nb.errors import SettingsError
 from linq_nb.frames import KeyHolder, hasher
-from linq_nb.handles import each, handle_key, is_missing, to_e164
+from linq_nb.handles import each, handle_key, is_empty, to_e164
 from linq_nb.tables import Table, in_pandas, is_table
 from linq_nb.text import HIDDEN
 
@@ -75,7 +75,7 @@ def hash_handles(values: Any, key: bytes | KeyHolder, region: str | None = None)
     hashed = hasher(key)
 
     def read(value: Any) -> str | None:
-        if is_missing(value):
+        if is_empty(value):
             return None
         text = str(value).strip()
         _refuse_masked([text])

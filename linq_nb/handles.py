@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from uuid import UUID
 
 from linq_nb.errors import SettingsError
+from linq_nb.storable import is_missing
 
 _SCIENTIFIC = re.compile(r"\+?\d([.,]\d+)? ?e ?\+?\d+", re.IGNORECASE)
 _WRAPPED = re.compile(
@@ -149,9 +150,9 @@ def each(values: Any, read: Read, single: Read | None = None) -> Any:
     return (single or read)(values)
 
 
-def is_missing(value: Any) -> bool:
-    """Whether a cell of a table is empty: None, NaN, pandas' missing values or blank text."""
-    return value is None or str(value).strip() in ("", "nan", "NaN", "<NA>", "NaT")
+def is_empty(value: Any) -> bool:
+    """Whether a cell of a table names nobody: it is missing, also as text, or blank."""
+    return is_missing(value) or str(value).strip() in ("", "nan", "NaN", "<NA>", "NaT")
 
 
 def _or_none(value: Any, region: str | None) -> str | None:
@@ -162,7 +163,7 @@ def _or_none(value: Any, region: str | None) -> str | None:
 
 
 def _read(value: Any, region: str | None) -> str | None:
-    if is_missing(value):
+    if is_empty(value):
         return None
     if hasattr(value, "dtype"):  # a number of numpy
         if _is_short_float(value):

@@ -21,6 +21,7 @@ import narwhals as nw
 
 from linq_nb.errors import SettingsError
 from linq_nb.reports.parts import asked
+from linq_nb.reports.tallies import plain
 from linq_nb.status import NO_RECEIPTS
 from linq_nb.text import names_of
 
@@ -138,15 +139,16 @@ def errors(report: Any, ax: Axes | None = None) -> Axes:
     """Draw ``reports.errors(frame, by=("chat_id", "chat_name"))``: the chats with most errors, by status and code."""
     columns = ("chat_id", "chat_name", "status", "http_status", "error_code", "meaning", "sends")
     like = 'reports.errors(frame, by=("chat_id", "chat_name"))'
-    rows = asked(report, "errors", *columns, like=like).lazy().collect().rows(named=True)
+    table = asked(report, "errors", *columns, like=like).lazy().collect()
+    rows = [{name: plain(value) for name, value in row.items()} for row in table.rows(named=True)]
     ax = _axes(ax, height=5)
     by_chat: defaultdict[str, Counter[str]] = defaultdict(Counter)
     by_code: Counter[str] = Counter()
     names: dict[str, str | None] = {}
     words = _words(rows)
     for row in rows:
-        chat, code = row["chat_id"] if _is_there(row["chat_id"]) else "unknown", words[_code(row)]
-        names[chat] = row["chat_name"] if _is_there(row["chat_name"]) else None
+        chat, code = "unknown" if row["chat_id"] is None else row["chat_id"], words[_code(row)]
+        names[chat] = row["chat_name"]
         by_code[code] += row["sends"]
         by_chat[chat][code] += row["sends"]
     codes = sorted(by_code, key=lambda code: (-by_code[code], code))
@@ -279,9 +281,9 @@ def _words(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
     """Return each error in words, by its code: ``the sending line was offline (4002)``."""
     short = {}
     for row in rows:
-        number = row["error_code"] if _is_there(row["error_code"]) else row["http_status"]
+        number = row["http_status"] if row["error_code"] is None else row["error_code"]
         meaning = str(row["meaning"]).partition(";")[0]
-        short[_code(row)] = f"{meaning} ({int(number)})" if _is_there(number) else meaning
+        short[_code(row)] = f"{meaning} ({int(number)})" if number is not None else meaning
     times = Counter(short.values())
     return {
         code: words if times[words] == 1 else f"{words.partition(' (')[0]} ({code})" for code, words in short.items()
@@ -290,9 +292,6 @@ def _words(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
 
 def _code(row: dict[str, Any]) -> str:
     """Return an error in short: ``403/2024``, ``failed/4001``, ``unknown``."""
-    parts: Sequence[Any] = (row["http_status"] if _is_there(row["http_status"]) else row["status"], row["error_code"])
-    return "/".join(str(int(part)) if isinstance(part, int | float) else str(part) for part in parts if _is_there(part))
-
-
-def _is_there(value: Any) -> bool:
-    return value is not None and value == value and str(value) != "<NA>"
+    parts = (row["status"] if row["http_status"] is None else row["http_status"], row["error_code"])
+    texts = (str(int(part)) if isinstance(part, int | float) else str(part) for part in parts if part is not None)
+    return "/".join(texts)

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from numbers import Number
 from typing import Any
 
 from linq_nb.text import redact, writable
@@ -41,6 +42,13 @@ _NO_NUMBERS = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
 
 # --- single values --------------------------------------------------------------------------------------------
+
+
+def is_missing(value: object) -> bool:
+    """Whether a cell is missing: None, NaN, or NA and NaT of pandas, which need not be loaded."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, Number) and bool(value != value)  # NaN differs from itself
 
 
 def text(value: str) -> str:

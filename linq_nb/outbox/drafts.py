@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
-from numbers import Number
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from linq_nb.errors import LinqError, PreflightError
 from linq_nb.model import BadDraft, Chat, Draft, Finding, Findings, VoiceMemo
 from linq_nb.session import Session
 from linq_nb.status import is_resolved
+from linq_nb.storable import is_missing
 from linq_nb.tables import AUDIO, CHAT, COPY, FORCE_NOTIFY, Table
 
 Load = Callable[[str], VoiceMemo]
@@ -145,7 +145,4 @@ def _draft_of_row(cells: Sequence[Any], why: str, load: Load, others: Mapping[st
 
 def _text(value: Any) -> str:
     """Return a cell as text, empty for None, NaN and NA."""
-    is_missing = value is None or type(value).__name__ in ("NAType", "NaTType")
-    if is_missing or (isinstance(value, Number) and value != value):  # NaN differs from itself
-        return ""
-    return str(value).strip()
+    return "" if is_missing(value) else str(value).strip()

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from linq_nb.errors import SettingsError
+from linq_nb.storable import is_missing
 from linq_nb.tables import Table, is_table, key_of, of_value
 from linq_nb.text import clean
 from linq_nb.webhooks import envelopes
@@ -133,12 +134,7 @@ def _of_table(table: Table, column: str | None) -> Iterator[Item]:
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row as JSON has it: without missing values, times as text."""
-    return {name: _json_of(value) for name, value in row.items() if not _is_missing(value)}
-
-
-def _is_missing(value: Any) -> bool:
-    is_na = value is None or type(value).__name__ in ("NAType", "NaTType")
-    return is_na or (isinstance(value, float) and value != value)
+    return {name: _json_of(value) for name, value in row.items() if not is_missing(value)}
 
 
 def _json_of(value: Any) -> Any:

@@ -29,8 +29,6 @@ HOURS_UP_TO = timedelta(days=3)
 
 MOST_BARS = 90
 LEADING = 8
-MISSING = ("NAType", "NaTType")
-"""Types of pandas' missing values; pandas need not be loaded."""
 
 PAGE = 50
 MOST_CHOICES = 300
@@ -236,7 +234,7 @@ def fetched(rows: Any) -> list[Row]:
 
 def plain(value: Any) -> Any:
     """Return a cell as a plain Python value: missing is None, times are in UTC, whole numbers are int."""
-    if value is None or (isinstance(value, float) and math.isnan(value)) or type(value).__name__ in MISSING:
+    if storable.is_missing(value):
         return None
     if isinstance(value, datetime):
         return _utc(value)
@@ -244,7 +242,7 @@ def plain(value: Any) -> Any:
 
 
 def _utc(value: Any) -> datetime | None:
-    if value is None or type(value).__name__ in MISSING:
+    if storable.is_missing(value):
         return None
     at: datetime = value.to_pydatetime(warn=False) if hasattr(value, "to_pydatetime") else value
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)

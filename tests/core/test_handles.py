@@ -77,7 +77,7 @@ def test_an_impossible_number_is_refused_with_the_reason(value: Any, region: str
     assert "2025550" not in str(raised.value)
 
 
-@pytest.mark.parametrize("value", [None, float("nan"), "", "  ", pd.NA, pd.NaT, np.nan])
+@pytest.mark.parametrize("value", [None, float("nan"), "", "  ", pd.NA, pd.NaT, np.nan, " nan ", "NaN", "<NA>", "NaT"])
 def test_a_missing_value_stays_missing(value: Any) -> None:
     assert to_e164(value) is None
 

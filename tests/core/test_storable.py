@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import struct
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from core_samples import BAD_VALUES, answer_with
 
@@ -60,6 +63,19 @@ def test_an_impossible_length_is_kept_in_the_answer_and_in_no_column(name: str, 
 )
 def test_a_storable_value_is_not_changed(value: Any) -> None:
     assert storable.kept({"a": value, "size_bytes": None}) == {"a": value, "size_bytes": None}
+
+
+@pytest.mark.parametrize(
+    ("values", "missing"),
+    [
+        ([None, float("nan"), np.nan, np.float32("nan"), np.float64("nan"), Decimal("NaN"), pd.NA, pd.NaT], True),
+        ([0, 0.0, -1, True, False, np.int64(0), np.float32(1), Decimal(0), float("inf"), 1j], False),
+        (["", " ", "nan", "<NA>", "NaT", "None"], False),
+        ([[], (), {}, np.zeros(3), pd.Series([None]), pd.Timestamp(0), datetime(2026, 3, 2, tzinfo=UTC)], False),
+    ],
+)
+def test_a_cell_is_missing_whatever_engine_it_comes_from(values: list[Any], missing: bool) -> None:
+    assert [storable.is_missing(value) for value in values] == [missing] * len(values)
 
 
 def test_names_are_storable_too() -> None:
