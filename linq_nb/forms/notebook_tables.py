@@ -13,12 +13,10 @@ from linq_nb.errors import LinqError, SettingsError
 from linq_nb.handles import is_empty
 from linq_nb.model import BadDraft, Draft, VoiceMemo
 from linq_nb.outbox.drafts import drafts_of_table
-from linq_nb.tables import of_value
+from linq_nb.tables import AUDIO, CHAT, Role, key_of, of_value
 from linq_nb.text import clean
 
 MAX_TABLES = 50
-CHAT_COLUMNS = ("chat", "chat_id", "chat_name", "name", "phone", "number", "handle", "email", "to")
-AUDIO_COLUMNS = ("audio", "path", "file", "voice_memo_url", "attachment_id")
 
 Table = Mapping[str, Any]
 
@@ -83,6 +81,13 @@ def _described(name: str, frame: Any) -> Table:
         "name": clean(name),
         "rows": len(frame),
         "columns": columns,
-        "chat": next((column for column in CHAT_COLUMNS if column in columns), ""),
-        "audio": next((column for column in AUDIO_COLUMNS if column in columns), ""),
+        "chat": _likely(columns, CHAT),
+        "audio": _likely(columns, AUDIO),
     }
+
+
+def _likely(columns: list[str], role: Role) -> str:
+    """Return the column with the first usual name of a role, which a person may change; empty without one."""
+    by_key = {key_of(column): column for column in reversed(columns)}
+    usual_keys = (key_of(name) for group in (role.names, *role.others) for name in group)
+    return next((by_key[key] for key in usual_keys if key in by_key), "")

@@ -121,6 +121,32 @@ def test_the_notebooks_tables_are_listed_with_their_likely_columns(form: SendFor
     assert not {"_hidden", "number"} & listed.keys()
 
 
+@pytest.mark.parametrize(
+    ("columns", "chat", "audio"),
+    [
+        (["note", "Chat ID", "Path"], "Chat ID", "Path"),
+        (["Voice Memo", "Recipient"], "Recipient", "Voice Memo"),
+        (["first name", "Mobile"], "Mobile", ""),
+        (["name", "phone", "recording"], "phone", "recording"),
+        (["mobile", "phone"], "phone", ""),  # a batch refuses to choose; here a person sees the choice
+        (["E-Mail", "file", "url"], "E-Mail", "file"),
+        (["chat", "Chat", "audio"], "chat", "audio"),
+        (["full_name", 3, ("audio", "")], "full_name", "('audio', '')"),
+        (["number", "notes"], "", ""),  # the number of what?
+        ([], "", ""),
+    ],
+)
+def test_the_likely_columns_have_the_usual_names_of_a_batch(
+    form: SendForm, frames: dict[str, Any], columns: list[Any], chat: str, audio: str
+) -> None:
+    pd = pytest.importorskip("pandas")
+    frames["rows"] = pd.DataFrame([["x"] * len(columns)], columns=pd.Index(columns, tupleize_cols=False, dtype=object))
+    sent = messages_of(form)
+    say(form, {"kind": "tables"})
+    (tables,) = [message["tables"] for message in sent if message["kind"] == "tables"]
+    assert [(table["chat"], table["audio"]) for table in tables if table["name"] == "rows"] == [(chat, audio)]
+
+
 @pytest.mark.parametrize("kind", ["pandas", "polars"])
 def test_recipients_come_from_a_column(form: SendForm, frames: dict[str, Any], kind: str) -> None:
     library = pytest.importorskip(kind)
