@@ -11,10 +11,11 @@ from typing import Any
 
 from linq_nb import rules, views
 from linq_nb.forms.wording import UNCLEAR
-from linq_nb.model import BadDraft, Chat, Draft, Finding, Plan, PlanRow, Send, is_uuid
+from linq_nb.model import BadDraft, Draft, Finding, Plan, PlanRow, Send
 from linq_nb.outbox import Outbox, session_of
 from linq_nb.outbox.batch import Batch
 from linq_nb.outbox.follow import Follower, StatusPolls
+from linq_nb.outbox.plan import unsent
 from linq_nb.outbox.poll import HOPELESS, current
 from linq_nb.status import UNCONFIRMED_AFTER, Status, is_going_well, is_opt_out, status_of
 from linq_nb.text import clean
@@ -206,11 +207,7 @@ class Outcomes:
     def _planned(self, row: PlanRow, status: str = WAITING.word) -> Send:
         """Return the send of a row before it begins; a refused row is ``not_sent`` for its reason."""
         status = "not_sent" if row.verdict == "refused" else status
-        chat = row.draft.chat.chat_id if isinstance(row.draft.chat, Chat) else row.draft.chat
-        url = self._session.client.base_url
-        empty = Send(send_id="", base_url=url, content="", chat_id=chat if is_uuid(chat) else "",
-                     typed_chat=None if is_uuid(chat) else chat)  # fmt: skip
-        return dataclasses.replace(row.wanted or empty, status=status, error_message=row.why or None)
+        return unsent(row, self._session.client.base_url, status=status, why=row.why or None)
 
 
 def _key(row: PlanRow) -> str:

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from linq_nb import views
 from linq_nb.errors import JournalError, LinqError, NotSent, OutcomeUnknown, unmasked
 from linq_nb.frames import Handles, to_frame
-from linq_nb.model import BadDraft, Chat, Plan, PlanRow, Send, is_uuid
+from linq_nb.model import BadDraft, Plan, PlanRow, Send
 from linq_nb.outbox.attempt import send_checked
+from linq_nb.outbox.plan import unsent
 from linq_nb.outbox.poll import GRACE_S
 from linq_nb.outbox.threads import Worker, join, start
 from linq_nb.process import Unpicklable
@@ -256,15 +257,7 @@ class Batch(Unpicklable):
 
     def _not_sent(self, row: PlanRow, why: str) -> Send:
         """Return the Send of a row that never went to the journal."""
-        wanted = row.wanted
-        if wanted is None:
-            draft = row.draft
-            chat = draft.chat.chat_id if isinstance(draft.chat, Chat) else draft.chat
-            chat_id, typed = (chat.lower(), None) if is_uuid(chat) else ("", str(chat) or None)
-            name = draft.audio if isinstance(draft, BadDraft) else draft.memo.label
-            url = self._session.client.base_url
-            wanted = Send(send_id="", base_url=url, content="", chat_id=chat_id, typed_chat=typed, filename=name)
-        return dataclasses.replace(wanted, status="not_sent", error_message=why)
+        return unsent(row, self._session.client.base_url, status="not_sent", why=why)
 
     def _finish(self, row: PlanRow, send: Send) -> None:
         # a fault that the next row would meet too

@@ -11,7 +11,7 @@ from typing import Any
 
 from linq_nb import preflight, views
 from linq_nb.errors import LinqError, PreflightError
-from linq_nb.model import BadDraft, Chat, Draft, Finding, Plan, PlanRow, Send, VoiceMemo, url_names_of
+from linq_nb.model import BadDraft, Chat, Draft, Finding, Plan, PlanRow, Send, VoiceMemo, is_uuid, url_names_of
 from linq_nb.outbox import recovery
 from linq_nb.outbox.attempt import check_shape
 from linq_nb.outbox.drafts import drafts_of_table
@@ -54,6 +54,17 @@ def make_plan(session: Session, drafts: Any, accept: Collection[str] = (), *, st
         journal_id=session.journal.journal_id,
         notes=(*_notes(rows), *([session.live_note] if session.live_note else [])),
     )
+
+
+def unsent(row: PlanRow, base_url: str, *, status: str, why: str | None) -> Send:
+    """Return the Send of a row that is not in the journal, also of a row that names no chat or has no memo."""
+    wanted, draft = row.wanted, row.draft
+    if wanted is None:
+        chat = draft.chat.chat_id if isinstance(draft.chat, Chat) else draft.chat
+        chat_id, typed = (chat.lower(), None) if is_uuid(chat) else ("", str(chat) or None)
+        name = draft.audio if isinstance(draft, BadDraft) else draft.memo.label
+        wanted = Send(send_id="", base_url=base_url, content="", chat_id=chat_id, typed_chat=typed, filename=name)
+    return dataclasses.replace(wanted, status=status, error_message=why)
 
 
 _UrlKey = tuple[str, str, int]

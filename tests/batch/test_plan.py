@@ -11,6 +11,7 @@ from shared import AUDIO
 import linq_nb
 import linq_nb.accessor
 from linq_nb import BadDraft, Draft, LinqError, Outbox, PreflightError, SettingsError, VoiceMemo
+from linq_nb.forms.outcomes import Outcomes
 
 
 @pytest.fixture
@@ -128,3 +129,25 @@ def test_a_row_without_a_chat_keeps_the_typed_text_in_its_own_column(
     assert list(frame["typed_chat"].fillna("")) == [typed, typed, ""]
     assert batch.results()[0].status == "not_sent"
     assert "+12025550199" not in repr(batch.results()) + str(batch.frame()["typed_chat"].tolist())
+
+
+def test_a_row_that_cannot_be_sent_is_one_send_in_the_batch_and_in_the_form(outbox: Outbox, memo: VoiceMemo) -> None:
+    ada = outbox.demo.chat_ids["Ada Lovelace"]
+    plan = outbox.plan([
+        BadDraft(chat=ada.upper(), audio="x.ogg", why="this is Ogg/Opus"),
+        BadDraft(chat="Nobody", audio="gone.m4a", why="there is no file"),
+        BadDraft(chat="", audio="x.m4a", why="there is no chat in this row"),
+        Draft(memo=memo, chat="Nobody"),
+        Draft(memo=memo, chat="Kim Opted Out"),
+    ])  # fmt: skip
+    sends = list(outbox.send_all(plan))
+    assert [(send.chat_id, send.typed_chat, send.filename) for send in sends] == [
+        (ada, None, "x.ogg"), ("", "Nobody", "gone.m4a"), ("", None, "x.m4a"), ("", "Nobody", "hello.m4a"),
+        (outbox.demo.chat_ids["Kim Opted Out"], None, "hello.m4a"),
+    ]  # fmt: skip
+    assert [(send.status, send.error_message) for send in sends] == [("not_sent", row.why) for row in plan.rows]
+    outcomes = Outcomes(outbox)
+    outcomes.begin(plan)
+    assert list(outcomes.sends) == sends
+    outcomes.recorded(plan)
+    assert list(outcomes.sends) == sends
