@@ -56,7 +56,14 @@ class SettingsError(LinqError):
 
 
 class AudioError(LinqError):
-    """These bytes cannot be a voice memo; the message says what they are and what to do."""
+    """These bytes cannot be a voice memo; the message says what they are and what to do.
+
+    ``convertible``: loaded with ``convert=True`` they become an M4A, which can be one.
+    """
+
+    def __init__(self, message: str, *, convertible: bool = False) -> None:
+        super().__init__(message)
+        self.convertible = convertible
 
 
 class PreflightError(LinqError):

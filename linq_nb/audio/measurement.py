@@ -40,7 +40,7 @@ def measure(view: memoryview) -> Sound:
     """Return the measured sound; raises AudioError when the bytes are no memo."""
     result = sniff(view)
     if isinstance(result, Refusal):
-        raise AudioError(str(result))
+        raise AudioError(str(result), convertible=result.convertible)
     return result
 
 

@@ -44,7 +44,7 @@ def wants_m4a(plan: Plan | None) -> bool:
     """Whether converting the audio to M4A would mend something that was found in it."""
     for row in plan.rows if plan and can_transcode() else ():
         if isinstance(row.draft, BadDraft):
-            if "convert" in row.draft.why:
+            if row.draft.convertible:
                 return True
         elif row.draft.memo.data is not None and any(finding.code in _MENDED for finding in row.findings):
             return True

@@ -50,11 +50,15 @@ class Draft(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class BadDraft(Record):
-    """A row of a table that could not even become a draft; ``chat`` and ``audio`` as they were written."""
+    """A row of a table that could not even become a draft; ``chat`` and ``audio`` as they were written.
+
+    ``convertible``: its audio can be sent as an M4A.
+    """
 
     chat: str
     audio: str
     why: str
+    convertible: bool = False
     other_columns: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from linq_nb import preflight, views
 from linq_nb.download import download
-from linq_nb.errors import LinqError, PreflightError
+from linq_nb.errors import AudioError, LinqError, PreflightError
 from linq_nb.model import BadDraft, Chat, Draft, Finding, Findings, VoiceMemo
 from linq_nb.session import Session
 from linq_nb.status import is_resolved
@@ -122,7 +122,7 @@ def _draft_of_row(cells: Sequence[Any], why: str, load: Load, others: Mapping[st
     chat, audio, copy, notify = cells
     chat_text = chat.chat_id if isinstance(chat, Chat) else _text(chat)
     audio_text = audio.label if isinstance(audio, VoiceMemo) else _text(audio)
-    number = 1
+    number, convertible = 1, False
     if not chat_text or not audio_text:
         why = why or f"there is no {'audio' if chat_text else 'chat'} in this row"
     try:
@@ -139,8 +139,8 @@ def _draft_of_row(cells: Sequence[Any], why: str, load: Load, others: Mapping[st
             force = _YES_OR_NO[notify_text]
             return Draft(memo=memo, chat=place, copy=number, force_notify=force, other_columns=others)
     except LinqError as error:
-        why = str(error)
-    return BadDraft(chat=chat_text, audio=audio_text, why=why, other_columns=others)
+        why, convertible = str(error), isinstance(error, AudioError) and error.convertible
+    return BadDraft(chat=chat_text, audio=audio_text, why=why, convertible=convertible, other_columns=others)
 
 
 def _text(value: Any) -> str:

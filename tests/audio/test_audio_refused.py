@@ -27,11 +27,12 @@ def zipped() -> bytes:
 
 
 def refusal(content: bytes) -> str:
-    """The one line of the AudioError."""
+    """The one line of the AudioError, which knows whether it advises to convert."""
     with pytest.raises(AudioError) as caught:
         probe(content)
     message = str(caught.value)
     assert "\n" not in message
+    assert caught.value.convertible == (CONVERT in message)
     return message
 
 

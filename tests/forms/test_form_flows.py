@@ -36,6 +36,7 @@ from linq_nb.demo import Demo
 from linq_nb.outbox import session_of
 
 CORA, KIM, LOU = "Cora Critical", "Kim Opted Out", "Lou Lost Answer"
+OGG = linq_nb.demo.sample("hello.ogg").read_bytes()
 
 
 def paste(form: SendForm, *lines: str) -> None:
@@ -189,6 +190,27 @@ def test_rows_with_the_same_fault_share_a_line_and_are_converted_at_once(
     assert label(form) == "Send 0:05 to 3 chats · 4 people · iMessage"
     press(form)
     assert sum(demo.bubbles().values()) == 3
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "may_convert"),
+    [
+        ("convert me.wav", None, False),
+        ("convert.txt", b"not a sound", False),
+        ("convert.ogg", OGG, True),
+        ("x", OGG, True),
+    ],
+)
+def test_a_batch_offers_to_convert_what_can_be_converted_whatever_its_name_is(
+    form: SendForm, frames: dict[str, Any], tmp_path: Path, file: str, content: bytes | None, may_convert: bool
+) -> None:
+    pytest.importorskip("av")
+    pd = pytest.importorskip("pandas")
+    if content is not None:
+        (tmp_path / file).write_bytes(content)
+    frames["rows"] = pd.DataFrame({"chat": [ADA], "audio": [str(tmp_path / file)]})
+    say(form, {"kind": "table", "name": "rows", "column": "chat", "audio": "audio"})
+    assert form.view["may_convert"] == may_convert
 
 
 @pytest.mark.parametrize(("name", "column"), [("rows", "nothing"), ("gone", "chat")])
