@@ -10,9 +10,9 @@ from typing import Any
 
 from linq_nb import live
 from linq_nb.errors import LinqError, SettingsError
-from linq_nb.handles import is_empty
 from linq_nb.model import BadDraft, Draft, VoiceMemo
 from linq_nb.outbox.drafts import drafts_of_table
+from linq_nb.storable import is_missing
 from linq_nb.tables import AUDIO, CHAT, Role, key_of, of_value
 from linq_nb.text import clean
 
@@ -30,7 +30,8 @@ def column_of(name: str, column: str) -> list[str]:
     """Return the texts in a column of a frame of the notebook; missing ones are left out. Raises SettingsError."""
     table = of_value(_frame(name, column))
     place = table.place(column)
-    return [str(row[place]) for row in table.rows if not is_empty(row[place])]
+    texts = [str(row[place]) for row in table.rows if not is_missing(row[place])]
+    return [text for text in texts if text.strip()]
 
 
 def drafts_of(name: str, chat: str, audio: str, *, convert: bool) -> list[Draft | BadDraft]:

@@ -151,10 +151,10 @@ def test_the_likely_columns_have_the_usual_names_of_a_batch(
 @pytest.mark.parametrize("kind", ["pandas", "polars"])
 def test_recipients_come_from_a_column(form: SendForm, frames: dict[str, Any], kind: str) -> None:
     library = pytest.importorskip(kind)
-    frames["people"] = library.DataFrame({"phone": ["+12025550111", None, "+12025550199", "Book Club"]})
+    frames["people"] = library.DataFrame({"phone": ["+12025550111", None, "+12025550199", " ", "Book Club", "nan"]})
     say(form, {"kind": "table", "name": "people", "column": "phone", "audio": ""})
     assert names(form) == [ADA, BOOK_CLUB]
-    assert [line["shown"] for line in form.view["unmatched"]] == ["+1•••••0199"]
+    assert [line["shown"] for line in form.view["unmatched"]] == ["+1•••••0199", "nan"]
 
 
 def test_rows_with_their_own_audio_are_a_batch(form: SendForm, frames: dict[str, Any], demo: Demo, hello: Path) -> None:
