@@ -348,7 +348,9 @@ class StatusBoard(Unpicklable, Widget):
         for send in self._sends:
             if send.send_id == send_id:
                 return send
-        raise SettingsError("this send is not on the board any more; nothing was done")
+        raise SettingsError(
+            "this send is not on the board any more; nothing was done; outbox.history(send_id) shows it"
+        )
 
     def _detail(self, send_id: str) -> dict[str, Any]:
         """Return one send in full, and what can be done about it."""

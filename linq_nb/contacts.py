@@ -46,7 +46,7 @@ def match(
     frame, (people, column_on) = storable.table(frame), _table(contacts, on)
     column = next((name for name in _HANDLE_COLUMNS if name in frame.columns), None)
     if column is None:
-        raise SettingsError("match takes a frame of sends or chats, with the column to_handles; nothing was matched")
+        raise SettingsError("match takes a frame of sends or chats; nothing was matched; give one with to_handles")
     handles = frame[column].astype("string").reset_index(drop=True).str.split().explode().dropna()
     normal = functools.cache(_reader(set(handles), key))
     ours = pd.DataFrame({"row": handles.index, "handle": each(handles, lambda value: normal(value, None)).array})
@@ -87,7 +87,10 @@ def hash_handles(values: Any, key: bytes | KeyHolder, region: str | None = None)
 def _table(contacts: Any, on: str) -> tuple[pd.DataFrame, Any]:
     """Return the contacts as a pandas frame and the name of its column; raises SettingsError for one without it."""
     if not is_table(contacts):
-        raise SettingsError(f"contacts is a DataFrame of people, not a {type(contacts).__name__}; nothing was matched")
+        raise SettingsError(
+            f"contacts is a DataFrame of people, not a {type(contacts).__name__}; nothing was matched; "
+            f"give one with the column {on!r}"
+        )
     people = storable.table(in_pandas(contacts, _NOTHING_MATCHED))
     names = tuple(map(str, people.columns))
     return people, people.columns[Table(names, (), "table of contacts", _NOTHING_MATCHED).place(on)]
@@ -114,6 +117,6 @@ def _reader(handles: set[str], key: bytes | KeyHolder | None) -> Callable[[Any, 
 def _refuse_masked(handles: Any) -> None:
     if any(HIDDEN in handle for handle in handles):
         raise SettingsError(
-            'these handles are masked, so that nobody is found by them; nothing was matched; use handles="full", or '
-            'handles="hashed" with key=outbox, where the frame is made'
+            'these handles are masked, so no contact can be matched by them; nothing was matched; use handles="full", '
+            'or handles="hashed" with key=outbox, where the frame is made'
         )

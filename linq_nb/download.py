@@ -56,15 +56,19 @@ def download(
                 raise SettingsError(f"{fault}; nothing was sent; {fault.todo}") from None
             except (httpx.HTTPError, httpx.StreamError) as error:
                 why = "it took too long" if isinstance(error, httpx.TimeoutException) else type(error).__name__
-                raise AudioError(f"{plain_url(url)} could not be downloaded ({why}); nothing was sent") from None
-    raise AudioError(f"{plain_url(url)} redirects more than {MAX_REDIRECTS} times; nothing was sent")
+                raise _refusal(f"{plain_url(url)} could not be downloaded ({why})") from None
+    raise _refusal(f"{plain_url(url)} redirects more than {MAX_REDIRECTS} times")
+
+
+def _refusal(problem: str) -> AudioError:
+    return AudioError(f"{problem}; nothing was sent; give another URL, or upload the file")
 
 
 def _joined(url: str, location: str) -> HiddenUrl:
     try:
         return HiddenUrl(urljoin(url, location))
     except ValueError:
-        raise AudioError(f"{plain_url(url)} redirects to what is no URL; nothing was sent") from None
+        raise _refusal(f"{plain_url(url)} redirects to something that is not a URL") from None
 
 
 def _checked(url: str, allow_private: bool) -> tuple[httpx.URL, Secret]:
@@ -73,11 +77,11 @@ def _checked(url: str, allow_private: bool) -> tuple[httpx.URL, Secret]:
         where, path = without_path(url)
         plain_url(url)
     except (httpx.InvalidURL, ValueError):
-        raise AudioError("this is not a URL, or it redirects to none; nothing was sent") from None
+        raise _refusal("this is not a URL, or it redirects to none") from None
     if where.scheme != "https" and not (allow_private and where.scheme == "http"):
-        raise AudioError(f"{plain_url(url)} is {where.scheme or 'no URL'}, not https; nothing was sent")
+        raise _refusal(f"{plain_url(url)} is {where.scheme or 'no URL'}, not https")
     if not allow_private and is_private_host(where.host):
-        raise AudioError(f"{plain_url(url)} is not on the public internet; nothing was sent")
+        raise _refusal(f"{plain_url(url)} is not on the public internet")
     return where, path
 
 
@@ -86,10 +90,10 @@ def _public_address(where: httpx.URL, allow_private: bool) -> str:
     try:
         answers = socket.getaddrinfo(where.raw_host.decode("ascii"), where.port or 443, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise AudioError(f"the host {where.host} was not found; nothing was sent") from None
+        raise _refusal(f"the host {where.host} was not found") from None
     addresses = [str(answer[4][0]) for answer in answers]
     if not allow_private and not all(map(is_public_address, addresses)):
-        raise AudioError(f"the host {where.host} has an address that is not public; nothing was sent")
+        raise _refusal(f"the host {where.host} has an address that is not public")
     return addresses[0]
 
 
@@ -117,15 +121,15 @@ def _request(where: httpx.URL, path: Secret, address: str | None, deadline: floa
 
 def _read(response: httpx.Response, url: str, max_bytes: int, deadline: float) -> bytes:
     if response.status_code != 200:
-        raise AudioError(f"{plain_url(url)} answered HTTP {response.status_code}; nothing was sent")
+        raise _refusal(f"{plain_url(url)} answered HTTP {response.status_code}")
     if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise AudioError(f"{plain_url(url)} answers packed, though it was asked not to; nothing was sent")
+        raise _refusal(f"{plain_url(url)} answers packed, though it was asked not to")
     data = bytearray()
     for chunk in response.iter_bytes():
         data += chunk
         if len(data) > max_bytes:
             limit = max_bytes // 1_000_000
-            raise AudioError(f"{plain_url(url)} is over {limit} MB, more than a voice memo may have; nothing was sent")
+            raise _refusal(f"{plain_url(url)} is over {limit} MB, more than a voice memo may have")
         if time.monotonic() > deadline:  # another transport than ours knows no deadline
-            raise AudioError(f"{plain_url(url)} took too long to download; nothing was sent")
+            raise _refusal(f"{plain_url(url)} took too long to download")
     return bytes(data)

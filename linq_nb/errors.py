@@ -51,6 +51,16 @@ def unmasked(error: BaseException) -> str:
     return Exception.__str__(error)
 
 
+def problem_of(error: LinqError) -> str:
+    """Return the first of the three parts of a message: what happened."""
+    return str(error).split("; ")[0]
+
+
+def without_outcome(why: str) -> str:
+    """Return a message without the part "nothing was sent", for a sentence that says so itself."""
+    return "; ".join(part for part in why.split("; ") if part != "nothing was sent")
+
+
 class SettingsError(LinqError):
     """The setup is wrong: a key, a URL, a profile, an option or an argument."""
 

@@ -73,7 +73,7 @@ def to_parquet(
     """Write a journal's sends, or their history, to a folder, as ``Outbox.to_parquet`` says."""
     _require_pyarrow("nothing was written")
     if table not in _RECORDS:
-        raise SettingsError(f'table is "sends" or "history", not {table!r}; nothing was written')
+        raise SettingsError(f'table is "sends" or "history", not {table!r}; nothing was written; give one of these')
     key = journal.hash_key()
     frames.to_frame([], handles, key=key)  # refuses an unknown value of handles before anything is written
     target = Path(os.path.abspath(Path(folder).expanduser()))  # "." has no name to write beside
@@ -107,7 +107,7 @@ def read_parquet(folder: str | os.PathLike[str]) -> pd.DataFrame:
     files = sorted(root.glob("day=*/*.parquet"))
     tables = {file.stem for file in files}
     if len(tables) != 1 or not tables <= set(_RECORDS):
-        raise SettingsError(f"the folder {root.name!r} holds no export of linq_nb; outbox.to_parquet(folder) makes one")
+        raise SettingsError(f"the folder {root.name!r} holds no export; nothing was read; outbox.to_parquet makes one")
     (table,) = tables
     day = dataset.partitioning(pa.schema([("day", pa.string())]), flavor="hive")
     wanted = {name: column for name, column in frame_columns(_RECORDS[table]).items() if name != "body"}
@@ -124,7 +124,7 @@ def read_parquet(folder: str | os.PathLike[str]) -> pd.DataFrame:
         rows = export.count_rows()
     except (pa.ArrowException, KeyError, OSError) as error:
         why = " ".join(str(error).split())[:200]
-        raise SettingsError(f"the export in {root.name!r} cannot be read ({why}); write it again") from None
+        raise SettingsError(f"cannot read the export {root.name!r} ({why}); nothing was read; write it again") from None
     if new := wanted.keys() - series.keys() - {"meaning"}:  # the files of older versions do not have these columns
         blank = frames.from_chunks(_RECORDS[table], [])
         series |= {name: blank[name].reindex(range(rows)) for name in new}

@@ -243,11 +243,16 @@ def _kind(types: set[type], kind: str | None) -> type:
     """Return the one kind of record that these are; raises SettingsError for several, or for another one."""
     if kind is not None:
         if kind not in _RECORDS:
-            raise SettingsError(f"kind is one of {', '.join(_RECORDS)}, not {kind!r}")
+            raise SettingsError(
+                f"kind is one of {', '.join(_RECORDS)}, not {kind!r}; nothing was made; give one of these"
+            )
         types = types | {_RECORDS[kind]}
     if len(types) > 1 or not types <= set(COLUMNS):
         names = ", ".join(sorted(record.__name__ for record in types))
-        raise SettingsError(f"to_frame takes records of one kind ({', '.join(_RECORDS)}); got {names}")
+        raise SettingsError(
+            f"to_frame takes records of one kind ({', '.join(_RECORDS)}), not {names}; nothing was made; "
+            "give records of one of these"
+        )
     return types.pop() if types else Send
 
 
@@ -257,9 +262,13 @@ def _mask(handles: str, key: bytes | KeyHolder | None) -> Mask:
     if handles == "masked":
         return mask
     if handles != "hashed":
-        raise SettingsError(f'handles is "masked", "hashed" or "full", not {handles!r}')
+        raise SettingsError(
+            f'handles is "masked", "hashed" or "full", not {handles!r}; nothing was made; give one of these'
+        )
     if not key:
-        raise SettingsError('handles="hashed" needs key=outbox, so that hashes can be joined')
+        raise SettingsError(
+            'handles="hashed" needs a key, so that hashes can be joined; nothing was made; give key=outbox'
+        )
     return hasher(key)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import UUID
 
-from linq_nb.errors import SettingsError
+from linq_nb.errors import SettingsError, without_outcome
 from linq_nb.storable import is_missing
 
 _SCIENTIFIC = re.compile(r"\+?\d([.,]\d+)? ?e ?\+?\d+", re.IGNORECASE)
@@ -44,8 +44,9 @@ _LEAST_SIGNIFICANT = 7
 """A float with fewer digits before its last zeros was read from a text such as 2.02556E+9, as spreadsheets show it."""
 
 _SEPARATORS = "\u2212\u2043\u30fc\u00b7\u2219\u22c5~_[]"
-_LOST = "the digits are lost; read the column as text"
-_NOTHING_SENT = "; nothing was sent"
+_LOST = "the digits are lost"
+_READ_AS_TEXT = "read the column as text"
+_WITH_CODE = "write it with + and its country code"
 
 
 def to_e164(value: Any, region: str | None = None) -> Any:
@@ -96,7 +97,7 @@ def refusal(text: str) -> str | None:
     try:
         _parsed(text, None)
     except SettingsError as error:
-        return str(error).removesuffix(_NOTHING_SENT)
+        return without_outcome(str(error))
     return None
 
 
@@ -175,9 +176,9 @@ def _read(value: Any, region: str | None) -> str | None:
             raise _refusal(_LOST)
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise _refusal(f"a phone number is text, not a value of type {type(value).__name__}")
+        raise _refusal(f"a phone number is text, not a value of type {type(value).__name__}", "give it as text")
     if isinstance(value, int) and value <= 0:
-        raise _refusal("a phone number is no negative number; read the column as text")
+        raise _refusal("a phone number is no negative number")
     return _parsed(str(value), region)
 
 
@@ -208,10 +209,10 @@ def _parsed(text: str, region: str | None) -> str:
         raise _refusal(_LOST)
     digits = "".join(filter(str.isdigit, plain))
     if not _WRITTEN.fullmatch(plain) or not digits:
-        raise _refusal(f"this is not a phone number ({described(text)})")
+        raise _refusal(f"this is not a phone number ({described(text)})", _WITH_CODE)
     is_international = plain.startswith(("+", "00"))
     if len(digits.removeprefix("00")) > _MOST_DIGITS:
-        raise _refusal(f"a phone number has {_MOST_DIGITS} digits at most (this has {described(text)})")
+        raise _refusal(f"a phone number has {_MOST_DIGITS} digits at most (this has {described(text)})", "check it")
     if is_international:
         number = _number("+" + digits.removeprefix("00"), None, strictly=False)
     else:
@@ -220,8 +221,8 @@ def _parsed(text: str, region: str | None) -> str:
             number = _number("+" + digits, None, strictly=True)
     if number is None:
         region_hint = '; linq_nb.to_e164(numbers, region="US") adds that of a country'
-        hint = "write it with + and its country code" + ("" if region or is_international else region_hint)
-        raise _refusal(f"this is not a phone number that can be called ({described(text)}); {hint}")
+        hint = _WITH_CODE + ("" if region or is_international else region_hint)
+        raise _refusal(f"this is not a phone number that can be called ({described(text)})", hint)
     return number
 
 
@@ -274,9 +275,11 @@ def _checked_region(region: str | None) -> str | None:
     import phonenumbers
 
     if not isinstance(region, str) or region.upper() not in phonenumbers.SUPPORTED_REGIONS:
-        raise SettingsError(f"region is the code of a country such as US or DE, not {region!r}; nothing was sent")
+        raise SettingsError(
+            f"region is the code of a country such as US or DE, not {region!r}; nothing was sent; give such a code"
+        )
     return region.upper()
 
 
-def _refusal(reason: str) -> SettingsError:
-    return SettingsError(reason + _NOTHING_SENT)
+def _refusal(reason: str, todo: str = _READ_AS_TEXT) -> SettingsError:
+    return SettingsError(f"{reason}; nothing was sent; {todo}")

@@ -23,7 +23,7 @@ FRESH_S = 0.2
 """How long the journal's refusals are used without reading them again, in seconds of real time."""
 
 ASK_AGAIN_S = 60.0
-"""How long a chat is not read again to see whether its person has written since, in seconds."""
+"""Shortest interval between two reads of a chat that look for a new message of its person, in seconds."""
 
 FEW_MESSAGES = 20
 """Messages of a chat that are read for that: an answer of the person is among the newest."""

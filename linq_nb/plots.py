@@ -215,7 +215,9 @@ def _axes(ax: Axes | None, height: float = 4) -> Axes:
     try:
         from matplotlib import pyplot
     except ImportError:
-        raise SettingsError("plots need matplotlib: pip install 'linq_nb[plots]'") from None
+        raise SettingsError(
+            "plots need matplotlib, which is not installed; nothing was drawn; pip install 'linq_nb[plots]'"
+        ) from None
     clear = {"facecolor": "none"}
     _, ax = pyplot.subplots(figsize=(8, height), layout="constrained", facecolor="none", subplot_kw=clear)
     return ax

@@ -13,7 +13,7 @@ from pathlib import PurePath
 from urllib.parse import urlsplit
 
 from linq_nb import audio, views
-from linq_nb.errors import AudioError
+from linq_nb.errors import AudioError, problem_of, without_outcome
 from linq_nb.hosts import is_private_host
 from linq_nb.model import Chat, Finding, VoiceMemo, names_of_parameters, url_names_of
 from linq_nb.status import NO_RECEIPT_SERVICE
@@ -84,7 +84,11 @@ def one_source(memo: VoiceMemo) -> Iterator[Finding]:
     names = [name for name, value in given.items() if value]
     if len(names) != 1:
         which = names_of(names) if names else "none"
-        yield _error("one_source", f"a memo has exactly one of audio, URL and attachment id; this one has {which}")
+        yield _error(
+            "one_source",
+            f"a memo has exactly one of audio, URL and attachment id, and this one has {which}; make it by from_file, "
+            "from_url or from_attachment",
+        )
 
 
 def known_format(memo: VoiceMemo) -> Iterator[Finding]:
@@ -97,7 +101,10 @@ def declared_type(memo: VoiceMemo) -> Iterator[Finding]:
     if memo.declared_type is None or real is None:
         return
     if audio.mime_format(memo.declared_type) != memo.format:
-        yield _error("declared_type", f"declared as {memo.declared_type}, but it is {real.label} ({real.mime_type})")
+        yield _error(
+            "declared_type",
+            f"declared as {memo.declared_type}, but it is {real.label} ({real.mime_type}); leave out mime_type",
+        )
 
 
 def extension(memo: VoiceMemo) -> Iterator[Finding]:
@@ -111,7 +118,7 @@ def extension(memo: VoiceMemo) -> Iterator[Finding]:
             yield _warning("extension", f"the URL has no extension; {wants}, and may refuse it")
             return
         real = f", but is {facts.label}" if facts and named else ""
-        yield _error("extension", f"the URL ends in {suffix}{real}; {wants}")
+        yield _error("extension", f"the URL ends in {suffix}{real}; {wants}; upload the file instead")
     elif memo.data is not None and facts and named != memo.format:
         named_so = f"named {suffix}" if suffix else "named without extension"
         yield _warning("extension", f"{named_so}, but is {facts.extension}: uploaded as {upload_name(memo)}")
@@ -153,7 +160,7 @@ def sound(memo: VoiceMemo) -> Iterator[Finding]:
     try:
         levels = audio.levels(memo.data)
     except AudioError as error:
-        yield _warning("undecodable", f"the audio could not be decoded to look at its loudness: {error}")
+        yield _warning("undecodable", f"the audio could not be decoded to look at its loudness: {problem_of(error)}")
         return
     if levels is None:
         return
@@ -254,7 +261,7 @@ def _smaller(memo: VoiceMemo) -> str:
     try:
         bit_rate = audio.fitting_bit_rate(memo.data) if memo.data is not None and memo.duration_ms else None
     except AudioError as error:
-        return str(error)
+        return without_outcome(str(error))
     if bit_rate is None:
         return "shorten it"
     needs = "" if audio.can_transcode() else ", which needs `pip install linq_nb[audio]`"

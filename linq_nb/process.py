@@ -26,7 +26,7 @@ class Home:
         """Raise SettingsError in a forked child."""
         if os.getpid() != self.pid:
             raise SettingsError(
-                f"this {self._noun} belongs to process {self.pid}; call linq_nb.connect() here; nothing was sent"
+                f"this {self._noun} belongs to process {self.pid}; nothing was sent; call linq_nb.connect() here"
             )
 
 

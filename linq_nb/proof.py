@@ -97,7 +97,10 @@ def message(raw: Raw, message_id: str, chat_id: str | None) -> Message:
 
 
 def messages_of(messages: Sequence[Message], chat_id: str) -> Sequence[Message]:
-    """Return those of a page of messages that are of this chat; a page without any is not it."""
+    """Return those messages of a page that are of this chat.
+
+    Raises OfAnother for a page with records but none of these.
+    """
     of_chat = [message for message in messages if same_id(chat_id, message.chat_id)]
     if messages and not of_chat:
         raise OfAnother("it tells of another chat")
@@ -105,7 +108,10 @@ def messages_of(messages: Sequence[Message], chat_id: str) -> Sequence[Message]:
 
 
 def chats_of(chats: Sequence[Chat], from_: str | None, to: str | None) -> Sequence[Chat]:
-    """Return those of a page of chats that have this line and this handle in them; a page without any is not it."""
+    """Return those chats of a page that have this line and this handle in them.
+
+    Raises OfAnother for a page with records but none of these.
+    """
     fitting = [chat for chat in chats if _has(chat, from_, is_me=True) and _has(chat, to, is_me=False)]
     if chats and not fitting:
         raise OfAnother("it tells of other chats")

@@ -173,7 +173,8 @@ def _listen(app: Callable[..., Any], host: str, port: int, **limits: Any) -> Any
         import waitress
     except ImportError:
         raise SettingsError(
-            'receiving webhooks needs waitress, which is not installed; pip install "linq_nb[receiver]"'
+            "receiving webhooks needs waitress, which is not installed; nothing was started; "
+            'pip install "linq_nb[receiver]"'
         ) from None
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     server = waitress.create_server(
@@ -256,13 +257,19 @@ def _run(options: argparse.Namespace, stop: threading.Event) -> None:
     secret = _read_secrets(options.secret_file) if options.secret_file else ingest.secrets_of(None)
     webhooks.check_secret(secret, scheme=options.scheme)
     if not options.path.startswith("/") or options.path == HEALTH:
-        raise SettingsError(f"--path begins with a slash and is not {HEALTH}")
+        raise SettingsError(
+            f"--path begins with a slash and is not {HEALTH}; nothing was started; give another, such as /linq"
+        )
     if not 0 <= options.port < 65_536:
-        raise SettingsError("--port is a number from 0 to 65535")
+        raise SettingsError(
+            "--port is a number from 0 to 65535; nothing was started; give another, or 0 for a free one"
+        )
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a burst that waits for a thread is no trouble
     with closing(Journal(find_journal(options.journal, os.environ, Path("~").expanduser())[0])) as journal:
         if journal.in_memory:
-            raise SettingsError("a journal in memory ends with the receiver; give --journal a file or a server")
+            raise SettingsError(
+                "a journal in memory ends with the receiver; nothing was started; give --journal a file or a server"
+            )
         address = {"host": options.host, "port": options.port, "path": options.path, "scheme": options.scheme}
         with Receiver(journal, secret, **address) as receiver:
             print(f"Receiving on {receiver.url} into {journal.label}; GET {HEALTH} shows the counts.", flush=True)
@@ -283,4 +290,6 @@ def _read_secrets(name: str) -> list[Secret]:
     try:
         return ingest.secrets_in(Path(name).expanduser().read_text("utf-8"))
     except (OSError, ValueError, RuntimeError):
-        raise SettingsError(f"the secret file {Path(name).name!r} cannot be read") from None
+        raise SettingsError(
+            f"the secret file {Path(name).name!r} cannot be read; nothing was started; check its path and permissions"
+        ) from None

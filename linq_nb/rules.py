@@ -299,7 +299,7 @@ def _doubt_of_messages(send: Send, near: Sequence[Message], others: Sequence[Mes
     if any(_looks_alike(send, message.media[0]) for message in ours):
         return "a message with the same file name is of another time: a clock may be off"
     if any(message.created_at is None or not message.parts for message in near):
-        return "a message in the chat does not tell enough of itself to know whether it is it"
+        return "a message in the chat does not have enough fields to tell whether it is this memo"
     return None
 
 
@@ -313,7 +313,9 @@ def _doubt_of_time(search: _Search, posted_at: datetime, messages: Sequence[Mess
             "not in the chat yet; too early, by our clock or the time in Linq's answers, to say that it never will be"
         )
     if skew_at_post(search.send) is None and read.skew_then is None:
-        return "how far our clock was off when it was posted is not known, so a missing message proves nothing"
+        return (
+            "the difference between our clock and Linq's at the POST is not known, so a missing message proves nothing"
+        )
     if read.as_of is None or read.skew is None:
         return "Linq's answers tell no time (no Date header), so a missing message proves nothing"
     if any(message.created_at and message.created_at > read.as_of + TOLERANCE for message in messages):

@@ -31,7 +31,7 @@ from linq_nb.status import is_resolved
 from linq_nb.text import mask, names_of, plain_url, visual_key
 
 CHAT_FRESH_S = 300.0
-"""How many seconds a chat that was read is used without reading it again; Linq's 403/2024 stays the authority."""
+"""How long a cached chat is used, in seconds; Linq's 403/2024 stays the authority."""
 
 Mode = Literal["DEMO", "LIVE"]
 
@@ -289,7 +289,7 @@ class Session:
         self.check_recorded(sends)
 
     def check_recorded(self, sends: Iterable[Send]) -> None:
-        """Raise PreflightError for a send that went through another journal; a row that never went is of none."""
+        """Raise PreflightError for a send of another journal; a send without attempts is in no journal."""
         send_ids = {send.send_id for send in sends if send.attempts}
         if send_ids - self.journal.present(send_ids):
             raise _other_outbox(

@@ -34,6 +34,8 @@ PROFILE_VARIABLE = "LINQ_PROFILE"
 ENVIRON = HiddenMapping(os.environ)
 """The environment; a traceback that shows the variables of a frame does not show its values."""
 
+_CORRECT = f"correct {URL_VARIABLE} or base_url="
+
 _IS_KEY = re.compile(r"[!-~]+").fullmatch
 
 
@@ -113,7 +115,9 @@ def hidden_key(key: Secret | str | None) -> Secret | None:
 def _key(key: Secret, source: str) -> tuple[Secret, str]:
     key = Secret(key.reveal().strip())
     if not _IS_KEY(key.reveal()):
-        raise SettingsError(f"the API key from {source} has characters that no key has; copy it again")
+        raise SettingsError(
+            f"the API key from {source} has characters that no key has; nothing was sent; copy it again"
+        )
     return key, source
 
 
@@ -127,12 +131,16 @@ def _profile_token(home: Path, profile: str | None, *, required: bool) -> Secret
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         if not required:
             return Secret("")
-        raise SettingsError(f"{file.name} of the Linq CLI cannot be read; run `linq login` again") from None
+        raise SettingsError(
+            f"{file.name} of the Linq CLI cannot be read; nothing was sent; run `linq login` again"
+        ) from None
     name = profile or current
     token = tokens.get(name, Secret(""))
     if required and not token.reveal():
-        others = f"; it has {', '.join(map(repr, tokens))}" if tokens else ""
-        raise SettingsError(f"the Linq CLI has no token for profile {name!r}{others}; run `linq login`")
+        others = f" (it has {', '.join(map(repr, tokens))})" if tokens else ""
+        raise SettingsError(
+            f"the Linq CLI has no token for profile {name!r}{others}; nothing was sent; run `linq login`"
+        )
     return token
 
 
@@ -168,7 +176,7 @@ def _colab_key() -> tuple[Secret, str] | None:
 
 def _prompted(prompt: Callable[[], str] | None) -> tuple[Secret, str]:
     missing = SettingsError(
-        f"no Linq API key: set {KEY_VARIABLES[0]}, or run `linq login`, or pass api_key=; "
+        f"no Linq API key; nothing was sent; set {KEY_VARIABLES[0]}, or run `linq login`, or pass api_key=; "
         "without one, %linq_connect --demo (or connect(demo=True)) gives the whole toolkit on a demo"
     )
     try:
@@ -199,17 +207,20 @@ def check_base_url(url: str) -> str:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise SettingsError(
-            "the base URL is not a URL; nothing was sent; see LINQ_API_V3_BASE_URL or base_url="
-        ) from None
+        raise SettingsError(f"the base URL is not a URL; nothing was sent; {_CORRECT}") from None
     if "@" in parts.netloc:
-        raise SettingsError("the base URL carries a login; give the key by api_key= or the environment")
+        raise SettingsError(
+            "the base URL carries a login; nothing was sent; give the key by api_key= or the environment"
+        )
     is_host = re.fullmatch(r"[a-z0-9:._-]*[a-z0-9:_-]", host) and all(len(label) < 64 for label in host.split("."))
     is_plain = re.fullmatch("[!-~]+", url) and is_host and _PLAIN_PATH(parts.path)
     if parts.query or parts.fragment or not is_plain:
-        raise SettingsError(f"the base URL is not a plain URL such as {PRODUCTION}")
+        raise SettingsError(f"the base URL is not a plain URL such as {PRODUCTION}; nothing was sent; {_CORRECT}")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
-        raise SettingsError(f"the base URL must be https (plain http only on this machine); got {parts.scheme}")
+        raise SettingsError(
+            f"the base URL must be https (plain http only on this machine), not {parts.scheme}; nothing was sent; "
+            f"{_CORRECT}"
+        )
     shown_host = f"[{host}]" if ":" in host else host
     shown_port = f":{port}" if port not in (None, {"https": 443, "http": 80}[parts.scheme]) else ""
     path = parts.path.rstrip("/").removesuffix("/v3").rstrip("/")

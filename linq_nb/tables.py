@@ -299,7 +299,9 @@ def _frame_of(value: Any, outcome: str) -> pd.DataFrame:
     try:
         return pd.DataFrame(value, dtype=object)
     except ValueError as error:  # columns of several lengths, or single values
-        raise SettingsError(f"the columns do not make a table ({one_line(error, 120)}); {outcome}") from None
+        raise SettingsError(
+            f"the columns do not make a table ({one_line(error, 120)}); {outcome}; give columns of one length"
+        ) from None
 
 
 def _native_names(value: Any) -> list[str]:

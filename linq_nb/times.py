@@ -36,14 +36,17 @@ def horizon_of(value: str | float | timedelta | None) -> timedelta | None:
     if span > timedelta():
         return span
     raise SettingsError(
-        f"a horizon is a length of time such as 90s, 30m, 1h or 2d, not {_shown(value)}; nothing was asked"
+        f"a horizon is a length of time such as 90s, 30m, 1h or 2d, not {_shown(value)}; nothing was asked; "
+        "give it in one of these forms"
     )
 
 
 def timeout_of(seconds: float) -> float:
     """Read a time limit in seconds, which may be 0 or infinite; raises SettingsError for anything else."""
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
-        raise SettingsError(f"timeout is a number of seconds, not {_shown(seconds)}; nothing was asked")
+        raise SettingsError(
+            f"timeout is a number of seconds, not {_shown(seconds)}; nothing was asked; give one such as 120"
+        )
     return seconds
 
 
@@ -61,7 +64,7 @@ def time_of(value: Time | None, now: datetime, name: str = "since") -> datetime 
     except (ValueError, TypeError, OverflowError):
         raise SettingsError(
             f"{name} is a time such as 2026-03-01 or 2026-03-01T10:00, or a length of time before now such as 7d, "
-            f"not {_shown(value)}; nothing was read"
+            f"not {_shown(value)}; nothing was read; give it in one of these forms"
         ) from None
 
 

@@ -62,14 +62,16 @@ def _pyav() -> Iterator[Any]:
     """Give PyAV and turn all its errors into AudioError; raises that too where it is not installed."""
     av = load()
     if av is None:
-        raise AudioError(f"this needs PyAV; {refusals.INSTALL} installs it")
+        raise AudioError(f"this needs PyAV; nothing was sent; {refusals.INSTALL} installs it")
     try:
         yield av
     except Refusal as refusal:
         raise AudioError(str(refusal)) from None
     except (av.FFmpegError, *_PYAV_FAILURES) as error:
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:100]
-        raise AudioError(f"the audio cannot be decoded ({reason}); get the file again or export it anew") from error
+        raise AudioError(
+            f"the audio cannot be decoded ({reason}); nothing was sent; get the file again or export it anew"
+        ) from error
 
 
 class Decoder:

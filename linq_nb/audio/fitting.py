@@ -27,7 +27,10 @@ def bit_rate(seconds: float | None, max_bytes: int) -> int:
     Raises Refusal, with the longest length that would fit.
     """
     if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 1:
-        raise refusals.Refusal(f"max_bytes is a whole number from 1 on, not {max_bytes!r}; nothing was converted")
+        raise refusals.Refusal(
+            f"max_bytes is a whole number from 1 on, not {max_bytes!r}; nothing was converted; "
+            "leave it out for the 10 MB of a memo"
+        )
     longest = longest_s(max_bytes)
     if seconds is not None and seconds > longest:
         raise too_long(seconds, max_bytes)

@@ -49,7 +49,7 @@ def levels(data: Bytes, n: int = 100) -> Levels | None:
     budget of a look: 30 minutes, or 3 s of processor time.
     """
     if n < 1:
-        raise AudioError(f"a waveform has at least one part, not {n}")
+        raise AudioError(f"a waveform has at least one part, not {n}; nothing was sent; give 1 or more")
     sound = measured(data)
     if sound.pcm is None and not codec.can_transcode():
         return None
@@ -104,7 +104,7 @@ def _heard(view: memoryview, sound: Sound, parts: int) -> Heard:
         squared += len(sample)
         total += len(part)
     if not total:
-        raise AudioError("this file has no sound that can be decoded; get the file again")
+        raise AudioError("this file has no sound that can be decoded; nothing was sent; get the file again")
     return Heard(tops, math.sqrt(squares / squared) / 32768, clipped / total, budget.heard_s, not budget.was_cut)
 
 

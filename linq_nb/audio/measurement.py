@@ -23,7 +23,9 @@ def view_of(data: Bytes) -> memoryview:
     try:
         return memoryview(data).cast("B")
     except TypeError:
-        raise AudioError(f"audio is given as bytes, not as {type(data).__name__}; read the file first") from None
+        raise AudioError(
+            f"audio is given as bytes, not as {type(data).__name__}; nothing was sent; read the file first"
+        ) from None
 
 
 def sniff(view: memoryview) -> Sound | Refusal:

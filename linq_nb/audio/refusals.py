@@ -20,22 +20,22 @@ class Refusal(Exception):
 def convertible(description: str) -> Refusal:
     """Refuse audio that ``convert`` can turn into an M4A."""
     advice = f"load it with convert=True (--convert in a magic) for an M4A, which needs {INSTALL}"
-    return Refusal(f"this is {description}; {ACCEPTED}; {advice}", convertible=True)
+    return Refusal(f"this is {description}; {ACCEPTED}; nothing was sent; {advice}", convertible=True)
 
 
 def other_audio(description: str) -> Refusal:
     """Refuse audio that ``convert`` cannot read either."""
-    return Refusal(f"this is {description}; {ACCEPTED}; export it as one of these")
+    return Refusal(f"this is {description}; {ACCEPTED}; nothing was sent; export it as one of these")
 
 
 def not_audio(description: str) -> Refusal:
     """Refuse a file that is no audio."""
-    return Refusal(f"this is {description}; {ACCEPTED}; choose an audio file")
+    return Refusal(f"this is {description}; {ACCEPTED}; nothing was sent; choose an audio file")
 
 
 def cut_off(description: str) -> Refusal:
     """Refuse a file whose sound is missing, wholly or in part."""
-    return Refusal(f"this {description}; get the file again")
+    return Refusal(f"this {description}; nothing was sent; get the file again")
 
 
 def no_sound(format_name: str) -> Refusal:
@@ -45,4 +45,4 @@ def no_sound(format_name: str) -> Refusal:
 
 def damaged(description: str) -> Refusal:
     """Refuse a file of a known format whose structure cannot be read."""
-    return Refusal(f"this {description} file is damaged; get it again or export it anew")
+    return Refusal(f"this {description} file is damaged; nothing was sent; get it again or export it anew")

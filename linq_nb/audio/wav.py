@@ -18,7 +18,7 @@ _MOST_FLOAT = 10.0
 _SLIVER = 256
 """Whole numbers that use less than this part of their range (-48 dB) are of another scale: 16-bit values as int32."""
 
-_NAN = "samples hold NaN (not a number); fill or drop these first"
+_NAN = "samples hold NaN (not a number); nothing was sent; fill or drop these first"
 
 _POWERS = (7, 15, 23, 31)
 """Samples of 8, 16, 24 and 32 bits are divided by 2 to the power of these for floats of -1 to 1."""
@@ -36,7 +36,10 @@ def wav_from_samples(samples: Any, rate: int) -> bytes:
     """
     hertz = _rate(rate)
     if isinstance(samples, (bytes, bytearray, str)):
-        raise AudioError(f"samples are numbers, not {type(samples).__name__}; load a file with from_bytes or from_file")
+        raise AudioError(
+            f"samples are numbers, not {type(samples).__name__}; nothing was sent; load a file with from_bytes or "
+            "from_file"
+        )
     values = samples.__array__() if hasattr(samples, "__array__") else _from_numbers(samples)
     _check_shape(values.shape)
     return wav_file(_to_16_bit(values), hertz, values.shape[1] if values.ndim == 2 else 1)
@@ -46,19 +49,27 @@ def _rate(rate: Any) -> int:
     try:
         hertz = int(rate) if isinstance(rate, float) and rate.is_integer() else operator.index(rate)
     except TypeError:
-        raise AudioError(f"the sample rate is a whole number of Hz, not {rate!r}") from None
+        raise AudioError(
+            f"the sample rate is a whole number of Hz, not {rate!r}; nothing was sent; 16000 suits speech"
+        ) from None
     if not _MIN_RATE <= hertz <= _MAX_RATE or isinstance(rate, bool):
-        raise AudioError(f"the sample rate is in Hz, {_MIN_RATE} to {_MAX_RATE}, not {rate!r}; 16000 suits speech")
+        raise AudioError(
+            f"the sample rate is in Hz, {_MIN_RATE} to {_MAX_RATE}, not {rate!r}; nothing was sent; 16000 suits speech"
+        )
     return hertz
 
 
 def _check_shape(shape: Sequence[int]) -> None:
     """Raise AudioError for axes that are not (frames,) or (frames, channels)."""
     if len(shape) not in (1, 2) or (len(shape) == 2 and not 1 <= shape[1] <= _MAX_CHANNELS):
-        turn = "; transpose it (`samples.T`)" if len(shape) == 2 and 1 <= shape[0] <= _MAX_CHANNELS else ""
-        raise AudioError(f"samples have one axis, or two as (frames, channels), not the shape {tuple(shape)}{turn}")
+        is_turned = len(shape) == 2 and 1 <= shape[0] <= _MAX_CHANNELS
+        todo = "transpose it (`samples.T`)" if is_turned else "give one row a frame"
+        raise AudioError(
+            f"samples have one axis, or two as (frames, channels), not the shape {tuple(shape)}; nothing was sent; "
+            f"{todo}"
+        )
     if not shape[0]:
-        raise AudioError("there are no samples; record or load some first")
+        raise AudioError("there are no samples; nothing was sent; record or load some first")
 
 
 def _to_16_bit(samples: Any) -> bytes:
@@ -71,7 +82,9 @@ def _to_16_bit(samples: Any) -> bytes:
         _check_floats(float(wide.min()), float(wide.max()))
         samples = (wide.clip(-1, 1) * 32767).round()
     elif kind not in "iu":
-        raise AudioError(f"samples are floats or integers, not {samples.dtype}")
+        raise AudioError(
+            f"samples are floats or integers, not {samples.dtype}; nothing was sent; convert them to floats"
+        )
     elif size == 8:
         _check_range(int(samples.min()), int(samples.max()))
     else:
@@ -130,7 +143,7 @@ def _from_numbers(samples: Any) -> Any:
         is_wide = bool(rows) and hasattr(rows[0], "__len__")
         shape: tuple[int, ...] = (len(rows), len(rows[0])) if is_wide else (len(rows),)
         if is_wide and any(len(row) != shape[1] for row in rows):
-            raise AudioError("every frame needs the same number of channels")
+            raise AudioError("every frame needs the same number of channels; nothing was sent; give each as many")
         numbers = [number for row in rows for number in row] if is_wide else rows
         _check_shape(shape)
         dtype = code if code and code in "bBhHiI" else "i2"
@@ -142,7 +155,9 @@ def _from_numbers(samples: Any) -> Any:
             _check_range(min(numbers), max(numbers))
         return np.array(numbers, dtype).reshape(shape)
     except (TypeError, ValueError):
-        raise AudioError("samples are plain numbers: floats of -1 to 1, or 16-bit integers") from None
+        raise AudioError(
+            "samples are plain numbers, and these are not; nothing was sent; give floats of -1 to 1, or 16-bit integers"
+        ) from None
 
 
 def wav_file(raw: bytes, rate: int, channels: int, mu_law: bool = False) -> bytes:

@@ -38,10 +38,10 @@ class Client:
     """Linq's Partner API v3, the part that voice memos and their audit need.
 
     ``timeout`` is in seconds, for each request as a whole. Reads and uploads are repeated as ``rules`` allows, and
-    return records; ``post_memo`` makes one request and returns its answer. Raises ApiError and its kinds when Linq
-    says no, NotSent when a request got no answer, SettingsError when this machine's setup is why. ``steady`` gives
-    seconds that go on with the real time whatever happens to the wall clock ``now``; without it a ``now`` of the
-    caller's is all the time there is.
+    after a refusal on a reused connection; they return records. ``post_memo`` makes one request and returns its
+    answer. Raises ApiError and its kinds when Linq says no, NotSent when a request got no answer, SettingsError when
+    this machine's setup is why. ``steady`` gives seconds that go on with the real time whatever happens to the wall
+    clock ``now``; without it a ``now`` of the caller's is all the time there is.
     """
 
     def __init__(
@@ -338,9 +338,9 @@ class Client:
             return self._ask_linq(method, target, content, check=check)
 
         outcome = self._repeat(kind, ask)
-        while (
+        while (  # it may be the late refusal of an earlier request: ask again on another connection
             isinstance(outcome, Answer)
-            and outcome.is_on_reused_connection  # so it may refuse another request; its connection is closed by now
+            and outcome.is_on_reused_connection
             and rules.memo_outcome(outcome.http_status) == "rejected"
         ):
             outcome = self._repeat(kind, ask)

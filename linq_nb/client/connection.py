@@ -63,8 +63,8 @@ class Connection:
     def __init__(self, origin: Origin, deadline: float) -> None:
         self.origin = origin
         self.idle_since = 0.0
-        self.is_kept = self._is_used = False
-        """Whether there was an exchange before this one, and whether there was any."""
+        self.is_kept = False  # whether an exchange came before the present one
+        self._is_used = False  # whether there was any exchange
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
         with _errors(httpx.ConnectTimeout, httpx.ConnectError):
             timeout = min(CONNECT_TIMEOUT_S, _left(deadline))

@@ -100,7 +100,7 @@ class ProxyTransport(httpx.HTTPTransport):
             raise self._fault(error, request.url.host) from None
 
     def _fault(self, error: Exception, host: str) -> httpx.TransportError:
-        """Return what is wrong with the proxy, which opened no way to ``host``."""
+        """Return what is wrong with the proxy, which did not connect to ``host``."""
         variable, place = self._proxy.variable, self._proxy.place
         if fault := certificate_fault(error, httpx.URL(place).host):
             return fault
@@ -113,16 +113,19 @@ class ProxyTransport(httpx.HTTPTransport):
                 f"write them into {variable} before the host, as USER:PASSWORD@HOST:PORT, an @ in them as %40",
             )
         if status.isdigit():
-            why = f"opens no way to {host} (HTTP {status})"
+            why = f"does not connect to {host} (HTTP {status})"
             if status[0] == "5":  # it may pass
                 return httpx.ProxyError(f"the proxy {place} that {variable} names {why}")
-            todo = f"have whoever runs it allow {host}, or add {host} to NO_PROXY where it can be reached directly"
+            todo = (
+                f"ask the proxy's administrator to allow {host}, "
+                f"or add {host} to NO_PROXY if it can be reached directly"
+            )
         elif isinstance(error, httpx.TimeoutException):
             why = "does not answer in time"
         elif isinstance(error, httpx.ConnectError):
             why = "cannot be reached"
         elif isinstance(error, httpx.ProxyError):  # by SOCKS
-            why = f"opens no way to {host}"
+            why = f"does not connect to {host}"
         else:
             why = "does not answer as a proxy does"
         return SetupFault(f"the proxy {place} that {variable} names {why}", todo)

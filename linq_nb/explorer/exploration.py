@@ -64,7 +64,7 @@ class Exploration:
     def choose(self, **changes: Any) -> None:
         """Change conditions of the filter and go back to the first page. Raises SettingsError for another name."""
         if wrong := [name for name in changes if name not in FIELDS]:
-            raise SettingsError(f"a filter has no {wrong[0]!r}; it has {', '.join(FIELDS)}; nothing was changed")
+            raise SettingsError(f"a filter has no {wrong[0]!r}; nothing was changed; it has {', '.join(FIELDS)}")
         if isinstance(status := changes.get("status"), str) and name_key(status) == NEEDS_ME:
             changes = {**changes, "status": None, "needs_me": True}
         values = {name: self._value(name, value) for name, value in changes.items()}
@@ -86,7 +86,8 @@ class Exploration:
         if is_value:
             with contextlib.suppress(ValueError, TypeError, OverflowError):
                 return int(value)
-        raise SettingsError(f"{name} of a filter is not {clean(value, 60)!r}; nothing was changed")
+        todo = "give a code, such as 2024" if name == "error" else "give one text"
+        raise SettingsError(f"{name} of a filter is not {clean(value, 60)!r}; nothing was changed; {todo}")
 
     def _chat_id(self, value: Any) -> str:
         """Return the id of the chat with this id, name or handle."""
@@ -103,14 +104,17 @@ class Exploration:
         for name in EQUAL.keys() & values.keys():
             by_key = {_key(name, value): value for value, _ in self.choices()[name]}
             if values[name] is not None and values[name] not in by_key and name != "chat":
-                raise SettingsError(f"the filter {name} has no {clean(values[name], 60)!r} here; nothing was changed")
+                raise SettingsError(
+                    f"the filter {name} has no {clean(values[name], 60)!r} here; nothing was changed; "
+                    "choose a value of its list"
+                )
             values[name] = by_key.get(values[name], values[name])
         self.choose(**values)
 
     def order(self, sort: str, *, descending: bool) -> None:
         """Sort by a column and go back to the first page."""
         if sort not in self.table.columns:
-            raise SettingsError(f"there is no column {clean(sort, 60)!r}; nothing was changed")
+            raise SettingsError(f"there is no column {clean(sort, 60)!r}; nothing was changed; sort by another")
         self.sort, self.descending, self.offset = sort, bool(descending), 0
 
     def turn_to(self, offset: int) -> None:

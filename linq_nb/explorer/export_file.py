@@ -29,7 +29,9 @@ _MASKED = tuple(
 def write(rows: Any, format: str, folder: Path, rows_at_most: int = EXCEL_ROWS) -> Path:  # noqa: A002
     """Write a narwhals frame to a new file in a folder; returns its path. Raises SettingsError when it cannot be."""
     if format not in SUFFIXES:
-        raise SettingsError(f"the format is one of {', '.join(SUFFIXES)}, not {format!r}; nothing was written")
+        raise SettingsError(
+            f"the format is one of {', '.join(SUFFIXES)}, not {format!r}; nothing was written; give one of these"
+        )
     package, extra = NEEDED.get(format, ("pandas", ""))
     if importlib.util.find_spec(package) is None:
         raise SettingsError(f'this needs {package}; nothing was written; pip install "linq_nb[{extra}]"')

@@ -62,7 +62,7 @@ class Choice:
         if self.table is not None:
             return cell_code.from_table(self.table.name, self.table.chat, self.table.audio, names, how)
         if self.memo is None or not self.chats:
-            raise LinqError("choose a chat and audio first, then there is something to copy")
+            raise LinqError("no chat or no audio is chosen yet; nothing was copied; choose both first")
         chosen = cell_code.Chosen(self.memo, self.audio.source, self.convert, self.chats, self.copy)
         return cell_code.magic(chosen, names, self.list.offered) if how == "magic" else cell_code.python(chosen, names)
 

@@ -259,7 +259,8 @@ class SendForm(Sending):
                 self.copy = min(max(int(copy), 1), MAX_COPY)
             except (TypeError, ValueError, OverflowError):
                 raise SettingsError(
-                    f"the copy is a whole number from 1 to {MAX_COPY:,}, not {clean(copy, 40)!r}; nothing was changed"
+                    f"the copy is a whole number from 1 to {MAX_COPY:,}, not {clean(copy, 40)!r}; nothing was changed; "
+                    "give such a number"
                 ) from None
         if convert is not None:
             self.convert = bool(convert)

@@ -368,10 +368,10 @@ class Sending(Unpicklable, Widget):
 
     def _follow(self) -> None:
         if self._may_follow and self._has_page:
-            self.outcomes.follow(self._guard(self._take_over), self._guard(self._end_following))
+            self.outcomes.follow(self._guard(self._show_followed), self._guard(self._end_following))
 
-    def _take_over(self) -> None:
-        """Show what has become of the sends meanwhile; a fault of an earlier look is over."""
+    def _show_followed(self) -> None:
+        """Show the sends as the journal has them now; the record is renewed at most every KEEP_S seconds."""
         if self.outcomes.refresh() and time.monotonic() - self._kept_at > KEEP_S:
             self._keep()
 

@@ -37,7 +37,7 @@ Claimed = tuple[Send, Claim | None, rules.Next]
 
 
 class _Row(NamedTuple):
-    """A send with the rest of its row; ``is_over``: its lease is."""
+    """A send with the rest of its row; ``is_over``: its lease has run out."""
 
     send: Send
     epoch: int

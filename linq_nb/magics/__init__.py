@@ -22,7 +22,10 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     try:
         magics = LinqMagics(shell)
     except TraitError as error:
-        raise SettingsError(f"invalid configuration of LinqMagics: {error}") from None
+        raise SettingsError(
+            f"invalid configuration of LinqMagics: {error}; the magics were not loaded; correct it where IPython is "
+            "configured"
+        ) from None
     shell.register_magics(magics)
     matcher = matcher_for(shell)
     shell.Completer.custom_matchers.append(matcher)

@@ -94,7 +94,9 @@ class LinqMagics(Magics):
         args = parse(command, [fill(token, scope) for token in tokens])
         args.quiet = getattr(args, "quiet", False) or text.endswith(";") or self.quiet
         if args.into is not None and not is_variable_name(args.into):
-            raise SettingsError(f"--into takes a name for a variable, not {args.into!r}; nothing was done")
+            raise SettingsError(
+                f"--into takes a name for a variable, not {args.into!r}; nothing was done; give one such as result"
+            )
         columns = _columns(command, args)
         result = act(args, scope)
         register_accessor()
@@ -134,7 +136,9 @@ class LinqMagics(Magics):
                 f"nothing was sent; %linq_connect --into {NAME} binds it anew, or name yours with --via"
             )
         if args.via:
-            raise SettingsError(f"there is no Outbox called {name!r}; nothing was sent")
+            raise SettingsError(
+                f"there is no Outbox called {name!r}; nothing was sent; %linq_connect --into {name} makes it"
+            )
         outbox = connect()
         self._store(NAME, outbox)
         return outbox
@@ -148,7 +152,7 @@ class LinqMagics(Magics):
         present = self.shell.user_ns.get(NAME)
         if args.into is None and not isinstance(present, Outbox | None):
             raise SettingsError(
-                f"the name {NAME!r} is of type {type(present).__name__} here and was not changed; "
+                f"the name {NAME!r} is of type {type(present).__name__} here; nothing was changed; "
                 f"--into NAME binds another name, --into {NAME} replaces this one"
             )
         return connect(
@@ -189,7 +193,9 @@ class LinqMagics(Magics):
         source = args.from_
         if isinstance(source, str):
             if source not in scope:
-                raise SettingsError(f"the name {source!r} is not defined; --from takes the name of a frame of sends")
+                raise SettingsError(
+                    f"the name {source!r} is not defined; nothing was opened; --from takes the name of a frame of sends"
+                )
             source = scope[source]
         explorer = Explorer(self._outbox(args, scope) if source is None else source)
         explorer.filter(text=args.search or "", status=args.status)
@@ -230,7 +236,7 @@ class LinqMagics(Magics):
 
     @_magic(spec.STATUS)
     def linq_status(self, args: SimpleNamespace, scope: Scope) -> pd.DataFrame:
-        """The sends as they are go to --into also when this is interrupted."""
+        """Refresh or watch the sends. After an interrupt, their current status is stored under --into too."""
         if args.timeout is not None and not args.watch:
             raise wrong(spec.STATUS, "--timeout is for --watch")
         if args.settled and args.watch:
@@ -297,9 +303,11 @@ class LinqMagics(Magics):
         try:
             errors = errors_frame(None if code is None else int(code))
         except (TypeError, ValueError):
-            raise SettingsError(f"%linq_errors takes a code such as 2001, not {code!r}") from None
+            raise SettingsError(
+                f"%linq_errors takes a code such as 2001, not {code!r}; nothing was done; %linq_errors lists all codes"
+            ) from None
         if errors.empty:
-            raise SettingsError(f"Linq documents no error code {code}; %linq_errors lists all codes")
+            raise SettingsError(f"Linq documents no error code {code}; nothing was done; %linq_errors lists all codes")
         return errors
 
 

@@ -30,6 +30,8 @@ _FLAVOURS = {windows: _PART.replace("BACKSLASH", "(?!)" if windows else r"\\") f
 _PARTS = {windows: re.compile(part, re.VERBOSE) for windows, part in _FLAVOURS.items()}
 _WORDS = {windows: re.compile(f"(?:{part})+", re.VERBOSE) for windows, part in _FLAVOURS.items()}
 
+_TODO = "correct the expression, or write it in single quotes as plain text"
+
 _LITERAL = "\0"
 """Stands before a character that is literal, until the values are filled in."""
 
@@ -88,7 +90,10 @@ def split(line: str, *, windows: bool = WINDOWS) -> list[Token]:
 def fill(token: Token, scope: Mapping[str, Any]) -> Word:
     """Fill in Python values. Raises SettingsError for an unknown name, a failing expression or an open quote."""
     if token.open_quote:
-        raise SettingsError(f"the quote {token.open_quote} is not closed; nothing was sent")
+        raise SettingsError(
+            f"the quote {token.open_quote} is not closed; nothing was sent; close it, or put it inside the other kind "
+            "of quotes"
+        )
     option = None if token.quoted else re.match(r"--[\w-]+=", token.text)
     text = token.text[option.end() :] if option else token.text
 
@@ -138,8 +143,8 @@ def _evaluate(expression: str, scope: Mapping[str, Any]) -> Any:
     except NameError as error:
         name = getattr(error, "name", None) or expression
         close = nearest(name, (name for name in scope if not name.startswith("_")))
-        hint = f"; did you mean {close!r}?" if close else ""
-        raise SettingsError(f"the name {name!r} is not defined{hint}; nothing was sent") from None
+        todo = f"did you mean {close!r}?" if close else _TODO
+        raise SettingsError(f"the name {name!r} is not defined; nothing was sent; {todo}") from None
     except Exception as error:  # noqa: BLE001  any error of the user's expression is shown in one line
         message = f"{{{expression}}} failed: {type(error).__name__}: {error}"
-        raise SettingsError(f"{message}; nothing was sent") from None
+        raise SettingsError(f"{message}; nothing was sent; {_TODO}") from None

@@ -47,7 +47,7 @@ def from_value(value: Any, rate: int | None = None, convert: bool = False) -> Vo
             f"a value of type {type(value).__name__} is not audio; nothing was sent; use a memo, path, bytes or samples"
         )
     if rate is None:
-        raise SettingsError("samples need their rate: --rate 16000 (in Hz); nothing was sent")
+        raise SettingsError("samples need their rate in Hz; nothing was sent; give it, as in --rate 16000")
     memo = VoiceMemo.from_samples(value, rate)
     return memo.convert() if convert else memo
 
@@ -61,7 +61,9 @@ def _from_text(text: str, scope: Mapping[str, Any], rate: int | None, convert: b
 
 def _refuse_rate(rate: int | None, name: str) -> None:
     if rate is not None:
-        raise SettingsError(f"--rate is for samples only, and {name} has its own rate; nothing was sent")
+        raise SettingsError(
+            f"--rate is for samples only, and {name} has its own rate; nothing was sent; leave out --rate"
+        )
 
 
 def _missing(text: str, scope: Mapping[str, Any]) -> LinqError:
@@ -81,8 +83,8 @@ def _missing(text: str, scope: Mapping[str, Any]) -> LinqError:
     close = nearest(path.name, candidates)
     where = "" if has_folder else f" (and no folder {clean(path.parent.name)!r})"
     differs = f" ({difference(close, path.name)})" if close and looks_like(close, path.name) else ""
-    hint = f"; did you mean {close!r}?{differs}" if close else ""
-    return AudioError(f"there is no {kinds} {clean(path.name)!r}{where}{hint}; nothing was sent")
+    todo = f"did you mean {close!r}?{differs}" if close else "check the name or the path"
+    return AudioError(f"there is no {kinds} {clean(path.name)!r}{where}; nothing was sent; {todo}")
 
 
 def _exists(path: str | Path) -> bool:

@@ -84,8 +84,8 @@ def parse(command: Command, words: Sequence[Word]) -> SimpleNamespace:
 
 def wrong(command: Command, message: str) -> SettingsError:
     """Return the error for a line that cannot be read."""
-    nothing_sent = "nothing was sent; " if command.name == "linq_voicememo" else ""
-    return SettingsError(f"%{command.name}: {message}; {nothing_sent}%{command.name} --help shows all options")
+    outcome = "nothing was sent" if command.name == "linq_voicememo" else "nothing was done"
+    return SettingsError(f"%{command.name}: {message}; {outcome}; %{command.name} --help shows all options")
 
 
 def is_variable_name(value: object) -> bool:

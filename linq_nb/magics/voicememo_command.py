@@ -71,7 +71,9 @@ class VoiceMemoCommand:
         """Return the Plan with --plan, else a frame with the outcome of each row."""
         args = self._args
         if (cell is None) == (args.from_ is None):
-            raise SettingsError("give the rows either in the cell or by --from; nothing was sent")
+            raise SettingsError(
+                "the rows are given either in the cell or by --from; nothing was sent; leave out one of the two"
+            )
         outbox = self._outbox()
         session = session_of(outbox)
         drafts = _drafts_of(args.from_, scope) if cell is None else drafts_of_table(of_text(cell))
@@ -98,7 +100,7 @@ class VoiceMemoCommand:
             if not isinstance(chat, Chat) and text_of(chat) is None:
                 raise SettingsError(
                     f"--chat takes a chat, its id or its name, not a value of type {type(chat).__name__}; "
-                    "nothing was sent"
+                    "nothing was sent; %linq_chats lists your chats"
                 )
         recipients = map(session.find_chat, args.chat)
         chats = {chat if isinstance(chat, str) else chat.chat_id: chat for chat in recipients}
@@ -163,4 +165,6 @@ def _drafts_of(value: Any, scope: Mapping[str, Any]) -> list[Draft | BadDraft]:
         return drafts_of_table(of_value(value))
     if isinstance(value, list | tuple):
         return list(value)
-    raise SettingsError(f"--from takes {_FROM_TAKES}, not a value of type {type(value).__name__}; nothing was sent")
+    raise SettingsError(
+        f"--from does not take a value of type {type(value).__name__}; nothing was sent; give {_FROM_TAKES}"
+    )

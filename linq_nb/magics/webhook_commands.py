@@ -99,7 +99,9 @@ def _with_version(url: str) -> str:
         parts = urlsplit(url)
         has_version = "version" in parse_qs(parts.query, keep_blank_values=True)
     except ValueError:
-        raise SettingsError("--create takes the URL that Linq posts to; nothing was created") from None
+        raise SettingsError(
+            "--create takes the URL that Linq posts to; nothing was created; give it as https://host/path"
+        ) from None
     query = parts.query if has_version else "&".join(filter(None, (parts.query, f"version={VERSION}")))
     return parts._replace(query=query).geturl()
 
@@ -113,7 +115,10 @@ def _free_name(given: Any, names: Mapping[str, Any]) -> str:
     """Return an unused name for the secret: a used one may hold the secret of another subscription."""
     name = SECRET_NAME if given is None else given
     if not is_variable_name(name):
-        raise SettingsError(f"--secret-into takes a name for a variable, not {name!r}; nothing was created")
+        raise SettingsError(
+            f"--secret-into takes a name for a variable, not {name!r}; nothing was created; "
+            f"give one such as {SECRET_NAME}"
+        )
     if names.get(name) is not None:
         raise SettingsError(f"the name {name!r} is used already; nothing was created; --secret-into takes another name")
     return str(name)
@@ -127,7 +132,7 @@ def _new_file(file: Path) -> TextIO:
         raise SettingsError(f"the file {file.name!r} exists already; nothing was created; name a new file") from None
     except OSError as error:
         raise SettingsError(
-            f"the file {file.name!r} cannot be written: {error.strerror}; nothing was created"
+            f"the file {file.name!r} cannot be written: {error.strerror}; nothing was created; name another file"
         ) from None
 
 

@@ -128,7 +128,9 @@ class VoiceMemo(Record):
         Raises AudioError when the id is not a uuid.
         """
         if not is_uuid(attachment_id):
-            raise AudioError(f"{attachment_id!r} is not an attachment id (a uuid); nothing was sent")
+            raise AudioError(
+                f"{attachment_id!r} is not an attachment id (a uuid); nothing was sent; from_file loads a file"
+            )
         return cls(source="attachment", attachment_id=attachment_id.lower())
 
     @classmethod

@@ -39,7 +39,7 @@ def is_uuid(text: object) -> bool:
 
 def split_url(url: str) -> Any:
     """Return the parts of a URL; raises AudioError for a text that is not a URL."""
-    refusal = AudioError("this is not a URL; give an https URL of an audio file; nothing was sent")
+    refusal = AudioError("this is not a URL; nothing was sent; give an https URL of an audio file")
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -55,7 +55,9 @@ def expanded(path: str | os.PathLike[str]) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError:
-        raise AudioError("the path begins with the home folder of an unknown user; nothing was sent") from None
+        raise AudioError(
+            "the path begins with the home folder of an unknown user; nothing was sent; give the whole path"
+        ) from None
 
 
 def same_looking(path: Path) -> Path:
@@ -94,18 +96,22 @@ def read_file(file: Path) -> bytes:
     shown = file.name if file.is_absolute() else os.fspath(file)
     try:
         if file.exists() and not file.is_file() and not file.is_dir():
-            raise AudioError(f"{shown!r} is a device or a pipe, not an audio file; nothing was sent")
+            raise AudioError(
+                f"{shown!r} is a device or a pipe, not an audio file; nothing was sent; choose an audio file"
+            )
         with file.open("rb") as stream:
             parts = iter(functools.partial(stream.read, _PART_BYTES), b"")
             data = b"".join(itertools.islice(parts, MAX_UPLOAD_BYTES // _PART_BYTES + 1))
     except FileNotFoundError:
         where = " at that path" if file.is_absolute() else f", seen from the folder {Path.cwd().name!r}"
-        raise AudioError(f"there is no file {shown!r}{where}; nothing was sent") from None
+        raise AudioError(f"there is no file {shown!r}{where}; nothing was sent; check the path") from None
     except IsADirectoryError:
-        raise AudioError(f"{shown!r} is a folder, not an audio file; nothing was sent") from None
+        raise AudioError(f"{shown!r} is a folder, not an audio file; nothing was sent; choose an audio file") from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "the path is not valid"
-        raise AudioError(f"cannot read {shown!r}: {why}; nothing was sent") from None
+        raise AudioError(
+            f"cannot read {shown!r}: {why}; nothing was sent; check its permissions, or choose another file"
+        ) from None
     if len(data) > MAX_UPLOAD_BYTES:
         raise AudioError(
             f"{file.name!r} is larger than 100 MiB; Linq takes memos up to 10 MB; nothing was sent; shorten it"

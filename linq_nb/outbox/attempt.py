@@ -71,12 +71,17 @@ def check_shape(draft: Draft) -> None:
     if isinstance(draft.copy, bool) or not isinstance(draft.copy, int) or not 1 <= draft.copy <= MAX_COPY:
         raise PreflightError(f"copy is a whole number from 1 to {MAX_COPY:,}; nothing was sent; correct the number")
     if draft.override_optout is not None and not draft.override_optout.strip():
-        raise PreflightError("override_optout takes the reason for writing all the same; nothing was sent")
+        raise PreflightError("override_optout is empty; nothing was sent; give the reason as text, or leave it out")
     if draft.force_notify is not None and not isinstance(draft.force_notify, bool):
-        raise PreflightError(f"force_notify is True or False, not {draft.force_notify!r}; nothing was sent")
+        raise PreflightError(
+            f"force_notify is True or False, not {draft.force_notify!r}; nothing was sent; "
+            "give True or False, or leave it out"
+        )
     check_extra(draft.extra)
     if not is_uuid(draft.chat_id):
-        raise PreflightError(f"{draft.chat_id!r} is not a chat id (a uuid); nothing was sent")
+        raise PreflightError(
+            f"{draft.chat_id!r} is not a chat id (a uuid); nothing was sent; outbox.chats() lists the ids"
+        )
 
 
 def refuse(findings: list[Finding], accept: Collection[str], draft: Draft) -> None:
@@ -235,7 +240,9 @@ class _Attempt:
                 self.session.throttle.limit(pause.seconds)
             self.pause(pause.seconds)
             outcome, tries = self._post_once(), tries + 1
-        if not self.is_accepted:  # an answer that was cut off may say enough even so
+        if (
+            not self.is_accepted
+        ):  # no whole 2xx came: this raises, unless a 2xx that was cut off still names the message
             chat_id, label = self.draft.chat_id, _chat_label(self.send)
             self._record_answer(proof.require_accepted(outcome, chat_id, label, self._attachment_id))
 

@@ -88,7 +88,10 @@ class Batch(Unpicklable):
             )
         session.check_plan(plan)
         if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= MAX_WORKERS:
-            raise LinqError(f"workers is a whole number from 1 to {MAX_WORKERS}, not {workers!r}; nothing was sent")
+            raise LinqError(
+                f"workers is a whole number from 1 to {MAX_WORKERS}, not {workers!r}; nothing was sent; "
+                "give a number in this range"
+            )
         self.plan, self.stopped_by = plan, ""
         self._session, self._accept, self._stop_after = session, accept, stop_after
         self._started_at = session.now()

@@ -55,16 +55,21 @@ def connect(  # over 40 lines: half of them are its arguments and their meaning
     api_key = settings_of.hidden_key(api_key)  # a traceback shows the arguments of a call
     base_url, journal = (HiddenUrl(url) if url else url for url in (base_url, journal))
     if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not 0 < timeout <= 3600:
-        raise SettingsError(f"timeout is a number of seconds up to 3600, not {timeout!r}")
+        raise SettingsError(
+            f"timeout is a number of seconds up to 3600, not {timeout!r}; nothing was opened; give seconds, such as 60"
+        )
     has_target = any(value is not None for value in (api_key, base_url, profile, transport))
     if demo and has_target:
         raise SettingsError(
-            "the demo takes no api_key, base_url, profile or transport; it is the demo or those, not both"
+            "the demo takes no api_key, base_url, profile or transport; nothing was opened; leave these out, "
+            "or leave out demo=True"
         )
     if demo or (demo is None and not has_target and settings_of.wants_demo()):
         return _connect_demo(journal, timeout, fresh, recover)
     if fresh:
-        raise SettingsError("fresh starts the demo anew, so it goes with the demo only; add demo=True or --demo")
+        raise SettingsError(
+            "fresh is for the demo only; nothing was opened; add demo=True (--demo), or leave out fresh"
+        )
     settings = settings_of.load(api_key=api_key, base_url=base_url, profile=profile, journal=journal)
     opened, now = Journal(settings.journal, wall=steady, recover=recover), clock or utc_now
     throttle = Throttle(sleep or time.sleep)

@@ -132,7 +132,9 @@ def _event(
     if secret is None:
         return webhooks.parse(delivery.body, at=session.now())
     if delivery.headers is None:
-        raise WebhookError("a stored webhook has no headers, so it cannot be verified; it was skipped")
+        raise WebhookError(
+            "a stored webhook has no headers, so it cannot be verified; it was skipped; store the headers too"
+        )
     for text in spellings(delivery.body):
         try:
             return webhooks.verify(text, delivery.headers, secret, scheme=scheme, max_age_s=None)

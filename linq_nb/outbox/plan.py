@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from linq_nb import preflight, views
-from linq_nb.errors import LinqError, PreflightError
+from linq_nb.errors import LinqError, PreflightError, without_outcome
 from linq_nb.model import BadDraft, Chat, Draft, Finding, Plan, PlanRow, Send, VoiceMemo, is_uuid, url_names_of
 from linq_nb.outbox import recovery
 from linq_nb.outbox.attempt import check_shape
@@ -41,9 +41,10 @@ def make_plan(session: Session, drafts: Any, accept: Collection[str] = (), *, st
     rows = tuple(planner.row(number, draft) for number, draft in enumerate(drafts))
     bad = [row for row in rows if row.verdict == "refused"]
     if strict and bad:
+        why = without_outcome(bad[0].why)
         raise PreflightError(
-            f"{len(bad)} of {len(rows)} rows cannot be sent, the first is row {bad[0].row}: {bad[0].why}; "
-            "nothing was sent",
+            f"{len(bad)} of {len(rows)} rows cannot be sent, the first is row {bad[0].row}: {why}; "
+            "nothing was sent; correct these rows, or plan without strict",
             findings=[finding for row in bad for finding in row.findings],
         )
     send_ids = "\n".join(row.wanted.send_id for row in rows if row.verdict == "send" and row.wanted)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Literal
 
 from linq_nb import rules
-from linq_nb.errors import LinqError
+from linq_nb.errors import LinqError, problem_of
 from linq_nb.model import Event, Message, Send
 from linq_nb.outbox.poll import event_of
 from linq_nb.session import Session
@@ -36,7 +36,7 @@ def _look_for(session: Session, send: Send) -> Send:
     try:
         messages, read = _read_chat(session, send)
     except LinqError as error:
-        match = rules.Match("ambiguous", f"the chat could not be read: {error}")
+        match = rules.Match("ambiguous", f"the chat could not be read: {problem_of(error)}")
     else:
         # asked after the chat was read
         rivals, under_way = session.journal.without_message_id(send.base_url, send.chat_id)
@@ -90,9 +90,11 @@ def resolve(session: Session, send: Send, outcome: Literal["sent", "not_sent"], 
     """Settle an unclear send by a person's word."""
     current = session.journal.get(send.send_id)
     if outcome not in ("sent", "not_sent"):
-        raise LinqError(f'resolve takes "sent" or "not_sent", not {outcome!r}; nothing was changed')
+        raise LinqError(
+            f'resolve takes "sent" or "not_sent", not {outcome!r}; nothing was changed; give one of the two'
+        )
     if not reason.strip():
-        raise LinqError("resolve needs the reason, which the journal keeps; nothing was changed")
+        raise LinqError('resolve needs the reason, which the journal keeps; nothing was changed; give reason="..."')
     if current is not None and session.journal.is_held(current.send_id):
         raise LinqError(
             "this memo is being sent right now by another cell, notebook or process; nothing was changed; wait until "
@@ -100,13 +102,19 @@ def resolve(session: Session, send: Send, outcome: Literal["sent", "not_sent"], 
         )
     if current is None or current.status not in UNCLEAR_STATUSES:
         status = current.status if current else "not in the journal"
-        raise LinqError(f"only an unknown send can be resolved; this one is {status}; nothing was changed")
+        raise LinqError(
+            f"only an unknown send can be resolved, and this one is {status}; nothing was changed; "
+            "outbox.sends('unknown') lists those that can"
+        )
     _refuse_under_way(session, current)
     at = session.now()
     settled = dataclasses.replace(current, status=outcome, checked_at=at)
     event = Event(send_id=current.send_id, at=at, source="resolve", status=outcome, body={"reason": reason})
     if not session.journal.replace(settled, event, was=current.status):
-        raise LinqError("this send has just changed; nothing was changed by this; look at it again")
+        raise LinqError(
+            "another notebook has just changed this send; your outcome was not recorded; look at outbox.sends(), then "
+            "resolve it again"
+        )
     return settled
 
 
@@ -119,6 +127,6 @@ def _refuse_under_way(session: Session, send: Send) -> None:
     left_s = session.client.timeout + rules.SETTLE.total_seconds() - seconds
     if send.posted_at is not None and not has_ended and left_s > 0:
         raise LinqError(
-            f"this memo may still be on its way: whoever sent it ended without an answer; nothing was changed; wait "
-            f"{left_s:.0f} s, then look with outbox.reconcile()"
+            f"this memo may still be on its way: the process that sent it ended without an answer; nothing was changed"
+            f"; wait {left_s:.0f} s, then look with outbox.reconcile()"
         )

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 def replay(session: Session, month: Iterable[Day]) -> int:
     """Write a month of the demo to the journal; returns how many sends were new."""
     if session.demo is None:
-        raise SettingsError("replay takes the demo's month, and this outbox is not the demo's; nothing was written")
+        raise SettingsError(
+            "replay takes the demo's month, and this outbox is not the demo's; nothing was written; "
+            "linq_nb.connect(demo=True) has one"
+        )
     from linq_nb.demo.month import without_collections
 
     reader, progress = _MonthReader(session), live.Progress()

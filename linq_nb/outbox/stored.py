@@ -94,7 +94,7 @@ def items(source: Any, column: str | None, skips: SkipLog) -> Iterator[Item]:
     if isinstance(source, bytes) or not isinstance(source, Iterable):
         raise SettingsError(
             "stored webhooks are a file, a folder of files, a DataFrame or many payloads, "
-            f"not of type {type(source).__name__}; nothing was read"
+            f"not of type {type(source).__name__}; nothing was read; give one of these"
         )
     return _of_many(source, skips)
 
@@ -126,8 +126,8 @@ def _of_table(table: Table, column: str | None) -> Iterator[Item]:
         rows = (row[place] for row in table.rows)
     else:
         raise SettingsError(
-            "name the frame's column with the payloads (column=), or give it two called headers and body; "
-            "nothing was read"
+            "it is not clear which column of the frame has the payloads; nothing was read; name it (column=), or give "
+            "the frame two called headers and body"
         )
     return ((row, f"row {number}") for number, row in enumerate(rows))
 
@@ -151,7 +151,7 @@ def _of_path(path: Path, skips: SkipLog) -> Iterator[Item]:
     if path.is_dir():
         return _of_folder(path, skips)
     if not path.is_file():
-        raise SettingsError(f"there is no file or folder {path.name!r}; nothing was read")
+        raise SettingsError(f"there is no file or folder {path.name!r}; nothing was read; check the path")
     return _of_single(path, skips)
 
 
@@ -160,7 +160,8 @@ def _of_single(file: Path, skips: SkipLog) -> Iterator[Item]:
         yield from _of_file(file, file.name, skips)
     except _DAMAGED as error:
         raise SettingsError(
-            f"cannot read {file.name!r}: {_reason(error)}; the deliveries before it were written"
+            f"cannot read {file.name!r}: {_reason(error)}; the deliveries before it were written; "
+            "repair it and run this again, which writes nothing twice"
         ) from None
 
 

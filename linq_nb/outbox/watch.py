@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 JOURNAL_POLL_S = 5.0
-"""How often the journal is read again meanwhile, since webhooks and other notebooks write to it too; in seconds."""
+"""Polling interval of the journal during a watch, in seconds; webhooks and other notebooks write to it too."""
 
 
 class Watched(SendList):

@@ -56,7 +56,10 @@ class Recorder(Widget):
 
     def __init__(self, *, limit_bytes: int = MAX_MEMO_BYTES, start: bool = False) -> None:
         if isinstance(limit_bytes, bool) or not isinstance(limit_bytes, int) or not 0 < limit_bytes <= MAX_MEMO_BYTES:
-            raise SettingsError(f"limit_bytes is a whole number from 1 to {MAX_MEMO_BYTES:,}, not {limit_bytes!r}")
+            raise SettingsError(
+                f"limit_bytes is a whole number from 1 to {MAX_MEMO_BYTES:,}, not {limit_bytes!r}; nothing was opened; "
+                "leave it out for the limit of a memo"
+            )
         self._takes: dict[str, Take] = {}
         self._chosen: str | None = None
         self._uploads: dict[str, tuple[object, ChunkedUpload, Mapping[str, Any]]] = {}

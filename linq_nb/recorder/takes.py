@@ -10,7 +10,7 @@ from typing import Any
 from linq_nb import audio, preflight, views
 from linq_nb.audio.refusals import INSTALL
 from linq_nb.audio.wav import wav_file
-from linq_nb.errors import AudioError
+from linq_nb.errors import AudioError, problem_of
 from linq_nb.model import VoiceMemo
 from linq_nb.text import clean
 
@@ -137,7 +137,9 @@ def trimmed(take: Take, start_ms: object, end_ms: object, limit_bytes: int) -> T
         raise AudioError(f"{take.name} is a file: it cannot be trimmed here; nothing was changed; trim the file itself")
     start, end = max(0, _whole(start_ms)), min(_whole(end_ms), take.recorded_ms)
     if end - start < SHORTEST_MS:
-        raise AudioError(f"{take.name}: the start must lie at least 0.1 s before the end; nothing was changed")
+        raise AudioError(
+            f"{take.name}: the start must lie at least 0.1 s before the end; nothing was changed; choose a longer part"
+        )
     a, b = (_SAMPLE_BYTES * round(ms * take.rate_hz / 1000) for ms in (start, end))
     part = take.pcm[a:] if end == take.recorded_ms else take.pcm[a:b]
     memo = _memo(take.name, part, take.rate_hz, limit_bytes)
@@ -149,13 +151,15 @@ def fitting(memo: VoiceMemo, limit_bytes: int) -> VoiceMemo:
     size = memo.size_bytes or 0
     if size <= limit_bytes:
         return memo
-    too_large = f"{views.size(size)} is over the {views.size(limit_bytes)} of a voice memo; nothing was kept"
+    too_large = f"{views.size(size)} is over the {views.size(limit_bytes)} of a voice memo"
     if not audio.can_transcode():
-        raise AudioError(f"{too_large}; shorten it, or {INSTALL} for an M4A, which holds about ten times as much")
+        raise AudioError(
+            f"{too_large}; nothing was kept; shorten it, or {INSTALL} for an M4A, which holds about ten times as much"
+        )
     try:
         return memo.convert(max_bytes=limit_bytes)
     except AudioError as error:
-        raise AudioError(f"{too_large}; {error}") from None
+        raise AudioError(f"{too_large}, and {problem_of(error)}; nothing was kept; shorten it") from None
 
 
 def m4a_seconds(limit_bytes: int) -> int:

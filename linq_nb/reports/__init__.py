@@ -54,7 +54,9 @@ def by(frame: Frame, *columns: str) -> Frame:
     the first and the last of them were asked for. Ordered by the columns named.
     """
     if not columns:
-        raise SettingsError('name a column to count by, as by(frame, "from_handle")')
+        raise SettingsError(
+            'by needs a column to count by; nothing was counted; name one, as in by(frame, "from_handle")'
+        )
     keys = parts.keys(columns, "by", (*COUNTS, *TIMES))
     asked = parts.asked(frame, "by", *keys, "status", "created_at")
     few = parts.few(asked, (*keys, "status"))
@@ -155,7 +157,7 @@ def latency(
     for 0.95 (linear interpolation).
     """
     if of not in LENGTHS:
-        raise SettingsError(f"of= is one of {', '.join(LENGTHS)}, not {of!r}")
+        raise SettingsError(f"of= is one of {', '.join(LENGTHS)}, not {of!r}; nothing was counted; give one of these")
     shares = _quantiles(q)
     keys = parts.keys(by, "latency", ("sends", of, *shares))
     rows = parts.asked(frame, "latency", *keys, of).filter(~nw.col(of).is_null())
@@ -163,7 +165,10 @@ def latency(
     if not keys:
         return parts.done(rows.select(parts.whole(nw.len(), "sends"), *quantiles), frame)
     if rows.implementation.is_pyarrow():
-        raise SettingsError("latency does not work on a pyarrow.Table; give it polars.from_arrow(table) or a DataFrame")
+        raise SettingsError(
+            "latency does not work on a pyarrow.Table; nothing was counted; give it polars.from_arrow(table) or a "
+            "DataFrame"
+        )
     result = rows.group_by(*keys).agg(nw.len().alias("sends"), *quantiles)
     return parts.done(parts.worded(result.with_columns(parts.whole("sends"))).sort(*keys), frame)
 
@@ -175,7 +180,9 @@ def _quantiles(q: Any) -> dict[str, float]:
     except (TypeError, ValueError):
         shares = []
     if isinstance(q, bool | str) or not shares or not all(0 <= share <= 1 for share in shares):
-        raise SettingsError(f"q= is one or more shares from 0 to 1, such as (0.5, 0.95), not {q!r}")
+        raise SettingsError(
+            f"q= is one or more shares from 0 to 1, not {q!r}; nothing was counted; give some, such as (0.5, 0.95)"
+        )
     return {f"p{share * 100:g}_s": share for share in shares}
 
 
@@ -209,9 +216,9 @@ def unconfirmed(frame: Frame, horizon: str | float | timedelta = "1h", now: Time
     """
     span = horizon_of(horizon)
     if span is None:
-        raise SettingsError('horizon= is a length of time, as "1h"')
+        raise SettingsError('horizon= is a length of time; nothing was counted; give one, as "1h"')
     if isinstance(now, datetime) and now.tzinfo is None:
-        raise SettingsError("now= is a time with its zone, such as datetime.now(UTC)")
+        raise SettingsError("now= is a time with its zone; nothing was counted; give one, such as datetime.now(UTC)")
     today = datetime.now(UTC)
     at = time_of(now, today, "now") or today
     shown = ("send_id", "chat_id", "chat_name", "is_group", "service", "status", "message_id", "accepted_at",
@@ -268,7 +275,9 @@ def compare(sends: Frame, messages: Frame) -> Frame:
                          "mime_type")  # fmt: skip
     if (type(ours), ours.implementation) != (type(theirs), theirs.implementation):
         kinds = [f"{type(table).__module__.split('.')[0]}'s {type(table).__name__}" for table in (sends, messages)]
-        raise SettingsError(f"compare takes two frames of one kind, not {' and '.join(kinds)}")
+        raise SettingsError(
+            f"compare takes two frames of one kind, not {' and '.join(kinds)}; nothing was counted; convert one of them"
+        )
     rows = _side_by_side(ours, theirs).select(
         _difference().alias("found"),
         nw.coalesce("message_id", "message_id_theirs").alias("message_id"),

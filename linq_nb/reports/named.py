@@ -19,7 +19,8 @@ LEAST_LETTERS = 4
 def chat_id(rows: Any, chat: Any, report: str, nothing: str) -> str:
     """Return the id of the chat of a narwhals frame with this id, name, or (1:1 chats) handle.
 
-    Raises SettingsError for none, or for several; ``report`` is who asks, and ``nothing`` says what was not done.
+    Raises SettingsError for none, or for several; ``report`` names the caller in an error, ``nothing`` says what was
+    not done.
     """
     has = rows.collect_schema().names()
     columns = ["chat_id", "chat_name", *(name for name in _OF_CHATS if name in has)]
@@ -37,7 +38,7 @@ def chat_id(rows: Any, chat: Any, report: str, nothing: str) -> str:
 
 
 def looking_like(value: Any, values: Iterable[str]) -> str | None:
-    """Return the only one of these values that looks like a value, or is the same handle, in full or masked."""
+    """Return the value that looks like ``value`` or is the same handle, masked or not; None when none or several do."""
     text = text_of(value) or str(value)
     handles = _handles(text)
     keys = {name_key(text), *handles, *map(mask, handles)}

@@ -44,12 +44,18 @@ def asked(frame: Any, report: str, *names: str, like: str = "to_frame(outbox.sen
         has = table.collect_schema().names()
     except TypeError:
         kind = type(frame).__name__
-        raise SettingsError(f"{report} takes a frame such as {like}, not a {kind}") from None
+        raise SettingsError(
+            f"{report} takes a frame, not a {kind}; nothing was counted; give one such as {like}"
+        ) from None
     except nw.exceptions.DuplicateError:
-        raise SettingsError(f"{report} takes a frame without duplicate columns; drop the duplicates") from None
+        raise SettingsError(
+            f"{report} takes a frame without duplicate columns; nothing was counted; drop the duplicates"
+        ) from None
     if missing := [name for name in names if name not in has]:
         columns = listed(has)
-        raise SettingsError(f"{report} needs the column {missing[0]!r} of {like}; the frame has {columns}")
+        raise SettingsError(
+            f"{report} needs the column {missing[0]!r} of {like}; nothing was counted; the frame has {columns}"
+        )
     table = nw.from_native(storable.table(table.select(*dict.fromkeys(names)).to_native()))
     if _has_numpy_dtypes(table.to_native()):
         table = nw.maybe_convert_dtypes(table)
@@ -158,7 +164,9 @@ def keys(by: str | Sequence[str], report: str, own: Sequence[str]) -> tuple[str,
     """The columns that a report counts by; raises SettingsError for a name in ``own``."""
     names = (by,) if isinstance(by, str) else tuple(dict.fromkeys(by))
     if clashes := [name for name in names if name in own]:
-        raise SettingsError(f"{report} has a column {clashes[0]!r} of its own; rename yours to count by it")
+        raise SettingsError(
+            f"{report} has a column {clashes[0]!r} of its own; nothing was counted; rename yours to count by it"
+        )
     return names
 
 

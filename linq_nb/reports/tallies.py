@@ -138,7 +138,9 @@ class Table:
         """Return some of the chosen rows, sorted; rows that are equal in it are in the order of ``send_id``."""
         for name in (*columns, sort):
             if name not in self.columns:
-                raise SettingsError(f"the frame has no column {name!r}; its columns: {', '.join(self.columns)}")
+                raise SettingsError(
+                    f"the frame has no column {name!r}; nothing was counted; its columns: {', '.join(self.columns)}"
+                )
         keys = list(dict.fromkeys((sort, "send_id")))
         names = list(dict.fromkeys((*columns, *keys)))
         end = offset + limit

@@ -24,7 +24,7 @@ def checked(zone: Any) -> str:
     close = [other for other in names if city and other.rpartition("/")[2].casefold() == city]
     close = sorted(close) or difflib.get_close_matches(name, names, 1)
     hint = f"did you mean {close[0]}?" if close else "it is a name such as America/New_York"
-    raise SettingsError(f"tz= has no time zone {name!r}; {hint}")
+    raise SettingsError(f"tz= has no time zone {name!r}; nothing was counted; {hint}")
 
 
 @functools.cache
@@ -44,7 +44,8 @@ def with_text(rows: Any, time: str, unit: str, zone: str) -> Any:
         return nw.from_native(_in_pyspark(rows.to_native(), time, unit, zone))
     if not (kind.is_pandas_like() or kind.is_polars() or kind.is_pyarrow()):
         raise SettingsError(
-            f"{kind.value} has no time zones here; count by `day` (UTC), or give a DataFrame or a DuckDB table"
+            f"{kind.value} has no time zones here; nothing was counted; count by `day` (UTC), or give a DataFrame or a "
+            "DuckDB table"
         )
     at = nw.col(time)
     if getattr(rows.collect_schema()[time], "time_zone", None) is None:

@@ -141,7 +141,9 @@ def _written(headers: str) -> Any:
     try:
         return ast.literal_eval(headers.strip())
     except (ValueError, SyntaxError, RecursionError, MemoryError):
-        raise WebhookError("its headers cannot be read; it was skipped", reason="headers") from None
+        raise WebhookError(
+            "its headers cannot be read; it was skipped; store them as they arrived", reason="headers"
+        ) from None
 
 
 def _first(header: Mapping[str, Any], names: tuple[str, ...]) -> Any:
@@ -195,4 +197,6 @@ def spellings(body: Any) -> Iterator[Any]:
 
 def unreadable(reason: str) -> WebhookError:
     """Return the error for a stored delivery that cannot be read."""
-    return WebhookError(f"a stored webhook cannot be read ({reason}); it was skipped", reason="body")
+    return WebhookError(
+        f"a stored webhook cannot be read ({reason}); it was skipped; store the body as it arrived", reason="body"
+    )

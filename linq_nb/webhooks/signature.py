@@ -32,6 +32,7 @@ _HEADERS = {
     "legacy": ("x-webhook-timestamp", "x-webhook-signature"),
 }
 _PREFIX = "whsec_"
+_GIVE_HEADERS = "give the headers of the request as they arrived"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,9 @@ def hidden_secrets(secret: T) -> T | list[Secret]:
 def check_secret(secret: Secrets, *, scheme: Scheme = "standard") -> list[HiddenText]:
     """Return the secrets as text; raises SettingsError, which does not repeat them, for an invalid secret."""
     if scheme not in SCHEMES:
-        raise SettingsError(f"the scheme of a webhook is {' or '.join(SCHEMES)}, not {scheme!r}; nothing was read")
+        raise SettingsError(
+            f"the scheme of a webhook is {' or '.join(SCHEMES)}, not {scheme!r}; nothing was read; give one of these"
+        )
     secret = hidden_secrets(secret)
     secrets = [secret] if isinstance(secret, Secret) else list(secret)
     texts = [HiddenText(item.reveal().strip()) for item in secrets if isinstance(item, Secret)]
@@ -113,14 +116,15 @@ def _text(body: Any) -> str:
     elif not isinstance(body, str):
         raise WebhookError(
             f"a webhook is verified by its raw body (bytes or text), not by a value of type {type(body).__name__}; "
-            "the webhook was ignored",
+            "the webhook was ignored; give the body as it arrived",
             reason="body",
         )
     try:
         return body.decode() if isinstance(body, bytes) else body.encode().decode()
     except UnicodeError:
         raise WebhookError(
-            "the body of the webhook is not UTF-8, so Linq did not sign it; the webhook was ignored"
+            "the body of the webhook is not UTF-8, so Linq did not sign it; the webhook was ignored; "
+            "give the body as it arrived"
         ) from None
 
 
@@ -134,7 +138,7 @@ def _header_values(headers: Any, names: Sequence[str]) -> list[str]:
     for name, value in zip(names, values, strict=True):
         if not value or not value.isascii() or not value.isprintable():
             raise WebhookError(
-                f"missing, invalid or repeated `{name}` header; the webhook was ignored",
+                f"missing, invalid or repeated `{name}` header; the webhook was ignored; {_GIVE_HEADERS}",
                 reason="headers",
             )
     return values
@@ -148,7 +152,8 @@ def _pairs(headers: Any) -> Iterable[tuple[str, str]]:
         return [(_header_text(name), _header_text(value)) for name, value in pairs]
     except (TypeError, ValueError, AttributeError, LookupError):
         raise WebhookError(
-            "the headers of the webhook are neither a mapping nor a list of pairs; the webhook was ignored",
+            "the headers of the webhook are neither a mapping nor a list of pairs; the webhook was ignored; "
+            f"{_GIVE_HEADERS}",
             reason="headers",
         ) from None
 
@@ -164,7 +169,7 @@ def _signed_at(text: str, header: str) -> datetime:
             return datetime.fromtimestamp(int(text), UTC)
     except (ValueError, OverflowError, OSError):
         pass
-    raise WebhookError(f"invalid `{header}` header; the webhook was ignored", reason="headers")
+    raise WebhookError(f"invalid `{header}` header; the webhook was ignored; {_GIVE_HEADERS}", reason="headers")
 
 
 def _check_age(at: datetime, now: datetime, max_age_s: float | None) -> None:

@@ -80,4 +80,7 @@ def _hash(text: str | bytes) -> str:
 
 
 def _no_event(reason: str) -> WebhookError:
-    return WebhookError(f"the body of the webhook is not an event ({reason}); the webhook was ignored", reason="body")
+    return WebhookError(
+        f"the body of the webhook is not an event ({reason}); the webhook was ignored; give the body as it arrived",
+        reason="body",
+    )

@@ -63,4 +63,4 @@ def act(outbox: Outbox, send: Send, action: str, reason: str = "") -> Send:
             return outbox.resolve(send, "sent", reason=reason)
         case RESOLVE_NOT_SENT.name:
             return outbox.resolve(send, "not_sent", reason=reason)
-    raise SettingsError(f"there is no action {clean(action, 40)!r}; nothing was done")
+    raise SettingsError(f"there is no action {clean(action, 40)!r}; nothing was done; run the cell again")

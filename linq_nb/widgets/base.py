@@ -66,7 +66,9 @@ class Widget(anywidget.AnyWidget):
             reply = self._handle(content, buffers)
             if reply is None:
                 kind = clean(content.get("kind"), 40)
-                raise SettingsError(f"the page sent {kind!r}, which is not known; nothing was changed")
+                raise SettingsError(
+                    f"the page sent {kind!r}, which is not known; nothing was changed; run the cell again"
+                )
         except Exception as error:  # noqa: BLE001  the person at the page must see any error
             self.error = error
             reply = {"kind": "failed", "why": clean(error_text(error), 600)}

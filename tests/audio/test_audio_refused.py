@@ -44,13 +44,13 @@ def test_a_foreign_format_is_refused(name):
 
 
 def test_the_sample_that_is_not_accepted_says_how_to_convert_it():
-    assert refusal(data("hello.ogg")) == f"this is Ogg/Opus; {ACCEPTED}; {CONVERT}"
+    assert refusal(data("hello.ogg")) == f"this is Ogg/Opus; {ACCEPTED}; nothing was sent; {CONVERT}"
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (id3({b"TIT2": b"Hi"}) + data("lossless.flac"), f"this is FLAC; {ACCEPTED}; {CONVERT}"),
+        (id3({b"TIT2": b"Hi"}) + data("lossless.flac"), f"this is FLAC; {ACCEPTED}; nothing was sent; {CONVERT}"),
         (b"ADIF" + NOISE, "AAC in ADIF"),
         (wav(bytes(600), bits=40), "WAV with a codec that phones do not play"),
         (wav(bytes(600), tag=0x161), "WAV with a codec that phones do not play (tag 0x0161)"),
@@ -108,7 +108,7 @@ def test_another_audio_format_is_refused_with_its_name_and_an_advice(content, wo
 def test_a_file_that_is_no_audio_is_refused_with_its_kind(content, words):
     message = refusal(content)
     assert message.startswith(f"this is {words}")
-    assert message.endswith(f"{ACCEPTED}; choose an audio file")
+    assert message.endswith(f"{ACCEPTED}; nothing was sent; choose an audio file")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_file_that_is_no_audio_is_refused_with_its_kind(content, words):
 def test_a_file_without_its_sound_is_refused(content, words):
     message = refusal(content)
     assert words in message
-    assert message.endswith("get the file again")
+    assert message.endswith("; nothing was sent; get the file again")
 
 
 def test_the_error_for_a_cut_file_counts_the_bytes():

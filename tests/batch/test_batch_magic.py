@@ -78,7 +78,10 @@ def test_a_comment_may_follow(shell: InteractiveShell) -> None:
         ("%%linq_voicememo\nwho,what\na,b", "the first line of the cell names the columns, as in chat,audio"),
         ("%%linq_voicememo --from df\nchat,audio\na,b", "either in the cell or by --from"),
         ("%linq_voicememo --from nothing", "the name 'nothing' is not defined; nothing was sent"),
-        ("%linq_voicememo --from {3}", "--from takes the name of a DataFrame or of a list of drafts"),
+        (
+            "%linq_voicememo --from {3}",
+            "--from does not take a value of type int; nothing was sent; give the name of a DataFrame or",
+        ),
         ("%linq_voicememo --from {['Ada']}", "a plan takes Drafts, not a value of type str"),
         ("%%linq_voicememo --strict\nchat,audio\nNobody,x.m4a", "1 of 1 rows cannot be sent"),
     ],

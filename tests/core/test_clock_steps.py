@@ -196,7 +196,8 @@ def test_a_wrong_date_never_makes_a_memo_missing_too_early(
 
 
 @pytest.mark.parametrize(
-    ("date", "why"), [("no Date", "how far our clock was off"), ("a Date that does not move", "too early")]
+    ("date", "why"),
+    [("no Date", "the difference between our clock and Linq's"), ("a Date that does not move", "too early")],
 )
 def test_the_reason_is_given_where_linqs_time_is_unknown(
     notebook: Notebook, linq: Linq, demo: Demo, date: str, why: str

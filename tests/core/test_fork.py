@@ -70,7 +70,7 @@ def refusals(calls: dict[str, Callable[[], Any]]) -> dict[str, str]:
 
 
 def refused(pid: int) -> str:
-    return f"this outbox belongs to process {pid}; call linq_nb.connect() here; nothing was sent"
+    return f"this outbox belongs to process {pid}; nothing was sent; call linq_nb.connect() here"
 
 
 def calls_of(outbox: Outbox, memo: VoiceMemo, chat_id: str) -> dict[str, Callable[[], Any]]:
@@ -344,7 +344,9 @@ def test_httpx_connections_of_the_parent_are_not_used_in_a_child(connect: Make, 
     transport = httpx.HTTPTransport()
     outbox = connect(transport=transport)
     outbox.chats()
-    with pytest.raises(SettingsError, match=f"this transport belongs to process {os.getpid()}; call linq_nb"):
+    with pytest.raises(
+        SettingsError, match=f"this transport belongs to process {os.getpid()}; nothing was sent; call linq_nb"
+    ):
         in_child(lambda: connect(transport=transport, journal=str(tmp_path / "child")))
     assert in_child(lambda: len(connect(transport=httpx.HTTPTransport()).chats())) == len(outbox.chats())
     transport.close()
@@ -355,7 +357,7 @@ def test_a_receiver_in_a_child_is_refused_and_goes_on_in_the_parent(tmp_path: Pa
     book = Journal(f"sqlite:///{tmp_path}/journal.sqlite")
     with Receiver(book, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", port=0) as hooks:
         calls = {"health": hooks.health, "receive": lambda: hooks.receive(b"{}", {}), "with": hooks.__enter__}
-        message = f"this receiver belongs to process {os.getpid()}; call linq_nb.connect() here; nothing was sent"
+        message = f"this receiver belongs to process {os.getpid()}; nothing was sent; call linq_nb.connect() here"
         assert refusals(calls) == dict.fromkeys(calls, message)
         assert in_child(hooks.close) is None
         health = hooks.url.rstrip("/") + "/health"

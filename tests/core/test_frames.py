@@ -120,7 +120,7 @@ def test_times_are_utc_whatever_zone_they_came_in() -> None:
     [
         ([a_send(), chat()], "masked", {}, "one kind"),
         ([a_send()], "masked", {"kind": "chats"}, "one kind"),
-        ([7], "masked", {}, "one kind.*got int"),
+        ([7], "masked", {}, "one kind.*not int; nothing was made; give"),
         ("abc", "masked", {}, "one kind"),
         ([], "masked", {"kind": "cats"}, "kind is one of"),
         ([], "shown", {}, '"masked", "hashed" or "full"'),

@@ -49,10 +49,10 @@ def test_a_region_completes_a_number_without_its_country_code(value: Any, region
 @pytest.mark.parametrize(
     ("value", "region", "says"),
     [
-        ("2.02556E+9", None, "the digits are lost; read the column as text; nothing was sent"),
+        ("2.02556E+9", None, "the digits are lost; nothing was sent; read the column as text"),
         ("1,20255E+10", "US", "read the column as text"),
-        (Decimal("1.20256E+10"), None, "the digits are lost; read the column as text"),
-        (12025550112.5, None, "the digits are lost; read the column as text"),
+        (Decimal("1.20256E+10"), None, "the digits are lost; nothing was sent; read the column as text"),
+        (12025550112.5, None, "the digits are lost; nothing was sent; read the column as text"),
         (2.02556e20, None, "read the column as text"),
         ("2025550112", None, r'10 digits, no [+], ends in 0112.*to_e164[(]numbers, region="US"[)] adds'),
         ("0176 12345678", None, "12 digits|11 digits"),

@@ -706,7 +706,7 @@ def test_an_opt_out_is_overridden_only_when_asked_and_with_a_reason(
     with pytest.raises(PermissionDeniedError, match="2024"):
         outbox.send(memo(), "Kim Second Line")
     assert "override_optout" not in stages.bodies[-1]
-    with pytest.raises(PreflightError, match="takes the reason"):
+    with pytest.raises(PreflightError, match="override_optout is empty; nothing was sent; give the reason"):
         outbox.send(memo(), "Kim Second Line", override_optout=" ")
     sent = outbox.send(memo(), "Kim Second Line", override_optout="she asked by phone")
     assert stages.bodies[-1]["override_optout"] is True

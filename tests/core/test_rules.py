@@ -165,10 +165,10 @@ BY_ID = {"attachment_id": ATTACHMENT_ID}
         ({}, [{"is_from_me": False}], "not_found", "no such"),
         ({}, [{"is_from_me": None}], "found", "file name"),
         ({}, [{"media": (), "parts": 1}], "not_found", "no such"),
-        ({}, [{"media": (), "parts": 0}], "ambiguous", "does not tell enough"),
-        ({}, [{"media": (), "parts": None}], "ambiguous", "does not tell enough"),
+        ({}, [{"media": (), "parts": 0}], "ambiguous", "does not have enough fields"),
+        ({}, [{"media": (), "parts": None}], "ambiguous", "does not have enough fields"),
         ({}, [{"media": (), "parts": 0}, {"message_id": "m2"}], "found", "file name"),
-        ({}, [{"created_at": None}], "ambiguous", "does not tell enough"),
+        ({}, [{"created_at": None}], "ambiguous", "does not have enough fields"),
         ({}, [{"created_at": AT - timedelta(seconds=11)}], "ambiguous", "of another time"),
         ({}, [{"created_at": AT - timedelta(seconds=11), "filename": "b.wav"}], "not_found", "no such"),
         ({}, [{"created_at": AT - timedelta(seconds=9)}], "found", "file name"),
@@ -303,7 +303,7 @@ def test_an_existing_message_is_never_reported_as_not_found(now: int, then: int 
 @pytest.mark.parametrize(
     ("then", "read", "why"),
     [
-        (None, {}, "how far our clock was off"),
+        (None, {}, "the difference between our clock and Linq's"),
         (0, {"as_of": None}, "no Date header"),
         (0, {"skew": None}, "no Date header"),
         # our clock was an hour slow at the POST, and is right: the request is still under way

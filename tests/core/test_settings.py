@@ -80,12 +80,14 @@ def test_a_broken_profile_file_is_an_error_only_when_a_profile_was_requested(hom
 def test_a_profile_without_a_token_lists_the_profiles(home: Path, name: str) -> None:
     profiles(home, CLI)
     for arguments, environ in (((None, name), {}), ((None, None), {"LINQ_PROFILE": name})):
-        with pytest.raises(SettingsError, match=f"no token for profile '{name}'; it has 'work', 'home', 'none'"):
+        with pytest.raises(
+            SettingsError, match=f"no token for profile '{name}' [(]it has 'work', 'home', 'none'[)]; nothing was sent"
+        ):
             settings.find_key(*arguments, environ, home, nobody)
 
 
 def test_a_missing_profile_says_what_to_do(home: Path) -> None:
-    with pytest.raises(SettingsError, match="no token for profile 'work'; run `linq login`"):
+    with pytest.raises(SettingsError, match="no token for profile 'work'; nothing was sent; run `linq login`"):
         settings.find_key(None, "work", {}, home, nobody)
 
 
@@ -126,7 +128,7 @@ def unanswered(error: Exception) -> Callable[[], str]:
     [unanswered(EOFError()), unanswered(OSError()), unanswered(StdinNotImplementedError()), lambda: "", lambda: "  "],
 )
 def test_when_nobody_answers_the_error_says_how_to_set_a_key(home: Path, ask: Callable[[], str]) -> None:
-    with pytest.raises(SettingsError, match=r"no Linq API key: set LINQ_API_V3_API_KEY.*demo"):
+    with pytest.raises(SettingsError, match=r"no Linq API key; nothing was sent; set LINQ_API_V3_API_KEY.*demo"):
         settings.find_key(None, None, {}, home, ask)
 
 

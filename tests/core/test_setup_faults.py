@@ -252,7 +252,10 @@ def test_a_proxy_leads_to_linq_and_a_certificate_error_behind_it_is_recognised(
 
 REFUSALS: dict[str, tuple[Any, str]] = {
     "a login": (answer(407), "wants a login (HTTP 407)"),
-    "not allowed": (answer(403), "opens no way to linq.invalid (HTTP 403)"),
+    "not allowed": (
+        answer(403),
+        "does not connect to linq.invalid (HTTP 403); nothing was sent; ask the proxy's administrator to allow",
+    ),
     "closed": (close, "does not answer as a proxy does"),
     "reset": (reset, "does not answer as a proxy does"),
     "another protocol": (raw(b"SSH-2.0-x\r\n", then="close"), "does not answer as a proxy does"),
@@ -305,7 +308,7 @@ def test_a_proxy_that_cannot_reach_linq_just_now_is_no_wrong_setup(
 ) -> None:
     proxy.will(answer(502))
     monkeypatch.setenv("HTTPS_PROXY", proxy.origin)
-    with pytest.raises(NotSent, match=r"HTTPS_PROXY names opens no way to linq\.invalid"):
+    with pytest.raises(NotSent, match=r"HTTPS_PROXY names does not connect to linq\.invalid"):
         connected(LINQ).lines()
 
 

@@ -128,5 +128,5 @@ def test_a_name_that_means_something_else_gives_way_to_the_id(book: InteractiveS
 
 def test_without_a_choice_there_is_nothing_to_copy(book: InteractiveShell) -> None:
     form = filled(book, "hello.wav")
-    with pytest.raises(LinqError, match="choose a chat and audio first"):
+    with pytest.raises(LinqError, match="no chat or no audio is chosen yet; nothing was copied; choose both first"):
         form.as_code("magic")

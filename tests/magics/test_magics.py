@@ -132,7 +132,7 @@ def test_connect_binds_outbox_and_returns_it(shell: Any) -> None:
 
 def test_connect_leaves_a_name_of_yours_alone(shell: Any) -> None:
     shell["outbox"] = [1]
-    assert "'outbox' is of type list here and was not changed" in shell.fails("%linq_connect --demo")
+    assert "'outbox' is of type list here; nothing was changed; --into NAME" in shell.fails("%linq_connect --demo")
     assert shell["outbox"] == [1]
     shell.run("%linq_connect --demo --into linq")
     assert isinstance(shell["linq"], Outbox)
@@ -150,7 +150,7 @@ def test_first_use_connects_from_the_settings(shell: Any, monkeypatch: pytest.Mo
 
 def test_without_settings_the_error_says_how_to_connect(shell: Any) -> None:
     message = shell.fails("%linq_chats")
-    assert message.startswith("SettingsError: no Linq API key: set LINQ_API_V3_API_KEY")
+    assert message.startswith("SettingsError: no Linq API key; nothing was sent; set LINQ_API_V3_API_KEY")
     assert "%linq_connect --demo" in message
     assert "outbox" not in shell
 
@@ -294,10 +294,10 @@ def test_url_and_attachment_id_are_not_fetched(shell: Any) -> None:
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("helo.wav", "AudioError: there is no file 'helo.wav'; did you mean 'hello.wav'?; nothing was sent"),
-        ("no/hello.wav", "AudioError: there is no file 'hello.wav' (and no folder 'no'); nothing was sent"),
-        ("memmo", "AudioError: there is no file and no Python name 'memmo'; did you mean 'memo'?; nothing was sent"),
-        ("{memmo}", "SettingsError: the name 'memmo' is not defined; did you mean 'memo'?; nothing was sent"),
+        ("helo.wav", "AudioError: there is no file 'helo.wav'; nothing was sent; did you mean 'hello.wav'?"),
+        ("no/hello.wav", "AudioError: there is no file 'hello.wav' (and no folder 'no'); nothing was sent; check the"),
+        ("memmo", "AudioError: there is no file and no Python name 'memmo'; nothing was sent; did you mean 'memo'?"),
+        ("{memmo}", "SettingsError: the name 'memmo' is not defined; nothing was sent; did you mean 'memo'?"),
         ("memo", "SettingsError: a value of type dict is not audio; nothing was sent"),
         ("len", "AudioError: there is no file and no Python name 'len'"),
         ("{len}", "SettingsError: a value of type builtin_function_or_method is not audio"),
@@ -306,7 +306,7 @@ def test_url_and_attachment_id_are_not_fetched(shell: Any) -> None:
         ("memo['a']", "SettingsError: there is no file 'memo[a]'; nothing was sent; put a Python value in braces"),
         ("{'x' * 5000}", "AudioError: there is no file"),
         ("~nobody/a.wav", "AudioError: there is no file 'a.wav'"),
-        ("hello.wav --rate 8000", "SettingsError: --rate is for samples only, and hello.wav has its own rate"),
+        ("hello.wav --rate 8000", "SettingsError: --rate is for samples only, and hello.wav has its own rate; nothing"),
         ("sound.ogg", "AudioError: this is Ogg"),
         (".", "AudioError: "),
     ],
@@ -335,7 +335,7 @@ def test_text_of_a_value_is_not_read_as_a_name_again(shell: Any) -> None:
         ("--chat 'Ada Lovelac'", "PreflightError: no chat is called 'Ada Lovelac'; nothing was sent; did you mean"),
         ("--chat {3}", "SettingsError: --chat takes a chat, its id or its name, not a value of type int;"),
         ("--chat Ada Lovelace", "SettingsError: %linq_voicememo: unexpected 'Lovelace'; quotes keep words"),
-        ('--chat "Ada', 'SettingsError: the quote " is not closed; nothing was sent'),
+        ('--chat "Ada', 'SettingsError: the quote " is not closed; nothing was sent; close it'),
     ],
 )  # fmt: skip
 def test_wrong_chat_is_an_error_that_helps(shell: Any, demo: Demo, chat: str, words: str) -> None:
@@ -573,7 +573,10 @@ def test_explore_shows_the_journal_or_a_frame_filtered(shell: Any, demo: Demo) -
 
 @pytest.mark.parametrize(
     ("line", "words"),
-    [("--from nothing", "the name 'nothing' is not defined"), ("--from {42}", "Explorer takes a frame")],
+    [
+        ("--from nothing", "the name 'nothing' is not defined; nothing was opened; --from takes"),
+        ("--from {42}", "Explorer takes a frame"),
+    ],
 )
 def test_explore_refuses_a_value_that_is_no_frame(shell: Any, demo: Demo, line: str, words: str) -> None:
     assert words in shell.fails(f"%linq_explore {line}")

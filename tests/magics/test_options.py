@@ -91,7 +91,9 @@ def test_choices_are_named() -> None:
 
 
 def test_the_error_of_a_magic_that_never_sends_does_not_mention_sending() -> None:
-    with pytest.raises(SettingsError, match=r"^%linq_connect: unexpected 'demo'; it takes only options; %linq"):
+    with pytest.raises(
+        SettingsError, match=r"^%linq_connect: unexpected 'demo'; it takes only options; nothing was done; %linq"
+    ):
         parsed("demo", CONNECT)
 
 

@@ -124,13 +124,16 @@ def test_columns_to_count_by_are_named_once_and_not_as_a_reports_own(engine: str
     assert rows(reports.by(table, "day", "day")) == rows(reports.by(table, "day"))
     for ask, name in ((reports.by, "sends"), (reports.by, "first_at"), (reports.latency, "p50_s"),
                       (reports.latency, "delivery_s"), (reports.errors, "meaning")):  # fmt: skip
-        with pytest.raises(SettingsError, match=f"has a column '{name}' of its own; rename yours"):
+        with pytest.raises(SettingsError, match=f"has a column '{name}' of its own; nothing was counted; rename yours"):
             ask(table, name)
 
 
 def test_a_frame_that_a_report_cannot_read_is_an_error_of_one_line() -> None:
     frame, messages = to_frame(SENDS), to_frame(MESSAGES, kind="messages")
-    with pytest.raises(SettingsError, match=r"^by_chat takes a frame without duplicate columns; drop the duplicates$"):
+    with pytest.raises(
+        SettingsError,
+        match=r"^by_chat takes a frame without duplicate columns; nothing was counted; drop the duplicates$",
+    ):
         reports.by_chat(pd.concat([frame, frame[["day"]]], axis=1))
     with pytest.raises(SettingsError, match="not pandas's DataFrame and polars's DataFrame"):
         reports.compare(frame, pl.from_pandas(messages))

@@ -25,7 +25,10 @@ def a_send(number: int, **more: Any) -> Send:
 
 @pytest.mark.parametrize("name", [report for report in reports.REPORTS if report not in ("by", "compare")])
 def test_a_value_that_is_no_frame_is_an_error_of_one_line(name: str) -> None:
-    with pytest.raises(SettingsError, match=r"takes a frame such as to_frame\(outbox.sends\(\)\), not a list"):
+    with pytest.raises(
+        SettingsError,
+        match=r"takes a frame, not a list; nothing was counted; give one such as to_frame\(outbox.sends\(\)\)",
+    ):
         getattr(reports, name)([a_send(1)])
 
 
@@ -33,22 +36,25 @@ def test_a_value_that_is_no_frame_is_an_error_of_one_line(name: str) -> None:
 def test_a_missing_column_is_named_with_those_that_are_there(name: str) -> None:
     for table in (pd.DataFrame({"x": [1]}), pl.DataFrame({"x": [1]}), duckdb.connect().sql("SELECT 1 AS x")):
         with pytest.raises(
-            SettingsError, match=r"needs the column '\w+' of to_frame\(outbox.sends\(\)\); the frame has x"
+            SettingsError,
+            match=r"needs the column '\w+' of to_frame\(outbox.sends\(\)\); nothing was counted; the frame has x",
         ):
             getattr(reports, name)(table)
 
 
 def test_invalid_arguments_of_a_report_are_refused() -> None:
     frame = to_frame([])
-    with pytest.raises(SettingsError, match="name a column to count by"):
+    with pytest.raises(SettingsError, match="by needs a column to count by; nothing was counted; name one"):
         reports.by(frame)
-    with pytest.raises(SettingsError, match="of= is one of accept_s, delivery_s, read_s, not 'status'"):
+    with pytest.raises(
+        SettingsError, match="of= is one of accept_s, delivery_s, read_s, not 'status'; nothing was counted; give one"
+    ):
         reports.latency(frame, of="status")
-    with pytest.raises(SettingsError, match="needs the column 'colour'"):
+    with pytest.raises(SettingsError, match=r"needs the column 'colour' of .*; nothing was counted; the frame has"):
         reports.errors(frame, by="colour")
     with pytest.raises(SettingsError, match="horizon"):
         reports.unconfirmed(frame, "soon")
-    with pytest.raises(SettingsError, match="a time with its zone"):
+    with pytest.raises(SettingsError, match="a time with its zone; nothing was counted; give one"):
         reports.unconfirmed(frame, now=datetime(2026, 3, 1))
     with pytest.raises(SettingsError, match="now is a time such as"):
         reports.unconfirmed(frame, now="soon")

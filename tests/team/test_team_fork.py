@@ -52,7 +52,9 @@ def test_children_connect_for_themselves_while_a_batch_goes_on(demo_socket: Sock
 def test_a_journal_is_refused_in_a_child_and_works_in_the_parent_after_it(connect: Callable[..., Outbox]) -> None:
     outbox = connect()
     sends = outbox.sends()
-    with pytest.raises(SettingsError, match=rf"belongs to process {os.getpid()}; call linq_nb\.connect\(\) here"):
+    with pytest.raises(
+        SettingsError, match=rf"belongs to process {os.getpid()}; nothing was sent; call linq_nb\.connect\(\) here"
+    ):
         in_child(outbox.sends)
     assert outbox.sends() == sends
 
