@@ -24,6 +24,7 @@ from linq_nb.errors import (
     OutcomeUnknown,
     PreflightError,
     SettingsError,
+    problem_of,
     unmasked,
 )
 from linq_nb.journal import LEASE_S, Claim, MessageTaken
@@ -303,7 +304,7 @@ class _Attempt:
             self._record(failed, event)
         except JournalError as journal_error:
             if not isinstance(error, JournalError):
-                error.add_note(f"The journal could not record this: {_cause(journal_error)}")
+                error.add_note(f"The journal could not record this: {problem_of(journal_error)}")
         if is_opt_out(failed.status, failed.error_code):
             self.session.optouts.forget()
 
@@ -321,8 +322,8 @@ class _Attempt:
             self.is_accepted = True
             raise OutcomeUnknown(
                 f"the memo for {_chat_label(sent)} was accepted as message {sent.message_id}, but the journal could "
-                f"not record it ({_cause(error)}); do not send it again; outbox.reconcile() adopts it when the journal "
-                "is back"
+                f"not record it ({problem_of(error)}); do not send it again; outbox.reconcile() adopts it when the "
+                "journal is back"
             ) from None
         if not is_recorded:
             raise proof.of_another(answer, _chat_label(self.send), "it names a message that another send has")
@@ -340,11 +341,6 @@ class _Attempt:
                 return False
         self.send = send
         return True
-
-
-def _cause(error: JournalError) -> str:
-    """Return what happened to the journal, without what that means for a memo that has not left."""
-    return str(error).split("; ")[0]
 
 
 def accepted(send: Send, answer: wire.Answer) -> tuple[Send, Event]:
