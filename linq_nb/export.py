@@ -27,7 +27,7 @@ from linq_nb.model import BOOL, CATEGORY, FLOAT, INT, TEXT, TIME, Column, Event,
 if TYPE_CHECKING:
     import pandas as pd
 
-Table = Literal["sends", "history"]
+TableName = Literal["sends", "history"]
 
 PAGES = 25
 """Pages of the journal that are in memory at once; a day with more has several row groups in its file."""
@@ -67,7 +67,7 @@ def to_parquet(
     handles: Handles = "masked",
     *,
     since: date | None = None,
-    table: Table = "sends",
+    table: TableName = "sends",
     pages_at_once: int = PAGES,
 ) -> Exported:
     """Write a journal's sends, or their history, to a folder, as ``Outbox.to_parquet`` says."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 
 from linq_nb.errors import SettingsError
-from linq_nb.reports.parts import asked
+from linq_nb.reports.parts import select_columns
 from linq_nb.reports.tallies import plain
 from linq_nb.status import NO_RECEIPTS
 from linq_nb.text import names_of
@@ -52,12 +52,12 @@ _UNITS = ((172_800, 86_400, "days"), (7_200, 3_600, "hours"), (120, 60, "minutes
 
 
 def timeline(frame: Any, ax: Axes | None = None) -> Axes:
-    """Draw how many sends of a batch were asked for, accepted, delivered, read and failed, over time.
+    """Draw how many sends of a batch were select_columns for, accepted, delivered, read and failed, over time.
 
     ``frame``: a table of sends with ``created_at accepted_at delivered_at read_at failed_at``; time starts at the
     first send.
     """
-    table = asked(frame, "timeline", *_STEPS.values()).lazy().collect()
+    table = select_columns(frame, "timeline", *_STEPS.values()).lazy().collect()
     ax = _axes(ax)
     start, end = table["created_at"].min(), max(filter(None, (table[at].max() for at in _STEPS.values())), default=None)
     scale, unit = _unit((end - start).total_seconds()) if start and end else (1.0, "seconds")
@@ -85,7 +85,7 @@ def latency(frame: Any, ax: Axes | None = None, of: str = "delivery_s") -> Axes:
     import numpy as np
 
     table = (
-        asked(frame, "latency", "service", "is_group", of)
+        select_columns(frame, "latency", "service", "is_group", of)
         .lazy()
         .collect()
         .drop_nulls(subset=[of])
@@ -118,9 +118,8 @@ def latency(frame: Any, ax: Axes | None = None, of: str = "delivery_s") -> Axes:
 def funnel(report: Any, ax: Axes | None = None) -> Axes:
     """Draw ``reports.funnel``: how many sends reached each stage, and of how many that could."""
     columns = ("step", "stage", "sends", "of", "share")
-    rows = (
-        asked(report, "funnel", *columns, like="reports.funnel(frame)").lazy().collect().sort("step").rows(named=True)
-    )
+    table = select_columns(report, "funnel", *columns, like="reports.funnel(frame)").lazy().collect()
+    rows = table.sort("step").rows(named=True)
     ax = _axes(ax)
     most = max((row["sends"] for row in rows), default=0) or 1
     for place, row in enumerate(rows):
@@ -139,7 +138,7 @@ def errors(report: Any, ax: Axes | None = None) -> Axes:
     """Draw ``reports.errors(frame, by=("chat_id", "chat_name"))``: the chats with most errors, by status and code."""
     columns = ("chat_id", "chat_name", "status", "http_status", "error_code", "meaning", "sends")
     like = 'reports.errors(frame, by=("chat_id", "chat_name"))'
-    table = asked(report, "errors", *columns, like=like).lazy().collect()
+    table = select_columns(report, "errors", *columns, like=like).lazy().collect()
     rows = [{name: plain(value) for name, value in row.items()} for row in table.rows(named=True)]
     ax = _axes(ax, height=5)
     by_chat: defaultdict[str, Counter[str]] = defaultdict(Counter)

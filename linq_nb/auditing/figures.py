@@ -78,7 +78,7 @@ def _summary(frame: Any, days: pd.DataFrame, chats: int) -> pd.DataFrame:
     """Return one row: the counts, and how long deliveries take."""
     import pandas as pd
 
-    rows = parts.asked(frame, "audit", *_REPORTED).filter(parts.is_accepted() & ~parts.is_silent())
+    rows = parts.select_columns(frame, "audit", *_REPORTED).filter(parts.is_accepted() & ~parts.gives_no_receipt())
     number, has_arrived = nw.len().alias("n"), nw.col("status").is_in(parts.STATUSES_OF["delivered"])
     (can_report,) = fetched(rows.select(number))
     (reported,) = fetched(rows.filter(has_arrived).select(number))
@@ -118,7 +118,7 @@ def _problems(frame: Any, errors: Any, ratings: Mapping[str, str]) -> pd.DataFra
 
 def _times(errors: Any) -> dict[tuple[str, ...], list[Any]]:
     """Return when the sends of each error were asked for, in order."""
-    rows = _pandas(parts.asked(errors, "audit", *_ERROR, "created_at").sort("created_at").to_native())
+    rows = _pandas(parts.select_columns(errors, "audit", *_ERROR, "created_at").sort("created_at").to_native())
     rows["http_status"] = rows["http_status"].mask((rows["status"] == "failed").fillna(value=False).astype(bool))
     times: dict[tuple[str, ...], list[Any]] = {}
     for row in rows.itertuples(index=False):
@@ -148,10 +148,10 @@ def _chats(frame: Any, chats: pd.DataFrame) -> pd.DataFrame:
 
 def _open(frame: Any, now: datetime) -> pd.DataFrame:
     """Return the sends without a clear end: unclear ones, and those open for an hour or longer; the oldest first."""
-    rows = parts.asked(frame, "audit", *_OPEN)
+    rows = parts.select_columns(frame, "audit", *_OPEN)
     is_unclear = nw.col("status").is_in(UNCLEAR_STATUSES).fill_null(value=False)
     rows = rows.filter(is_unclear | parts.is_unconfirmed(rows, now - UNCONFIRMED_AFTER))
-    rows = parts.worded(rows).select(*_OPEN[:7]).sort("created_at", "send_id")
+    rows = parts.categories_as_text(rows).select(*_OPEN[:7]).sort("created_at", "send_id")
     return _pandas(rows.to_native())[["chat_name", "filename", "status", "created_at", "service", "chat_id", "send_id"]]
 
 

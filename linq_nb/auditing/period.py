@@ -73,14 +73,14 @@ def audit_frame(
 def _with_chat_ids(frame: Any) -> Any:
     """Return a frame in which the name of a chat stands for its ``chat_id`` where that is missing."""
     names = nw.from_native(frame).collect_schema().names()
-    rows = parts.asked(frame, "audit", *names, "chat_name")
+    rows = parts.select_columns(frame, "audit", *names, "chat_name")
     ids = [parts.text(name) for name in ("chat_id", "chat_name") if name in names]
     return rows.with_columns(nw.coalesce(*ids).alias("chat_id")).to_native()
 
 
 def _newest(frame: Any) -> datetime:
     """Return the newest ``created_at`` of a frame; now for one without rows."""
-    (row,) = fetched(parts.asked(frame, "audit", "created_at").select(nw.col("created_at").max()))
+    (row,) = fetched(parts.select_columns(frame, "audit", "created_at").select(nw.col("created_at").max()))
     newest: datetime | None = plain(row["created_at"])
     return newest or datetime.now(UTC)
 

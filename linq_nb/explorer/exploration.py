@@ -18,7 +18,7 @@ from linq_nb.model import FLOAT, INT, Chat, Send, frame_columns, is_uuid, short_
 from linq_nb.outbox import Outbox, session_of
 from linq_nb.reports.named import chat_id, looking_like
 from linq_nb.reports.selection import EQUAL, FIELDS, Selection
-from linq_nb.reports.tallies import PAGE, Table, Tallies, statuses_in
+from linq_nb.reports.tallies import PAGE, SendTable, Tallies, statuses_in
 from linq_nb.status import NEEDS_ME, status_of
 from linq_nb.text import chat_labels, clean, name_key, short_id, visual_key
 from linq_nb.times import time_of
@@ -44,7 +44,7 @@ class Exploration:
         frame, now = source, None
         if self.outbox is not None and self.snapshot is not None:
             frame, now = self.snapshot.frame, session_of(self.outbox).now()
-        self.table = Table(frame, now)
+        self.table = SendTable(frame, now)
         self._tallies: tuple[Selection, Tallies] | None = None
         self._choices: Mapping[str, Sequence[tuple[Any, str]]] | None = None
 

@@ -14,7 +14,7 @@ from linq_nb.outbox import Outbox, session_of
 
 
 @dataclasses.dataclass(frozen=True)
-class Table:
+class TableRows:
     """A DataFrame of the notebook whose rows are the batch: its name and the columns of chats and audio."""
 
     name: str
@@ -30,7 +30,7 @@ class Choice:
         self.chats: tuple[Chat, ...] = ()
         self.list, self.audio = ChatChoice(outbox), AudioChoice()
         self.copy, self.convert = 1, False
-        self.table: Table | None = None
+        self.table: TableRows | None = None
         self.plan: Plan | None = None
         self.card = ""
 

@@ -18,10 +18,10 @@ from linq_nb.text import clean
 
 MAX_TABLES = 50
 
-Table = Mapping[str, Any]
+FrameFacts = Mapping[str, Any]
 
 
-def tables() -> list[Table]:
+def tables() -> list[FrameFacts]:
     """Return the notebook's frames, newest name last: name, number of rows, columns, the likely columns."""
     return [_described(name, frame) for name, frame in list(_frames().items())[:MAX_TABLES]]
 
@@ -76,7 +76,7 @@ def _frame(name: str, *columns: str) -> Any:
     return frame
 
 
-def _described(name: str, frame: Any) -> Table:
+def _described(name: str, frame: Any) -> FrameFacts:
     columns = [column for column in map(str, frame.columns) if column == clean(column)][:MAX_TABLES]
     return {
         "name": clean(name),

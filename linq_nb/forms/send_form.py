@@ -17,7 +17,7 @@ from linq_nb import views
 from linq_nb.audio import MAX_UPLOAD_BYTES, SUFFIXES
 from linq_nb.errors import AudioError, LinqError, SettingsError
 from linq_nb.forms import audio_choice, cell_code, notebook_tables, wording
-from linq_nb.forms.choice import Table
+from linq_nb.forms.choice import TableRows
 from linq_nb.forms.sending import Sending
 from linq_nb.model import Chat, VoiceMemo
 from linq_nb.outbox import Outbox
@@ -215,7 +215,7 @@ class SendForm(Sending):
         if name and not audio:
             self._add_lines(notebook_tables.column_of(name, column))
             return
-        self.choice.table = Table(name, column, audio) if name else None
+        self.choice.table = TableRows(name, column, audio) if name else None
         self._refresh()
 
     # --- audio ---

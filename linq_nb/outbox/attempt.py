@@ -45,7 +45,7 @@ _NOTHING_LEFT = (NotSent, SettingsError, JournalError)
 
 _MS = timedelta(milliseconds=1)
 
-Pause = Callable[[float], None]
+Sleep = Callable[[float], None]
 """Makes a pause of so many seconds; may raise NotSent."""
 
 
@@ -56,7 +56,7 @@ def send(session: Session, draft: Draft, accept: Collection[str] = ()) -> Send:
     return send_checked(session, draft, accept)
 
 
-def send_checked(session: Session, draft: Draft, accept: Collection[str] = (), pause: Pause | None = None) -> Send:
+def send_checked(session: Session, draft: Draft, accept: Collection[str] = (), sleep: Sleep | None = None) -> Send:
     """Send a draft whose memo was checked before, as in a plan."""
     draft.memo.unchanged()
     _refuse_opted_out(session, draft, accept)
@@ -64,7 +64,7 @@ def send_checked(session: Session, draft: Draft, accept: Collection[str] = (), p
     if claim is None:
         return _report(session, recorded)
     with session.lease.holding(claim.send.send_id):
-        return _Attempt(session, draft, claim, accept, pause or session.throttle.pause).run()
+        return _Attempt(session, draft, claim, accept, sleep or session.throttle.pause).run()
 
 
 def check_shape(draft: Draft) -> None:
@@ -152,9 +152,9 @@ def _chat_label(send: Send) -> str:
 class _Attempt:
     """One attempt at a claimed send: ``send`` is the journal's record of it, with what changed since."""
 
-    def __init__(self, session: Session, draft: Draft, claim: Claim, accept: Collection[str], pause: Pause) -> None:
+    def __init__(self, session: Session, draft: Draft, claim: Claim, accept: Collection[str], sleep: Sleep) -> None:
         self.session, self.draft, self.memo = session, draft, draft.memo
-        self.claim, self.accept, self.pause = claim, accept, pause
+        self.claim, self.accept, self.sleep = claim, accept, sleep
         self.send = claim.send
         self.is_accepted = False
         self.marked_s = 0.0  # by the steady clock
@@ -239,7 +239,7 @@ class _Attempt:
             self._mark("preparing")  # nothing was sent, and nothing is under way
             if pause.is_rate_limit:
                 self.session.throttle.limit(pause.seconds)
-            self.pause(pause.seconds)
+            self.sleep(pause.seconds)
             outcome, tries = self._post_once(), tries + 1
         if (
             not self.is_accepted
@@ -250,7 +250,7 @@ class _Attempt:
     def _post_once(self) -> wire.Answer | wire.NoAnswer:
         """Mark the send and make one request, when the rate limit allows it; returns the answer, or that none came."""
         if wait_s := self.session.throttle.rate_limit_wait_s():
-            self.pause(wait_s)
+            self.sleep(wait_s)
         self._mark("sending", **self._post_times())
         try:
             return self.session.client.post_memo(

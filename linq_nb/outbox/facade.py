@@ -361,7 +361,7 @@ class Outbox(Unpicklable):
         handles: Handles = "masked",
         *,
         since: Time | None = None,
-        table: export.Table = "sends",
+        table: export.TableName = "sends",
     ) -> export.Exported:
         """Write the journal's sends to a folder as Parquet, one file a day: ``day=2026-03-02/sends.parquet``.
 

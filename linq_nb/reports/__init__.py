@@ -58,9 +58,9 @@ def by(frame: Frame, *columns: str) -> Frame:
             'by needs a column to count by; nothing was counted; name one, as in by(frame, "from_handle")'
         )
     keys = parts.keys(columns, "by", (*COUNTS, *TIMES))
-    asked = parts.asked(frame, "by", *keys, "status", "created_at")
-    few = parts.few(asked, (*keys, "status"))
-    return parts.done(parts.summed(few, keys).select(*keys, *COUNTS, *TIMES).sort(*keys), frame)
+    rows = parts.select_columns(frame, "by", *keys, "status", "created_at")
+    counts = parts.counts_by(rows, (*keys, "status"))
+    return parts.to_native(parts.summed(counts, keys).select(*keys, *COUNTS, *TIMES).sort(*keys), frame)
 
 
 def by_chat(frame: Frame) -> Frame:
@@ -73,12 +73,12 @@ def by_chat(frame: Frame) -> Frame:
     [['Ada Lovelace', 1, 1]]
     """
     about = ("chat_name", "is_group")
-    asked = parts.asked(frame, "by_chat", "chat_id", *about, "status", "created_at")
-    few = parts.newest(parts.few(asked, ("chat_id", *about, "status")), "chat_name", "chat_id")
-    result = parts.summed(few, ["chat_id"], *(nw.col(name).max() for name in about))
+    rows = parts.select_columns(frame, "by_chat", "chat_id", *about, "status", "created_at")
+    counts = parts.newest(parts.counts_by(rows, ("chat_id", *about, "status")), "chat_name", "chat_id")
+    result = parts.summed(counts, ["chat_id"], *(nw.col(name).max() for name in about))
     result = result.select("chat_id", *about, *COUNTS, *TIMES)
     order = ("failed", "refused", "unclear", "sends", "chat_id")
-    return parts.done(result.sort(*order, descending=[True] * 4 + [False]), frame)
+    return parts.to_native(result.sort(*order, descending=[True] * 4 + [False]), frame)
 
 
 def by_day(frame: Frame, tz: str = "UTC") -> Frame:
@@ -102,9 +102,9 @@ def by_hour(frame: Frame, tz: str = "UTC") -> Frame:
 
 
 def _by_local_time(frame: Frame, report: str, unit: str, zone: str) -> Frame:
-    asked = parts.asked(frame, report, "status", "created_at")
-    few = parts.few(zones.with_text(asked, "created_at", unit, zone), (unit, "status"))
-    return parts.done(parts.summed(few, [unit]).select(unit, *COUNTS, *TIMES).sort(unit), frame)
+    rows = parts.select_columns(frame, report, "status", "created_at")
+    counts = parts.counts_by(zones.with_text(rows, "created_at", unit, zone), (unit, "status"))
+    return parts.to_native(parts.summed(counts, [unit]).select(unit, *COUNTS, *TIMES).sort(unit), frame)
 
 
 def funnel(frame: Frame) -> Frame:
@@ -117,29 +117,29 @@ def funnel(frame: Frame) -> Frame:
     >>> linq_nb.reports.funnel(frame)["sends"].tolist()
     [1, 1, 0, 0, 0]
     """
-    asked = parts.asked(frame, "funnel", "status", "service", "is_group", "sent_at")
-    asked = asked.with_columns(nw.col("status").is_in(parts.STATUSES_OF["delivered"]).alias("arrived"))
+    rows = parts.select_columns(frame, "funnel", "status", "service", "is_group", "sent_at")
+    rows = rows.with_columns(nw.col("status").is_in(parts.STATUSES_OF["delivered"]).alias("arrived"))
     reached = {
         "accepted": parts.is_accepted(),
         "sent": ~nw.col("sent_at").is_null() | (nw.col("status") == "sent") | nw.col("arrived"),
-        "telling": ~parts.is_silent(),
+        "can_report": ~parts.gives_no_receipt(),
         "delivered": nw.col("arrived"),
         "read": nw.col("status") == "read",
     }
     for before, (name, condition) in zip([None, *reached], reached.items(), strict=False):
-        asked = asked.with_columns((nw.col(before) & condition if before else condition).alias(name))
+        rows = rows.with_columns((nw.col(before) & condition if before else condition).alias(name))
     sums = [parts.whole(parts.whole(name).sum().fill_null(0), name) for name in reached]
-    counts = asked.select(parts.whole(nw.len(), "asked"), *sums)
-    blank = asked.head(0).select(parts.whole(nw.len(), "step"))
+    counts = rows.select(parts.whole(nw.len(), "asked"), *sums)
+    blank = rows.head(0).select(parts.whole(nw.len(), "step"))
     steps = nw.concat([blank.with_columns(parts.whole(nw.lit(step), "step")) for step in range(len(STAGES))])
     result = steps.join(counts, how="cross").select(
         "step",
         nw.col("step").replace_strict(dict(enumerate(STAGES)), default="", return_dtype=nw.String).alias("stage"),
         _of_step(STAGES).alias("sends"),
-        _of_step(("asked", "asked", "accepted", "telling", "delivered")).alias("of"),
+        _of_step(("asked", "asked", "accepted", "can_report", "delivered")).alias("of"),
     )
     share = nw.when(nw.col("of") > 0).then(nw.col("sends") / nw.col("of")).cast(nw.Float64).alias("share")
-    return parts.done(result.with_columns(share).sort("step"), frame)
+    return parts.to_native(result.with_columns(share).sort("step"), frame)
 
 
 def latency(
@@ -160,17 +160,17 @@ def latency(
         raise SettingsError(f"of= is one of {', '.join(LENGTHS)}, not {of!r}; nothing was counted; give one of these")
     shares = _quantiles(q)
     keys = parts.keys(by, "latency", ("sends", of, *shares))
-    rows = parts.asked(frame, "latency", *keys, of).filter(~nw.col(of).is_null())
+    rows = parts.select_columns(frame, "latency", *keys, of).filter(~nw.col(of).is_null())
     quantiles = [nw.col(of).quantile(share, "linear").alias(name) for name, share in shares.items()]
     if not keys:
-        return parts.done(rows.select(parts.whole(nw.len(), "sends"), *quantiles), frame)
+        return parts.to_native(rows.select(parts.whole(nw.len(), "sends"), *quantiles), frame)
     if rows.implementation.is_pyarrow():
         raise SettingsError(
             "latency does not work on a pyarrow.Table; nothing was counted; give it polars.from_arrow(table) or a "
             "DataFrame"
         )
     result = rows.group_by(*keys).agg(nw.len().alias("sends"), *quantiles)
-    return parts.done(parts.worded(result.with_columns(parts.whole("sends"))).sort(*keys), frame)
+    return parts.to_native(parts.categories_as_text(result.with_columns(parts.whole("sends"))).sort(*keys), frame)
 
 
 def _quantiles(q: Any) -> dict[str, float]:
@@ -197,13 +197,13 @@ def errors(frame: Frame, by: str | Sequence[str] = ()) -> Frame:
     own = ("meaning", "what_to_do", "sends", "chats", *TIMES)
     keys = tuple(dict.fromkeys((*parts.keys(by, "errors", own), "status", "http_status", "error_code")))
     chats = [nw.col("chat_id").n_unique().alias("chats")] if "chat_id" not in keys else []
-    rows = parts.asked(frame, "errors", *keys, "chat_id", "created_at")
+    rows = parts.select_columns(frame, "errors", *keys, "chat_id", "created_at")
     rows = rows.filter(nw.col("status").is_in(ERROR_STATUSES))
     answered = nw.when(nw.col("status") != "failed").then(nw.col("http_status"))
-    result = parts.few(rows.with_columns(parts.whole(answered, "http_status")), keys, *chats)
+    result = parts.counts_by(rows.with_columns(parts.whole(answered, "http_status")), keys, *chats)
     result = result.with_columns(*explaining.columns(), *(parts.whole("chats") for _ in chats))
     result = result.select(*keys, "meaning", "what_to_do", "sends", *(["chats"] if chats else []), *TIMES)
-    return parts.done(result.sort("sends", *keys, descending=[True] + [False] * len(keys), nulls_last=True), frame)
+    return parts.to_native(result.sort("sends", *keys, descending=[True] + [False] * len(keys), nulls_last=True), frame)
 
 
 def unconfirmed(frame: Frame, horizon: str | float | timedelta = "1h", now: Time | None = None) -> Frame:
@@ -223,9 +223,9 @@ def unconfirmed(frame: Frame, horizon: str | float | timedelta = "1h", now: Time
     at = time_of(now, today, "now") or today
     shown = ("send_id", "chat_id", "chat_name", "is_group", "service", "status", "message_id", "accepted_at",
              "checked_at")  # fmt: skip
-    asked = parts.asked(frame, "unconfirmed", *shown, "posted_at", "created_at")
-    result = asked.filter(parts.is_unconfirmed(asked, at - span))
-    return parts.done(result.select(*shown).sort("accepted_at", "send_id", nulls_last=True), frame)
+    rows = parts.select_columns(frame, "unconfirmed", *shown, "posted_at", "created_at")
+    result = rows.filter(parts.is_unconfirmed(rows, at - span))
+    return parts.to_native(result.select(*shown).sort("accepted_at", "send_id", nulls_last=True), frame)
 
 
 def duplicates(frame: Frame) -> Frame:
@@ -239,23 +239,23 @@ def duplicates(frame: Frame) -> Frame:
     """
     names, same = ("chat_name", "filename"), ("chat_id", "audio")
     keys = ("chat_id", *names, "sha256", "attachment_id", "status")
-    asked = parts.asked(frame, "duplicates", *keys, "created_at")
-    few = parts.few(asked.filter(parts.is_not(NO_MESSAGE_STATUSES)), keys)
-    few = few.with_columns(nw.coalesce(parts.text("sha256"), parts.text("attachment_id")).alias("audio"))
-    few = few.filter(~nw.col("audio").is_null())
-    few = few.filter(nw.col("sends").sum().over(*same) > 1)  # few are: the names of the others need not be found
+    rows = parts.select_columns(frame, "duplicates", *keys, "created_at")
+    counts = parts.counts_by(rows.filter(parts.is_not(NO_MESSAGE_STATUSES)), keys)
+    counts = counts.with_columns(nw.coalesce(parts.text("sha256"), parts.text("attachment_id")).alias("audio"))
+    counts = counts.filter(~nw.col("audio").is_null())
+    counts = counts.filter(nw.col("sends").sum().over(*same) > 1)  # not many: the names of the others need not be found
     for name in names:
-        few = parts.newest(few, name, *same)
+        counts = parts.newest(counts, name, *same)
     is_unclear = nw.col("status").is_in(UNCLEAR_STATUSES)
-    both = {"bubbles": ~is_unclear, "unclear": is_unclear}
-    few = few.with_columns(*(parts.where(condition, "sends").alias(name) for name, condition in both.items()))
-    result = few.group_by(*same).agg(
-        *(nw.col(name).max() for name in names), *(nw.col(name).sum() for name in both), *SPAN
+    kinds = {"bubbles": ~is_unclear, "unclear": is_unclear}
+    counts = counts.with_columns(*(parts.values_where(where, "sends").alias(name) for name, where in kinds.items()))
+    result = counts.group_by(*same).agg(
+        *(nw.col(name).max() for name in names), *(nw.col(name).sum() for name in kinds), *SPAN
     )
-    result = result.with_columns(*map(parts.whole, both))
+    result = result.with_columns(*map(parts.whole, kinds))
     order, down = ("bubbles", "unclear", *same), (True, True, False, False)
-    shown = ("chat_id", "chat_name", "filename", "audio", *both, *TIMES)
-    return parts.done(result.select(*shown).sort(*order, descending=down), frame)
+    shown = ("chat_id", "chat_name", "filename", "audio", *kinds, *TIMES)
+    return parts.to_native(result.select(*shown).sort(*order, descending=down), frame)
 
 
 def compare(sends: Frame, messages: Frame) -> Frame:
@@ -270,9 +270,10 @@ def compare(sends: Frame, messages: Frame) -> Frame:
       message of an ``unknown`` send, which ``outbox.reconcile()`` finds
     - ``other_status``: both have it; ``outbox.refresh()`` catches up
     """
-    ours = parts.asked(sends, "compare", "message_id", "chat_id", "status", "accepted_at")
-    theirs = parts.asked(messages, "compare", "message_id", "chat_id", "delivery_status", "created_at", "is_from_me",
-                         "mime_type")  # fmt: skip
+    ours = parts.select_columns(sends, "compare", "message_id", "chat_id", "status", "accepted_at")
+    theirs = parts.select_columns(
+        messages, "compare", "message_id", "chat_id", "delivery_status", "created_at", "is_from_me", "mime_type"
+    )
     if (type(ours), ours.implementation) != (type(theirs), theirs.implementation):
         kinds = [f"{type(table).__module__.split('.')[0]}'s {type(table).__name__}" for table in (sends, messages)]
         raise SettingsError(
@@ -287,7 +288,7 @@ def compare(sends: Frame, messages: Frame) -> Frame:
         nw.coalesce("accepted_at", "created_at").alias("at"),
     )
     rows = rows.filter(nw.col("found") != "").sort("found", "chat_id", "at", "message_id", nulls_last=True)
-    return parts.done(rows, sends)
+    return parts.to_native(rows, sends)
 
 
 def _side_by_side(ours: Any, theirs: Any) -> Any:

@@ -24,7 +24,7 @@ def chat_id(rows: Any, chat: Any, report: str, nothing: str) -> str:
     """
     has = rows.collect_schema().names()
     columns = ["chat_id", "chat_name", *(name for name in _OF_CHATS if name in has)]
-    table = parts.asked(rows.to_native(), report, *columns)
+    table = parts.select_columns(rows.to_native(), report, *columns)
     chats = fetched(table.select(*(parts.text(column) for column in columns)).unique())
     name = text_of(chat) or ""
     keys = {visual_key(name).lower(), name_key(name), *_handles(name)} - {""}

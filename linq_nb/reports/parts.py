@@ -37,7 +37,7 @@ STATUS, SERVICE = nw.col("status"), nw.col("service")
 SPAN = (nw.col("first_at").min(), nw.col("last_at").max())
 
 
-def asked(frame: Any, report: str, *names: str, like: str = "to_frame(outbox.sends())") -> Any:
+def select_columns(frame: Any, report: str, *names: str, like: str = "to_frame(outbox.sends())") -> Any:
     """Return the columns that a report or plot needs of a frame as ``like``; raises SettingsError without them."""
     try:
         table = nw.from_native(frame)
@@ -88,17 +88,17 @@ def _awkward_categories(table: Any) -> list[str]:
     ]  # fmt: skip
 
 
-def done(rows: Any, like: Frame) -> Frame:
+def to_native(rows: Any, like: Frame) -> Frame:
     """Return a report as the kind of frame that it was made of, with a new index."""
     report: Frame = nw.maybe_reset_index(rows).to_native()
     return report
 
 
-def few(rows: Any, columns: Sequence[str], *more: nw.Expr) -> Any:
+def counts_by(rows: Any, columns: Sequence[str], *more: nw.Expr) -> Any:
     """Count rows by these columns: what follows works on a small table, however many sends there are."""
     span = (nw.col("created_at").min().alias("first_at"), nw.col("created_at").max().alias("last_at"))
     counted = rows.group_by(*dict.fromkeys(columns)).agg(nw.len().alias("sends"), *span, *more)
-    return worded(counted.with_columns(whole("sends")))
+    return categories_as_text(counted.with_columns(whole("sends")))
 
 
 def newest(counted: Any, name: str, *group: str) -> Any:
@@ -108,7 +108,7 @@ def newest(counted: Any, name: str, *group: str) -> Any:
     return counted.with_columns(nw.when(is_newest).then(nw.col(name)).alias(name))
 
 
-def worded(rows: Any) -> Any:
+def categories_as_text(rows: Any) -> Any:
     """Return a table with its categories as text: text sorts alike on every engine, categories do not."""
     words = [text(name) for name, kind in rows.collect_schema().items() if kind in (nw.Categorical, nw.Enum)]
     return rows.with_columns(*words) if words else rows
@@ -118,7 +118,7 @@ def summed(counted: Any, columns: Sequence[str], *more: nw.Expr) -> Any:
     """Add up the counts by status as the counts of a report."""
     status = nw.col("status")
     kinds = {"accepted": is_accepted(), **{name: status.is_in(words) for name, words in STATUSES_OF.items()}}
-    counted = counted.with_columns(*(where(condition, "sends").alias(name) for name, condition in kinds.items()))
+    counted = counted.with_columns(*(values_where(condition, "sends").alias(name) for name, condition in kinds.items()))
     result = counted.group_by(*columns).agg(*(nw.col(name).sum() for name in COUNTS), *SPAN, *more)
     return result.with_columns(*map(whole, COUNTS))
 
@@ -133,13 +133,13 @@ def is_not(words: Sequence[str], status: nw.Expr = STATUS) -> nw.Expr:
     return ~(status.is_null() | status.is_in(words))
 
 
-def is_silent(service: nw.Expr = SERVICE) -> nw.Expr:
+def gives_no_receipt(service: nw.Expr = SERVICE) -> nw.Expr:
     """Whether a send can never be reported as delivered."""
     is_group = nw.col("is_group").fill_null(value=False).cast(nw.Boolean)
     return is_group | (service == NO_RECEIPT_SERVICE).fill_null(value=False)
 
 
-def where(condition: nw.Expr, name: str) -> nw.Expr:
+def values_where(condition: nw.Expr, name: str) -> nw.Expr:
     """A column's values where a condition holds, else 0."""
     return nw.when(condition).then(nw.col(name)).otherwise(0)
 
@@ -182,6 +182,6 @@ def comparable(rows: Any, name: str, at: datetime) -> datetime:
 def is_unconfirmed(rows: Any, before: datetime) -> nw.Expr:
     """Whether Linq accepted a send until then and may still report more of it."""
     status, service = as_words(rows, "status"), as_words(rows, "service")
-    is_open = is_not(CLOSED_STATUSES, status) & ~((status == "sent") & is_silent(service))
+    is_open = is_not(CLOSED_STATUSES, status) & ~((status == "sent") & gives_no_receipt(service))
     since = nw.coalesce("accepted_at", "posted_at", "created_at")
     return (is_open & (since <= nw.lit(comparable(rows, "accepted_at", before)))).fill_null(value=False)

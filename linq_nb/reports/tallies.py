@@ -57,7 +57,7 @@ class Tallies:
     errors: Sequence[Row]
 
 
-class Table:
+class SendTable:
     """A table of sends that is asked for the counts and pages of a choice of its rows.
 
     ``now`` is the time from which "open for an hour" is counted back: by default the newest ``created_at``.
@@ -65,11 +65,11 @@ class Table:
     """
 
     def __init__(self, frame: Any, now: datetime | None = None) -> None:
-        parts.asked(frame, "Explorer", *COLUMNS)
+        parts.select_columns(frame, "Explorer", *COLUMNS)
         self.frame = frame = storable.table(frame)
         self.all_rows = nw.from_native(frame)
         self.columns = self.all_rows.collect_schema().names()
-        self.rows = parts.asked(frame, "Explorer", *self.columns)
+        self.rows = parts.select_columns(frame, "Explorer", *self.columns)
         created = nw.col("created_at")
         (span,) = fetched(
             self.rows.select(created.min().alias("first"), created.max().alias("last"), nw.len().alias("sends"))
@@ -116,14 +116,14 @@ class Table:
         """Count by time, status and error at once: a large table is read as seldom as possible."""
         keys = ("status", "http_status", "error_code")
         timed = zones.with_number(rows.select(*keys, "created_at"), "created_at", unit)
-        counted = fetched(parts.worded(timed.group_by(unit, *keys).agg(nw.len().alias("sends"))))
+        counted = fetched(parts.categories_as_text(timed.group_by(unit, *keys).agg(nw.len().alias("sends"))))
         return [{unit: plain(row[unit]), "status": plain(row["status"]) or "", "sends": int(row["sends"]),
                  **{name: _whole(row[name]) for name in keys[1:]}} for row in counted]  # fmt: skip
 
     def leading_chats(self, rows: Any) -> list[Row]:
         """Return the chats with most sends: ``chat_id``, ``chat_name``, ``sends`` and ``wrong``."""
         is_wrong = nw.col("status").is_in(ERROR_STATUSES).fill_null(value=False).cast(nw.Int64)
-        named = parts.worded(rows.select("chat_id", parts.text("chat_name"), is_wrong.alias("wrong")))
+        named = parts.categories_as_text(rows.select("chat_id", parts.text("chat_name"), is_wrong.alias("wrong")))
         counted = named.group_by("chat_id").agg(
             nw.len().alias("sends"), nw.col("wrong").sum(), nw.col("chat_name").max()
         )
@@ -145,7 +145,7 @@ class Table:
         names = list(dict.fromkeys((*columns, *keys)))
         end = offset + limit
         rows = self._until_row(self.chosen(selection), sort, descending, end)
-        rows = parts.worded(rows.select(*names))
+        rows = parts.categories_as_text(rows.select(*names))
         rows = rows.sort(*keys, descending=[descending, *[False] * (len(keys) - 1)], nulls_last=True).head(end)
         return [{name: plain(row[name]) for name in columns} for row in fetched(rows)[offset:]]
 
@@ -163,20 +163,20 @@ class Table:
 
     def choices(self, name: str) -> list[Any]:
         """Return the values of a column, the most frequent first, without missing ones."""
-        column = parts.worded(self.rows.select(name).filter(~nw.col(name).is_null()))
+        column = parts.categories_as_text(self.rows.select(name).filter(~nw.col(name).is_null()))
         counted = column.group_by(name).agg(nw.len().alias("sends"))
         rows = fetched(counted.sort("sends", name, descending=[True, False]).head(MOST_CHOICES))
         return [plain(row[name]) for row in rows]
 
     def chat_names(self, chat_ids: Sequence[str]) -> dict[str, str]:
         """Return a name of each of these chats that has one."""
-        few = self.rows.select("chat_id", "chat_name").filter(nw.col("chat_id").is_in(list(chat_ids)))
-        named = parts.worded(few.filter(~nw.col("chat_name").is_null())).group_by("chat_id")
+        of_chats = self.rows.select("chat_id", "chat_name").filter(nw.col("chat_id").is_in(list(chat_ids)))
+        named = parts.categories_as_text(of_chats.filter(~nw.col("chat_name").is_null())).group_by("chat_id")
         return {row["chat_id"]: row["chat_name"] for row in fetched(named.agg(nw.col("chat_name").max()))}
 
     def row(self, send_id: str) -> Row | None:
         """Return one row with all its columns."""
-        rows = fetched(parts.worded(self.rows.filter(parts.text("send_id") == send_id).head(1)))
+        rows = fetched(parts.categories_as_text(self.rows.filter(parts.text("send_id") == send_id).head(1)))
         return {name: plain(value) for name, value in rows[0].items()} if rows else None
 
 

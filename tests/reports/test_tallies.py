@@ -94,7 +94,7 @@ def test_a_choice_counts_as_plain_python_does(engine: str, choice: str) -> None:
     selection, is_chosen = CHOICES[choice]
     kind, tables = ENGINES[engine]
     (frame,) = tables(to_frame(SENDS))
-    table = tallies.Table(frame, NOW)
+    table = tallies.SendTable(frame, NOW)
     chosen = [send for send in SENDS if is_chosen(send)]
 
     counted = table.tallies(selection)
@@ -129,7 +129,7 @@ def test_a_choice_counts_as_plain_python_does(engine: str, choice: str) -> None:
 @pytest.mark.parametrize("descending", [False, True])
 def test_pages_are_sorted_by_any_column_and_hold_every_row_once(engine: str, descending: bool) -> None:
     (frame,) = ENGINES[engine][1](to_frame(SENDS))
-    table = tallies.Table(frame, NOW)
+    table = tallies.SendTable(frame, NOW)
     for sort in ("created_at", "chat_name", "status", "delivery_s", "error_code", "duration_ms"):
         pages = [
             table.page(Selection(), ["send_id", sort], sort=sort, descending=descending, offset=offset, limit=70)
@@ -187,7 +187,7 @@ def test_a_text_is_searched_by_how_it_looks(engine: str, column: str) -> None:
     frame = to_frame(sends)
     in_engine: Callable[..., Any] = ENGINES[engine][1] if engine in ENGINES else lambda frame: [frame.astype(object)]
     (frame,) = in_engine(frame)
-    table = tallies.Table(frame, NOW)
+    table = tallies.SendTable(frame, NOW)
     for text in (text for pair in LOOKS for text in pair):
         selection, scope = Selection(text=text), {"frame": frame}
         exec(selection.code(table.all_rows, NOW), scope)
@@ -204,7 +204,7 @@ def test_plain_texts_are_searched_by_how_they_look_too(engine: str, text: str) -
     (frame,) = ENGINES[engine][1](
         to_frame([replace(SENDS[0], chat_name=name, filename=None, error_message=None) for name in names])
     )
-    table = tallies.Table(frame, NOW)
+    table = tallies.SendTable(frame, NOW)
     assert not table.odd
     chosen = rows(table.chosen(Selection(text=text)).to_native())
     assert [row["chat_name"] for row in chosen] == [name for name in names if name_key(text) in name_key(name)]
@@ -215,7 +215,7 @@ def test_polars_enums_can_be_filtered_by_needs_me() -> None:
     enums = {
         name: pl.Enum(frame[name].cast(pl.String).drop_nulls().unique().to_list()) for name in ("status", "service")
     }
-    table, selection = tallies.Table(frame.cast(enums), NOW), Selection(needs_me=True)
+    table, selection = tallies.SendTable(frame.cast(enums), NOW), Selection(needs_me=True)
     scope = {"frame": table.frame}
     exec(selection.code(table.all_rows, NOW), scope)
     ids = {send.send_id for send in SENDS if needs_me(send)}
@@ -223,10 +223,10 @@ def test_polars_enums_can_be_filtered_by_needs_me() -> None:
 
 
 def test_a_short_period_is_counted_by_hours_and_a_long_one_in_few_bars() -> None:
-    table = tallies.Table(to_frame(SENDS), NOW)
+    table = tallies.SendTable(to_frame(SENDS), NOW)
     assert table.tallies(Selection()).unit == "day"
     assert table.tallies(Selection(since=START, until=START + timedelta(days=2))).unit == "hour"
-    long = tallies.Table(to_frame(made(50, 3000, 2))).tallies(Selection())
+    long = tallies.SendTable(to_frame(made(50, 3000, 2))).tallies(Selection())
     assert 10 < len(long.bars) <= tallies.MOST_BARS
     assert sum(sum(bar.counts.values()) for bar in long.bars) == 50
 
@@ -234,15 +234,15 @@ def test_a_short_period_is_counted_by_hours_and_a_long_one_in_few_bars() -> None
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_table_without_rows_counts_nothing(engine: str) -> None:
     (frame,) = ENGINES[engine][1](to_frame([]))
-    counted = tallies.Table(frame).tallies(Selection(needs_me=True))
+    counted = tallies.SendTable(frame).tallies(Selection(needs_me=True))
     assert set(counted.tiles.values()) == {0}
     assert (counted.median_s, counted.bars, counted.chats, counted.errors) == (None, [], [], [])
 
 
 def test_a_value_that_is_no_table_of_sends_is_refused() -> None:
     with pytest.raises(SettingsError, match="Explorer needs the column 'chat_name'"):
-        tallies.Table(to_frame(SENDS)[["send_id"]])
+        tallies.SendTable(to_frame(SENDS)[["send_id"]])
     with pytest.raises(SettingsError, match="Explorer takes a frame"):
-        tallies.Table([1, 2])
+        tallies.SendTable([1, 2])
     with pytest.raises(SettingsError, match="no column 'nothing'"):
-        tallies.Table(to_frame(SENDS)).page(Selection(), ["nothing"])
+        tallies.SendTable(to_frame(SENDS)).page(Selection(), ["nothing"])
