@@ -241,9 +241,7 @@ class _Attempt:
                 self.session.throttle.limit(pause.seconds)
             self.sleep(pause.seconds)
             outcome, tries = self._post_once(), tries + 1
-        if (
-            not self.is_accepted
-        ):  # no whole 2xx came: this raises, unless a 2xx that was cut off still names the message
+        if not self.is_accepted:  # no whole 2xx came: this raises, unless one that was cut off still names the message
             chat_id, label = self.draft.chat_id, _chat_label(self.send)
             self._record_answer(proof.require_accepted(outcome, chat_id, label, self._attachment_id))
 
