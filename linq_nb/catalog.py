@@ -71,7 +71,7 @@ CODES: tuple[Code, ...] = (
     Code(404, 2019, "no such phone number id", "no", "list the lines", "docs"),
     Code(404, 2021, "no such payment request", "no", "does not concern voice memos", "docs"),
     Code(500, 2022, "setting up the contact card failed", "no", "does not concern voice memos", "docs"),
-    Code(403, 2024, "the recipient opted out; refused before queueing", "no", "stop; they may write to you again first", "sdk"),
+    Code(403, 2024, "the recipient opted out; refused before queueing", "no", "send nothing more until they write to you", "sdk"),
     Code(403, 2026, "the recipient is on your own block list", "no", "unblock them first", "sdk"),
     Code(403, 2027, "the sending line is not eligible now; nothing was created", "wait", "wait for the line, tell its operator", "sdk"),
     Code(500, 3001, "a fault at Linq that passes", "risk", _SUPPORT, "docs"),

@@ -224,7 +224,7 @@ def health(chat: Chat, memo: VoiceMemo) -> Iterator[Finding]:
             message = "Linq rates this chat CRITICAL: wait, or send despite this finding by accepting chat_critical"
             yield _error("chat_critical", message)
         case "OPTED_OUT":
-            yield _error("chat_opted_out", "the recipient opted out: do not send; they may write to you again first")
+            yield _error("chat_opted_out", "the recipient opted out: do not send until they write to you")
         case rating:
             yield _warning("chat_health", f"Linq rates this chat {rating}, which is not documented")
 

@@ -307,8 +307,10 @@ def _handle(name: str, value: str | float) -> str:
     text = text_of(value) or ""
     handles = exact_keys(text)
     if not handles:
-        wrong = refusal(text) or "this is no handle"
-        raise SettingsError(f"{name}: {wrong}; nothing was asked; give a phone number or an email address")
+        problem, _, todo = (refusal(text) or "this is no handle").partition("; ")
+        raise SettingsError(
+            f"{name}: {problem}; nothing was asked; {todo or 'give a phone number or an email address'}"
+        )
     return handle_key(value) or handles.pop()
 
 

@@ -216,13 +216,13 @@ def _magic(title: str, command: Command) -> str:
     first, *blocks = command.help.split("\n\n")
     parts = [f"## {title}", first.split(": ", 1)[1]]
     for block in blocks:
-        if block.startswith("  "):
+        if block.startswith("  %"):
+            parts.append("```ipython\n" + inspect.cleandoc(block) + "\n```")
+        elif block.startswith("  "):
             rows = [(f"`{name}`", about) for name, about in re.findall(r"^  (.+?)  +(.+)$", block, re.MULTILINE)]
             parts.append(_table(("", ""), rows))
         elif block.startswith("Examples:"):
             parts.append("```ipython\n" + inspect.cleandoc(block.split("\n", 1)[1]) + "\n```")
-        elif block.startswith("  %"):
-            parts.append("```ipython\n" + inspect.cleandoc(block) + "\n```")
         else:
             parts.append(_plain(block))
     return "\n\n".join(parts)

@@ -56,7 +56,7 @@ VOICEMEMO = read_help(f"""\
   --rate HZ                 sample rate in Hz, when SOURCE is samples
 {ACCEPT}
   --override-optout REASON  send to a person who opted out, for this reason; the journal keeps it
-  --force-notify            send force_notify with it, as Linq's request has it
+  --force-notify            set Linq's field force_notify (Linq documents only its name)
   --convert                 convert audio that Linq does not accept to M4A (needs linq_nb[audio])
 {RESULT}
 
@@ -74,7 +74,7 @@ BATCH = read_help(
     f"""\
 %linq_voicememo: Send many memos, each once, from a CSV cell (%%linq_voicememo) or a DataFrame. Shows the plan first.
 
-  --from FRAME              a table (pandas, Polars, DuckDB, Arrow) with such columns; or a list of drafts
+  --from FRAME              a table (pandas, Polars, DuckDB, Arrow) with the columns below; or a list of drafts
   --plan                    show the plan and return it, send nothing
 {YES}
   --workers N               number of requests at the same time (4)

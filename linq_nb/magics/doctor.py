@@ -20,6 +20,8 @@ T = TypeVar("T")
 OPTIONAL = {
     "av": ("audio", "waveform, preview and conversion of compressed audio"),
     "matplotlib": ("plots", "charts"),
+    "pyarrow": ("parquet", "Parquet files"),
+    "xlsxwriter": ("audit", "audits and exports for Excel"),
     "psycopg": ("team", "a journal on PostgreSQL"),
     "waitress": ("receiver", "a receiver of webhooks"),
 }

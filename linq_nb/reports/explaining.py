@@ -9,7 +9,7 @@ from linq_nb.catalog import Code
 
 _NEVER_LEFT = Code(None, None, "it never reached Linq", "wait", "run it again: nothing was sent", "")
 _NO_REASON = Code(
-    None, None, "the delivery failed; no reason is known", "later", "its webhook has it: outbox.ingest", ""
+    None, None, "the delivery failed; no reason is known", "later", "read the webhook of the failure: outbox.ingest", ""
 )
 
 _CODES_A_STATUS = 1_000_000

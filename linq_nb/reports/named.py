@@ -33,7 +33,9 @@ def chat_id(rows: Any, chat: Any, report: str, nothing: str) -> str:
         raise SettingsError(_no_chat(name, nothing, chats))
     if len(ids) > 1:
         some = ", ".join(clean(identity, 60) for identity in sorted(ids)[:8])
-        raise SettingsError(f"{len(ids)} chats are called so; {nothing}; give an id: {some}")
+        raise SettingsError(
+            f"{len(ids)} chats have the name {clean(name, 60)!r}; {nothing}; give the id of one: {some}"
+        )
     return ids.pop()
 
 

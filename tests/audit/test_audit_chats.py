@@ -138,7 +138,9 @@ def test_a_frame_with_neither_ids_nor_names_is_refused() -> None:
 
 def test_a_name_of_several_chats_is_refused_with_their_ids() -> None:
     frame = to_frame(sends())
-    with pytest.raises(SettingsError, match=f"2 chats are called so; nothing was written; give an id: {ONE}, {TWO}"):
+    with pytest.raises(
+        SettingsError, match=f"2 chats have the name .ada.; nothing was written; give the id of one: {ONE}, {TWO}"
+    ):
         linq_nb.audit(frame, chat="ada")
     for chat, other in ((ONE, TWO), (TWO, ONE)):
         report = linq_nb.audit(frame, since=None, chat=chat)

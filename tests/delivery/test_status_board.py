@@ -325,6 +325,8 @@ def test_the_remaining_time_is_estimated_from_the_sending(
     door = threading.Event()
 
     def slow(number: int) -> None:
+        if number == 1:
+            wait_for(lambda: board._head["is_sending"])  # the pace is counted from the board's first look
         demo.advance(seconds=10)
         if number > 4:
             wait_for(door.is_set)

@@ -145,7 +145,7 @@ memo      hello.m4a · 0:15 · M4A
 attempts  1
 error     403/2024 the recipient opted out; refused before queueing
 reason    +1•••••5597 opted out
-to do     stop; they may write to you again first
+to do     send nothing more until they write to you
 docs      https://docs.example.com/2024/?…
 trace id  4bf92f35""",
     ),
