@@ -120,7 +120,7 @@ def explained(send: Send) -> tuple[str, str]:
     if send.status == "failed":
         entry = next((c for c in catalog.CODES if c.http_status is None and c.code == send.error_code), None)
         return (entry.meaning, entry.todo) if entry and send.error_code is not None else (
-            "the delivery failed; no reason is known", "its webhook has it: outbox.ingest")  # fmt: skip
+            "the delivery failed; no reason is known", "read the webhook of the failure: outbox.ingest")  # fmt: skip
     if send.status == "not_sent" and send.http_status is None:
         return "it never reached Linq", "run it again: nothing was sent"
     entry = catalog.explain(send.http_status, send.error_code)
