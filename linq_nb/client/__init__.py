@@ -7,5 +7,7 @@
 from linq_nb.client.api import Client
 from linq_nb.client.bodies import check_extra
 from linq_nb.client.throttle import Throttle
+from linq_nb.clocks import utc_now
+from linq_nb.proof import require_accepted
 
-__all__ = ["Client", "Throttle", "check_extra"]
+__all__ = ["Client", "Throttle", "check_extra", "require_accepted", "utc_now"]
