@@ -87,11 +87,13 @@ def _frame(rows: Any) -> pd.DataFrame:
     rows = rows.collect() if isinstance(rows, nw.LazyFrame) else rows
     frame: pd.DataFrame = storable.table(rows.to_pandas()).copy()
     for name in frame:
+        if name in COLUMNS and name not in _MASKED:
+            continue
         values = frame[name].astype(object)
         if name in _MASKED:
             texts = {value: masked(name, value) for value in values.dropna().unique()}
             frame[name] = values.map(texts, na_action="ignore").astype("string")
-        elif name not in COLUMNS:  # of one's own table
+        else:  # of one's own table
             hidden = values.map(partial(masked_value, str(name)), na_action="ignore")
             frame[name] = frame[name] if hidden.equals(values) else hidden.convert_dtypes()
     return frame
