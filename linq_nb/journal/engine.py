@@ -90,10 +90,10 @@ class Database:
                 if file is not None and self._file is not None:
                     self._file.refuse_other_kinds()
                     make_private(file)
-                if self._file is not None and recover:
-                    self._file.set_wal_aside()
-                elif self._file is not None:
-                    self._file.refuse_without_wal()
+                    if recover:
+                        self._file.set_wal_aside()
+                    else:
+                        self._file.refuse_without_wal()
                 self.engine = _sqlite(self.url) if self.is_sqlite else _server(self.url)
                 self._connection = self.engine.connect() if self.is_sqlite else None
             except BaseException:
