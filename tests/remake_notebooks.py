@@ -14,7 +14,8 @@ NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 def remake(path: Path) -> None:
     """Run one notebook from top to bottom in a fresh kernel and write it back without widget state and times."""
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(path.parent)}}).execute()
+    place = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(notebook, timeout=120, coalesce_streams=True, resources=place).execute()
     notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}
     for cell in notebook.cells:
