@@ -13,6 +13,8 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy  # noqa: F401  not in the middle of a send: an interrupt while it loads spoils it for the whole kernel
+
 from linq_nb import preflight, proof, rules, storable, views, wire
 from linq_nb.client import check_extra
 from linq_nb.errors import (

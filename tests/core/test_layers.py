@@ -163,3 +163,10 @@ def test_a_package_is_loaded_only_by_the_part_that_needs_it(used: str, allowed: 
     code = f"import sys, {used}; print(*sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
     assert set(done.stdout.split()) <= allowed
+
+
+def test_numpy_is_loaded_before_a_send_can_be_interrupted() -> None:
+    """An interrupt in the middle of its import spoils it: it cannot be loaded twice in a process."""
+    code = "import sys, linq_nb; linq_nb.connect(demo=True, fresh=True).close(); print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
+    assert done.stdout.strip() == "True"
