@@ -21,7 +21,7 @@ import narwhals as nw
 
 from linq_nb.errors import SettingsError
 from linq_nb.reports.parts import select_columns
-from linq_nb.reports.tallies import plain
+from linq_nb.reports.values import plain
 from linq_nb.status import NO_RECEIPTS
 from linq_nb.text import names_of
 
@@ -52,7 +52,7 @@ _UNITS = ((172_800, 86_400, "days"), (7_200, 3_600, "hours"), (120, 60, "minutes
 
 
 def timeline(frame: Any, ax: Axes | None = None) -> Axes:
-    """Draw how many sends of a batch were select_columns for, accepted, delivered, read and failed, over time.
+    """Draw how many sends of a batch were asked for, accepted, delivered, read and failed, over time.
 
     ``frame``: a table of sends with ``created_at accepted_at delivered_at read_at failed_at``; time starts at the
     first send.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from linq_nb.reports.tallies import plain
+from linq_nb.reports.values import plain
 
 if TYPE_CHECKING:
     import pandas as pd

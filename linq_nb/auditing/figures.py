@@ -13,7 +13,7 @@ import narwhals as nw
 from linq_nb import reports
 from linq_nb.auditing import sentences
 from linq_nb.reports import parts
-from linq_nb.reports.tallies import fetched
+from linq_nb.reports.values import fetched
 from linq_nb.status import UNCLEAR_STATUSES, UNCONFIRMED_AFTER
 from linq_nb.text import chat_labels, clean
 

@@ -16,7 +16,7 @@ from linq_nb.outbox.reputation_audit import known_ratings
 from linq_nb.reports import parts, zones
 from linq_nb.reports.named import chat_id
 from linq_nb.reports.selection import Selection
-from linq_nb.reports.tallies import fetched, plain
+from linq_nb.reports.values import fetched, plain
 from linq_nb.status import ERROR_STATUSES
 from linq_nb.times import Time, time_of
 

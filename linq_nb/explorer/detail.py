@@ -13,7 +13,7 @@ from linq_nb.live import ipython_shell
 from linq_nb.model import Event, Send, VoiceMemo
 from linq_nb.outbox import Outbox, session_of
 from linq_nb.reports import explaining
-from linq_nb.reports.tallies import plain
+from linq_nb.reports.values import plain
 from linq_nb.status import ERROR_STATUSES, status_of
 from linq_nb.text import clean
 from linq_nb.widgets.actions import actions_for

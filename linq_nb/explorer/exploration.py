@@ -229,7 +229,9 @@ class Exploration:
 
     def code(self) -> str:
         """Return the filter as Python over the same frame."""
-        source = "" if self.outbox is None else "to_frame(outbox.sends())"
+        source = "typed(frame)" if self.table.is_retyped else ""
+        if self.outbox is not None:
+            source = "linq_nb.to_frame(outbox.sends())"
         return self.selection.code(self.table.all_rows, self.table.now, source)
 
 

@@ -24,8 +24,8 @@ class Explorer(Widget):
     """A log of sends to click through: filter, count, sort, open one, audit, export.
 
     ``source`` is an Outbox, whose journal is read once and then brought up to date, or a frame of
-    ``to_frame(outbox.sends())`` in pandas, Polars or DuckDB (a folder of Parquet). Counts are made in the kernel; the
-    page gets one page of rows and the counts, handles masked. Over a frame nothing can be done about a send.
+    ``to_frame(outbox.sends())`` in pandas, Polars or DuckDB (a folder of Parquet, a CSV file). Counts are made in the
+    kernel; the page gets one page of rows and the counts, handles masked. Over a frame nothing can be done to a send.
     A chat that is forgotten leaves the explorer at once, other news when ``update`` or the page's button asks for it.
     ``error`` is the last exception. Raises SettingsError for a value that is neither, or that lacks a column.
     """

@@ -8,6 +8,8 @@
 Each takes a frame with the columns of ``to_frame(outbox.sends())`` (only those that it names) and returns a new one of
 the same kind: a table that is computed later, as DuckDB's, stays one. Counts are whole numbers, lengths of time
 seconds, times as in the frame: UTC, as those without a zone count. Categories that are counted by come back as text.
+Times, numbers and truth values that the frame holds as text, as one from CSV does, are read as such (pandas, Polars,
+DuckDB).
 The counts of a report:
 
 - ``sends``: rows, one for each memo, chat and copy that was asked for

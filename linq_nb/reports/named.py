@@ -8,7 +8,7 @@ from typing import Any
 from linq_nb.errors import SettingsError
 from linq_nb.handles import LEAST_DIGITS, digit_count, exact_keys, refusal, text_of
 from linq_nb.reports import parts
-from linq_nb.reports.tallies import fetched, plain
+from linq_nb.reports.values import fetched, plain
 from linq_nb.text import HIDDEN, clean, mask, name_key, recipient, visual_key
 
 _OF_CHATS = ("to_handles", "is_group")

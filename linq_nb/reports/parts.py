@@ -11,6 +11,7 @@ import narwhals as nw
 
 from linq_nb import storable
 from linq_nb.errors import SettingsError
+from linq_nb.reports.columns import typed
 from linq_nb.status import (
     CLOSED_STATUSES,
     NO_RECEIPT_SERVICE,
@@ -38,7 +39,20 @@ SPAN = (nw.col("first_at").min(), nw.col("last_at").max())
 
 
 def select_columns(frame: Any, report: str, *names: str, like: str = "to_frame(outbox.sends())") -> Any:
-    """Return the columns that a report or plot needs of a frame as ``like``; raises SettingsError without them."""
+    """Return the columns that a report or plot needs of a frame as ``like``, in types that every engine counts.
+
+    Raises SettingsError without them, and for a value that is none of its column.
+    """
+    table = require_columns(frame, report, *names, like=like)
+    table = nw.from_native(typed(storable.table(table.select(*dict.fromkeys(names)).to_native()), report))
+    if _has_numpy_dtypes(table.to_native()):
+        table = nw.maybe_convert_dtypes(table)
+    casts = [text(name) for name in _awkward_categories(table)]
+    return table.with_columns(*casts) if casts else table
+
+
+def require_columns(frame: Any, report: str, *names: str, like: str = "to_frame(outbox.sends())") -> Any:
+    """Return a frame as a narwhals table; raises SettingsError for what is no frame, or lacks a column."""
     try:
         table = nw.from_native(frame)
         has = table.collect_schema().names()
@@ -56,12 +70,7 @@ def select_columns(frame: Any, report: str, *names: str, like: str = "to_frame(o
         raise SettingsError(
             f"{report} needs the column {missing[0]!r} of {like}; nothing was counted; the frame has {columns}"
         )
-    table = nw.from_native(storable.table(table.select(*dict.fromkeys(names)).to_native()))
-    if _has_numpy_dtypes(table.to_native()):
-        table = nw.maybe_convert_dtypes(table)
-    casts = [text(name) for name in _awkward_categories(table)]
-    casts += [nw.col(name).cast(nw.Float64) for name in _empty_seconds(table)]
-    return table.with_columns(*casts) if casts else table
+    return table
 
 
 def _has_numpy_dtypes(native: Any) -> bool:
@@ -69,11 +78,6 @@ def _has_numpy_dtypes(native: Any) -> bool:
     if not nw.dependencies.is_pandas_like_dataframe(native):
         return False
     return any(not hasattr(dtype, "na_value") and dtype.kind in "fO" for dtype in native.dtypes)
-
-
-def _empty_seconds(table: Any) -> list[str]:
-    """Columns of seconds without a value, of which pandas does not know that they are numbers."""
-    return [name for name, kind in table.collect_schema().items() if kind == nw.Object and name.endswith("_s")]
 
 
 def _awkward_categories(table: Any) -> list[str]:

@@ -35,6 +35,15 @@ COLUMNS = tuple(dict.fromkeys((*SEARCHED, *IDS, *EQUAL.values(), "created_at", "
 """The columns that a choice of sends and its counts need."""
 
 
+_IMPORTS = (
+    {"datetime.": "from datetime import datetime", "ZoneInfo(": "from zoneinfo import ZoneInfo"},
+    {"nw.": "import narwhals as nw", "linq_nb.": "import linq_nb",
+     "typed(": "from linq_nb.reports.columns import typed",
+     "pattern(": "from linq_nb.reports.spellings import pattern"},
+)  # fmt: skip
+"""What the Python of a choice imports, by what is in it: the standard library first."""
+
+
 class Condition(NamedTuple):
     """One condition: the expression, and its Python."""
 
@@ -72,19 +81,12 @@ class Selection:
         return rows.filter(*conditions) if conditions else rows
 
     def code(self, rows: Any, now: datetime, source: str = "") -> str:
-        """Return Python that chooses the same rows of ``frame``, which the call ``source`` of linq_nb makes."""
-        conditions = [condition.code for condition in self.conditions(rows, now)]
-        read = f"frame = linq_nb.{source}\n" if source else ""
-        if not conditions:
-            return f"import linq_nb\n\n{read}rows = frame" if source else "rows = frame"
-        body = "".join(f"    {line},\n" for line in conditions)
-        standard = ["from datetime import datetime"] * ("datetime." in body) + ["from zoneinfo import ZoneInfo"] * (
-            "ZoneInfo(" in body
-        )
-        others = ["import narwhals as nw", *(["import linq_nb"] if source else [])]
-        others += ["from linq_nb.reports.spellings import pattern"] * ("pattern(" in body)
-        imports = "\n\n".join("\n".join(names) for names in (standard, others) if names)
-        return f"{imports}\n\n{read}rows = nw.from_native(frame).filter(\n{body}).to_native()"
+        """Return Python that chooses the same rows of ``frame``, which the expression ``source`` makes."""
+        conditions = "".join(f"    {condition.code},\n" for condition in self.conditions(rows, now))
+        code = f"frame = {source}\n" if source else ""
+        code += f"rows = nw.from_native(frame).filter(\n{conditions}).to_native()" if conditions else "rows = frame"
+        imports = ("\n".join(line for name, line in lines.items() if name in code) for lines in _IMPORTS)
+        return "\n\n".join(filter(None, (*imports, code)))
 
     def conditions(self, rows: Any, now: datetime, odd: Collection[str] = SEARCHED) -> Iterator[Condition]:
         """Give the conditions for a narwhals frame."""

@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import narwhals as nw
@@ -19,7 +19,9 @@ from linq_nb import storable
 from linq_nb.clocks import EPOCH
 from linq_nb.errors import SettingsError
 from linq_nb.reports import explaining, parts, spellings, zones
+from linq_nb.reports.columns import typed
 from linq_nb.reports.selection import COLUMNS, SEARCHED, Selection
+from linq_nb.reports.values import fetched, in_utc, plain
 from linq_nb.status import ERROR_STATUSES, STATUSES
 
 Row = dict[str, Any]
@@ -65,8 +67,10 @@ class SendTable:
     """
 
     def __init__(self, frame: Any, now: datetime | None = None) -> None:
-        parts.select_columns(frame, "Explorer", *COLUMNS)
-        self.frame = frame = storable.table(frame)
+        parts.require_columns(frame, "Explorer", *COLUMNS)
+        held = storable.table(frame)
+        self.frame = frame = typed(held, "Explorer")
+        self.is_retyped = frame is not held
         self.all_rows = nw.from_native(frame)
         self.columns = self.all_rows.collect_schema().names()
         self.rows = parts.select_columns(frame, "Explorer", *self.columns)
@@ -74,7 +78,7 @@ class SendTable:
         (span,) = fetched(
             self.rows.select(created.min().alias("first"), created.max().alias("last"), nw.len().alias("sends"))
         )
-        self.first, self.last = (_utc(span[name]) for name in ("first", "last"))
+        self.first, self.last = (in_utc(span[name]) for name in ("first", "last"))
         self.count = int(span["sends"])
         self.now = now or self.last or EPOCH
 
@@ -222,32 +226,6 @@ def _bars(counts: Sequence[Row], unit: str) -> list[Bar]:
     for at, row in timed:
         stacks[(at - first) // width][row["status"]] += row["sends"]
     return [Bar(first + width * place, first + width * (place + 1), stack) for place, stack in enumerate(stacks)]
-
-
-def fetched(rows: Any) -> list[Row]:
-    """Return the rows of a small narwhals table of any engine."""
-    if isinstance(rows, nw.LazyFrame):
-        if rows.implementation.is_duckdb():  # without pyarrow
-            relation = rows.to_native()
-            return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
-        rows = rows.collect()
-    return list(rows.iter_rows(named=True))
-
-
-def plain(value: Any) -> Any:
-    """Return a cell as a plain Python value: missing is None, times are in UTC, whole numbers are int."""
-    if storable.is_missing(value):
-        return None
-    if isinstance(value, datetime):
-        return _utc(value)
-    return value.item() if hasattr(value, "item") else value
-
-
-def _utc(value: Any) -> datetime | None:
-    if storable.is_missing(value):
-        return None
-    at: datetime = value.to_pydatetime(warn=False) if hasattr(value, "to_pydatetime") else value
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _number(value: Any) -> float | None:

@@ -8,7 +8,8 @@ import json
 import re
 import shutil
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -21,12 +22,13 @@ import pytest
 from explorer_page import Page
 from shared import AUDIO
 
-from linq_nb import Explorer, Outbox, VoiceMemo, audit, to_frame
+from linq_nb import Explorer, Outbox, VoiceMemo, audit, plots, to_frame
 from linq_nb.errors import LinqError, SettingsError
 from linq_nb.explorer import export_file
 from linq_nb.explorer.snapshot import Snapshot
 from linq_nb.model import Send
 from linq_nb.outbox import session_of
+from linq_nb.tables import in_pandas
 from linq_nb.widgets.actions import actions_for
 
 LOU = "Lou Lost Answer"
@@ -110,6 +112,38 @@ def test_the_code_of_a_filter_gives_the_same_rows(page: Page, sent: Outbox) -> N
     page.explorer.filter()
     exec(page.explorer.code(), scope)
     assert len(scope["rows"]) == len(PEOPLE)
+
+
+READERS: Mapping[str, Callable[[str], Any]] = {
+    "pandas": pd.read_csv,
+    "pandas, all as text": partial(pd.read_csv, dtype=str, keep_default_na=False),
+    "Polars": partial(pl.read_csv, infer_schema_length=None),
+    "Polars, all as text": partial(pl.read_csv, infer_schema=False),
+    "DuckDB": duckdb.read_csv,
+    "DuckDB, all as text": partial(duckdb.read_csv, all_varchar=True),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_an_exported_csv_is_explored_and_audited_as_its_sends_are(
+    page: Page, reader: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sends = page.explorer.rows
+    frame = READERS[reader](str(page.explorer.export("csv")))
+    of_csv = Page(Explorer(frame))
+    assert of_csv.view["tiles"] == page.view["tiles"]
+    assert of_csv.column("created_at") == page.column("created_at")
+    assert repr(audit(frame)) == repr(audit(sends))
+    assert plots.caption(plots.timeline(frame)) == plots.caption(plots.timeline(sends))
+    last = sends["created_at"].max()
+    for conditions in ({"needs_me": True}, {"error": 4001}, {"since": last}, {"status": "read", "text": "a"}, {}):
+        page.explorer.filter(**conditions)
+        of_csv.explorer.filter(**conditions)
+        assert of_csv.view["total"] == page.view["total"], conditions
+        scope: dict[str, Any] = {"frame": frame}
+        exec(of_csv.explorer.code(), scope)
+        assert in_pandas(scope["rows"])["send_id"].tolist() == page.explorer.rows["send_id"].tolist(), conditions
 
 
 def test_a_filter_takes_times_as_every_other_call_does(page: Page, sent: Outbox) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import by_hand
+import duckdb
 import pandas as pd
 import polars as pl
 import pytest
 from engines import ENGINES, as_text, in_duckdb, rows
 from test_reports import CASES, CHATS, FILES, IDS, START, same
 
-from linq_nb import SettingsError, reports, to_frame
+from linq_nb import SettingsError, audit, reports, to_frame
 from linq_nb.model import Attachment, Message, Send
 
 STATUSES = ("delivered", "failed", "rejected", "queued", "unknown", "read", "on_hold", "sent", "not_sent")
@@ -78,6 +80,22 @@ def in_zone(frame: pd.DataFrame, zone: str | None) -> pd.DataFrame:
     return frame.assign(**{name: times[name].dt.tz_convert(zone) for name in times})
 
 
+def csv(frame: pd.DataFrame) -> io.StringIO:
+    return io.StringIO(frame.to_csv(index=False))
+
+
+def csv_in_duckdb(frame: pd.DataFrame) -> Any:
+    """All columns as text, in a session whose zone is not UTC."""
+    database = duckdb.connect()
+    database.execute("SET TimeZone = 'America/New_York'")
+    return database.from_arrow(pl.read_csv(csv(frame), infer_schema=False).to_arrow())
+
+
+def in_iso(frame: pd.DataFrame, of: Callable[[Any], str]) -> pd.DataFrame:
+    times = frame.select_dtypes("datetimetz")
+    return frame.assign(**{name: times[name].map(of, na_action="ignore").astype(object) for name in times})
+
+
 ODD: dict[str, Callable[[pd.DataFrame], Any]] = {
     "NumPy's dtypes": as_numpys,
     "categories backwards": backwards,
@@ -89,6 +107,25 @@ ODD: dict[str, Callable[[pd.DataFrame], Any]] = {
     "no zone": lambda frame: in_zone(frame, None),
     "no zone in Polars": lambda frame: pl.from_pandas(in_zone(frame, None)),
     "no zone in DuckDB": lambda frame: in_duckdb(in_zone(frame, None))[0],
+    "CSV": lambda frame: pd.read_csv(csv(frame)),
+    "CSV with pandas's missing values": lambda frame: pd.read_csv(csv(frame), dtype_backend="numpy_nullable"),
+    "CSV, all as text": lambda frame: pd.read_csv(csv(frame), dtype=str),
+    "CSV, all as text, empty ones too": lambda frame: pd.read_csv(csv(frame), dtype=str, keep_default_na=False),
+    "CSV in Polars": lambda frame: pl.read_csv(csv(frame), infer_schema_length=None),
+    "CSV in Polars, all as text": lambda frame: pl.read_csv(csv(frame), infer_schema=False),
+    "CSV in Polars, later": lambda frame: pl.scan_csv(csv(frame).getvalue().encode(), infer_schema=False),
+    "CSV in DuckDB, all as text": csv_in_duckdb,
+    "times as texts": lambda frame: in_iso(frame, lambda at: at.isoformat()),
+    "times as texts with Z": lambda frame: in_iso(frame, lambda at: f"{at:%Y-%m-%dT%H:%M:%SZ}"),
+    "times as texts of another zone": lambda frame: pl.from_pandas(
+        in_iso(frame, lambda at: at.tz_convert("Asia/Kolkata").isoformat(" "))
+    ),
+    "times as objects": lambda frame: in_iso(frame, lambda at: at.to_pydatetime()),
+    "JSON": lambda frame: pl.DataFrame(
+        json.loads(frame.to_json(orient="records", date_format="iso", date_unit="us")),
+        schema=None if len(frame) else dict.fromkeys(frame, pl.String),
+        infer_schema_length=None,
+    ),
 }
 
 
@@ -126,6 +163,40 @@ def test_columns_to_count_by_are_named_once_and_not_as_a_reports_own(engine: str
                       (reports.latency, "delivery_s"), (reports.errors, "meaning")):  # fmt: skip
         with pytest.raises(SettingsError, match=f"has a column '{name}' of its own; nothing was counted; rename yours"):
             ask(table, name)
+
+
+TEXTS = {
+    "created_at": ("1 March 2026", "a time"), "accepted_at": ("1772355600", "a time"),
+    "http_status": ("x", "a whole number"), "error_code": ("40.5", "a whole number"),
+    "is_group": ("perhaps", "true or false"), "delivery_s": ("inf", "a number"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("read", ["CSV, all as text", "CSV in Polars, all as text", "CSV in DuckDB, all as text"])
+def test_a_text_that_is_no_value_of_its_column_is_an_error_of_one_line(name: str, read: str) -> None:
+    value, meant = TEXTS[name]
+    frame = to_frame(SENDS, "full").astype(object)
+    frame.loc[3, name] = value
+    with pytest.raises(
+        SettingsError, match=rf"^audit found .* in the column '{name}', which is not {meant}; "
+    ) as error:
+        audit(ODD[read](frame))
+    assert "nothing was counted; correct it in the table" in str(error.value)
+
+
+def test_a_text_in_an_engine_that_reads_none_is_an_error_of_one_line() -> None:
+    table = pl.from_pandas(in_iso(to_frame(SENDS), lambda at: at.isoformat())).to_arrow()
+    with pytest.raises(SettingsError, match=r"^by_chat found text in the column 'created_at', which is not a time; "):
+        reports.by_chat(table)
+
+
+def test_ids_and_names_that_a_reader_took_for_numbers_are_texts() -> None:
+    frame = to_frame(SENDS, "full").assign(chat_name="1234", from_handle="+12025550100")
+    for table in (pd.read_csv(csv(frame)), pl.read_csv(csv(frame), infer_schema_length=None)):
+        (chats, *_) = rows(reports.by_chat(table))
+        assert chats["chat_name"] == "1234"
+        assert rows(reports.by(table, "from_handle"))[0]["from_handle"] == "+12025550100"
 
 
 def test_a_frame_that_a_report_cannot_read_is_an_error_of_one_line() -> None:

@@ -21,7 +21,7 @@ from linq_nb.status import LINQ_STATUSES, OUR_STATUSES
 START = datetime(2026, 3, 1, tzinfo=UTC)
 NOW = START + timedelta(days=2)
 CHATS = [str(uuid.UUID(int=n, version=4)) for n in range(1, 5)]
-FILES = [f"{n:064x}" for n in range(2)]
+FILES = tuple(f"{n:064x}".replace("0", "a") for n in range(3))
 IDS = [str(uuid.UUID(int=n, version=4)) for n in range(100, 130)]
 
 SETTINGS = settings(
