@@ -31,6 +31,7 @@ from typing import Any, TypeVar
 import narwhals as nw
 
 from linq_nb.errors import SettingsError
+from linq_nb.model import Message
 from linq_nb.reports import explaining, parts, zones
 from linq_nb.reports.parts import COUNTS, SPAN, TIMES
 from linq_nb.status import ERROR_STATUSES, NO_MESSAGE_STATUSES, UNCLEAR_STATUSES
@@ -274,8 +275,9 @@ def compare(sends: Frame, messages: Frame) -> Frame:
     """
     ours = parts.select_columns(sends, "compare", "message_id", "chat_id", "status", "accepted_at")
     theirs = parts.select_columns(
-        messages, "compare", "message_id", "chat_id", "delivery_status", "created_at", "is_from_me", "mime_type"
-    )
+        messages, "compare", "message_id", "chat_id", "delivery_status", "created_at", "is_from_me", "mime_type",
+        like='to_frame(messages, kind="messages")', record=Message,
+    )  # fmt: skip
     if (type(ours), ours.implementation) != (type(theirs), theirs.implementation):
         kinds = [f"{type(table).__module__.split('.')[0]}'s {type(table).__name__}" for table in (sends, messages)]
         raise SettingsError(

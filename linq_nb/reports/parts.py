@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import narwhals as nw
 
-from linq_nb import storable
 from linq_nb.errors import SettingsError
-from linq_nb.reports.columns import typed
+from linq_nb.model import Send
+from linq_nb.reports.columns import Record, typed
 from linq_nb.status import (
     CLOSED_STATUSES,
     NO_RECEIPT_SERVICE,
@@ -38,13 +38,17 @@ STATUS, SERVICE = nw.col("status"), nw.col("service")
 SPAN = (nw.col("first_at").min(), nw.col("last_at").max())
 
 
-def select_columns(frame: Any, report: str, *names: str, like: str = "to_frame(outbox.sends())") -> Any:
+def select_columns(
+    frame: Any, report: str, *names: str, like: str = "to_frame(outbox.sends())", record: Record = Send
+) -> Any:
     """Return the columns that a report or plot needs of a frame as ``like``, in types that every engine counts.
 
     Raises SettingsError without them, and for a value that is none of its column.
     """
     table = require_columns(frame, report, *names, like=like)
-    table = nw.from_native(typed(storable.table(table.select(*dict.fromkeys(names)).to_native()), report))
+    table = nw.from_native(typed(table.select(*dict.fromkeys(names)).to_native(), report, record))
+    if not set(getattr(nw.maybe_get_index(table), "names", ())).isdisjoint(names):  # pandas sorts by neither
+        table = nw.maybe_reset_index(table)
     if _has_numpy_dtypes(table.to_native()):
         table = nw.maybe_convert_dtypes(table)
     casts = [text(name) for name in _awkward_categories(table)]

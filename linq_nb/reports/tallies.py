@@ -15,7 +15,6 @@ from typing import Any
 
 import narwhals as nw
 
-from linq_nb import storable
 from linq_nb.clocks import EPOCH
 from linq_nb.errors import SettingsError
 from linq_nb.reports import explaining, parts, spellings, zones
@@ -68,9 +67,9 @@ class SendTable:
 
     def __init__(self, frame: Any, now: datetime | None = None) -> None:
         parts.require_columns(frame, "Explorer", *COLUMNS)
-        held = storable.table(frame)
-        self.frame = frame = typed(held, "Explorer")
-        self.is_retyped = frame is not held
+        self.frame = typed(frame, "Explorer")
+        self.is_retyped = self.frame is not frame
+        frame = self.frame
         self.all_rows = nw.from_native(frame)
         self.columns = self.all_rows.collect_schema().names()
         self.rows = parts.select_columns(frame, "Explorer", *self.columns)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import sqlite3
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import by_hand
@@ -16,8 +19,9 @@ import pytest
 from engines import ENGINES, as_text, in_duckdb, rows
 from test_reports import CASES, CHATS, FILES, IDS, START, same
 
-from linq_nb import SettingsError, audit, reports, to_frame
+from linq_nb import Explorer, SettingsError, audit, reports, to_frame
 from linq_nb.model import Attachment, Message, Send
+from linq_nb.tables import in_pandas
 
 STATUSES = ("delivered", "failed", "rejected", "queued", "unknown", "read", "on_hold", "sent", "not_sent")
 
@@ -96,6 +100,31 @@ def in_iso(frame: pd.DataFrame, of: Callable[[Any], str]) -> pd.DataFrame:
     return frame.assign(**{name: times[name].map(of, na_action="ignore").astype(object) for name in times})
 
 
+def in_periods(frame: pd.DataFrame) -> pd.DataFrame:
+    times = in_zone(frame, None)
+    return times.assign(**{name: times[name].dt.to_period("us") for name in times.select_dtypes("datetime")})
+
+
+def in_decimals(frame: pd.DataFrame) -> pd.DataFrame:
+    names = [name for name, dtype in frame.dtypes.items() if str(dtype) in ("Int64", "Float64")]
+    as_decimal = {name: frame[name].astype(object).map(lambda number: Decimal(str(number)), na_action="ignore")
+                  for name in names}  # fmt: skip
+    return frame.assign(**{name: column.astype(object).where(frame[name].notna(), None)
+                           for name, column in as_decimal.items()})  # fmt: skip
+
+
+def in_objects(frame: pd.DataFrame) -> pl.DataFrame:
+    names = [name for name in ("is_group", "error_code", "accept_s", "is_from_me") if name in frame]
+    values = {name: frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in names}
+    return pl.from_pandas(frame).with_columns(pl.Series(name, values[name], dtype=pl.Object) for name in names)
+
+
+def in_sqlite(frame: pd.DataFrame) -> pd.DataFrame:
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        as_text(frame).to_sql("sends", database, index=False)
+        return pd.read_sql("SELECT * FROM sends", database)
+
+
 ODD: dict[str, Callable[[pd.DataFrame], Any]] = {
     "NumPy's dtypes": as_numpys,
     "categories backwards": backwards,
@@ -121,6 +150,25 @@ ODD: dict[str, Callable[[pd.DataFrame], Any]] = {
         in_iso(frame, lambda at: at.tz_convert("Asia/Kolkata").isoformat(" "))
     ),
     "times as objects": lambda frame: in_iso(frame, lambda at: at.to_pydatetime()),
+    "times as texts and times": lambda frame: in_iso(frame, lambda at: at.isoformat() if at.minute % 2 else at),
+    "times as Polars writes them": lambda frame: in_iso(frame, lambda at: f"{at:%Y-%m-%d %H:%M:%S.%f} UTC"),
+    "times as periods": in_periods,
+    "all as pandas's text": lambda frame: frame.astype(str),
+    "all as objects": lambda frame: frame.astype(object),
+    "decimals in Polars": lambda frame: pl.from_pandas(in_decimals(frame)),
+    "decimals in Arrow's dtypes": lambda frame: in_arrow(in_decimals(frame)),
+    "decimals in DuckDB": lambda frame: in_duckdb(in_decimals(frame))[0],
+    "decimals as objects": in_decimals,
+    "Polars' objects": in_objects,
+    "an index named as a column": lambda frame: frame.set_index(["created_at", "chat_id"], drop=False),
+    "SQLite": in_sqlite,
+    "ids of DuckDB": lambda frame: in_duckdb(frame)[0].project("* REPLACE (chat_id::UUID AS chat_id)"),
+    "whole numbers of DuckDB": lambda frame: in_duckdb(frame)[0].project(
+        "* REPLACE (http_status::HUGEINT AS http_status, error_code::USMALLINT AS error_code)"
+    ),
+    "times of DuckDB": lambda frame: in_duckdb(in_zone(frame, None))[0].project(
+        "* REPLACE (created_at::TIMESTAMP_NS AS created_at, posted_at::TIMESTAMP_S AS posted_at)"
+    ),
     "JSON": lambda frame: pl.DataFrame(
         json.loads(frame.to_json(orient="records", date_format="iso", date_unit="us")),
         schema=None if len(frame) else dict.fromkeys(frame, pl.String),
@@ -166,7 +214,10 @@ def test_columns_to_count_by_are_named_once_and_not_as_a_reports_own(engine: str
 
 
 TEXTS = {
-    "created_at": ("1 March 2026", "a time"), "accepted_at": ("1772355600", "a time"),
+    "created_at": ("1 March 2026", "a time"), "posted_at": ("2026-02-30", "a time"), "sent_at": ("now", "a time"),
+    "delivered_at": ("infinity", "a time"), "read_at": ("01.02.2026 08:03", "a time"), "failed_at": ("2026", "a time"),
+    "attempts": ("9223372036854775808", "a whole number"), "read_s": ("1,5", "a number"),
+    "accept_s": ("1_000", "a number"), "accepted_at": ("1772355600", "a time"),
     "http_status": ("x", "a whole number"), "error_code": ("40.5", "a whole number"),
     "is_group": ("perhaps", "true or false"), "delivery_s": ("inf", "a number"),
 }  # fmt: skip
@@ -183,6 +234,33 @@ def test_a_text_that_is_no_value_of_its_column_is_an_error_of_one_line(name: str
     ) as error:
         audit(ODD[read](frame))
     assert "nothing was counted; correct it in the table" in str(error.value)
+
+
+OWN = {
+    "at": "office",
+    "parts": "two",
+    "event_id": 3,
+    "created_at as read": 1,
+    "created_at as text".ljust(40): 2,
+    "a 'b'": 4,
+}
+
+
+@pytest.mark.parametrize("read", [lambda text: text, pl.from_pandas, lambda text: in_duckdb(text)[0]])
+def test_columns_of_ones_own_stay_as_they_are(read: Callable[[pd.DataFrame], Any]) -> None:
+    sends = to_frame(SENDS, "full").astype(str)
+    explorer = Explorer(read(sends.assign(**OWN)))
+    explorer.filter(status="failed", since=START)
+    chosen = in_pandas(explorer.rows)
+    assert list(chosen) == [*sends, *OWN]
+    assert chosen[list(OWN)].drop_duplicates().values.tolist() == [list(OWN.values())]
+    assert chosen["send_id"].tolist() == [send.send_id for send in SENDS if send.status == "failed"]
+
+
+def test_a_column_that_has_no_value_needs_no_type_in_an_engine_that_reads_no_text() -> None:
+    table = pl.from_pandas(to_frame(SENDS)).with_columns(chat_name=None, service=None, read_at=None).to_arrow()
+    assert reports.funnel(table).num_rows == 5
+    assert reports.by_chat(table).num_rows == len(rows(reports.by_chat(to_frame(SENDS))))
 
 
 def test_a_text_in_an_engine_that_reads_none_is_an_error_of_one_line() -> None:
