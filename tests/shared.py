@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 import linq_nb
 from linq_nb import Draft, Outbox, VoiceMemo
-from linq_nb.demo import Demo
+from linq_nb.demo import Demo, Server
 
 ROOT = Path(__file__).parents[1]
 AUDIO = ROOT / "linq_nb" / "demo" / "audio"
 
-HANG_S = 60.0
+HANG_S = 120.0
 """A test that waits longer hangs: no promise depends on this time, which a busy machine does not reach."""
 
 
@@ -34,6 +36,30 @@ def wait_for(condition: Callable[[], object], hang_s: float = HANG_S) -> None:
     while not condition():
         assert time.monotonic() < end, f"still waiting after {hang_s:g} s"
         time.sleep(0.005)
+
+
+class WatchedServer(Server):
+    """A demo on a socket that knows which connections it still serves."""
+
+    def __init__(self, demo: Demo) -> None:
+        self.served = set[socket.socket]()
+        super().__init__(demo)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.served.add(request)
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.served.discard(request)
+
+    def wait_until_quiet(self) -> None:
+        """Wait until requests that clients gave up are carried out too; their connections are closed by then."""
+        last = {"Connection": "close"}  # connections are accepted in turn: this one after all others
+        httpx.get(f"{self.url}/demo/bubbles", headers=last, trust_env=False, timeout=HANG_S).raise_for_status()
+        wait_for(lambda: not self.served)
 
 
 @contextlib.contextmanager

@@ -19,31 +19,31 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from shared import AUDIO, HANG_S, customers, outboxes, quick_first, wait_for
+from shared import AUDIO, HANG_S, WatchedServer, customers, outboxes, quick_first, wait_for
 from slow_linq import press_ctrl_c, runs
 
 import linq_nb
 from linq_nb import Draft, Outbox, VoiceMemo
 from linq_nb.clocks import utc_now
-from linq_nb.demo import Demo, Server
+from linq_nb.demo import Demo
 from linq_nb.outbox import session_of
 from linq_nb.outbox.threads import Worker, join
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server(Demo()) as server:
+def server() -> Iterator[WatchedServer]:
+    with WatchedServer(Demo()) as server:
         yield server
 
 
 @pytest.fixture
-def demo(server: Server) -> Demo:
+def demo(server: WatchedServer) -> Demo:
     return server.demo
 
 
 @pytest.fixture
 def connect(demo: Demo, tmp_path: Path) -> Iterator[Callable[..., Outbox]]:
-    with outboxes(demo, tmp_path / "journal.sqlite", timeout=10) as connect:
+    with outboxes(demo, tmp_path / "journal.sqlite", timeout=HANG_S) as connect:
         yield connect
 
 
@@ -66,11 +66,14 @@ def test_a_transport_of_the_callers_serves_all_workers(demo: Demo, memo: VoiceMe
 
 @pytest.mark.parametrize("seed", quick_first(range(4)))
 def test_every_row_has_its_true_status_when_many_requests_fail(
-    demo: Demo, memo: VoiceMemo, connect: Any, seed: int
+    server: WatchedServer, demo: Demo, memo: VoiceMemo, connect: Any, seed: int
 ) -> None:
     outbox = connect(timeout=1)
     demo.faults(lost=0.1, error_after_accept=0.1, reset_before=0.1, rate_limit=0.02, slow=0.05, slow_s=1.3, seed=seed)
     sends = list(outbox.send_all(outbox.plan(customers(demo, memo, 80)), workers=32, stop_after=0))
+    client = session_of(outbox).client
+    client.close()
+    server.wait_until_quiet()  # a request that the outbox gave up may be carried out later
     bubbles = demo.bubbles()
     assert max(bubbles.values()) == 1
     possible_bubbles = {"queued": {1}, "unknown": {0, 1}, "not_sent": {0}}
@@ -79,12 +82,15 @@ def test_every_row_has_its_true_status_when_many_requests_fail(
     assert [stored[send.send_id].status for send in sends] == [send.status for send in sends]
     assert {"queued", "unknown"} <= {send.status for send in sends}
     demo.faults()
+    client.timeout = HANG_S
     statuses = {send.status for send in outbox.reconcile()}
     assert statuses <= {"queued", "unknown"}
     assert sum(send.message_id is not None for send in outbox.sends()) == len(bubbles)
 
 
-def test_a_missing_answer_delays_its_own_row_only(server: Server, demo: Demo, memo: VoiceMemo, connect: Any) -> None:
+def test_a_missing_answer_delays_its_own_row_only(
+    server: WatchedServer, demo: Demo, memo: VoiceMemo, connect: Any
+) -> None:
     outbox = connect(timeout=2 * HANG_S)
     drafts = customers(demo, memo, 60)
     plan = outbox.plan(drafts)
@@ -141,7 +147,7 @@ def test_two_notebooks_with_one_journal_share_the_rows(demo: Demo, memo: VoiceMe
 
 
 def test_a_server_that_is_gone_ends_every_row_as_not_sent(
-    memo: VoiceMemo, connect: Any, demo: Demo, server: Server
+    memo: VoiceMemo, connect: Any, demo: Demo, server: WatchedServer
 ) -> None:
     plan = connect().plan(customers(demo, memo, 12))
     server.close()
@@ -185,7 +191,7 @@ def test_a_script_that_does_not_wait_ends_well_with_a_message_and_loses_nothing(
     sent = 0
     for turn in range(5):
         arguments = [demo.base_url, demo.api_key, journal, str(AUDIO / "hello.amr"), chats, str(0.01 * turn)]
-        done = subprocess.run([sys.executable, "-c", ENDS, *arguments], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([sys.executable, "-c", ENDS, *arguments], capture_output=True, text=True, timeout=HANG_S)
         assert done.returncode == 0, done.stderr
         assert re.fullmatch(
             r"linq_nb: \d+ of 600 rows: .*; stopped: Python ended; run it again to go on; .*\n", done.stderr
@@ -207,7 +213,7 @@ def test_after_a_stop_no_worker_in_a_rate_limit_pause_sends(demo: Demo, memo: Vo
     wait_for(lambda: re.search(r"rows.*; Linq asks to wait \d+ s$", batch.line()))
     time.sleep(0.5)
     batch.stop("enough")
-    join(batch._threads, 30)
+    join(batch._threads, HANG_S)
     assert batch.is_done
     bubbles = demo.bubbles()
     sends = list(batch)
@@ -218,7 +224,7 @@ def test_after_a_stop_no_worker_in_a_rate_limit_pause_sends(demo: Demo, memo: Vo
 
 
 def test_closing_the_outbox_ends_every_batch_of_it(demo: Demo, memo: VoiceMemo, connect: Any) -> None:
-    outbox = connect(timeout=20)
+    outbox = connect()
     drafts = customers(demo, memo, 200)
     batches = [outbox.send_all(outbox.plan(drafts[at::2]), workers=4) for at in (0, 1)]
     outbox.close()
@@ -302,7 +308,7 @@ def test_an_answer_is_in_the_journal_before_the_worker_looks_at_its_next_row(
     """The process is killed at the first step of a worker for its next row: reading the memo's file."""
     first, second = demo.add_chats(2).values()
     arguments = [demo.base_url, demo.api_key, str(tmp_path / "journal.sqlite"), str(AUDIO / "hello.amr"), first, second]
-    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], capture_output=True, text=True, timeout=60)
+    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], capture_output=True, text=True, timeout=HANG_S)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     (send,) = connect().sends()
     (message,) = demo.memos(first)
@@ -341,7 +347,7 @@ print(form.batch, form.error, [send.status for send in form.sends], form.view["s
 @pytest.mark.skipif(sys.platform != "linux", reason="limits its memory by a call of Linux")
 def test_without_threads_the_rows_are_sent_and_followed_in_turn() -> None:
     command = [sys.executable, "-c", NO_THREADS, str(AUDIO / "hello.amr")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S)
     assert done.stderr == ""
     sent, polled, board, followed, settled, form = done.stdout.splitlines()
     assert sent == "1 True ['queued', 'queued']"
@@ -369,9 +375,10 @@ def test_an_interrupt_while_a_batch_begins_stops_it(
     monkeypatch.setattr(threading.Thread, "start", begun)
     with pytest.raises(KeyboardInterrupt):
         outbox.send_all(plan, workers=4)
+    sent = len(demo.bubbles())
     assert outbox.last_batch.stopped_by == "interrupted"
     assert outbox.last_batch.wait(timeout=HANG_S).is_done
-    assert len(demo.bubbles()) <= 6
+    assert len(demo.bubbles()) <= sent + 1  # the only worker that began may have been about to send
 
 
 @pytest.mark.parametrize("kind", ["file", "url"])
@@ -379,7 +386,7 @@ def test_two_memos_of_one_name_are_distinguished_when_their_answers_are_lost(
     demo: Demo, connect: Any, tmp_path: Path, kind: str
 ) -> None:
     ahead = timedelta()
-    outbox = connect(timeout=1, clock=lambda: utc_now() + ahead, steady=lambda: time.time() + ahead.total_seconds())
+    outbox = connect(timeout=30, clock=lambda: utc_now() + ahead, steady=lambda: time.time() + ahead.total_seconds())
     (chat,) = demo.add_chats(1).values()
     tones = [np.sin(np.arange(16_000) * step).astype("float32") * 0.5 for step in (0.1, 0.2)]
     never, lost = (VoiceMemo.from_samples(tone, 16_000) for tone in tones)

@@ -30,10 +30,12 @@ from typing import Any
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-sys.path[:0] = [] if str(ROOT) in sys.path else [str(ROOT)]
+sys.path[:0] = [str(folder) for folder in (ROOT, HERE.parent) if str(folder) not in sys.path]
+
+from shared import HANG_S, WatchedServer  # noqa: E402
 
 from linq_nb import Send  # noqa: E402
-from linq_nb.demo import Demo, Server, sample  # noqa: E402
+from linq_nb.demo import Demo, sample  # noqa: E402
 from linq_nb.journal import LEASE_S, Journal  # noqa: E402
 from linq_nb.status import OUR_STATUSES  # noqa: E402
 
@@ -116,7 +118,7 @@ class Children:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(timeout=60)
+        self._process.wait(timeout=HANG_S)
         self._process.stdout.close()
         self._errors.close()
 
@@ -124,8 +126,11 @@ class Children:
 class World:
     """A demo on a socket with its chats and faults, a journal, and the batch that goes from one to the other."""
 
-    def __init__(self, server: Server, children: Children, folder: Path, journal: str, seed: int, memos: int) -> None:
-        self.demo, self.children, self.folder, self.journal = server.demo, children, folder, journal
+    def __init__(
+        self, server: WatchedServer, children: Children, folder: Path, journal: str, seed: int, memos: int
+    ) -> None:
+        self.server, self.demo, self.children = server, server.demo, children
+        self.folder, self.journal = folder, journal
         self.random, self.figures = random.Random(seed), Figures(seed)
         self.by: signal.Signals = signal.SIGKILL
         self.chats = list(self.demo.add_chats(memos).values())
@@ -159,8 +164,7 @@ class World:
         code, killed, report = self.children.live(**task | more)
         self.figures.lives += 1
         self.figures.kills += killed
-        if killed:
-            time.sleep(0.02)  # the bytes that it wrote to its connections arrive
+        self.server.wait_until_quiet()  # what the process wrote to its connections is carried out
         self.expect(code != 5, report.get("error", ""))
         self.reported = report.pop("rows", {})
         return code, killed, report
@@ -261,7 +265,7 @@ class World:
 def world(seed: int, journal: str, folder: Path, memos: int) -> Iterator[World]:
     """Open a world: a demo on a socket in this process, and a process that forks the lives."""
     folder.mkdir(parents=True, exist_ok=True)
-    with Server(Demo(seed=seed, real_time=True)) as server:
+    with WatchedServer(Demo(seed=seed, real_time=True)) as server:
         children = Children(folder)
         try:
             yield World(server, children, folder, journal, seed, memos)
