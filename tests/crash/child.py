@@ -124,6 +124,8 @@ def live(task: dict[str, Any]) -> int:
             act = {"send": send, "one_by_one": one_by_one, "settle": settle}[task["do"]]
             try:
                 act(outbox, task, report)
+                if task["again"]:
+                    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt that comes now is not the cell's
             except KeyboardInterrupt:
                 if not task["again"]:
                     raise

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from harness import ROOT, World, crash, world
-from shared import quick_first
+from shared import HANG_S, quick_first
 
 from linq_nb.journal import Journal
 
@@ -101,7 +101,7 @@ def test_a_journal_that_is_closed_while_threads_use_it_does_not_crash_the_proces
     """For example, a notebook ends its ``with`` block after an interrupt while a worker is still sending."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     order = [sys.executable, "-X", "faulthandler", "-c", CLOSING, str(tmp_path)]
-    done = subprocess.run(order, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    done = subprocess.run(order, capture_output=True, text=True, env=environment, timeout=HANG_S, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -144,7 +144,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if not may or subprocess.run(order, capture_output=True, check=False).returncode:
         pytest.skip("only root, and not in every container, may mount a disk of its own")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.mark.thorough
