@@ -13,6 +13,7 @@ import linq
 import pytest
 from demo_files import unknown_fields
 from linq.types.webhook_event_type import WebhookEventType
+from shared import HANG_S
 from standardwebhooks import Webhook
 
 import linq_nb
@@ -30,13 +31,13 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def api(server: Server) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {server.demo.api_key}"}
-    with httpx.Client(base_url=f"{server.url}/api/partner", headers=headers, trust_env=False) as client:
+    with httpx.Client(base_url=f"{server.url}/api/partner", headers=headers, trust_env=False, timeout=HANG_S) as client:
         yield client
 
 
 @pytest.fixture
 def control(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"{server.url}/demo", trust_env=False) as client:
+    with httpx.Client(base_url=f"{server.url}/demo", trust_env=False, timeout=HANG_S) as client:
         yield client
 
 
@@ -76,7 +77,7 @@ def test_head_has_the_status_and_no_body(api: httpx.Client) -> None:
     "request_line", [b"NONSENSE\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET  two  blanks x\r\n\r\n"]
 )
 def test_an_invalid_request_is_answered_in_linqs_shape(server: Server, request_line: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", server.server_address[1]), 10) as link:
+    with socket.create_connection(("127.0.0.1", server.server_address[1]), HANG_S) as link:
         link.sendall(request_line)
         head, _, body = b"".join(iter(lambda: link.recv(65_536), b"")).partition(b"\r\n\r\n")
     error = json.loads(body)
@@ -178,7 +179,7 @@ def test_webhooks_after_an_advance_are_accepted_by_the_sdk_and_by_ingest(server:
     sdk = linq.LinqAPIV3(api_key="x")
     chat_id = server.demo.chat_ids["Ada Lovelace"]
     server.demo.advance(minutes=10)
-    httpx.post(f"{server.url}/demo/receive", json={"chat_id": chat_id, "text": "hi"}, trust_env=False)
+    httpx.post(f"{server.url}/demo/receive", json={"chat_id": chat_id, "text": "hi"}, trust_env=False, timeout=HANG_S)
     [delivery] = [item for item in server.demo.deliveries() if item.url == "https://c.example/h"]
     Webhook(hook["signing_secret"]).verify(delivery.body, delivery.headers)
     event = sdk.webhooks.unwrap(delivery.body.decode(), headers=delivery.headers, key=hook["signing_secret"])
