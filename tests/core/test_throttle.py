@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
+from shared import HANG_S, wait_for
+
 from linq_nb.client.throttle import Throttle
 
 
@@ -12,8 +14,7 @@ def test_a_rate_limit_of_one_thread_pauses_all_threads() -> None:
     throttle, began = Throttle(), time.monotonic()
     first = threading.Thread(target=throttle.back_off, args=(0.4,))
     first.start()
-    while not throttle.rate_limit_wait_s():
-        time.sleep(0.001)
+    wait_for(lambda: throttle._limited_until)
     assert throttle.rate_limit_wait_s() <= 0.4
     throttle.wait_turn()
     assert time.monotonic() - began >= 0.4
@@ -36,7 +37,7 @@ def test_a_pause_delays_no_other_thread_and_ends_when_it_is_cancelled() -> None:
     throttle.wait_turn()
     assert waits.is_alive()
     cancelled.set()
-    waits.join(30)
+    waits.join(HANG_S)
     assert not waits.is_alive()
 
 
