@@ -10,7 +10,6 @@ import pickle
 import signal
 import socket
 import threading
-import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ from core_samples import ATTACHMENT_ID, CHAT_ID, TOKEN, accepted_body
 from IPython.core.interactiveshell import InteractiveShell
 from raw_server import Answer, RawServer, answer, by_target, raw, silent
 from shared import AUDIO, HANG_S
+from slow_linq import press_ctrl_c
 
 import linq_nb
 from linq_nb import ApiError, NotSent, WebhookError, settings
@@ -171,21 +171,21 @@ def test_ctrl_c_shows_no_secret_while_a_key_is_looked_for(
     verbose: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file of the Linq CLI is a pipe here, so that reading it waits."""
+
+    def interrupt_the_reader() -> None:
+        with open(folder / "config.json", "w"):  # when the pipe has a reader
+            press_ctrl_c()
+            is_over.wait(5)  # a signal right before the read blocks is handled only after it, when the pipe is closed
+
     monkeypatch.setenv("LINQ_WEBHOOK_SECRET", f"whsec_{SIGNATURE}")
     folder = Path.home() / ".linq"
     folder.mkdir()
     os.mkfifo(folder / "config.json")
-    child = os.fork()
-    if not child:
-        with open(folder / "config.json", "w"):  # when the pipe has a reader
-            while True:  # a signal right before the read blocks is handled only after it
-                os.kill(os.getppid(), signal.SIGINT)
-                time.sleep(5)
-    try:
-        without_secrets(verbose("import linq_nb\nlinq_nb.connect()"))
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+    is_over, thread = threading.Event(), threading.Thread(target=interrupt_the_reader, daemon=True)
+    thread.start()
+    without_secrets(verbose("import linq_nb\nlinq_nb.connect()"))
+    is_over.set()
+    thread.join()
 
 
 def test_ctrl_c_shows_no_password_while_a_database_is_silent(verbose: Callable[[str], str], shell: Any) -> None:
