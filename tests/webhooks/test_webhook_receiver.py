@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 import pytest
 from hook_samples import MESSAGE_ID, NEW, OLD, OTHER, SECRET, answered, payload, sending, signed, wanted
-from shared import AUDIO, wait_for
+from shared import AUDIO, HANG_S, wait_for
 
 import linq_nb
 from linq_nb import Outbox, VoiceMemo, receiver
@@ -48,7 +48,7 @@ def hooks(disk: Journal) -> Iterator[Receiver]:
 
 @pytest.fixture
 def http() -> Iterator[httpx.Client]:
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, timeout=HANG_S) as client:
         yield client
 
 
@@ -61,7 +61,7 @@ def counts(hooks: Receiver) -> dict[str, int]:
 
 
 def connect(hooks: Receiver) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", hooks.port), timeout=60)
+    return socket.create_connection(("127.0.0.1", hooks.port), timeout=HANG_S)
 
 
 def raw(hooks: Receiver, *parts: bytes, is_cut_off: bool = False) -> bytes:
@@ -244,7 +244,7 @@ def test_64_idle_and_64_dripping_connections_do_not_keep_a_delivery_out(disk: Jo
         dripping = threading.Thread(target=drip, args=(links[64:], is_over))
         dripping.start()
         stack.callback(dripping.join)
-        assert http.post(hooks.url, content=body, headers=headers, timeout=60).status_code == 200
+        assert http.post(hooks.url, content=body, headers=headers, timeout=HANG_S).status_code == 200
     assert counts(hooks) == {"not_ours": 1}
 
 
@@ -297,7 +297,7 @@ def test_while_the_journal_is_locked_other_requests_are_answered(
     body, headers = now_signed(payload("sent"))
     with ThreadPoolExecutor(1) as pool, contextlib.closing(sqlite3.connect(tmp_path / "j.sqlite")) as file:
         file.execute("BEGIN IMMEDIATE")
-        delivery = pool.submit(httpx.post, hooks.url, content=body, headers=headers, trust_env=False, timeout=60)
+        delivery = pool.submit(httpx.post, hooks.url, content=body, headers=headers, trust_env=False, timeout=HANG_S)
         for _ in range(20):
             assert http.get(hooks.url + "health").json()["not_ours"] == 0
         assert not delivery.done()
@@ -310,7 +310,9 @@ def test_sixteen_deliveries_at_once_write_each_event_once(hooks: Receiver, disk:
     deliveries = [now_signed(payload("sent", n / 7)) for n in range(20)] * 2
 
     def post(delivery: tuple[bytes, dict[str, str]]) -> int:
-        return httpx.post(hooks.url, content=delivery[0], headers=delivery[1], trust_env=False, timeout=60).status_code
+        return httpx.post(
+            hooks.url, content=delivery[0], headers=delivery[1], trust_env=False, timeout=HANG_S
+        ).status_code
 
     with ThreadPoolExecutor(16) as pool:
         assert set(pool.map(post, deliveries)) == {200}
@@ -327,7 +329,7 @@ class HeldJournal(Journal):
 
     def ingest(self, *events: Event) -> list[Ingested]:
         self.begun.set()
-        assert self.go_on.wait(60)
+        assert self.go_on.wait(HANG_S)
         return super().ingest(*events)
 
 
@@ -337,12 +339,12 @@ def test_closing_ends_idle_connections_and_finishes_a_delivery(tmp_path: Path, h
     with ThreadPoolExecutor(2) as pool:
         hooks = Receiver(journal, SECRET, port=0).__enter__()
         assert http.get(hooks.url + "health").status_code == 200  # its connection stays open
-        delivery = pool.submit(httpx.post, hooks.url, content=body, headers=headers, trust_env=False, timeout=60)
-        assert journal.begun.wait(60)
+        delivery = pool.submit(httpx.post, hooks.url, content=body, headers=headers, trust_env=False, timeout=HANG_S)
+        assert journal.begun.wait(HANG_S)
         closing = pool.submit(hooks.close)
         journal.go_on.set()
-        closing.result(60)
-        assert delivery.result(60).status_code == 200
+        closing.result(HANG_S)
+        assert delivery.result(HANG_S).status_code == 200
     with pytest.raises(httpx.TransportError):
         http.get(hooks.url + "health")
     assert [event.message_id for event in journal.events("")] == [MESSAGE_ID]
@@ -386,7 +388,7 @@ def test_the_command_receives_until_it_is_stopped(tmp_path: Path, http: httpx.Cl
     answers = [http.post(url, content=body, headers=headers) for body, headers in (event, event, unsigned, no_event())]
     assert [answer.status_code for answer in answers] == [200, 200, 401, 400]
     process.send_signal(how)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=HANG_S)
     assert (process.returncode, [line.split()[1] for line in errors.splitlines()]) == (0, ["401", "400"])
     assert output.splitlines()[-1] == "0 new, 1 not ours, 1 repeated, 1 refused, 1 unreadable"
     book = Journal(f"sqlite:///{file}")
@@ -455,16 +457,16 @@ def test_three_processes_bring_a_memo_from_send_to_read(
     """The demo posts to a receiver; a notebook on the same journal sees the events, without a request to Linq."""
     base_url, key = demo_socket
     file, secret = tmp_path / "j.sqlite", tmp_path / "linq.secret"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     with linq_nb.connect(base_url=base_url, api_key=key, journal=str(file)) as outbox:
-        subscription = session_of(outbox).client.create_subscription(f"http://127.0.0.1:{port}/", [
+        subscription = session_of(outbox).client.create_subscription("https://hooks.example.com/", [
             f"message.{event}" for event in ("sent", "delivered", "read", "failed")
         ])  # fmt: skip
         secret.write_text(subscription.signing_secret or "")
-        process = start(str(file), "--port", str(port), "--secret-file", str(secret), secret=None)
+        process = start(str(file), "--secret-file", str(secret), secret=None)
         try:
             url = url_of(process)
+            hook, login = f"{base_url}/v3/webhook-subscriptions/{subscription.subscription_id}", f"Bearer {key}"
+            http.put(hook, json={"target_url": url}, headers={"Authorization": login}).raise_for_status()
             memo = VoiceMemo.from_file(AUDIO / "hello.amr")
             for name in ("Ada Lovelace", "Book Club", "Finn Fails"):
                 outbox.send(memo, outbox.find_chat(name))
@@ -475,7 +477,7 @@ def test_three_processes_bring_a_memo_from_send_to_read(
             assert {event.source for send in outbox.sends() for event in outbox.history(send)} == {"post", "webhook"}
         finally:
             process.terminate()
-            assert process.communicate(timeout=60)[1] == ""
+            assert process.communicate(timeout=HANG_S)[1] == ""
 
 
 def counted(http: httpx.Client, url: str, *names: str) -> list[int]:
