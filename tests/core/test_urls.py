@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linq_nb.model import is_old_name, url_names
@@ -118,6 +118,7 @@ def test_another_place_is_another_name(other: str) -> None:
     assert name(f"{HOST}/a") != name(other)
 
 
+@settings(deadline=None, database=None)
 @given(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
