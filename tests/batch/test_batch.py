@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from shared import HANG_S, customers
+from shared import HANG_S, customers, wait_for
 
 import linq_nb
 from linq_nb import BadDraft, Draft, LinqError, Outbox, Plan, VoiceMemo
@@ -149,11 +149,11 @@ class Faulty(httpx.BaseTransport):
         if not request.url.path.endswith("/voicememo"):
             return self._inner.handle_request(request)
         is_first = next(self._memos) == 0
-        self._both.wait(10)
+        self._both.wait(HANG_S)
         if is_first and not self._after:
             raise ZeroDivisionError("no such number")
         if not is_first:
-            self.go_on.wait(10)
+            self.go_on.wait(HANG_S)
         answer = self._inner.handle_request(request)
         if is_first:
             raise ZeroDivisionError("no such number")
@@ -168,11 +168,10 @@ def test_an_unexpected_error_in_one_worker_ends_every_row_once(
     transport = Faulty(demo, after)
     outbox = connect(transport=transport)
     batch = outbox.send_all(outbox.plan(customers(demo, memo, 10)), workers=2)
-    while len(batch.results()) < 9:
-        time.sleep(0.01)
+    wait_for(lambda: len(batch.results()) >= 9)
     transport.go_on.set()
     with pytest.raises(ZeroDivisionError):
-        batch.wait(10)
+        batch.wait(HANG_S)
     join(batch._threads, HANG_S)
     assert (batch.done, batch.is_done) == (10, True)
     statuses = Counter(send.status for send in batch.results())

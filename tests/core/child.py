@@ -33,7 +33,7 @@ class Deadly(httpx.HTTPTransport):
 
 def main(journal: str, chat: str, stage: str) -> None:
     transport = Deadly(stage) if stage else None
-    with linq_nb.connect(journal=journal, transport=transport, timeout=10) as outbox:
+    with linq_nb.connect(journal=journal, transport=transport) as outbox:
         send = outbox.send(memo(), chat)
         sys.stdout.write(f"{send.status} {send.message_id} {send.repeated}\n")
 

@@ -254,7 +254,7 @@ def test_a_lease_thread_that_died_is_replaced_with_the_next_claim() -> None:
     keeper = LeaseKeeper(renew, every_s=0.001)
     with keeper.holding("first"):
         assert renewed.get(timeout=HANG_S) == {"first"}
-        wait_for(lambda: not set(threading.enumerate()) - before)
+        wait_for(lambda: "linq_nb lease" not in {new.name for new in set(threading.enumerate()) - before})
     with keeper.holding("second"):
         assert renewed.get(timeout=HANG_S) == {"second"}
     keeper.stop()

@@ -77,7 +77,7 @@ def start(file: Path, code: str) -> subprocess.Popen[str]:
 
 def run(file: Path, code: str) -> str:
     """Run code in another process until it ends or is killed; returns its output."""
-    return start(file, code).communicate(timeout=60)[0]
+    return start(file, code).communicate(timeout=HANG_S)[0]
 
 
 KILL = 'claim("first"); say("claimed"); os.kill(os.getpid(), 9)'
@@ -204,10 +204,10 @@ def test_an_older_version_that_closes_the_journal_last_leaves_one_that_opens(fil
     with closing(old_version(file)) as old:
         if is_killed:
             process.kill()
-        process.communicate("go on\n", timeout=60)
+        process.communicate("go on\n", timeout=HANG_S)
         old.execute("INSERT OR REPLACE INTO meta VALUES ('by', 'the last')")
     assert not wal_of(file).exists()
-    assert names(file) == ["first"] if is_killed else ["first", "second"]
+    assert names(file) == (["first"] if is_killed else ["first", "second"])
 
 
 def test_two_journals_of_one_file_close_in_any_order_and_are_marked_as_long_as_there_are_writes(file: Path) -> None:
@@ -249,7 +249,7 @@ def test_a_kill_at_any_moment_of_opening_writing_and_closing_loses_nothing(file:
         for _ in range(chance.randint(0, 20_000)):  # to be somewhere in its next round
             pass
         os.kill(process.pid, signal.SIGKILL)
-        rest = process.communicate(timeout=60)[0].split()
+        rest = process.communicate(timeout=HANG_S)[0].split()
         claimed += [f"{round_} {number}" for number in rest]
         assert set(claimed) <= set(names(file))
 
@@ -370,7 +370,7 @@ def test_a_journal_is_recovered_although_another_process_has_the_deleted_wal_ope
         opened(file)
     book = Journal(f"sqlite:///{file}", recover=True)
     assert claim(book, "second") == "send"
-    assert other.communicate("go on\n", timeout=60)[0] == ""
+    assert other.communicate("go on\n", timeout=HANG_S)[0] == ""
     assert other.returncode == 1
     assert claim(book, "last") == "send"
     book.close()

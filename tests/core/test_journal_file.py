@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from core_samples import AT, a_send
+from shared import HANG_S
 
 from linq_nb.errors import JournalError
 from linq_nb.journal import Journal
@@ -306,6 +307,6 @@ def test_several_processes_may_open_a_new_journal_at_once(file: Path) -> None:
     command = [sys.executable, "-c", code, f"sqlite:///{file}"]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": ROOT}
     running = [subprocess.Popen(command, **pipes) for _ in range(3)]
-    outputs = [process.communicate(timeout=60) for process in running]
+    outputs = [process.communicate(timeout=HANG_S) for process in running]
     assert [process.returncode for process in running] == [0] * 3, outputs
     assert len({out for out, _ in outputs}) == 1

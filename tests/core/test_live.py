@@ -13,10 +13,10 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
+from shared import HANG_S
 
 from linq_nb import live, views
 
-TIMEOUT_S = 60
 PROGRESS = """
 from linq_nb import live, views
 progress = live.Progress(show_after_s={after_s}, quiet={quiet})
@@ -31,7 +31,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlockingKernelC
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-        manager, client = start_new_kernel(kernel_name="python3", startup_timeout=TIMEOUT_S)
+        manager, client = start_new_kernel(kernel_name="python3", startup_timeout=HANG_S)
     yield client
     client.stop_channels()
     manager.shutdown_kernel(now=True)
@@ -49,7 +49,7 @@ def shown(client: BlockingKernelClient, *, somebody: bool = True, quiet: bool = 
             assert content["data"]["text/html"].startswith("<div")
 
     cell = PROGRESS.format(after_s=after_s, quiet=quiet)
-    client.execute_interactive(cell, timeout=TIMEOUT_S, allow_stdin=somebody, output_hook=keep)
+    client.execute_interactive(cell, timeout=HANG_S, allow_stdin=somebody, output_hook=keep)
     return texts
 
 

@@ -348,7 +348,7 @@ def child(demo: Socket, journal: Path, chat: str, stage: str = "") -> subprocess
 def parent(demo_socket: Socket, tmp_path: Path, later: Later) -> Iterator[Outbox]:
     """An outbox of this process on the socket demo, with the journal of the children."""
     journal = str(tmp_path / "j.sqlite")
-    given = {"base_url": demo_socket.base_url, "api_key": demo_socket.api_key, "timeout": 10, "steady": later}
+    given = {"base_url": demo_socket.base_url, "api_key": demo_socket.api_key, "timeout": HANG_S, "steady": later}
     with linq_nb.connect(**given, journal=journal) as outbox:
         yield outbox
 

@@ -10,7 +10,7 @@ from linq_nb import Draft, VoiceMemo, demo
 
 def main(journal: str, *chats: str) -> None:
     memo = VoiceMemo.from_file(demo.sample("hello.amr"))
-    with linq_nb.connect(journal=journal, timeout=20) as outbox:
+    with linq_nb.connect(journal=journal) as outbox:
         sends = list(outbox.send_all(outbox.plan([Draft(memo=memo, chat=chat) for chat in chats]), workers=4))
     print(*(send.message_id for send in sends), sep="\n")
 

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from shared import HANG_S
+
 PLACES = ("/usr/lib/postgresql/15/bin", *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True))
 """Where Debian keeps it, outside PATH."""
 
@@ -105,7 +107,7 @@ class Server:
         command = [*su, str(tool(name)), *arguments]
         with (self.folder / "tools.log").open("a") as log:  # a file, since the server keeps its inherited streams open
             done = subprocess.run(
-                command, stdout=log, stderr=log, cwd=self.folder, env=environ, timeout=60, check=False
+                command, stdout=log, stderr=log, cwd=self.folder, env=environ, timeout=HANG_S, check=False
             )
         if done.returncode:
             raise RuntimeError(f"{name} failed:\n{(self.folder / 'tools.log').read_text()[-2000:]}")

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from demo_process import Socket, ask
 from postgres import Server
-from shared import customers, memo_posts
+from shared import HANG_S, customers, memo_posts
 
 from linq_nb import JournalError, Outbox, OutcomeUnknown, VoiceMemo
 from linq_nb.demo import Demo
@@ -154,7 +154,7 @@ def test_two_processes_share_the_rows_of_a_batch(demo_socket: Socket, url: str) 
         )
         for _ in range(2)
     ]
-    outputs = [process.communicate(timeout=60) for process in running]
+    outputs = [process.communicate(timeout=HANG_S) for process in running]
     assert [process.returncode for process in running] == [0, 0], outputs
     rows = [out.split() for out, _ in outputs]
     assert len(rows[0]) == 40

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from postgres import PASSWORD, Server
-from shared import wait_for
+from shared import HANG_S, wait_for
 from team_samples import AT, CHAT_ID, SHA, URL, admin, at_status, claimed, event, wanted
 
 from linq_nb import Event, JournalError, Send
@@ -168,7 +168,7 @@ def test_processes_that_open_a_new_journal_at_once_share_one_key(url: str) -> No
     running = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(3)
     ]
-    outputs = [process.communicate(timeout=60) for process in running]
+    outputs = [process.communicate(timeout=HANG_S) for process in running]
     assert [process.returncode for process in running] == [0] * 3, outputs
     assert len({out for out, _ in outputs}) == 1
 

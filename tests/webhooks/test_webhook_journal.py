@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from hook_samples import AT, CHAT_ID, MESSAGE_ID, NEW, OLD, TRACE, answered, payload, sending, wanted
-from shared import quick_first
+from shared import HANG_S, quick_first
 
 from linq_nb import Event, Send, webhooks
 from linq_nb.journal import Journal
@@ -220,7 +220,7 @@ def test_two_processes_and_eight_threads_write_each_event_once(tmp_path: Path) -
     def ingest(n: int) -> int:
         barrier.wait()
         if n < 2:
-            return int(children[n].communicate("go\n", timeout=60)[0])
+            return int(children[n].communicate("go\n", timeout=HANG_S)[0])
         return sum(item.is_new for item in book.ingest(*map(event, payloads[n:] + payloads[:n])))
 
     with ThreadPoolExecutor(8) as pool:

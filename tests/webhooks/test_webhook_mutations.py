@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hook_samples import AT, SECRET, answered, payload, sending, signed, wanted
 from mutations import CHANGES, Changed, changed
+from shared import HANG_S
 
 from linq_nb import Outbox, WebhookError, webhooks
 from linq_nb.journal import Journal
@@ -83,8 +84,8 @@ def test_changed_deliveries_get_401_from_the_receiver_and_leave_a_count_but_no_r
     book: Journal, scheme: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answers: Counter[int] = Counter()
-    with Receiver(book, SECRET, port=0, scheme=scheme) as hooks:
-        link = HTTPConnection("127.0.0.1", hooks.port, timeout=20)
+    with Receiver(book, SECRET, port=0, scheme=scheme, idle_s=int(HANG_S)) as hooks:
+        link = HTTPConnection("127.0.0.1", hooks.port, timeout=HANG_S)
         for delivery in changed(scheme, SEED + 2, 700, datetime.now(UTC)):
             if (pairs := _over_http(delivery)) is not None:
                 answers[_post(link, delivery.body, pairs)] += 1
