@@ -24,6 +24,7 @@ from shared import HANG_S, wait_for
 
 from linq_nb.client import Client, Throttle
 from linq_nb.client.transport import DirectTransport
+from linq_nb.client.trust import tls
 from linq_nb.errors import ApiError, NotSent
 from linq_nb.model import Attachment
 from linq_nb.secret import Secret
@@ -32,6 +33,12 @@ from linq_nb.wire import Answer, NoAnswer, Unreadable, message_id
 BODY = json.dumps(accepted_body()).encode()
 LENGTH = b"Content-Length: %d\r\n" % len(BODY)
 OK = b"HTTP/1.1 202 Accepted\r\n"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def certificates() -> None:
+    """Read the system's certificates before a request with a short deadline does it on its way to a proxy."""
+    tls()
 
 
 def chunked(data: bytes, size: int, more: bytes = b"", trailer: bytes = b"") -> bytes:
