@@ -24,6 +24,9 @@ from typing import Any
 
 import linq_nb
 
+PATIENCE_MS = 180_000
+"""How long a page is waited for, in milliseconds. A passing test never waits so long, however busy the machine is."""
+
 CHROMIUM_FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
@@ -82,6 +85,24 @@ SPILLED = """root => {
 }"""
 """Script that lists the texts that leave their box below a root, but those that scroll or end with an ellipsis."""
 
+STOPPABLE_SECONDS = """(() => {
+  const every = window.setInterval;
+  window.setInterval = (call, ms, ...more) => every(() => window.isHeld && ms === 1000 || call(...more), ms);
+})()"""
+"""Script for a new page: while ``window.isHeld`` is true its seconds stand still, as those of a countdown."""
+
+STOP_SECONDS = "isHeld => { window.isHeld = isHeld; }"
+
+NOTE = """root => {
+  const text = ({type, target}) => type === 'attributes' ? target.getAttribute('aria-label') : target.textContent;
+  window.noted = [];
+  new MutationObserver(changes => window.noted.push(...changes.map(text)))
+    .observe(root, {subtree: true, childList: true, characterData: true, attributeFilter: ['aria-label']});
+}"""
+"""Script that notes the texts and names below a root from now on: also those that pass before a test looks."""
+
+NOTED = "pattern => window.noted.some(text => RegExp(pattern).test(text))"
+
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 _OPEN = """async ([path, id]) => {
@@ -102,6 +123,7 @@ _RUN = """async (index) => {
   return await app.commands.execute('notebook:run-cell');
 }"""
 _CLOSE = """async (code) => {
+  window.isHeld = false;
   const panel = window.jupyterapp.shell.currentWidget, session = panel?.sessionContext?.session;
   if (!panel?.sessionContext) return null;
   const isQuiet = session?.kernel?.connectionStatus === 'connected' && session.kernel.status === 'idle';
@@ -186,12 +208,19 @@ def open_page(lab: Lab, **context: Any) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver, headless(driver.chromium) as browser:
-        yield visit(lab, browser.new_context(permissions=["microphone"], **context).new_page())
+        yield visit(lab, new_page(browser, permissions=["microphone"], **context))
+
+
+def new_page(browser: Any, **context: Any) -> Any:
+    """Open a page in a context of its own, whose pages are waited for with patience."""
+    opened = browser.new_context(**context)
+    opened.set_default_timeout(PATIENCE_MS)
+    opened.add_init_script(STOPPABLE_SECONDS)
+    return opened.new_page()
 
 
 def visit(lab: Lab, page: Any) -> Any:
     """Bring a page to JupyterLab and wait until it is restored."""
-    page.set_default_timeout(60_000)
     page.goto(f"{lab.url}/lab?token={lab.token}&reset")
     page.wait_for_function("() => window.jupyterapp && window.jupyterapp.shell")
     page.evaluate("() => window.jupyterapp.restored")
@@ -203,7 +232,7 @@ def headless(kind: Any, *more: str, without: Sequence[str] = ()) -> Iterator[Any
     """Launch Chromium without a window, with flags added or removed; as root, without its sandbox."""
     flags = [flag for flag in CHROMIUM_FLAGS if flag not in without]
     flags += [*more, *(["--no-sandbox"] if _is_root() else [])]
-    browser = kind.launch(executable_path=chromium(), args=flags)
+    browser = kind.launch(executable_path=chromium(), args=flags, timeout=PATIENCE_MS)
     try:
         yield browser
     finally:
@@ -366,7 +395,7 @@ def _environment(home: Path) -> dict[str, str]:
     return {**os.environ, **{key: str(home / name) for key, name in folders.items()}, "PYTHONPATH": path}
 
 
-def _await_answer(server: subprocess.Popen[bytes], lab: Lab, timeout_s: float = 60) -> None:
+def _await_answer(server: subprocess.Popen[bytes], lab: Lab, timeout_s: float = PATIENCE_MS / 1000) -> None:
     """Wait until the server answers; raises RuntimeError with the end of its log when it does not."""
     ask = urllib.request.Request(f"{lab.url}/api/status", headers={"Authorization": f"token {lab.token}"})
     until = time.monotonic() + timeout_s

@@ -11,10 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browsing import Guard, Lab, Notebook, missing, open_page, running_lab
-
-PATIENCE_MS = 30_000
-"""Timeout for a page, in milliseconds. It is long, since the machine may be busy; a passing test never waits for it."""
+from browsing import PATIENCE_MS, Guard, Lab, Notebook, missing, open_page, running_lab
 
 FAILED = pytest.StashKey[bool]()
 

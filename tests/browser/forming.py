@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import re
 import struct
 import wave
 from pathlib import Path
 from typing import Any
+
+from browsing import STOP_SECONDS
 
 FORM = """import linq_nb
 outbox = linq_nb.connect(demo=True, fresh=True)
@@ -92,19 +93,24 @@ class FormPage:
         return self
 
     def open_recorder(self) -> Any:
-        """Show the recorder of the form; returns its locator."""
+        """Show the recorder of the form, whose countdown stands still until ``record``; returns its locator."""
+        self.page.evaluate(STOP_SECONDS, True)
         self.button("^Record$").click()
         return self.at.get_by_role("region", name="Voice recorder")
 
     def record(self, recorder: Any, seconds: int = 1) -> None:
-        """Record until the timer shows at least this many seconds, up to nine."""
-        from playwright.sync_api import TimeoutError as PlaywrightTimeout
-        from playwright.sync_api import expect
-
-        with contextlib.suppress(PlaywrightTimeout):  # on a slow machine the countdown is quicker
-            recorder.get_by_role("button", name="Start now").click(timeout=2500)
-        expect(recorder.get_by_role("timer")).to_have_text(re.compile(f"0:(0[{seconds}-9]|[1-5])"))
+        """Record for at least this many seconds."""
+        recorder.get_by_role("button", name="Start now").click()
+        self.page.evaluate(STOP_SECONDS, False)
+        await_seconds(recorder, seconds)
         recorder.get_by_role("button", name="Stop").click()
+
+
+def await_seconds(recorder: Any, seconds: int = 1) -> None:
+    """Wait until the timer of a recorder shows at least this many seconds, up to nine."""
+    from playwright.sync_api import expect
+
+    expect(recorder.get_by_role("timer")).to_have_text(re.compile(f"0:(0[{seconds}-9]|[1-5])"))
 
 
 def tone(file: Path, seconds: float = 3, rate_hz: int = 16_000) -> Path:

@@ -106,7 +106,7 @@ def test_board_moves_while_a_batch_runs_and_can_be_read_when_it_has_ended(notebo
 @pytest.mark.thorough
 def test_a_person_chooses_turns_opens_and_stops_by_keyboard_alone(notebook: Any) -> None:
     first = SETUP.replace("board = ", f"{HELD}board = ")
-    board = Board(notebook, "batch.wait(30).line()", "board.is_running, sum(demo.bubbles().values())", first=first)
+    board = Board(notebook, "batch.wait().line()", "board.is_running, sum(demo.bubbles().values())", first=first)
     keys = notebook.page.keyboard
     expect(board.live.get_by_text("waiting", exact=True).first).to_be_visible()
     board.button("Next").focus()

@@ -13,8 +13,7 @@ import pytest
 from browsing import HELD_LINQ, SPILLED, serious
 from forming import CLIPPED, FORM, LIVE, WENT, FormPage, tone
 
-playwright = pytest.importorskip("playwright.sync_api")
-expect, PlaywrightTimeout = playwright.expect, playwright.TimeoutError
+expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
 
 FOCUSED = "() => document.activeElement.tagName + ' ' + document.activeElement.textContent"
@@ -53,8 +52,8 @@ def test_memo_is_chosen_shown_and_sent(notebook: Any, memo: Path) -> None:
     form.choose("Book Club").upload(memo)
     send = form.button("^Send 0:03 to Book Club · 3 people · iMessage$")
     expect(send).to_be_enabled()
-    assert form.at.locator("audio").count() == 1
-    assert form.at.get_by_alt_text("waveform of a 0:03 voice memo").is_visible()
+    expect(form.at.locator("audio")).to_have_count(1)
+    expect(form.at.get_by_alt_text("waveform of a 0:03 voice memo")).to_be_visible()
     send.click()
     expect(form.recipient("Book Club", WENT)).to_be_visible()
     expect(form.at.get_by_text("DEMO: sent from this form")).to_be_hidden()  # one list, not two
@@ -427,6 +426,11 @@ def test_live_form_asks_and_no_has_the_focus(notebook: Any, memo: Path) -> None:
 # --- the record ---
 
 
+def kept(notebook: Any) -> Any:
+    """Return the record below the form, which comes by a message of its own."""
+    return notebook.cell(0).locator(".linq-nb-kept")
+
+
 @pytest.mark.thorough
 def test_copied_code_does_the_same(notebook: Any, memo: Path) -> None:
     form = Form(notebook, "outbox.demo.bubbles(ada), outbox.demo.bubbles(book_club)")
@@ -451,6 +455,7 @@ def test_record_stays_and_nothing_private_is_saved_with_the_notebook(notebook: A
     form.button("^New memo$").click()
     form.record(form.open_recorder())
     expect(form.button(r"^Send 0:\d\d to Ada Lovelace")).to_be_visible()
+    expect(kept(notebook)).to_contain_text("hello.wav · 0:03")
     notebook.toggle_widget_state()
     notebook.save()
     notebook.toggle_widget_state()  # back to how it was for the tests after this one
@@ -492,6 +497,9 @@ def test_the_record_is_shown_without_the_kernel(notebook: Any, memo: Path, sent:
     if sent:
         form.button("^Send 0:03 to Ada Lovelace").click()
         expect(form.recipient("Ada Lovelace", WENT)).to_be_visible()
+        expect(kept(notebook)).to_contain_text("hello.wav · 0:03")
+    else:
+        expect(form.button("^Send 0:03 to Ada Lovelace")).to_be_enabled()
     notebook.save()
     notebook.restart()
     notebook.reload()

@@ -95,7 +95,7 @@ def test_no_hostile_string_runs(notebook: Any) -> None:
         notebook.run(0)
         at = notebook.cell(0).locator(".jp-OutputArea").first
         form = FormPage(at)
-        assert form.at.get_by_role("option").count() == 100
+        expect(form.at.get_by_role("option")).to_have_count(100)
         harmless(page, at)
         for cell, expected in ((1, f"{len(STRINGS)} None"), (2, "done True"), (3, str(len(STRINGS)))):
             notebook.run(cell)
