@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
+from shared import executed
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
@@ -14,8 +14,7 @@ NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 def remake(path: Path) -> None:
     """Run one notebook from top to bottom in a fresh kernel and write it back without widget state and times."""
     notebook = nbformat.read(path, as_version=4)
-    place = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(notebook, timeout=120, coalesce_streams=True, resources=place).execute()
+    executed(notebook, path.parent, coalesce_streams=True)
     notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}
     for cell in notebook.cells:

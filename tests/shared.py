@@ -30,6 +30,15 @@ def quick_first(values: Iterable[Any]) -> list[Any]:
     return [first, *(pytest.param(value, marks=pytest.mark.thorough) for value in others)]
 
 
+def executed(notebook: Any, folder: Path, **settings: Any) -> Any:
+    """Run a notebook as ``jupyter execute`` does, and return it. Its own deadlines lose outputs on a busy machine."""
+    from nbclient import NotebookClient
+
+    hang_s = int(HANG_S)
+    patience = {"timeout": 5 * hang_s, "startup_timeout": hang_s, "iopub_timeout": hang_s, "kernel_name": "python3"}
+    return NotebookClient(notebook, resources={"metadata": {"path": str(folder)}}, **patience, **settings).execute()
+
+
 def wait_for(condition: Callable[[], object], hang_s: float = HANG_S) -> None:
     """Wait until ``condition`` holds, for what another thread, process or server does."""
     end = time.monotonic() + hang_s

@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from nbclient import NotebookClient
+from shared import executed
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 NAMES = [path.name for path in NOTEBOOKS]
@@ -86,11 +86,9 @@ def test_the_quick_start_runs_headless_on_the_demo(tmp_path: Path, monkeypatch: 
     for name in ("LINQ_API_V3_API_KEY", "LINQ_API_KEY", "LINQ_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     path = NOTEBOOKS[0].parent / "quickstart.ipynb"
-    executed = NotebookClient(
-        nbformat.read(path, as_version=4), timeout=300, resources={"metadata": {"path": str(path.parent)}}
-    ).execute()
+    ran = executed(nbformat.read(path, as_version=4), path.parent)
     stored = nbformat.read(path, as_version=4)
-    assert [_texts(cell) for cell in code(executed)] == [_texts(cell) for cell in code(stored)]
+    assert [_texts(cell) for cell in code(ran)] == [_texts(cell) for cell in code(stored)]
 
 
 def run_by_papermill(name: str, result: Path, *parameters: str) -> None:
@@ -107,9 +105,9 @@ def run_by_papermill(name: str, result: Path, *parameters: str) -> None:
 def test_papermill_accepts_a_notebook_that_shows_errors(tmp_path: Path, name: str) -> None:
     """It ends with exit 1 for any output that is an error, whatever the cell's tags say."""
     run_by_papermill(name, tmp_path / name)
-    executed = nbformat.read(tmp_path / name, as_version=4)
+    ran = nbformat.read(tmp_path / name, as_version=4)
     stored = nbformat.read(NOTEBOOKS[0].parent / name, as_version=4)
-    assert [_texts(cell) for cell in code(executed)] == [_texts(cell) for cell in code(stored)]
+    assert [_texts(cell) for cell in code(ran)] == [_texts(cell) for cell in code(stored)]
 
 
 @pytest.mark.thorough

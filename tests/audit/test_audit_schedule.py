@@ -7,7 +7,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
+from shared import executed
 
 import linq_nb
 
@@ -27,13 +27,13 @@ def injected(notebook: Any, **values: Any) -> Any:
 def test_papermills_parameters_choose_period_zone_and_files(tmp_path: Path) -> None:
     values = {"since": "3d", "tz": "UTC", "html": "week.html", "xlsx": "week.xlsx"}
     notebook = injected(nbformat.read(NOTEBOOK, as_version=4), **values)
-    executed = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    ran = executed(notebook, tmp_path)
     with linq_nb.connect(demo=True, fresh=True) as outbox:
         outbox.replay(outbox.demo.month(5_000))
         wanted = linq_nb.audit(outbox, since="3d", tz="UTC")
     assert (tmp_path / "week.html").read_text("utf-8") == wanted.to_html()
     assert (tmp_path / "week.xlsx").stat().st_size > 5_000
-    shown = [out.data["text/plain"] for cell in executed.cells for out in cell.get("outputs", []) if "data" in out]
+    shown = [out.data["text/plain"] for cell in ran.cells for out in cell.get("outputs", []) if "data" in out]
     assert shown[:2] == [repr(wanted), repr(wanted.headline)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +11,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from slow_linq import Door, press_ctrl_c, reads
+from shared import wait_for
+from slow_linq import Door, press_ctrl_c, reads, runs
 
 import linq_nb
 from linq_nb import (
@@ -184,17 +186,21 @@ def test_sends_of_another_linq_are_left_alone(demo: Demo, memo: VoiceMemo, conne
 # --- several at once ---
 
 
+def polling_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if "linq_nb poll" in thread.name]
+
+
 def test_a_few_reads_run_at_once_each_thread_on_its_own_connection(
     demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox]
 ) -> None:
-    door = Door(demo, seconds=0.02)
+    door = Door(demo, on=lambda number: number > 4 or wait_for(lambda: len(door.at) >= 4))
     outbox = connect(transport=door)
     customers(outbox, demo, memo, 20)
     demo.advance(seconds=30)
     assert {send.status for send in outbox.refresh()} == {"delivered"}
-    assert 2 <= door.most <= 4
+    assert door.most == 4
     assert len(door.threads) == 4
-    assert not [thread for thread in threading.enumerate() if "linq_nb poll" in thread.name]
+    assert not polling_threads()
 
 
 def test_a_rate_limit_pauses_all_reads(demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox]) -> None:
@@ -255,15 +261,30 @@ def test_a_network_failure_is_reported_and_changes_nothing(outbox: Outbox, demo:
 def test_an_interrupt_keeps_the_statuses_read_before_it(
     demo: Demo, memo: VoiceMemo, connect: Callable[..., Outbox]
 ) -> None:
-    door = Door(demo, seconds=0.02, on=lambda number: press_ctrl_c() if number == 8 else None)
-    outbox = connect(transport=door)
+    interrupted, main = threading.Event(), threading.main_thread().ident or 0
+
+    def interrupt(*signalled: object) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    def press(number: int) -> None:
+        if number == 8:
+            press_ctrl_c()
+        if number >= 8:  # until the refresh has stopped and waits for the answers that are under way
+            wait_for(lambda: interrupted.is_set() and runs(main, "run", "poll.py"))
+
+    outbox = connect(transport=Door(demo, on=press))
     customers(outbox, demo, memo, 20)
     demo.advance(seconds=30)
-    with pytest.raises(KeyboardInterrupt):
-        outbox.refresh()
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            outbox.refresh()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    wait_for(lambda: not polling_threads())
     statuses = [send.status for send in outbox.sends()]
-    assert 4 <= statuses.count("delivered") < 20
-    assert not [thread for thread in threading.enumerate() if "linq_nb poll" in thread.name]
+    assert 8 <= statuses.count("delivered") <= 11
     assert [event.status for event in outbox.history(outbox.sends()[0])] == ["queued", "delivered"]
     outbox.refresh()
     assert {send.status for send in outbox.sends()} == {"delivered"}

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from shared import ROOT, executed
 from slow_linq import Door, press_ctrl_c, reads
 
 import linq_nb
 from linq_nb import AuthenticationError, LinqError, NotSent, Outbox, Send, SettingsError, VoiceMemo
 from linq_nb.demo import Demo
 from linq_nb.outbox import session_of
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_a_watch_ends_when_all_are_settled(outbox: Outbox, demo: Demo, memo: VoiceMemo) -> None:
@@ -194,12 +192,8 @@ outbox.watch()"""
 def run(*cells: str, fails: bool = False) -> list[Any]:
     """Run cells as `jupyter execute` does; returns the outputs of each, as they would be saved."""
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
-    client = NotebookClient(book, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}})
-    if fails:
-        with pytest.raises(CellExecutionError):
-            client.execute()
-    else:
-        client.execute()
+    with pytest.raises(CellExecutionError) if fails else contextlib.nullcontext():
+        executed(book, ROOT)
     return [cell.outputs for cell in book.cells]
 
 

@@ -29,7 +29,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, ROOT / "notebooks" / "lite" / "build.py", folder]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    assert set(ROOT.iterdir()) == before
+    assert set(ROOT.iterdir()) - before <= {ROOT / ".hypothesis"}  # another test may make that meanwhile
     return folder
 
 

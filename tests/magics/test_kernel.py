@@ -11,10 +11,8 @@ import pytest
 from audio_tones import tone
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-
-TIMEOUT_S = 60
+from shared import HANG_S, executed
 
 LIVE = """
 %reload_ext linq_nb
@@ -51,7 +49,7 @@ class Kernel:
             self.client.input(answer or "")
 
         self.client.execute_interactive(
-            cell, timeout=TIMEOUT_S, allow_stdin=answer is not None, output_hook=keep, stdin_hook=reply
+            cell, timeout=HANG_S, allow_stdin=answer is not None, output_hook=keep, stdin_hook=reply
         )
         return outputs
 
@@ -60,7 +58,7 @@ class Kernel:
         return str(self.run(f"print({expression})")[0]["text"]).strip()
 
     def complete(self, code: str) -> dict[str, Any]:
-        reply = self.client.complete(code, len(code), reply=True, timeout=TIMEOUT_S)
+        reply = self.client.complete(code, len(code), reply=True, timeout=HANG_S)
         return dict(reply["content"])
 
 
@@ -78,7 +76,7 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     client = manager.client()
     client.start_channels()
     try:
-        client.wait_for_ready(timeout=TIMEOUT_S)
+        client.wait_for_ready(timeout=HANG_S)
         yield Kernel(client)
     finally:
         client.stop_channels()
@@ -146,16 +144,13 @@ def test_unattended_notebook_stops_unless_it_says_yes(tmp_path: Path, options: s
     (tmp_path / "hello.wav").write_bytes(tone())
     cells = [LIVE, f"{SEND} {options}", "print(world.bubbles())"]
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    client = NotebookClient(
-        book, timeout=TIMEOUT_S, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
-    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
         if options:
-            client.execute()
+            executed(book, tmp_path)
             assert ": 1}" in "".join(output.text for output in book.cells[2].outputs)
         else:
             with pytest.raises(CellExecutionError, match="PreflightError: this would send to a real account"):
-                client.execute()
+                executed(book, tmp_path)
             assert book.cells[2].execution_count is None

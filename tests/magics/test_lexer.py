@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from linq_nb import SettingsError
@@ -104,12 +104,17 @@ def test_a_wrong_line_is_an_error_with_the_reason(line: str, words: str) -> None
     assert str(caught.value) == words
 
 
+ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+
+
+@ANY_SPEED
 @given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)))), st.booleans())
 def test_quoted_words_are_read_as_they_were(words: list[str], windows: bool) -> None:
     read_back = read(" ".join(quote(word) for word in words), {}, windows=windows)
     assert [word.value for word in read_back] == words
 
 
+@ANY_SPEED
 @given(st.text())
 def test_split_never_raises_and_keeps_the_positions(line: str) -> None:
     tokens = split(line)

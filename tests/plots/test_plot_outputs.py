@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
+from shared import executed
 
 PREPARE = """
 import linq_nb
@@ -32,7 +32,7 @@ CELLS = [
 def test_each_plot_is_one_picture_in_a_kernel(tmp_path: Path) -> None:
     cells = [nbformat.v4.new_code_cell(source) for source in (PREPARE, *CELLS)]  # type: ignore[no-untyped-call]
     notebook = nbformat.v4.new_notebook(cells=cells)  # type: ignore[no-untyped-call]
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    executed(notebook, tmp_path)
     pictures = {
         cell.source: [kind for output in cell.outputs for kind in output.get("data", {}) if kind.startswith("image/")]
         for cell in notebook.cells[1:]

@@ -10,8 +10,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
-from shared import AUDIO, ROOT
+from shared import AUDIO, ROOT, executed
 
 from linq_nb import AudioError, Draft, VoiceMemo, audio, views
 from linq_nb.views import players
@@ -92,7 +91,7 @@ for _ in range(30):
 def run_cells(*cells: str) -> list[list[str]]:
     """The HTML of each cell's outputs, in a kernel of its own."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    done: Any = NotebookClient(notebook, timeout=120).execute()
+    done = executed(notebook, ROOT)
     shown = [[output.get("data", {}) for output in cell.outputs] for cell in done.cells]
     return [[data["text/html"] for data in cell if "text/html" in data] for cell in shown]
 
