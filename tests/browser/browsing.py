@@ -111,7 +111,7 @@ _OPEN = """async ([path, id]) => {
   await panel.context.ready; await panel.sessionContext.ready; app.shell.activateById(panel.id);
 }"""
 _READY = """() => {
-  const panel = window.jupyterapp.shell.currentWidget;
+  const panel = window.jupyterapp?.shell?.currentWidget;
   const kernel = panel?.sessionContext?.session?.kernel;
   return !!(kernel && panel.sessionContext.isReady && panel.content.widgets?.length
             && kernel.connectionStatus === 'connected' && kernel.status === 'idle');
@@ -299,6 +299,10 @@ class Notebook:
     def again(self, kernel: str | None = None) -> Notebook:
         """Open the notebook as it is saved, which a reloaded page does not do by itself; ``kernel`` is an id."""
         self.page.evaluate(_OPEN, [f"{self.name}.ipynb", kernel])
+        return self.ready()
+
+    def ready(self) -> Notebook:
+        """Wait until the notebook in front has a kernel to run its cells: before that, a run is lost."""
         self.page.wait_for_function(_READY)
         return self
 
@@ -376,6 +380,7 @@ def _command(root: Path, port: int, token: str) -> list[str]:
         "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0",
         f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}",
         "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
         *(["--allow-root"] if _is_root() else []),
     ]  # fmt: skip
 
@@ -418,10 +423,12 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
-    """Return a free port of 127.0.0.1."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a free port of 127.0.0.1, below those that the system hands out: it stays free until it is used."""
+    while True:
+        port = 20_000 + secrets.randbelow(10_000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _is_root() -> bool:

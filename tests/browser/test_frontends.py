@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from browsing import Guard, Lab, free_port
+from browsing import Guard, Lab, Notebook, free_port
 from forming import FORM, WENT, FormPage, tone
 from shared import wait_for
 
@@ -94,7 +93,6 @@ def _(memo, outbox):
 def other_page(lab: Lab, lab_page: Any) -> Iterator[Any]:
     """A page of its own beside JupyterLab's, from which nothing leaves the machine."""
     page = lab_page.context.new_page()
-    page.set_default_timeout(60_000)
     page.route(lambda url: not url.startswith((lab.url, "data:", "blob:")), lambda route: route.abort())
     yield page
     page.close()
@@ -119,8 +117,7 @@ def test_notebook_7_sends(lab: Lab, other_page: Any, tmp_path: Path) -> None:
     written(lab, "seven.ipynb")
     with Guard(other_page, lab.url) as guard:
         other_page.goto(f"{lab.url}/notebooks/seven.ipynb?token={lab.token}")
-        expect(other_page.locator(".jp-NotebookKernelStatus, .jp-Notebook-ExecutionIndicator").first).to_be_visible()
-        run_first_cell(other_page)
+        Notebook(other_page, lab, "seven").ready().run(0)
         sends_a_memo(FormPage(other_page.locator(".jp-OutputArea").first), tone(tmp_path / "hello.wav"))
     guard.errors = [error for error in guard.errors if error != SEVENS_OWN]
     guard.check()
@@ -171,7 +168,7 @@ def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5):
             return True
-    except urllib.error.URLError:
+    except OSError:
         return False
 
 
@@ -217,16 +214,3 @@ def test_marimo_shows_the_other_widgets_and_errors(lab_page: Any, marimo: Callab
         guard.check()
     finally:
         page.close()
-
-
-def run_first_cell(page: Any) -> None:
-    """Run the cell as soon as a kernel is there to run it: before that, a press is lost."""
-    for _ in range(20):
-        page.locator(".jp-Notebook-cell .cm-content").first.click()
-        page.keyboard.press("Control+Enter")
-        try:
-            page.get_by_role("combobox", name="To", exact=True).wait_for(timeout=10_000)
-        except Exception:  # noqa: BLE001  playwright's timeout: press again
-            continue
-        return
-    pytest.fail("the cell did not run")
