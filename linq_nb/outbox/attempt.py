@@ -6,14 +6,13 @@ by an update that holds only for the claim's own epoch; the answer is in the jou
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import time
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
-
-import numpy  # noqa: F401  not in the middle of a send: an interrupt while it loads spoils it for the whole kernel
 
 from linq_nb import preflight, proof, rules, storable, views, wire
 from linq_nb.client import check_extra
@@ -46,6 +45,9 @@ MAX_COPY = 1_000_000
 _NOTHING_LEFT = (NotSent, SettingsError, JournalError)
 
 _MS = timedelta(milliseconds=1)
+
+with contextlib.suppress(ImportError):  # a Python in the browser may be without it
+    import numpy  # noqa: F401  not in the middle of a send: an interrupt while it loads spoils it for the whole kernel
 
 Sleep = Callable[[float], None]
 """Makes a pause of so many seconds; may raise NotSent."""
