@@ -244,9 +244,10 @@ def test_a_lease_thread_that_the_system_refuses_is_tried_again_with_the_next_cla
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_lease_thread_that_died_is_replaced_with_the_next_claim() -> None:
     renewed: queue.Queue[Collection[str]] = queue.Queue()
-    before = set(threading.enumerate())
+    threads = []
 
     def renew(send_ids: Collection[str]) -> None:
+        threads.append(threading.current_thread())
         renewed.put(set(send_ids))
         if send_ids == ("first",):
             raise SystemExit  # ends the thread without a message
@@ -254,7 +255,7 @@ def test_a_lease_thread_that_died_is_replaced_with_the_next_claim() -> None:
     keeper = LeaseKeeper(renew, every_s=0.001)
     with keeper.holding("first"):
         assert renewed.get(timeout=HANG_S) == {"first"}
-        wait_for(lambda: "linq_nb lease" not in {new.name for new in set(threading.enumerate()) - before})
+        wait_for(lambda: not threads[0].is_alive())
     with keeper.holding("second"):
         assert renewed.get(timeout=HANG_S) == {"second"}
     keeper.stop()
