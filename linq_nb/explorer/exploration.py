@@ -229,9 +229,8 @@ class Exploration:
 
     def code(self) -> str:
         """Return the filter as Python over the same frame."""
-        source = "typed(frame)" if self.table.is_retyped else ""
-        if self.outbox is not None:
-            source = "linq_nb.to_frame(outbox.sends())"
+        of_frame = "typed(frame)" if self.table.is_retyped else ""
+        source = of_frame if self.outbox is None else "linq_nb.to_frame(outbox.sends())"
         return self.selection.code(self.table.all_rows, self.table.now, source)
 
 

@@ -1,6 +1,6 @@
 """The columns of a table in their declared types: a table that was read from CSV, Excel or JSON may hold them as text.
 
-rows = typed(pandas.read_csv("sends.csv"))
+``typed(pandas.read_csv("sends.csv"))`` is such a table with its times, numbers and truth values.
 """
 
 from __future__ import annotations

@@ -20,10 +20,8 @@ from linq_nb.errors import SettingsError
 from linq_nb.reports import explaining, parts, spellings, zones
 from linq_nb.reports.columns import typed
 from linq_nb.reports.selection import COLUMNS, SEARCHED, Selection
-from linq_nb.reports.values import fetched, in_utc, plain
+from linq_nb.reports.values import Row, fetched, in_utc, plain
 from linq_nb.status import ERROR_STATUSES, STATUSES
-
-Row = dict[str, Any]
 
 HOURS_UP_TO = timedelta(days=3)
 """A shorter period is counted by hours, a longer one by days."""
@@ -69,10 +67,9 @@ class SendTable:
         parts.require_columns(frame, "Explorer", *COLUMNS)
         self.frame = typed(frame, "Explorer")
         self.is_retyped = self.frame is not frame
-        frame = self.frame
-        self.all_rows = nw.from_native(frame)
+        self.all_rows = nw.from_native(self.frame)
         self.columns = self.all_rows.collect_schema().names()
-        self.rows = parts.select_columns(frame, "Explorer", *self.columns)
+        self.rows = parts.select_columns(self.frame, "Explorer", *self.columns)
         created = nw.col("created_at")
         (span,) = fetched(
             self.rows.select(created.min().alias("first"), created.max().alias("last"), nw.len().alias("sends"))
